@@ -1,0 +1,68 @@
+//! What the core asks of its surroundings: the time. (Randomness is `rand_core::TryCryptoRng`.)
+
+use core::time::Duration;
+
+/// A point in time, in milliseconds of a [`Clock`]; 48 bits, as records keep it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(u64);
+
+impl Time {
+    /// The beginning of the clock.
+    pub const ZERO: Self = Self(0);
+    /// The last time that a record can hold; an end at `MAX` never comes.
+    pub const MAX: Self = Self((1 << 48) - 1);
+
+    /// `millis` milliseconds after the clock's beginning; at most [`Time::MAX`].
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        if millis < Self::MAX.0 { Self(millis) } else { Self::MAX }
+    }
+
+    /// Milliseconds since the clock's beginning.
+    #[must_use]
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    /// `span` later, at most [`Time::MAX`].
+    #[must_use]
+    pub const fn after(self, span: Duration) -> Self {
+        Self::from_millis(self.0.saturating_add(millis(span)))
+    }
+
+    /// The time from `earlier` to `self`; zero if the clock went backwards, which makes a session seem no older.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole milliseconds of a span, at most what a [`Time`] holds.
+pub(crate) const fn millis(span: Duration) -> u64 {
+    let millis = span.as_millis();
+    if millis < Time::MAX.0 as u128 { millis as u64 } else { Time::MAX.0 }
+}
+
+/// Tells the time. It never goes back while the program runs; with a wall clock it is Unix time.
+pub trait Clock {
+    /// Now. Called once or twice a request; cheap.
+    fn now(&self) -> Time;
+}
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+}
+
+/// The uptime of a device whose program uses embassy-time.
+#[cfg(feature = "embassy")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmbassyClock;
+
+#[cfg(feature = "embassy")]
+impl Clock for EmbassyClock {
+    fn now(&self) -> Time {
+        Time::from_millis(embassy_time::Instant::now().as_millis())
+    }
+}

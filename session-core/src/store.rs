@@ -1,0 +1,222 @@
+//! What a store promises.
+//!
+//! A store keeps one record under one key and offers five operations, **each atomic on that key**. It has no put: a
+//! record comes into being by [`create`](Store::create) only, and whatever else finds none says so, so that nothing
+//! brings a session back that has ended (LC3, ST1). Outcomes are values; an error is the medium's failure, after which
+//! the operation may or may not have happened (the driver finds out by loading again).
+//!
+//! - Every operation treats a record that is over at the caller's `now` as missing, inside the same atomic step
+//!   ([`Stamp::live`]). A time-to-live of the medium's own is housekeeping.
+//! - `touch` and `update` keep the later of the two `last_seen`. A touch does not change the version.
+//! - A store trusts its caller with the key and with `now`; it need not trust what it finds in the medium: bytes that
+//!   are no record ([`Stamp::of`] refuses) are handed out by `load` as they are and the core refuses them.
+//! - If a future is dropped, its operation may have happened or not, nothing in between.
+//!
+//! Futures carry no `Send` bound: a store behind a `RefCell` cannot give one. Where a framework needs `Send`, it is
+//! proven for the concrete store. The rules are checked by `conformance` (feature of that name).
+
+use crate::environment::Time;
+use crate::record::Stamp;
+
+/// Names a session for its whole life; the store's key is a prefix of its own and this. Random, not secret: knowing it
+/// opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle([u8; Handle::LEN]);
+
+impl Handle {
+    /// Bytes of a handle.
+    pub const LEN: usize = 8;
+
+    /// A handle from its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, uniformly distributed: a hash table needs no further hashing.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Handle {
+    /// Prints no byte of it: a log that names a session uses [`a hash of it`].
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Handle(..)")
+    }
+}
+
+/// What an update must find unchanged: the version that each writer puts into the record, or a counter of the medium's
+/// own (memcached's cas).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub u64);
+
+/// What a load found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// The record's bytes are in the caller's buffer.
+    Found(Found),
+    /// There is none, or it is over.
+    Missing,
+    /// There is one of `size` bytes, more than the buffer holds; the buffer is unspecified.
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+}
+
+/// A record in the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Bytes of the buffer that it takes.
+    pub len: usize,
+    /// What to hand back at an update.
+    pub version: Version,
+}
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done and, in a durable store, safe. The version is what the next update must name.
+    Applied(Version),
+    /// There is no such record, or it is over; nothing was changed.
+    Missing,
+    /// The record is another than the condition says; nothing was changed. Where the store can, the record that is
+    /// there is in the caller's buffer, which saves a load.
+    Conflict(Option<Found>),
+    /// No room, and nobody had to make any; nothing was changed.
+    Full,
+}
+
+/// Which record a delete may remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Whatever is there.
+    Any,
+    /// The one that was loaded.
+    Version(Version),
+    /// The one whose login number is this: writers in between do not matter, another login does.
+    Login(u32),
+}
+
+/// Keeps records. See the [module](self) for what holds for every method.
+pub trait Store {
+    /// The medium's failure. Its text goes to the observer, never to a client; it holds no record and no key.
+    type Error: core::fmt::Display + core::fmt::Debug;
+
+    /// Touching costs nothing, so it is done at every request that counts as activity, and idle times are exact.
+    const TOUCH_IS_FREE: bool = false;
+
+    /// Copies the live record under `key` into `into`. Absent or over at `now`: [`Load::Missing`].
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error>;
+
+    /// Stores a new record if there is none under `key` (or only one that is over at `now`); `Conflict(None)` if there
+    /// is one, `Full` if there is no room (see the store's policy).
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error>;
+
+    /// Replaces the record if its version is still `seen`. `Missing` if it is gone or over at `now`. On a conflict the
+    /// record that is there may be put into `there`.
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, Self::Error>;
+
+    /// Moves `last_seen` forward to `now`, never back. `Missing` if the record is gone or over at `now`.
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error>;
+
+    /// Removes the record if it is the one that `only` means. Idempotent: absent is `Missing`, which is as good.
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error>;
+
+    /// Asks the medium whether it answers, for a health page.
+    async fn check(&self, now: Time) -> Result<(), Self::Error> {
+        self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
+    }
+}
+
+impl<S: Store> Store for &S {
+    type Error = S::Error;
+    const TOUCH_IS_FREE: bool = S::TOUCH_IS_FREE;
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
+        (**self).load(key, now, into).await
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
+        (**self).create(key, record, now).await
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, Self::Error> {
+        (**self).update(key, seen, record, now, there).await
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
+        (**self).touch(key, now).await
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
+        (**self).delete(key, only, now).await
+    }
+
+    async fn check(&self, now: Time) -> Result<(), Self::Error> {
+        (**self).check(now).await
+    }
+}
+
+/// Keeps nothing: every visitor is anonymous, and a write is refused as [`Outcome::Full`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullStore;
+
+impl Store for NullStore {
+    type Error = core::convert::Infallible;
+
+    async fn load(&self, _: &Handle, _: Time, _: &mut [u8]) -> Result<Load, Self::Error> {
+        Ok(Load::Missing)
+    }
+
+    async fn create(&self, _: &Handle, _: &[u8], _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Full)
+    }
+
+    async fn update(
+        &self,
+        _: &Handle,
+        _: Version,
+        _: &[u8],
+        _: Time,
+        _: &mut [u8],
+    ) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+
+    async fn touch(&self, _: &Handle, _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+
+    async fn delete(&self, _: &Handle, _: Only, _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+}
+
+impl Only {
+    /// Whether a record with this stamp is meant. Stores whose version is the record's use it as it stands.
+    #[must_use]
+    pub fn means(self, stamp: &Stamp) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Version(version) => version == stamp.version,
+            Self::Login(login) => login == stamp.login,
+        }
+    }
+}
