@@ -1,4 +1,4 @@
-//! What the core asks of its surroundings: the time. (Randomness is `rand_core::TryCryptoRng`.)
+//! What the core asks of its surroundings: the time and a place for a record. (Randomness is `rand_core::TryCryptoRng`.)
 
 use core::time::Duration;
 
@@ -40,7 +40,11 @@ impl Time {
 /// Whole milliseconds of a span, at most what a [`Time`] holds.
 pub(crate) const fn millis(span: Duration) -> u64 {
     let millis = span.as_millis();
-    if millis < Time::MAX.0 as u128 { millis as u64 } else { Time::MAX.0 }
+    if millis < Time::MAX.0 as u128 {
+        millis as u64
+    } else {
+        Time::MAX.0
+    }
 }
 
 /// Tells the time. It never goes back while the program runs; with a wall clock it is Unix time.
@@ -66,3 +70,14 @@ impl Clock for EmbassyClock {
         Time::from_millis(embassy_time::Instant::now().as_millis())
     }
 }
+
+/// A place for one record: an array where memory is fixed, something that grows where there is a heap.
+pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {
+    /// Makes room for `need` bytes, keeping those that are there; `false` if this place cannot be so large.
+    fn grow(&mut self, need: usize) -> bool {
+        self.as_ref().len() >= need
+    }
+}
+
+impl<const N: usize> Buffer for [u8; N] {}
+impl Buffer for &mut [u8] {}

@@ -91,7 +91,10 @@ impl fmt::Display for Error {
             Self::Superseded => "the session goes on under a newer cookie: send the request again",
             Self::TypeClash => "the stored value has another type than the one it is read as",
             Self::TooLarge { need, have } => {
-                return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
+                return write!(
+                    f,
+                    "too large: the session would take {need} bytes, {have} can be stored"
+                );
             }
             Self::BadKey => "a session key is 1 to 64 bytes of text without control characters",
             Self::BadText => "a subject is 1 to 255 bytes of text, a label at most 255",
@@ -101,7 +104,9 @@ impl fmt::Display for Error {
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",
-            Self::Unknown => "the session store did not confirm the change: load the page again to see whether it was kept",
+            Self::Unknown => {
+                "the session store did not confirm the change: load the page again to see whether it was kept"
+            }
         })
     }
 }

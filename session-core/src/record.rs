@@ -19,7 +19,7 @@
 //! ```
 //! Bytes 0 to 31 are the stamp: all that a store has to understand ([`Stamp`]).
 
-use crate::environment::Time;
+use crate::environment::{Buffer, Time};
 use crate::error::Error;
 use crate::store::Version;
 use crate::values;
@@ -96,7 +96,11 @@ impl Stamp {
     /// When the record is over if nothing touches it: the earlier of the two ends, [`Time::MAX`] without any.
     #[must_use]
     pub const fn deadline(&self) -> Time {
-        let idle = if self.idle == 0 { Time::MAX.millis() } else { self.last_seen.millis().saturating_add(self.idle) };
+        let idle = if self.idle == 0 {
+            Time::MAX.millis()
+        } else {
+            self.last_seen.millis().saturating_add(self.idle)
+        };
         let ends = if self.ends == 0 { Time::MAX.millis() } else { self.ends };
         Time::from_millis(if idle < ends { idle } else { ends })
     }
@@ -150,7 +154,7 @@ pub(crate) struct Record<B> {
     len: usize,
 }
 
-impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
+impl<B: Buffer> Record<B> {
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
         Self { bytes, len: 0 }
@@ -162,9 +166,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
         self.bytes.as_mut()
     }
 
-    /// The place itself, to be replaced by a larger one.
-    pub(crate) fn place(&mut self) -> &mut B {
-        &mut self.bytes
+    /// Makes room for a record of `need` bytes, if the place can.
+    pub(crate) fn grow(&mut self, need: usize) -> bool {
+        self.bytes.grow(need)
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -175,7 +179,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
     pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Garbled> {
         let record = self.bytes.as_ref().get(..len).ok_or(Garbled)?;
         let data = check(record)?;
-        values::check(record.get(data..).ok_or(Garbled)?).then_some(()).ok_or(Garbled)?;
+        values::check(record.get(data..).ok_or(Garbled)?)
+            .then_some(())
+            .ok_or(Garbled)?;
         self.len = len;
         Ok(())
     }
@@ -183,7 +189,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
     /// An anonymous record without data; everything zero but the format.
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let have = self.capacity();
-        let head = self.bytes.as_mut().get_mut(..HEAD_LEN).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
+        self.bytes.grow(HEAD_LEN);
+        let head = self
+            .bytes
+            .as_mut()
+            .get_mut(..HEAD_LEN)
+            .ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
         head.fill(0);
         put(head, 0, &[FORMAT]);
         self.len = HEAD_LEN;
@@ -278,12 +289,20 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
 
     fn after_subject(&self) -> usize {
         let at = self.after_binding();
-        if self.flags() & SUBJECT == 0 { at } else { at + 7 + self.text_len(at + 6) }
+        if self.flags() & SUBJECT == 0 {
+            at
+        } else {
+            at + 7 + self.text_len(at + 6)
+        }
     }
 
     fn data_at(&self) -> usize {
         let at = self.after_subject();
-        if self.flags() & LABEL == 0 { at } else { at + 1 + self.text_len(at) }
+        if self.flags() & LABEL == 0 {
+            at
+        } else {
+            at + 1 + self.text_len(at)
+        }
     }
 
     pub(crate) fn previous(&self) -> Option<Previous> {
@@ -298,7 +317,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
     }
 
     pub(crate) fn set_previous(&mut self, previous: Option<&Previous>) -> Result<(), Error> {
-        self.section(PREVIOUS, HEAD_LEN, self.after_previous(), if previous.is_some() { PREVIOUS_LEN } else { 0 })?;
+        self.section(
+            PREVIOUS,
+            HEAD_LEN,
+            self.after_previous(),
+            if previous.is_some() { PREVIOUS_LEN } else { 0 },
+        )?;
         if let Some(previous) = previous {
             let bytes = self.bytes.as_mut();
             put(bytes, HEAD_LEN, &previous.verifier);
@@ -319,7 +343,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
     }
 
     pub(crate) fn set_subject(&mut self, subject: &str, authenticated_at: Time) -> Result<(), Error> {
-        let len = u8::try_from(subject.len()).ok().filter(|len| *len > 0).ok_or(Error::BadText)?;
+        let len = u8::try_from(subject.len())
+            .ok()
+            .filter(|len| *len > 0)
+            .ok_or(Error::BadText)?;
         let at = self.after_binding();
         self.section(SUBJECT, at, self.after_subject(), 7 + usize::from(len))?;
         self.set_time(at, authenticated_at);
@@ -340,7 +367,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
     pub(crate) fn set_label(&mut self, label: &str) -> Result<(), Error> {
         let len = u8::try_from(label.len()).map_err(|_| Error::BadText)?;
         let at = self.after_subject();
-        self.section(LABEL, at, self.data_at(), if len == 0 { 0 } else { 1 + usize::from(len) })?;
+        self.section(
+            LABEL,
+            at,
+            self.data_at(),
+            if len == 0 { 0 } else { 1 + usize::from(len) },
+        )?;
         if len > 0 {
             put(self.bytes.as_mut(), at, &[len]);
             put(self.bytes.as_mut(), at + 1, label.as_bytes());
@@ -353,15 +385,23 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
         self.bytes().get(self.data_at()..).unwrap_or_default()
     }
 
-    /// The data as a table that can be changed.
-    pub(crate) fn values(&mut self) -> values::Table<'_> {
+    /// Changes the data; if it has no room and the place can grow, `change` is called once more.
+    pub(crate) fn edit<T>(&mut self, change: impl Fn(&mut values::Table<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let start = self.data_at();
-        values::Table::new(self.bytes.as_mut(), start, &mut self.len)
+        match change(&mut values::Table::new(self.bytes.as_mut(), start, &mut self.len)) {
+            Err(Error::TooLarge { need, .. }) if self.bytes.grow(need) => {
+                change(&mut values::Table::new(self.bytes.as_mut(), start, &mut self.len))
+            }
+            done => done,
+        }
     }
 
     /// Makes the section of `flag` in `from..to` take `len` bytes, moving what follows.
     fn section(&mut self, flag: u8, from: usize, to: usize, len: usize) -> Result<(), Error> {
-        splice(self.bytes.as_mut(), &mut self.len, from, to, len)?;
+        if let Err(Error::TooLarge { need, .. }) = splice(self.bytes.as_mut(), &mut self.len, from, to, len) {
+            self.bytes.grow(need);
+            splice(self.bytes.as_mut(), &mut self.len, from, to, len)?;
+        }
         let flags = self.flags() & !flag | if len == 0 { 0 } else { flag };
         put(self.bytes.as_mut(), 1, &[flags]);
         Ok(())
@@ -372,7 +412,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Record<B> {
 pub(crate) fn splice(bytes: &mut [u8], len: &mut usize, from: usize, to: usize, gap: usize) -> Result<(), Error> {
     let need = len.saturating_sub(to.saturating_sub(from)).saturating_add(gap);
     if need > bytes.len() {
-        return Err(Error::TooLarge { need, have: bytes.len() });
+        return Err(Error::TooLarge {
+            need,
+            have: bytes.len(),
+        });
     }
     if from <= to && to <= *len && to - from != gap {
         bytes.copy_within(to..*len, from + gap);
@@ -406,7 +449,11 @@ fn check(record: &[u8]) -> Result<usize, Garbled> {
 fn check_text(record: &[u8], at: usize, least: usize) -> Result<usize, Garbled> {
     let len = usize::from(*record.get(at).ok_or(Garbled)?);
     let text = record.get(at + 1..at + 1 + len).ok_or(Garbled)?;
-    if len < least || core::str::from_utf8(text).is_err() { Err(Garbled) } else { Ok(at + 1 + len) }
+    if len < least || core::str::from_utf8(text).is_err() {
+        Err(Garbled)
+    } else {
+        Ok(at + 1 + len)
+    }
 }
 
 #[cfg(test)]
@@ -430,7 +477,11 @@ mod tests {
     }
 
     fn previous() -> Previous {
-        Previous { verifier: [4; 16], grace_until: Time::from_millis(77), sealed_next: [5; 16] }
+        Previous {
+            verifier: [4; 16],
+            grace_until: Time::from_millis(77),
+            sealed_next: [5; 16],
+        }
     }
 
     #[test]
@@ -447,7 +498,10 @@ mod tests {
         record.set_previous(None).unwrap();
         record.set_subject("someone else", Time::ZERO).unwrap();
         record.set_label("").unwrap();
-        assert_eq!((record.subject(), record.label()), (Some(("someone else", Time::ZERO)), None));
+        assert_eq!(
+            (record.subject(), record.label()),
+            (Some(("someone else", Time::ZERO)), None)
+        );
         assert_eq!(record.bytes().len(), HEAD_LEN + 7 + 12);
     }
 
@@ -479,15 +533,26 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(record.set_previous(Some(&previous())), Err(Error::TooLarge { need: 98, have: 70 }));
+        assert_eq!(
+            record.set_previous(Some(&previous())),
+            Err(Error::TooLarge { need: 98, have: 70 })
+        );
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }
 
     #[test]
     fn both_limits_each_optional_lc5_lc6_lc7() {
-        let stamp = |idle, ends| Stamp { version: Version(0), login: 0, last_seen: Time::from_millis(100), idle, ends };
-        assert!(stamp(0, 0).live(Time::from_millis(u64::MAX - 1)) || Time::MAX.millis() == stamp(0, 0).deadline().millis());
+        let stamp = |idle, ends| Stamp {
+            version: Version(0),
+            login: 0,
+            last_seen: Time::from_millis(100),
+            idle,
+            ends,
+        };
+        assert!(
+            stamp(0, 0).live(Time::from_millis(u64::MAX - 1)) || Time::MAX.millis() == stamp(0, 0).deadline().millis()
+        );
         assert!(stamp(10, 0).live(Time::from_millis(109)) && !stamp(10, 0).live(Time::from_millis(110)));
         assert!(stamp(0, 105).live(Time::from_millis(104)) && !stamp(0, 105).live(Time::from_millis(105)));
         assert!(!stamp(10, 105).live(Time::from_millis(105)) && !stamp(4, 105).live(Time::from_millis(104)));

@@ -134,7 +134,9 @@ pub trait Store {
 
     /// Asks the medium whether it answers, for a health page.
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
-        self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
+        self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut [])
+            .await
+            .map(|_| ())
     }
 }
 
@@ -189,14 +191,7 @@ impl Store for NullStore {
         Ok(Outcome::Full)
     }
 
-    async fn update(
-        &self,
-        _: &Handle,
-        _: Version,
-        _: &[u8],
-        _: Time,
-        _: &mut [u8],
-    ) -> Result<Outcome, Self::Error> {
+    async fn update(&self, _: &Handle, _: Version, _: &[u8], _: Time, _: &mut [u8]) -> Result<Outcome, Self::Error> {
         Ok(Outcome::Missing)
     }
 

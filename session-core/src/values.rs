@@ -1,7 +1,436 @@
-//! placeholder until the table lands
+//! Typed values by key, in place in the record's bytes: a table of entries, ascending by the bytes of their keys.
+//!
+//! ```text
+//! key length u8, 1 to 255 | key, UTF-8 | shape u32 LE | value length, LEB128 in the fewest bytes, at most 4 | value, postcard
+//! ```
+//! The shape is what makes a value typed: see shape.rs. The order of the keys makes the bytes a function of the content, so
+//! that equal content is no change. The application's keys are those of [`check_key`]; internal ones begin with NUL.
+
 use crate::error::Error;
-pub(crate) fn check(_data: &[u8]) -> bool { true }
-pub(crate) struct Table<'a> { pub(crate) bytes: &'a mut [u8], pub(crate) start: usize, pub(crate) len: &'a mut usize }
+use crate::record::splice;
+use crate::shape;
+use core::cmp::Ordering;
+use postcard::ser_flavors::Size;
+use serde::{Deserialize, Serialize};
+
+/// The longest value that four bytes of length can tell.
+const MAX_VALUE: usize = (1 << 28) - 1;
+/// The longest key of an application.
+const MAX_KEY: usize = 64;
+
+/// Whether these bytes are a table, each entry whole and in order. Takes any bytes, in linear time.
+pub(crate) fn check(data: &[u8]) -> bool {
+    let (mut rest, mut before) = (data, [].as_slice());
+    while let Some((entry, after)) = split(rest) {
+        if entry.key <= before || core::str::from_utf8(entry.key).is_err() {
+            return false;
+        }
+        (rest, before) = (after, entry.key);
+    }
+    rest.is_empty()
+}
+
+/// Whether an application may use this key: 1 to 64 bytes without control characters.
+pub(crate) fn check_key(key: &str) -> Result<(), Error> {
+    let good = (1..=MAX_KEY).contains(&key.len()) && !key.chars().any(char::is_control);
+    if good { Ok(()) } else { Err(Error::BadKey) }
+}
+
+/// A value in the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) shape: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// The value, if it was written as a `T`. Bytes alone do not tell, so the value read has to use all of them and to
+    /// have the shape of the one written.
+    #[inline]
+    pub(crate) fn read<T: Serialize + Deserialize<'a>>(&self) -> Result<T, Error> {
+        match postcard::take_from_bytes(self.bytes) {
+            Ok((value, [])) if shape::digest(&value) == Some(self.shape) => Ok(value),
+            _ => Err(Error::TypeClash),
+        }
+    }
+}
+
+/// All values in the order of their keys, up to the end or to anything that is no entry.
+pub(crate) fn entries(data: &[u8]) -> Entries<'_> {
+    Entries { rest: data }
+}
+
+/// See [`entries`].
+pub(crate) struct Entries<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let (entry, after) = split(core::mem::take(&mut self.rest))?;
+        let entry = entry.checked()?;
+        self.rest = after;
+        Some(entry)
+    }
+}
+
+/// The value of a key.
+pub(crate) fn find<'a>(data: &'a [u8], key: &str) -> Option<Entry<'a>> {
+    let (_, found) = seek(data, key);
+    found?.0.checked()
+}
+
+/// A 64-bit hash of a value and its shape, to see whether it is still the same. Not secret and not collision-proof: who
+/// builds a collision hides a conflict between his own requests from himself.
+pub(crate) fn fingerprint(entry: Option<Entry<'_>>) -> u64 {
+    entry.map_or(0, |entry| hash(u64::from(entry.shape), entry.bytes))
+}
+
+/// A 64-bit hash of a key.
+pub(crate) fn key_hash(key: &str) -> u64 {
+    hash(0, key.as_bytes())
+}
+
+/// A table within a record: `start..len` of the record's buffer, to be changed.
+pub(crate) struct Table<'a> {
+    bytes: &'a mut [u8],
+    start: usize,
+    len: &'a mut usize,
+}
+
 impl<'a> Table<'a> {
-    pub(crate) fn new(bytes: &'a mut [u8], start: usize, len: &'a mut usize) -> Self { Self { bytes, start, len } }
+    pub(crate) const fn new(bytes: &'a mut [u8], start: usize, len: &'a mut usize) -> Self {
+        Self { bytes, start, len }
+    }
+
+    /// Sets the value of a key. If there is no room or the value cannot be written, nothing changes; a value whose
+    /// `Serialize` does not write the same twice is removed, because its old bytes are gone by then.
+    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        let shape = shape::digest(value).ok_or(Error::Unwritable)?;
+        let size = postcard::serialize_with_flavor(value, Size::default()).map_err(|_| Error::Unwritable)?;
+        let place = self.hole(key, shape, size)?;
+        match postcard::to_slice(value, place).map(|written| written.len()) {
+            Ok(written) if written == size => Ok(()),
+            _ => {
+                self.remove(key);
+                Err(Error::Unwritable)
+            }
+        }
+    }
+
+    /// Sets a value as it stands in another table. If there is no room, nothing changes.
+    pub(crate) fn put(&mut self, entry: Entry<'_>) -> Result<(), Error> {
+        let place = self.hole(entry.key, entry.shape, entry.bytes.len())?;
+        fill(place, entry.bytes);
+        Ok(())
+    }
+
+    /// Removes the value of a key; `false` if there was none.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let (from, to) = self.place(key);
+        from != to && splice(self.bytes, self.len, from, to, 0).is_ok()
+    }
+
+    /// Removes all values.
+    pub(crate) fn clear(&mut self) {
+        *self.len = self.start;
+    }
+
+    /// Where the entry of a key is in the buffer, or, empty, where it belongs.
+    fn place(&self, key: &str) -> (usize, usize) {
+        let (rest, found) = seek(self.bytes.get(self.start..*self.len).unwrap_or_default(), key);
+        (
+            *self.len - rest.len(),
+            *self.len - found.map_or(rest, |(_, after)| after).len(),
+        )
+    }
+
+    /// An entry for a value of `size` bytes, complete but for them; these are returned.
+    fn hole(&mut self, key: &str, shape: u32, size: usize) -> Result<&mut [u8], Error> {
+        let key_len = u8::try_from(key.len())
+            .ok()
+            .filter(|len| *len > 0)
+            .ok_or(Error::BadKey)?;
+        if size > MAX_VALUE {
+            return Err(Error::TooLarge {
+                need: size,
+                have: MAX_VALUE,
+            });
+        }
+        let mut varint = [0; 4];
+        let varint = write_len(size, &mut varint);
+        let (from, to) = self.place(key);
+        let gap = 1 + key.len() + 4 + varint.len() + size;
+        splice(self.bytes, self.len, from, to, gap)?;
+        let have = self.bytes.len();
+        let hole = self.bytes.get_mut(from..from + gap).unwrap_or_default();
+        fill(hole, &[key_len])
+            .and_then(|rest| fill(rest, key.as_bytes()))
+            .and_then(|rest| fill(rest, &shape.to_le_bytes()))
+            .and_then(|rest| fill(rest, varint))
+            .ok_or(Error::TooLarge { need: *self.len, have })
+    }
+}
+
+/// An entry whose key may not be text.
+struct Raw<'a> {
+    key: &'a [u8],
+    shape: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    fn checked(self) -> Option<Entry<'a>> {
+        Some(Entry {
+            key: core::str::from_utf8(self.key).ok()?,
+            shape: self.shape,
+            bytes: self.bytes,
+        })
+    }
+}
+
+/// The first entry and what follows it.
+#[inline]
+fn split(data: &[u8]) -> Option<(Raw<'_>, &[u8])> {
+    let (key_len, rest) = data.split_first()?;
+    let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
+    let (shape, rest) = rest.split_first_chunk()?;
+    let (len, rest) = read_len(rest)?;
+    let (bytes, rest) = rest.split_at_checked(len)?;
+    Some((
+        Raw {
+            key,
+            shape: u32::from_le_bytes(*shape),
+            bytes,
+        },
+        rest,
+    ))
+}
+
+/// The table from where `key` is or belongs; if it is there, its entry and what follows it.
+fn seek<'a>(data: &'a [u8], key: &str) -> (&'a [u8], Option<(Raw<'a>, &'a [u8])>) {
+    let mut rest = data;
+    while let Some((entry, after)) = split(rest) {
+        match entry.key.cmp(key.as_bytes()) {
+            Ordering::Less => rest = after,
+            Ordering::Equal => return (rest, Some((entry, after))),
+            Ordering::Greater => break,
+        }
+    }
+    (rest, None)
+}
+
+#[inline]
+fn read_len(data: &[u8]) -> Option<(usize, &[u8])> {
+    let mut len = 0;
+    for (at, byte) in data.iter().take(4).enumerate() {
+        len |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            let fewest = at == 0 || *byte != 0;
+            return if fewest { Some((len, data.get(at + 1..)?)) } else { None };
+        }
+    }
+    None
+}
+
+fn write_len(mut len: usize, bytes: &mut [u8; 4]) -> &[u8] {
+    let mut used = 0;
+    for byte in bytes.iter_mut() {
+        used += 1;
+        *byte = (len & 0x7f) as u8;
+        len >>= 7;
+        if len == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    bytes.get(..used).unwrap_or_default()
+}
+
+/// Copies `part` to the beginning of `hole` and returns the rest.
+#[inline]
+fn fill<'a>(hole: &'a mut [u8], part: &[u8]) -> Option<&'a mut [u8]> {
+    let (place, rest) = hole.split_at_mut_checked(part.len())?;
+    place.copy_from_slice(part);
+    Some(rest)
+}
+
+/// As FNV-1a, eight bytes at a time.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const fn fold(hash: u64, word: u64) -> u64 {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ (hash >> 32)
+    }
+    let (words, tail) = bytes.as_chunks();
+    let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
+    let hash = words
+        .iter()
+        .fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
+    tail.iter().fold(hash, |hash, byte| fold(hash, u64::from(*byte)))
+}
+
+// Host only: types from alloc and std, oracles, random bytes.
+#[cfg(all(test, not(target_os = "none")))]
+mod properties;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: usize = 3;
+
+    /// A table with two values in a buffer of 64 bytes, and its length.
+    fn two() -> ([u8; 64], usize) {
+        let (mut bytes, mut len) = ([0xee; 64], START);
+        let mut table = Table::new(&mut bytes, START, &mut len);
+        table.set("n", &300_u32).unwrap();
+        table.set("cart", "abc").unwrap();
+        (bytes, len)
+    }
+
+    fn read<'a, T: Serialize + Deserialize<'a>>(data: &'a [u8], key: &str) -> Result<T, Error> {
+        find(data, key).unwrap().read()
+    }
+
+    #[test]
+    fn the_layout() {
+        let (bytes, len) = two();
+        let [a, b, c, d] = shape::digest("").unwrap().to_le_bytes();
+        assert_eq!(bytes[..START], [0xee; START]);
+        assert_eq!(
+            bytes[START..START + 14],
+            [4, b'c', b'a', b'r', b't', a, b, c, d, 4, 3, b'a', b'b', b'c']
+        );
+        let [a, b, c, d] = shape::digest(&0_u32).unwrap().to_le_bytes();
+        assert_eq!(bytes[START + 14..len], [1, b'n', a, b, c, d, 2, 0xac, 0x02]);
+        assert!(check(&bytes[START..len]));
+        assert!(entries(&bytes[START..len]).map(|entry| entry.key).eq(["cart", "n"]));
+    }
+
+    #[test]
+    fn a_value_reads_as_the_type_it_was_written_as() {
+        let (bytes, len) = two();
+        let data = &bytes[START..len];
+        assert_eq!(read(data, "n"), Ok(300_u32));
+        assert_eq!(read(data, "cart"), Ok("abc"));
+        assert_eq!(read::<u16>(data, "n"), Err(Error::TypeClash));
+        assert_eq!(read::<(u8, u8)>(data, "n"), Err(Error::TypeClash));
+        assert_eq!(read::<&[u8]>(data, "cart"), Err(Error::TypeClash));
+        assert!(find(data, "a").is_none() && find(data, "m").is_none() && find(data, "z").is_none());
+    }
+
+    #[test]
+    fn bytes_left_over_are_a_clash() {
+        let entry = Entry {
+            key: "n",
+            shape: shape::digest(&0_u8).unwrap(),
+            bytes: &[1, 2],
+        };
+        assert_eq!(entry.read::<u8>(), Err(Error::TypeClash));
+    }
+
+    #[test]
+    fn the_same_value_is_no_change() {
+        let (mut bytes, mut len) = two();
+        let before = (bytes, len);
+        let mut table = Table::new(&mut bytes, START, &mut len);
+        table.set("cart", "abc").unwrap();
+        table.set("n", &300_u32).unwrap();
+        assert!(table.remove("cart") && !table.remove("cart"));
+        table.set("cart", "abc").unwrap();
+        assert_eq!((bytes, len), before);
+    }
+
+    #[test]
+    fn too_large_tells_both_sizes_and_changes_nothing() {
+        let (mut bytes, mut len) = two();
+        let before = (bytes, len);
+        let mut table = Table::new(&mut bytes, START, &mut len);
+        let text = "0123456789012345678901234567890123456789";
+        assert_eq!(
+            table.set("text", text),
+            Err(Error::TooLarge {
+                need: before.1 + 10 + 41,
+                have: 64
+            })
+        );
+        assert_eq!(
+            table.set("cart", text),
+            Err(Error::TooLarge {
+                need: before.1 + 37,
+                have: 64
+            })
+        );
+        assert_eq!(table.set("", text), Err(Error::BadKey));
+        assert_eq!((bytes, len), before);
+        let mut table = Table::new(&mut bytes, START, &mut len);
+        table.clear();
+        table.set("text", text).unwrap();
+        assert_eq!(len, START + 10 + 41);
+    }
+
+    #[test]
+    fn what_is_no_table_is_refused() {
+        let table = [1, b'b', 0, 0, 0, 0, 1, 7, 1, b'c', 0, 0, 0, 0, 0];
+        assert!(check(&table) && check(&[]));
+        for len in (1..table.len()).filter(|len| *len != 8) {
+            assert!(!check(&table[..len]), "cut at {len}");
+        }
+        for (at, byte) in [(0, 0), (1, 0x80), (1, b'c'), (1, b'd'), (6, 2), (9, b'b'), (14, 0x80)] {
+            let mut changed = table;
+            changed[at] = byte;
+            assert!(!check(&changed), "byte {at} = {byte}");
+            assert!(entries(&changed).count() <= 2);
+        }
+        assert!(
+            !check(&[1, b'b', 0, 0, 0, 0, 0x81, 0, 7]),
+            "a length in more bytes than it needs"
+        );
+        assert!(
+            !check(&[1, b'b', 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 1]),
+            "a length of five bytes"
+        );
+    }
+
+    #[test]
+    fn keys_of_the_application() {
+        let long = "0123456789012345678901234567890123456789012345678901234567890123";
+        for key in ["a", "cart", "größe", "a b", long] {
+            assert_eq!(check_key(key), Ok(()));
+        }
+        for key in [
+            "",
+            "\0flash",
+            "a\n",
+            "\u{7f}",
+            "\u{85}",
+            concat!("0123456789012345678901234567890123456789012345678901234567890123", "4"),
+        ] {
+            assert_eq!(check_key(key), Err(Error::BadKey));
+        }
+    }
+
+    #[test]
+    fn fingerprints_tell_values_apart() {
+        let print = |shape, bytes| fingerprint(Some(Entry { key: "k", shape, bytes }));
+        let all = [
+            fingerprint(None),
+            print(0, &[]),
+            print(1, &[]),
+            print(0, &[0]),
+            print(0, &[1]),
+            print(0, &[0, 0]),
+            print(0, &[0; 8]),
+            print(0, &[0, 0, 0, 0, 0, 0, 0, 1]),
+            print(0, &[0; 9]),
+            key_hash("k"),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "fingerprint {at}");
+        }
+        assert_eq!(print(7, b"same"), print(7, b"same"));
+    }
 }

@@ -1,0 +1,174 @@
+//! The only code that calls a store: it does what the exchange says and brings the answers back.
+
+use rand_core::TryCryptoRng;
+
+use crate::changes::Changes;
+use crate::cookie_header::{MAX_CANDIDATES, candidates};
+use crate::environment::{Buffer, Clock};
+use crate::error::Error;
+use crate::events::{Event, Observer};
+use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
+use crate::keys::{Keys, Ring};
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::store::{Load, Store};
+
+/// What all requests of an application share.
+pub struct Sessions<S, C, O = ()> {
+    pub(crate) store: S,
+    pub(crate) clock: C,
+    pub(crate) policy: Policy,
+    pub(crate) ring: Ring,
+    observer: O,
+}
+
+impl<S: Store, C: Clock> Sessions<S, C> {
+    /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
+    #[must_use]
+    pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self {
+            ring: Ring::new(keys, policy.cookie_name()),
+            store,
+            clock,
+            policy,
+            observer: (),
+        }
+    }
+}
+
+impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
+    /// Tells `observer` what happens.
+    #[must_use]
+    pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P> {
+        Sessions {
+            store: self.store,
+            clock: self.clock,
+            policy: self.policy,
+            ring: self.ring,
+            observer,
+        }
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The clock.
+    pub const fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether the store answers, for a health page.
+    pub async fn check(&self) -> Result<(), Error> {
+        let answer = self.store.check(self.clock.now()).await;
+        self.reported(answer).map_err(|()| Error::Unavailable)
+    }
+
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules {
+            policy: &self.policy,
+            ring: &self.ring,
+            observer: &self.observer,
+            touch_is_free: S::TOUCH_IS_FREE,
+        }
+    }
+
+    fn reported<T>(&self, answer: Result<T, S::Error>) -> Result<T, ()> {
+        answer.map_err(|why| self.observer.observe(&Event::StoreFailed(&why)))
+    }
+
+    /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the
+    /// header lines (CP2). A value that is not ours costs no store call.
+    pub(crate) async fn begin<'h, B: Buffer>(
+        &self,
+        exchange: &mut Exchange<B>,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<(), Error> {
+        exchange.look();
+        let name = self.policy.cookie_name();
+        for value in cookie_lines
+            .flat_map(|line| candidates(line, name))
+            .take(MAX_CANDIDATES)
+        {
+            let Some(token) = exchange.candidate(value, &self.rules()) else {
+                continue;
+            };
+            loop {
+                let now = self.clock.now();
+                let answer = self.store.load(&token.handle, now, exchange.place()).await;
+                let found = match self.reported(answer).map_err(|()| Error::Unavailable)? {
+                    Load::TooLarge { size } => {
+                        exchange.grow(size)?;
+                        continue;
+                    }
+                    Load::Found(found) => Some(found),
+                    Load::Missing => None,
+                };
+                if exchange.loaded(token, found, &self.rules(), self.clock.now()) {
+                    return Ok(());
+                }
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one verb through: to its end, or to an error after which nothing is half done without being told.
+    pub(crate) async fn perform<B: Buffer>(
+        &self,
+        exchange: &mut Exchange<B>,
+        rng: &mut impl TryCryptoRng,
+        intent: Intent<'_>,
+        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut work = Work::new(self.clock.now());
+        loop {
+            let now = self.clock.now();
+            let step = exchange.next(&mut work, intent, &self.rules(), now, &mut edit)?;
+            let reply = match step {
+                Step::Done => return Ok(()),
+                Step::Draw => self.draw(rng),
+                Step::Load(handle) => {
+                    let answer = self.store.load(&handle, now, exchange.spare()).await;
+                    Reply::Loaded(self.reported(answer))
+                }
+                Step::Create(handle) => {
+                    let answer = self.store.create(&handle, exchange.outgoing().0, now).await;
+                    Reply::Wrote(self.reported(answer))
+                }
+                Step::Update(handle, seen) => {
+                    let (record, there) = exchange.outgoing();
+                    let answer = self.store.update(&handle, seen, record, now, there).await;
+                    Reply::Wrote(self.reported(answer))
+                }
+                Step::Touch(handle) => {
+                    let answer = self.store.touch(&handle, now).await;
+                    Reply::Wrote(self.reported(answer))
+                }
+                Step::Delete(handle, only) => {
+                    let answer = self.store.delete(&handle, only, now).await;
+                    Reply::Wrote(self.reported(answer))
+                }
+            };
+            exchange.reply(&mut work, intent, reply, &self.rules(), self.clock.now())?;
+        }
+    }
+
+    /// Random bytes, or the word that there are none: nothing weaker is used (ID2, EM4).
+    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Reply {
+        let mut bytes = [0; 32];
+        match rng.try_fill_bytes(&mut bytes) {
+            Ok(()) => Reply::Random(bytes),
+            Err(_) => {
+                self.observer.observe(&Event::EntropyFailed);
+                Reply::NoRandom
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What an operator may want to know: one observer, called where it happens, without a heap and without a secret (LC13).
+
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::store::Handle;
+
+/// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Id(pub(crate) Handle);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update(b"session-core/1 id")
+            .chain_update(self.0.as_bytes())
+            .finalize()
+            .into();
+        hash.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Something that happened to a session.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'e> {
+    /// A session was stored for the first time.
+    Created(Id),
+    /// The cookie value was renewed after its age; the old one works until the grace is over.
+    Renewed(Id),
+    /// A subject signed in.
+    LoggedIn(Id),
+    /// The cookie value was changed by `rotate`.
+    Rotated(Id),
+    /// The session was ended by `logout`.
+    Ended(Id),
+    /// A cookie came whose session had reached its idle or absolute limit.
+    Expired(Id),
+    /// A cookie value came that none of our keys signed, or that is malformed.
+    Forged,
+    /// A well-signed cookie came whose session the store does not have.
+    Unknown(Id),
+    /// The cookie before the last renewal came after its grace.
+    Late(Id),
+    /// A cookie came that was replaced before the last change of the cookie.
+    Superseded(Id),
+    /// The store held bytes that are no record of this version; they were left alone and not used.
+    Garbled(Id),
+    /// Two requests changed the same value; this one was told (409).
+    Conflict(Id),
+    /// The store failed; its own words.
+    StoreFailed(&'e dyn fmt::Display),
+    /// The random number generator failed.
+    EntropyFailed,
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created(id) => write!(f, "session {id} created"),
+            Self::Renewed(id) => write!(f, "session {id}: cookie renewed"),
+            Self::LoggedIn(id) => write!(f, "session {id}: signed in"),
+            Self::Rotated(id) => write!(f, "session {id}: cookie rotated"),
+            Self::Ended(id) => write!(f, "session {id} ended"),
+            Self::Expired(id) => write!(f, "session {id} expired"),
+            Self::Forged => f.write_str("cookie refused: not signed by us"),
+            Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
+            Self::Late(id) => write!(f, "session {id}: old cookie after its grace"),
+            Self::Superseded(id) => write!(f, "session {id}: superseded cookie"),
+            Self::Garbled(id) => write!(f, "session {id}: stored bytes are no record of this version"),
+            Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
+            Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
+            Self::EntropyFailed => f.write_str("random number generator not ready"),
+        }
+    }
+}
+
+/// Is told what happens. Called within the request: it counts or logs and returns. `()` ignores everything.
+pub trait Observer {
+    /// Something happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+impl Observer for () {
+    fn observe(&self, _: &Event<'_>) {}
+}
+
+impl<O: Observer + ?Sized> Observer for &O {
+    fn observe(&self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}

@@ -1,0 +1,80 @@
+//! When a session is over: the only comparisons of times with limits.
+
+use core::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use crate::environment::{Buffer, Time};
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::token::Token;
+
+/// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown.
+pub(crate) const SETTLED: Duration = Duration::from_secs(60);
+
+/// What a well-signed cookie is worth against the record of its handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Idle for too long or past the absolute end.
+    Expired,
+    /// The session's cookie.
+    Current,
+    /// The cookie before the last renewal, within the grace.
+    Grace,
+    /// The same, after the grace.
+    Late,
+    /// An older one.
+    Superseded,
+}
+
+/// Holds after every load and every reload (protocol rule 1).
+pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
+    if expired(record, policy, now) {
+        Verdict::Expired
+    } else if record.verifier().ct_eq(&token.verifier).into() {
+        Verdict::Current
+    } else {
+        match record.previous() {
+            Some(previous) if previous.verifier.ct_eq(&token.verifier).into() => {
+                if now < previous.grace_until {
+                    Verdict::Grace
+                } else {
+                    Verdict::Late
+                }
+            }
+            _ => Verdict::Superseded,
+        }
+    }
+}
+
+/// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
+/// once, a lengthened one from the next write on.
+pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    let mut stamp = record.stamp();
+    if !stamp.live(now) {
+        return true;
+    }
+    if record.own_lifetimes() {
+        return false;
+    }
+    stamp.idle = policy.idle_millis();
+    stamp.ends = policy.ends(record.created());
+    !stamp.live(now)
+}
+
+/// Whether the cookie changed so recently that an answer with the old one may still be under way.
+pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
+    now.since(record.rotated_at()) < SETTLED
+}
+
+/// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2).
+pub(crate) fn renewal_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
+    let old = |after| now.since(record.rotated_at()).as_millis() >= u128::from(after);
+    !in_grace && policy.renew_after_millis().is_some_and(old)
+}
+
+/// Whether the last activity lies so far back that it has to be recorded anew.
+pub(crate) fn touch_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    now.since(record.stamp().last_seen).as_millis() >= u128::from(policy.touch_every_millis())
+}

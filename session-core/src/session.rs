@@ -1,0 +1,382 @@
+//! What a handler sees of its session.
+//!
+//! Loaded once, then read and changed without waiting; `set` is stored at the commit, before the first byte of the
+//! answer. `update_with`, `login`, `rotate` and `logout` store at once. An adapter wraps this in a handle of its
+//! framework's kind and calls `load` when the handler first asks, `commit` and `set_cookie` before it answers.
+//!
+//! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
+//! again in this request.
+
+use core::time::Duration;
+
+use rand_core::TryCryptoRng;
+use serde::{Deserialize, Serialize};
+
+use crate::changes::Kind;
+use crate::csrf;
+use crate::driver::Sessions;
+use crate::environment::{Buffer, Clock, Time};
+use crate::error::Error;
+use crate::events::{Id, Observer};
+use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
+use crate::set_cookie;
+use crate::store::{Handle, Store};
+use crate::token::TEXT;
+use crate::values;
+
+/// Proof that a login was begun before the credentials were checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket<'s> {
+    subject: &'s str,
+    remember: bool,
+    keep_data: bool,
+}
+
+impl<'s> Ticket<'s> {
+    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
+    #[must_use]
+    pub const fn remembered(self) -> Self {
+        Self { remember: true, ..self }
+    }
+
+    /// What the visitor stored before signing in is dropped.
+    #[must_use]
+    pub const fn without_data(self) -> Self {
+        Self {
+            keep_data: false,
+            ..self
+        }
+    }
+
+    /// Who signs in.
+    #[must_use]
+    pub const fn subject(&self) -> &'s str {
+        self.subject
+    }
+}
+
+/// The session of one request. `R` is used only when something new is made.
+pub struct Session<'a, S, C, R, B, O = ()> {
+    sessions: &'a Sessions<S, C, O>,
+    exchange: &'a mut Exchange<B>,
+    rng: R,
+}
+
+impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a, S, C, R, B, O> {
+    /// The view of a handler on an exchange.
+    pub const fn new(sessions: &'a Sessions<S, C, O>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
+        Self {
+            sessions,
+            exchange,
+            rng,
+        }
+    }
+
+    // ---- for adapters --------------------------------------------------------------------------------------------
+
+    /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
+    /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
+    pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
+        self.sessions.begin(self.exchange, cookie_lines).await
+    }
+
+    /// The request counts as activity: a handler got the session and not only a peek at it.
+    pub fn activity(&mut self) {
+        self.exchange.activity();
+    }
+
+    /// Stores what has to be stored; call it after the handler, whatever its answer. An error replaces that answer.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Commit).await
+    }
+
+    /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
+    /// `Cache-Control: no-store`.
+    pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
+        let policy = &self.sessions.policy;
+        match self.exchange.answer() {
+            None => Ok(None),
+            Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
+            Some(Answer::Set(token, ends)) => {
+                let mut text = [0; TEXT];
+                let max_age = policy.max_age(ends, self.sessions.clock.now());
+                set_cookie::issue(policy, token.text(&mut text), max_age, into).map(Some)
+            }
+        }
+    }
+
+    /// Whether the answer depends on the cookie and says `Vary: Cookie`.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        self.exchange.looked()
+    }
+
+    // ---- reading -------------------------------------------------------------------------------------------------
+
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeClash`].
+    pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
+        values::check_key(key)?;
+        if self.exchange.record().is_none() {
+            return Ok(None);
+        }
+        self.exchange.follow(key, Kind::Read);
+        let data = self.exchange.record().map(|record| record.data()).unwrap_or_default();
+        values::find(data, key).map(|entry| entry.read()).transpose()
+    }
+
+    /// The keys in use, in the order of their bytes.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let data = self.exchange.record().map(|record| record.data()).unwrap_or_default();
+        values::entries(data)
+            .map(|entry| entry.key)
+            .filter(|key| !key.starts_with('\0'))
+    }
+
+    /// Whether there is a session, stored or about to be.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.exchange.record().is_some()
+    }
+
+    /// Who is signed in.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.exchange.record()?.subject().map(|(subject, _)| subject)
+    }
+
+    /// When the subject signed in.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Time> {
+        self.exchange.record()?.subject().map(|(_, at)| at)
+    }
+
+    /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12).
+    #[must_use]
+    pub fn fresh(&self, span: Duration) -> bool {
+        self.authenticated_at()
+            .is_some_and(|at| self.sessions.clock.now().since(at) <= span)
+    }
+
+    /// When the session began: at the last login, or when the visitor first stored something.
+    #[must_use]
+    pub fn created(&self) -> Option<Time> {
+        Some(self.exchange.record()?.created())
+    }
+
+    /// The last activity before this request.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<Time> {
+        Some(self.exchange.record()?.stamp().last_seen)
+    }
+
+    /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let deadline = self.exchange.record()?.stamp().deadline();
+        (deadline < Time::MAX).then(|| deadline.since(self.sessions.clock.now()))
+    }
+
+    /// The label that the application gave the session.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.exchange.record()?.label()
+    }
+
+    /// Names the session in logs.
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        self.exchange.handle().map(Id)
+    }
+
+    // ---- changing ------------------------------------------------------------------------------------------------
+
+    /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
+    /// [`Error::Conflict`] if another request changed this key meanwhile. The same bytes again are no change.
+    pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.put(key, value, Kind::Write)
+    }
+
+    /// As [`set`](Self::set), whatever another request wrote meanwhile: the last one wins, on purpose.
+    pub fn overwrite<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.put(key, value, Kind::Blind)
+    }
+
+    fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
+        self.exchange.writable()?;
+        self.exchange.follow(key, kind);
+        let (record, changes) = self.exchange.writable()?;
+        let before = values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry)));
+        record.edit(|table| table.set(key, value))?;
+        if before != values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry))) {
+            changes.set_dirty();
+        }
+        Ok(())
+    }
+
+    /// Removes `key`; without a session there is nothing to remove.
+    pub fn remove(&mut self, key: &str) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.take_away(key, Kind::Write)
+    }
+
+    fn take_away(&mut self, key: &str, kind: Kind) -> Result<(), Error> {
+        if !self.exchange.has_data()? {
+            return Ok(());
+        }
+        self.exchange.follow(key, kind);
+        let (record, changes) = self.exchange.writable()?;
+        if record.edit(|table| Ok(table.remove(key)))? {
+            changes.set_dirty();
+        }
+        Ok(())
+    }
+
+    /// Empties the data, whatever another request writes meanwhile; the session, its subject and cookie stay.
+    pub fn clear(&mut self) -> Result<(), Error> {
+        if !self.exchange.has_data()? {
+            return Ok(());
+        }
+        let (record, changes) = self.exchange.writable()?;
+        changes.clear();
+        record.edit(|table| {
+            table.clear();
+            Ok(())
+        })
+    }
+
+    /// Gives the session a label, for instance the browser's name, shown in a list of sessions; "" takes it away.
+    /// Stored as given: escape it in pages.
+    pub fn set_label(&mut self, label: &str) -> Result<(), Error> {
+        let (record, changes) = self.exchange.writable()?;
+        if record.label().unwrap_or_default() != label {
+            record.set_label(label)?;
+            changes.relabel();
+        }
+        Ok(())
+    }
+
+    /// Replaces the value under `key` by what `change` makes of it and stores it at once, together with what was set
+    /// before. If another request was faster, `change` runs again on its value, for up to two seconds: no increment is
+    /// lost (ST3).
+    pub async fn update_with<T, F>(&mut self, key: &str, mut change: F) -> Result<T, Error>
+    where
+        T: Serialize + for<'v> Deserialize<'v>,
+        F: FnMut(Option<T>) -> T,
+    {
+        values::check_key(key)?;
+        if self.exchange.is_live() && self.exchange.changes.dirty() {
+            self.commit().await?;
+        }
+        let mut made = None;
+        let (sessions, exchange, rng) = (self.sessions, &mut *self.exchange, &mut self.rng);
+        sessions
+            .perform(exchange, rng, Intent::Update, |record, changes| {
+                changes.follow(key, Kind::Rerun, record.data());
+                let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
+                let value = change(before);
+                record.edit(|table| table.set(key, &value))?;
+                changes.set_dirty();
+                made = Some(value);
+                Ok(())
+            })
+            .await?;
+        made.ok_or(Error::Unknown)
+    }
+
+    // ---- signing in and out --------------------------------------------------------------------------------------
+
+    /// Begins a login: call it **before** the credentials are checked.
+    pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+        if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
+            return Err(Error::BadText);
+        }
+        Ok(Ticket {
+            subject,
+            remember: false,
+            keep_data: true,
+        })
+    }
+
+    /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
+    /// Data is kept unless the ticket says otherwise; flash messages and CSRF tokens are not. Over a session of another
+    /// subject a new one is made, without its data, and that one ends. Stored at once.
+    pub async fn login(&mut self, ticket: Ticket<'_>) -> Result<(), Error> {
+        let Ticket {
+            subject,
+            remember,
+            keep_data,
+        } = ticket;
+        self.perform(Intent::Login {
+            subject,
+            remember,
+            keep_data,
+        })
+        .await
+    }
+
+    /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
+    pub async fn rotate(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Rotate).await
+    }
+
+    /// Ends the session: the record is removed, then the cookie. Nothing brings it back (LC3). An error means that it
+    /// may live on (LC4). Without a session: nothing.
+    pub async fn logout(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Logout).await
+    }
+
+    async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
+        self.sessions
+            .perform(self.exchange, &mut self.rng, intent, |_, _| Ok(()))
+            .await
+    }
+
+    // ---- messages and forms --------------------------------------------------------------------------------------
+
+    /// Leaves a message for the next page, which takes it once (TR2). A later message replaces it.
+    pub fn flash(&mut self, message: &str) -> Result<(), Error> {
+        self.put(FLASH, message, Kind::Blind)
+    }
+
+    /// Takes the message: passes it to `show` and removes it, but not another one that arrives meanwhile.
+    pub fn take_flash<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
+        let Some(record) = self.exchange.record() else {
+            return Ok(None);
+        };
+        let Some(entry) = values::find(record.data(), FLASH) else {
+            return Ok(None);
+        };
+        let shown = show(entry.read::<&str>()?);
+        self.take_away(FLASH, Kind::Take)?;
+        Ok(Some(shown))
+    }
+
+    /// A token for a form of this session, another text at each call (TR1); makes a session if there is none.
+    pub fn csrf_token(&mut self) -> Result<csrf::Token, Error> {
+        self.exchange.writable()?;
+        let Reply::Random(fresh) = self.sessions.draw(&mut self.rng) else {
+            return Err(Error::Entropy);
+        };
+        let handle = match self.exchange.handle() {
+            Some(handle) if self.exchange.is_live() => handle,
+            _ => {
+                let drawn = fresh.last_chunk().copied().unwrap_or_default();
+                self.exchange.show_handle(Handle::from_bytes(drawn))
+            }
+        };
+        let login = self.exchange.record().map_or(0, |record| record.stamp().login);
+        let mask = fresh.first_chunk().copied().unwrap_or_default();
+        csrf::Token::make(&self.sessions.ring, handle, login, mask).ok_or(Error::Entropy)
+    }
+
+    /// Whether `token` was made for this session since its last login.
+    #[must_use]
+    pub fn csrf_ok(&self, token: &str) -> bool {
+        let (Some(handle), Some(record)) = (self.exchange.handle(), self.exchange.record()) else {
+            return false;
+        };
+        csrf::verify(&self.sessions.ring, handle, record.stamp().login, token)
+    }
+}
