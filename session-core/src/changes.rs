@@ -50,19 +50,8 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) const fn new() -> Self {
-        let none = Touched {
-            key: 0,
-            base: 0,
-            kind: Kind::Read,
-        };
-        Self {
-            touched: [none; FOLLOWED],
-            len: 0,
-            rest: None,
-            cleared: false,
-            relabeled: false,
-            dirty: false,
-        }
+        let none = Touched { key: 0, base: 0, kind: Kind::Read };
+        Self { touched: [none; FOLLOWED], len: 0, rest: None, cleared: false, relabeled: false, dirty: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -84,13 +73,7 @@ impl Changes {
         for touched in self.list().iter().filter(|touched| touched.kind == Kind::Read) {
             kept.push(*touched);
         }
-        *self = Self {
-            rest: self.rest,
-            cleared: true,
-            relabeled: self.relabeled,
-            dirty: true,
-            ..kept
-        };
+        *self = Self { rest: self.rest, cleared: true, relabeled: self.relabeled, dirty: true, ..kept };
     }
 
     /// Follows `key` from before it is read or changed for the first time.
@@ -109,11 +92,7 @@ impl Changes {
             return;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
-        let touched = Touched {
-            key: hash,
-            base: values::fingerprint(values::find(mine, key)),
-            kind,
-        };
+        let touched = Touched { key: hash, base: values::fingerprint(values::find(mine, key)), kind };
         if !self.push(touched) {
             self.rest = Some(self.fingerprint_of_rest(mine));
         }
@@ -137,19 +116,10 @@ impl Changes {
     ) -> Result<(), Error> {
         let differs = |touched: &Touched| fingerprint_at(newer.data(), touched.key) != touched.base;
         let heeded = |kind| matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads;
-        if self
-            .list()
-            .iter()
-            .any(|touched| heeded(touched.kind) && differs(touched))
-        {
+        if self.list().iter().any(|touched| heeded(touched.kind) && differs(touched)) {
             return Err(Error::Conflict);
         }
-        if heed_reads
-            && !self.cleared
-            && self
-                .rest
-                .is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()))
-        {
+        if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
             return Err(Error::Conflict);
         }
         if self.cleared {
@@ -209,14 +179,10 @@ impl Changes {
 
     /// Independent of order, so that it can be taken over what the list leaves out.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data)
-            .filter(|entry| !self.follows(entry.key))
-            .fold(0, |sum, entry| {
-                let one = values::key_hash(entry.key)
-                    .wrapping_mul(31)
-                    .wrapping_add(values::fingerprint(Some(entry)));
-                sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
-            })
+        values::entries(data).filter(|entry| !self.follows(entry.key)).fold(0, |sum, entry| {
+            let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
+            sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+        })
     }
 }
 

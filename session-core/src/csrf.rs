@@ -60,11 +60,7 @@ pub(crate) fn verify(ring: &Ring, handle: Handle, login: u32, text: &str) -> boo
 }
 
 fn mac(subkeys: &Subkeys, handle: Handle, login: u32) -> [u8; 16] {
-    let mac = subkeys
-        .csrf()
-        .chain_update(handle.as_bytes())
-        .chain_update(login.to_le_bytes())
-        .finalize();
+    let mac = subkeys.csrf().chain_update(handle.as_bytes()).chain_update(login.to_le_bytes()).finalize();
     mac.into_bytes().first_chunk().copied().unwrap_or_default()
 }
 
@@ -81,18 +77,10 @@ mod tests {
         assert!(verify(&ring, one, 3, token.as_str()));
         assert!(!verify(&ring, two, 3, token.as_str()), "another session");
         assert!(!verify(&ring, one, 4, token.as_str()), "after another login");
-        assert!(
-            !verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id"), one, 3, token.as_str()),
-            "another key"
-        );
+        assert!(!verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id"), one, 3, token.as_str()), "another key");
         let again = Token::make(&ring, one, 3, [8; 16]).unwrap();
         assert!(again.as_str() != token.as_str() && verify(&ring, one, 3, again.as_str()));
-        for text in [
-            "",
-            "x",
-            &token.as_str()[1..],
-            "???????????????????????????????????????????",
-        ] {
+        for text in ["", "x", &token.as_str()[1..], "???????????????????????????????????????????"] {
             assert!(!verify(&ring, one, 3, text));
         }
         let both = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");

@@ -26,13 +26,7 @@ impl<S: Store, C: Clock> Sessions<S, C> {
     /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
     #[must_use]
     pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self {
-            ring: Ring::new(keys, policy.cookie_name()),
-            store,
-            clock,
-            policy,
-            observer: (),
-        }
+        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, observer: () }
     }
 }
 
@@ -40,13 +34,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Tells `observer` what happens.
     #[must_use]
     pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P> {
-        Sessions {
-            store: self.store,
-            clock: self.clock,
-            policy: self.policy,
-            ring: self.ring,
-            observer,
-        }
+        Sessions { store: self.store, clock: self.clock, policy: self.policy, ring: self.ring, observer }
     }
 
     /// The store.
@@ -71,12 +59,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {
-        Rules {
-            policy: &self.policy,
-            ring: &self.ring,
-            observer: &self.observer,
-            touch_is_free: S::TOUCH_IS_FREE,
-        }
+        Rules { policy: &self.policy, ring: &self.ring, observer: &self.observer, touch_is_free: S::TOUCH_IS_FREE }
     }
 
     fn reported<T>(&self, answer: Result<T, S::Error>) -> Result<T, ()> {
@@ -92,10 +75,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     ) -> Result<(), Error> {
         exchange.look();
         let name = self.policy.cookie_name();
-        for value in cookie_lines
-            .flat_map(|line| candidates(line, name))
-            .take(MAX_CANDIDATES)
-        {
+        for value in cookie_lines.flat_map(|line| candidates(line, name)).take(MAX_CANDIDATES) {
             let Some(token) = exchange.candidate(value, &self.rules()) else {
                 continue;
             };

@@ -40,11 +40,7 @@ impl Time {
 /// Whole milliseconds of a span, at most what a [`Time`] holds.
 pub(crate) const fn millis(span: Duration) -> u64 {
     let millis = span.as_millis();
-    if millis < Time::MAX.0 as u128 {
-        millis as u64
-    } else {
-        Time::MAX.0
-    }
+    if millis < Time::MAX.0 as u128 { millis as u64 } else { Time::MAX.0 }
 }
 
 /// Tells the time. It never goes back while the program runs; with a wall clock it is Unix time.

@@ -91,10 +91,7 @@ impl fmt::Display for Error {
             Self::Superseded => "the session goes on under a newer cookie: send the request again",
             Self::TypeClash => "the stored value has another type than the one it is read as",
             Self::TooLarge { need, have } => {
-                return write!(
-                    f,
-                    "too large: the session would take {need} bytes, {have} can be stored"
-                );
+                return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
             }
             Self::BadKey => "a session key is 1 to 64 bytes of text without control characters",
             Self::BadText => "a subject is 1 to 255 bytes of text, a label at most 255",

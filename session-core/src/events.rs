@@ -12,11 +12,8 @@ pub struct Id(pub(crate) Handle);
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash: [u8; 32] = Sha256::new()
-            .chain_update(b"session-core/1 id")
-            .chain_update(self.0.as_bytes())
-            .finalize()
-            .into();
+        let hash: [u8; 32] =
+            Sha256::new().chain_update(b"session-core/1 id").chain_update(self.0.as_bytes()).finalize().into();
         hash.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

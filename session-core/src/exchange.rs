@@ -68,11 +68,7 @@ pub(crate) enum Intent<'i> {
     /// Store what a function makes of the newest data.
     Update,
     /// The subject has proven who it is.
-    Login {
-        subject: &'i str,
-        remember: bool,
-        keep_data: bool,
-    },
+    Login { subject: &'i str, remember: bool, keep_data: bool },
     /// A new cookie value.
     Rotate,
     /// The end.
@@ -262,11 +258,7 @@ impl<B: Buffer> Exchange<B> {
 
     pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {
         let have = self.mine.capacity();
-        if size > have && self.mine.grow(size) {
-            Ok(())
-        } else {
-            Err(Error::TooLarge { need: size, have })
-        }
+        if size > have && self.mine.grow(size) { Ok(()) } else { Err(Error::TooLarge { need: size, have }) }
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
@@ -405,11 +397,7 @@ impl<B: Buffer> Exchange<B> {
             _ => {}
         }
         if let Standing::Failed(error) = self.standing {
-            return if intent == Intent::Commit {
-                Ok(Step::Done)
-            } else {
-                Err(error)
-            };
+            return if intent == Intent::Commit { Ok(Step::Done) } else { Err(error) };
         }
         match intent {
             Intent::Logout => Ok(self.logout_step(work)),
@@ -473,9 +461,7 @@ impl<B: Buffer> Exchange<B> {
 
     fn is_late(&self, token: &Token) -> bool {
         use subtle::ConstantTimeEq;
-        self.mine
-            .previous()
-            .is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
+        self.mine.previous().is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
     }
 
     /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).
@@ -542,12 +528,7 @@ impl<B: Buffer> Exchange<B> {
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        if let Intent::Login {
-            subject,
-            remember,
-            keep_data,
-        } = intent
-        {
+        if let Intent::Login { subject, remember, keep_data } = intent {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
         }
@@ -581,11 +562,7 @@ impl<B: Buffer> Exchange<B> {
         let mint = || Token::mint(token.handle, &secret, rules.ring).ok_or(Error::Entropy);
         (work.next, work.renews) = (None, false);
         match intent {
-            Intent::Login {
-                subject,
-                remember,
-                keep_data,
-            } => {
+            Intent::Login { subject, remember, keep_data } => {
                 let login = self.mine.stamp().login.saturating_add(1);
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
@@ -613,11 +590,9 @@ impl<B: Buffer> Exchange<B> {
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
         if remember {
             let span = millis(rules.policy.remember());
-            self.mine
-                .set_lifetimes(span, created.millis().saturating_add(span), true);
+            self.mine.set_lifetimes(span, created.millis().saturating_add(span), true);
         } else {
-            self.mine
-                .set_lifetimes(rules.policy.idle_millis(), rules.policy.ends(created), false);
+            self.mine.set_lifetimes(rules.policy.idle_millis(), rules.policy.ends(created), false);
         }
     }
 
@@ -654,11 +629,7 @@ impl<B: Buffer> Exchange<B> {
     fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
         let sealed_next = token.seal(secret, rules.ring)?;
         let grace_until = now.after(rules.policy.grace());
-        let previous = Previous {
-            verifier: self.mine.verifier(),
-            grace_until,
-            sealed_next,
-        };
+        let previous = Previous { verifier: self.mine.verifier(), grace_until, sealed_next };
         self.mine.set_previous(Some(&previous)).ok()?;
         self.mine.set_verifier(&next.verifier);
         self.mine.set_rotated_at(now);
@@ -669,12 +640,7 @@ impl<B: Buffer> Exchange<B> {
     fn forget_sealed(&mut self, now: Time) {
         if let Some(previous) = self.mine.previous().filter(|previous| now >= previous.grace_until) {
             // the section is there already, so that this cannot fail for want of room
-            self.mine
-                .set_previous(Some(&Previous {
-                    sealed_next: [0; 16],
-                    ..previous
-                }))
-                .unwrap_or_default();
+            self.mine.set_previous(Some(&Previous { sealed_next: [0; 16], ..previous })).unwrap_or_default();
         }
     }
 
@@ -813,11 +779,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     fn target(&self, work: &Work) -> Option<Handle> {
-        if work.wrote == Phase::Creating {
-            self.fresh_handle
-        } else {
-            self.token.map(|token| token.handle)
-        }
+        if work.wrote == Phase::Creating { self.fresh_handle } else { self.token.map(|token| token.handle) }
     }
 
     fn reloaded(
@@ -916,10 +878,7 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        let verdict = self
-            .token
-            .zip(found)
-            .map(|(token, _)| expiry::accept(&token, &self.other, rules.policy, now));
+        let verdict = self.token.zip(found).map(|(token, _)| expiry::accept(&token, &self.other, rules.policy, now));
         match verdict {
             None | Some(Verdict::Expired) => {
                 self.end();
@@ -965,9 +924,5 @@ fn split(fresh: Option<[u8; 32]>) -> Option<(Handle, [u8; 16], Version)> {
     let fresh = fresh?;
     let (handle, rest) = fresh.split_first_chunk()?;
     let (secret, rest) = rest.split_first_chunk()?;
-    Some((
-        Handle::from_bytes(*handle),
-        *secret,
-        Version(u64::from_le_bytes(*rest.first_chunk()?)),
-    ))
+    Some((Handle::from_bytes(*handle), *secret, Version(u64::from_le_bytes(*rest.first_chunk()?))))
 }

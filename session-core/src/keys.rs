@@ -48,11 +48,7 @@ impl core::error::Error for KeyError {}
 impl Keys {
     /// A ring of one key, which signs. Bytes with fewer than eight distinct values or in even steps are refused (EM7).
     pub fn new(signing: &[u8; 32]) -> Result<Self, KeyError> {
-        Self {
-            keys: [[0; 32]; RING],
-            len: 0,
-        }
-        .and_verify(signing)
+        Self { keys: [[0; 32]; RING], len: 0 }.and_verify(signing)
     }
 
     /// Adds a key that only verifies: an old one, or one that is to sign after the next deployment.
@@ -80,11 +76,8 @@ impl Drop for Keys {
 
 fn is_pattern(key: &[u8; 32]) -> bool {
     let mut seen = [false; 256];
-    let distinct = key.iter().filter(|byte| {
-        !seen
-            .get_mut(usize::from(**byte))
-            .is_some_and(|s| core::mem::replace(s, true))
-    });
+    let distinct =
+        key.iter().filter(|byte| !seen.get_mut(usize::from(**byte)).is_some_and(|s| core::mem::replace(s, true)));
     let few = distinct.count() < 8;
     let step = |pair: &[u8]| matches!(pair, [a, b] if b.wrapping_sub(*a) == key[1].wrapping_sub(key[0]));
     few || key.windows(2).all(step)
@@ -109,9 +102,7 @@ impl Ring {
             seal: subkey(key, b"seal", cookie_name),
             csrf: subkey(key, b"csrf", cookie_name),
         });
-        Self {
-            keys: core::array::from_fn(|_| ring.next()),
-        }
+        Self { keys: core::array::from_fn(|_| ring.next()) }
     }
 
     /// The subkeys with their places in the ring; the first signs.
@@ -153,10 +144,7 @@ fn prekeyed(key: &[u8; 32]) -> Prekeyed {
 }
 
 fn subkey(key: &[u8; 32], purpose: &[u8], cookie_name: &str) -> [u8; 32] {
-    let mac = prekeyed(key)
-        .chain_update(b"session-core/1 ")
-        .chain_update(purpose)
-        .chain_update([0]);
+    let mac = prekeyed(key).chain_update(b"session-core/1 ").chain_update(purpose).chain_update([0]);
     mac.chain_update(cookie_name.as_bytes()).finalize().into_bytes().into()
 }
 
@@ -171,14 +159,8 @@ pub(crate) mod tests {
     fn patterns_are_refused_em7() {
         assert_eq!(Keys::new(&[0; 32]).err(), Some(KeyError::Pattern));
         assert_eq!(Keys::new(&[0xff; 32]).err(), Some(KeyError::Pattern));
-        assert_eq!(
-            Keys::new(&core::array::from_fn(|i| i as u8)).err(),
-            Some(KeyError::Pattern)
-        );
-        assert_eq!(
-            Keys::new(&core::array::from_fn(|i| (i % 7) as u8)).err(),
-            Some(KeyError::Pattern)
-        );
+        assert_eq!(Keys::new(&core::array::from_fn(|i| i as u8)).err(), Some(KeyError::Pattern));
+        assert_eq!(Keys::new(&core::array::from_fn(|i| (i % 7) as u8)).err(), Some(KeyError::Pattern));
         assert!(Keys::new(&A).is_ok());
     }
 

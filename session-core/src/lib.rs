@@ -41,6 +41,8 @@ mod exchange;
 
 mod driver;
 
+pub mod pool;
+
 // what it rests on
 
 pub mod policy;

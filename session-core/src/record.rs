@@ -96,11 +96,7 @@ impl Stamp {
     /// When the record is over if nothing touches it: the earlier of the two ends, [`Time::MAX`] without any.
     #[must_use]
     pub const fn deadline(&self) -> Time {
-        let idle = if self.idle == 0 {
-            Time::MAX.millis()
-        } else {
-            self.last_seen.millis().saturating_add(self.idle)
-        };
+        let idle = if self.idle == 0 { Time::MAX.millis() } else { self.last_seen.millis().saturating_add(self.idle) };
         let ends = if self.ends == 0 { Time::MAX.millis() } else { self.ends };
         Time::from_millis(if idle < ends { idle } else { ends })
     }
@@ -179,9 +175,7 @@ impl<B: Buffer> Record<B> {
     pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Garbled> {
         let record = self.bytes.as_ref().get(..len).ok_or(Garbled)?;
         let data = check(record)?;
-        values::check(record.get(data..).ok_or(Garbled)?)
-            .then_some(())
-            .ok_or(Garbled)?;
+        values::check(record.get(data..).ok_or(Garbled)?).then_some(()).ok_or(Garbled)?;
         self.len = len;
         Ok(())
     }
@@ -190,11 +184,7 @@ impl<B: Buffer> Record<B> {
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let have = self.capacity();
         self.bytes.grow(HEAD_LEN);
-        let head = self
-            .bytes
-            .as_mut()
-            .get_mut(..HEAD_LEN)
-            .ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
+        let head = self.bytes.as_mut().get_mut(..HEAD_LEN).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
         head.fill(0);
         put(head, 0, &[FORMAT]);
         self.len = HEAD_LEN;
@@ -289,20 +279,12 @@ impl<B: Buffer> Record<B> {
 
     fn after_subject(&self) -> usize {
         let at = self.after_binding();
-        if self.flags() & SUBJECT == 0 {
-            at
-        } else {
-            at + 7 + self.text_len(at + 6)
-        }
+        if self.flags() & SUBJECT == 0 { at } else { at + 7 + self.text_len(at + 6) }
     }
 
     fn data_at(&self) -> usize {
         let at = self.after_subject();
-        if self.flags() & LABEL == 0 {
-            at
-        } else {
-            at + 1 + self.text_len(at)
-        }
+        if self.flags() & LABEL == 0 { at } else { at + 1 + self.text_len(at) }
     }
 
     pub(crate) fn previous(&self) -> Option<Previous> {
@@ -317,12 +299,7 @@ impl<B: Buffer> Record<B> {
     }
 
     pub(crate) fn set_previous(&mut self, previous: Option<&Previous>) -> Result<(), Error> {
-        self.section(
-            PREVIOUS,
-            HEAD_LEN,
-            self.after_previous(),
-            if previous.is_some() { PREVIOUS_LEN } else { 0 },
-        )?;
+        self.section(PREVIOUS, HEAD_LEN, self.after_previous(), if previous.is_some() { PREVIOUS_LEN } else { 0 })?;
         if let Some(previous) = previous {
             let bytes = self.bytes.as_mut();
             put(bytes, HEAD_LEN, &previous.verifier);
@@ -343,10 +320,7 @@ impl<B: Buffer> Record<B> {
     }
 
     pub(crate) fn set_subject(&mut self, subject: &str, authenticated_at: Time) -> Result<(), Error> {
-        let len = u8::try_from(subject.len())
-            .ok()
-            .filter(|len| *len > 0)
-            .ok_or(Error::BadText)?;
+        let len = u8::try_from(subject.len()).ok().filter(|len| *len > 0).ok_or(Error::BadText)?;
         let at = self.after_binding();
         self.section(SUBJECT, at, self.after_subject(), 7 + usize::from(len))?;
         self.set_time(at, authenticated_at);
@@ -367,12 +341,7 @@ impl<B: Buffer> Record<B> {
     pub(crate) fn set_label(&mut self, label: &str) -> Result<(), Error> {
         let len = u8::try_from(label.len()).map_err(|_| Error::BadText)?;
         let at = self.after_subject();
-        self.section(
-            LABEL,
-            at,
-            self.data_at(),
-            if len == 0 { 0 } else { 1 + usize::from(len) },
-        )?;
+        self.section(LABEL, at, self.data_at(), if len == 0 { 0 } else { 1 + usize::from(len) })?;
         if len > 0 {
             put(self.bytes.as_mut(), at, &[len]);
             put(self.bytes.as_mut(), at + 1, label.as_bytes());
@@ -412,10 +381,7 @@ impl<B: Buffer> Record<B> {
 pub(crate) fn splice(bytes: &mut [u8], len: &mut usize, from: usize, to: usize, gap: usize) -> Result<(), Error> {
     let need = len.saturating_sub(to.saturating_sub(from)).saturating_add(gap);
     if need > bytes.len() {
-        return Err(Error::TooLarge {
-            need,
-            have: bytes.len(),
-        });
+        return Err(Error::TooLarge { need, have: bytes.len() });
     }
     if from <= to && to <= *len && to - from != gap {
         bytes.copy_within(to..*len, from + gap);
@@ -449,11 +415,7 @@ fn check(record: &[u8]) -> Result<usize, Garbled> {
 fn check_text(record: &[u8], at: usize, least: usize) -> Result<usize, Garbled> {
     let len = usize::from(*record.get(at).ok_or(Garbled)?);
     let text = record.get(at + 1..at + 1 + len).ok_or(Garbled)?;
-    if len < least || core::str::from_utf8(text).is_err() {
-        Err(Garbled)
-    } else {
-        Ok(at + 1 + len)
-    }
+    if len < least || core::str::from_utf8(text).is_err() { Err(Garbled) } else { Ok(at + 1 + len) }
 }
 
 #[cfg(test)]
@@ -477,11 +439,7 @@ mod tests {
     }
 
     fn previous() -> Previous {
-        Previous {
-            verifier: [4; 16],
-            grace_until: Time::from_millis(77),
-            sealed_next: [5; 16],
-        }
+        Previous { verifier: [4; 16], grace_until: Time::from_millis(77), sealed_next: [5; 16] }
     }
 
     #[test]
@@ -498,10 +456,7 @@ mod tests {
         record.set_previous(None).unwrap();
         record.set_subject("someone else", Time::ZERO).unwrap();
         record.set_label("").unwrap();
-        assert_eq!(
-            (record.subject(), record.label()),
-            (Some(("someone else", Time::ZERO)), None)
-        );
+        assert_eq!((record.subject(), record.label()), (Some(("someone else", Time::ZERO)), None));
         assert_eq!(record.bytes().len(), HEAD_LEN + 7 + 12);
     }
 
@@ -533,23 +488,14 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(
-            record.set_previous(Some(&previous())),
-            Err(Error::TooLarge { need: 98, have: 70 })
-        );
+        assert_eq!(record.set_previous(Some(&previous())), Err(Error::TooLarge { need: 98, have: 70 }));
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }
 
     #[test]
     fn both_limits_each_optional_lc5_lc6_lc7() {
-        let stamp = |idle, ends| Stamp {
-            version: Version(0),
-            login: 0,
-            last_seen: Time::from_millis(100),
-            idle,
-            ends,
-        };
+        let stamp = |idle, ends| Stamp { version: Version(0), login: 0, last_seen: Time::from_millis(100), idle, ends };
         assert!(
             stamp(0, 0).live(Time::from_millis(u64::MAX - 1)) || Time::MAX.millis() == stamp(0, 0).deadline().millis()
         );

@@ -42,10 +42,7 @@ impl<'s> Ticket<'s> {
     /// What the visitor stored before signing in is dropped.
     #[must_use]
     pub const fn without_data(self) -> Self {
-        Self {
-            keep_data: false,
-            ..self
-        }
+        Self { keep_data: false, ..self }
     }
 
     /// Who signs in.
@@ -65,11 +62,7 @@ pub struct Session<'a, S, C, R, B, O = ()> {
 impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a, S, C, R, B, O> {
     /// The view of a handler on an exchange.
     pub const fn new(sessions: &'a Sessions<S, C, O>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
-        Self {
-            sessions,
-            exchange,
-            rng,
-        }
+        Self { sessions, exchange, rng }
     }
 
     // ---- for adapters --------------------------------------------------------------------------------------------
@@ -127,9 +120,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// The keys in use, in the order of their bytes.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let data = self.exchange.record().map(|record| record.data()).unwrap_or_default();
-        values::entries(data)
-            .map(|entry| entry.key)
-            .filter(|key| !key.starts_with('\0'))
+        values::entries(data).map(|entry| entry.key).filter(|key| !key.starts_with('\0'))
     }
 
     /// Whether there is a session, stored or about to be.
@@ -153,8 +144,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12).
     #[must_use]
     pub fn fresh(&self, span: Duration) -> bool {
-        self.authenticated_at()
-            .is_some_and(|at| self.sessions.clock.now().since(at) <= span)
+        self.authenticated_at().is_some_and(|at| self.sessions.clock.now().since(at) <= span)
     }
 
     /// When the session began: at the last login, or when the visitor first stored something.
@@ -292,28 +282,15 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
             return Err(Error::BadText);
         }
-        Ok(Ticket {
-            subject,
-            remember: false,
-            keep_data: true,
-        })
+        Ok(Ticket { subject, remember: false, keep_data: true })
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
     /// Data is kept unless the ticket says otherwise; flash messages and CSRF tokens are not. Over a session of another
     /// subject a new one is made, without its data, and that one ends. Stored at once.
     pub async fn login(&mut self, ticket: Ticket<'_>) -> Result<(), Error> {
-        let Ticket {
-            subject,
-            remember,
-            keep_data,
-        } = ticket;
-        self.perform(Intent::Login {
-            subject,
-            remember,
-            keep_data,
-        })
-        .await
+        let Ticket { subject, remember, keep_data } = ticket;
+        self.perform(Intent::Login { subject, remember, keep_data }).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
@@ -328,9 +305,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        self.sessions
-            .perform(self.exchange, &mut self.rng, intent, |_, _| Ok(()))
-            .await
+        self.sessions.perform(self.exchange, &mut self.rng, intent, |_, _| Ok(())).await
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

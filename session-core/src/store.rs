@@ -134,9 +134,7 @@ pub trait Store {
 
     /// Asks the medium whether it answers, for a health page.
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
-        self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut [])
-            .await
-            .map(|_| ())
+        self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
     }
 }
 

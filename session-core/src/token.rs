@@ -35,20 +35,9 @@ impl Token {
         let (signed, tag) = raw.split_at_checked(24)?;
         let handle = Handle::from_bytes(*signed.first_chunk()?);
         ring.iter().find_map(|(key, subkeys)| {
-            let mac: [u8; 32] = subkeys
-                .token
-                .clone()
-                .chain_update(signed)
-                .finalize()
-                .into_bytes()
-                .into();
+            let mac: [u8; 32] = subkeys.token.clone().chain_update(signed).finalize().into_bytes().into();
             let (expected, rest) = mac.split_first_chunk::<8>()?;
-            bool::from(expected.ct_eq(tag)).then_some(Self {
-                raw,
-                handle,
-                verifier: *rest.first_chunk()?,
-                key,
-            })
+            bool::from(expected.ct_eq(tag)).then_some(Self { raw, handle, verifier: *rest.first_chunk()?, key })
         })
     }
 
@@ -58,12 +47,7 @@ impl Token {
     }
 
     fn sign(handle: Handle, secret: &[u8; 16], ring: &Ring, key: usize) -> Option<Self> {
-        let signed = ring
-            .at(key)?
-            .token
-            .clone()
-            .chain_update(handle.as_bytes())
-            .chain_update(secret);
+        let signed = ring.at(key)?.token.clone().chain_update(handle.as_bytes()).chain_update(secret);
         let mac: [u8; 32] = signed.finalize().into_bytes().into();
         let (tag, rest) = mac.split_first_chunk::<8>()?;
         let mut raw = [0; RAW];
@@ -71,27 +55,14 @@ impl Token {
         head.copy_from_slice(handle.as_bytes());
         tail.first_chunk_mut::<16>().map(|place| *place = *secret)?;
         tail.last_chunk_mut::<8>().map(|place| *place = *tag)?;
-        Some(Self {
-            raw,
-            handle,
-            verifier: *rest.first_chunk()?,
-            key,
-        })
+        Some(Self { raw, handle, verifier: *rest.first_chunk()?, key })
     }
 
     /// Hides the secret of the next cookie so that only a holder of this one can read it (`sealed_next`).
     pub(crate) fn seal(&self, next: &[u8; 16], ring: &Ring) -> Option<[u8; 16]> {
-        let mask = ring
-            .at(self.key)?
-            .seal()
-            .chain_update(self.raw.get(..24)?)
-            .finalize()
-            .into_bytes();
+        let mask = ring.at(self.key)?.seal().chain_update(self.raw.get(..24)?).finalize().into_bytes();
         let mut sealed = *next;
-        sealed
-            .iter_mut()
-            .zip(mask.iter())
-            .for_each(|(byte, mask)| *byte ^= mask);
+        sealed.iter_mut().zip(mask.iter()).for_each(|(byte, mask)| *byte ^= mask);
         Some(sealed)
     }
 
@@ -99,9 +70,7 @@ impl Token {
     /// node may sign with another first key.
     pub(crate) fn next(&self, sealed: &[u8; 16], verifier: &Verifier, ring: &Ring) -> Option<Self> {
         let secret = self.seal(sealed, ring)?;
-        let mut signed = ring
-            .iter()
-            .filter_map(|(key, _)| Self::sign(self.handle, &secret, ring, key));
+        let mut signed = ring.iter().filter_map(|(key, _)| Self::sign(self.handle, &secret, ring, key));
         signed.find(|next| bool::from(next.verifier.ct_eq(verifier)))
     }
 
@@ -152,11 +121,7 @@ mod tests {
             for byte in 0..=255 {
                 let mut forged = text;
                 forged[at] = byte;
-                assert_eq!(
-                    Token::open(&forged, &ring("id")).is_some(),
-                    forged == text,
-                    "byte {byte} at {at}"
-                );
+                assert_eq!(Token::open(&forged, &ring("id")).is_some(), forged == text, "byte {byte} at {at}");
             }
             assert!(Token::open(&text[..at], &ring("id")).is_none());
         }

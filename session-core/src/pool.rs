@@ -1,0 +1,381 @@
+//! The requests that are under way on one executor: a fixed number of places, one lent to each, and the handle that a
+//! handler gets. For frameworks whose handlers take no borrowed arguments; no heap, no `Send`.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+
+use rand_core::{TryCryptoRng, TryRng};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::csrf;
+use crate::driver::Sessions;
+use crate::environment::{Buffer, Clock};
+use crate::error::Error;
+use crate::events::Observer;
+use crate::exchange::Exchange;
+use crate::session::{Session, Ticket};
+use crate::store::Store;
+
+/// The sessions of an application and room for `REQUESTS` requests at once (as many as there are connections), each with
+/// two records of at most `BYTES` bytes.
+pub struct Pool<S, C, R, O = (), const REQUESTS: usize = 6, const BYTES: usize = 512> {
+    sessions: Sessions<S, C, O>,
+    rng: RefCell<R>,
+    places: [Place<[u8; BYTES]>; REQUESTS],
+}
+
+/// Room for one request.
+pub struct Place<B> {
+    /// Counts the requests that had this place; odd while one has it.
+    turn: Cell<u32>,
+    loaded: Cell<bool>,
+    exchange: RefCell<Exchange<B>>,
+}
+
+impl<S, C, R, O, const REQUESTS: usize, const BYTES: usize> Pool<S, C, R, O, REQUESTS, BYTES> {
+    /// Room for requests of these sessions; `rng` must be cryptographic, and may say that it is not ready.
+    pub fn new(sessions: Sessions<S, C, O>, rng: R) -> Self {
+        let places = core::array::from_fn(|_| Place {
+            turn: Cell::new(0),
+            loaded: Cell::new(false),
+            exchange: RefCell::new(Exchange::new([0; BYTES], [0; BYTES])),
+        });
+        Self { sessions, rng: RefCell::new(rng), places }
+    }
+}
+
+/// What a [`Pool`] is made of, so that handles name one type and not six. Implemented by it alone.
+pub trait Requests: sealed::Sealed {
+    /// Where records are kept.
+    type Store: Store;
+    /// What tells the time.
+    type Clock: Clock;
+    /// Where random bytes come from.
+    type Rng: TryCryptoRng;
+    /// Who is told what happens.
+    type Observer: Observer;
+    /// Room for a record.
+    type Buffer: Buffer;
+
+    /// What all requests share.
+    fn sessions(&self) -> &Sessions<Self::Store, Self::Clock, Self::Observer>;
+    #[doc(hidden)]
+    fn rng(&self) -> &RefCell<Self::Rng>;
+    #[doc(hidden)]
+    fn places(&self) -> &[Place<Self::Buffer>];
+    #[doc(hidden)]
+    fn fresh(&self) -> Exchange<Self::Buffer>;
+
+    /// Room for a request until the lease is dropped; `None` if all places are taken.
+    fn lease(&self) -> Option<Lease<'_, Self>>
+    where
+        Self: Sized,
+    {
+        let (place, free) = self.places().iter().enumerate().find(|(_, place)| place.turn.get() % 2 == 0)?;
+        // a place is free when nobody holds its exchange; whoever still does keeps an old turn and is refused
+        *free.exchange.try_borrow_mut().ok()? = self.fresh();
+        free.loaded.set(false);
+        free.turn.set(free.turn.get().wrapping_add(1));
+        Some(Lease(Handle { pool: self, place, turn: free.turn.get() }))
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<S, C, R, O, const REQUESTS: usize, const BYTES: usize> sealed::Sealed for Pool<S, C, R, O, REQUESTS, BYTES> {}
+
+impl<S: Store, C: Clock, R: TryCryptoRng, O: Observer, const REQUESTS: usize, const BYTES: usize> Requests
+    for Pool<S, C, R, O, REQUESTS, BYTES>
+{
+    type Store = S;
+    type Clock = C;
+    type Rng = R;
+    type Observer = O;
+    type Buffer = [u8; BYTES];
+
+    fn sessions(&self) -> &Sessions<S, C, O> {
+        &self.sessions
+    }
+
+    fn rng(&self) -> &RefCell<R> {
+        &self.rng
+    }
+
+    fn places(&self) -> &[Place<[u8; BYTES]>] {
+        &self.places
+    }
+
+    fn fresh(&self) -> Exchange<[u8; BYTES]> {
+        Exchange::new([0; BYTES], [0; BYTES])
+    }
+}
+
+/// A request's place, given back when dropped. For adapters.
+pub struct Lease<'p, P: Requests>(Handle<'p, P>);
+
+impl<'p, P: Requests> Lease<'p, P> {
+    /// The handle to pass on to the handler.
+    #[must_use]
+    pub fn handle(&self) -> Handle<'p, P> {
+        self.0.clone()
+    }
+
+    /// Stores what has to be stored; call it before the first byte of the answer. An error replaces the answer.
+    #[allow(clippy::await_holding_refcell_ref)] // the request's own; a second use of it at once is told Busy
+    pub async fn commit(&self) -> Result<(), Error> {
+        let (mut exchange, rng) = self.0.borrow()?;
+        Session::new(self.0.pool.sessions(), &mut exchange, rng).commit().await
+    }
+
+    /// The answer's `Set-Cookie` value; see [`Session::set_cookie`].
+    pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
+        let (mut exchange, rng) = self.0.borrow()?;
+        Session::new(self.0.pool.sessions(), &mut exchange, rng).set_cookie(into)
+    }
+
+    /// Whether the answer says `Vary: Cookie`.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        self.0.view(|session| session.varies()).unwrap_or(true)
+    }
+}
+
+impl<P: Requests> Drop for Lease<'_, P> {
+    fn drop(&mut self) {
+        if let Some(place) = self.0.pool.places().get(self.0.place) {
+            place.turn.set(self.0.turn.wrapping_add(1));
+        }
+    }
+}
+
+/// The session of one request, as a handler gets it. Loaded once; then reading and `set` do not wait, and what was set
+/// is stored before the first byte of the answer. After the answer every call says [`Error::NotMounted`].
+pub struct Handle<'p, P: ?Sized> {
+    pool: &'p P,
+    place: usize,
+    turn: u32,
+}
+
+impl<P: ?Sized> Clone for Handle<'_, P> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+type View<'v, P> = Session<
+    'v,
+    <P as Requests>::Store,
+    <P as Requests>::Clock,
+    SharedRng<'v, <P as Requests>::Rng>,
+    <P as Requests>::Buffer,
+    <P as Requests>::Observer,
+>;
+
+type Borrowed<'p, P> = (core::cell::RefMut<'p, Exchange<<P as Requests>::Buffer>>, SharedRng<'p, <P as Requests>::Rng>);
+
+#[allow(clippy::await_holding_refcell_ref)] // the request's own; a second use of it at once is told Busy
+impl<'p, P: Requests> Handle<'p, P> {
+    fn own_place(&self) -> Result<&'p Place<P::Buffer>, Error> {
+        let place = self.pool.places().get(self.place).filter(|place| place.turn.get() == self.turn);
+        place.ok_or(Error::NotMounted)
+    }
+
+    fn borrow(&self) -> Result<Borrowed<'p, P>, Error> {
+        let exchange = self.own_place()?.exchange.try_borrow_mut().map_err(|_| Error::Busy)?;
+        Ok((exchange, SharedRng(self.pool.rng())))
+    }
+
+    /// Finds the session that the request's Cookie header lines name, at the first call only. For adapters, which call it
+    /// when a handler asks for its session.
+    pub async fn load<'h>(&self, cookie_lines: impl Iterator<Item = &'h [u8]>, activity: bool) -> Result<(), Error> {
+        let place = self.own_place()?;
+        let (mut exchange, rng) = self.borrow()?;
+        let mut session = Session::new(self.pool.sessions(), &mut exchange, rng);
+        if activity {
+            session.activity();
+        }
+        if place.loaded.replace(true) { Ok(()) } else { session.load(cookie_lines).await }
+    }
+
+    /// Everything that [`Session`] offers without waiting, also what borrows from it.
+    pub fn view<T>(&self, with: impl FnOnce(&mut View<'_, P>) -> T) -> Result<T, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Ok(with(&mut Session::new(self.pool.sessions(), &mut exchange, rng)))
+    }
+
+    /// See [`Session::get`].
+    pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.view(|session| session.get(key))?
+    }
+
+    /// See [`Session::set`].
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.view(|session| session.set(key, value))?
+    }
+
+    /// See [`Session::overwrite`].
+    pub fn overwrite<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.view(|session| session.overwrite(key, value))?
+    }
+
+    /// See [`Session::remove`].
+    pub fn remove(&self, key: &str) -> Result<(), Error> {
+        self.view(|session| session.remove(key))?
+    }
+
+    /// See [`Session::clear`].
+    pub fn clear(&self) -> Result<(), Error> {
+        self.view(|session| session.clear())?
+    }
+
+    /// See [`Session::update_with`].
+    pub async fn update_with<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).update_with(key, change).await
+    }
+
+    /// See [`Session::begin_login`].
+    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).begin_login(subject).await
+    }
+
+    /// See [`Session::login`].
+    pub async fn login(&self, ticket: Ticket<'_>) -> Result<(), Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).login(ticket).await
+    }
+
+    /// See [`Session::rotate`].
+    pub async fn rotate(&self) -> Result<(), Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).rotate().await
+    }
+
+    /// See [`Session::logout`].
+    pub async fn logout(&self) -> Result<(), Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).logout().await
+    }
+
+    /// Passes the subject to `with`; see [`Session::subject`].
+    pub fn subject<T>(&self, with: impl FnOnce(Option<&str>) -> T) -> Result<T, Error> {
+        self.view(|session| with(session.subject()))
+    }
+
+    /// See [`Session::fresh`].
+    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
+        self.view(|session| session.fresh(span))
+    }
+
+    /// See [`Session::expires_in`].
+    pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
+        self.view(|session| session.expires_in())
+    }
+
+    /// See [`Session::flash`].
+    pub fn flash(&self, message: &str) -> Result<(), Error> {
+        self.view(|session| session.flash(message))?
+    }
+
+    /// See [`Session::take_flash`].
+    pub fn take_flash<T>(&self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
+        self.view(|session| session.take_flash(show))?
+    }
+
+    /// See [`Session::csrf_token`].
+    pub fn csrf_token(&self) -> Result<csrf::Token, Error> {
+        self.view(|session| session.csrf_token())?
+    }
+
+    /// See [`Session::csrf_ok`].
+    pub fn csrf_ok(&self, token: &str) -> Result<bool, Error> {
+        self.view(|session| session.csrf_ok(token))
+    }
+
+    /// See [`Sessions::check`].
+    pub async fn check(&self) -> Result<(), Error> {
+        self.pool.sessions().check().await
+    }
+
+    /// Only a look, which is no activity: the request must ask for nothing more of its session.
+    #[must_use]
+    pub const fn peek(self) -> Peek<'p, P> {
+        Peek(self)
+    }
+}
+
+/// A look at a session that does not keep it alive (LC16).
+pub struct Peek<'p, P: ?Sized>(Handle<'p, P>);
+
+impl<P: Requests> Peek<'_, P> {
+    /// See [`Session::get`].
+    pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.0.get(key)
+    }
+
+    /// Passes the subject to `with`; see [`Session::subject`].
+    pub fn subject<T>(&self, with: impl FnOnce(Option<&str>) -> T) -> Result<T, Error> {
+        self.0.subject(with)
+    }
+
+    /// See [`Session::fresh`].
+    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
+        self.0.fresh(span)
+    }
+
+    /// See [`Session::expires_in`].
+    pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
+        self.0.expires_in()
+    }
+
+    /// A CSRF token of a session that exists; a look makes none.
+    pub fn csrf_token(&self) -> Result<Option<csrf::Token>, Error> {
+        self.0.view(|session| session.exists().then(|| session.csrf_token()).transpose())?
+    }
+
+    /// Everything that [`Session`] shows without changing.
+    pub fn view<T>(&self, with: impl FnOnce(&View<'_, P>) -> T) -> Result<T, Error> {
+        self.0.view(|session| with(session))
+    }
+}
+
+/// One generator for all requests of an executor.
+pub struct SharedRng<'r, R>(&'r RefCell<R>);
+
+/// The generator is not ready, or in use.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEntropy;
+
+impl fmt::Display for NoEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the random number generator is not ready")
+    }
+}
+
+impl core::error::Error for NoEntropy {}
+
+impl<R: TryCryptoRng> TryRng for SharedRng<'_, R> {
+    type Error = NoEntropy;
+
+    fn try_next_u32(&mut self) -> Result<u32, NoEntropy> {
+        self.0.try_borrow_mut().map_err(|_| NoEntropy)?.try_next_u32().map_err(|_| NoEntropy)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, NoEntropy> {
+        self.0.try_borrow_mut().map_err(|_| NoEntropy)?.try_next_u64().map_err(|_| NoEntropy)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self.0.try_borrow_mut().map_err(|_| NoEntropy)?.try_fill_bytes(bytes).map_err(|_| NoEntropy)
+    }
+}
+
+impl<R: TryCryptoRng> TryCryptoRng for SharedRng<'_, R> {}
