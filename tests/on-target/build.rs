@@ -1,0 +1,111 @@
+//! Makes the core's sources fit for `include!` in a program for the board. Four changes to their text, all else is
+//! as it is shipped: inner attributes of `lib.rs` go, `std` in tests means `alloc`, modules are visible, and tests are
+//! plain functions. The sources are formatted by rustfmt, which makes lines and indentation reliable.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+/// Test modules in files of this name need a host: they are left out, as is the line that declares them.
+const HOST_ONLY: &str = "properties";
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(test)");
+    println!("cargo::rustc-cfg=test");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-changed=../../session-core/src");
+    if env::var("CARGO_CFG_TARGET_OS").unwrap() != "none" {
+        return;
+    }
+    let out = env::var("OUT_DIR").unwrap();
+    let out = Path::new(&out);
+    fs::copy("memory.x", out.join("memory.x")).unwrap();
+    println!("cargo::rustc-link-search={}", out.display());
+    println!("cargo::rustc-link-arg=-Tlink.x");
+    println!("cargo::rustc-link-arg=--nmagic");
+
+    let core = out.join("core");
+    if core.exists() {
+        fs::remove_dir_all(&core).unwrap();
+    }
+    let mut tests = Vec::new();
+    directory(Path::new("../../session-core/src"), &core, "", &mut tests);
+    let list: String = tests.iter().map(|name| format!("    (\"{name}\", {name}),\n")).collect();
+    fs::write(out.join("tests.rs"), format!("const TESTS: &[(&str, fn())] = &[\n{list}];\n")).unwrap();
+}
+
+/// Converts the files of one directory, whose modules lie under `path` ("a::b::").
+fn directory(from: &Path, to: &Path, path: &str, tests: &mut Vec<String>) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        let name = entry.file_stem().unwrap().to_str().unwrap();
+        let module = if ["lib", "mod"].contains(&name) { path.into() } else { format!("{path}{name}::") };
+        if entry.is_dir() {
+            directory(&entry, &to.join(name), &module, tests);
+        } else if name != HOST_ONLY {
+            let text = file(&fs::read_to_string(&entry).unwrap(), name == "lib", &module, tests);
+            fs::write(to.join(entry.file_name().unwrap()), text).unwrap();
+        }
+    }
+}
+
+/// Converts one file, and adds its tests' paths to `tests`.
+fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> String {
+    let mut out = String::new();
+    // the inline modules that we are in, with their indentation
+    let mut modules: Vec<(usize, &str)> = Vec::new();
+    let mut of_test = false;
+    let mut inner_attribute = false;
+    for line in text.lines() {
+        let code = line.trim_start();
+        let indent = line.len() - code.len();
+        if root && (inner_attribute || code.starts_with("#![")) {
+            inner_attribute = !code.ends_with(']');
+            continue;
+        }
+        if root && code.starts_with("//!") {
+            continue;
+        }
+        if code == "extern crate std;" {
+            out += "extern crate alloc as std;\n";
+            continue;
+        }
+        if code == "#[test]" {
+            of_test = true;
+            continue;
+        }
+        if of_test && code.starts_with("fn ") {
+            let name = code["fn ".len()..].strip_suffix("() {").expect("a test takes and returns nothing");
+            let inline: String = modules.iter().map(|(_, name)| format!("{name}::")).collect();
+            tests.push(format!("{path}{inline}{name}"));
+            out += &format!("pub {code}\n");
+            of_test = false;
+            continue;
+        }
+        if modules.last().is_some_and(|(depth, _)| *depth == indent) && code == "}" {
+            modules.pop();
+        }
+        let item =
+            ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|word| code.strip_prefix(word)).unwrap_or(code);
+        match item.strip_prefix("mod ") {
+            Some(module) if module == format!("{HOST_ONLY};") => {
+                // its cfg(test) then stands before nothing, or before another item, which is on as well
+                out += "const _: () = ();\n";
+                continue;
+            }
+            Some(module) => {
+                if let Some(name) = module.strip_suffix(" {") {
+                    modules.push((indent, name));
+                }
+                out += &format!("pub {item}\n");
+                continue;
+            }
+            None => {}
+        }
+        out += line;
+        out += "\n";
+    }
+    out
+}

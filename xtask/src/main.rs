@@ -1,0 +1,67 @@
+//! The project's commands. `cargo xtask help` lists them.
+
+mod demo;
+mod run;
+mod setup;
+mod steps;
+mod test_all;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
+                                      (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
+  test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
+  setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
+  help                                this text, and the steps
+
+Logs of the steps are in target/xtask-logs/.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, options) = match arguments.split_first() {
+        Some((command, options)) => (command.as_str(), options),
+        None => ("help", &[][..]),
+    };
+    let result = match command {
+        "demo" => parse(options, &["--listen", "--data"]).and_then(|options| demo::demo(&options)),
+        "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
+        "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
+        "help" | "-h" | "--help" => {
+            print!("{HELP}\nSteps of test-all:\n");
+            steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));
+            Ok(())
+        }
+        other => Err(format!("there is no command `{other}`: see cargo xtask help")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask {command}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `--name value` pairs, each name being one of `known`.
+fn parse<'a>(options: &'a [String], known: &[&str]) -> Result<Vec<(&'a str, &'a str)>, String> {
+    let pair = |pair: &'a [String]| match pair {
+        [name, value] if known.contains(&name.as_str()) => Ok((name.as_str(), value.as_str())),
+        [name] if known.contains(&name.as_str()) => Err(format!("`{name}` needs a value")),
+        [other, ..] => Err(format!("unknown option `{other}`: see cargo xtask help")),
+        [] => unreachable!("chunks are never empty"),
+    };
+    options.chunks(2).map(pair).collect()
+}
+
+/// The steps that `--only` names, in the order of the table; all without it.
+fn chosen_steps(options: &[String]) -> Result<Vec<&'static steps::Step>, String> {
+    let only = parse(options, &["--only"])?;
+    if let Some((_, name)) = only.iter().find(|(_, name)| !steps::STEPS.iter().any(|step| step.name == *name)) {
+        return Err(format!("there is no step `{name}`: see cargo xtask help"));
+    }
+    Ok(steps::STEPS.iter().filter(|step| only.is_empty() || only.iter().any(|(_, name)| *name == step.name)).collect())
+}

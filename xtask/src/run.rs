@@ -1,0 +1,86 @@
+//! Running other programs, with what they print kept in a log.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// The workspace's directory.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// The cargo that runs us, in the workspace's directory.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(arguments).current_dir(root());
+    cargo
+}
+
+/// Another program, in the workspace's directory.
+pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut program = Command::new(name);
+    program.args(arguments).current_dir(root());
+    program
+}
+
+/// What one step's programs print.
+pub(crate) struct Log {
+    file: File,
+    path: PathBuf,
+}
+
+impl Log {
+    /// An empty log under this name.
+    pub(crate) fn new(name: &str) -> Result<Self, String> {
+        let path = root().join("target/xtask-logs").join(name).with_extension("log");
+        let create = || {
+            fs::create_dir_all(path.parent().unwrap_or(root()))?;
+            File::options().read(true).write(true).create(true).truncate(true).open(&path)
+        };
+        let file = create().map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+        Ok(Self { file, path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last lines.
+    pub(crate) fn tail(&self, lines: usize) -> String {
+        let text = fs::read(&self.path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let from = text.lines().count().saturating_sub(lines);
+        text.lines().skip(from).fold(String::new(), |tail, line| tail + line + "\n")
+    }
+
+    /// Runs a program to its end, and returns all that it printed; an error if it does not end well.
+    pub(crate) fn run(&mut self, command: &mut Command) -> Result<String, String> {
+        let line = shown(command);
+        println!("      {line}");
+        let begin = Instant::now();
+        let (text, success) = self.capture(command, &line).map_err(|why| format!("cannot run `{line}`: {why}"))?;
+        println!("      {:.1} s", begin.elapsed().as_secs_f32());
+        if success { Ok(text) } else { Err(format!("`{line}` failed")) }
+    }
+
+    fn capture(&mut self, command: &mut Command, line: &str) -> std::io::Result<(String, bool)> {
+        writeln!(self.file, "$ {line}")?;
+        let from = self.file.stream_position()?;
+        // clones share one place in the file, so that both streams stand in the log in their order
+        command.stdin(Stdio::null()).stdout(self.file.try_clone()?).stderr(self.file.try_clone()?);
+        let success = command.status()?.success();
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(from))?;
+        self.file.read_to_end(&mut bytes)?;
+        Ok((String::from_utf8_lossy(&bytes).into_owned(), success))
+    }
+}
+
+/// The command as one would type it, without the directories of programs.
+fn shown(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,194 @@
+//! The steps of `test-all`. Each is a function that returns what it showed, or what is wrong.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::run::{Log, cargo, root};
+use crate::setup::{CLIPPY, Need, QEMU_ARM, RUSTFMT};
+
+/// One check.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) does: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) run: fn(&mut Log) -> Result<String, String>,
+}
+
+/// The targets that the core and all crates without a heap must build for.
+const TARGETS: [&str; 6] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+    "riscv32imac-unknown-none-elf",
+    "wasm32-unknown-unknown",
+];
+
+/// The crates that need no heap.
+const NO_HEAP: [&str; 1] = ["session-core"];
+
+/// Packages whose tests are steps of their own.
+const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
+
+/// In their order; the quick ones first.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "fmt", does: "every file is as rustfmt writes it", needs: &[RUSTFMT], run: fmt },
+    Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: clippy },
+    Step { name: "tests", does: "unit and integration tests on this machine", needs: &[], run: tests },
+    Step { name: "docs", does: "examples in the docs run; the docs build without warnings", needs: &[], run: docs },
+    Step { name: "no-alloc", does: "the core's dependencies use neither std nor alloc", needs: &[], run: no_alloc },
+    Step {
+        name: "targets",
+        does: "the crates without a heap build for every microcontroller target and for wasm",
+        needs: &[
+            Need::Target(TARGETS[0]),
+            Need::Target(TARGETS[1]),
+            Need::Target(TARGETS[2]),
+            Need::Target(TARGETS[3]),
+            Need::Target(TARGETS[4]),
+            Need::Target(TARGETS[5]),
+        ],
+        run: targets,
+    },
+    Step {
+        name: "on-target",
+        does: "the core's unit tests run on an emulated Cortex-M3",
+        needs: &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM],
+        run: on_target,
+    },
+];
+
+/// All that these steps need, each once.
+pub(crate) fn needs(steps: &[&'static Step]) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for need in steps.iter().flat_map(|step| step.needs) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    needs
+}
+
+fn fmt(log: &mut Log) -> Result<String, String> {
+    log.run(&mut cargo(&["fmt", "--all", "--check", "--", "--color", "never"]))?;
+    Ok("formatted".into())
+}
+
+fn clippy(log: &mut Log) -> Result<String, String> {
+    let workspace = ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    log.run(&mut cargo(&workspace))?;
+    Ok("no warnings".into())
+}
+
+fn tests(log: &mut Log) -> Result<String, String> {
+    let mut tests = cargo(&["test", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);
+    tests.args(["--lib", "--bins", "--tests", "--examples"]);
+    tests.args(OWN_STEPS.iter().flat_map(|package| ["--exclude", package]));
+    passed(&log.run(&mut tests)?)
+}
+
+fn docs(log: &mut Log) -> Result<String, String> {
+    let examples = passed(&log.run(&mut cargo(&["test", "--locked", "--workspace", "--all-features", "--doc"]))?)?;
+    let mut doc = cargo(&["doc", "--locked", "--workspace", "--all-features", "--no-deps"]);
+    log.run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(format!("{examples}; no warnings"))
+}
+
+/// What `cargo test` printed, summed up. A test that is ignored shows nothing, so it is a failure.
+fn passed(output: &str) -> Result<String, String> {
+    let results =
+        || output.lines().filter(|line| line.starts_with("test result:")).flat_map(|line| line.split([';', '.']));
+    let count = |what: &str| -> u32 {
+        results().filter_map(|part| part.trim().strip_suffix(what)?.trim().parse::<u32>().ok()).sum()
+    };
+    match (count("passed"), count("ignored")) {
+        (0, _) => Err("no test ran".into()),
+        (passed, 0) => Ok(format!("{passed} tests passed")),
+        (_, ignored) => Err(format!("{ignored} tests are ignored")),
+    }
+}
+
+/// The core's dependencies, all looked through: with the features they have here, none uses std or alloc.
+const CORE_DEPENDENCIES: &str = "\
+    base64ct block-buffer cfg-if cmov cobs cpufeatures crypto-common ctutils digest hmac hybrid-array postcard rand_core \
+    serde serde_core session-core sha2 subtle thiserror typenum zeroize \
+    critical-section embassy-time embassy-time-driver embedded-hal embedded-hal-async futures-core nb void";
+
+fn no_alloc(log: &mut Log) -> Result<String, String> {
+    let tree = ["tree", "--locked", "-p", "session-core", "--all-features", "-e", "normal,no-proc-macro"];
+    let tree = log.run(cargo(&tree).args(["--prefix", "none", "--format", "{p}|{f}"]))?;
+    let mut names = BTreeSet::new();
+    for line in tree.lines().filter(|line| line.contains('|')) {
+        let (package, features) = line.split_once('|').unwrap_or_default();
+        let name = package.split(' ').next().unwrap_or_default();
+        if !CORE_DEPENDENCIES.split_whitespace().any(|known| known == name) {
+            return Err(format!("the core depends on {name}, which nobody has looked through for std and alloc"));
+        }
+        if features.split(',').any(|feature| ["std", "alloc"].contains(&feature.trim_end_matches(" (*)"))) {
+            return Err(format!("the core's dependency {name} has the features {features}"));
+        }
+        names.insert(name);
+    }
+    let mut files = Vec::new();
+    rust_files(&root().join("session-core/src"), &mut files)?;
+    for file in &files {
+        if read(file)?.contains("extern crate alloc") {
+            return Err(format!("{} takes alloc in", file.display()));
+        }
+    }
+    if names.is_empty() {
+        Err("cargo tree printed nothing".into())
+    } else {
+        Ok(format!("{} crates, none with std or alloc", names.len()))
+    }
+}
+
+fn targets(log: &mut Log) -> Result<String, String> {
+    let packages: Vec<&str> = NO_HEAP.iter().flat_map(|name| ["-p", name]).collect();
+    let targets: Vec<&str> = TARGETS.iter().flat_map(|name| ["--target", name]).collect();
+    log.run(cargo(&["build", "--locked", "--no-default-features"]).args(&packages).args(&targets))?;
+    log.run(cargo(&["build", "--locked", "--all-features", "-p", "session-core"]).args(&targets))?;
+    Ok(format!("{} for {} targets, the core with and without its features", NO_HEAP.join(", "), TARGETS.len()))
+}
+
+/// The tests in these files need a host; every other `#[test]` of the core has to run on the target.
+const HOST_ONLY: &str = "properties.rs";
+
+fn on_target(log: &mut Log) -> Result<String, String> {
+    let mut run =
+        cargo(&["run", "--locked", "--profile", "on-target", "-p", "on-target", "--target", "thumbv7m-none-eabi"]);
+    // no test takes minutes; one that hangs is ended
+    let board =
+        "timeout 300 qemu-system-arm -M lm3s6965evb -nographic -semihosting-config enable=on,target=native -kernel";
+    let output = log.run(run.env("CARGO_TARGET_THUMBV7M_NONE_EABI_RUNNER", board))?;
+    let ran = output.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
+    let mut files = Vec::new();
+    rust_files(&root().join("session-core/src"), &mut files)?;
+    let (host, both): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.ends_with(HOST_ONLY));
+    let (host, both) = (tests_in(&host)?, tests_in(&both)?);
+    if ran == 0 || ran != both {
+        return Err(format!("{ran} tests ran on the target, the core has {both}"));
+    }
+    Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in {HOST_ONLY}, are for the host"))
+}
+
+fn tests_in(files: &[PathBuf]) -> Result<usize, String> {
+    files.iter().map(|file| Ok(read(file)?.lines().filter(|line| line.trim() == "#[test]").count())).sum()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+fn rust_files(directory: &Path, into: &mut Vec<PathBuf>) -> Result<(), String> {
+    for entry in fs::read_dir(directory).map_err(|why| format!("{}: {why}", directory.display()))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, into)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+    Ok(())
+}
