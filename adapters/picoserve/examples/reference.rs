@@ -1,0 +1,318 @@
+//! The reference app over picoserve, on the host. `--help` lists the flags.
+//!
+//! One thread serves all connections, as on a microcontroller. Each handler asks for its `Session` (or a `Peek` at it),
+//! uses it, and answers; `?` turns an error of the session into its status and one line.
+
+use std::time::Duration;
+
+use clap::Parser;
+use picoserve::extract::{FromRequestParts, Query};
+use picoserve::io::Read;
+use picoserve::request::RequestParts;
+use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
+use picoserve::routing::{get, post};
+use picoserve::{ResponseSent, Router};
+use reference_app::{Config, Flags, OsRng, StoreUrl, SystemClock};
+use session_core::Keys;
+use session_core::environment::Clock;
+use session_core::policy::Policy;
+use session_core::store::Store;
+use session_picoserve::{App, Error, Failed, Pool, SessionLayer, Sessions};
+use session_store_memory::{FixedStore, MemoryStore};
+
+/// Connections served at once, each with room for two records of `RECORD` bytes.
+const CONNECTIONS: usize = 128;
+const RECORD: usize = 2048;
+
+type AnyClock = &'static (dyn Clock + Sync);
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD>;
+type Session<S> = session_picoserve::Session<'static, AppPool<S>>;
+type Peek<S> = session_picoserve::Peek<'static, AppPool<S>>;
+
+// ---- the routes --------------------------------------------------------------------------------------------------
+
+async fn plain() -> &'static str {
+    "plain"
+}
+
+async fn read<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    let key = args.key()?;
+    Ok(Reply::value(text(session.get(key), || session.get(key))?))
+}
+
+async fn peek<S: Store>(session: Peek<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    let key = args.key()?;
+    Ok(Reply::value(text(session.get(key), || session.get(key))?))
+}
+
+async fn keys<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    Ok(Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?))
+}
+
+async fn set<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    args.wait().await;
+    session.set(args.key()?, args.value.as_str())?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn incr<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
+    args.wait().await;
+    session.set(args.key()?, &number)?;
+    Ok(Reply::ok(number.to_string()))
+}
+
+async fn add<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    args.wait().await;
+    let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
+    Ok(Reply::ok(number.to_string()))
+}
+
+async fn remove<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    session.remove(args.key()?)?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    session.clear()?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn login<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    let ticket = session.begin_login(&args.user).await?;
+    // here an application checks the password
+    session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn whoami<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    Ok(Reply::value(session.subject(|subject| subject.map(String::from))?))
+}
+
+async fn logout<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    session.logout().await?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    session.rotate().await?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn fresh<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    Ok(Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }))
+}
+
+async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    session.flash(&args.message)?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    Ok(Reply::value(session.take_flash(String::from)?))
+}
+
+async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    Ok(Reply::ok(session.csrf_token()?.as_str()))
+}
+
+async fn protected<S: Store>(session: Session<S>, CsrfHeader(token): CsrfHeader) -> Result<Reply, Failed> {
+    let ok = session.csrf_ok(&token)?;
+    Ok(if ok { Reply::ok("ok") } else { Reply(403, "the CSRF token is not this session's".into()) })
+}
+
+async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    session.set(args.key()?, args.value.as_str())?;
+    Ok(Reply(500, "failed on purpose".into()))
+}
+
+async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    session.set("n", &7_u32)?;
+    Ok(match session.get::<String>("n") {
+        Ok(value) => Reply::ok(format!("a value: {value:?}")),
+        Err(error) => Reply::ok(format!("error: {error}")),
+    })
+}
+
+async fn big<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    session.set(args.key()?, "x".repeat(args.bytes).as_str())?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn health<S: Store>(App(pool): App<&'static AppPool<S>>) -> Result<Reply, Failed> {
+    use session_picoserve::Requests;
+    pool.sessions().check().await?;
+    Ok(Reply::ok("ok"))
+}
+
+async fn not_offered() -> Reply {
+    Reply(501, "not offered yet".into())
+}
+
+// ---- what the routes need ------------------------------------------------------------------------------------------
+
+/// A text as it is, a number in decimal.
+fn text(
+    text: Result<Option<String>, Error>,
+    number: impl FnOnce() -> Result<Option<u64>, Error>,
+) -> Result<Option<String>, Error> {
+    match text {
+        Err(Error::TypeClash) => Ok(number()?.map(|number| number.to_string())),
+        other => other,
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(default)]
+struct Args {
+    key: String,
+    value: String,
+    message: String,
+    user: String,
+    remember: u8,
+    delay_ms: u64,
+    within: u64,
+    bytes: usize,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        let empty = String::new;
+        Self {
+            key: empty(),
+            value: empty(),
+            message: empty(),
+            user: empty(),
+            remember: 0,
+            delay_ms: 0,
+            within: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Args {
+    fn key(&self) -> Result<&str, Error> {
+        if self.key.is_empty() { Err(Error::BadKey) } else { Ok(&self.key) }
+    }
+
+    async fn wait(&self) {
+        if self.delay_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(self.delay_ms)).await;
+        }
+    }
+}
+
+/// The header `x-csrf-token`.
+struct CsrfHeader(String);
+
+impl<'r, S> FromRequestParts<'r, S> for CsrfHeader {
+    type Rejection = core::convert::Infallible;
+
+    async fn from_request_parts(_: &'r S, parts: &RequestParts<'r>) -> Result<Self, Self::Rejection> {
+        let header = parts.headers().get("x-csrf-token");
+        Ok(Self(header.and_then(|value| value.as_str().ok().map(String::from)).unwrap_or_default()))
+    }
+}
+
+/// Status and text.
+struct Reply(u16, String);
+
+impl Reply {
+    fn ok(text: impl Into<String>) -> Self {
+        Self(200, text.into())
+    }
+
+    fn value(value: Option<String>) -> Self {
+        value.map_or(Self(204, String::new()), Self::ok)
+    }
+}
+
+impl IntoResponse for Reply {
+    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
+        self,
+        connection: Connection<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        let status = StatusCode::new(self.0);
+        if self.0 == 204 {
+            return writer.write_response(connection, Response::empty(status)).await;
+        }
+        writer.write_response(connection, Response::new(status, self.1.as_str())).await
+    }
+}
+
+// ---- the program -----------------------------------------------------------------------------------------------------
+
+fn main() {
+    let config = Flags::parse().config().unwrap_or_else(|why| reference_app::refuse(why));
+    let listener = std::net::TcpListener::bind(config.listen)
+        .unwrap_or_else(|why| reference_app::refuse(format!("--listen {}: {why}", config.listen)));
+    let address = listener.local_addr().unwrap_or(config.listen);
+    println!("listening on http://{address}");
+    serve(listener, config, &SystemClock);
+}
+
+/// Serves until the process ends.
+pub fn serve(listener: std::net::TcpListener, config: Config, clock: AnyClock) {
+    let Config { store, keys, policy, .. } = config;
+    match store {
+        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy),
+        StoreUrl::Memory { capacity: Some(limit) } => {
+            run(listener, MemoryStore::with_capacity_limit(limit), clock, &keys, policy);
+        }
+        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy),
+    }
+}
+
+fn run<S: Store + 'static>(
+    listener: std::net::TcpListener,
+    store: S,
+    clock: AnyClock,
+    keys: &Keys,
+    policy: Policy,
+) {
+    let pool: &'static AppPool<S> = Box::leak(Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, async move {
+        listener.set_nonblocking(true).expect("a nonblocking listener");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        let router = Router::new()
+            .route("/plain", get(plain))
+            .route("/read", get(read::<S>))
+            .route("/peek", get(peek::<S>))
+            .route("/keys", get(keys::<S>))
+            .route("/set", post(set::<S>))
+            .route("/incr", post(incr::<S>))
+            .route("/add", post(add::<S>))
+            .route("/remove", post(remove::<S>))
+            .route("/clear", post(clear::<S>))
+            .route("/login", post(login::<S>))
+            .route("/whoami", get(whoami::<S>))
+            .route("/logout", post(logout::<S>))
+            .route("/rotate", post(rotate::<S>))
+            .route("/sessions", get(not_offered))
+            .route("/revoke", post(not_offered))
+            .route("/revoke-others", post(not_offered))
+            .route("/fresh", get(fresh::<S>))
+            .route("/flash", get(take_flash::<S>).post(leave_flash::<S>))
+            .route("/csrf", get(csrf::<S>))
+            .route("/protected", post(protected::<S>))
+            .route("/set-then-fail", post(set_then_fail::<S>))
+            .route("/type-clash", post(type_clash::<S>))
+            .route("/big", post(big::<S>))
+            .route("/health", get(health::<S>))
+            .layer(SessionLayer::new(pool))
+            .with_state(pool);
+        let router: &'static _ = Box::leak(Box::new(router));
+        let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            tokio::task::spawn_local(async move {
+                let mut buffer = vec![0; 16 * 1024];
+                // an error here is the client's: it went away
+                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
+            });
+        }
+    });
+}

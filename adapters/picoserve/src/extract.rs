@@ -1,0 +1,54 @@
+//! What a handler asks for: its session, a look at it, or the application's own state.
+
+use picoserve::extract::FromRequestParts;
+use picoserve::request::RequestParts;
+use session_core::pool::{Handle, Peek, Requests};
+
+use crate::response::Failed;
+
+/// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's and the request's place.
+/// Extract [`App`], the session or a [`Peek`] from it.
+pub struct WithSession<'p, A, P> {
+    pub(crate) app: A,
+    pub(crate) handle: Handle<'p, P>,
+}
+
+/// The application's own state, as `picoserve::extract::State` gives it outside of the layer.
+pub struct App<A>(
+    /// The state.
+    pub A,
+);
+
+impl<'r, 'p, A: Clone, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for App<A> {
+    type Rejection = core::convert::Infallible;
+
+    async fn from_request_parts(
+        state: &'r WithSession<'p, A, P>,
+        _: &RequestParts<'r>,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(Self(state.app.clone()))
+    }
+}
+
+impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Handle<'p, P> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(state: &'r WithSession<'p, A, P>, parts: &RequestParts<'r>) -> Result<Self, Failed> {
+        state.handle.load(cookie_lines(parts), true).await?;
+        Ok(state.handle.clone())
+    }
+}
+
+impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Peek<'p, P> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(state: &'r WithSession<'p, A, P>, parts: &RequestParts<'r>) -> Result<Self, Failed> {
+        state.handle.load(cookie_lines(parts), false).await?;
+        Ok(state.handle.clone().peek())
+    }
+}
+
+/// All Cookie header lines, read as one (CP1).
+fn cookie_lines<'r>(parts: &RequestParts<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    parts.headers().iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| value.as_raw())
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+mod extract;
+mod layer;
+mod response;
+
+pub use extract::{App, WithSession};
+pub use layer::SessionLayer;
+pub use response::Failed;
+pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
+pub use session_core::{Error, Keys, Sessions, Ticket, policy};

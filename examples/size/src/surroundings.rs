@@ -1,0 +1,109 @@
+use core::convert::Infallible;
+use core::hint::black_box;
+use core::panic::PanicInfo;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+
+use rand_core::{TryCryptoRng, TryRng};
+use session_core::environment::{Clock, Time};
+use session_core::policy::Policy;
+use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::{Exchange, Keys, Session, Sessions};
+
+/// Bytes of a record in these programs.
+pub const RECORD: usize = 512;
+
+pub struct Outside;
+
+impl Store for Outside {
+    type Error = u8;
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, u8> {
+        black_box((key, now, into));
+        black_box(Ok(Load::Missing))
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, u8> {
+        black_box((key, record, now));
+        black_box(Ok(Outcome::Missing))
+    }
+
+    async fn update(&self, key: &Handle, seen: Version, record: &[u8], now: Time, there: &mut [u8]) -> Result<Outcome, u8> {
+        black_box((key, seen, record, now, there));
+        black_box(Ok(Outcome::Missing))
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, u8> {
+        black_box((key, now));
+        black_box(Ok(Outcome::Missing))
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, u8> {
+        black_box((key, only, now));
+        black_box(Ok(Outcome::Missing))
+    }
+}
+
+impl Clock for Outside {
+    fn now(&self) -> Time {
+        Time::from_millis(black_box(0))
+    }
+}
+
+impl TryRng for Outside {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(black_box(0))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(black_box(0))
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), Infallible> {
+        black_box(into);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Outside {}
+
+pub type Place = Exchange<[u8; RECORD]>;
+pub type Request<'a> = Session<'a, Outside, Outside, Outside, [u8; RECORD]>;
+
+// weighed as RAM by their names
+#[used]
+pub static SHARED_RAM: [u8; size_of::<Sessions<Outside, Outside>>()] = [0; _];
+#[used]
+pub static REQUEST_RAM: [u8; size_of::<Place>()] = [0; _];
+
+/// The sessions of the program.
+pub fn sessions() -> Option<Sessions<Outside, Outside>> {
+    Some(Sessions::new(Outside, Outside, &Keys::new(black_box(&[0; 32])).ok()?, black_box(Policy::default())))
+}
+
+/// A place for a request.
+pub fn place() -> Place {
+    Exchange::new([0; RECORD], [0; RECORD])
+}
+
+/// Polls until it is done.
+pub fn wait<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
+}
+
+/// There is no such symbol: if any path leads here, the program does not link.
+#[panic_handler]
+fn panic(_: &PanicInfo) -> ! {
+    unsafe extern "C" {
+        fn this_program_can_panic() -> !;
+    }
+    // SAFETY: never linked
+    unsafe { this_program_can_panic() }
+}

@@ -1,0 +1,282 @@
+//! Decides what is to be done next: load, create, update, touch, delete, or nothing.
+
+use super::{Exchange, FLASH, Intent, Outgoing, Phase, Rules, Standing, Step, Work};
+use crate::changes::Changes;
+use crate::environment::{Buffer, Time, millis};
+use crate::error::Error;
+use crate::expiry;
+use crate::record::{Previous, Record};
+use crate::store::{Handle, Only, Version};
+use crate::token::Token;
+
+impl<B: Buffer> Exchange<B> {
+    pub(super) fn step(
+        &mut self,
+        work: &mut Work,
+        intent: Intent<'_>,
+        rules: &Rules<'_>,
+        now: Time,
+        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<Step, Error> {
+        match work.phase {
+            Phase::Finished => return Ok(Step::Done),
+            Phase::Reloading => return Ok(self.target(work).map_or(Step::Done, Step::Load)),
+            Phase::DeletingOld(handle, login) => return Ok(Step::Delete(handle, Only::Login(login))),
+            _ => {}
+        }
+        if let Standing::Failed(error) = self.standing {
+            return if intent == Intent::Commit { Ok(Step::Done) } else { Err(error) };
+        }
+        match intent {
+            Intent::Logout => Ok(self.logout_step(work)),
+            Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
+                self.update_step(work, intent, rules, now, edit)
+            }
+            Intent::Login { .. } => self.login_step(work, intent, rules, now, edit),
+            Intent::Rotate if !self.is_live() => Ok(Step::Done),
+            Intent::Update if self.standing == Standing::Stale => Err(Error::Superseded),
+            Intent::Update if self.standing == Standing::None => {
+                self.begin()?;
+                self.create_step(work, intent, rules, now, edit)
+            }
+            Intent::Commit | Intent::Update if self.standing == Standing::New => {
+                self.create_step(work, intent, rules, now, edit)
+            }
+            Intent::Commit if !self.is_live() => Ok(Step::Done),
+            Intent::Commit if !self.changes.dirty() => {
+                if !self.active || expiry::expired(&self.mine, rules.policy, now) {
+                    Ok(Step::Done)
+                } else if expiry::renewal_due(&self.mine, rules.policy, now) {
+                    self.update_step(work, intent, rules, now, edit)
+                } else {
+                    Ok(self.touch_step(work, rules, now))
+                }
+            }
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(work, intent, rules, now, edit),
+        }
+    }
+
+    fn touch_step(&mut self, work: &mut Work, rules: &Rules<'_>, now: Time) -> Step {
+        let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
+        match self.token.filter(|_| due) {
+            Some(token) => {
+                work.phase = Phase::Touching;
+                Step::Touch(token.handle)
+            }
+            None => Step::Done,
+        }
+    }
+
+    /// Deletes by login number, so that writers cannot starve a logout. A Late cookie is the session's own here.
+    fn logout_step(&mut self, work: &mut Work) -> Step {
+        match (self.standing, self.token) {
+            (Standing::Live | Standing::Stale | Standing::None, Some(token)) => {
+                if self.standing != Standing::Live && !self.is_late(&token) {
+                    work.phase = Phase::Reloading;
+                    work.wrote = Phase::Deleting;
+                    return Step::Load(token.handle);
+                }
+                work.phase = Phase::Deleting;
+                work.attempted = true;
+                Step::Delete(token.handle, Only::Login(self.mine.stamp().login))
+            }
+            _ => {
+                self.end();
+                Step::Done
+            }
+        }
+    }
+
+    fn is_late(&self, token: &Token) -> bool {
+        use subtle::ConstantTimeEq;
+        self.mine.previous().is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
+    }
+
+    /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).
+    pub(super) fn end(&mut self) {
+        if self.carried || self.token.is_some() {
+            self.outgoing = Outgoing::Remove;
+        } else {
+            self.outgoing = Outgoing::Nothing;
+        }
+        self.become_nothing();
+    }
+
+    pub(super) fn become_nothing(&mut self) {
+        self.standing = Standing::None;
+        self.token = None;
+        self.changes = Changes::new();
+        self.fresh_handle = None;
+    }
+
+    /// A handle has one subject for life (protocol rule 5).
+    fn may_sign_in(&self, subject: &str) -> bool {
+        self.mine.subject().is_none_or(|(before, _)| before == subject)
+    }
+
+    /// A login that needs a new session: there is none, or it is another subject's.
+    fn login_step(
+        &mut self,
+        work: &mut Work,
+        intent: Intent<'_>,
+        rules: &Rules<'_>,
+        now: Time,
+        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<Step, Error> {
+        if let (Standing::Live, Some(token)) = (self.standing, self.token) {
+            work.replaces = Some((token.handle, self.mine.stamp().login));
+        }
+        if self.standing != Standing::New {
+            self.become_nothing();
+            self.begin()?;
+        }
+        self.create_step(work, intent, rules, now, edit)
+    }
+
+    fn create_step(
+        &mut self,
+        work: &mut Work,
+        intent: Intent<'_>,
+        rules: &Rules<'_>,
+        now: Time,
+        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<Step, Error> {
+        let Some((drawn, secret, version)) = split(work.fresh) else {
+            return Ok(Step::Draw);
+        };
+        if intent == Intent::Update && !work.edited {
+            edit(&mut self.mine, &mut self.changes)?;
+            work.edited = true;
+        }
+        if self.mine.data().is_empty() && intent == Intent::Commit && !self.handle_shown && !self.changes.dirty() {
+            return Ok(Step::Done);
+        }
+        let handle = *self.fresh_handle.get_or_insert(drawn);
+        let token = Token::mint(handle, &secret, rules.ring).ok_or(Error::Entropy)?;
+        work.attempted = true;
+        self.mine.set_created(now);
+        self.limit(rules, now, false);
+        if let Intent::Login { subject, remember, keep_data } = intent {
+            self.sign_in(subject, remember, keep_data, rules, now)?;
+            self.mine.set_login(1);
+        }
+        self.mine.set_rotated_at(now);
+        self.mine.set_verifier(&token.verifier);
+        self.mine.set_version(version);
+        self.mine.saw(now);
+        (work.next, work.phase, work.wrote) = (Some(token), Phase::Creating, Phase::Creating);
+        Ok(Step::Create(handle))
+    }
+
+    fn update_step(
+        &mut self,
+        work: &mut Work,
+        intent: Intent<'_>,
+        rules: &Rules<'_>,
+        now: Time,
+        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<Step, Error> {
+        if expiry::expired(&self.mine, rules.policy, now) {
+            return self.gone(work, intent).map(|()| Step::Draw);
+        }
+        let Some((_, secret, version)) = split(work.fresh) else {
+            return Ok(Step::Draw);
+        };
+        let Some(token) = self.token else { return Ok(Step::Done) };
+        if intent == Intent::Update {
+            edit(&mut self.mine, &mut self.changes)?;
+        }
+        work.attempted = true;
+        let mint = || Token::mint(token.handle, &secret, rules.ring).ok_or(Error::Entropy);
+        (work.next, work.renews) = (None, false);
+        match intent {
+            Intent::Login { subject, remember, keep_data } => {
+                let login = self.mine.stamp().login.saturating_add(1);
+                self.mine.set_created(now);
+                self.sign_in(subject, remember, keep_data, rules, now)?;
+                self.mine.set_login(login);
+                work.next = Some(self.replace_secret(mint()?, now)?);
+            }
+            Intent::Rotate => work.next = Some(self.replace_secret(mint()?, now)?),
+            _ if self.active && expiry::renewal_due(&self.mine, rules.policy, now) => {
+                work.next = self.renew(&token, mint()?, &secret, rules, now);
+                work.renews = work.next.is_some();
+            }
+            _ => self.forget_sealed(now),
+        }
+        if !self.mine.own_lifetimes() {
+            self.limit(rules, self.mine.created(), false);
+        }
+        if self.active {
+            self.mine.saw(now);
+        }
+        self.mine.set_version(version);
+        (work.phase, work.wrote) = (Phase::Updating, Phase::Updating);
+        Ok(Step::Update(token.handle, self.seen))
+    }
+
+    fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
+        if remember {
+            let span = millis(rules.policy.remember());
+            self.mine.set_lifetimes(span, created.millis().saturating_add(span), true);
+        } else {
+            self.mine.set_lifetimes(rules.policy.idle_millis(), rules.policy.ends(created), false);
+        }
+    }
+
+    /// Subject, time of authentication, lifetimes; kept data may have been planted, so that nothing of trust survives.
+    fn sign_in(
+        &mut self,
+        subject: &str,
+        remember: bool,
+        keep_data: bool,
+        rules: &Rules<'_>,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.mine.set_subject(subject, now)?;
+        self.limit(rules, now, remember);
+        self.mine.edit(|table| {
+            if keep_data {
+                table.remove(FLASH);
+            } else {
+                table.clear();
+            }
+            Ok(())
+        })
+    }
+
+    /// Another secret, and nothing leads from the old cookie to it.
+    fn replace_secret(&mut self, next: Token, now: Time) -> Result<Token, Error> {
+        self.mine.set_previous(None)?;
+        self.mine.set_verifier(&next.verifier);
+        self.mine.set_rotated_at(now);
+        Ok(next)
+    }
+
+    /// Another secret, to which the old cookie leads for the grace, from now on; none if there is no room for that.
+    fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
+        let sealed_next = token.seal(secret, rules.ring)?;
+        let grace_until = now.after(rules.policy.grace());
+        let previous = Previous { verifier: self.mine.verifier(), grace_until, sealed_next };
+        self.mine.set_previous(Some(&previous)).ok()?;
+        self.mine.set_verifier(&next.verifier);
+        self.mine.set_rotated_at(now);
+        Some(next)
+    }
+
+    /// After the grace only the verifier of the previous cookie stays, to tell Late from Superseded.
+    fn forget_sealed(&mut self, now: Time) {
+        if let Some(previous) = self.mine.previous().filter(|previous| now >= previous.grace_until) {
+            // the section is there already, so that this cannot fail for want of room
+            self.mine.set_previous(Some(&Previous { sealed_next: [0; 16], ..previous })).unwrap_or_default();
+        }
+    }
+}
+
+/// Handle, secret and version out of 32 random bytes.
+fn split(fresh: Option<[u8; 32]>) -> Option<(Handle, [u8; 16], Version)> {
+    let fresh = fresh?;
+    let (handle, rest) = fresh.split_first_chunk()?;
+    let (secret, rest) = rest.split_first_chunk()?;
+    Some((Handle::from_bytes(*handle), *secret, Version(u64::from_le_bytes(*rest.first_chunk()?))))
+}
