@@ -3,6 +3,7 @@
 mod demo;
 mod run;
 mod setup;
+mod size;
 mod steps;
 mod test_all;
 
@@ -15,6 +16,7 @@ cargo xtask COMMAND
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
+  size                                what the core weighs per microcontroller target, beside the goals
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         "demo" => parse(options, &["--listen", "--data"]).and_then(|options| demo::demo(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
+        "size" => size(options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));
@@ -44,6 +47,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The step of that name, by itself.
+fn size(options: &[String]) -> Result<(), String> {
+    parse(options, &[])?;
+    let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "size").collect();
+    setup::install(&steps::needs(&steps))?;
+    size::size(&mut run::Log::new("size")?).map(drop)
 }
 
 /// `--name value` pairs, each name being one of `known`.

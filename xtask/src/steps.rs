@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::run::{Log, cargo, root};
 use crate::setup::{CLIPPY, Need, QEMU_ARM, RUSTFMT};
+use crate::size::size;
 
 /// One check.
 pub(crate) struct Step {
@@ -15,15 +16,21 @@ pub(crate) struct Step {
     pub(crate) run: fn(&mut Log) -> Result<String, String>,
 }
 
-/// The targets that the core and all crates without a heap must build for.
-const TARGETS: [&str; 6] = [
+/// The microcontrollers that the core and all crates without a heap must build for; the smallest first.
+pub(crate) const BOARDS: [&str; 5] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabihf",
     "riscv32imc-unknown-none-elf",
     "riscv32imac-unknown-none-elf",
-    "wasm32-unknown-unknown",
 ];
+
+const V6M: Need = Need::Target(BOARDS[0]);
+const V7M: Need = Need::Target(BOARDS[1]);
+const V7EM: Need = Need::Target(BOARDS[2]);
+const IMC: Need = Need::Target(BOARDS[3]);
+const IMAC: Need = Need::Target(BOARDS[4]);
+const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
 const NO_HEAP: [&str; 1] = ["session-core"];
@@ -41,21 +48,26 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "targets",
         does: "the crates without a heap build for every microcontroller target and for wasm",
-        needs: &[
-            Need::Target(TARGETS[0]),
-            Need::Target(TARGETS[1]),
-            Need::Target(TARGETS[2]),
-            Need::Target(TARGETS[3]),
-            Need::Target(TARGETS[4]),
-            Need::Target(TARGETS[5]),
-        ],
+        needs: &[V6M, V7M, V7EM, IMC, IMAC, WASM],
         run: targets,
     },
     Step {
         name: "on-target",
         does: "the core's unit tests run on an emulated Cortex-M3",
-        needs: &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM],
+        needs: &[V7M, QEMU_ARM],
         run: on_target,
+    },
+    Step {
+        name: "conversations",
+        does: "scripted HTTP dialogues have the answers that they should",
+        needs: &[],
+        run: |log| package(log, "conversations"),
+    },
+    Step {
+        name: "size",
+        does: "the core's code is within its budget, and has no way to panic",
+        needs: &[V6M, V7M, V7EM, IMC, IMAC],
+        run: size,
     },
 ];
 
@@ -86,6 +98,11 @@ fn tests(log: &mut Log) -> Result<String, String> {
     tests.args(["--lib", "--bins", "--tests", "--examples"]);
     tests.args(OWN_STEPS.iter().flat_map(|package| ["--exclude", package]));
     passed(&log.run(&mut tests)?)
+}
+
+/// The tests of one of [`OWN_STEPS`].
+fn package(log: &mut Log, name: &str) -> Result<String, String> {
+    passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
 }
 
 fn docs(log: &mut Log) -> Result<String, String> {
@@ -146,10 +163,11 @@ fn no_alloc(log: &mut Log) -> Result<String, String> {
 
 fn targets(log: &mut Log) -> Result<String, String> {
     let packages: Vec<&str> = NO_HEAP.iter().flat_map(|name| ["-p", name]).collect();
-    let targets: Vec<&str> = TARGETS.iter().flat_map(|name| ["--target", name]).collect();
+    let mut targets: Vec<&str> = BOARDS.iter().flat_map(|name| ["--target", name]).collect();
+    targets.extend(["--target", "wasm32-unknown-unknown"]);
     log.run(cargo(&["build", "--locked", "--no-default-features"]).args(&packages).args(&targets))?;
     log.run(cargo(&["build", "--locked", "--all-features", "-p", "session-core"]).args(&targets))?;
-    Ok(format!("{} for {} targets, the core with and without its features", NO_HEAP.join(", "), TARGETS.len()))
+    Ok(format!("{} for {} targets, the core with and without its features", NO_HEAP.join(", "), targets.len() / 2))
 }
 
 /// The tests in these files need a host; every other `#[test]` of the core has to run on the target.

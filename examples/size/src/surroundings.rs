@@ -1,5 +1,7 @@
+use core::cell::UnsafeCell;
 use core::convert::Infallible;
 use core::hint::black_box;
+use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -11,7 +13,7 @@ use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::{Exchange, Keys, Session, Sessions};
 
 /// Bytes of a record in these programs.
-pub const RECORD: usize = 512;
+const RECORD: usize = 512;
 
 pub struct Outside;
 
@@ -28,7 +30,14 @@ impl Store for Outside {
         black_box(Ok(Outcome::Missing))
     }
 
-    async fn update(&self, key: &Handle, seen: Version, record: &[u8], now: Time, there: &mut [u8]) -> Result<Outcome, u8> {
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, u8> {
         black_box((key, seen, record, now, there));
         black_box(Ok(Outcome::Missing))
     }
@@ -69,23 +78,34 @@ impl TryRng for Outside {
 
 impl TryCryptoRng for Outside {}
 
-pub type Place = Exchange<[u8; RECORD]>;
-pub type Request<'a> = Session<'a, Outside, Outside, Outside, [u8; RECORD]>;
+pub type Request = Session<'static, Outside, Outside, Outside, [u8; RECORD]>;
 
-// weighed as RAM by their names
-#[used]
-pub static SHARED_RAM: [u8; size_of::<Sessions<Outside, Outside>>()] = [0; _];
-#[used]
-pub static REQUEST_RAM: [u8; size_of::<Place>()] = [0; _];
+/// RAM that the program sets aside, weighed by the names of its statics.
+pub struct Slot<T>(UnsafeCell<MaybeUninit<T>>);
 
-/// The sessions of the program.
-pub fn sessions() -> Option<Sessions<Outside, Outside>> {
-    Some(Sessions::new(Outside, Outside, &Keys::new(black_box(&[0; 32])).ok()?, black_box(Policy::default())))
+// SAFETY: these programs have one thread
+unsafe impl<T> Sync for Slot<T> {}
+
+impl<T> Slot<T> {
+    const EMPTY: Self = Self(UnsafeCell::new(MaybeUninit::uninit()));
+
+    fn put(&'static self, value: T) -> &'static mut T {
+        // SAFETY: each slot is filled once, at the start
+        unsafe { (*self.0.get()).write(value) }
+    }
 }
 
-/// A place for a request.
-pub fn place() -> Place {
-    Exchange::new([0; RECORD], [0; RECORD])
+#[unsafe(no_mangle)]
+static SHARED_RAM: Slot<Sessions<Outside, Outside>> = Slot::EMPTY;
+#[unsafe(no_mangle)]
+static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
+
+/// Everything that a request needs.
+pub fn request() -> Option<Request> {
+    let keys = Keys::new(black_box(&[0; 32])).ok()?;
+    let sessions = SHARED_RAM.put(Sessions::new(Outside, Outside, &keys, black_box(Policy::default())));
+    let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
+    Some(Session::new(sessions, exchange, Outside))
 }
 
 /// Polls until it is done.

@@ -6,9 +6,9 @@
 extern "C" fn _start() -> bool {
     use core::hint::black_box;
     use session_core::Error;
-    use size::{Outside, Request, place, sessions, wait};
+    use size::{Request, request, wait};
 
-    let request = async |session: &mut Request<'_>| -> Result<usize, Error> {
+    let handle = async |session: &mut Request| -> Result<usize, Error> {
         let line: &[u8] = black_box(b"id=x");
         session.load(core::iter::once(line)).await?;
         session.activity();
@@ -17,9 +17,8 @@ extern "C" fn _start() -> bool {
         session.commit().await?;
         Ok(black_box(session.set_cookie(&mut [0; 256])?).map_or(0, str::len))
     };
-    let Some(sessions) = sessions() else { return false };
-    let mut place = place();
-    wait(request(&mut Request::new(&sessions, &mut place, Outside))).is_ok()
+    let Some(mut request) = request() else { return false };
+    wait(handle(&mut request)).is_ok()
 }
 
 #[cfg(not(target_os = "none"))]

@@ -1,0 +1,73 @@
+//! `size`: what the core weighs on microcontrollers, with the goal beside each figure.
+
+use std::fs;
+use std::path::Path;
+
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
+
+use crate::run::{Log, cargo, root};
+use crate::steps::BOARDS;
+
+/// A program of examples/size, and the most bytes of code that it may have on the first of the boards.
+const PROGRAMS: [(&str, u64); 2] = [("read-set-create", 8 * 1024), ("all-verbs", 12 * 1024)];
+
+/// Bytes of one program.
+struct Weight {
+    /// Machine code and constants, as they lie in flash.
+    code: u64,
+    /// The static that all requests share.
+    shared: u64,
+    /// The static that each request under way takes.
+    request: u64,
+}
+
+/// Prints the table; an error if a goal is missed.
+pub(crate) fn size(log: &mut Log) -> Result<String, String> {
+    let mut build = cargo(&["build", "--locked", "--profile", "size", "-p", "size"]);
+    build.args(BOARDS.iter().flat_map(|target| ["--target", target]));
+    // the sha2 crate's small version
+    log.run(build.env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\""))?;
+
+    println!(
+        "\n{:<30} {:<16} {:>7} {:>7} {:>11} {:>10}",
+        "target", "program", "code", "goal", "shared RAM", "a request"
+    );
+    let mut shown = Vec::new();
+    let mut missed = Vec::new();
+    for target in BOARDS {
+        for (program, goal) in PROGRAMS {
+            let Weight { code, shared, request } = weigh(&built(target).join(program))?;
+            let has_goal = target == BOARDS[0];
+            let goal_text = if has_goal { goal.to_string() } else { "-".into() };
+            println!("{target:<30} {program:<16} {code:>7} {goal_text:>7} {shared:>11} {request:>10}");
+            if has_goal {
+                shown.push(format!("{program} {code} of {goal} bytes"));
+                if code > goal {
+                    missed.push(format!("{program} has {code} bytes of code, the goal is {goal}"));
+                }
+            }
+        }
+    }
+    println!();
+    if missed.is_empty() { Ok(shown.join(", ")) } else { Err(missed.join("; ")) }
+}
+
+fn built(target: &str) -> std::path::PathBuf {
+    let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
+    directory.join(target).join("size")
+}
+
+fn weigh(program: &Path) -> Result<Weight, String> {
+    let read = || {
+        let bytes = fs::read(program).map_err(|why| why.to_string())?;
+        let file = object::File::parse(&bytes[..]).map_err(|why| why.to_string())?;
+        let code = |kind| matches!(kind, SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::Data);
+        let symbol = |name| file.symbol_by_name(name).map(|symbol| symbol.size()).ok_or(format!("no symbol {name}"));
+        Ok(Weight {
+            code: file.sections().filter(|section| code(section.kind())).map(|section| section.size()).sum(),
+            shared: symbol("SHARED_RAM")?,
+            request: symbol("REQUEST_RAM")?,
+        })
+    };
+    read().map_err(|why: String| format!("{}: {why}", program.display()))
+}
