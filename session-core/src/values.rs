@@ -36,15 +36,19 @@ pub(crate) fn check_key(key: &str) -> Result<(), Error> {
     if good { Ok(()) } else { Err(Error::BadKey) }
 }
 
-/// A value in the table.
+/// A value in the table. Its key is text from there, the one that was asked for, or bytes not yet known to be text.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) key: &'a str,
+pub(crate) struct Entry<'a, K = &'a str> {
+    pub(crate) key: K,
     pub(crate) shape: u32,
     pub(crate) bytes: &'a [u8],
 }
 
-impl<'a> Entry<'a> {
+impl<'a, K> Entry<'a, K> {
+    fn with_key<Q>(self, key: Q) -> Entry<'a, Q> {
+        Entry { key, shape: self.shape, bytes: self.bytes }
+    }
+
     /// The value, if it was written as a `T`. Bytes alone do not tell, so the value read has to use all of them and to
     /// have the shape of the one written.
     #[inline]
@@ -71,21 +75,21 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         let (entry, after) = split(core::mem::take(&mut self.rest))?;
-        let entry = entry.checked()?;
+        let key = core::str::from_utf8(entry.key).ok()?;
         self.rest = after;
-        Some(entry)
+        Some(entry.with_key(key))
     }
 }
 
 /// The value of a key.
-pub(crate) fn find<'a>(data: &'a [u8], key: &str) -> Option<Entry<'a>> {
+pub(crate) fn find<'a, 'k>(data: &'a [u8], key: &'k str) -> Option<Entry<'a, &'k str>> {
     let (_, found) = seek(data, key);
-    found?.0.checked()
+    Some(found?.0.with_key(key))
 }
 
 /// A 64-bit hash of a value and its shape, to see whether it is still the same. Not secret and not collision-proof: who
 /// builds a collision hides a conflict between his own requests from himself.
-pub(crate) fn fingerprint(entry: Option<Entry<'_>>) -> u64 {
+pub(crate) fn fingerprint<K>(entry: Option<Entry<'_, K>>) -> u64 {
     entry.map_or(0, |entry| hash(u64::from(entry.shape), entry.bytes))
 }
 
@@ -166,32 +170,19 @@ impl<'a> Table<'a> {
     }
 }
 
-/// An entry whose key may not be text.
-struct Raw<'a> {
-    key: &'a [u8],
-    shape: u32,
-    bytes: &'a [u8],
-}
-
-impl<'a> Raw<'a> {
-    fn checked(self) -> Option<Entry<'a>> {
-        Some(Entry { key: core::str::from_utf8(self.key).ok()?, shape: self.shape, bytes: self.bytes })
-    }
-}
-
 /// The first entry and what follows it.
 #[inline]
-fn split(data: &[u8]) -> Option<(Raw<'_>, &[u8])> {
+fn split(data: &[u8]) -> Option<(Entry<'_, &[u8]>, &[u8])> {
     let (key_len, rest) = data.split_first()?;
     let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
     let (shape, rest) = rest.split_first_chunk()?;
     let (len, rest) = read_len(rest)?;
     let (bytes, rest) = rest.split_at_checked(len)?;
-    Some((Raw { key, shape: u32::from_le_bytes(*shape), bytes }, rest))
+    Some((Entry { key, shape: u32::from_le_bytes(*shape), bytes }, rest))
 }
 
 /// The table from where `key` is or belongs; if it is there, its entry and what follows it.
-fn seek<'a>(data: &'a [u8], key: &str) -> (&'a [u8], Option<(Raw<'a>, &'a [u8])>) {
+fn seek<'a>(data: &'a [u8], key: &str) -> (&'a [u8], Option<(Entry<'a, &'a [u8]>, &'a [u8])>) {
     let mut rest = data;
     while let Some((entry, after)) = split(rest) {
         match entry.key.cmp(key.as_bytes()) {
@@ -372,7 +363,7 @@ mod tests {
     fn fingerprints_tell_values_apart() {
         let print = |shape, bytes| fingerprint(Some(Entry { key: "k", shape, bytes }));
         let all = [
-            fingerprint(None),
+            fingerprint::<&str>(None),
             print(0, &[]),
             print(1, &[]),
             print(0, &[0]),
