@@ -396,6 +396,8 @@ mod tests {
             digest(&Step::Start),
             digest(&Step::Paid(1)),
             digest(&Step::Sent { parcel: 1 }),
+            digest(&[Step::Start, Step::Paid(1)][..]),
+            Digest(0x811c_9dc5).collect_map([(1_u8, true), (2, false)]).ok(),
         ];
         // from a second implementation of the same rules
         let expected = [
@@ -408,6 +410,8 @@ mod tests {
             0xc7ca_dd12,
             0x0022_661f,
             0x1ccf_d5a9,
+            0xd95b_179b,
+            0xcfe8_789c,
         ];
         assert_eq!(digests.map(Option::unwrap), expected);
     }

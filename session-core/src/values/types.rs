@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::format;
+use std::net::Ipv4Addr;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -159,6 +160,8 @@ fn types() -> Vec<Type> {
         of("((u8, u8), u8)", [((1_u8, 2_u8), 3_u8)]),
         of("(u8, (u8, u8))", [(1_u8, (2_u8, 3_u8))]),
         of("[u8; 3]", [[1_u8, 2, 3]]),
+        of("[u8; 4]", [[3_u8, 4, 5, 6]]),
+        of("[u8; 4]", [Ipv4Addr::new(3, b'a', b'b', b'c')]),
         of("Point", [Point { x: 1, y: 2 }]),
         of("Size", [Size { x: 1, y: 2 }]),
         of("Point of y and x", [other::fields::Point { y: 1, x: 2 }]),
@@ -171,6 +174,7 @@ fn types() -> Vec<Type> {
         of("Step of others", [other::step::Step::Start]),
         of("Vec<Step>", [Vec::from([Step::Start, Step::Paid(1)]), Vec::from([Step::Stop])]),
         of("Map<u8, u8>", [BTreeMap::from([(1_u8, 2_u8), (3, 4)])]),
+        of("Map<u16, u8>", [BTreeMap::from([(1_u16, 2_u8)])]),
         of("Map<u8, bool>", [BTreeMap::from([(1_u8, true)])]),
         of("Map<u8, u8>", [HashMap::from([(1_u8, 2_u8)])]),
         of("Vec<(u8, u8)>", [Vec::from([(1_u8, 2_u8), (3, 4)])]),
