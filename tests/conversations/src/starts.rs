@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Flags with which the reference app must not start.
 #[derive(Clone, Copy, Debug)]
 pub struct BadStart {
-    /// The requirement that it shows.
+    /// The requirement that it shows; `flag` where none asks for it.
     pub id: &'static str,
     /// The flags.
     pub flags: &'static [&'static str],
@@ -47,7 +47,7 @@ pub fn bad_starts() -> &'static [BadStart] {
             bad("CK2", &["--key", KEY, "--cookie-name", ""]),
             bad("CK4", &["--key", KEY, "--cookie-name", "__Host-id"]),
             bad("CK4", &["--key", KEY, "--cookie-name", "__secure-id"]),
-            bad("CK1", &["--key", KEY, "--no-such-flag"]),
+            bad("flag", &["--key", KEY, "--no-such-flag"]),
         ]
     }
 }

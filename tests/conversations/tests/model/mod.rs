@@ -1,0 +1,235 @@
+//! The reference app as a model: one lock, a map, no cryptography. It answers every dialogue as it should, unless it is
+//! told to have one of the bugs of today's libraries.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use conversations::{Running, Target, Unsupported};
+
+mod sessions;
+mod token;
+
+pub(crate) use sessions::Bug;
+use sessions::{Found, Sessions, Value};
+
+/// The model, perhaps with a bug.
+pub(crate) struct Model(pub(crate) Option<Bug>);
+
+impl Target for Model {
+    fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| Unsupported(error.to_string()))?;
+        let addr = listener.local_addr().map_err(|error| Unsupported(error.to_string()))?;
+        let (clock, over) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(AtomicBool::new(false)));
+        let sessions = Arc::new(Mutex::new(Sessions::new(flags, self.0, clock.clone())));
+        let ended = over.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten().take_while(|_| !ended.load(Ordering::SeqCst)) {
+                let sessions = sessions.clone();
+                thread::spawn(move || serve(stream, &sessions));
+            }
+        });
+        let step = move |by: Duration| _ = clock.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
+        Ok(Running::new(addr, step, move || {
+            over.store(true, Ordering::SeqCst);
+            drop(TcpStream::connect(addr));
+        }))
+    }
+
+    fn stores(&self) -> &[&str] {
+        &["memory:"]
+    }
+}
+
+/// An answer before it is written.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    /// The new cookie value and its Max-Age; empty and 0 for a removal.
+    pub(crate) cookie: Option<(String, u64)>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, body: body.into(), cookie: None }
+    }
+}
+
+fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        if !matches!(stream.read(&mut byte), Ok(1)) {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    let mut lines = head.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let (mut cookies, mut csrf) = (Vec::new(), String::new());
+    for line in lines {
+        let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
+        match String::from_utf8_lossy(&line[..colon]).to_lowercase().as_str() {
+            "cookie" => cookies.extend(line[colon + 1..].split(|&b| b == b';').map(<[u8]>::to_vec)),
+            "x-csrf-token" => csrf = String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned(),
+            _ => {}
+        }
+    }
+    let mut words = first.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let query: HashMap<_, _> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let arguments = |name: &str| query.get(name).copied().unwrap_or_default();
+    let route = format!("{method} {path}");
+    let (reply, bug) = answer(sessions, &route, &arguments, &cookies, &csrf);
+    let name = sessions.lock().map(|s| s.cookie_name.clone()).unwrap_or_default();
+    let mut text = format!("HTTP/1.1 {} x\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    if !["/plain", "/health"].contains(&path) && bug != Some(Bug::NoVary) {
+        text += "Vary: Cookie\r\n";
+    }
+    if let Some((value, age)) = reply.cookie {
+        let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+        text += &format!("Set-Cookie: {name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}\r\n");
+        if bug != Some(Bug::NoNoStore) {
+            text += "Cache-Control: no-store\r\n";
+        }
+    }
+    drop(stream.write_all((text + "\r\n" + &reply.body).as_bytes()));
+}
+
+fn answer<'q>(
+    sessions: &Mutex<Sessions>,
+    route: &str,
+    argument: &dyn Fn(&str) -> &'q str,
+    cookies: &[Vec<u8>],
+    csrf: &str,
+) -> (Reply, Option<Bug>) {
+    let Ok(mut s) = sessions.lock() else { return (Reply::new(500, ""), None) };
+    let bug = s.bug;
+    let key = argument("key");
+    let seconds = |name: &str| argument(name).parse::<u64>().unwrap_or(0);
+    if route == "GET /plain" {
+        if bug == Some(Bug::PlainIsActivity) {
+            let found = s.begin(cookies);
+            s.end(&found, &mut Reply::new(200, ""));
+        }
+        return (Reply::new(200, "plain"), bug);
+    }
+    let found = s.begin(cookies);
+    let loaded = s.record(&found);
+    let data = loaded.as_ref().map(|record| record.data.clone()).unwrap_or_default();
+    let value = |data: &BTreeMap<String, Value>| match data.get(key) {
+        None => Reply::new(204, ""),
+        Some(Value::Text(text)) => Reply::new(200, text.as_str()),
+        Some(Value::Number(number)) => Reply::new(200, number.to_string()),
+    };
+    if !argument("delay_ms").is_empty() {
+        drop(s);
+        thread::sleep(Duration::from_millis(seconds("delay_ms")));
+        s = match sessions.lock() {
+            Ok(s) => s,
+            Err(_) => return (Reply::new(500, ""), bug),
+        };
+    }
+    let text = || Value::Text(argument("value").to_owned());
+    let clash = || Reply::new(409, "the stored value has another type");
+    let ok = || Reply::new(200, "ok");
+    let mut reply = match route {
+        "GET /health" => return (ok(), bug),
+        "GET /read" => value(&data),
+        "GET /peek" => {
+            let mut reply = value(&data);
+            if bug == Some(Bug::PeekIsActivity) {
+                s.end(&found, &mut reply);
+            }
+            return (reply, bug);
+        }
+        "GET /keys" => Reply::new(200, data.keys().map(|key| format!("{key}\n")).collect::<String>()),
+        "POST /set" => s.write(&found, &data, Some(key), ok(), |record| _ = record.data.insert(key.into(), text())),
+        "POST /incr" => match data.get(key) {
+            Some(Value::Text(_)) => clash(),
+            other => {
+                let number = if let Some(Value::Number(number)) = other { number + 1 } else { 1 };
+                let put = |record: &mut sessions::Record| _ = record.data.insert(key.into(), Value::Number(number));
+                s.write(&found, &data, Some(key), Reply::new(200, number.to_string()), put)
+            }
+        },
+        "POST /add" => {
+            let mut number = Some(1);
+            let reply = s.write(&found, &data, None, ok(), |record| match record.data.get(key) {
+                Some(Value::Text(_)) => number = None,
+                other => {
+                    let next = if let Some(Value::Number(number)) = other { number + 1 } else { 1 };
+                    number = Some(next);
+                    record.data.insert(key.into(), Value::Number(next));
+                }
+            });
+            match (reply.status, number) {
+                (200, Some(number)) => Reply { body: number.to_string(), ..reply },
+                (200, None) => clash(),
+                _ => reply,
+            }
+        }
+        "POST /remove" | "POST /clear" | "POST /rotate" if matches!(found, Found::None) => ok(),
+        "POST /remove" => s.write(&found, &data, Some(key), ok(), |record| _ = record.data.remove(key)),
+        "POST /clear" => s.write(&found, &data, None, ok(), |record| record.data.clear()),
+        "POST /rotate" => return (s.rotate(&found), bug),
+        "POST /login" => return (s.login(&found, argument("user"), argument("remember") == "1"), bug),
+        "POST /logout" => return (s.logout(&found), bug),
+        "GET /whoami" => match loaded.and_then(|record| record.subject) {
+            Some(subject) => Reply::new(200, subject),
+            None => Reply::new(204, ""),
+        },
+        "GET /fresh" => {
+            let since = loaded.and_then(|record| record.authenticated_at).map(|at| s.now() - at);
+            Reply::new(200, if since.is_some_and(|since| since <= seconds("within") * 1000) { "yes" } else { "no" })
+        }
+        "POST /flash" => {
+            let message = argument("message").to_owned();
+            s.write(&found, &data, None, ok(), |record| record.flash = Some(message))
+        }
+        "GET /flash" => match loaded.and_then(|record| record.flash) {
+            None => Reply::new(204, ""),
+            Some(message) => s.write(&found, &data, None, Reply::new(200, message), |record| {
+                if bug != Some(Bug::FlashTwice) {
+                    record.flash = None;
+                }
+            }),
+        },
+        "GET /csrf" => {
+            let mut reply = s.write(&found, &data, None, ok(), |_| {});
+            let secret = s.csrf_of(&found, reply.cookie.as_ref().map(|cookie| cookie.0.as_str()));
+            let mask = if bug == Some(Bug::CsrfUnmasked) { 0 } else { s.draw() };
+            reply.body = format!("{mask:016x}{:016x}", secret ^ mask);
+            reply
+        }
+        "POST /protected" => {
+            let half = |range| csrf.get(range).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+            let good = match (half(0..16), half(16..32), loaded) {
+                (Some(mask), Some(masked), Some(_)) => masked ^ mask == s.csrf_of(&found, None),
+                _ => false,
+            };
+            if good || bug == Some(Bug::NoCsrf) { ok() } else { Reply::new(403, "") }
+        }
+        "POST /set-then-fail" => {
+            if bug == Some(Bug::FailureLosesTheChange) {
+                return (Reply::new(500, ""), bug);
+            }
+            s.write(&found, &data, None, Reply::new(500, ""), |record| _ = record.data.insert(key.into(), text()))
+        }
+        "POST /type-clash" => s.write(&found, &data, None, Reply::new(200, "error: another type"), |record| {
+            record.data.insert("n".into(), Value::Number(7));
+        }),
+        "POST /big" if seconds("bytes") > 4096 => {
+            Reply::new(413, format!("the session would take {} bytes, 4096 can be stored", argument("bytes")))
+        }
+        "POST /big" => s.write(&found, &data, Some(key), ok(), |record| _ = record.data.insert(key.into(), text())),
+        "GET /sessions" | "POST /revoke" | "POST /revoke-others" => Reply::new(501, ""),
+        _ => Reply::new(404, ""),
+    };
+    s.end(&found, &mut reply);
+    (reply, bug)
+}
