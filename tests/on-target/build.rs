@@ -6,8 +6,8 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-/// Test modules in files of this name need a host: they are left out, as is the line that declares them.
-const HOST_ONLY: &str = "properties";
+/// Files that begin so are left out. They are declared under `cfg(not(target_os = "none"))`.
+const HOST_ONLY: &str = "//! Host only";
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(test)");
@@ -44,9 +44,11 @@ fn directory(from: &Path, to: &Path, path: &str, tests: &mut Vec<String>) {
         let module = if ["lib", "mod"].contains(&name) { path.into() } else { format!("{path}{name}::") };
         if entry.is_dir() {
             directory(&entry, &to.join(name), &module, tests);
-        } else if name != HOST_ONLY {
-            let text = file(&fs::read_to_string(&entry).unwrap(), name == "lib", &module, tests);
-            fs::write(to.join(entry.file_name().unwrap()), text).unwrap();
+            continue;
+        }
+        let text = fs::read_to_string(&entry).unwrap();
+        if !text.starts_with(HOST_ONLY) {
+            fs::write(to.join(entry.file_name().unwrap()), file(&text, name == "lib", &module, tests)).unwrap();
         }
     }
 }
@@ -89,20 +91,10 @@ fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> String {
         }
         let item =
             ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|word| code.strip_prefix(word)).unwrap_or(code);
-        match item.strip_prefix("mod ") {
-            Some(module) if module == format!("{HOST_ONLY};") => {
-                // its cfg(test) then stands before nothing, or before another item, which is on as well
-                out += "const _: () = ();\n";
-                continue;
-            }
-            Some(module) => {
-                if let Some(name) = module.strip_suffix(" {") {
-                    modules.push((indent, name));
-                }
-                out += &format!("pub {item}\n");
-                continue;
-            }
-            None => {}
+        if let Some(module) = item.strip_prefix("mod ") {
+            modules.extend(module.strip_suffix(" {").map(|name| (indent, name)));
+            out += &format!("pub {item}\n");
+            continue;
         }
         out += line;
         out += "\n";

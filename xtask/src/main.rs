@@ -1,6 +1,7 @@
 //! The project's commands. `cargo xtask help` lists them.
 
 mod demo;
+mod no_panic;
 mod run;
 mod setup;
 mod size;
@@ -54,7 +55,8 @@ fn size(options: &[String]) -> Result<(), String> {
     parse(options, &[])?;
     let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "size").collect();
     setup::install(&steps::needs(&steps))?;
-    size::size(&mut run::Log::new("size")?).map(drop)
+    let mut log = run::Log::new("size")?;
+    size::size(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
 }
 
 /// `--name value` pairs, each name being one of `known`.

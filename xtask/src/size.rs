@@ -1,12 +1,15 @@
 //! `size`: what the core weighs on microcontrollers, with the goal beside each figure.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use crate::run::{Log, cargo, root};
 use crate::steps::BOARDS;
+
+/// The sha2 crate's small version.
+pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 
 /// A program of examples/size, and the most bytes of code that it may have on the first of the boards.
 const PROGRAMS: [(&str, u64); 2] = [("read-set-create", 8 * 1024), ("all-verbs", 12 * 1024)];
@@ -25,8 +28,7 @@ struct Weight {
 pub(crate) fn size(log: &mut Log) -> Result<String, String> {
     let mut build = cargo(&["build", "--locked", "--profile", "size", "-p", "size"]);
     build.args(BOARDS.iter().flat_map(|target| ["--target", target]));
-    // the sha2 crate's small version
-    log.run(build.env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\""))?;
+    log.run(build.env("RUSTFLAGS", SMALL_SHA2))?;
 
     println!(
         "\n{:<30} {:<16} {:>7} {:>7} {:>11} {:>10}",
@@ -36,7 +38,7 @@ pub(crate) fn size(log: &mut Log) -> Result<String, String> {
     let mut missed = Vec::new();
     for target in BOARDS {
         for (program, goal) in PROGRAMS {
-            let Weight { code, shared, request } = weigh(&built(target).join(program))?;
+            let Weight { code, shared, request } = weigh(&built(target, "size").join(program))?;
             let has_goal = target == BOARDS[0];
             let goal_text = if has_goal { goal.to_string() } else { "-".into() };
             println!("{target:<30} {program:<16} {code:>7} {goal_text:>7} {shared:>11} {request:>10}");
@@ -52,9 +54,10 @@ pub(crate) fn size(log: &mut Log) -> Result<String, String> {
     if missed.is_empty() { Ok(shown.join(", ")) } else { Err(missed.join("; ")) }
 }
 
-fn built(target: &str) -> std::path::PathBuf {
+/// Where cargo puts the programs of a target and profile.
+pub(crate) fn built(target: &str, profile: &str) -> PathBuf {
     let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
-    directory.join(target).join("size")
+    directory.join(target).join(profile)
 }
 
 fn weigh(program: &Path) -> Result<Weight, String> {

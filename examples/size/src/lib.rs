@@ -1,6 +1,5 @@
 //! Surroundings that the optimizer cannot see through: whatever the core asks, any answer may come, so that no path of
-//! the core is left out of the weighed program. And a panic handler that does not link: a program that builds has no
-//! way to panic.
+//! the core is left out of the weighed program.
 #![cfg_attr(target_os = "none", no_std)]
 
 #[cfg(target_os = "none")]

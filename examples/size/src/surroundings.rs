@@ -118,12 +118,11 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// There is no such symbol: if any path leads here, the program does not link.
+/// Ends here, whatever it was: cargo xtask test-all --only no-panic looks for ways that lead here.
 #[panic_handler]
+#[inline(never)]
 fn panic(_: &PanicInfo) -> ! {
-    unsafe extern "C" {
-        fn this_program_can_panic() -> !;
+    loop {
+        core::hint::spin_loop();
     }
-    // SAFETY: never linked
-    unsafe { this_program_can_panic() }
 }
