@@ -327,10 +327,12 @@ mod tests {
         if target.starts_with("/late") {
             thread::sleep(Duration::from_millis(40));
         }
+        let loaded = clock.load(Ordering::SeqCst);
         thread::sleep(delay_of(target).unwrap_or_default());
         let number = requests.fetch_add(1, Ordering::SeqCst);
         let (extra, body) = match target.split('?').next().unwrap() {
             "/clock" => (String::new(), clock.load(Ordering::SeqCst).to_string()),
+            "/late" => (String::new(), loaded.to_string()),
             "/flags" => (String::new(), flags.clone()),
             "/cookies" => {
                 let lines = asked.lines().filter(|line| line.to_lowercase().starts_with("cookie:"));
@@ -377,9 +379,12 @@ mod tests {
     fn what_is_under_way_is_proven_to_be_under_way() {
         held("start s = ann: GET /a?delay_ms=100\nstep 7s\neve: GET /clock -> 200 7000\nfinish s -> 200 ok\n")
             .assert_passed();
-        // This server loads 40 ms late: only with the longer delays is it known what came first.
-        held("start s = ann: GET /late?delay_ms=100\neve: GET /clock -> 200 0\nfinish s -> 200 ok\n").assert_passed();
-        let report = held("start s = ann: GET /late?delay_ms=100\neve: GET /clock -> 200 1\nfinish s -> 200 ok\n");
+        // This app reads the clock 40 ms late: only with the longer delays is it known to have read it before the step.
+        held("start s = ann: GET /late?delay_ms=100\nstep 7s\nfinish s -> 200 0\n").assert_passed();
+        // And a delay that ends before the lines in between do is no proof either.
+        let report = held("start s = ann: GET /a?delay_ms=1\neve: GET /a?delay_ms=60 -> 200\nfinish s -> 200 ok\n");
+        assert!(report.failures[0].contains("no proof"), "{report}");
+        let report = held("start s = ann: GET /late?delay_ms=100\nstep 7s\nfinish s -> 200 7000\n");
         assert!(report.failures[0].contains("another"), "{report}");
     }
 
