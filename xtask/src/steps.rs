@@ -34,7 +34,7 @@ const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 1] = ["session-core"];
+const NO_HEAP: [&str; 3] = ["session-core", "session-store-memory", "session-picoserve"];
 
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];

@@ -8,7 +8,7 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_core::policy::Policy;
+use session_core::policy::{Lifetimes, Policy, SecureCookie};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::{Exchange, Keys, Session, Sessions};
 
@@ -103,7 +103,8 @@ static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
 /// Everything that a request needs.
 pub fn request() -> Option<Request> {
     let keys = Keys::new(black_box(&[0; 32])).ok()?;
-    let sessions = SHARED_RAM.put(Sessions::new(Outside, Outside, &keys, black_box(Policy::default())));
+    let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
+    let sessions = SHARED_RAM.put(Sessions::new(Outside, Outside, &keys, policy));
     let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
     Some(Session::new(sessions, exchange, Outside))
 }
