@@ -18,6 +18,8 @@ const AT_A_TIME: usize = 8;
 const LOADING: Duration = Duration::from_millis(30);
 /// If the machine was too slow to say what came first, the dialogue is held again with longer delays.
 const PATIENCE: [u32; 4] = [1, 3, 9, 27];
+/// Signs where a dialogue does not say which key; the app would say on stderr that it made one.
+const KEY: &str = "5be0cd191f83d9ab9b05688c510e527fa54ff53a3c6ef372bb67ae856a09e667";
 
 /// Holds every dialogue with the target, on each store that it is about and that the target offers.
 pub fn run_all(target: &dyn Target, adapter: &str) -> Report {
@@ -74,9 +76,7 @@ enum Outcome {
 fn hold(target: &dyn Target, dialogue: &Dialogue, store: &str) -> Outcome {
     let mut account = String::new();
     for patience in PATIENCE {
-        let flags: Vec<_> = iter::once("--store").chain(iter::once(store)).collect();
-        let own = dialogue.flags.iter().map(String::as_str);
-        let server = match target.start(&flags.iter().copied().chain(own).collect::<Vec<_>>()) {
+        let server = match start(target, store, &dialogue.flags) {
             Ok(server) => server,
             Err(Unsupported(why)) => return Outcome::Skipped(why),
         };
@@ -97,6 +97,12 @@ fn hold(target: &dyn Target, dialogue: &Dialogue, store: &str) -> Outcome {
         }
     }
     Outcome::Failed(account)
+}
+
+fn start(target: &dyn Target, store: &str, flags: &[String]) -> Result<Running, Unsupported> {
+    let key = if flags.iter().any(|flag| flag == "--key") { &[][..] } else { &["--key", KEY] };
+    let own = flags.iter().map(String::as_str);
+    target.start(&["--store", store].into_iter().chain(key.iter().copied()).chain(own).collect::<Vec<_>>())
 }
 
 /// The dialogue up to the step that went wrong.
@@ -185,8 +191,7 @@ impl Held<'_> {
             }
             Action::Restart(flags) => {
                 self.name_cookie(flags);
-                let flags = ["--store", self.store].into_iter().chain(flags.iter().map(String::as_str));
-                let server = self.target.start(&flags.collect::<Vec<_>>());
+                let server = start(self.target, self.store, flags);
                 self.server = server.map_err(|Unsupported(why)| format!("no restart: {why}"))?;
             }
         }
@@ -360,9 +365,10 @@ mod tests {
              ann: GET /new -> 200, cookie new\nann: GET /cookies -> 200 \"Cookie: id=#$ann[42..]\"\n\
              eve: GET /cookies -> 200 \"\"\nann: GET /cookies\n  Cookie: id=$old\n  cookie: x\n  \
              -> 200 \"Cookie: id=#$old[42..]|cookie: x\"\nstep 1s 5ms\nann: GET /clock -> 200 1005\n\
-             ann: GET /flags -> 200 \"--store memory: --a 1\"\nrestart --b\n\
-             ann: GET /flags -> 200 \"--store memory: --b\"\nann: GET /clock -> 200 0\n";
-        held(lines).assert_passed();
+             ann: GET /flags -> 200 \"--store memory: --key $key --a 1\"\nrestart --b\n\
+             ann: GET /flags -> 200 \"--store memory: --key $key --b\"\nann: GET /clock -> 200 0\n";
+        let lines = lines.replace("$key", KEY);
+        held(&lines).assert_passed();
         assert_eq!(held(&lines.replace("1005", "1006")).failures.len(), 1);
     }
 
