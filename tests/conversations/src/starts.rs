@@ -47,6 +47,7 @@ pub fn bad_starts() -> &'static [BadStart] {
             bad("CK2", &["--key", KEY, "--cookie-name", ""]),
             bad("CK4", &["--key", KEY, "--cookie-name", "__Host-id"]),
             bad("CK4", &["--key", KEY, "--cookie-name", "__secure-id"]),
+            bad("CK4", &["--key", KEY, "--https", "--cookie-name", "id"]),
             bad("flag", &["--no-such-flag"]),
         ]
     }
