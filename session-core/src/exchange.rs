@@ -254,7 +254,9 @@ impl<B: Buffer> Exchange<B> {
             if expiry::unsettled(&self.mine, now) {
                 self.standing = Standing::Stale;
             }
-            self.token = Some(token);
+            if verdict == Verdict::Late || self.standing == Standing::Stale {
+                self.token = Some(token);
+            }
         }
         false
     }

@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 pub(crate) type Prekeyed = Hmac<Sha256>;
 
 /// Keys a ring can hold.
-pub const RING: usize = 3;
+pub(crate) const RING: usize = 3;
 
 /// Signing keys of 32 random bytes each. Retire a key after the absolute lifetime; deploy a new one as verify-only
 /// first, so that every node knows it before one signs with it.

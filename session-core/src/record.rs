@@ -383,8 +383,10 @@ pub(crate) fn splice(bytes: &mut [u8], len: &mut usize, from: usize, to: usize, 
     if need > bytes.len() {
         return Err(Error::TooLarge { need, have: bytes.len() });
     }
-    if from <= to && to <= *len && to - from != gap {
-        bytes.copy_within(to..*len, from + gap);
+    let Some(moved) = bytes.get(to..*len).map(<[u8]>::len) else { return Ok(()) };
+    // always so; spelled out for the optimizer, which then sees that nothing here can panic
+    if from <= to && from + gap <= bytes.len() - moved {
+        bytes.copy_within(to..to + moved, from + gap);
         *len = need;
     }
     Ok(())

@@ -45,7 +45,7 @@ async fn peek<S: Store>(session: Peek<S>, Query(args): Query<Args>) -> Result<Re
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
-async fn keys<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn list_keys<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     Ok(Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?))
 }
 
@@ -109,7 +109,7 @@ async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query<Args>) ->
 }
 
 async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
-    Ok(Reply::value(session.take_flash(String::from)?))
+    Ok(Reply::value(session.take_flash(|message| message.to_owned())?))
 }
 
 async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
@@ -250,18 +250,18 @@ fn main() {
         .unwrap_or_else(|why| reference_app::refuse(format!("--listen {}: {why}", config.listen)));
     let address = listener.local_addr().unwrap_or(config.listen);
     println!("listening on http://{address}");
-    serve(listener, config, &SystemClock);
+    serve(listener, config, &SystemClock, std::future::pending());
 }
 
-/// Serves until the process ends.
-pub fn serve(listener: std::net::TcpListener, config: Config, clock: AnyClock) {
+/// Serves until `stop` is ready.
+pub fn serve(listener: std::net::TcpListener, config: Config, clock: AnyClock, stop: impl Future<Output = ()>) {
     let Config { store, keys, policy, .. } = config;
     match store {
-        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy),
+        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, stop),
         StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::with_capacity_limit(limit), clock, &keys, policy);
+            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop);
         }
-        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy),
+        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
     }
 }
 
@@ -271,6 +271,7 @@ fn run<S: Store + 'static>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
+    stop: impl Future<Output = ()>,
 ) {
     let pool: &'static AppPool<S> = Box::leak(Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -281,7 +282,7 @@ fn run<S: Store + 'static>(
             .route("/plain", get(plain))
             .route("/read", get(read::<S>))
             .route("/peek", get(peek::<S>))
-            .route("/keys", get(keys::<S>))
+            .route("/keys", get(list_keys::<S>))
             .route("/set", post(set::<S>))
             .route("/incr", post(incr::<S>))
             .route("/add", post(add::<S>))
@@ -306,8 +307,13 @@ fn run<S: Store + 'static>(
             .with_state(pool);
         let router: &'static _ = Box::leak(Box::new(router));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
+        let mut stop = std::pin::pin!(stop);
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else { continue };
             tokio::task::spawn_local(async move {
                 let mut buffer = vec![0; 16 * 1024];
                 // an error here is the client's: it went away

@@ -42,7 +42,8 @@ impl IntoResponse for Failed {
 }
 
 /// More requests at once than the pool has places.
-pub(crate) const CROWDED_OUT: &str = "more requests at once than the session pool has places: give it one a connection\n";
+pub(crate) const CROWDED_OUT: &str =
+    "more requests at once than the session pool has places: give it one a connection\n";
 
 /// Commits before the head of the answer is written, whatever its status; an error replaces the answer.
 pub(crate) struct Committing<'l, 'p, P: Requests, W> {

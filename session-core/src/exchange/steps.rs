@@ -33,8 +33,8 @@ impl<B: Buffer> Exchange<B> {
                 self.update_step(work, intent, rules, now, edit)
             }
             Intent::Login { .. } => self.login_step(work, intent, rules, now, edit),
+            Intent::Rotate | Intent::Update if self.standing == Standing::Stale => Err(Error::Superseded),
             Intent::Rotate if !self.is_live() => Ok(Step::Done),
-            Intent::Update if self.standing == Standing::Stale => Err(Error::Superseded),
             Intent::Update if self.standing == Standing::None => {
                 self.begin()?;
                 self.create_step(work, intent, rules, now, edit)
@@ -217,7 +217,7 @@ impl<B: Buffer> Exchange<B> {
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
         if remember {
-            let span = millis(rules.policy.remember());
+            let span = millis(rules.policy.lifetimes().remember);
             self.mine.set_lifetimes(span, created.millis().saturating_add(span), true);
         } else {
             self.mine.set_lifetimes(rules.policy.idle_millis(), rules.policy.ends(created), false);
@@ -256,7 +256,7 @@ impl<B: Buffer> Exchange<B> {
     /// Another secret, to which the old cookie leads for the grace, from now on; none if there is no room for that.
     fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
         let sealed_next = token.seal(secret, rules.ring)?;
-        let grace_until = now.after(rules.policy.grace());
+        let grace_until = now.after(rules.policy.lifetimes().grace);
         let previous = Previous { verifier: self.mine.verifier(), grace_until, sealed_next };
         self.mine.set_previous(Some(&previous)).ok()?;
         self.mine.set_verifier(&next.verifier);

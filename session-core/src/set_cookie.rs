@@ -1,0 +1,104 @@
+//! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
+//! and `Max-Age` wins over it anyway (CK8).
+
+use core::fmt::{self, Write};
+
+use crate::error::Error;
+use crate::policy::{Policy, SameSite};
+
+/// Octets of name and value together that browsers keep (CK7).
+const LONGEST_PAIR: usize = 4096;
+
+/// The cookie with `value`, kept by the browser for `max_age` seconds.
+pub(crate) fn issue<'b>(policy: &Policy, value: &str, max_age: u64, into: &'b mut [u8]) -> Result<&'b str, Error> {
+    let pair = policy.name.len() + value.len();
+    if pair > LONGEST_PAIR {
+        return Err(Error::TooLarge { need: pair, have: LONGEST_PAIR });
+    }
+    let have = into.len();
+    let mut text = Text { into, len: 0 };
+    let written = write(&mut text, policy, value, max_age);
+    let Text { into, len } = text;
+    let text = written.ok().and_then(|()| into.get(..len)).and_then(|text| core::str::from_utf8(text).ok());
+    text.ok_or(Error::TooLarge { need: policy.set_cookie_len(value.len()), have })
+}
+
+/// Takes the cookie back: the same name, path, domain and attributes (LC4).
+pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str, Error> {
+    issue(policy, "", 0, into)
+}
+
+fn write(text: &mut Text<'_>, policy: &Policy, value: &str, max_age: u64) -> fmt::Result {
+    write!(text, "{}={value}; Max-Age={max_age}; Path={}", policy.name, policy.path)?;
+    if let Some(domain) = policy.domain {
+        write!(text, "; Domain={domain}")?;
+    }
+    text.write_str(match policy.same_site {
+        SameSite::Lax => "; HttpOnly; SameSite=Lax",
+        SameSite::Strict => "; HttpOnly; SameSite=Strict",
+        SameSite::None => "; HttpOnly; SameSite=None",
+    })?;
+    text.write_str(if policy.secure { "; Secure" } else { "" })?;
+    text.write_str(if policy.partitioned { "; Partitioned" } else { "" })
+}
+
+/// A buffer that is written like a string.
+struct Text<'b> {
+    into: &'b mut [u8],
+    len: usize,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let place = self.into.get_mut(self.len..self.len + more.len()).ok_or(fmt::Error)?;
+        place.copy_from_slice(more.as_bytes());
+        self.len += more.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Lifetimes, SET_COOKIE_LEN, SecureCookie};
+
+    #[test]
+    fn the_defaults_word_by_word_ck5() {
+        let mut buffer = [0; SET_COOKIE_LEN];
+        let secure = issue(&Policy::SECURE, "v", 60, &mut buffer);
+        assert_eq!(secure, Ok("__Host-id=v; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Secure"));
+        let plain = issue(&Policy::PLAIN_HTTP, "v", 60, &mut buffer);
+        assert_eq!(plain, Ok("id=v; Max-Age=60; Path=/; HttpOnly; SameSite=Lax"));
+    }
+
+    #[test]
+    fn every_attribute_once_ck2_and_the_same_for_the_removal_lc4() {
+        let cookie = SecureCookie::domain("example.org").unwrap().path("/app").unwrap();
+        let cookie = cookie.same_site(SameSite::None).partitioned();
+        let policy = Policy::secure(cookie, Lifetimes::DEFAULT).unwrap();
+        let attributes = "; Path=/app; Domain=example.org; HttpOnly; SameSite=None; Secure; Partitioned";
+        let mut buffer = [0; SET_COOKIE_LEN];
+        let set = issue(&policy, "v", 60, &mut buffer).unwrap();
+        assert_eq!(set.strip_prefix("__Secure-id=v; Max-Age=60"), Some(attributes));
+        let removed = remove(&policy, &mut buffer).unwrap();
+        assert_eq!(removed.strip_prefix("__Secure-id=; Max-Age=0"), Some(attributes));
+    }
+
+    #[test]
+    fn too_small_a_buffer_is_an_error_with_both_sizes_ck7() {
+        let need = Policy::SECURE.set_cookie_len(1);
+        for have in 0..60 {
+            let mut buffer = [0; 60];
+            assert_eq!(issue(&Policy::SECURE, "v", 60, &mut buffer[..have]), Err(Error::TooLarge { need, have }));
+        }
+    }
+
+    #[test]
+    fn name_and_value_take_at_most_4096_octets_ck7() {
+        let mut buffer = [0; 5_000];
+        let value = core::str::from_utf8(&[b'x'; 4_095]).unwrap();
+        assert!(issue(&Policy::PLAIN_HTTP, &value[..4_094], 1, &mut buffer).is_ok());
+        let too_large = Error::TooLarge { need: 4_097, have: 4_096 };
+        assert_eq!(issue(&Policy::PLAIN_HTTP, value, 1, &mut buffer), Err(too_large));
+    }
+}

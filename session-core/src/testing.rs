@@ -1,0 +1,153 @@
+//! A clock that is stepped, random bytes that can be foretold, and an executor for futures that never wait: for tests
+//! of everything that is built on this crate. Nothing here belongs into a program.
+
+use core::pin::pin;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use rand_core::{TryCryptoRng, TryRng};
+
+use crate::environment::{Clock, Time};
+
+/// A clock that stands still until a test moves it. Moved by one thread, read by any.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    // two halves, for not every target has 64-bit atomics
+    high: AtomicU32,
+    low: AtomicU32,
+}
+
+impl ManualClock {
+    /// A clock at [`Time::ZERO`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { high: AtomicU32::new(0), low: AtomicU32::new(0) }
+    }
+
+    /// A clock at `time`.
+    #[must_use]
+    pub fn at(time: Time) -> Self {
+        let clock = Self::new();
+        clock.set(time);
+        clock
+    }
+
+    /// Moves the clock to `time`, also backwards.
+    pub fn set(&self, time: Time) {
+        self.high.store((time.millis() >> 32) as u32, Ordering::SeqCst);
+        self.low.store(time.millis() as u32, Ordering::SeqCst);
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().after(span));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        let high = u64::from(self.high.load(Ordering::SeqCst));
+        Time::from_millis(high << 32 | u64::from(self.low.load(Ordering::SeqCst)))
+    }
+}
+
+/// Bytes that follow from a seed (splitmix64), and failures on demand. Cryptographic in type only.
+#[derive(Clone, Debug)]
+pub struct ScriptedRng {
+    state: u64,
+    drawn: usize,
+    calls_left: Option<usize>,
+}
+
+/// The scripted generator was told to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scripted;
+
+impl core::fmt::Display for Scripted {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("scripted failure of the random number generator")
+    }
+}
+
+impl core::error::Error for Scripted {}
+
+impl ScriptedRng {
+    /// The bytes of `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { state: seed, drawn: 0, calls_left: None }
+    }
+
+    /// Fails from the first call on.
+    #[must_use]
+    pub const fn failing() -> Self {
+        Self::new(0).fail_after(0)
+    }
+
+    /// Fails after `calls` calls.
+    #[must_use]
+    pub const fn fail_after(self, calls: usize) -> Self {
+        Self { calls_left: Some(calls), ..self }
+    }
+
+    /// Bytes drawn so far.
+    #[must_use]
+    pub const fn drawn(&self) -> usize {
+        self.drawn
+    }
+
+    fn step(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl TryRng for ScriptedRng {
+    type Error = Scripted;
+
+    fn try_next_u32(&mut self) -> Result<u32, Scripted> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes).map(|()| u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Scripted> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Scripted> {
+        match &mut self.calls_left {
+            Some(0) => return Err(Scripted),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        self.drawn += bytes.len();
+        for chunk in bytes.chunks_mut(8) {
+            let fresh = self.step().to_le_bytes();
+            chunk.iter_mut().zip(fresh).for_each(|(byte, fresh)| *byte = fresh);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for ScriptedRng {}
+
+/// Runs a future whose store never waits for anything else.
+///
+/// # Panics
+/// If it is not ready after a million polls: it waits for something that this executor does not drive.
+#[allow(clippy::panic)] // for tests
+pub fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+    panic!("the future waits for something that testing::run does not drive")
+}

@@ -1,0 +1,53 @@
+//! EM5, ST of the mission's first sentence: a sign-in and the request after it, while the allocator refuses everything.
+#![allow(unsafe_code)] // an allocator is an unsafe trait
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Ends the program at any allocation while it is told to refuse.
+struct Refusing;
+
+static REFUSE: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator unchanged, or answered with null, which the trait allows
+unsafe impl GlobalAlloc for Refusing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        if REFUSE.load(Ordering::Relaxed) { std::ptr::null_mut() } else { unsafe { System.alloc(layout) } }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Refusing = Refusing;
+
+fn main() {
+    let clock = session_core::testing::ManualClock::new();
+    let mut answers = [0; 2048];
+    let login: &[u8] = b"POST /login HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    REFUSE.store(true, Ordering::Relaxed);
+    let written = no_heap::serve(&clock, &[login], &mut answers);
+    REFUSE.store(false, Ordering::Relaxed);
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "something tried to allocate");
+    let text = String::from_utf8_lossy(&answers[..written.expect("served")]).into_owned();
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("signed in"), "{text}");
+    assert!(text.contains("Set-Cookie: id="), "{text}");
+
+    // the same sign-in again (the generator is scripted), and the request after it with its cookie
+    let cookie = text.split("Set-Cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
+    let visits = format!("GET /visits HTTP/1.1\r\nHost: d\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    REFUSE.store(true, Ordering::Relaxed);
+    let written = no_heap::serve(&clock, &[login, visits.as_bytes()], &mut answers);
+    REFUSE.store(false, Ordering::Relaxed);
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "something tried to allocate");
+    let text = String::from_utf8_lossy(&answers[..written.expect("served")]).into_owned();
+    assert!(text.ends_with("one visit"), "{text}");
+    println!("signed in and read the session with 0 allocations");
+}
