@@ -59,7 +59,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {
-        Rules { policy: &self.policy, ring: &self.ring, observer: &self.observer, touch_is_free: S::TOUCH_IS_FREE }
+        let touch_is_free = self.store.touch_is_free();
+        Rules { policy: &self.policy, ring: &self.ring, observer: &self.observer, touch_is_free }
     }
 
     fn reported<T>(&self, answer: Result<T, S::Error>) -> Result<T, ()> {

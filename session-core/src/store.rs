@@ -106,7 +106,9 @@ pub trait Store {
     type Error: core::fmt::Display + core::fmt::Debug;
 
     /// Touching costs nothing, so it is done at every request that counts as activity, and idle times are exact.
-    const TOUCH_IS_FREE: bool = false;
+    fn touch_is_free(&self) -> bool {
+        false
+    }
 
     /// Copies the live record under `key` into `into`. Absent or over at `now`: [`Load::Missing`].
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error>;
@@ -140,7 +142,10 @@ pub trait Store {
 
 impl<S: Store> Store for &S {
     type Error = S::Error;
-    const TOUCH_IS_FREE: bool = S::TOUCH_IS_FREE;
+
+    fn touch_is_free(&self) -> bool {
+        (**self).touch_is_free()
+    }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
         (**self).load(key, now, into).await
