@@ -1,0 +1,207 @@
+//! The store without a heap: an array.
+
+use crate::{copy, stamp};
+use core::cell::RefCell;
+use core::fmt;
+use session_core::environment::Time;
+use session_core::record::Stamp;
+use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `SESSIONS * (BYTES + 10)` bytes (the
+/// product rounded up to even) and a word. Every operation looks through the array.
+///
+/// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
+/// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
+/// there is no anonymous one. No authenticated session ever gives way.
+///
+/// A future that is dropped before it was polled did nothing, else everything.
+pub struct FixedStore<const SESSIONS: usize, const BYTES: usize>(RefCell<[Slot<BYTES>; SESSIONS]>);
+
+impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
+    /// An empty store; all zeros, so that a static one takes no flash.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(BYTES < u16::MAX as usize, "a session of a FixedStore has less than 65,535 bytes") }
+        Self(RefCell::new([const { Slot::EMPTY }; SESSIONS]))
+    }
+
+    /// Sessions kept; those that are over count until their place is needed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.try_borrow().map_or(0, |slots| slots.iter().filter(|slot| slot.size != 0).count())
+    }
+
+    /// Whether no session is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Does something with the live session under `key`, or else gives `missing`.
+    fn find<T>(
+        &self,
+        key: &Handle,
+        now: Time,
+        missing: T,
+        action: impl FnOnce(&mut Slot<BYTES>, Stamp) -> T,
+    ) -> Result<T, FixedError> {
+        let mut slots = self.0.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        Ok(match slots.iter_mut().find(|slot| slot.is(key)) {
+            Some(slot) if slot.stamp().live(now) => {
+                let stamp = slot.stamp();
+                action(slot, stamp)
+            }
+            _ => missing,
+        })
+    }
+}
+
+impl<const SESSIONS: usize, const BYTES: usize> Default for FixedStore<SESSIONS, BYTES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const SESSIONS: usize, const BYTES: usize> fmt::Debug for FixedStore<SESSIONS, BYTES> {
+    /// Prints no session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FixedStore").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, BYTES> {
+    type Error = FixedError;
+
+    fn touch_is_free(&self) -> bool {
+        true
+    }
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
+        self.find(key, now, Load::Missing, |slot, _| {
+            let record = slot.record();
+            copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
+        })
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
+        let mut slots = self.0.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        if slots.iter().any(|slot| slot.is(key) && slot.stamp().live(now)) {
+            return Ok(Outcome::Conflict(None));
+        }
+        let new = stamp(record);
+        // its own place first, so that no key is there twice
+        let place = match slots.iter().position(|slot| slot.is(key)) {
+            Some(own) => Some(own),
+            None => slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)),
+        };
+        let slot = match place {
+            Some(place) => slots.get_mut(place),
+            None if new.login > 0 => {
+                let anonymous = slots.iter_mut().filter(|slot| slot.stamp().login == 0);
+                anonymous.min_by_key(|slot| slot.stamp().last_seen)
+            }
+            None => None,
+        };
+        let Some(slot) = slot else { return Ok(Outcome::Full) };
+        slot.write(key, record)?;
+        Ok(Outcome::Applied(new.version))
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, Self::Error> {
+        self.find(key, now, Ok(Outcome::Missing), |slot, old| {
+            if old.version != seen {
+                return Ok(Outcome::Conflict(copy(slot.record(), there)));
+            }
+            slot.write(key, record)?;
+            Stamp::touch(slot.record_mut(), old.last_seen);
+            Ok(Outcome::Applied(stamp(record).version))
+        })?
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
+        self.find(key, now, Outcome::Missing, |slot, stamp| {
+            Stamp::touch(slot.record_mut(), now);
+            Outcome::Applied(stamp.version)
+        })
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
+        self.find(key, now, Outcome::Missing, |slot, stamp| {
+            if !only.means(&stamp) {
+                return Outcome::Conflict(None);
+            }
+            *slot = Slot::EMPTY;
+            Outcome::Applied(stamp.version)
+        })
+    }
+}
+
+/// Why a [`FixedStore`] could not do what it was asked; it changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixedError {
+    /// The record is larger than the store's places.
+    RecordTooLarge {
+        /// Bytes of the record.
+        need: usize,
+        /// Bytes of a place.
+        have: usize,
+    },
+    /// The store was called while it was at work, which only its own code could do: a fault of this crate.
+    InUse,
+}
+
+impl fmt::Display for FixedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecordTooLarge { need, have } => {
+                write!(f, "the session takes {need} bytes, the store has places of {have}")
+            }
+            Self::InUse => f.write_str("the store was called while it was at work"),
+        }
+    }
+}
+
+impl core::error::Error for FixedError {}
+
+struct Slot<const BYTES: usize> {
+    handle: [u8; Handle::LEN],
+    /// One more than the record's bytes; 0 = free.
+    size: u16,
+    bytes: [u8; BYTES],
+}
+
+impl<const BYTES: usize> Slot<BYTES> {
+    const EMPTY: Self = Self { handle: [0; Handle::LEN], size: 0, bytes: [0; BYTES] };
+
+    fn is(&self, key: &Handle) -> bool {
+        self.size != 0 && self.handle == *key.as_bytes()
+    }
+
+    fn record(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.size).saturating_sub(1)).unwrap_or_default()
+    }
+
+    fn record_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..usize::from(self.size).saturating_sub(1)).unwrap_or_default()
+    }
+
+    fn stamp(&self) -> Stamp {
+        stamp(self.record())
+    }
+
+    fn write(&mut self, key: &Handle, record: &[u8]) -> Result<(), FixedError> {
+        let too_large = FixedError::RecordTooLarge { need: record.len(), have: BYTES };
+        let place = self.bytes.get_mut(..record.len()).ok_or(too_large)?;
+        self.size = u16::try_from(record.len() + 1).map_err(|_| too_large)?;
+        place.copy_from_slice(record);
+        self.handle = *key.as_bytes();
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! One part of the sessions: a hash table from handles to slots, and every operation on one record. Its lock makes each
+//! of them atomic.
+
+use crate::slots::{At, Slots};
+use crate::{copy, stamp};
+use hashbrown::HashTable;
+use session_core::environment::Time;
+use session_core::record::Stamp;
+use session_core::store::{Handle, Load, Only, Outcome, Version};
+
+/// Places that each create looks at for records that are over. A round over all places then takes a quarter as many
+/// creates as there are places, so what is over is at most a third of what is live.
+const LOOKS: usize = 4;
+
+/// Aligned to a cache line: the lock of one is not next to that of another.
+#[derive(Default)]
+#[repr(align(64))]
+pub(crate) struct Shard {
+    table: HashTable<At>,
+    slots: Slots,
+    /// Where the last sweep stopped.
+    cursor: At,
+    anonymous: usize,
+    /// Records removed because they were over or deleted, until the store takes note.
+    pub(crate) freed: usize,
+}
+
+impl Shard {
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn load(&mut self, key: &Handle, now: Time, into: &mut [u8]) -> Load {
+        let Some((at, _)) = self.find(key, now) else { return Load::Missing };
+        let Some((_, record)) = self.slots.get(at) else { return Load::Missing };
+        copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
+    }
+
+    pub(crate) fn create(&mut self, key: &Handle, record: &[u8], now: Time) -> Outcome {
+        self.sweep(LOOKS, now);
+        if self.find(key, now).is_some() {
+            return Outcome::Conflict(None);
+        }
+        let Some(at) = self.slots.insert(key, record) else { return Outcome::Full };
+        let slots = &self.slots;
+        self.table.insert_unique(hash(key.as_bytes()), at, |at| slots.get(*at).map_or(0, |(key, _)| hash(key)));
+        let stamp = stamp(record);
+        self.anonymous += usize::from(stamp.login == 0);
+        Outcome::Applied(stamp.version)
+    }
+
+    pub(crate) fn update(
+        &mut self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Outcome {
+        let Some((at, old)) = self.find(key, now) else { return Outcome::Missing };
+        if old.version != seen {
+            return Outcome::Conflict(self.slots.get(at).and_then(|(_, record)| copy(record, there)));
+        }
+        let Some(new_at) = self.slots.replace(at, key, record) else { return Outcome::Full };
+        if let Some(entry) = self.table.find_mut(hash(key.as_bytes()), |entry| *entry == at) {
+            *entry = new_at;
+        }
+        if let Some(record) = self.slots.record_mut(new_at) {
+            Stamp::touch(record, old.last_seen);
+        }
+        let new = stamp(record);
+        self.anonymous += usize::from(new.login == 0);
+        self.anonymous = self.anonymous.saturating_sub(usize::from(old.login == 0));
+        Outcome::Applied(new.version)
+    }
+
+    pub(crate) fn touch(&mut self, key: &Handle, now: Time) -> Outcome {
+        let Some((at, stamp)) = self.find(key, now) else { return Outcome::Missing };
+        if let Some(record) = self.slots.record_mut(at) {
+            Stamp::touch(record, now);
+        }
+        Outcome::Applied(stamp.version)
+    }
+
+    pub(crate) fn delete(&mut self, key: &Handle, only: Only, now: Time) -> Outcome {
+        let Some((at, stamp)) = self.find(key, now) else { return Outcome::Missing };
+        if !only.means(&stamp) {
+            return Outcome::Conflict(None);
+        }
+        self.remove(at);
+        self.freed += 1;
+        Outcome::Applied(stamp.version)
+    }
+
+    /// Whether there is a live record under `key`.
+    pub(crate) fn holds(&mut self, key: &Handle, now: Time) -> bool {
+        self.find(key, now).is_some()
+    }
+
+    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked at.
+    pub(crate) fn sweep(&mut self, looks: usize, now: Time) -> usize {
+        let looks = looks.min(self.slots.places());
+        for _ in 0..looks {
+            self.cursor = self.slots.after(self.cursor);
+            if self.slots.get(self.cursor).is_some_and(|(_, record)| !stamp(record).live(now)) {
+                self.remove(self.cursor);
+                self.freed += 1;
+            }
+        }
+        looks
+    }
+
+    /// Removes the least recently seen anonymous record among the next `looks` places; if none is there, the next one.
+    /// `false` if there is none at all.
+    pub(crate) fn evict(&mut self, looks: usize) -> bool {
+        let places = if self.anonymous == 0 { 0 } else { self.slots.places() };
+        let mut oldest: Option<(Time, At)> = None;
+        for look in 0..places {
+            if look >= looks && oldest.is_some() {
+                break;
+            }
+            self.cursor = self.slots.after(self.cursor);
+            let Some((_, record)) = self.slots.get(self.cursor) else { continue };
+            let stamp = stamp(record);
+            if stamp.login == 0 && oldest.is_none_or(|(seen, _)| stamp.last_seen < seen) {
+                oldest = Some((stamp.last_seen, self.cursor));
+            }
+        }
+        oldest.inspect(|(_, at)| self.remove(*at)).is_some()
+    }
+
+    /// The live record under `key`; one that is over is removed.
+    fn find(&mut self, key: &Handle, now: Time) -> Option<(At, Stamp)> {
+        let key = key.as_bytes();
+        let at = *self.table.find(hash(key), |at| self.slots.get(*at).is_some_and(|(there, _)| there == key))?;
+        let stamp = stamp(self.slots.get(at)?.1);
+        if stamp.live(now) {
+            return Some((at, stamp));
+        }
+        self.remove(at);
+        self.freed += 1;
+        None
+    }
+
+    fn remove(&mut self, at: At) {
+        let Some((key, record)) = self.slots.get(at) else { return };
+        self.anonymous = self.anonymous.saturating_sub(usize::from(stamp(record).login == 0));
+        if let Ok(entry) = self.table.find_entry(hash(key), |entry| *entry == at) {
+            entry.remove();
+        }
+        self.slots.free(at);
+    }
+}
+
+/// Handles are uniform: they are their own hash. The table uses the lowest bits and the highest seven.
+fn hash(key: &[u8; Handle::LEN]) -> u64 {
+    u64::from_le_bytes(*key)
+}

@@ -1,0 +1,148 @@
+//! Random operations at random times, against a map.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::{Draft, Numbers, at, key, load, run};
+use session_core::record::Stamp;
+use session_core::store::{Found, Handle, Only, Outcome, Store, Version};
+use session_store_memory::{FixedStore, MemoryStore};
+use std::collections::BTreeMap;
+
+/// The contract, as plainly as it can be said.
+struct Oracle {
+    sessions: usize,
+    records: BTreeMap<Handle, Vec<u8>>,
+}
+
+fn stamp(record: &[u8]) -> Stamp {
+    Stamp::of(record).unwrap()
+}
+
+impl Oracle {
+    fn end(&mut self, now: u64) {
+        self.records.retain(|_, record| stamp(record).live(at(now)));
+    }
+
+    fn create(&mut self, key: Handle, record: &[u8]) -> Outcome {
+        if self.records.contains_key(&key) {
+            return Outcome::Conflict(None);
+        }
+        let new = stamp(record);
+        if self.records.len() == self.sessions {
+            let anonymous =
+                self.records.iter().map(|(key, record)| (*key, stamp(record))).filter(|(_, s)| s.login == 0);
+            match anonymous.min_by_key(|(_, stamp)| stamp.last_seen) {
+                Some((oldest, _)) if new.login > 0 => self.records.remove(&oldest),
+                _ => return Outcome::Full,
+            };
+        }
+        self.records.insert(key, record.to_vec());
+        Outcome::Applied(new.version)
+    }
+
+    fn update(&mut self, key: &Handle, seen: Version, record: &[u8]) -> Outcome {
+        let Some(there) = self.records.get_mut(key) else { return Outcome::Missing };
+        let before = stamp(there);
+        if before.version != seen {
+            return Outcome::Conflict(Some(Found { len: there.len(), version: before.version }));
+        }
+        *there = record.to_vec();
+        Stamp::touch(there, before.last_seen);
+        Outcome::Applied(stamp(record).version)
+    }
+
+    fn touch(&mut self, key: &Handle, now: u64) -> Outcome {
+        let Some(there) = self.records.get_mut(key) else { return Outcome::Missing };
+        Stamp::touch(there, at(now));
+        Outcome::Applied(stamp(there).version)
+    }
+
+    fn delete(&mut self, key: &Handle, only: Only) -> Outcome {
+        let Some(there) = self.records.get(key).map(|record| stamp(record)) else { return Outcome::Missing };
+        if !only.means(&there) {
+            return Outcome::Conflict(None);
+        }
+        self.records.remove(key);
+        Outcome::Applied(there.version)
+    }
+}
+
+fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
+    let mut oracle = Oracle { sessions, records: BTreeMap::new() };
+    let mut numbers = Numbers(seed);
+    let mut now = 1000;
+    let mut outcomes = [0; 4];
+    for step in 0..steps {
+        // every step has its own time, so that one session is the least recently seen; sometimes many end at once
+        now += if numbers.below(200) == 0 { 2000 } else { 1 + numbers.below(20) };
+        oracle.end(now);
+        let key = key(numbers.below(64));
+        let there = oracle.records.get(&key).map(|record| stamp(record));
+        let draft = Draft {
+            version: step + 1,
+            login: numbers.below(3) as u32,
+            seen: now - if numbers.below(4) == 0 { numbers.below(1000) } else { 0 },
+            idle: [0, 500, 1000, 3000][numbers.below(4) as usize],
+            ends: [0, now + numbers.below(5000)][numbers.below(2) as usize],
+            data: numbers.below(340) as usize,
+        };
+        // created records are seen now, as the core makes them
+        let created = Draft { seen: now, ..draft }.record();
+        let updated = draft.record();
+        let seen = there.filter(|_| numbers.below(4) > 0).map_or(Version(0), |stamp| stamp.version);
+        let only = [Only::Any, Only::Version(seen), Only::Login(draft.login)][numbers.below(3) as usize];
+        let mut buffer = [0; 512];
+        let (expected, outcome) = match numbers.below(8) {
+            0..=2 => (oracle.create(key, &created), run(store.create(&key, &created, at(now)))),
+            3 | 4 => {
+                let expected = oracle.update(&key, seen, &updated);
+                (expected, run(store.update(&key, seen, &updated, at(now), &mut buffer)))
+            }
+            5 | 6 => (oracle.touch(&key, now), run(store.touch(&key, at(now)))),
+            _ => (oracle.delete(&key, only), run(store.delete(&key, only, at(now)))),
+        };
+        assert_eq!(outcome, expected, "seed {seed}, step {step}");
+        if let Outcome::Conflict(Some(found)) = outcome {
+            assert_eq!(
+                buffer.get(..found.len),
+                oracle.records.get(&key).map(Vec::as_slice),
+                "seed {seed}, step {step}"
+            );
+        }
+        outcomes[match outcome {
+            Outcome::Applied(_) => 0,
+            Outcome::Missing => 1,
+            Outcome::Conflict(_) => 2,
+            Outcome::Full => 3,
+        }] += 1;
+        oracle.end(now);
+        for number in 0..64 {
+            let key = common::key(number);
+            assert_eq!(load(store, &key, now), oracle.records.get(&key).cloned(), "seed {seed}, step {step}");
+        }
+    }
+    assert!(outcomes[..3].iter().all(|count| *count > 20), "{outcomes:?}");
+    assert_eq!(outcomes[3] > 20, sessions < 64, "{outcomes:?}");
+}
+
+#[test]
+fn memory_store_is_as_a_map() {
+    for seed in 0..20 {
+        compare(&MemoryStore::new(), usize::MAX, seed, 2000);
+    }
+}
+
+#[test]
+fn limited_memory_store_is_as_a_limited_map() {
+    for seed in 0..20 {
+        compare(&MemoryStore::at_most(10), 10, seed, 2000);
+    }
+}
+
+#[test]
+fn fixed_store_is_as_a_limited_map() {
+    for seed in 0..20 {
+        compare(&FixedStore::<10, 400>::new(), 10, seed, 2000);
+    }
+}

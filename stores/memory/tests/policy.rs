@@ -1,0 +1,160 @@
+//! What a full store does (ST9), and that sessions that are over make room without a background task (ST7).
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::{Draft, at, key, load, run};
+use session_core::record::MIN_LEN;
+use session_core::store::{Load, Outcome, Store, Version};
+use session_store_memory::{FixedError, FixedStore, MemoryStore};
+
+fn create(store: &impl Store, number: u64, now: u64, draft: Draft) -> Outcome {
+    run(store.create(&key(number), &Draft { seen: now, ..draft }.record(), at(now)))
+}
+
+const ANONYMOUS: Draft = Draft { version: 1, login: 0, seen: 0, idle: 1000, ends: 0, data: 0 };
+const SIGNED_IN: Draft = Draft { login: 1, ..ANONYMOUS };
+const APPLIED: Outcome = Outcome::Applied(Version(1));
+
+/// Four places.
+fn full_store_st9(store: &impl Store) {
+    for number in 0..4 {
+        assert_eq!(create(store, number, number, ANONYMOUS), APPLIED);
+    }
+    assert_eq!(create(store, 4, 10, ANONYMOUS), Outcome::Full, "a new anonymous session is refused");
+    assert_eq!(create(store, 0, 10, ANONYMOUS), Outcome::Conflict(None), "a full store still knows its keys");
+
+    // 0 was seen after 1
+    assert_eq!(run(store.touch(&key(0), at(11))), APPLIED);
+    assert_eq!(create(store, 5, 12, SIGNED_IN), APPLIED);
+    assert_eq!(load(store, &key(1), 12), None, "the least recently seen gave way");
+    assert!([0, 2, 3, 5].iter().all(|number| load(store, &key(*number), 12).is_some()));
+
+    // from here on the one signed in is the least recently seen
+    assert!([0, 2, 3].iter().all(|number| run(store.touch(&key(*number), at(13))) == APPLIED));
+    for number in 6..9 {
+        assert_eq!(create(store, number, 13, SIGNED_IN), APPLIED);
+    }
+    assert_eq!(create(store, 9, 14, SIGNED_IN), Outcome::Full, "nobody signed in gives way");
+    assert!((5..9).all(|number| load(store, &key(number), 14).is_some()));
+
+    // what is over makes room for anyone, and its own key is free
+    assert_eq!(create(store, 5, 1012, ANONYMOUS), APPLIED);
+    assert_eq!(create(store, 10, 1013, ANONYMOUS), APPLIED);
+    assert_eq!(create(store, 11, 1013, ANONYMOUS), APPLIED);
+    assert_eq!(create(store, 12, 1013, ANONYMOUS), APPLIED);
+    assert_eq!(create(store, 13, 1013, ANONYMOUS), Outcome::Full);
+    assert_eq!(run(store.delete(&key(5), session_core::store::Only::Any, at(1013))), APPLIED);
+    assert_eq!(create(store, 13, 1013, ANONYMOUS), APPLIED);
+    assert_eq!(create(store, 14, 1013, ANONYMOUS), Outcome::Full);
+}
+
+#[test]
+fn full_memory_store_st9() {
+    let store = MemoryStore::at_most(4);
+    full_store_st9(&store);
+    assert_eq!(store.len(), 4);
+}
+
+#[test]
+fn full_fixed_store_st9() {
+    let store = FixedStore::<4, 80>::new();
+    full_store_st9(&store);
+    assert_eq!(store.len(), 4);
+}
+
+#[test]
+fn without_any_place_all_is_refused_st9() {
+    assert_eq!(create(&MemoryStore::at_most(0), 0, 0, SIGNED_IN), Outcome::Full);
+    assert_eq!(create(&FixedStore::<0, 80>::new(), 0, 0, SIGNED_IN), Outcome::Full);
+}
+
+/// Above 1024 the policy is approximate in whom it finds, and exact in what it refuses.
+#[test]
+fn large_limit_st9() {
+    let limit = 10_000;
+    let store = MemoryStore::at_most(limit as usize);
+    assert!((0..limit).all(|number| create(&store, number, number, ANONYMOUS) == APPLIED));
+    let far = Draft { idle: 1_000_000, ..SIGNED_IN };
+    assert_eq!(create(&MemoryStore::at_most(2000), 0, 0, far), APPLIED);
+
+    // every anonymous session gives way to one signed in, and none of these does
+    let store = MemoryStore::at_most(limit as usize);
+    let anonymous = Draft { idle: 1_000_000, ..ANONYMOUS };
+    assert!((0..limit).all(|number| create(&store, number, number, anonymous) == APPLIED));
+    assert_eq!(create(&store, limit, limit, anonymous), Outcome::Full);
+    assert!((limit..2 * limit).all(|number| create(&store, number, number, far) == APPLIED));
+    assert_eq!(create(&store, 2 * limit, 2 * limit, far), Outcome::Full);
+    assert!((limit..2 * limit).all(|number| load(&store, &key(number), 2 * limit).is_some()));
+    assert_eq!(store.len(), limit as usize);
+
+    // once they are over, anonymous ones find their places, all of them, in a few tries each at most
+    let now = 3_000_000;
+    let tries: u64 = (limit..2 * limit)
+        .map(|number| (1..100).find(|_| create(&store, 7 * number, now, anonymous) == APPLIED).unwrap())
+        .sum();
+    assert!(tries < 2 * limit, "{tries}");
+    assert_eq!(store.len(), limit as usize);
+}
+
+/// A steady load of sessions that live for 10,000 creates: what is kept stays close to what is live.
+#[test]
+fn garbage_is_bounded_st7() {
+    let store = MemoryStore::new();
+    let live = 10_000;
+    let mut most = 0;
+    for number in 0..100_000 {
+        // now and then a larger one, in another class, or one with a box of its own
+        let data = [10, 10, 10, 60, 300][number as usize % 5];
+        assert_eq!(create(&store, number, number, Draft { idle: live, data, ..ANONYMOUS }), APPLIED);
+        most = most.max(if number % 100 == 0 { store.len() } else { 0 });
+    }
+    println!("{most} kept at most, {live} live");
+    assert!(most as u64 <= live * 3 / 2, "{most} kept, {live} live");
+    assert!((90_000..100_000).all(|number| load(&store, &key(number), 99_999).is_some()), "no live one was swept");
+    assert!((0..90_000).all(|number| load(&store, &key(number), 99_999).is_none()));
+    assert_eq!(store.len() as u64, live, "a load removes what it finds to be over");
+}
+
+#[test]
+fn what_is_over_never_comes_back_lc3() {
+    fn check(store: &impl Store) {
+        assert_eq!(create(store, 0, 0, ANONYMOUS), APPLIED);
+        let record = Draft { seen: 1000, ..ANONYMOUS }.record();
+        assert_eq!(run(store.update(&key(0), Version(1), &record, at(1000), &mut [])), Outcome::Missing);
+        assert_eq!(run(store.touch(&key(0), at(1000))), Outcome::Missing);
+        assert_eq!(load(store, &key(0), 1000), None);
+        assert_eq!(create(store, 0, 1000, Draft { version: 2, ..ANONYMOUS }), Outcome::Applied(Version(2)));
+        assert_eq!(load(store, &key(0), 1999).map(|record| record[14..20].to_vec()), Some(vec![232, 3, 0, 0, 0, 0]));
+    }
+    check(&MemoryStore::new());
+    check(&MemoryStore::at_most(1));
+    check(&FixedStore::<1, 60>::new());
+}
+
+#[test]
+fn too_large_says_both_sizes() {
+    let store = FixedStore::<1, 64>::new();
+    assert_eq!(create(&store, 0, 0, Draft { data: 4, ..ANONYMOUS }), APPLIED);
+    let large = Draft { data: 5, version: 2, ..ANONYMOUS }.record();
+    let poll = |result: Result<Outcome, FixedError>| Ok::<_, FixedError>(result);
+    let error = FixedError::RecordTooLarge { need: 65, have: 64 };
+    assert_eq!(run(async { poll(store.update(&key(0), Version(1), &large, at(0), &mut []).await) }), Err(error));
+    assert_eq!(run(async { poll(store.create(&key(1), &large, at(5000)).await) }), Err(error));
+    assert_eq!(error.to_string(), "the session takes 65 bytes, the store has places of 64");
+    assert_eq!(load(&store, &key(0), 1).map(|record| record.len()), Some(64));
+    assert_eq!(run(store.load(&key(0), at(0), &mut [0; 63])), Load::TooLarge { size: 64 });
+}
+
+/// Bytes that are no record are handed out as they are; the core refuses them.
+#[test]
+fn garbled_bytes_are_kept_as_they_are() {
+    fn check(store: &impl Store) {
+        assert!(matches!(run(store.create(&key(0), b"no record", at(0))), Outcome::Applied(_)));
+        assert_eq!(load(store, &key(0), 1).as_deref(), Some(b"no record".as_slice()));
+        assert!(matches!(run(store.delete(&key(0), session_core::store::Only::Any, at(0))), Outcome::Applied(_)));
+        assert_eq!(load(store, &key(0), 1), None);
+    }
+    check(&MemoryStore::new());
+    check(&FixedStore::<1, { MIN_LEN }>::new());
+}
