@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::no_panic::no_panic;
 use crate::run::{Log, cargo, root};
-use crate::setup::{CLIPPY, Need, QEMU_ARM, RUSTFMT};
+use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, QEMU_ARM, RUSTFMT};
 use crate::size::size;
 
 /// One check.
@@ -63,6 +63,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "scripted HTTP dialogues have the answers that they should",
         needs: &[],
         run: |log| package(log, "conversations"),
+    },
+    Step {
+        name: "browser",
+        does: "headless Chromium drives the device's web UI",
+        needs: &[CHROMIUM, CHROMEDRIVER],
+        run: |log| package(log, "browser-tests"),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic },
     Step { name: "size", does: "the core's code is within its budget", needs: &[V6M, V7M, V7EM, IMC, IMAC], run: size },
