@@ -67,11 +67,13 @@ pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
     now.since(record.rotated_at()) < SETTLED
 }
 
-/// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2).
-pub(crate) fn renewal_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+/// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
+/// current cookie renews it: whoever came with the one before could seal the next one for nobody else.
+pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    let current: bool = record.verifier().ct_eq(&token.verifier).into();
     let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
     let old = |after| now.since(record.rotated_at()).as_millis() >= u128::from(after);
-    !in_grace && policy.renew_after_millis().is_some_and(old)
+    current && !in_grace && policy.renew_after_millis().is_some_and(old)
 }
 
 /// Whether the last activity lies so far back that it has to be recorded anew.

@@ -46,7 +46,7 @@ impl<B: Buffer> Exchange<B> {
             Intent::Commit if !self.changes.dirty() => {
                 if !self.active || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Step::Done)
-                } else if expiry::renewal_due(&self.mine, rules.policy, now) {
+                } else if self.token.is_some_and(|token| expiry::renewal_due(&token, &self.mine, rules.policy, now)) {
                     self.update_step(work, intent, rules, now, edit)
                 } else {
                     Ok(self.touch_step(work, rules, now))
@@ -198,7 +198,7 @@ impl<B: Buffer> Exchange<B> {
                 work.next = Some(self.replace_secret(mint()?, now)?);
             }
             Intent::Rotate => work.next = Some(self.replace_secret(mint()?, now)?),
-            _ if self.active && expiry::renewal_due(&self.mine, rules.policy, now) => {
+            _ if self.active && expiry::renewal_due(&token, &self.mine, rules.policy, now) => {
                 work.next = self.renew(&token, mint()?, &secret, rules, now);
                 work.renews = work.next.is_some();
             }
