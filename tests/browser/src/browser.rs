@@ -1,6 +1,5 @@
 //! A Chromium and what a user does with it, spoken as WebDriver: JSON over HTTP, <https://www.w3.org/TR/webdriver2/>.
 
-use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use crate::Key;
 use crate::chromedriver::Chromedriver;
 
 /// A page that has not come to show something by then never will.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The key under which WebDriver gives the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -35,12 +34,19 @@ impl Browser {
     pub fn start() -> Self {
         let driver = Chromedriver::start();
         let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE * 3)).proxy(None);
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE * 6)).proxy(None);
         let mut browser = Self { driver, agent: config.build().into(), session: String::new() };
         let profile = format!("--user-data-dir={}", browser.driver.home().join("profile").display());
-        let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--remote-debugging-pipe",
+            &profile,
+        ];
         let capabilities =
-            json!({ "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "ALL" } });
+            json!({ "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "INFO" } });
         let started = browser.post("", json!({ "capabilities": { "alwaysMatch": capabilities } }));
         browser.session = format!("/{}", text(&started["sessionId"]));
         browser
@@ -74,8 +80,7 @@ impl Browser {
         Element { browser: self, id: text(&found[ELEMENT]).to_owned() }
     }
 
-    /// What a script returns that runs in the page.
-    #[must_use]
+    /// Runs a script in the page and gives what it returns.
     pub fn script(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({ "script": script, "args": [] }))
     }
@@ -84,28 +89,24 @@ impl Browser {
     /// replaced may answer with an error; that counts as not yet.
     pub fn wait_for<T: Into<Value>>(&self, expression: &str, expected: T) {
         let expected = expected.into();
-        self.wait_until(expression, |value| *value == expected, &expected);
+        let started = Instant::now();
+        let body = json!({ "script": format!("return {expression}"), "args": [] });
+        loop {
+            let value = self.call("POST", "/execute/sync", Some(&body));
+            if value.as_ref() == Ok(&expected) {
+                return;
+            }
+            if started.elapsed() > PATIENCE {
+                let page = self.script("return location.href + '\\n' + document.body.outerHTML.slice(0, 2000)");
+                panic!("{expression} is {value:?}, not {expected}, on {}", text(&page));
+            }
+            thread::sleep(Duration::from_millis(25));
+        }
     }
 
     /// The same, for an expression that has to become true.
     pub fn wait(&self, expression: &str) {
         self.wait_for(expression, true);
-    }
-
-    fn wait_until(&self, expression: &str, fits: impl Fn(&Value) -> bool, expected: &dyn Debug) {
-        let started = Instant::now();
-        let body = json!({ "script": format!("return {expression}"), "args": [] });
-        loop {
-            let value = self.call("POST", "/execute/sync", Some(&body));
-            if value.as_ref().is_ok_and(&fits) {
-                return;
-            }
-            if started.elapsed() > PATIENCE {
-                let page = self.script("return location.href + '\\n' + document.documentElement.outerHTML");
-                panic!("{expression} is {value:?}, not {expected:?}, on {}", text(&page));
-            }
-            thread::sleep(Duration::from_millis(25));
-        }
     }
 
     /// Types on the keyboard, wherever the focus is.
@@ -127,7 +128,29 @@ impl Browser {
     /// Shows the pages as on a screen of this size, in CSS pixels; a touch screen if it is a phone's.
     pub fn resize(&self, width: u32, height: u32, phone: bool) {
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
-        self.post("/goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen }));
+        self.devtools("Emulation.setDeviceMetricsOverride", screen);
+    }
+
+    /// From now on the pages' own scripts do not run; [`script`](Self::script) still does.
+    pub fn switch_scripts_off(&self) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    }
+
+    /// What WebDriver has no command for, Chromium has.
+    fn devtools(&self, command: &str, parameters: Value) {
+        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }));
+    }
+
+    /// The cookies that the page would be sent with, as WebDriver describes them.
+    #[must_use]
+    pub fn cookies(&self) -> Vec<Value> {
+        let cookies = self.call("GET", "/cookie", None).unwrap_or_else(|why| panic!("{why}"));
+        cookies.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Forgets them.
+    pub fn forget_cookies(&self) {
+        self.call("DELETE", "/cookie", None).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// A PNG of what is to be seen.

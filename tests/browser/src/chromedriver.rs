@@ -23,8 +23,9 @@ impl Chromedriver {
     /// Starts one on a free loopback port, with a new home directory for it and its Chromium.
     pub(crate) fn start() -> Self {
         let home = tempfile::Builder::new().prefix("browser-").tempdir().expect("a temporary directory");
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
+        let mut process = Command::new("setpriv")
+            // a test that is killed cannot clean up: then the system ends chromedriver, and Chromium follows
+            .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
             .env("HOME", home.path())
             .env("TMPDIR", home.path())
             .env_remove("XDG_CONFIG_HOME")

@@ -1,0 +1,3 @@
+//! All tests, in one process: at most one of them at a time has browsers open.
+
+mod harness;
