@@ -34,7 +34,7 @@ struct Flags {
 enum What {
     /// All pairs of requests, with one fault and one clock step.
     Two,
-    /// Triples of requests in an order that a seed gives, until the time is up.
+    /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three {
         /// How long.
         #[arg(long, default_value_t = 120)]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         What::Rules => return rules::run(),
         What::Two => (scenario::all(2, 1, 1), None),
         What::Three { seconds, seed } => {
-            let mut scenarios = scenario::all(3, 1, 1);
+            let mut scenarios = [scenario::all(3, 1, 0), scenario::all(3, 0, 1)].concat();
             shuffle(&mut scenarios, seed);
             (scenarios, Some(started + Duration::from_secs(seconds)))
         }

@@ -152,8 +152,9 @@ impl Monitor {
 
     pub(crate) fn touched(&mut self, id: usize, handle: HandleBytes, record: &Record) {
         self.must(self.watched[id].verb != Some(Verb::Peek), "a peek counts as activity");
-        let seen = self.seen.entry(handle).or_default();
-        *seen = (*seen).max(record.last_seen);
+        let before = self.seen.get(&handle).copied().unwrap_or_default();
+        self.must(record.last_seen >= before, "the last activity moves back");
+        self.seen.insert(handle, record.last_seen.max(before));
     }
 
     /// `asked` is the time that the caller went by, `now` the time of the deed.
@@ -307,17 +308,15 @@ impl Monitor {
             let cookie = Cookie::open(text);
             self.must(self.born.contains_key(&cookie.handle), "a cookie is sent for which there never was a session");
             self.must(Some(text) != watched.text.as_ref(), "a cookie is sent that the browser has already");
-            if !self.cookies.contains_key(&cookie) {
-                let good = match record(cookie.handle) {
-                    Some(record) if record.verifier == cookie.verifier => Good::Yes,
-                    Some(record) => match record.previous {
-                        Some((verifier, until)) if verifier == cookie.verifier => Good::Until(until),
-                        _ => Good::No,
-                    },
-                    None => Good::No,
-                };
-                self.cookies.insert(cookie, good);
-            }
+            let good = match record(cookie.handle) {
+                Some(record) if record.verifier == cookie.verifier => Good::Yes,
+                Some(record) => match record.previous {
+                    Some((verifier, until)) if verifier == cookie.verifier => Good::Until(until),
+                    _ => Good::No,
+                },
+                None => Good::No,
+            };
+            self.cookies.entry(cookie).or_insert(good);
         }
         let old = watched
             .cookie

@@ -55,7 +55,8 @@ fn start(app: &'static App, beginning: Beginning) -> Start {
             world.clock.advance(Duration::from_secs(101));
             jars[1] = jars[0].clone();
             one_after_the_other(app, &mut jars, &[browser(Verb::Read)]);
-            world.clock.advance(Duration::from_secs(5));
+            // late in the grace: if renewals were allowed within it, one would be due
+            world.clock.advance(Duration::from_secs(22));
         }
         Beginning::NearItsEnd => {
             for _ in 0..5 {

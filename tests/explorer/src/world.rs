@@ -156,25 +156,16 @@ impl Port {
             Poll::Pending
         });
         let grant = grant.await;
-        let id = world.current();
+        let (id, now) = (world.current(), world.now());
+        let done = (grant != Grant::Fail).then(|| act(&mut world.state.borrow_mut(), id));
+        if grant == Grant::Vanish {
+            std::future::pending().await
+        }
         let mut state = world.state.borrow_mut();
-        let now = world.now();
-        if grant == Grant::Fail {
+        let Some((answer, digest)) = done.filter(|_| grant == Grant::Pass) else {
             state.heard[id].extend([u64::MAX, now]);
             return Err(Lost);
-        }
-        let (answer, digest) = act(&mut state, id);
-        match grant {
-            Grant::Vanish => {
-                drop(state);
-                return std::future::pending().await;
-            }
-            Grant::LoseAnswer => {
-                state.heard[id].extend([u64::MAX, now]);
-                return Err(Lost);
-            }
-            Grant::Pass | Grant::Fail => {}
-        }
+        };
         state.heard[id].extend([digest, now]);
         Ok(answer)
     }
