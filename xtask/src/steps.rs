@@ -70,6 +70,20 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[CHROMIUM, CHROMEDRIVER],
         run: |log| package(log, "browser-tests"),
     },
+    Step {
+        name: "explorer",
+        does: "every order of two requests keeps the protocol's promises; of three, as far as a minute goes",
+        needs: &[],
+        run: |log| {
+            Ok(format!("two: {}; three: {}", explorer(log, &["two"])?, explorer(log, &["three", "--seconds", "60"])?))
+        },
+    },
+    Step {
+        name: "rules",
+        does: "each rule of the protocol, switched off, is missed by the explorer",
+        needs: &[],
+        run: |log| explorer(log, &["rules"]),
+    },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic },
     Step { name: "size", does: "the core's code is within its budget", needs: &[V6M, V7M, V7EM, IMC, IMAC], run: size },
 ];
@@ -106,6 +120,12 @@ fn tests(log: &mut Log) -> Result<String, String> {
 /// The tests of one of [`OWN_STEPS`].
 fn package(log: &mut Log, name: &str) -> Result<String, String> {
     passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
+}
+
+/// Runs the explorer; its last line says what it found.
+fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
+    let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
+    found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
 }
 
 fn docs(log: &mut Log) -> Result<String, String> {
