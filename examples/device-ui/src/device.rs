@@ -1,0 +1,100 @@
+//! The device behind the pages.
+
+use core::cell::RefCell;
+use core::time::Duration;
+
+use session_core::environment::Time;
+
+use crate::data::{Data, Keeper, NotKept, Settings};
+use crate::throttle::Throttle;
+
+/// How long things last.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Nobody used the pages for so long: signed out.
+    pub idle: Duration,
+    /// Settings ask for the password again after this.
+    pub step_up: Duration,
+    /// Rounds of PBKDF2 for a new password: as many as the device does in a blink, at best 600,000 (OWASP Password
+    /// Storage Cheat Sheet).
+    pub rounds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(600), step_up: Duration::from_secs(300), rounds: 600_000 }
+    }
+}
+
+/// The device: its data, its sensor, and the brake on guessing.
+pub struct Device<K> {
+    pub(crate) limits: Limits,
+    pub(crate) throttle: Throttle,
+    started: Time,
+    /// Tenths of a degree Celsius at that time.
+    sensor: fn(Time) -> i16,
+    data: RefCell<Data>,
+    keeper: K,
+}
+
+/// What came of a password.
+pub(crate) enum Tried {
+    Right,
+    Wrong,
+    /// Not even looked at: seconds to wait.
+    Wait(u64),
+}
+
+impl<K: Keeper> Device<K> {
+    /// A device with this data, which `keeper` has already.
+    pub fn new(data: Data, keeper: K, limits: Limits, sensor: fn(Time) -> i16, started: Time) -> Self {
+        Self { limits, throttle: Throttle::default(), started, sensor, data: RefCell::new(data), keeper }
+    }
+
+    pub(crate) fn has_password(&self) -> bool {
+        self.data.borrow().has_password()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.data.borrow().settings.clone()
+    }
+
+    pub(crate) fn temperature(&self, now: Time) -> i16 {
+        (self.sensor)(now)
+    }
+
+    pub(crate) fn uptime(&self, now: Time) -> Duration {
+        now.since(self.started)
+    }
+
+    pub(crate) fn try_password(&self, password: &str, now: Time) -> Tried {
+        match self.throttle.seconds_left(now) {
+            0 if self.data.borrow().is_password(password) => {
+                self.throttle.right();
+                Tried::Right
+            }
+            0 => {
+                self.throttle.wrong(now);
+                Tried::Wrong
+            }
+            seconds => Tried::Wait(seconds),
+        }
+    }
+
+    pub(crate) async fn set_password(&self, password: &str) -> Result<(), NotKept> {
+        self.change(|data| data.set_password(password, self.limits.rounds)).await
+    }
+
+    pub(crate) async fn set_settings(&self, settings: Settings) -> Result<(), NotKept> {
+        self.change(|data| data.settings = settings).await
+    }
+
+    /// Changes the data once it is kept: what is in memory is never newer than what survives.
+    async fn change(&self, change: impl FnOnce(&mut Data)) -> Result<(), NotKept> {
+        let mut data = self.data.borrow().clone();
+        change(&mut data);
+        self.keeper.keep(&data).await?;
+        *self.data.borrow_mut() = data;
+        Ok(())
+    }
+}

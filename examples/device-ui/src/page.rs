@@ -1,0 +1,227 @@
+//! The one page, in its views. Written straight into the connection; whatever the owner chose is escaped.
+
+use core::fmt::{self, Display, Formatter};
+use core::time::Duration;
+
+use heapless::String;
+use picoserve::ResponseSent;
+use picoserve::io::Read;
+use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
+use session_core::csrf;
+
+use crate::data::Settings;
+
+/// `/style.css`.
+pub const STYLE: &str = include_str!("page/style.css");
+/// `/app.js`.
+pub const SCRIPT: &str = include_str!("page/app.js");
+
+const HEADERS: [(&str, &str); 5] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+];
+
+/// Text of at most a line.
+pub(crate) type Line = String<120>;
+
+/// What the page shows.
+pub(crate) enum View {
+    FirstBoot,
+    SignIn,
+    Dashboard { temperature: i16, uptime: Duration, idle: Duration, csrf: csrf::Token },
+    Settings { shown: Settings, csrf: csrf::Token },
+    StepUp { csrf: csrf::Token },
+}
+
+/// The page.
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) settings: Settings,
+    pub(crate) view: View,
+    /// What went wrong.
+    pub(crate) problem: Line,
+    /// What there is to know.
+    pub(crate) notice: Line,
+    /// Seconds to wait before the next try.
+    pub(crate) wait: u64,
+}
+
+impl Page {
+    pub(crate) fn new(settings: Settings, view: View) -> Self {
+        Self { status: StatusCode::OK, settings, view, problem: Line::new(), notice: Line::new(), wait: 0 }
+    }
+
+    /// With a line that says what is wrong.
+    pub(crate) fn wrong(self, status: StatusCode, problem: impl Display) -> Self {
+        Self { status, problem: line(problem), ..self }
+    }
+
+    /// With a line that says what happened.
+    pub(crate) fn noting(self, notice: impl Display) -> Self {
+        Self { notice: line(notice), ..self }
+    }
+}
+
+/// Cut at a character if it is too long, which no text here is.
+pub(crate) fn line(text: impl Display) -> Line {
+    use fmt::Write;
+    let mut line = Line::new();
+    let _cut = write!(line, "{text}");
+    line
+}
+
+impl IntoResponse for Page {
+    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
+        self,
+        connection: Connection<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        let body = format_args!("{self}");
+        let response = Response::new(self.status, body).with_content_type("text/html; charset=utf-8");
+        let retry = (self.wait > 0).then_some(("Retry-After", self.wait));
+        writer.write_response(connection, response.with_headers(HEADERS).with_headers(retry)).await
+    }
+}
+
+impl Display for Page {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Escaped(&self.settings.name);
+        let view = match self.view {
+            View::FirstBoot => "first-boot",
+            View::SignIn => "sign-in",
+            View::Dashboard { .. } => "dashboard",
+            View::Settings { .. } => "settings",
+            View::StepUp { .. } => "step-up",
+        };
+        write!(
+            f,
+            "<!doctype html><html lang=en><head><meta charset=utf-8>\
+             <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>{name}</title>\
+             <link rel=icon href=\"data:,\"><link rel=stylesheet href=/style.css><script src=/app.js defer></script></head>\
+             <body data-view={view}><main><h1 id=device>{name}</h1>"
+        )?;
+        if !self.problem.is_empty() {
+            write!(f, "<p id=problem role=alert>{}</p>", Escaped(&self.problem))?;
+        }
+        if !self.notice.is_empty() {
+            write!(f, "<p id=notice role=status>{}</p>", Escaped(&self.notice))?;
+        }
+        self.view.fmt(f, self.settings.interval)?;
+        f.write_str("</main></body></html>")
+    }
+}
+
+/// For password managers.
+const OWNER: &str = "<input type=hidden name=username autocomplete=username value=owner>";
+
+impl View {
+    fn fmt(&self, f: &mut Formatter<'_>, interval: u8) -> fmt::Result {
+        match self {
+            Self::FirstBoot => write!(
+                f,
+                "<form id=first-boot class=card method=post action=/first-boot><h2>Welcome</h2>\
+                 <p class=soft>Choose the password for this device. It is kept on the device, and nowhere else.</p>{OWNER}\
+                 <label for=new-password>Password, at least 8 characters</label>\
+                 <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required autofocus>\
+                 <label for=repeat-password>The same again</label>\
+                 <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>\
+                 <button>Set up</button></form>"
+            ),
+            Self::SignIn => write!(
+                f,
+                "<form id=sign-in class=card method=post action=/sign-in><h2>Sign in</h2>{OWNER}\
+                 <label for=password>Password</label>\
+                 <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
+                 <button>Sign in</button></form>"
+            ),
+            Self::Dashboard { temperature, uptime, idle, csrf } => write!(
+                f,
+                "<p id=link role=status hidden>The device does not answer. Trying again.</p>\
+                 <section id=readings data-interval={interval}><dl>\
+                 <div><dt>Temperature</dt><dd id=temperature>{}</dd></div>\
+                 <div><dt>Running for</dt><dd id=uptime>{}</dd></div>\
+                 <div><dt>Signs out in</dt><dd id=idle>{}</dd></div></dl></section>\
+                 <nav><a id=to-settings class=\"button\" href=/settings>Settings</a>\
+                 <form id=sign-out method=post action=/sign-out><input type=hidden name=csrf value={}>\
+                 <button class=quiet>Sign out</button></form></nav>",
+                Tenths(*temperature),
+                Span(*uptime),
+                Span(*idle),
+                csrf.as_str()
+            ),
+            Self::Settings { shown, csrf } => write!(
+                f,
+                "<form id=settings class=card method=post action=/settings><h2>Settings</h2>\
+                 <input type=hidden name=csrf value={}>\
+                 <label for=device-name>Name of this device</label>\
+                 <input id=device-name name=name value=\"{}\" maxlength=32 required>\
+                 <label for=interval>Seconds between readings</label>\
+                 <input id=interval name=interval type=number inputmode=numeric min=1 max=60 value={} required>\
+                 <button>Save</button></form><a class=\"button quiet\" href=/>Back to the readings</a>",
+                csrf.as_str(),
+                Escaped(&shown.name),
+                shown.interval
+            ),
+            Self::StepUp { csrf } => write!(
+                f,
+                "<form id=step-up class=card method=post action=/step-up><h2>Is it you?</h2>\
+                 <p class=soft>Settings ask for the password again after a while.</p>{OWNER}\
+                 <input type=hidden name=csrf value={}><label for=password>Password</label>\
+                 <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
+                 <button>Go on</button></form><a class=\"button quiet\" href=/>Back to the readings</a>",
+                csrf.as_str()
+            ),
+        }
+    }
+}
+
+/// Text inside HTML and inside quoted attributes.
+struct Escaped<'t>(&'t str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
+            let (plain, special) = match part.char_indices().next_back() {
+                Some((at, '&')) => (part.split_at(at).0, "&amp;"),
+                Some((at, '<')) => (part.split_at(at).0, "&lt;"),
+                Some((at, '>')) => (part.split_at(at).0, "&gt;"),
+                Some((at, '"')) => (part.split_at(at).0, "&quot;"),
+                Some((at, '\'')) => (part.split_at(at).0, "&#39;"),
+                _ => (part, ""),
+            };
+            f.write_str(plain)?;
+            f.write_str(special)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tenths of a degree.
+struct Tenths(i16);
+
+impl Display for Tenths {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{} °C", self.0.unsigned_abs() / 10, self.0.unsigned_abs() % 10)
+    }
+}
+
+/// A span of time as people say it; app.js says it the same way.
+pub(crate) struct Span(pub(crate) Duration);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            s @ 0..60 => write!(f, "{s} s"),
+            s @ 60..3600 => write!(f, "{} min {} s", s / 60, s % 60),
+            s => write!(f, "{} h {} min", s / 3600, s % 3600 / 60),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Slows guessing down, for the whole device: after five wrong passwords each further one has to wait longer, up to a minute.
+//! It counts in memory: whoever can cut the power can do worse.
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use session_core::environment::Time;
+
+/// Wrong passwords that cost nothing.
+const FREE: u32 = 5;
+/// The longest wait.
+const LONGEST: u64 = 60;
+
+#[derive(Default)]
+pub(crate) struct Throttle {
+    wrong: Cell<u32>,
+    until: Cell<Time>,
+}
+
+impl Throttle {
+    /// Whole seconds to wait, also with the right password; 0 = try.
+    pub(crate) fn seconds_left(&self, now: Time) -> u64 {
+        self.until.get().since(now).as_millis().div_ceil(1_000).try_into().unwrap_or(LONGEST)
+    }
+
+    pub(crate) fn wrong(&self, now: Time) {
+        let wrong = self.wrong.get().saturating_add(1);
+        self.wrong.set(wrong);
+        if wrong >= FREE {
+            let seconds = 1_u64.checked_shl(wrong - FREE + 1).unwrap_or(LONGEST).min(LONGEST);
+            self.until.set(now.after(Duration::from_secs(seconds)));
+        }
+    }
+
+    pub(crate) fn right(&self) {
+        self.wrong.set(0);
+    }
+}
