@@ -1,3 +1,8 @@
 //! All tests, in one process: at most one of them at a time has browsers open.
 
+mod device;
 mod harness;
+mod screen;
+mod sessions;
+mod settings;
+mod ui;

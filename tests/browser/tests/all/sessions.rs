@@ -1,0 +1,150 @@
+//! Signing in and out, and what ends by itself.
+
+use std::time::Duration;
+
+use browser_tests::Browser;
+
+use crate::ui::*;
+
+#[test]
+fn first_boot_asks_for_a_password_once() {
+    at_first_boot(|device, browser| {
+        wait_for_view(browser, "first-boot");
+        browser.find("#new-password").fill(PASSWORD);
+        browser.find("#repeat-password").fill("another password");
+        submit(browser, "first-boot");
+        assert_says(browser, "problem", "not the same");
+        set_up(browser);
+        // whoever comes next is asked for it
+        browser.forget_cookies();
+        browser.open(&device.url("/"));
+        sign_in(browser);
+    });
+}
+
+#[test]
+fn sign_in_shows_the_dashboard() {
+    at_sign_in(|_, browser| {
+        let before = browser.cookies();
+        sign_in(browser);
+        for (id, what) in [("device", r"\w"), ("temperature", r"\d.*°C"), ("uptime", r"\d"), ("idle", r"\d")] {
+            browser.wait(&format!("{id}.checkVisibility() && /{what}/.test({id}.innerText)"));
+        }
+        // LC3: whoever knew the cookie before knows nothing now; CK1: scripts cannot read it
+        let after = browser.cookies();
+        assert_eq!(after.len(), 1, "{after:?}");
+        assert!(!before.iter().any(|cookie| cookie["value"] == after[0]["value"]), "{before:?} {after:?}");
+        assert_eq!((&after[0]["httpOnly"], &after[0]["sameSite"]), (&true.into(), &"Lax".into()), "{after:?}");
+        browser.wait_for("document.cookie", "");
+    });
+}
+
+#[test]
+fn wrong_password_is_said_in_clear_words() {
+    at_sign_in(|device, browser| {
+        try_password(browser, "a wrong password");
+        assert_says(browser, "problem", "wrong");
+        wait_for_view(browser, "sign-in");
+        browser.open(&device.url("/settings"));
+        wait_for_view(browser, "sign-in");
+    });
+}
+
+#[test]
+fn guessing_is_throttled_and_said_in_clear_words() {
+    at_sign_in(|device, browser| {
+        let throttled = |browser: &Browser| words(browser, "problem").contains("Wait");
+        let tries = (1..=20).find(|_| {
+            try_password(browser, "a guess");
+            throttled(browser)
+        });
+        assert!(tries.is_some_and(|tries| tries > 3), "throttled after {tries:?} tries");
+        // the right one has to wait too, or guessing would go on
+        try_password(browser, PASSWORD);
+        assert!(throttled(browser));
+        device.step(Duration::from_secs(5 * 60));
+        sign_in(browser);
+    });
+}
+
+#[test]
+fn sign_out_in_one_browser_leaves_the_other() {
+    at_dashboard(|device, browser| {
+        let other = Browser::start();
+        other.open(&device.url("/"));
+        sign_in(&other);
+        sign_out(browser);
+        other.reload();
+        wait_for_view(&other, "dashboard");
+        browser.reload();
+        wait_for_view(browser, "sign-in");
+        assert_console_is_clean(&other);
+    });
+}
+
+#[test]
+fn polling_does_not_keep_a_session_alive() {
+    at_dashboard(|device, browser| {
+        for _ in 0..5 {
+            device.step(device.limits.idle / 5 - Duration::from_secs(1));
+            // the first may have been asked before the step
+            wait_for_polls(browser, 2);
+            wait_for_view(browser, "dashboard");
+        }
+        device.step(Duration::from_secs(10));
+        browser.wait("/expired/.test(document.body.innerText)");
+        browser.open(&device.url("/"));
+        wait_for_view(browser, "sign-in");
+    });
+}
+
+#[test]
+fn using_the_pages_keeps_a_session_alive() {
+    at_dashboard(|device, browser| {
+        for _ in 0..3 {
+            device.step(device.limits.idle * 2 / 3);
+            browser.reload();
+            wait_for_view(browser, "dashboard");
+        }
+    });
+}
+
+#[test]
+fn back_after_sign_out_shows_nothing() {
+    at_dashboard(|device, browser| {
+        browser.find("#to-settings").click();
+        wait_for_view(browser, "settings");
+        browser.open(&device.url("/"));
+        sign_out(browser);
+        // not even for the moment that a script needs to find out
+        browser.switch_scripts_off();
+        for _ in 0..2 {
+            browser.back();
+            wait_for_view(browser, "sign-in");
+            browser.wait("!document.querySelector('#temperature, #uptime, #settings')");
+        }
+    });
+}
+
+#[test]
+fn back_after_expiry_shows_nothing() {
+    at_dashboard(|device, browser| {
+        browser.open(&device.url("/settings"));
+        wait_for_view(browser, "settings");
+        browser.open(&device.url("/"));
+        wait_for_view(browser, "dashboard");
+        device.step(device.limits.idle + Duration::from_secs(1));
+        browser.wait("/expired/.test(document.body.innerText)");
+        // a browser may keep a whole page, and it was told of no new cookie
+        browser.back();
+        wait_for_view(browser, "sign-in");
+        browser.wait("!document.querySelector('#settings')");
+    });
+}
+
+/// Waits until the page has asked for its readings `more` times from now.
+fn wait_for_polls(browser: &Browser, more: u64) {
+    let polls = "performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/readings')).length";
+    let before = browser.script(&format!("return {polls}")).as_u64().unwrap_or(0);
+    browser.wait(&format!("{polls} >= {}", before + more));
+}
