@@ -11,6 +11,7 @@ extern crate std;
 
 mod data;
 mod device;
+mod form;
 mod page;
 mod routes;
 mod throttle;

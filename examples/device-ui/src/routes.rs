@@ -3,18 +3,18 @@
 use core::time::Duration;
 
 use heapless::String;
-use picoserve::extract::{Form, FromRequestParts};
+use picoserve::extract::FromRequestParts;
 use picoserve::io::Read;
 use picoserve::request::RequestParts;
 use picoserve::response::{Connection, File, IntoResponse, Redirect, Response, ResponseWriter, StatusCode};
 use picoserve::routing::{PathRouter, get, get_service, post};
 use picoserve::{ResponseSent, Router};
-use serde::Deserialize;
 use session_core::environment::{Clock, Time};
 use session_picoserve::{App, Error, Failed, Requests, SessionLayer};
 
 use crate::data::{Keeper, Settings};
 use crate::device::{Device, Tried};
+use crate::form::{BadForm, Form};
 use crate::page::{Line, Page, SCRIPT, STYLE, Span, View, line};
 
 /// There is one account.
@@ -111,26 +111,21 @@ async fn settings<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Si
 
 // ---- forms -------------------------------------------------------------------------------------------------------
 
-#[derive(Deserialize)]
-struct NewPassword {
-    password: String<64>,
-    repeat: String<64>,
-}
-
 async fn first_boot<P: Requests, K: Keeper>(
     session: Session<P>,
     App(site): App<Site<P, K>>,
     _: OwnSite,
-    Form(form): Form<NewPassword>,
+    form: Form,
 ) -> Answered {
     if site.device.has_password() {
         return Ok(Answer::See("/"));
     }
-    let problem = if form.password != form.repeat {
+    let (password, repeat): (String<64>, String<64>) = (form.field("password")?, form.field("repeat")?);
+    let problem = if password != repeat {
         "The two passwords are not the same."
-    } else if form.password.chars().count() < SHORTEST {
+    } else if password.chars().count() < SHORTEST {
         "The password is too short: at least 8 characters."
-    } else if site.device.set_password(&form.password).await.is_err() {
+    } else if site.device.set_password(&password).await.is_err() {
         return Ok(site.not_kept(View::FirstBoot).into());
     } else {
         enter(&session).await?;
@@ -139,23 +134,16 @@ async fn first_boot<P: Requests, K: Keeper>(
     Ok(site.page(View::FirstBoot).wrong(StatusCode::BAD_REQUEST, problem).into())
 }
 
-#[derive(Deserialize)]
-struct Password {
-    password: String<64>,
-    #[serde(default)]
-    csrf: String<64>,
-}
-
 async fn sign_in<P: Requests, K: Keeper>(
     session: Session<P>,
     App(site): App<Site<P, K>>,
     _: OwnSite,
-    Form(form): Form<Password>,
+    form: Form,
 ) -> Answered {
     if !site.device.has_password() {
         return Ok(Answer::See("/"));
     }
-    match site.device.try_password(&form.password, site.now()) {
+    match site.device.try_password(&form.field::<64>("password")?, site.now()) {
         Tried::Right => {
             enter(&session).await?;
             Ok(Answer::See("/"))
@@ -164,18 +152,14 @@ async fn sign_in<P: Requests, K: Keeper>(
     }
 }
 
-async fn step_up<P: Requests, K: Keeper>(
-    session: Session<P>,
-    App(site): App<Site<P, K>>,
-    Form(form): Form<Password>,
-) -> Answered {
+async fn step_up<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>, form: Form) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/?ended"));
     }
-    if !session.csrf_ok(&form.csrf)? {
+    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
         return Ok(Answer::Forged);
     }
-    match site.device.try_password(&form.password, site.now()) {
+    match site.device.try_password(&form.field::<64>("password")?, site.now()) {
         // the same subject signs in again: a new cookie, and the time of authentication is now
         Tried::Right => {
             enter(&session).await?;
@@ -185,23 +169,11 @@ async fn step_up<P: Requests, K: Keeper>(
     }
 }
 
-#[derive(Deserialize)]
-struct NewSettings {
-    name: String<128>,
-    interval: String<8>,
-    #[serde(default)]
-    csrf: String<64>,
-}
-
-async fn save<P: Requests, K: Keeper>(
-    session: Session<P>,
-    App(site): App<Site<P, K>>,
-    Form(form): Form<NewSettings>,
-) -> Answered {
+async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>, form: Form) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/?ended"));
     }
-    if !session.csrf_ok(&form.csrf)? {
+    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
         return Ok(Answer::Forged);
     }
     let csrf = session.csrf_token()?;
@@ -211,12 +183,13 @@ async fn save<P: Requests, K: Keeper>(
     }
     let shown = site.device.settings();
     let wrong = |problem| site.page(View::Settings { shown, csrf }).wrong(StatusCode::BAD_REQUEST, problem);
-    let name = form.name.trim();
-    let Some(name) = String::try_from(name).ok().filter(|name| !name.is_empty() && !name.contains(char::is_control))
+    let name: String<128> = form.field("name")?;
+    let Some(name) =
+        String::try_from(name.trim()).ok().filter(|name| !name.is_empty() && !name.contains(char::is_control))
     else {
         return Ok(wrong("Not saved: the name has 1 to 32 letters.").into());
     };
-    let Some(interval) = form.interval.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {
+    let Some(interval) = form.field::<8>("interval")?.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {
         return Ok(wrong("Not saved: the interval is 1 to 60 seconds.").into());
     };
     let settings = Settings { name, interval };
@@ -227,14 +200,8 @@ async fn save<P: Requests, K: Keeper>(
     Ok(Answer::See("/settings"))
 }
 
-#[derive(Deserialize)]
-struct Csrf {
-    #[serde(default)]
-    csrf: String<64>,
-}
-
-async fn sign_out<P: Requests>(session: Session<P>, Form(form): Form<Csrf>) -> Answered {
-    if signed_in(&session)? && !session.csrf_ok(&form.csrf)? {
+async fn sign_out<P: Requests>(session: Session<P>, form: Form) -> Answered {
+    if signed_in(&session)? && !session.csrf_ok(&form.field::<64>("csrf")?)? {
         return Ok(Answer::Forged);
     }
     session.logout().await?;
@@ -279,7 +246,38 @@ fn refused(page: Page, tried: Tried) -> Page {
     }
 }
 
-type Answered = Result<Answer, Failed>;
+type Answered = Result<Answer, Refused>;
+
+/// An error of the session or of the form.
+enum Refused {
+    Session(Failed),
+    Form(BadForm),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Session(error.into())
+    }
+}
+
+impl From<BadForm> for Refused {
+    fn from(error: BadForm) -> Self {
+        Self::Form(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
+        self,
+        connection: Connection<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        match self {
+            Self::Session(failed) => failed.write_to(connection, writer).await,
+            Self::Form(bad) => bad.write_to(connection, writer).await,
+        }
+    }
+}
 
 /// What a handler answers with.
 enum Answer {

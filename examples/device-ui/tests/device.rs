@@ -1,0 +1,359 @@
+//! The device's pages over HTTP, with a clock that is stepped. What a browser makes of them is in tests/browser.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use device_ui::{Limits, SCRIPT, STYLE};
+use session_core::environment::{Clock, Time};
+use session_core::testing::ManualClock;
+
+const LIMITS: Limits = Limits { idle: Duration::from_secs(600), step_up: Duration::from_secs(300), rounds: 10 };
+const PASSWORD: &str = "a long password";
+
+/// A device that runs.
+struct Device {
+    address: SocketAddr,
+    clock: &'static ManualClock,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    server: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Device {
+    fn boot(data: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let data = data.to_owned();
+        let server = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
+            device_ui::host::serve(listener, &data, clock, LIMITS, Box::pin(async { drop(stopped.await) }))
+        });
+        Self { address, clock, stop: Some(stop), server: Some(server.unwrap()) }
+    }
+
+    fn step(&self, seconds: u64) {
+        self.clock.set(self.clock.now().after(Duration::from_secs(seconds)));
+    }
+
+    fn off(mut self) -> Result<(), String> {
+        drop(self.stop.take());
+        self.server.take().unwrap().join().unwrap()
+    }
+}
+
+/// A browser as far as forms and cookies go.
+#[derive(Default, Clone)]
+struct Browser {
+    cookie: Option<String>,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    fn view(&self) -> &str {
+        between(&self.body, "<body data-view=", ">").unwrap_or("no page")
+    }
+
+    fn csrf(&self) -> String {
+        between(&self.body, "name=csrf value=", ">").unwrap_or_default().to_owned()
+    }
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    Some(text.split_once(before)?.1.split_once(after)?.0)
+}
+
+impl Browser {
+    fn send(&mut self, device: &Device, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(device.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: device\r\nConnection: close\r\n{cookie}{headers}");
+        write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let answer = Answer { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() };
+        if let Some(set) = answer.header("set-cookie") {
+            let value = between(set, "id=", ";").unwrap().to_owned();
+            self.cookie = (!set.contains("Max-Age=0")).then_some(value);
+        }
+        answer
+    }
+
+    fn get(&mut self, device: &Device, path: &str) -> Answer {
+        self.send(device, "GET", path, "", "")
+    }
+
+    fn post(&mut self, device: &Device, path: &str, form: &str) -> Answer {
+        self.send(device, "POST", path, "Content-Type: application/x-www-form-urlencoded\r\n", form)
+    }
+
+    /// Sends the form of a page, which carries its token.
+    fn submit(&mut self, device: &Device, page: &Answer, path: &str, form: &str) -> Answer {
+        self.post(device, path, &format!("csrf={}&{form}", page.csrf()))
+    }
+
+    fn sign_in(&mut self, device: &Device) {
+        let answer = self.post(device, "/sign-in", &format!("password={PASSWORD}"));
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    }
+}
+
+/// A device with a password, and nobody signed in.
+fn owned(data: &Path) -> Device {
+    let device = Device::boot(data);
+    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
+    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+    device
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn first_boot_asks_for_a_password_and_keeps_it_em7() {
+    let data = directory();
+    let (device, mut browser) = (Device::boot(data.path()), Browser::default());
+    assert_eq!(browser.get(&device, "/").view(), "first-boot");
+    for (form, why) in
+        [("password=long+enough&repeat=not+the+same", "not the same"), ("password=short&repeat=short", "too short")]
+    {
+        let answer = browser.post(&device, "/first-boot", form);
+        assert_eq!((answer.status, answer.view()), (400, "first-boot"));
+        assert!(answer.body.contains(why), "{}", answer.body);
+    }
+    assert_eq!(browser.cookie, None, "a visitor has no session");
+    assert_eq!(browser.post(&device, "/first-boot", &format!("password={PASSWORD}&repeat={PASSWORD}")).status, 303);
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+    // it cannot be chosen again
+    let mut stranger = Browser::default();
+    stranger.post(&device, "/first-boot", "password=my+own+password&repeat=my+own+password");
+    assert_eq!(stranger.get(&device, "/").view(), "sign-in");
+    device.off().unwrap();
+    // EM2: sessions are gone after a reboot, the stale cookie is no lock-out; key and password are kept
+    let device = Device::boot(data.path());
+    assert_eq!(browser.get(&device, "/").view(), "sign-in");
+    browser.sign_in(&device);
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+}
+
+#[test]
+fn guessing_is_throttled_also_with_the_right_password() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    for _ in 0..5 {
+        assert_eq!(browser.post(&device, "/sign-in", "password=wrong").status, 401);
+    }
+    for wait in [2_u64, 4, 8, 16, 32, 60, 60] {
+        let answer = browser.post(&device, "/sign-in", &format!("password={PASSWORD}"));
+        let seconds = wait.to_string();
+        assert_eq!((answer.status, answer.header("retry-after")), (429, Some(seconds.as_str())));
+        assert!(answer.body.contains("Wait"), "{}", answer.body);
+        device.step(wait);
+        assert_eq!(browser.post(&device, "/sign-in", "password=wrong").status, 401);
+    }
+    device.step(60);
+    browser.sign_in(&device);
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+}
+
+#[test]
+fn polling_is_no_activity_lc16() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    for second in 0..599_u64 {
+        let answer = browser.get(&device, "/readings");
+        assert!(answer.body.contains(&format!("\"idle\":{}", 600 - second)), "{second}: {}", answer.body);
+        device.step(1);
+    }
+    device.step(1);
+    assert_eq!(browser.get(&device, "/readings").status, 401);
+    let page = browser.get(&device, "/?ended");
+    assert_eq!(page.view(), "sign-in");
+    assert!(page.body.contains("expired: nobody used the page for 10 min"), "{}", page.body);
+}
+
+#[test]
+fn a_visitor_costs_no_session_lc15() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    for path in ["/", "/settings", "/readings", "/style.css", "/app.js"] {
+        let answer = browser.get(&device, path);
+        assert_eq!(answer.header("set-cookie"), None, "{path}");
+        assert!(!answer.body.contains("id=temperature"), "{path}");
+    }
+    assert_eq!(browser.get(&device, "/settings").header("location"), Some("/"));
+}
+
+#[test]
+fn settings_are_saved_and_told_once_tr2() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    let page = browser.get(&device, "/settings");
+    assert_eq!(page.view(), "settings");
+    let answer = browser.submit(&device, &page, "/settings", "name=Oven+%3Cb%3E%22%26&interval=5");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/settings")));
+    let page = browser.get(&device, "/settings");
+    assert!(page.body.contains("role=status>The settings are saved."), "{}", page.body);
+    assert!(page.body.contains("<h1 id=device>Oven &lt;b&gt;&quot;&amp;</h1>"), "{}", page.body);
+    assert!(!browser.get(&device, "/settings").body.contains("saved"));
+    for (form, why) in
+        [("name=+&interval=5", "1 to 32"), ("name=a&interval=0", "1 to 60"), ("name=a&interval=x", "1 to 60")]
+    {
+        let answer = browser.submit(&device, &page, "/settings", form);
+        assert_eq!(answer.status, 400);
+        assert!(answer.body.contains(why), "{form}: {}", answer.body);
+    }
+    device.off().unwrap();
+    let device = Device::boot(data.path());
+    assert!(Browser::default().get(&device, "/").body.contains("Oven &lt;b&gt;"), "kept over a reboot");
+}
+
+#[test]
+fn settings_ask_for_the_password_again_lc12() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    let form = browser.get(&device, "/settings");
+    device.step(301);
+    let answer = browser.submit(&device, &form, "/settings", "name=Other&interval=5");
+    assert_eq!((answer.status, answer.view()), (403, "step-up"));
+    assert!(answer.body.contains("<h1 id=device>My device"), "nothing was saved");
+    assert_eq!(browser.submit(&device, &answer, "/step-up", "password=wrong").status, 401);
+    let before = browser.cookie.clone();
+    let answer = browser.submit(&device, &answer, "/step-up", &format!("password={PASSWORD}"));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/settings")));
+    assert_ne!(browser.cookie, before, "LC2: another cookie");
+    assert_eq!(browser.get(&device, "/settings").view(), "settings");
+    // TR1: the form of before is not this login's
+    assert_eq!(browser.submit(&device, &form, "/settings", "name=Other&interval=5").status, 403);
+}
+
+#[test]
+fn forms_of_others_are_refused_tr1() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    for path in ["/settings", "/step-up", "/sign-out"] {
+        for csrf in ["csrf=&", "csrf=AAAA&", "csrf=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&"] {
+            let form = format!("{csrf}name=Evil&interval=1&password={PASSWORD}");
+            assert_eq!(browser.post(&device, path, &form).status, 403, "{path} {csrf}");
+        }
+    }
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+    // before a sign-in the browser says where a form comes from
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let body = format!("password={PASSWORD}");
+    for (header, status) in [
+        ("Sec-Fetch-Site: cross-site\r\n", 403),
+        ("Sec-Fetch-Site: same-site\r\n", 403),
+        ("Sec-Fetch-Site: same-origin\r\n", 303),
+        ("Origin: http://evil.example\r\n", 403),
+        ("Origin: null\r\n", 403),
+        ("Origin: http://device\r\n", 303),
+    ] {
+        let answer = Browser::default().send(&device, "POST", "/sign-in", &format!("{form}{header}"), &body);
+        assert_eq!(answer.status, status, "{header}");
+    }
+}
+
+#[test]
+fn sign_out_ends_this_session_and_no_other_lc3() {
+    let data = directory();
+    let (device, mut one, mut two) = (owned(data.path()), Browser::default(), Browser::default());
+    one.sign_in(&device);
+    two.sign_in(&device);
+    let stolen = one.clone();
+    let page = one.get(&device, "/");
+    let answer = one.submit(&device, &page, "/sign-out", "");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/?signed-out")));
+    assert_eq!(one.cookie, None, "LC4");
+    assert!(one.get(&device, "/?signed-out").body.contains("You are signed out."));
+    assert_eq!(stolen.clone().get(&device, "/").view(), "sign-in");
+    assert_eq!(two.get(&device, "/").view(), "dashboard");
+}
+
+#[test]
+fn bad_requests_get_clear_answers() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    assert_eq!(browser.post(&device, "/sign-in", "").status, 400);
+    assert_eq!(browser.post(&device, "/sign-in", &format!("password={}", "x".repeat(65))).status, 400);
+    assert_eq!(browser.post(&device, "/sign-in", "password=%ff%fe").status, 400);
+    assert_eq!(browser.post(&device, "/sign-in", &format!("password={}", "x".repeat(9_000))).status, 413);
+    assert_eq!(browser.get(&device, "/nowhere").status, 404);
+    assert_eq!(browser.post(&device, "/readings", "").status, 405);
+    browser.sign_in(&device);
+}
+
+#[test]
+fn garbled_data_is_no_first_boot() {
+    let data = directory();
+    owned(data.path()).off().unwrap();
+    let file = data.path().join("device.bin");
+    let bytes = std::fs::read(&file).unwrap();
+    for cut in [0, 1, 7, 8, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&file, &bytes[..cut]).unwrap();
+        let error = Device::boot(data.path()).off().unwrap_err();
+        assert!(error.contains("cut or garbled"), "{error}");
+    }
+    for at in 0..bytes.len() {
+        let mut garbled = bytes.clone();
+        garbled[at] ^= 1;
+        std::fs::write(&file, &garbled).unwrap();
+        assert!(device_ui::Data::decode(&garbled).is_err(), "byte {at}");
+    }
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn all_of_it_takes_at_most_12_kb() {
+    let data = directory();
+    let (device, mut browser) = (Device::boot(data.path()), Browser::default());
+    let mut pages = browser.get(&device, "/").body.len();
+    let device = {
+        device.off().unwrap();
+        owned(data.path())
+    };
+    pages += browser.get(&device, "/").body.len();
+    browser.sign_in(&device);
+    pages += browser.get(&device, "/").body.len() + browser.get(&device, "/settings").body.len();
+    device.step(301);
+    pages += browser.get(&device, "/settings").body.len();
+    let all = pages + STYLE.len() + SCRIPT.len();
+    println!("{all} bytes: {pages} in five views, {} of style, {} of script", STYLE.len(), SCRIPT.len());
+    assert!(all <= 12 * 1024, "{all} bytes");
+}
+
+#[test]
+fn every_page_has_its_headers() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    for path in ["/", "/settings"] {
+        let page = browser.get(&device, path);
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    }
+    assert_eq!(browser.get(&device, "/readings").header("cache-control"), Some("no-store"));
+}
