@@ -6,7 +6,7 @@
 //! - No rule sleeps. It calls the store with times from `start` to a few minutes later, so a store that removes what is
 //!   over by its caller's time may remove what others keep there for so long. Where the medium has a time-to-live of
 //!   its own, `start` is the present.
-//! - The store has room for three records of 192 bytes.
+//! - The store has room for two records of 192 bytes.
 //!
 //! Two sentences of the contract cannot be seen from outside: that bytes in the medium that are no record are handed
 //! out as they are, and what `Full` means; a store has tests of its own for them.
@@ -68,26 +68,26 @@ rules! {
     records::absent_is_missing: "ST1 A load of what was never created is Missing."
     records::create_stores_the_bytes: "ST1 A create keeps every byte, and a load gives them back with a version that an update may name."
     records::create_never_replaces: "ST1 A create under a key that is taken is Conflict(None) and changes nothing."
+    records::delete_any: "ST1 A delete of whatever is there removes it, and the key is free again."
     records::update_replaces: "ST1 An update replaces the record by one that may be shorter or longer."
     records::update_of_another_version_conflicts: "ST1 An update of another version is a Conflict and changes nothing; what it puts into the buffer is the record that is there."
     records::update_creates_nothing: "ST1 An update of what was never created, or was deleted, is Missing and creates nothing."
     records::versions_differ: "ST1 Every update gives another version, and one of before is refused even if the data is as it was then."
     records::too_large_a_record_is_told: "ST1 A load into too small a buffer tells the record's size."
     records::handles_are_apart: "ST8 Records whose handles differ in one bit have nothing to do with each other."
-    records::delete_any: "ST1 A delete of whatever is there removes it, and the key is free again."
     records::delete_by_version: "ST1 A delete of one version removes that version only."
     records::delete_by_login: "ST1 A delete by login number removes the record of that number, also if others have written in between, and no other."
     records::delete_is_idempotent: "ST1 A delete of what is not there is Missing, however often."
     span::expiry_to_the_millisecond: "ST1 A record is there until the millisecond before its idle or absolute end by the caller's time, and Missing from then on."
     span::create_takes_the_place_of_an_expired_one: "ST7 A create under the key of a record that is over is applied."
-    span::update_gives_the_new_limits: "ST1 After an update the record's end and login number are the new ones."
-    span::update_after_expiry_is_missing: "ST1 An update of a record that is over is Missing and revives nothing."
-    span::update_keeps_the_later_last_seen: "ST1 An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
-    span::delete_after_expiry_is_missing: "ST1 A delete of a record that is over is Missing."
     span::touch_creates_nothing: "ST1 A touch of what was never created, or was deleted, is Missing and creates nothing."
     span::touch_revives_nothing: "ST1 A touch of a record that is over is Missing and revives nothing."
     span::touch_moves_last_seen_forward_only: "ST1 A touch moves last_seen forward to now, never back, and changes nothing else."
     span::touch_keeps_the_version: "ST1 A touch changes no version: an update may name the one from before it, and the one that it gave."
+    span::update_after_expiry_is_missing: "ST1 An update of a record that is over is Missing and revives nothing."
+    span::update_keeps_the_later_last_seen: "ST1 An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
+    span::update_gives_the_new_limits: "ST1 After an update the record's end and login number are the new ones."
+    span::delete_after_expiry_is_missing: "ST1 A delete of a record that is over is Missing."
     races::one_of_two_creates_wins: "ST2 Of two creates at once under one key one is applied."
     races::one_of_two_updates_wins: "ST2 Of two updates at once of one version one is applied."
     races::update_revives_nothing: "ST2 An update at the same time as a delete does not bring the record back."

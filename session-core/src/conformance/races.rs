@@ -15,7 +15,7 @@ pub(super) async fn one_of_two_creates_wins<S: Store>(case: Case<'_, S>) -> Resu
         _ => return case.check(false, "of two creates at once one is applied and one a Conflict"),
     };
     case.holds(&key, &winner, now, "the record is that of the create that was applied").await?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn one_of_two_updates_wins<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -29,7 +29,7 @@ pub(super) async fn one_of_two_updates_wins<S: Store>(case: Case<'_, S>) -> Resu
         _ => return case.check(false, "of two updates of one version at once one is applied and one a Conflict"),
     };
     case.holds(&key, &winner, now, "the record is that of the update that was applied").await?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn update_revives_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -55,7 +55,7 @@ pub(super) async fn a_dropped_update_is_old_or_new<S: Store>(case: Case<'_, S>) 
         if case.holds(&key, &old, now, EITHER).await.is_err() {
             case.holds(&key, &new, now, EITHER).await?;
         }
-        case.tidy(&key, now).await?;
+        case.tidy(&key).await?;
     }
     Ok(())
 }

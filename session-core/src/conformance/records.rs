@@ -22,7 +22,7 @@ pub(super) async fn create_stores_the_bytes<S: Store>(case: Case<'_, S>) -> Resu
     case.updated(&key, created, &next, now).await?;
     let loaded = case.holds(&key, &next, now, "a load gives back every byte of an update").await?;
     case.updated(&key, loaded, &record, now).await?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn create_never_replaces<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -33,7 +33,7 @@ pub(super) async fn create_never_replaces<S: Store>(case: Case<'_, S>) -> Result
     case.check(outcome == Outcome::Conflict(None), "a create under a key that is taken is Conflict(None)")?;
     let loaded = case.holds(&key, &first, case.at(1), "the create changed nothing").await?;
     case.check(loaded == version, "the create changed no version")?;
-    case.tidy(&key, case.at(1)).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn update_replaces<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -45,7 +45,7 @@ pub(super) async fn update_replaces<S: Store>(case: Case<'_, S>) -> Result<(), B
         let loaded = case.holds(&key, &record, now, "the record is the new one, neither cut nor filled up").await?;
         case.check(loaded == version, "a load gives the version that the update gave")?;
     }
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn update_of_another_version_conflicts<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -69,7 +69,7 @@ pub(super) async fn update_of_another_version_conflicts<S: Store>(case: Case<'_,
         case.check(loaded == version, "an update of another version changes no version")?;
     }
     case.updated(&key, version, &mine, now).await?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn update_creates_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -97,7 +97,7 @@ pub(super) async fn versions_differ<S: Store>(case: Case<'_, S>) -> Result<(), B
         case.check(matches!(outcome, Outcome::Conflict(_)), "a version of before is refused")?;
     }
     case.holds(&key, &back, now, "an update of a version of before changes nothing").await?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn too_large_a_record_is_told<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -113,7 +113,7 @@ pub(super) async fn too_large_a_record_is_told<S: Store>(case: Case<'_, S>) -> R
     let load = case.load(&key, now, buffer.get_mut(..size).unwrap_or_default()).await?;
     case.check(found(load).is_some_and(|found| found.len == size), "a load into a buffer of that size is Found")?;
     case.check(buffer.get(..size) == Some(record.bytes()), "a load into a buffer of that size gives the record")?;
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn handles_are_apart<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -130,7 +130,7 @@ pub(super) async fn handles_are_apart<S: Store>(case: Case<'_, S>) -> Result<(),
         let loaded = case.holds(&key, &record, now, "writes under another handle change nothing").await?;
         case.check(loaded == version, "writes under another handle change no version")?;
     }
-    case.tidy(&key, now).await
+    case.tidy(&key).await
 }
 
 pub(super) async fn delete_any<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {

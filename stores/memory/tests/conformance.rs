@@ -21,7 +21,7 @@ fn memory_store() {
 #[test]
 #[cfg(feature = "alloc")]
 fn limited_memory_store() {
-    assert_eq!(conforms(&MemoryStore::at_most(3)), Ok(()));
+    assert_eq!(conforms(&MemoryStore::at_most(2)), Ok(()));
 }
 
 #[test]
@@ -32,5 +32,5 @@ fn limited_memory_store_of_many_shards() {
 
 #[test]
 fn fixed_store() {
-    assert_eq!(conforms(&FixedStore::<3, 192>::new()), Ok(()));
+    assert_eq!(conforms(&FixedStore::<2, 192>::new()), Ok(()));
 }
