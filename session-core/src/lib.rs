@@ -67,3 +67,7 @@ pub use error::{Error, Fault};
 pub use exchange::Exchange;
 pub use keys::{KeyError, Keys};
 pub use session::{Session, Ticket};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,7 +34,7 @@ const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 3] = ["session-core", "session-store-memory", "session-picoserve"];
+const NO_HEAP: [&str; 4] = ["session-core", "session-store-memory", "session-picoserve", "device-ui"];
 
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
@@ -188,7 +188,7 @@ fn targets(log: &mut Log) -> Result<String, String> {
     let packages: Vec<&str> = NO_HEAP.iter().flat_map(|name| ["-p", name]).collect();
     let mut targets: Vec<&str> = BOARDS.iter().flat_map(|name| ["--target", name]).collect();
     targets.extend(["--target", "wasm32-unknown-unknown"]);
-    log.run(cargo(&["build", "--locked", "--no-default-features"]).args(&packages).args(&targets))?;
+    log.run(cargo(&["build", "--locked", "--lib", "--no-default-features"]).args(&packages).args(&targets))?;
     log.run(cargo(&["build", "--locked", "--all-features", "-p", "session-core"]).args(&targets))?;
     Ok(format!("{} for {} targets, the core with and without its features", NO_HEAP.join(", "), targets.len() / 2))
 }

@@ -280,6 +280,7 @@ impl IntoResponse for Refused {
 }
 
 /// What a handler answers with.
+#[allow(clippy::large_enum_variant)] // there is no heap to put the page on
 enum Answer {
     Page(Page),
     /// 303: the next page, by GET.

@@ -38,3 +38,7 @@ fn copy(record: &[u8], into: &mut [u8]) -> Option<Found> {
     into.get_mut(..record.len())?.copy_from_slice(record);
     Some(Found { len: record.len(), version: stamp(record).version })
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct WorkspaceReadme;
