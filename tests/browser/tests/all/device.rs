@@ -14,7 +14,8 @@ pub(crate) struct Device {
     pub(crate) limits: Limits,
     address: SocketAddr,
     clock: &'static ManualClock,
-    running: Option<(oneshot::Sender<()>, JoinHandle<Result<(), String>>)>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Device {
@@ -30,7 +31,7 @@ impl Device {
             host::serve(listener, data.path(), clock, limits, Box::pin(async { drop(stopped.await) }))
         };
         let server = thread::Builder::new().stack_size(16 << 20).spawn(serve).expect("a thread");
-        Self { limits, address, clock, running: Some((stop, server)) }
+        Self { limits, address, clock, stop: Some(stop), server: Some(server) }
     }
 
     /// The address of one of its pages.
@@ -46,12 +47,9 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        if let Some((stop, server)) = self.running.take() {
-            // a server that is gone already has nothing to be told
-            let _gone = stop.send(());
-            let served = server.join();
-            // two panics at once would end all tests
-            assert!(thread::panicking() || matches!(served, Ok(Ok(()))), "the device failed: {served:?}");
-        }
+        drop(self.stop.take());
+        let served = self.server.take().map(JoinHandle::join);
+        // two panics at once would end all tests
+        assert!(thread::panicking() || matches!(served, Some(Ok(Ok(())))), "the device failed: {served:?}");
     }
 }

@@ -86,7 +86,10 @@ const ACCESSIBLE: &str = r#"
 const FOCUS: &str = r#"
     const it = document.activeElement;
     if (it == document.body) return true;
-    const look = () => { const s = getComputedStyle(it); return [s.outlineStyle, s.outlineWidth, s.boxShadow, s.borderColor].join() };
+    const look = () => {
+        const s = getComputedStyle(it);
+        return [s.outlineStyle == 'none' ? 0 : parseFloat(s.outlineWidth), s.boxShadow, s.borderColor].join();
+    };
     const focused = look();
     it.blur();
     const other = look();
@@ -112,11 +115,19 @@ fn script_from_elsewhere_does_not_run() {
 
 #[test]
 fn pictures_for_the_readme() {
-    at_sign_in(|_, browser| {
+    at_dashboard(|device, browser| {
+        browser.open(&device.url("/settings"));
+        browser.find("#device-name").fill("Greenhouse");
+        submit(browser, "settings");
+        browser.open(&device.url("/"));
+        sign_out(browser);
+        device.step(Duration::from_secs(9_741));
         browser.resize(PHONE.0, PHONE.1, true);
+        browser.open(&device.url("/"));
         picture(browser, "device-ui-sign-in.png");
         sign_in(browser);
-        browser.wait("/\\d/.test(document.getElementById('temperature').innerText)");
+        device.step(Duration::from_secs(34));
+        browser.wait("idle.innerText.startsWith('9 min')");
         picture(browser, "device-ui-dashboard.png");
     });
 }
