@@ -1,0 +1,10 @@
+//! Whole session lives through the public API. A [`World`] has the clock, the random numbers, the store and the log; a
+//! [`Browser`] sends requests to it. A request within the handler of another is one that overtakes it.
+
+mod browser;
+mod scripted;
+mod world;
+
+pub use browser::Browser;
+pub use scripted::{Calls, Down, Scripted};
+pub use world::{Answer, Log, Request, Rng, Server, World, keys, parts};
