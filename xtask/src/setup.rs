@@ -20,6 +20,7 @@ pub(crate) const RUSTFMT: Need = Need::Component { name: "rustfmt", command: "fm
 pub(crate) const CLIPPY: Need = Need::Component { name: "clippy", command: "clippy" };
 pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
+pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
 impl Need {
     fn name(self) -> &'static str {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::no_panic::no_panic;
 use crate::run::{Log, cargo, root};
-use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, QEMU_ARM, RUSTFMT};
+use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, PYTHON, QEMU_ARM, RUSTFMT};
 use crate::size::size;
 
 /// One check.
@@ -43,7 +43,7 @@ const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", does: "every file is as rustfmt writes it", needs: &[RUSTFMT], run: fmt },
     Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: clippy },
-    Step { name: "tests", does: "unit and integration tests on this machine", needs: &[], run: tests },
+    Step { name: "tests", does: "unit and integration tests on this machine", needs: &[PYTHON], run: tests },
     Step { name: "docs", does: "examples in the docs run; the docs build without warnings", needs: &[], run: docs },
     Step { name: "no-alloc", does: "the core's dependencies use neither std nor alloc", needs: &[], run: no_alloc },
     Step {
