@@ -16,7 +16,7 @@ pub const STYLE: &str = include_str!("page/style.css");
 /// `/app.js`.
 pub const SCRIPT: &str = include_str!("page/app.js");
 
-const HEADERS: [(&str, &str); 5] = [
+const HEADERS: [(&str, &str); 4] = [
     (
         "Content-Security-Policy",
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
@@ -24,8 +24,8 @@ const HEADERS: [(&str, &str); 5] = [
     ),
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
+    // nothing for other sites; with no-referrer browsers would send "Origin: null" with our own forms too
+    ("Referrer-Policy", "same-origin"),
 ];
 
 /// Text of at most a line.
