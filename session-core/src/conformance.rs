@@ -23,15 +23,17 @@ use case::Case;
 /// The rule that a store broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Its name: that of the function.
+    /// The requirement that it stands for, as `"ST1"`.
     pub rule: &'static str,
+    /// Its name: that of the function.
+    pub name: &'static str,
     /// What should have been so.
     pub sentence: &'static str,
 }
 
 impl core::fmt::Display for Broken {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}: {}", self.rule, self.sentence)
+        write!(f, "{} {}: {}", self.rule, self.name, self.sentence)
     }
 }
 
@@ -39,58 +41,59 @@ impl core::error::Error for Broken {}
 
 /// Makes of each rule a function, an entry of [`RULES`] and a step of [`suite`], so that none can be forgotten.
 macro_rules! rules {
-    ($($file:ident::$rule:ident: $sentence:literal)*) => {
-        /// Every rule in the order of the suite: the function's name, and the requirement with the sentence.
-        pub const RULES: &[(&str, &str)] = &[$((stringify!($rule), $sentence)),*];
+    ($($file:ident::$name:ident $rule:ident: $sentence:literal)*) => {
+        /// Every rule in the order of the suite: the function's name, the requirement, and what it demands.
+        pub const RULES: &[(&str, &str, &str)] = &[$((stringify!($name), stringify!($rule), $sentence)),*];
 
         /// Runs all rules, up to the first that is broken.
         ///
         /// # Errors
         /// The broken rule.
         pub async fn suite<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
-            $($rule(store, start, seed).await?;)*
+            $($name(store, start, seed).await?;)*
             Ok(())
         }
 
         $(
-            #[doc = $sentence]
+            #[doc = concat!($sentence, " (", stringify!($rule), ")")]
             ///
             /// # Errors
             /// What of it does not hold.
-            pub async fn $rule<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
-                $file::$rule(Case::new(store, start, seed, stringify!($rule))).await
+            pub async fn $name<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
+                $file::$name(Case::new(store, start, seed, stringify!($rule), stringify!($name))).await
             }
         )*
     };
 }
 
 rules! {
-    records::absent_is_missing: "ST1 A load of what was never created is Missing."
-    records::create_stores_the_bytes: "ST1 A create keeps every byte, and a load gives them back with a version that an update may name."
-    records::create_never_replaces: "ST1 A create under a key that is taken is Conflict(None) and changes nothing."
-    records::delete_any: "ST1 A delete of whatever is there removes it, and the key is free again."
-    records::update_replaces: "ST1 An update replaces the record by one that may be shorter or longer."
-    records::update_of_another_version_conflicts: "ST1 An update of another version is a Conflict and changes nothing; what it puts into the buffer is the record that is there."
-    records::update_creates_nothing: "ST1 An update of what was never created, or was deleted, is Missing and creates nothing."
-    records::versions_differ: "ST1 Every update gives another version, and one of before is refused even if the data is as it was then."
-    records::too_large_a_record_is_told: "ST1 A load into too small a buffer tells the record's size."
-    records::handles_are_apart: "ST8 Records whose handles differ in one bit have nothing to do with each other."
-    records::delete_by_version: "ST1 A delete of one version removes that version only."
-    records::delete_by_login: "ST1 A delete by login number removes the record of that number, also if others have written in between, and no other."
-    records::delete_is_idempotent: "ST1 A delete of what is not there is Missing, however often."
-    span::expiry_to_the_millisecond: "ST1 A record is there until the millisecond before its idle or absolute end by the caller's time, and Missing from then on."
-    span::create_takes_the_place_of_an_expired_one: "ST7 A create under the key of a record that is over is applied."
-    span::touch_creates_nothing: "ST1 A touch of what was never created, or was deleted, is Missing and creates nothing."
-    span::touch_revives_nothing: "ST1 A touch of a record that is over is Missing and revives nothing."
-    span::touch_moves_last_seen_forward_only: "ST1 A touch moves last_seen forward to now, never back, and changes nothing else."
-    span::touch_keeps_the_version: "ST1 A touch changes no version: an update may name the one from before it, and the one that it gave."
-    span::update_after_expiry_is_missing: "ST1 An update of a record that is over is Missing and revives nothing."
-    span::update_keeps_the_later_last_seen: "ST1 An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
-    span::update_gives_the_new_limits: "ST1 After an update the record's end and login number are the new ones."
-    span::delete_after_expiry_is_missing: "ST1 A delete of a record that is over is Missing."
-    races::one_of_two_creates_wins: "ST2 Of two creates at once under one key one is applied."
-    races::one_of_two_updates_wins: "ST2 Of two updates at once of one version one is applied."
-    races::update_revives_nothing: "ST2 An update at the same time as a delete does not bring the record back."
-    races::a_dropped_update_is_old_or_new: "ST1 A future that is dropped leaves the old record or the new one."
-    records::check_answers: "ST1 A store that is well answers its check."
+    records::absent_is_missing ST1: "A load of what was never created is Missing."
+    records::create_stores_the_bytes ST1: "A create keeps every byte, and a load gives them back with a version that an update may name."
+    records::create_never_replaces ST1: "A create under a key that is taken is Conflict(None) and changes nothing."
+    records::delete_any ST1: "A delete of whatever is there removes it, and the key is free again."
+    records::update_replaces ST1: "An update replaces the record by one that may be shorter or longer."
+    records::update_of_another_version_conflicts ST1: "An update of another version is a Conflict and changes nothing; what it puts into the buffer is the record that is there."
+    records::update_creates_nothing LC3: "An update of what was never created, or was deleted, is Missing and creates nothing."
+    records::versions_differ ST1: "Every update gives another version, and one of before is refused even if the data is as it was then."
+    records::too_large_a_record_is_told ST1: "A load into too small a buffer tells the record's size."
+    records::handles_are_apart ST8: "Records whose handles differ in one bit have nothing to do with each other."
+    records::delete_by_version ST1: "A delete of one version removes that version only."
+    records::delete_by_login LC3: "A delete by login number removes the record of that number, also if others have written in between, and no other."
+    records::delete_is_idempotent ST1: "A delete of what is not there is Missing, however often."
+    span::expiry_to_the_millisecond LC5: "A record is there until the millisecond before its idle or absolute end by the caller's time, and Missing from then on."
+    span::create_takes_the_place_of_an_expired_one ST7: "A create under the key of a record that is over is applied."
+    span::touch_creates_nothing LC3: "A touch of what was never created, or was deleted, is Missing and creates nothing."
+    span::touch_revives_nothing LC5: "A touch of a record that is over is Missing and revives nothing."
+    span::touch_moves_last_seen_forward_only LC5: "A touch moves last_seen forward to now, never back, and changes nothing else."
+    span::touch_keeps_the_version ST1: "A touch changes no version: an update may name the one from before it, and the one that it gave."
+    span::update_after_expiry_is_missing LC5: "An update of a record that is over is Missing and revives nothing."
+    span::update_keeps_the_later_last_seen LC5: "An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
+    span::update_gives_the_new_limits ST1: "After an update the record's limits are the new ones."
+    span::update_gives_the_new_login ST1: "After an update the record's login number is the new one."
+    span::delete_after_expiry_is_missing ST1: "A delete of a record that is over is Missing."
+    races::one_of_two_creates_wins ST2: "Of two creates at once under one key one is applied."
+    races::one_of_two_updates_wins ST2: "Of two updates at once of one version one is applied."
+    races::update_revives_nothing LC3: "An update at the same time as a delete does not bring the record back."
+    races::a_dropped_update_is_old_or_new ST1: "A future that is dropped leaves the old record or the new one."
+    records::check_answers ST1: "A store that is well answers its check."
 }

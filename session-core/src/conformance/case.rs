@@ -22,11 +22,12 @@ pub(super) struct Case<'a, S> {
     start: Time,
     seed: u64,
     rule: &'static str,
+    name: &'static str,
 }
 
 impl<'a, S: Store> Case<'a, S> {
-    pub(super) fn new(store: &'a S, start: Time, seed: u64, rule: &'static str) -> Self {
-        Self { store, start, seed, rule }
+    pub(super) fn new(store: &'a S, start: Time, seed: u64, rule: &'static str, name: &'static str) -> Self {
+        Self { store, start, seed, rule, name }
     }
 
     /// Milliseconds after the start.
@@ -36,7 +37,7 @@ impl<'a, S: Store> Case<'a, S> {
 
     /// A handle of this seed and rule alone (FNV-1a, then mixed).
     pub(super) fn key(&self, number: u8) -> Handle {
-        let bytes = self.seed.to_le_bytes().into_iter().chain(self.rule.bytes()).chain([number]);
+        let bytes = self.seed.to_le_bytes().into_iter().chain(self.name.bytes()).chain([number]);
         let hash = bytes
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Handle::from_bytes((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
@@ -51,12 +52,12 @@ impl<'a, S: Store> Case<'a, S> {
     }
 
     pub(super) fn check(&self, holds: bool, sentence: &'static str) -> Result<(), Broken> {
-        if holds { Ok(()) } else { Err(Broken { rule: self.rule, sentence }) }
+        self.some(holds.then_some(()), sentence)
     }
 
     /// What is in `option`, if anything.
     pub(super) fn some<T>(&self, option: Option<T>, sentence: &'static str) -> Result<T, Broken> {
-        option.ok_or(Broken { rule: self.rule, sentence })
+        option.ok_or(Broken { rule: self.rule, name: self.name, sentence })
     }
 
     fn well<T>(&self, result: Result<T, S::Error>) -> Result<T, Broken> {
@@ -126,7 +127,7 @@ impl<'a, S: Store> Case<'a, S> {
     pub(super) fn applied(&self, outcome: Outcome, sentence: &'static str) -> Result<Version, Broken> {
         match outcome {
             Outcome::Applied(version) => Ok(version),
-            _ => Err(Broken { rule: self.rule, sentence }),
+            _ => self.some(None, sentence),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) async fn create_stores_the_bytes<S: Store>(case: Case<'_, S>) -> Resu
     let created = case.created(&key, &record, now).await?;
     let loaded = case.holds(&key, &record, now, "a load gives back every byte that was created").await?;
     case.check(loaded == created, "a load gives the version that the create gave")?;
-    let next = case.record(2);
+    let next = case.record(2).data(AWKWARD);
     case.updated(&key, created, &next, now).await?;
     let loaded = case.holds(&key, &next, now, "a load gives back every byte of an update").await?;
     case.updated(&key, loaded, &record, now).await?;

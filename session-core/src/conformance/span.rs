@@ -43,13 +43,11 @@ pub(super) async fn create_takes_the_place_of_an_expired_one<S: Store>(case: Cas
 pub(super) async fn update_gives_the_new_limits<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let key = case.key(0);
     let version = case.created(&key, &case.record(1), case.at(0)).await?;
-    let longer = case.record(2).login(1).idle(3 * IDLE);
+    let longer = case.record(2).idle(3 * IDLE);
     let version = case.updated(&key, version, &longer, case.at(0)).await?;
     case.holds(&key, &longer, case.at(2 * IDLE), "the idle timeout is that of the last update").await?;
-    let ending = case.record(3).login(2).idle(3 * IDLE).ends(case.at(2 * IDLE + END));
+    let ending = longer.ends(case.at(2 * IDLE + END));
     case.updated(&key, version, &ending, case.at(2 * IDLE)).await?;
-    let outcome = case.delete(&key, Only::Login(1), case.at(2 * IDLE)).await?;
-    case.check(outcome == Outcome::Conflict(None), "the login number is that of the last update")?;
     case.missing(&key, case.at(3 * IDLE), "the idle timeout is counted from the record's last_seen").await?;
     case.tidy(&key).await?;
     let key = case.key(1);
@@ -57,6 +55,18 @@ pub(super) async fn update_gives_the_new_limits<S: Store>(case: Case<'_, S>) -> 
     case.updated(&key, version, &case.record(2).idle(0).ends(case.at(END)), case.at(0)).await?;
     case.missing(&key, case.at(END), "the absolute end is that of the last update").await?;
     case.tidy(&key).await
+}
+
+pub(super) async fn update_gives_the_new_login<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
+    const LAST: &str = "the login number is that of the last update";
+    let (key, now) = (case.key(0), case.at(0));
+    let version = case.created(&key, &case.record(1).login(1), now).await?;
+    case.updated(&key, version, &case.record(2).login(2), now).await?;
+    let outcome = case.delete(&key, Only::Login(1), now).await?;
+    case.check(outcome == Outcome::Conflict(None), LAST)?;
+    let outcome = case.delete(&key, Only::Login(2), now).await?;
+    case.applied(outcome, LAST)?;
+    case.missing(&key, now, "what was deleted by its login number is Missing").await
 }
 
 pub(super) async fn update_after_expiry_is_missing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
