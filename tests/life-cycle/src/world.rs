@@ -83,6 +83,17 @@ impl<S: Store> World<S> {
     }
 }
 
+/// Signs in: the credentials are taken for proven.
+pub fn sign_in<S: Store>(session: &mut Request<'_, S>, subject: &str) -> Result<(), Error> {
+    let ticket = run(session.begin_login(subject))?;
+    run(session.login(ticket))
+}
+
+/// Adds one to what is under `n` and stores it at once.
+pub fn increment<S: Store>(session: &mut Request<'_, S>) -> Result<u32, Error> {
+    run(session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1))
+}
+
 /// The 32 bytes of a `NAME=VALUE`: handle, secret, tag.
 ///
 /// # Panics

@@ -1,14 +1,9 @@
 //! Identifiers: where they come from, what is refused, what a visitor costs who stores nothing.
 
-use life_cycle::{Browser, Calls, Request, World, parts};
+use life_cycle::{Browser, Calls, Request, World, parts, sign_in};
 use session_core::Error;
 use session_core::policy::Policy;
 use session_core::testing::{ScriptedRng, run};
-
-fn login(session: &mut Request<'_>, subject: &str) -> Result<(), Error> {
-    let ticket = run(session.begin_login(subject))?;
-    run(session.login(ticket))
-}
 
 #[test]
 fn who_stores_nothing_costs_nothing_lc15() {
@@ -53,7 +48,7 @@ fn without_randomness_nothing_is_made_id2() {
     let fresh: [(&str, Verb); 4] = [
         ("set", |session| session.set("n", &2)),
         ("update_with", |session| run(session.update_with("n", |_: Option<i32>| 2)).map(drop)),
-        ("login", |session| login(session, "ann")),
+        ("login", |session| sign_in(session, "ann")),
         ("csrf_token", |session| session.csrf_token().map(drop)),
     ];
     let live: [(&str, Verb); 4] = [fresh[0], fresh[1], fresh[2], ("rotate", |session| run(session.rotate()))];
@@ -96,9 +91,9 @@ fn randomness_that_ends_half_way_id2() {
 
     world.rng.replace(ScriptedRng::new(2));
     let mut browser = Browser::new();
-    server.request(&mut browser, |session| login(session, "ann").unwrap()).ok();
+    server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
     world.rng.replace(ScriptedRng::failing());
-    let answer = server.request(&mut browser, |session| login(session, "bob"));
+    let answer = server.request(&mut browser, |session| sign_in(session, "bob"));
     assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::Entropy)), None));
     world.rng.replace(ScriptedRng::new(3));
     server.request(&mut browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
