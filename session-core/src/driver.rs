@@ -2,7 +2,6 @@
 
 use rand_core::TryCryptoRng;
 
-use crate::changes::Changes;
 use crate::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::environment::{Buffer, Clock};
 use crate::error::Error;
@@ -10,7 +9,6 @@ use crate::events::{Event, Observer};
 use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
 use crate::policy::Policy;
-use crate::record::Record;
 use crate::store::{Load, Store};
 
 /// What all requests of an application share.
@@ -100,20 +98,20 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         Ok(())
     }
 
-    /// Carries one verb through: to its end, or to an error after which nothing is half done without being told.
+    /// Carries one verb through: to its end, or to an error after which nothing is half done without being told. `true`:
+    /// the data has to be edited first, and then the verb goes on.
     pub(crate) async fn perform<B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
         rng: &mut impl TryCryptoRng,
         intent: Intent<'_>,
-        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut work = Work::new(self.clock.now());
+        work: &mut Work,
+    ) -> Result<bool, Error> {
         loop {
             let now = self.clock.now();
-            let step = exchange.next(&mut work, intent, &self.rules(), now, &mut edit)?;
-            let reply = match step {
-                Step::Done => return Ok(()),
+            let reply = match exchange.next(work, intent, &self.rules(), now)? {
+                Step::Done => return Ok(false),
+                Step::Edit => return Ok(true),
                 Step::Draw => self.draw(rng),
                 Step::Load(handle) => {
                     let answer = self.store.load(&handle, now, exchange.spare()).await;
@@ -137,8 +135,13 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                     Reply::Wrote(self.reported(answer))
                 }
             };
-            exchange.reply(&mut work, intent, reply, &self.rules(), self.clock.now())?;
+            exchange.reply(work, intent, reply, &self.rules(), self.clock.now())?;
         }
+    }
+
+    /// A verb that has just begun.
+    pub(crate) fn work(&self) -> Work {
+        Work::new(self.clock.now())
     }
 
     /// Random bytes, or the word that there are none: nothing weaker is used (ID2, EM4).

@@ -27,7 +27,7 @@ use crate::token::Token;
 /// Data that is shown once: kept under a key that no handler can name.
 pub(crate) const FLASH: &str = "\0flash";
 /// How long conflicts are answered by trying again, in milliseconds.
-const PATIENCE: u128 = 2_000;
+const PATIENCE: u64 = 2_000;
 /// How often one verb survives a lost answer.
 const LOST: u8 = 2;
 /// How many handles are tried for a new session (ID4).
@@ -83,6 +83,8 @@ pub(crate) enum Intent<'i> {
 pub(crate) enum Step {
     /// Bring 32 random bytes.
     Draw,
+    /// Let the function of `update_with` change the data, anew for each state of it.
+    Edit,
     /// Load into the other buffer.
     Load(Handle),
     Create(Handle),
@@ -128,6 +130,7 @@ pub(crate) struct Work {
     next: Option<Token>,
     renews: bool,
     attempted: bool,
+    /// The function of `update_with` has seen the data as it is.
     edited: bool,
     replaces: Option<(Handle, u32)>,
 }
@@ -333,16 +336,15 @@ impl<B: Buffer> Exchange<B> {
 
     // ---- a verb, step by step ------------------------------------------------------------------------------------
 
-    /// What is to be done now. `edit` is the function of `update_with`, called anew for each state of the data.
+    /// What is to be done now.
     pub(crate) fn next(
         &mut self,
         work: &mut Work,
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
-        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
     ) -> Result<Step, Error> {
-        let step = self.step(work, intent, rules, now, edit);
+        let step = self.step(work, intent, rules, now);
         self.settle_failure(work, step)
     }
 
@@ -368,6 +370,12 @@ impl<B: Buffer> Exchange<B> {
             rules.observer.observe(&Event::Conflict(Id(token.handle)));
         }
         self.settle_failure(work, done)
+    }
+
+    /// The data was edited, or could not be.
+    pub(crate) fn edited(&mut self, work: &mut Work, edited: Result<(), Error>) -> Result<(), Error> {
+        work.edited = true;
+        self.settle_failure(work, edited)
     }
 
     /// The other buffer, for a load.

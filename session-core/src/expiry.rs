@@ -1,7 +1,5 @@
 //! When a session is over: the only comparisons of times with limits.
 
-use core::time::Duration;
-
 use subtle::ConstantTimeEq;
 
 use crate::environment::{Buffer, Time};
@@ -9,8 +7,8 @@ use crate::policy::Policy;
 use crate::record::Record;
 use crate::token::Token;
 
-/// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown.
-pub(crate) const SETTLED: Duration = Duration::from_secs(60);
+/// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown; in milliseconds.
+pub(crate) const SETTLED: u64 = 60_000;
 
 /// What a well-signed cookie is worth against the record of its handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +55,14 @@ pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time)
     if record.own_lifetimes() {
         return false;
     }
-    stamp.idle = policy.idle_millis();
+    stamp.idle = policy.limits.idle;
     stamp.ends = policy.ends(record.created());
     !stamp.live(now)
 }
 
 /// Whether the cookie changed so recently that an answer with the old one may still be under way.
 pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
-    now.since(record.rotated_at()) < SETTLED
+    now.millis_since(record.rotated_at()) < SETTLED
 }
 
 /// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
@@ -72,11 +70,11 @@ pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
 pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
     let current: bool = record.verifier().ct_eq(&token.verifier).into();
     let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
-    let old = |after| now.since(record.rotated_at()).as_millis() >= u128::from(after);
-    current && !in_grace && policy.renew_after_millis().is_some_and(old)
+    let after = policy.limits.renew_after;
+    current && !in_grace && after != 0 && now.millis_since(record.rotated_at()) >= after
 }
 
 /// Whether the last activity lies so far back that it has to be recorded anew.
 pub(crate) fn touch_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    now.since(record.stamp().last_seen).as_millis() >= u128::from(policy.touch_every_millis())
+    now.millis_since(record.stamp().last_seen) >= policy.limits.touch_every
 }

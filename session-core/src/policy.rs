@@ -7,7 +7,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::environment::{Time, millis};
+use crate::environment::{Time, millis, seconds};
 
 /// Room for the `Set-Cookie` value of any policy whose name, path and domain together take at most 360 bytes.
 pub const SET_COOKIE_LEN: usize = 512;
@@ -185,7 +185,38 @@ pub struct Policy {
     pub(crate) same_site: SameSite,
     pub(crate) secure: bool,
     pub(crate) partitioned: bool,
-    lifetimes: Lifetimes,
+    pub(crate) limits: Limits,
+}
+
+/// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) idle: u64,
+    absolute: u64,
+    pub(crate) renew_after: u64,
+    pub(crate) grace: u64,
+    pub(crate) touch_every: u64,
+    pub(crate) remember: u64,
+}
+
+impl Limits {
+    const fn of(lifetimes: &Lifetimes) -> Self {
+        const LONGEST_TOUCH: u64 = 60_000;
+        let idle = millis_or_none(lifetimes.idle);
+        let touch_every = match lifetimes.touch_every {
+            Some(span) => millis(span),
+            None if idle == 0 || idle >= 20 * LONGEST_TOUCH => LONGEST_TOUCH,
+            None => (idle as u32 / 20) as u64,
+        };
+        Self {
+            idle,
+            absolute: millis_or_none(lifetimes.absolute),
+            renew_after: millis_or_none(lifetimes.renew_after),
+            grace: millis(lifetimes.grace),
+            touch_every,
+            remember: millis(lifetimes.remember),
+        }
+    }
 }
 
 impl Policy {
@@ -207,25 +238,20 @@ impl Policy {
 
     const fn of_secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Self {
         let SecureCookie { name, domain, path, same_site, partitioned } = cookie;
-        Self { name, domain, path, same_site, secure: true, partitioned, lifetimes }
+        Self { name, domain, path, same_site, secure: true, partitioned, limits: Limits::of(&lifetimes) }
     }
 
     const fn of_plain(cookie: PlainCookie, lifetimes: Lifetimes) -> Self {
         let PlainCookie { name, path, strict } = cookie;
         let same_site = if strict { SameSite::Strict } else { SameSite::Lax };
-        Self { name, domain: None, path, same_site, secure: false, partitioned: false, lifetimes }
+        let limits = Limits::of(&lifetimes);
+        Self { name, domain: None, path, same_site, secure: false, partitioned: false, limits }
     }
 
     /// The name that is written and read.
     #[must_use]
     pub const fn cookie_name(&self) -> &'static str {
         self.name
-    }
-
-    /// The lifetimes.
-    #[must_use]
-    pub const fn lifetimes(&self) -> &Lifetimes {
-        &self.lifetimes
     }
 
     /// Bytes that a `Set-Cookie` value of this policy takes at most, for a value of `value` characters.
@@ -239,39 +265,15 @@ impl Policy {
         self.name.len() + 1 + value + "; Max-Age=34560000; Path=".len() + self.path.len() + domain + flags
     }
 
-    /// The idle timeout as records keep it: milliseconds, 0 = none.
-    pub(crate) const fn idle_millis(&self) -> u64 {
-        millis_or_none(self.lifetimes.idle)
-    }
-
     /// The end of the absolute lifetime as records keep it; 0 = none.
     pub(crate) const fn ends(&self, created: Time) -> u64 {
-        match self.lifetimes.absolute {
-            Some(span) => created.after(span).millis(),
-            None => 0,
-        }
-    }
-
-    pub(crate) const fn renew_after_millis(&self) -> Option<u64> {
-        match self.lifetimes.renew_after {
-            Some(span) => Some(millis(span)),
-            None => None,
-        }
-    }
-
-    pub(crate) const fn touch_every_millis(&self) -> u64 {
-        const DEFAULT: u64 = 60_000;
-        match (self.lifetimes.touch_every, self.lifetimes.idle) {
-            (Some(span), _) => millis(span),
-            (None, Some(idle)) if millis(idle) / 20 < DEFAULT => millis(idle) / 20,
-            (None, _) => DEFAULT,
-        }
+        if self.limits.absolute == 0 { 0 } else { created.millis().saturating_add(self.limits.absolute) }
     }
 
     /// Seconds that the browser keeps the cookie: the rest of the absolute lifetime, so that its copy never ends before
     /// the session, at most 400 days (CK8, CK11).
     pub(crate) const fn max_age(&self, ends: u64, now: Time) -> u64 {
-        let rest = ends.saturating_sub(now.millis()).div_ceil(1_000);
+        let rest = seconds(ends.saturating_sub(now.millis()));
         if ends == 0 || rest > LONGEST_MAX_AGE { LONGEST_MAX_AGE } else { rest }
     }
 }
@@ -453,7 +455,7 @@ mod tests {
     fn activity_is_recorded_at_the_smaller_of_60_s_and_a_twentieth_of_idle() {
         let touch = |idle, touch_every| {
             let lifetimes = Lifetimes { idle, touch_every, ..Lifetimes::DEFAULT };
-            Policy::plain_http(PlainCookie::new(), lifetimes).unwrap().touch_every_millis()
+            Policy::plain_http(PlainCookie::new(), lifetimes).unwrap().limits.touch_every
         };
         assert_eq!(touch(Some(S(1_800)), None), 60_000);
         assert_eq!(touch(Some(S(100)), None), 5_000);

@@ -259,10 +259,9 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         if self.exchange.is_live() && self.exchange.changes.dirty() {
             self.commit().await?;
         }
-        let mut made = None;
-        let (sessions, exchange, rng) = (self.sessions, &mut *self.exchange, &mut self.rng);
-        sessions
-            .perform(exchange, rng, Intent::Update, |record, changes| {
+        let (mut work, mut made) = (self.sessions.work(), None);
+        while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
+            let edited = self.exchange.writable().and_then(|(record, changes)| {
                 changes.follow(key, Kind::Rerun, record.data());
                 let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
                 let value = change(before);
@@ -270,8 +269,9 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
                 changes.set_dirty();
                 made = Some(value);
                 Ok(())
-            })
-            .await?;
+            });
+            self.exchange.edited(&mut work, edited)?;
+        }
         made.ok_or(Error::Unknown)
     }
 
@@ -305,7 +305,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        self.sessions.perform(self.exchange, &mut self.rng, intent, |_, _| Ok(())).await
+        let mut work = self.sessions.work();
+        self.sessions.perform(self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

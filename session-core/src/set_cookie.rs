@@ -1,8 +1,6 @@
 //! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
 //! and `Max-Age` wins over it anyway (CK8).
 
-use core::fmt::{self, Write};
-
 use crate::error::Error;
 use crate::policy::{Policy, SameSite};
 
@@ -19,7 +17,7 @@ pub(crate) fn issue<'b>(policy: &Policy, value: &str, max_age: u64, into: &'b mu
     let mut text = Text { into, len: 0 };
     let written = write(&mut text, policy, value, max_age);
     let Text { into, len } = text;
-    let text = written.ok().and_then(|()| into.get(..len)).and_then(|text| core::str::from_utf8(text).ok());
+    let text = written.and_then(|()| into.get(..len)).and_then(|text| core::str::from_utf8(text).ok());
     text.ok_or(Error::TooLarge { need: policy.set_cookie_len(value.len()), have })
 }
 
@@ -28,32 +26,53 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
     issue(policy, "", 0, into)
 }
 
-fn write(text: &mut Text<'_>, policy: &Policy, value: &str, max_age: u64) -> fmt::Result {
-    write!(text, "{}={value}; Max-Age={max_age}; Path={}", policy.name, policy.path)?;
-    if let Some(domain) = policy.domain {
-        write!(text, "; Domain={domain}")?;
+fn write(text: &mut Text<'_>, policy: &Policy, value: &str, max_age: u64) -> Option<()> {
+    for part in [policy.name, "=", value, "; Max-Age="] {
+        text.push(part)?;
     }
-    text.write_str(match policy.same_site {
-        SameSite::Lax => "; HttpOnly; SameSite=Lax",
-        SameSite::Strict => "; HttpOnly; SameSite=Strict",
-        SameSite::None => "; HttpOnly; SameSite=None",
-    })?;
-    text.write_str(if policy.secure { "; Secure" } else { "" })?;
-    text.write_str(if policy.partitioned { "; Partitioned" } else { "" })
+    text.push_number(max_age)?;
+    let (domain, name) = policy.domain.map_or(("", ""), |name| ("; Domain=", name));
+    let same_site = match policy.same_site {
+        SameSite::Lax => "Lax",
+        SameSite::Strict => "Strict",
+        SameSite::None => "None",
+    };
+    let secure = if policy.secure { "; Secure" } else { "" };
+    let partitioned = if policy.partitioned { "; Partitioned" } else { "" };
+    for part in ["; Path=", policy.path, domain, name, "; HttpOnly; SameSite=", same_site, secure, partitioned] {
+        text.push(part)?;
+    }
+    Some(())
 }
 
-/// A buffer that is written like a string.
+/// A buffer that is written like a string; without `core::fmt`, which weighs two kilobytes.
 struct Text<'b> {
     into: &'b mut [u8],
     len: usize,
 }
 
-impl Write for Text<'_> {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        let place = self.into.get_mut(self.len..self.len + more.len()).ok_or(fmt::Error)?;
+impl Text<'_> {
+    fn push(&mut self, more: &str) -> Option<()> {
+        let place = self.into.get_mut(self.len..)?.get_mut(..more.len())?;
         place.copy_from_slice(more.as_bytes());
         self.len += more.len();
-        Ok(())
+        Some(())
+    }
+
+    /// Up to `u32::MAX`, in decimal.
+    fn push_number(&mut self, number: u64) -> Option<()> {
+        let mut rest = u32::try_from(number).ok()?;
+        let mut digits = [b'0'; 10];
+        let mut first = digits.len();
+        for (at, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            first = at;
+            if rest == 0 {
+                break;
+            }
+        }
+        core::str::from_utf8(digits.get(first..)?).ok().and_then(|digits| self.push(digits))
     }
 }
 

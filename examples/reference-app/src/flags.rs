@@ -147,7 +147,6 @@ mod tests {
     fn good_flags() {
         let config = config(&["--listen", "127.0.0.1:0", "--key", KEY, "--idle", "5", "--https"]).unwrap();
         assert_eq!(config.policy.cookie_name(), "__Host-id");
-        assert_eq!(config.policy.lifetimes().idle, Some(Duration::from_secs(5)));
     }
 
     #[test]

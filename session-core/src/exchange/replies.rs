@@ -215,10 +215,10 @@ impl<B: Buffer> Exchange<B> {
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
-                if now.since(work.started).as_millis() >= PATIENCE {
+                if now.millis_since(work.started) >= PATIENCE {
                     return Err(Error::Conflict);
                 }
-                (work.phase, work.next) = (Phase::Ready, None);
+                (work.phase, work.next, work.edited) = (Phase::Ready, None, false);
                 Ok(())
             }
             Verdict::Late | Verdict::Superseded if !matches!(intent, Intent::Login { .. }) => {

@@ -2,10 +2,10 @@
 
 use super::{Exchange, FLASH, Intent, Outgoing, Phase, Rules, Standing, Step, Work};
 use crate::changes::Changes;
-use crate::environment::{Buffer, Time, millis};
+use crate::environment::{Buffer, Time};
 use crate::error::Error;
 use crate::expiry;
-use crate::record::{Previous, Record};
+use crate::record::Previous;
 use crate::store::{Handle, Only, Version};
 use crate::token::Token;
 
@@ -16,7 +16,6 @@ impl<B: Buffer> Exchange<B> {
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
-        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         match work.phase {
             Phase::Finished => return Ok(Step::Done),
@@ -30,29 +29,29 @@ impl<B: Buffer> Exchange<B> {
         match intent {
             Intent::Logout => Ok(self.logout_step(work)),
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
-                self.update_step(work, intent, rules, now, edit)
+                self.update_step(work, intent, rules, now)
             }
-            Intent::Login { .. } => self.login_step(work, intent, rules, now, edit),
+            Intent::Login { .. } => self.login_step(work, intent, rules, now),
             Intent::Rotate | Intent::Update if self.standing == Standing::Stale => Err(Error::Superseded),
             Intent::Rotate if !self.is_live() => Ok(Step::Done),
             Intent::Update if self.standing == Standing::None => {
                 self.begin()?;
-                self.create_step(work, intent, rules, now, edit)
+                self.create_step(work, intent, rules, now)
             }
             Intent::Commit | Intent::Update if self.standing == Standing::New => {
-                self.create_step(work, intent, rules, now, edit)
+                self.create_step(work, intent, rules, now)
             }
             Intent::Commit if !self.is_live() => Ok(Step::Done),
             Intent::Commit if !self.changes.dirty() => {
                 if !self.active || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Step::Done)
                 } else if self.token.is_some_and(|token| expiry::renewal_due(&token, &self.mine, rules.policy, now)) {
-                    self.update_step(work, intent, rules, now, edit)
+                    self.update_step(work, intent, rules, now)
                 } else {
                     Ok(self.touch_step(work, rules, now))
                 }
             }
-            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(work, intent, rules, now, edit),
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(work, intent, rules, now),
         }
     }
 
@@ -115,14 +114,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(
-        &mut self,
-        work: &mut Work,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
-    ) -> Result<Step, Error> {
+    fn login_step(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>, now: Time) -> Result<Step, Error> {
         if let (Standing::Live, Some(token)) = (self.standing, self.token) {
             work.replaces = Some((token.handle, self.mine.stamp().login));
         }
@@ -130,7 +122,7 @@ impl<B: Buffer> Exchange<B> {
             self.become_nothing();
             self.begin()?;
         }
-        self.create_step(work, intent, rules, now, edit)
+        self.create_step(work, intent, rules, now)
     }
 
     fn create_step(
@@ -139,14 +131,12 @@ impl<B: Buffer> Exchange<B> {
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
-        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         let Some((drawn, secret, version)) = split(work.fresh) else {
             return Ok(Step::Draw);
         };
         if intent == Intent::Update && !work.edited {
-            edit(&mut self.mine, &mut self.changes)?;
-            work.edited = true;
+            return Ok(Step::Edit);
         }
         if self.mine.data().is_empty() && intent == Intent::Commit && !self.handle_shown && !self.changes.dirty() {
             return Ok(Step::Done);
@@ -174,7 +164,6 @@ impl<B: Buffer> Exchange<B> {
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
-        edit: &mut impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
     ) -> Result<Step, Error> {
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(work, intent).map(|()| Step::Draw);
@@ -183,8 +172,8 @@ impl<B: Buffer> Exchange<B> {
             return Ok(Step::Draw);
         };
         let Some(token) = self.token else { return Ok(Step::Done) };
-        if intent == Intent::Update {
-            edit(&mut self.mine, &mut self.changes)?;
+        if intent == Intent::Update && !work.edited {
+            return Ok(Step::Edit);
         }
         work.attempted = true;
         let mint = || Token::mint(token.handle, &secret, rules.ring).ok_or(Error::Entropy);
@@ -217,10 +206,10 @@ impl<B: Buffer> Exchange<B> {
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
         if remember {
-            let span = millis(rules.policy.lifetimes().remember);
+            let span = rules.policy.limits.remember;
             self.mine.set_lifetimes(span, created.millis().saturating_add(span), true);
         } else {
-            self.mine.set_lifetimes(rules.policy.idle_millis(), rules.policy.ends(created), false);
+            self.mine.set_lifetimes(rules.policy.limits.idle, rules.policy.ends(created), false);
         }
     }
 
@@ -256,7 +245,7 @@ impl<B: Buffer> Exchange<B> {
     /// Another secret, to which the old cookie leads for the grace, from now on; none if there is no room for that.
     fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
         let sealed_next = token.seal(secret, rules.ring)?;
-        let grace_until = now.after(rules.policy.lifetimes().grace);
+        let grace_until = Time::from_millis(now.millis().saturating_add(rules.policy.limits.grace));
         let previous = Previous { verifier: self.mine.verifier(), grace_until, sealed_next };
         self.mine.set_previous(Some(&previous)).ok()?;
         self.mine.set_verifier(&next.verifier);
