@@ -7,4 +7,4 @@ mod world;
 
 pub use browser::Browser;
 pub use scripted::{Calls, Down, Scripted};
-pub use world::{Answer, Log, Request, Rng, Server, World, increment, keys, parts, sign_in};
+pub use world::{Answer, KEY, Log, OTHER_KEY, Request, Rng, Server, World, increment, keys, parts, sign_in};

@@ -52,7 +52,13 @@ impl<S: Store> World<S> {
     /// A server with this policy.
     #[must_use]
     pub fn server(&'static self, policy: Policy) -> Server<S> {
-        Server { world: self, sessions: Sessions::new(&self.store, &self.clock, &keys(), policy).observed(&self.log) }
+        self.server_with(&keys(), policy)
+    }
+
+    /// A server with this policy and these keys.
+    #[must_use]
+    pub fn server_with(&'static self, keys: &Keys, policy: Policy) -> Server<S> {
+        Server { world: self, sessions: Sessions::new(&self.store, &self.clock, keys, policy).observed(&self.log) }
     }
 
     /// What the store keeps under the handle of a cookie, asked past the script.
@@ -111,11 +117,18 @@ fn handle(cookie: &str) -> Handle {
     Handle::from_bytes(parts(cookie).0)
 }
 
-/// A key ring for tests.
+/// A key for tests.
+pub const KEY: [u8; 32] = *b"\x11\x9c\x3e\xd0\x47\xa5\x68\xfb\x02\x7d\xb1\x26\x94\x5f\xe8\x33 a test key of 1";
+/// Another one.
+pub const OTHER_KEY: [u8; 32] = *b"\xb7\x04\x5d\x92\xef\x38\x21\xca\x60\x8e\x13\xf9\x4b\xd6\x7a\x05 a test key of 2";
+
+/// A ring of one key.
+///
+/// # Panics
+/// Not for [`KEY`].
 #[must_use]
 pub fn keys() -> Keys {
-    Keys::new(b"\x11\x9c\x3e\xd0\x47\xa5\x68\xfb\x02\x7d\xb1\x26\x94\x5f\xe8\x33 a test key of 1")
-        .expect("random enough")
+    Keys::new(&KEY).expect("random enough")
 }
 
 /// Everything that was reported, as text.
