@@ -170,9 +170,12 @@ impl<'a> Table<'a> {
     }
 }
 
+/// An entry whose key is not known to be text, and what follows it.
+type Split<'a> = (Entry<'a, &'a [u8]>, &'a [u8]);
+
 /// The first entry and what follows it.
 #[inline]
-fn split(data: &[u8]) -> Option<(Entry<'_, &[u8]>, &[u8])> {
+fn split(data: &[u8]) -> Option<Split<'_>> {
     let (key_len, rest) = data.split_first()?;
     let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
     let (shape, rest) = rest.split_first_chunk()?;
@@ -182,7 +185,7 @@ fn split(data: &[u8]) -> Option<(Entry<'_, &[u8]>, &[u8])> {
 }
 
 /// The table from where `key` is or belongs; if it is there, its entry and what follows it.
-fn seek<'a>(data: &'a [u8], key: &str) -> (&'a [u8], Option<(Entry<'a, &'a [u8]>, &'a [u8])>) {
+fn seek<'a>(data: &'a [u8], key: &str) -> (&'a [u8], Option<Split<'a>>) {
     let mut rest = data;
     while let Some((entry, after)) = split(rest) {
         match entry.key.cmp(key.as_bytes()) {

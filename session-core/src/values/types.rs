@@ -18,8 +18,8 @@ use std::vec::Vec;
 struct Type {
     name: &'static str,
     samples: Vec<(String, Vec<u8>)>,
-    read: Box<dyn Fn(&[u8]) -> Option<Result<String, Error>>>,
-    decodes: Box<dyn Fn(&[u8]) -> bool>,
+    read: fn(&[u8]) -> Option<Result<String, Error>>,
+    decodes: fn(&[u8]) -> bool,
 }
 
 fn of<T: Serialize + DeserializeOwned + Debug>(name: &'static str, samples: impl IntoIterator<Item = T>) -> Type {
@@ -27,10 +27,10 @@ fn of<T: Serialize + DeserializeOwned + Debug>(name: &'static str, samples: impl
     Type {
         name,
         samples: samples.into_iter().map(sample).collect(),
-        read: Box::new(|data| Some(find(data, "k")?.read::<T>().map(|value| format!("{value:?}")))),
-        decodes: Box::new(|data| {
+        read: |data| Some(find(data, "k")?.read::<T>().map(|value| format!("{value:?}"))),
+        decodes: |data| {
             find(data, "k").is_some_and(|entry| matches!(postcard::take_from_bytes::<T>(entry.bytes), Ok((_, []))))
-        }),
+        },
     }
 }
 
