@@ -290,7 +290,8 @@ keys         the ring, the first signs      policy   secure (__Host-id) or plain
 now          the clock                      line     a Cookie header line, as text; line-hex: as bytes
 record       what the store has under `handle`
 session      none: the request has no session; else yes, and what the handler sees of it follows
-events       what the observer is told      do       what the handler does, in order; `as` names a value of [value …]
+events       what the observer is told      do       what the handler does, in order; `as` names a value of [value …];
+             refused, allowed: a write is, without a session
 rng          32 bytes drawn by the commit: handle, secret, version; a CSRF token draws before: mask in the first 16,
              a new session's handle in the last 8
 stored       the record afterwards          stored-under    its handle
@@ -466,11 +467,12 @@ def verdicts():
     section("grace: over, within a minute", **base, record=renewed(grace=NOW), line=old_line, session="none", events="Late",
             do="refused")
     section("grace: over, later", **base, record=renewed(grace=NOW, rotated=NOW - MINUTE), line=old_line, session="none",
-            events="Late")
+            events="Late", do="allowed")
     older = f"id={cookie(A, ID, HANDLE, random('older secret', 16))}"
     section("superseded: within a minute", **base, record=renewed(), line=older, session="none", events="Superseded",
             do="refused")
-    section("superseded: later", **base, record=renewed(rotated=NOW - MINUTE), line=older, session="none", events="Superseded")
+    section("superseded: later", **base, record=renewed(rotated=NOW - MINUTE), line=older, session="none",
+            events="Superseded", do="allowed")
 
     limits = {"seen": NOW - 1000, "idle": 1000, "end": NOW + HOUR, "own": True}
     section("end: a millisecond before idle", **base, record=plain(**limits | {"idle": 1001}), **ACCEPTED,

@@ -1,0 +1,100 @@
+//! Both bodies on random bytes and on mutated vectors, and not one allocation in the core (CP5, EM5).
+
+use std::alloc::System;
+
+use bad_input::{cookie_header, record};
+use rand_core::TryRng;
+use session_core::testing::ScriptedRng;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use vectors::cases;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The allocator counts for all threads, so there is one test.
+#[test]
+fn any_bytes_are_read_without_panic_and_allocation_cp5_em5() {
+    let lines =
+        cases("cookie").iter().map(|case| case.lines().join(&b'\n')).chain([b"id=\x01; id=\x01".to_vec()]).collect();
+    let records = ["cookie", "grace", "superseded", "end", "record", "change"];
+    let records = records
+        .into_iter()
+        .flat_map(cases)
+        .filter_map(|case| Some([&[0], &*vectors::bytes(case.find("record")?)].concat()));
+    let records = records.collect();
+    let words: [&[u8]; 8] = [b";", b"=", b"id=", b"\x01", b" \t", b"\n", b"\"", b"__Host-id=\x01"];
+    Mutator::new(1, lines, &words).each(150_000, |data| cookie_header(data, &unallocating));
+    let words: [&[u8]; 6] = [&[0], &[255], &[0x80], b"\x01k\x01\x02\x03\x04\x00", b"\x01n", &[0x81, 0]];
+    Mutator::new(2, records, &words).each(60_000, |data| record(data, &unallocating));
+}
+
+fn unallocating(run: &mut dyn FnMut()) {
+    let region = Region::new(ALLOCATOR);
+    run();
+    assert_eq!(region.change().allocations, 0, "the core allocated");
+}
+
+struct Mutator<'w> {
+    rng: ScriptedRng,
+    seeds: Vec<Vec<u8>>,
+    words: &'w [&'w [u8]],
+}
+
+impl<'w> Mutator<'w> {
+    fn new(seed: u64, seeds: Vec<Vec<u8>>, words: &'w [&'w [u8]]) -> Self {
+        Self { rng: ScriptedRng::new(seed), seeds, words }
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        let number = self.rng.try_next_u32().expect("a scripted number");
+        number as usize % end.max(1)
+    }
+
+    fn seed(&mut self) -> Vec<u8> {
+        let at = self.below(self.seeds.len());
+        self.seeds[at].clone()
+    }
+
+    /// Calls `body` with so many inputs: each seed as it stands, random bytes, and seeds with a few changes.
+    fn each(mut self, inputs: usize, body: impl Fn(&[u8])) {
+        self.seeds.iter().for_each(|seed| body(seed));
+        for _ in 0..inputs {
+            let mut data = match self.below(8) {
+                0 => (0..self.below(200)).map(|_| self.below(256) as u8).collect(),
+                _ => self.seed(),
+            };
+            for _ in 0..self.below(5) {
+                self.mutate(&mut data);
+            }
+            // the bits that say what is made right in a record; for cookies one byte of the name
+            if let Some(first) = data.first_mut().filter(|first| **first == 0) {
+                *first = self.below(16) as u8;
+            }
+            body(&data);
+        }
+    }
+
+    fn mutate(&mut self, data: &mut Vec<u8>) {
+        let (at, end) = (self.below(data.len() + 1), self.below(data.len() + 1));
+        let part = at.min(end)..at.max(end);
+        match self.below(7) {
+            0 => data.truncate(at),
+            1 => drop(data.drain(part)),
+            2 => {
+                let copy = data[part].to_vec();
+                data.splice(at..at, copy);
+            }
+            3 => {
+                let word = self.words[self.below(self.words.len())];
+                data.splice(at..at, word.iter().copied());
+            }
+            4 => {
+                let other = self.seed();
+                data.truncate(at);
+                data.extend(other.get(at..).unwrap_or_default());
+            }
+            _ if at < data.len() => data[at] ^= 1 << self.below(8),
+            _ => data.push(self.below(256) as u8),
+        }
+    }
+}
