@@ -67,11 +67,11 @@ impl Changes {
         (self.relabeled, self.dirty) = (true, true);
     }
 
-    /// The data is emptied, whatever is there. What was read before stays in the list.
+    /// The data is emptied, whatever is there. What was read or set before stays in the list.
     pub(crate) fn clear(&mut self) {
         let mut kept = Self::new();
-        for touched in self.list().iter().filter(|touched| touched.kind == Kind::Read) {
-            kept.push(*touched);
+        for touched in self.list().iter().filter(|touched| matches!(touched.kind, Kind::Read | Kind::Write)) {
+            kept.push(Touched { kind: Kind::Read, ..*touched });
         }
         *self = Self { rest: self.rest, cleared: true, relabeled: self.relabeled, dirty: true, ..kept };
     }
