@@ -1,14 +1,12 @@
 //! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ login number)\[..16\] ). Nothing is stored; the mask
 //! makes each rendering another text, so that compression does not reveal it (BREACH).
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::Mac;
 use subtle::ConstantTimeEq;
 
+use crate::base64url::{self, RAW, TEXT};
 use crate::keys::{Ring, Subkeys};
 use crate::store::Handle;
-
-const TEXT: usize = 43;
 
 /// A token as text for a form field or header.
 #[derive(Clone, Copy)]
@@ -16,14 +14,12 @@ pub struct Token([u8; TEXT]);
 
 impl Token {
     pub(crate) fn make(ring: &Ring, handle: Handle, login: u32, mask: [u8; 16]) -> Option<Self> {
-        let mut raw = [0; 32];
+        let mut raw = [0; RAW];
         let mac = mac(ring.at(0)?, handle, login);
         let pairs = mask.iter().zip(mac.iter());
         let bytes = mask.iter().copied().chain(pairs.map(|(mask, mac)| mask ^ mac));
         raw.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
-        let mut text = [0; TEXT];
-        Base64UrlUnpadded::encode(&raw, &mut text).ok()?;
-        Some(Self(text))
+        Some(Self(base64url::encode(&raw)))
     }
 
     /// 43 characters of base64url.
@@ -46,11 +42,9 @@ impl core::fmt::Debug for Token {
 }
 
 pub(crate) fn verify(ring: &Ring, handle: Handle, login: u32, text: &str) -> bool {
-    let mut raw = [0; 32];
-    let decoded = <&[u8; TEXT]>::try_from(text.as_bytes());
-    if !decoded.is_ok_and(|text| Base64UrlUnpadded::decode(text, &mut raw).is_ok()) {
+    let Some(raw) = base64url::decode(text.as_bytes()) else {
         return false;
-    }
+    };
     let (mask, masked) = raw.split_at(16);
     ring.iter().any(|(_, subkeys)| {
         let mut expected = mac(subkeys, handle, login);

@@ -21,7 +21,6 @@ use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
 use crate::set_cookie;
 use crate::store::{Handle, Store};
-use crate::token::TEXT;
 use crate::values;
 
 /// Proof that a login was begun before the credentials were checked.
@@ -91,9 +90,10 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
             Some(Answer::Set(token, ends)) => {
-                let mut text = [0; TEXT];
+                let text = token.text();
+                let value = core::str::from_utf8(&text).unwrap_or_default();
                 let max_age = policy.max_age(ends, self.sessions.clock.now());
-                set_cookie::issue(policy, token.text(&mut text), max_age, into).map(Some)
+                set_cookie::issue(policy, value, max_age, into).map(Some)
             }
         }
     }

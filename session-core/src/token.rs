@@ -3,18 +3,13 @@
 //! One HMAC-SHA256(k_token, handle ‖ secret) = tag\[8\] ‖ verifier\[16\] ‖ unused. A wrong tag is refused before any store
 //! call (ID8). The store keeps the verifier and never the secret, so its dump opens no session (ID6).
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::Mac;
 use subtle::ConstantTimeEq;
 
+use crate::base64url::{self, RAW, TEXT};
 use crate::keys::Ring;
 use crate::record::Verifier;
 use crate::store::Handle;
-
-/// Bytes of a cookie value before base64.
-const RAW: usize = 32;
-/// Characters of a cookie value.
-pub(crate) const TEXT: usize = 43;
 
 /// A cookie value that one of our keys signed. Whether its session exists is another question.
 #[derive(Clone, Copy)]
@@ -29,9 +24,7 @@ pub(crate) struct Token {
 impl Token {
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {
-        let value: &[u8; TEXT] = value.try_into().ok()?;
-        let mut raw = [0; RAW];
-        Base64UrlUnpadded::decode(value, &mut raw).ok()?;
+        let raw = base64url::decode(value)?;
         let (signed, tag) = raw.split_at_checked(24)?;
         let handle = Handle::from_bytes(*signed.first_chunk()?);
         ring.iter().find_map(|(key, subkeys)| {
@@ -80,8 +73,8 @@ impl Token {
     }
 
     /// The cookie value as text.
-    pub(crate) fn text<'b>(&self, into: &'b mut [u8; TEXT]) -> &'b str {
-        Base64UrlUnpadded::encode(&self.raw, into).unwrap_or_default()
+    pub(crate) fn text(&self) -> [u8; TEXT] {
+        base64url::encode(&self.raw)
     }
 
     /// The secret, for a renewal of the cookie it stands in; used by tests of the layout only.
@@ -106,8 +99,7 @@ mod tests {
 
     #[test]
     fn a_minted_value_opens() {
-        let mut text = [0; TEXT];
-        token().text(&mut text);
+        let text = token().text();
         let opened = Token::open(&text, &ring("id")).unwrap();
         assert!(opened.same(&token()) && opened.verifier == token().verifier);
         assert_eq!(opened.parts(), (*b"a secret of 16 b", 0));
@@ -115,8 +107,7 @@ mod tests {
 
     #[test]
     fn every_changed_cut_or_longer_value_is_refused_id8() {
-        let mut text = [0; TEXT];
-        token().text(&mut text);
+        let text = token().text();
         for at in 0..TEXT {
             for byte in 0..=255 {
                 let mut forged = text;
@@ -132,8 +123,7 @@ mod tests {
 
     #[test]
     fn another_cookie_name_or_key_refuses_ck5() {
-        let mut text = [0; TEXT];
-        token().text(&mut text);
+        let text = token().text();
         assert!(Token::open(&text, &ring("__Host-id")).is_none());
         let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id");
         assert!(Token::open(&text, &only_b).is_none());
