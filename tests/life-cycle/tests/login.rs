@@ -155,6 +155,26 @@ fn nothing_brings_a_session_back_lc3() {
     }
 }
 
+/// The logout comes when the slower write has found a conflict and tries again.
+#[test]
+fn a_logout_between_two_attempts_lc3() {
+    let world = World::new();
+    let policy = Policy::SECURE;
+    let browser = signed_in(&world.server(policy), "ann");
+    let server = world.server(policy);
+    let other = browser.clone();
+    let slow = server.lost(&browser, |session| {
+        server.lost(&browser, |session| session.set("other", &1_u32).unwrap()).ok();
+        session.set("n", &2_u32).unwrap();
+        world.store.before(1, move || {
+            world.server(policy).lost(&other, |session| run(session.logout()).unwrap()).ok();
+        });
+    });
+    assert_eq!((slow.commit, slow.set_cookie), (Err(Error::Ended), None));
+    assert_eq!(world.store.calls(), Calls { load: 1, update: 2, delete: 1, ..Calls::default() });
+    assert_eq!(world.store.inner().len(), 0);
+}
+
 /// Whoever proves who he is gets a session all the same: another one.
 #[test]
 fn a_login_that_is_overtaken_by_a_logout_lc3() {

@@ -120,7 +120,7 @@ fn update_with_gives_up_after_two_seconds_st3() {
                 if others < 18 {
                     others += 1;
                     world.wait(step);
-                    server.lost(&browser, |session| increment(session)).ok().unwrap();
+                    server.lost(&browser, increment).ok().unwrap();
                 }
                 n.unwrap() + 1
             }))

@@ -175,6 +175,30 @@ fn parallel_renewals_agree_lc8() {
     assert_eq!(server.peek(&browser, |session| session.keys().count()).ok(), 3);
 }
 
+/// The grace begins when the renewal is written, not when the request began (protocol rule 2).
+#[test]
+fn a_slow_renewal_has_its_whole_grace_lc8() {
+    let world = World::new();
+    let second = Duration::from_secs(1);
+    let lifetimes = Lifetimes { renew_after: Some(100 * second), grace: second, ..Lifetimes::DEFAULT };
+    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).unwrap();
+    let server = world.server(policy);
+    let old = begin(&server);
+    world.wait(100 * S);
+    let other = old.clone();
+    world.store.before(1, move || {
+        world.server(policy).peek(&other, |session| session.set("other", &1_u32).unwrap()).ok();
+        world.wait(1_900);
+    });
+    let renewed = server.lost(&old, read);
+    assert!(renewed.set_cookie.is_some());
+    assert_eq!(world.store.calls(), Calls { load: 2, update: 3, ..Calls::default() });
+    world.wait(999);
+    assert_eq!(server.lost(&old, read).cookie(), renewed.cookie());
+    world.wait(1);
+    assert_eq!(server.lost(&old, read).cookie(), None);
+}
+
 /// A rolling change of the key: the nodes sign with different first keys and know each other's.
 #[test]
 fn nodes_with_different_first_keys_agree_lc8() {
