@@ -125,7 +125,8 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
 }
 
 fn put_u48(bytes: &mut [u8], at: usize, value: u64) {
-    let [a, b, c, d, e, f, ..] = value.to_le_bytes();
+    // a sum of times may be past the last one
+    let [a, b, c, d, e, f, ..] = Time::from_millis(value).millis().to_le_bytes();
     put(bytes, at, &[a, b, c, d, e, f]);
 }
 

@@ -55,8 +55,12 @@ def csrf(key, name, handle, login, mask):
     return base64url(mask + xor(mask, mac(subkey(key, b"csrf", name), handle + struct.pack("<I", login))[:16]))
 
 
+LAST = 2**48 - 1
+
+
 def u48(millis):
-    return struct.pack("<Q", millis)[:6]
+    """What would be later is the last time that there is."""
+    return struct.pack("<Q", min(millis, LAST))[:6]
 
 
 PREVIOUS, BINDING, SUBJECT, LABEL, OWN = 1, 2, 4, 8, 16
@@ -481,7 +485,7 @@ def verdicts():
     section("end: a millisecond before the absolute end", **base, record=plain(**limits | {"idle": 0, "end": NOW + 1}),
             **ACCEPTED, last_seen=NOW - 1000, expires_in=1, data_keys="")
     section("end: absolute", **base, record=plain(**limits | {"idle": 0, "end": NOW}), session="none", events="Expired")
-    section("end: no limits", **base, now=2**48 - 2, record=plain(idle=0, end=0, own=True), **ACCEPTED, expires_in="never",
+    section("end: no limits", **base, now=LAST - 1, record=plain(idle=0, end=0, own=True), **ACCEPTED, expires_in="never",
             data_keys="")
     section("end: the policy's, though the record says longer", **base, record=plain(seen=NOW - 30 * MINUTE, idle=HOUR),
             session="none", events="Expired")
@@ -601,6 +605,9 @@ def written():
             stored=fresh(key=B, data=entry(b"n", VALUES["u32"])), set_cookie=header(cookie(B, ID, drawn, SECRET)))
     section("write: a flash message and a label", base="write: a first value", do=["flash Grüße", "label phone"], **new,
             stored=fresh(label=b"phone", data=entry(b"\0flash", VALUES["text"])), set_cookie=header(cookie(A, ID, drawn, SECRET)))
+    section("write: at the end of times", base="write: a first value", now=LAST - 1, **new,
+            stored=fresh(seen=LAST - 1, created=LAST - 1, data=entry(b"n", VALUES["u32"])),
+            set_cookie=header(cookie(A, ID, drawn, SECRET), age=1000))
     signed_in = {"login": 1, "subject": (NOW, b"ann")}
     login = {"base": "write: a first value", "rng": rng, "stored_under": drawn, "events": "Created LoggedIn"}
     section("write: a login without a session", **login, do="login ann", stored=fresh(**signed_in),

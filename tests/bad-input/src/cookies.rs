@@ -4,6 +4,8 @@ use session_core::Exchange;
 use session_core::cookie_header::{MAX_CANDIDATES, candidates};
 use session_core::testing::{ScriptedRng, run};
 
+use vectors::cases;
+
 use crate::{PLACE, View, WORLD, Watch, World, reference};
 
 /// Reads `data` as header lines, separated by line feeds; a byte 1 stands for a genuine cookie value.
@@ -13,6 +15,13 @@ use crate::{PLACE, View, WORLD, Watch, World, reference};
 /// is another than the first genuine one of the first eight candidates gives.
 pub fn cookie_header(data: &[u8], watch: Watch<'_>) {
     WORLD.with(|world| world.cookie_header(data, watch));
+}
+
+/// Inputs for [`cookie_header`]: the lines of the vectors.
+#[must_use]
+pub fn cookie_seeds() -> Vec<Vec<u8>> {
+    let lines = cases("cookie").into_iter().map(|case| case.lines().join(&b'\n'));
+    lines.chain([b"id=\x01; id=\x01".to_vec()]).collect()
 }
 
 impl World {

@@ -4,8 +4,8 @@ mod cookies;
 mod records;
 mod reference;
 
-pub use cookies::cookie_header;
-pub use records::record;
+pub use cookies::{cookie_header, cookie_seeds};
+pub use records::{record, record_seeds};
 
 use std::cell::Cell;
 

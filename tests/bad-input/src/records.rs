@@ -5,6 +5,8 @@ use session_core::environment::Time;
 use session_core::testing::{ScriptedRng, run};
 use session_core::{Error, Exchange};
 
+use vectors::{bytes, cases};
+
 use crate::{PLACE, View, WORLD, Watch, World, reference};
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +32,14 @@ pub fn record(data: &[u8], watch: Watch<'_>) {
     if let Some((how, bytes)) = data.split_first() {
         WORLD.with(|world| world.record(*how, bytes.to_vec(), watch));
     }
+}
+
+/// Inputs for [`record`]: the records of the vectors.
+#[must_use]
+pub fn record_seeds() -> Vec<Vec<u8>> {
+    let kinds = ["cookie", "grace", "superseded", "end", "record", "change"];
+    let records = kinds.into_iter().flat_map(cases).filter_map(|case| case.find("record").map(bytes));
+    records.map(|record| [&[0], &record[..]].concat()).collect()
 }
 
 impl World {

@@ -2,11 +2,10 @@
 
 use std::alloc::System;
 
-use bad_input::{cookie_header, record};
+use bad_input::{cookie_header, cookie_seeds, record, record_seeds};
 use rand_core::TryRng;
 use session_core::testing::ScriptedRng;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use vectors::cases;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -14,18 +13,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The allocator counts for all threads, so there is one test.
 #[test]
 fn any_bytes_are_read_without_panic_and_allocation_cp5_em5() {
-    let lines =
-        cases("cookie").iter().map(|case| case.lines().join(&b'\n')).chain([b"id=\x01; id=\x01".to_vec()]).collect();
-    let records = ["cookie", "grace", "superseded", "end", "record", "change"];
-    let records = records
-        .into_iter()
-        .flat_map(cases)
-        .filter_map(|case| Some([&[0], &*vectors::bytes(case.find("record")?)].concat()));
-    let records = records.collect();
     let words: [&[u8]; 8] = [b";", b"=", b"id=", b"\x01", b" \t", b"\n", b"\"", b"__Host-id=\x01"];
-    Mutator::new(1, lines, &words).each(150_000, |data| cookie_header(data, &unallocating));
+    Mutator::new(1, cookie_seeds(), &words).each(150_000, |data| cookie_header(data, &unallocating));
     let words: [&[u8]; 6] = [&[0], &[255], &[0x80], b"\x01k\x01\x02\x03\x04\x00", b"\x01n", &[0x81, 0]];
-    Mutator::new(2, records, &words).each(60_000, |data| record(data, &unallocating));
+    Mutator::new(2, record_seeds(), &words).each(60_000, |data| record(data, &unallocating));
 }
 
 fn unallocating(run: &mut dyn FnMut()) {
