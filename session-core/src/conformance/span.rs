@@ -46,7 +46,7 @@ pub(super) async fn update_gives_the_new_limits<S: Store>(case: Case<'_, S>) -> 
     let longer = case.record(2).idle(3 * IDLE);
     let version = case.updated(&key, version, &longer, case.at(0)).await?;
     case.holds(&key, &longer, case.at(2 * IDLE), "the idle timeout is that of the last update").await?;
-    let ending = longer.ends(case.at(2 * IDLE + END));
+    let ending = case.record(3).idle(3 * IDLE).ends(case.at(2 * IDLE + END));
     case.updated(&key, version, &ending, case.at(2 * IDLE)).await?;
     case.missing(&key, case.at(3 * IDLE), "the idle timeout is counted from the record's last_seen").await?;
     case.tidy(&key).await?;
