@@ -132,14 +132,14 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
+        if self.mine.data().is_empty() && intent == Intent::Commit && !self.handle_shown && !self.changes.dirty() {
+            return Ok(Step::Done);
+        }
         let Some((drawn, secret, version)) = split(work.fresh) else {
             return Ok(Step::Draw);
         };
         if intent == Intent::Update && !work.edited {
             return Ok(Step::Edit);
-        }
-        if self.mine.data().is_empty() && intent == Intent::Commit && !self.handle_shown && !self.changes.dirty() {
-            return Ok(Step::Done);
         }
         let handle = *self.fresh_handle.get_or_insert(drawn);
         let token = Token::mint(handle, &secret, rules.ring).ok_or(Error::Entropy)?;
