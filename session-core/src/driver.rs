@@ -109,7 +109,9 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     ) -> Result<bool, Error> {
         loop {
             let now = self.clock.now();
-            let reply = match exchange.next(work, intent, &self.rules(), now)? {
+            // bound first: the rules must not live across an await, so that the future can be Send
+            let step = exchange.next(work, intent, &self.rules(), now)?;
+            let reply = match step {
                 Step::Done => return Ok(false),
                 Step::Edit => return Ok(true),
                 Step::Draw => self.draw(rng),

@@ -3,18 +3,17 @@
 //! One thread serves all connections, as on a microcontroller. Each handler asks for its `Session` (or a `Peek` at it),
 //! uses it, and answers; `?` turns an error of the session into its status and one line.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
-use clap::Parser;
 use picoserve::extract::{FromRequestParts, Query};
 use picoserve::io::Read;
 use picoserve::request::RequestParts;
 use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
-use reference_app::{Config, Flags, OsRng, StoreUrl, SystemClock};
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
 use session_core::Keys;
-use session_core::environment::Clock;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_picoserve::{App, Error, Failed, Pool, SessionLayer, Sessions};
@@ -24,7 +23,6 @@ use session_store_memory::{FixedStore, MemoryStore};
 const CONNECTIONS: usize = 128;
 const RECORD: usize = 2048;
 
-type AnyClock = &'static (dyn Clock + Sync);
 type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD>;
 type Session<S> = session_picoserve::Session<'static, AppPool<S>>;
 type Peek<S> = session_picoserve::Peek<'static, AppPool<S>>;
@@ -245,39 +243,34 @@ impl IntoResponse for Reply {
 // ---- the program -----------------------------------------------------------------------------------------------------
 
 fn main() {
-    let config = Flags::parse().config().unwrap_or_else(|why| reference_app::refuse(why));
-    let listener = std::net::TcpListener::bind(config.listen)
-        .unwrap_or_else(|why| reference_app::refuse(format!("--listen {}: {why}", config.listen)));
-    let address = listener.local_addr().unwrap_or(config.listen);
-    println!("listening on http://{address}");
-    serve(listener, config, &SystemClock, std::future::pending());
+    reference_app::run(serve);
 }
 
 /// Serves until `stop` is ready.
-pub fn serve(listener: std::net::TcpListener, config: Config, clock: AnyClock, stop: impl Future<Output = ()>) {
+pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     let Config { store, keys, policy, .. } = config;
     match store {
         StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, stop),
         StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop);
+            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
     }
 }
 
 fn run<S: Store + 'static>(
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     store: S,
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
-    stop: impl Future<Output = ()>,
-) {
+    mut stop: Stop,
+) -> Result<(), String> {
     let pool: &'static AppPool<S> = Box::leak(Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
-        listener.set_nonblocking(true).expect("a nonblocking listener");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        listener.set_nonblocking(true).map_err(|why| why.to_string())?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| why.to_string())?;
         let router = Router::new()
             .route("/plain", get(plain))
             .route("/read", get(read::<S>))
@@ -307,10 +300,9 @@ fn run<S: Store + 'static>(
             .with_state(pool);
         let router: &'static _ = Box::leak(Box::new(router));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
-        let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
-                () = &mut stop => break,
+                () = &mut stop => return Ok(()),
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else { continue };
@@ -320,5 +312,5 @@ fn run<S: Store + 'static>(
                 drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
             });
         }
-    });
+    })
 }

@@ -1,10 +1,13 @@
-//! What the reference apps of all adapters share: flags, store URLs, and a few answers. The routes stand in each
-//! adapter's example, for that is what users copy from.
+//! What the reference apps of all adapters share: flags, store URLs, the program around the server, the conversations
+//! with it, and for the std frameworks what the routes do.
 
 mod flags;
+mod program;
+pub mod routes;
 mod store_url;
 
 pub use flags::{Config, Flags};
+pub use program::{AnyClock, Serve, Stop, converse, run, sessions};
 pub use store_url::StoreUrl;
 
 use rand_core::{TryCryptoRng, TryRng};

@@ -1,0 +1,40 @@
+//! A look at a session.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use session_core::Error;
+
+use crate::Session;
+
+/// A look at a session that does not keep it alive (LC16), for pages that poll.
+#[derive(Clone, Debug)]
+pub struct Peek(Session);
+
+impl Peek {
+    /// For adapters: of a session that was asked for without activity.
+    #[must_use]
+    pub const fn of(session: Session) -> Self {
+        Self(session)
+    }
+
+    /// See [`Session::get`].
+    pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.0.get(key)
+    }
+
+    /// See [`Session::subject`].
+    pub fn subject(&self) -> Result<Option<String>, Error> {
+        self.0.subject()
+    }
+
+    /// See [`Session::fresh`].
+    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
+        self.0.fresh(span)
+    }
+
+    /// See [`Session::expires_in`].
+    pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
+        self.0.expires_in()
+    }
+}

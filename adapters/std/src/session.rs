@@ -1,0 +1,259 @@
+//! The session of one request, as handlers and adapters hold it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use session_core::environment::Time;
+use session_core::{Error, Exchange, Ticket, csrf, events::Id};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+
+use crate::sessions::{AnyClock, AnyObserver, Core};
+use crate::space::Space;
+use crate::{Sessions, SharedStore, ThreadRng};
+
+/// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
+/// Costs one allocation, and a second when a handler asks for the session.
+#[derive(Clone)]
+pub struct Request(Arc<Shared>);
+
+struct Shared {
+    sessions: Sessions,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// Nobody has asked for the session.
+    Untouched,
+    Loaded(Box<Exchange<Space>>),
+    /// The answer is made.
+    Over,
+}
+
+/// What the answer has to say about the session.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Replaces the handler's answer.
+    pub error: Option<Error>,
+    /// The value of a `Set-Cookie` header.
+    pub cookie: Option<String>,
+    /// The answer depends on the cookie.
+    pub varies: bool,
+}
+
+impl Request {
+    /// A request that has not asked for its session.
+    #[must_use]
+    pub fn new(sessions: Sessions) -> Self {
+        Self(Arc::new(Shared { sessions, state: Mutex::new(State::Untouched) }))
+    }
+
+    /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
+    /// `activity: false`, and its request does not count as use of the session.
+    pub async fn session<'h>(
+        &self,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        activity: bool,
+    ) -> Result<Session, Error> {
+        let mut state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
+        if matches!(*state, State::Untouched) {
+            *state = State::Loaded(Box::new(Exchange::new(Space::NEW, Space::NEW)));
+            let State::Loaded(exchange) = &mut *state else { return Err(Error::NotMounted) };
+            View::new(self.0.sessions.core(), exchange, ThreadRng).load(cookie_lines).await?;
+        }
+        match &mut *state {
+            State::Loaded(exchange) if activity => View::new(self.0.sessions.core(), exchange, ThreadRng).activity(),
+            State::Loaded(_) => {}
+            State::Untouched | State::Over => return Err(Error::NotMounted),
+        }
+        Ok(Session(self.0.clone()))
+    }
+
+    /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
+    /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
+    pub async fn finish(&self) -> Finished {
+        let Ok(mut state) = self.0.state.try_lock() else {
+            return Finished { error: Some(Error::Busy), cookie: None, varies: true };
+        };
+        let State::Loaded(mut exchange) = std::mem::replace(&mut *state, State::Over) else {
+            return Finished { error: None, cookie: None, varies: false };
+        };
+        let mut session = View::new(self.0.sessions.core(), &mut exchange, ThreadRng);
+        let committed = session.commit().await;
+        let mut buffer = [0; session_core::policy::SET_COOKIE_LEN];
+        let written = session.set_cookie(&mut buffer).map(|cookie| cookie.map(str::to_owned));
+        let error = committed.err().or(written.as_ref().err().copied());
+        Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() }
+    }
+}
+
+type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, Space, AnyObserver>;
+
+/// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
+/// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
+///
+/// One call at a time: a second one while the first is under way is [`Error::Busy`]. After the answer every call is
+/// [`Error::NotMounted`]. If a future is dropped, its change was stored or not, nothing in between.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+impl Session {
+    fn lock(&self) -> Result<MappedMutexGuard<'_, Exchange<Space>>, Error> {
+        let state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
+        MutexGuard::try_map(state, |state| match state {
+            State::Loaded(exchange) => Some(&mut **exchange),
+            State::Untouched | State::Over => None,
+        })
+        .map_err(|_| Error::NotMounted)
+    }
+
+    fn core(&self) -> &Core {
+        self.0.sessions.core()
+    }
+
+    fn view<T>(&self, with: impl FnOnce(&mut View<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        with(&mut View::new(self.core(), &mut *self.lock()?, ThreadRng))
+    }
+
+    // ---- reading -------------------------------------------------------------------------------------------------
+
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeClash`].
+    pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.view(|session| session.get(key))
+    }
+
+    /// The keys in use, in the order of their bytes.
+    pub fn keys(&self) -> Result<Vec<String>, Error> {
+        self.view(|session| Ok(session.keys().map(str::to_owned).collect()))
+    }
+
+    /// Whether there is a session, stored or about to be.
+    pub fn exists(&self) -> Result<bool, Error> {
+        self.view(|session| Ok(session.exists()))
+    }
+
+    /// Who is signed in.
+    pub fn subject(&self) -> Result<Option<String>, Error> {
+        self.view(|session| Ok(session.subject().map(str::to_owned)))
+    }
+
+    /// When the subject signed in.
+    pub fn authenticated_at(&self) -> Result<Option<Time>, Error> {
+        self.view(|session| Ok(session.authenticated_at()))
+    }
+
+    /// Whether the subject signed in within the last `span`, for a step-up before something grave.
+    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
+        self.view(|session| Ok(session.fresh(span)))
+    }
+
+    /// The time left until the session ends if nobody uses it.
+    pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
+        self.view(|session| Ok(session.expires_in()))
+    }
+
+    /// The label that the application gave the session.
+    pub fn label(&self) -> Result<Option<String>, Error> {
+        self.view(|session| Ok(session.label().map(str::to_owned)))
+    }
+
+    /// Names the session in logs.
+    pub fn id(&self) -> Result<Option<Id>, Error> {
+        self.view(|session| Ok(session.id()))
+    }
+
+    // ---- changing ------------------------------------------------------------------------------------------------
+
+    /// Puts `value` under `key`; makes a session if there is none. Stored with the answer, which becomes
+    /// [`Error::Conflict`] (409) if another request changed this key meanwhile.
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.view(|session| session.set(key, value))
+    }
+
+    /// As [`set`](Self::set), whatever another request wrote meanwhile.
+    pub fn overwrite<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.view(|session| session.overwrite(key, value))
+    }
+
+    /// Removes `key`.
+    pub fn remove(&self, key: &str) -> Result<(), Error> {
+        self.view(|session| session.remove(key))
+    }
+
+    /// Empties the data; the session, its subject and cookie stay.
+    pub fn clear(&self) -> Result<(), Error> {
+        self.view(|session| session.clear())
+    }
+
+    /// Gives the session a label, shown in a list of sessions; "" takes it away. Escape it in pages.
+    pub fn set_label(&self, label: &str) -> Result<(), Error> {
+        self.view(|session| session.set_label(label))
+    }
+
+    /// Replaces the value under `key` by what `change` makes of it and stores it at once. If another request was faster,
+    /// `change` runs again on its value, for up to two seconds: no increment is lost.
+    pub async fn update_with<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).update_with(key, change).await
+    }
+
+    // ---- signing in and out --------------------------------------------------------------------------------------
+
+    /// Begins a login: call it **before** the credentials are checked.
+    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).begin_login(subject).await
+    }
+
+    /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
+    /// kept unless the ticket says otherwise. Over a session of another subject a new one is made and that one ends.
+    pub async fn login(&self, ticket: Ticket<'_>) -> Result<(), Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).login(ticket).await
+    }
+
+    /// A new cookie value after any other change of privilege; the old one is dead at once.
+    pub async fn rotate(&self) -> Result<(), Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).rotate().await
+    }
+
+    /// Ends the session: nothing brings it back. An error means that it may live on.
+    pub async fn logout(&self) -> Result<(), Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).logout().await
+    }
+
+    // ---- messages and forms --------------------------------------------------------------------------------------
+
+    /// Leaves a message for the next page, which takes it once.
+    pub fn flash(&self, message: &str) -> Result<(), Error> {
+        self.view(|session| session.flash(message))
+    }
+
+    /// Takes the message.
+    pub fn take_flash(&self) -> Result<Option<String>, Error> {
+        self.view(|session| session.take_flash(str::to_owned))
+    }
+
+    /// A token for a form of this session, another text at each call; makes a session if there is none.
+    pub fn csrf_token(&self) -> Result<csrf::Token, Error> {
+        self.view(|session| session.csrf_token())
+    }
+
+    /// Whether `token` was made for this session since its last login.
+    pub fn csrf_ok(&self, token: &str) -> Result<bool, Error> {
+        self.view(|session| Ok(session.csrf_ok(token)))
+    }
+
+    /// Whether the store answers, for a health page.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.0.sessions.check().await
+    }
+}
+
+impl std::fmt::Debug for Session {
+    /// Prints nothing of the session.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}

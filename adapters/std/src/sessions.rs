@@ -1,0 +1,98 @@
+//! What all requests of an application share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use session_core::environment::{Clock, Time};
+use session_core::events::{Event, Observer};
+use session_core::{Error, Keys};
+
+use crate::{Policy, SharedStore, SystemClock};
+
+/// The core's sessions, without a type parameter.
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver>;
+
+/// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(Arc<Parts>);
+
+struct Parts {
+    core: Core,
+    settings: Settings,
+}
+
+/// What `core` was made of, to make another one of it.
+#[derive(Clone)]
+struct Settings {
+    store: SharedStore,
+    keys: Keys,
+    policy: Policy,
+    clock: AnyClock,
+    observer: AnyObserver,
+}
+
+impl Sessions {
+    /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
+    pub fn new(store: impl Into<SharedStore>, keys: Keys) -> Self {
+        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver(Arc::new(())));
+        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer })
+    }
+
+    /// As `policy` says.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        Self::of(Settings { policy, ..self.0.settings.clone() })
+    }
+
+    /// By another clock; tests step one.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
+        Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
+    }
+
+    /// Tells `observer` what happens.
+    #[must_use]
+    pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
+        Self::of(Settings { observer: AnyObserver(Arc::new(observer)), ..self.0.settings.clone() })
+    }
+
+    /// Whether the store answers, for a health page.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.0.core.check().await
+    }
+
+    fn of(settings: Settings) -> Self {
+        let Settings { store, keys, policy, clock, observer } = settings.clone();
+        let core = session_core::Sessions::new(store, clock, &keys, policy).observed(observer);
+        Self(Arc::new(Parts { core, settings }))
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
+    }
+}
+
+impl fmt::Debug for Sessions {
+    /// Prints no key and no session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("cookie", &self.0.settings.policy.cookie_name()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct AnyClock(Arc<dyn Clock + Send + Sync>);
+
+impl Clock for AnyClock {
+    fn now(&self) -> Time {
+        self.0.now()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct AnyObserver(Arc<dyn Observer + Send + Sync>);
+
+impl Observer for AnyObserver {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+    }
+}

@@ -1,0 +1,195 @@
+//! A store of any kind behind one type, so that handlers and applications have no type parameter for it.
+
+use std::fmt::{self, Debug, Display};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use session_core::environment::Time;
+use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_store_memory::MemoryStore;
+
+/// Any store, for any number of threads. The memory store is called directly; others through boxed futures, which is
+/// little beside a network.
+#[derive(Clone)]
+pub struct SharedStore(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Memory(Arc<MemoryStore>),
+    Other(Arc<dyn ErasedStore>),
+}
+
+/// What a store failed with, in words; it is told to the observer only.
+#[derive(Debug)]
+pub struct SharedError(String);
+
+impl Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SharedError {}
+
+impl SharedError {
+    /// From the error of a store.
+    pub fn new(why: impl Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// A future of a store, boxed.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Send + 'a>>;
+
+/// A [`Store`] whose futures are boxed and `Send`. [`shared!`](crate::shared) implements it for a store of a known type,
+/// because only there the compiler can see that the futures are `Send`.
+#[allow(missing_docs)] // the methods are those of `Store`
+pub trait ErasedStore: Send + Sync {
+    fn touch_is_free(&self) -> bool;
+    fn load<'a>(&'a self, key: &'a Handle, now: Time, into: &'a mut [u8]) -> Boxed<'a, Load>;
+    fn create<'a>(&'a self, key: &'a Handle, record: &'a [u8], now: Time) -> Boxed<'a, Outcome>;
+    fn update<'a>(
+        &'a self,
+        key: &'a Handle,
+        seen: Version,
+        record: &'a [u8],
+        now: Time,
+        there: &'a mut [u8],
+    ) -> Boxed<'a, Outcome>;
+    fn touch<'a>(&'a self, key: &'a Handle, now: Time) -> Boxed<'a, Outcome>;
+    fn delete<'a>(&'a self, key: &'a Handle, only: Only, now: Time) -> Boxed<'a, Outcome>;
+    fn check(&self, now: Time) -> Boxed<'_, ()>;
+}
+
+/// Lets a store be given to `Sessions`: `session_std::shared!(MyStore);` where it is defined.
+#[macro_export]
+macro_rules! shared {
+    ($store:ty) => {
+        const _: () = {
+            use $crate::erased::*;
+
+            impl ErasedStore for $store {
+                fn touch_is_free(&self) -> bool {
+                    Store::touch_is_free(self)
+                }
+                fn load<'a>(&'a self, key: &'a Handle, now: Time, into: &'a mut [u8]) -> Boxed<'a, Load> {
+                    Box::pin(async move { Store::load(self, key, now, into).await.map_err(SharedError::new) })
+                }
+                fn create<'a>(&'a self, key: &'a Handle, record: &'a [u8], now: Time) -> Boxed<'a, Outcome> {
+                    Box::pin(async move { Store::create(self, key, record, now).await.map_err(SharedError::new) })
+                }
+                fn update<'a>(
+                    &'a self,
+                    key: &'a Handle,
+                    seen: Version,
+                    record: &'a [u8],
+                    now: Time,
+                    there: &'a mut [u8],
+                ) -> Boxed<'a, Outcome> {
+                    Box::pin(async move {
+                        Store::update(self, key, seen, record, now, there).await.map_err(SharedError::new)
+                    })
+                }
+                fn touch<'a>(&'a self, key: &'a Handle, now: Time) -> Boxed<'a, Outcome> {
+                    Box::pin(async move { Store::touch(self, key, now).await.map_err(SharedError::new) })
+                }
+                fn delete<'a>(&'a self, key: &'a Handle, only: Only, now: Time) -> Boxed<'a, Outcome> {
+                    Box::pin(async move { Store::delete(self, key, only, now).await.map_err(SharedError::new) })
+                }
+                fn check(&self, now: Time) -> Boxed<'_, ()> {
+                    Box::pin(async move { Store::check(self, now).await.map_err(SharedError::new) })
+                }
+            }
+        };
+    };
+}
+
+impl<S: ErasedStore + 'static> From<S> for SharedStore {
+    fn from(store: S) -> Self {
+        Self(Kind::Other(Arc::new(store)))
+    }
+}
+
+impl From<MemoryStore> for SharedStore {
+    fn from(store: MemoryStore) -> Self {
+        Self(Kind::Memory(Arc::new(store)))
+    }
+}
+
+impl Debug for SharedStore {
+    /// Prints no session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedStore")
+    }
+}
+
+fn never(why: std::convert::Infallible) -> SharedError {
+    match why {}
+}
+
+impl Store for SharedStore {
+    type Error = SharedError;
+
+    fn touch_is_free(&self) -> bool {
+        match &self.0 {
+            Kind::Memory(store) => store.touch_is_free(),
+            Kind::Other(store) => store.touch_is_free(),
+        }
+    }
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.load(key, now, into).await.map_err(never),
+            Kind::Other(store) => store.load(key, now, into).await,
+        }
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.create(key, record, now).await.map_err(never),
+            Kind::Other(store) => store.create(key, record, now).await,
+        }
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.update(key, seen, record, now, there).await.map_err(never),
+            Kind::Other(store) => store.update(key, seen, record, now, there).await,
+        }
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.touch(key, now).await.map_err(never),
+            Kind::Other(store) => store.touch(key, now).await,
+        }
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.delete(key, only, now).await.map_err(never),
+            Kind::Other(store) => store.delete(key, only, now).await,
+        }
+    }
+
+    async fn check(&self, now: Time) -> Result<(), SharedError> {
+        match &self.0 {
+            Kind::Memory(_) => Ok(()),
+            Kind::Other(store) => store.check(now).await,
+        }
+    }
+}
+
+#[doc(hidden)] // what `shared!` needs in the crate where it is used
+pub mod erased {
+    pub use super::{Boxed, ErasedStore, SharedError};
+    pub use session_core::environment::Time;
+    pub use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+}

@@ -1,0 +1,82 @@
+//! The program around an adapter's server, and the conversations with it.
+
+use std::net::TcpListener;
+use std::pin::Pin;
+
+use clap::Parser;
+use conversations::{Running, Target, Unsupported};
+use session_core::environment::{Clock, Time};
+use session_core::testing::ManualClock;
+use session_std::{MemoryStore, Sessions};
+
+use crate::{Config, Flags, StoreUrl, SystemClock, refuse};
+
+/// What tells the time: the system, or a test.
+pub type AnyClock = &'static (dyn Clock + Sync);
+/// Ready when the server is to end.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Serves until it is told to stop. The error is one line for whoever started it.
+pub type Serve = fn(TcpListener, Config, AnyClock, Stop) -> Result<(), String>;
+
+/// The main function of a reference app.
+pub fn run(serve: Serve) {
+    let config = Flags::parse().config().unwrap_or_else(|why| refuse(why));
+    let listener =
+        TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
+    println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));
+    serve(listener, config, &SystemClock, Box::pin(std::future::pending())).unwrap_or_else(|why| refuse(why));
+}
+
+/// The application's sessions, for adapters over session-std.
+pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
+    let Config { store, keys, policy, .. } = config;
+    let store = match store {
+        StoreUrl::Memory { capacity: None } => MemoryStore::new(),
+        StoreUrl::Memory { capacity: Some(limit) } => MemoryStore::at_most(limit),
+        StoreUrl::Fixed => return Err("--store fixed: is for programs of one thread; use memory: here".into()),
+    };
+    Ok(Sessions::new(store, keys).policy(policy).clock(clock))
+}
+
+/// All conversations with a reference app that runs in this process.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse(name: &'static str, stores: &'static [&'static str], serve: Serve) {
+    conversations::run_all(&InProcess { stores, serve }, name).assert_passed();
+}
+
+struct InProcess {
+    stores: &'static [&'static str],
+    serve: Serve,
+}
+
+impl Target for InProcess {
+    fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
+        let flags = Flags::try_parse_from([&["reference"], flags].concat());
+        let config = flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)?;
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|why| Unsupported(why.to_string()))?;
+        let addr = listener.local_addr().map_err(|why| Unsupported(why.to_string()))?;
+        let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped: Stop = Box::pin(async { drop(stopped.await) });
+        let serve = self.serve;
+        // the futures of all routes together are large in a debug build
+        let server = std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
+            if let Err(why) = serve(listener, config, clock, stopped) {
+                eprintln!("{why}");
+            }
+        });
+        let server = server.map_err(|why| Unsupported(why.to_string()))?;
+        let end = move || {
+            // a server that is gone already has nothing to be told
+            let _gone = stop.send(());
+            let _panicked = server.join();
+        };
+        Ok(Running::new(addr, move |span| clock.set(clock.now().after(span)), end))
+    }
+
+    fn stores(&self) -> &[&str] {
+        self.stores
+    }
+}
