@@ -239,6 +239,7 @@ fn a_renewal_whose_answer_is_lost_lc8() {
         }
         let answer = server.request(&mut browser, read);
         assert_eq!((answer.handler, answer.commit, answer.set_cookie), (Ok(Some(1)), Ok(()), None));
+        assert_eq!(world.store.calls(), Calls { load: 1, update: 1, ..Calls::default() }, "one attempt");
         world.store.recover();
         let answer = server.request(&mut browser, read);
         assert_ne!(answer.cookie().unwrap(), old);
