@@ -14,9 +14,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[test]
 fn any_bytes_are_read_without_panic_and_allocation_cp5_em5() {
     let words: [&[u8]; 8] = [b";", b"=", b"id=", b"\x01", b" \t", b"\n", b"\"", b"__Host-id=\x01"];
-    Mutator::new(1, cookie_seeds(), &words).each(150_000, |data| cookie_header(data, &unallocating));
+    Mutator::new(1, cookie_seeds(), &words).each(155_000, |data| cookie_header(data, &unallocating));
     let words: [&[u8]; 6] = [&[0], &[255], &[0x80], b"\x01k\x01\x02\x03\x04\x00", b"\x01n", &[0x81, 0]];
-    Mutator::new(2, record_seeds(), &words).each(60_000, |data| record(data, &unallocating));
+    Mutator::new(2, record_seeds(), &words).each(50_000, |data| record(data, &unallocating));
 }
 
 fn unallocating(run: &mut dyn FnMut()) {
