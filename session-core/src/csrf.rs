@@ -1,7 +1,6 @@
 //! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ login number)\[..16\] ). Nothing is stored; the mask
 //! makes each rendering another text, so that compression does not reveal it (BREACH).
 
-use hmac::Mac;
 use subtle::ConstantTimeEq;
 
 use crate::base64url::{self, RAW, TEXT};
@@ -13,13 +12,13 @@ use crate::store::Handle;
 pub struct Token([u8; TEXT]);
 
 impl Token {
-    pub(crate) fn make(ring: &Ring, handle: Handle, login: u32, mask: [u8; 16]) -> Option<Self> {
+    pub(crate) fn make(ring: &Ring, handle: Handle, login: u32, mask: [u8; 16]) -> Self {
         let mut raw = [0; RAW];
-        let mac = mac(ring.at(0)?, handle, login);
+        let mac = mac(ring.signing(), handle, login);
         let pairs = mask.iter().zip(mac.iter());
         let bytes = mask.iter().copied().chain(pairs.map(|(mask, mac)| mask ^ mac));
         raw.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
-        Some(Self(base64url::encode(&raw)))
+        Self(base64url::encode(&raw))
     }
 
     /// 43 characters of base64url.
@@ -54,8 +53,8 @@ pub(crate) fn verify(ring: &Ring, handle: Handle, login: u32, text: &str) -> boo
 }
 
 fn mac(subkeys: &Subkeys, handle: Handle, login: u32) -> [u8; 16] {
-    let mac = subkeys.csrf().chain_update(handle.as_bytes()).chain_update(login.to_le_bytes()).finalize();
-    mac.into_bytes().first_chunk().copied().unwrap_or_default()
+    let mac = subkeys.csrf().mac(&[handle.as_bytes(), &login.to_le_bytes()]);
+    mac.first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -67,12 +66,12 @@ mod tests {
     fn bound_to_session_login_and_key_tr1() {
         let ring = Ring::new(&Keys::new(&keys::A).unwrap(), "id");
         let (one, two) = (Handle::from_bytes([1; 8]), Handle::from_bytes([2; 8]));
-        let token = Token::make(&ring, one, 3, [9; 16]).unwrap();
+        let token = Token::make(&ring, one, 3, [9; 16]);
         assert!(verify(&ring, one, 3, token.as_str()));
         assert!(!verify(&ring, two, 3, token.as_str()), "another session");
         assert!(!verify(&ring, one, 4, token.as_str()), "after another login");
         assert!(!verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id"), one, 3, token.as_str()), "another key");
-        let again = Token::make(&ring, one, 3, [8; 16]).unwrap();
+        let again = Token::make(&ring, one, 3, [8; 16]);
         assert!(again.as_str() != token.as_str() && verify(&ring, one, 3, again.as_str()));
         for text in ["", "x", &token.as_str()[1..], "???????????????????????????????????????????"] {
             assert!(!verify(&ring, one, 3, text));

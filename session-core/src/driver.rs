@@ -80,7 +80,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             };
             loop {
                 let now = self.clock.now();
-                let answer = self.store.load(&token.handle, now, exchange.place()).await;
+                let answer = self.store.load(&token.handle(), now, exchange.place()).await;
                 let found = match self.reported(answer).map_err(|()| Error::Unavailable)? {
                     Load::TooLarge { size } => {
                         exchange.grow(size)?;

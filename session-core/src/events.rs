@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use sha2::{Digest, Sha256};
-
+use crate::hmac::sha256;
 use crate::store::Handle;
 
 /// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
@@ -12,8 +11,7 @@ pub struct Id(pub(crate) Handle);
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash: [u8; 32] =
-            Sha256::new().chain_update(b"session-core/1 id").chain_update(self.0.as_bytes()).finalize().into();
+        let hash = sha256(&[b"session-core/1 id", self.0.as_bytes()]);
         hash.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -153,25 +153,27 @@ impl Work {
     }
 }
 
-/// One request's session and what became of it.
+/// One request's session and what became of it. The small fields come first: a small processor reaches only what is
+/// near the start in one instruction.
+#[repr(C)]
 pub struct Exchange<B> {
-    mine: Record<B>,
-    other: Record<B>,
     standing: Standing,
+    carried: bool,
+    handle_shown: bool,
+    active: bool,
+    looked: bool,
+    pub(crate) fresh_handle: Option<Handle>,
+    seen: Version,
+    /// The record's own version as loaded.
+    base: Version,
     /// The cookie under which the session was accepted, or is Late.
     token: Option<Token>,
     /// The value that the request's cookie had, if it was one of ours.
     presented: Option<Token>,
-    carried: bool,
-    seen: Version,
-    /// The record's own version as loaded.
-    base: Version,
-    pub(crate) changes: Changes,
     outgoing: Outgoing,
-    pub(crate) fresh_handle: Option<Handle>,
-    handle_shown: bool,
-    active: bool,
-    looked: bool,
+    pub(crate) changes: Changes,
+    mine: Record<B>,
+    other: Record<B>,
 }
 
 impl<B: Buffer> Exchange<B> {
@@ -229,7 +231,7 @@ impl<B: Buffer> Exchange<B> {
 
     /// What a candidate's load found; `true` if the session is accepted and no further candidate is to be tried.
     pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> bool {
-        let id = Id(token.handle);
+        let id = Id(token.handle());
         self.presented.get_or_insert(token);
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -293,7 +295,7 @@ impl<B: Buffer> Exchange<B> {
 
     pub(crate) fn handle(&self) -> Option<Handle> {
         match self.standing {
-            Standing::Live => self.token.map(|token| token.handle),
+            Standing::Live => self.token.map(|token| token.handle()),
             Standing::New => self.fresh_handle,
             _ => None,
         }
@@ -367,7 +369,7 @@ impl<B: Buffer> Exchange<B> {
             Reply::Wrote(outcome) => self.wrote(work, intent, outcome, rules, now),
         };
         if let (Err(Error::Conflict), Some(token)) = (done, self.token) {
-            rules.observer.observe(&Event::Conflict(Id(token.handle)));
+            rules.observer.observe(&Event::Conflict(Id(token.handle())));
         }
         self.settle_failure(work, done)
     }

@@ -5,12 +5,9 @@
 
 use core::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroize;
 
-/// HMAC-SHA256 with its key already absorbed.
-pub(crate) type Prekeyed = Hmac<Sha256>;
+use crate::hmac::Hmac;
 
 /// Keys a ring can hold.
 pub(crate) const RING: usize = 3;
@@ -85,43 +82,53 @@ fn is_pattern(key: &[u8; 32]) -> bool {
 
 /// The subkeys of a ring for one cookie name.
 pub(crate) struct Ring {
-    keys: [Option<Subkeys>; RING],
+    signing: Subkeys,
+    older: [Option<Subkeys>; RING - 1],
 }
 
-/// The subkeys of one signing key.
+/// The subkeys of one key.
 pub(crate) struct Subkeys {
-    pub(crate) token: Prekeyed,
+    pub(crate) token: Hmac,
     seal: [u8; 32],
     csrf: [u8; 32],
 }
 
 impl Ring {
     pub(crate) fn new(keys: &Keys, cookie_name: &str) -> Self {
-        let mut ring = keys.keys.iter().take(keys.len).map(|key| Subkeys {
-            token: prekeyed(&subkey(key, b"token", cookie_name)),
-            seal: subkey(key, b"seal", cookie_name),
-            csrf: subkey(key, b"csrf", cookie_name),
-        });
-        Self { keys: core::array::from_fn(|_| ring.next()) }
+        let [signing, one, two] = &keys.keys;
+        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name));
+        Self { signing: Subkeys::new(signing, cookie_name), older: [older(1, one), older(2, two)] }
     }
 
-    /// The subkeys with their places in the ring; the first signs.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Subkeys)> {
-        self.keys.iter().flatten().enumerate()
+    /// The subkeys that sign, at place 0.
+    pub(crate) const fn signing(&self) -> &Subkeys {
+        &self.signing
     }
 
+    /// The subkeys at a place in the ring.
     pub(crate) fn at(&self, place: usize) -> Option<&Subkeys> {
-        self.keys.get(place)?.as_ref()
+        if place == 0 { Some(&self.signing) } else { self.older.get(place - 1)?.as_ref() }
+    }
+
+    /// All subkeys with their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Subkeys)> {
+        (0..RING).map_while(|place| Some((place, self.at(place)?)))
     }
 }
 
 impl Subkeys {
-    pub(crate) fn seal(&self) -> Prekeyed {
-        prekeyed(&self.seal)
+    fn new(key: &[u8; 32], cookie_name: &str) -> Self {
+        let key = Hmac::new(key);
+        let subkey = |purpose: &[u8]| key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes()]);
+        Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
     }
 
-    pub(crate) fn csrf(&self) -> Prekeyed {
-        prekeyed(&self.csrf)
+    pub(crate) fn seal(&self) -> Hmac {
+        Hmac::new(&self.seal)
+    }
+
+    pub(crate) fn csrf(&self) -> Hmac {
+        Hmac::new(&self.csrf)
     }
 }
 
@@ -130,22 +137,6 @@ impl Drop for Subkeys {
         self.seal.zeroize();
         self.csrf.zeroize();
     }
-}
-
-fn prekeyed(key: &[u8; 32]) -> Prekeyed {
-    let mut block = [0; 64];
-    if let Some(start) = block.first_chunk_mut() {
-        *start = *key;
-    }
-    // HMAC pads a short key with zeros to the block: the same key, and `new` cannot fail (RFC 2104, 2)
-    let mac = Prekeyed::new(&block.into());
-    block.zeroize();
-    mac
-}
-
-fn subkey(key: &[u8; 32], purpose: &[u8], cookie_name: &str) -> [u8; 32] {
-    let mac = prekeyed(key).chain_update(b"session-core/1 ").chain_update(purpose).chain_update([0]);
-    mac.chain_update(cookie_name.as_bytes()).finalize().into_bytes().into()
 }
 
 #[cfg(test)]
@@ -172,14 +163,12 @@ pub(crate) mod tests {
 
     #[test]
     fn every_use_and_cookie_name_has_its_own_subkey() {
-        let all = [
-            subkey(&A, b"token", "id"),
-            subkey(&A, b"seal", "id"),
-            subkey(&A, b"token", "id2"),
-            subkey(&B, b"token", "id"),
-        ];
+        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name));
+        let all = [a.seal, a.csrf, a2.seal, b.seal];
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| other != one));
         }
+        let macs = [a, a2, b].map(|subkeys| subkeys.token.mac(&[b"x"]));
+        assert!(macs[0] != macs[1] && macs[0] != macs[2] && macs[0] != Hmac::new(&all[0]).mac(&[b"x"]));
     }
 }

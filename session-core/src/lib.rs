@@ -51,6 +51,8 @@ mod expiry;
 
 mod keys;
 
+mod hmac;
+
 mod base64url;
 
 pub mod environment;

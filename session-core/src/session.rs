@@ -344,7 +344,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         };
         let login = self.exchange.record().map_or(0, |record| record.stamp().login);
         let mask = fresh.first_chunk().copied().unwrap_or_default();
-        csrf::Token::make(&self.sessions.ring, handle, login, mask).ok_or(Error::Entropy)
+        Ok(csrf::Token::make(&self.sessions.ring, handle, login, mask))
     }
 
     /// Whether `token` was made for this session since its last login.

@@ -3,68 +3,66 @@
 //! One HMAC-SHA256(k_token, handle ‖ secret) = tag\[8\] ‖ verifier\[16\] ‖ unused. A wrong tag is refused before any store
 //! call (ID8). The store keeps the verifier and never the secret, so its dump opens no session (ID6).
 
-use hmac::Mac;
 use subtle::ConstantTimeEq;
 
 use crate::base64url::{self, RAW, TEXT};
-use crate::keys::Ring;
+use crate::keys::{Ring, Subkeys};
 use crate::record::Verifier;
 use crate::store::Handle;
 
+/// Bytes that are signed: handle and secret.
+const SIGNED: usize = 24;
+
 /// A cookie value that one of our keys signed. Whether its session exists is another question.
 #[derive(Clone, Copy)]
+#[repr(align(4))] // see Handle
 pub(crate) struct Token {
     raw: [u8; RAW],
-    pub(crate) handle: Handle,
     pub(crate) verifier: Verifier,
-    /// The place in the ring of the key that verified it.
-    key: usize,
+    /// The place in the ring of the key that signed it.
+    key: u8,
 }
 
 impl Token {
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {
         let raw = base64url::decode(value)?;
-        let (signed, tag) = raw.split_at_checked(24)?;
-        let handle = Handle::from_bytes(*signed.first_chunk()?);
-        ring.iter().find_map(|(key, subkeys)| {
-            let mac: [u8; 32] = subkeys.token.clone().chain_update(signed).finalize().into_bytes().into();
-            let (expected, rest) = mac.split_first_chunk::<8>()?;
-            bool::from(expected.ct_eq(tag)).then_some(Self { raw, handle, verifier: *rest.first_chunk()?, key })
-        })
+        let signed = raw.first_chunk()?;
+        ring.iter().map(|at| Self::sign(signed, at)).find(|token| token.raw.ct_eq(&raw).into())
     }
 
-    /// A new cookie value, signed by the first key; `None` only for an empty ring, which cannot be built.
-    pub(crate) fn mint(handle: Handle, secret: &[u8; 16], ring: &Ring) -> Option<Self> {
-        Self::sign(handle, secret, ring, 0)
+    /// A new cookie value, signed by the first key.
+    pub(crate) fn mint(handle: Handle, secret: &[u8; 16], ring: &Ring) -> Self {
+        Self::sign(&join(handle, secret), (0, ring.signing()))
     }
 
-    fn sign(handle: Handle, secret: &[u8; 16], ring: &Ring, key: usize) -> Option<Self> {
-        let signed = ring.at(key)?.token.clone().chain_update(handle.as_bytes()).chain_update(secret);
-        let mac: [u8; 32] = signed.finalize().into_bytes().into();
-        let (tag, rest) = mac.split_first_chunk::<8>()?;
-        let mut raw = [0; RAW];
-        let (head, tail) = raw.split_at_mut_checked(8)?;
-        head.copy_from_slice(handle.as_bytes());
-        tail.first_chunk_mut::<16>().map(|place| *place = *secret)?;
-        tail.last_chunk_mut::<8>().map(|place| *place = *tag)?;
-        Some(Self { raw, handle, verifier: *rest.first_chunk()?, key })
+    fn sign(signed: &[u8; SIGNED], (key, subkeys): (usize, &Subkeys)) -> Self {
+        let mac = subkeys.token.mac(&[signed]);
+        let (mut raw, mut verifier) = ([0; RAW], [0; 16]);
+        raw[..SIGNED].copy_from_slice(signed);
+        raw[SIGNED..].copy_from_slice(&mac[..8]);
+        verifier.copy_from_slice(&mac[8..24]);
+        Self { raw, verifier, key: key as u8 }
+    }
+
+    /// Names the session.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::from_bytes(self.raw.first_chunk().copied().unwrap_or_default())
     }
 
     /// Hides the secret of the next cookie so that only a holder of this one can read it (`sealed_next`).
     pub(crate) fn seal(&self, next: &[u8; 16], ring: &Ring) -> Option<[u8; 16]> {
-        let mask = ring.at(self.key)?.seal().chain_update(self.raw.get(..24)?).finalize().into_bytes();
+        let mask = ring.at(self.key.into())?.seal().mac(&[&self.raw[..SIGNED]]);
         let mut sealed = *next;
-        sealed.iter_mut().zip(mask.iter()).for_each(|(byte, mask)| *byte ^= mask);
+        sealed.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
         Some(sealed)
     }
 
     /// The cookie that replaced this one: opens `sealed` and tries the ring's keys until the verifier fits, for another
     /// node may sign with another first key.
     pub(crate) fn next(&self, sealed: &[u8; 16], verifier: &Verifier, ring: &Ring) -> Option<Self> {
-        let secret = self.seal(sealed, ring)?;
-        let mut signed = ring.iter().filter_map(|(key, _)| Self::sign(self.handle, &secret, ring, key));
-        signed.find(|next| bool::from(next.verifier.ct_eq(verifier)))
+        let signed = join(self.handle(), &self.seal(sealed, ring)?);
+        ring.iter().map(|at| Self::sign(&signed, at)).find(|next| next.verifier.ct_eq(verifier).into())
     }
 
     /// Whether both are the same cookie value.
@@ -79,9 +77,16 @@ impl Token {
 
     /// The secret, for a renewal of the cookie it stands in; used by tests of the layout only.
     #[cfg(test)]
-    pub(crate) fn parts(&self) -> ([u8; 16], usize) {
+    pub(crate) fn parts(&self) -> ([u8; 16], u8) {
         (*self.raw[8..].first_chunk().unwrap(), self.key)
     }
+}
+
+fn join(handle: Handle, secret: &[u8; 16]) -> [u8; SIGNED] {
+    let mut signed = [0; SIGNED];
+    signed[..8].copy_from_slice(handle.as_bytes());
+    signed[8..].copy_from_slice(secret);
+    signed
 }
 
 #[cfg(test)]
@@ -94,7 +99,7 @@ mod tests {
     }
 
     fn token() -> Token {
-        Token::mint(Handle::from_bytes(*b"handle 1"), b"a secret of 16 b", &ring("id")).unwrap()
+        Token::mint(Handle::from_bytes(*b"handle 1"), b"a secret of 16 b", &ring("id"))
     }
 
     #[test]
@@ -134,12 +139,12 @@ mod tests {
     #[test]
     fn the_old_cookie_leads_to_the_new_one_lc8() {
         let (ring, old) = (ring("id"), token());
-        let next = Token::mint(old.handle, b"the next secret.", &ring).unwrap();
+        let next = Token::mint(old.handle(), b"the next secret.", &ring);
         let sealed = old.seal(b"the next secret.", &ring).unwrap();
         assert_ne!(&sealed, b"the next secret.");
         assert!(old.next(&sealed, &next.verifier, &ring).unwrap().same(&next));
         assert!(old.next(&sealed, &old.verifier, &ring).is_none());
-        let other = Token::mint(old.handle, b"another secret..", &ring).unwrap();
+        let other = Token::mint(old.handle(), b"another secret..", &ring);
         assert!(other.next(&sealed, &next.verifier, &ring).is_none());
     }
 }

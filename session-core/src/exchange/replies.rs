@@ -57,7 +57,7 @@ impl<B: Buffer> Exchange<B> {
             }
             (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
                 if let Some(token) = self.token {
-                    rules.observer.observe(&Event::Ended(Id(token.handle)));
+                    rules.observer.observe(&Event::Ended(Id(token.handle())));
                 }
                 self.end();
                 work.phase = Phase::Finished;
@@ -91,7 +91,7 @@ impl<B: Buffer> Exchange<B> {
         if let Some(next) = work.next.take() {
             self.token = Some(next);
             self.outgoing = Outgoing::Set(next);
-            let id = Id(next.handle);
+            let id = Id(next.handle());
             if created {
                 rules.observer.observe(&Event::Created(id));
             }
@@ -141,7 +141,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     pub(super) fn target(&self, work: &Work) -> Option<Handle> {
-        if work.wrote == Phase::Creating { self.fresh_handle } else { self.token.map(|token| token.handle) }
+        if work.wrote == Phase::Creating { self.fresh_handle } else { self.token.map(|token| token.handle()) }
     }
 
     pub(super) fn reloaded(

@@ -60,7 +60,7 @@ impl<B: Buffer> Exchange<B> {
         match self.token.filter(|_| due) {
             Some(token) => {
                 work.phase = Phase::Touching;
-                Step::Touch(token.handle)
+                Step::Touch(token.handle())
             }
             None => Step::Done,
         }
@@ -73,11 +73,11 @@ impl<B: Buffer> Exchange<B> {
                 if self.standing != Standing::Live && !self.is_late(&token) {
                     work.phase = Phase::Reloading;
                     work.wrote = Phase::Deleting;
-                    return Step::Load(token.handle);
+                    return Step::Load(token.handle());
                 }
                 work.phase = Phase::Deleting;
                 work.attempted = true;
-                Step::Delete(token.handle, Only::Login(self.mine.stamp().login))
+                Step::Delete(token.handle(), Only::Login(self.mine.stamp().login))
             }
             _ => {
                 self.end();
@@ -116,7 +116,7 @@ impl<B: Buffer> Exchange<B> {
     /// A login that needs a new session: there is none, or it is another subject's.
     fn login_step(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>, now: Time) -> Result<Step, Error> {
         if let (Standing::Live, Some(token)) = (self.standing, self.token) {
-            work.replaces = Some((token.handle, self.mine.stamp().login));
+            work.replaces = Some((token.handle(), self.mine.stamp().login));
         }
         if self.standing != Standing::New {
             self.become_nothing();
@@ -142,7 +142,7 @@ impl<B: Buffer> Exchange<B> {
             return Ok(Step::Edit);
         }
         let handle = *self.fresh_handle.get_or_insert(drawn);
-        let token = Token::mint(handle, &secret, rules.ring).ok_or(Error::Entropy)?;
+        let token = Token::mint(handle, &secret, rules.ring);
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
@@ -176,7 +176,7 @@ impl<B: Buffer> Exchange<B> {
             return Ok(Step::Edit);
         }
         work.attempted = true;
-        let mint = || Token::mint(token.handle, &secret, rules.ring).ok_or(Error::Entropy);
+        let mint = || Token::mint(token.handle(), &secret, rules.ring);
         (work.next, work.renews) = (None, false);
         match intent {
             Intent::Login { subject, remember, keep_data } => {
@@ -184,11 +184,11 @@ impl<B: Buffer> Exchange<B> {
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
                 self.mine.set_login(login);
-                work.next = Some(self.replace_secret(mint()?, now)?);
+                work.next = Some(self.replace_secret(mint(), now)?);
             }
-            Intent::Rotate => work.next = Some(self.replace_secret(mint()?, now)?),
+            Intent::Rotate => work.next = Some(self.replace_secret(mint(), now)?),
             _ if self.active && expiry::renewal_due(&token, &self.mine, rules.policy, now) => {
-                work.next = self.renew(&token, mint()?, &secret, rules, now);
+                work.next = self.renew(&token, mint(), &secret, rules, now);
                 work.renews = work.next.is_some();
             }
             _ => self.forget_sealed(now),
@@ -201,7 +201,7 @@ impl<B: Buffer> Exchange<B> {
         }
         self.mine.set_version(version);
         (work.phase, work.wrote) = (Phase::Updating, Phase::Updating);
-        Ok(Step::Update(token.handle, self.seen))
+        Ok(Step::Update(token.handle(), self.seen))
     }
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {

@@ -1,0 +1,119 @@
+//! HMAC-SHA256 (RFC 2104, FIPS 180-4) with the key absorbed once, over the sha2 crate's compression function: a key takes 64
+//! bytes, and a short message costs two compressions and no copies of hash states.
+
+use sha2::block_api::compress256;
+use zeroize::Zeroize;
+
+const BLOCK: usize = 64;
+
+/// A key, absorbed.
+pub(crate) struct Hmac {
+    inner: [u32; 8],
+    outer: [u32; 8],
+}
+
+impl Hmac {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self { inner: absorb(key, 0x36), outer: absorb(key, 0x5c) }
+    }
+
+    /// The MAC of all parts together.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        hash(self.outer, BLOCK, &[&hash(self.inner, BLOCK, parts)])
+    }
+}
+
+impl Drop for Hmac {
+    fn drop(&mut self) {
+        self.inner.zeroize();
+        self.outer.zeroize();
+    }
+}
+
+/// SHA-256 of all parts together.
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    hash(START, 0, parts)
+}
+
+/// The square roots of the first eight primes (FIPS 180-4, 5.3.3).
+const START: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+fn absorb(key: &[u8; 32], pad: u8) -> [u32; 8] {
+    let mut block = [0; BLOCK];
+    block[..32].copy_from_slice(key);
+    block.iter_mut().for_each(|byte| *byte ^= pad);
+    let mut state = START;
+    compress256(&mut state, &[block]);
+    block.zeroize();
+    state
+}
+
+/// SHA-256 of `before` bytes, whole blocks, that led to `state`, and of the parts after them.
+fn hash(state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u8; 32] {
+    let mut sha = Sha { state, block: [0; BLOCK], len: before };
+    parts.iter().for_each(|part| sha.absorb(part));
+    // a one bit, zeros up to eight bytes before the end of a block, and the number of bits before all this (5.1.1)
+    const PAD: [u8; BLOCK] = {
+        let mut pad = [0; BLOCK];
+        pad[0] = 0x80;
+        pad
+    };
+    let bits = 8 * sha.len as u64;
+    sha.absorb(PAD.get(..=55_usize.wrapping_sub(sha.len) % BLOCK).unwrap_or_default());
+    sha.absorb(&bits.to_be_bytes());
+    let mut out = [0; 32];
+    out.as_chunks_mut().0.iter_mut().zip(sha.state).for_each(|(place, word)| *place = word.to_be_bytes());
+    out
+}
+
+struct Sha {
+    state: [u32; 8],
+    block: [u8; BLOCK],
+    len: usize,
+}
+
+impl Sha {
+    fn absorb(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let place = self.block.get_mut(self.len % BLOCK..).unwrap_or_default();
+            let (now, later) = bytes.split_at(bytes.len().min(place.len()));
+            place.iter_mut().zip(now).for_each(|(place, byte)| *place = *byte);
+            bytes = later;
+            self.len += now.len();
+            if self.len.is_multiple_of(BLOCK) {
+                compress256(&mut self.state, &[self.block]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hmac::{KeyInit, Mac};
+    use sha2::Digest;
+
+    #[test]
+    fn any_length_in_any_parts_as_the_hmac_crate() {
+        let message: [u8; 200] = core::array::from_fn(|at| (at * 7 + 3) as u8);
+        let key: [u8; 32] = core::array::from_fn(|at| (at * 11) as u8);
+        for len in 0..=message.len() {
+            let expected = hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap().chain_update(&message[..len]);
+            let (one, two) = message[..len].split_at(len / 3);
+            assert_eq!(Hmac::new(&key).mac(&[one, &[], two]), <[u8; 32]>::from(expected.finalize().into_bytes()));
+            assert_eq!(sha256(&[one, two]), <[u8; 32]>::from(sha2::Sha256::digest(&message[..len])));
+        }
+    }
+
+    #[test]
+    fn fips_180_and_rfc_4231() {
+        let abc = b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad";
+        assert_eq!(sha256(&[b"abc"]), *abc);
+        // test case 2, whose key "Jefe" is padded with zeros
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let mac = b"\x5b\xdc\xc1\x46\xbf\x60\x75\x4e\x6a\x04\x24\x26\x08\x95\x75\xc7\x5a\x00\x3f\x08\x9d\x27\x39\x83\x9d\xec\x58\xb9\x64\xec\x38\x43";
+        assert_eq!(Hmac::new(&key).mac(&[b"what do ya want ", b"for nothing?"]), *mac);
+    }
+}
