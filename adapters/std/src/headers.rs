@@ -1,5 +1,36 @@
 //! What an answer says about its session, merged with what the handler said.
 
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, SET_COOKIE, VARY};
+
+use crate::Finished;
+
+/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
+pub fn apply(finished: &Finished, headers: &mut HeaderMap) {
+    if let Some(cookie) = finished.cookie.as_ref().and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+        headers.append(SET_COOKIE, cookie);
+        let merged = cache_control(list(headers, &CACHE_CONTROL).as_deref());
+        replace(headers, CACHE_CONTROL, &merged);
+    }
+    if finished.varies
+        && let Some(merged) = vary(list(headers, &VARY).as_deref())
+    {
+        replace(headers, VARY, &merged);
+    }
+}
+
+/// The values of all lines of this name, as one list.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+fn replace(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
 /// An answer with a session cookie is not to be kept by caches; the handler's own directives stay, but for those that
 /// would let a cache keep it.
 #[must_use]
@@ -31,6 +62,20 @@ pub fn vary(before: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_handler_said_stays_ck9() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("vary", "accept"), ("vary", "origin"), ("set-cookie", "a=1"), ("cache-control", "public")]
+        {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        apply(&Finished { error: None, cookie: Some("id=x".into()), varies: true }, &mut headers);
+        let all = |name: HeaderName| list(&headers, &name).unwrap_or_default();
+        assert_eq!(all(SET_COOKIE), "a=1, id=x");
+        assert_eq!((all(VARY).as_str(), all(CACHE_CONTROL).as_str()), ("accept, origin, Cookie", "no-store"));
+    }
 
     #[test]
     fn no_cache_keeps_a_cookie_ck9() {

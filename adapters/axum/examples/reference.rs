@@ -1,0 +1,62 @@
+//! The reference app over axum. `--help` lists the flags; the routes' logic is in examples/reference-app.
+
+use std::net::TcpListener;
+
+use axum::Router;
+use axum::extract::Query;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, get, on};
+use reference_app::routes::{Args, NOT_OFFERED, NOT_YET, ROUTES, Reply, answer};
+use reference_app::{AnyClock, Config, Stop};
+use session_axum::{Failed, Peek, Session, SessionLayer};
+
+async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, Failed> {
+    Ok(respond(reference_app::routes::peek(&session, &args)?))
+}
+
+async fn route(
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    session: Session,
+    Query(args): Query<Args>,
+) -> Result<Response, Failed> {
+    let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
+    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
+}
+
+fn respond(reply: Reply) -> Response {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if reply.status == 204 { status.into_response() } else { (status, reply.text).into_response() }
+}
+
+fn filter(method: &str) -> MethodFilter {
+    if method == "GET" { MethodFilter::GET } else { MethodFilter::POST }
+}
+
+/// Serves until `stop` is ready.
+pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
+    let sessions = reference_app::sessions(config, clock)?;
+    let router = Router::new().route("/plain", get("plain")).route("/peek", get(peek));
+    let router = ROUTES.iter().fold(router, |router, (method, path)| router.route(path, on(filter(method), route)));
+    let not_yet = |method| on(filter(method), async || respond(NOT_YET));
+    let router = NOT_OFFERED.iter().fold(router, |router, (method, path)| router.route(path, not_yet(method)));
+    let router = router.layer(SessionLayer::new(sessions));
+
+    let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
+    let server = runtime.spawn(async move {
+        listener.set_nonblocking(true)?;
+        axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
+    });
+    runtime.block_on(async move {
+        tokio::select! {
+            () = stop => Ok(()),
+            ended = server => Err(format!("the server ended: {ended:?}")),
+        }
+    })
+}
+
+fn main() {
+    reference_app::run(serve);
+}

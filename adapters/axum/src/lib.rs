@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layer;
+mod response;
+
+pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
+pub use layer::{SessionLayer, SessionService};
+pub use response::Failed;
+pub use session_std::{Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
