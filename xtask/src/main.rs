@@ -1,5 +1,6 @@
 //! The project's commands. `cargo xtask help` lists them.
 
+mod compliance;
 mod demo;
 mod no_panic;
 mod run;

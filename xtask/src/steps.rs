@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::compliance::compliance;
 use crate::no_panic::no_panic;
 use crate::run::{Log, cargo, root};
 use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, PYTHON, QEMU_ARM, RUSTFMT};
@@ -45,6 +46,12 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: clippy },
     Step { name: "tests", does: "unit and integration tests on this machine", needs: &[PYTHON], run: tests },
     Step { name: "docs", does: "examples in the docs run; the docs build without warnings", needs: &[], run: docs },
+    Step {
+        name: "compliance",
+        does: "every requirement is in docs/compliance.md, with tests that exist",
+        needs: &[],
+        run: |_| compliance(),
+    },
     Step { name: "no-alloc", does: "the core's dependencies use neither std nor alloc", needs: &[], run: no_alloc },
     Step {
         name: "targets",
@@ -85,7 +92,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: |log| explorer(log, &["rules"]),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic },
-    Step { name: "size", does: "the core's code is within its budget; the goal beside it", needs: &[V6M, V7M, V7EM, IMC, IMAC], run: size },
+    Step {
+        name: "size",
+        does: "the core's code is within its budget; the goal beside it",
+        needs: &[V6M, V7M, V7EM, IMC, IMAC],
+        run: size,
+    },
 ];
 
 /// All that these steps need, each once.
@@ -218,11 +230,11 @@ fn on_target(log: &mut Log) -> Result<String, String> {
     Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in files marked so, need a host"))
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))
 }
 
-fn rust_files(directory: &Path, into: &mut Vec<PathBuf>) -> Result<(), String> {
+pub(crate) fn rust_files(directory: &Path, into: &mut Vec<PathBuf>) -> Result<(), String> {
     for entry in fs::read_dir(directory).map_err(|why| format!("{}: {why}", directory.display()))?.flatten() {
         let path = entry.path();
         if path.is_dir() {
