@@ -1,0 +1,220 @@
+//! What users of axum are used to: layers around layers, extractors, redirects, streams, panics, other tower services.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, VARY};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use session_axum::{
+    Authenticated, Failed, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, Sessions, keys,
+};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+
+fn layer() -> SessionLayer {
+    SessionLayer::new(Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP))
+}
+
+async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    let answer = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// `id=VALUE` of the answer's session cookie.
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    let ours = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    ours.filter(|value| value.starts_with("id=")).map(|value| value.split(';').next().unwrap().to_owned()).next()
+}
+
+fn all(headers: &HeaderMap, name: axum::http::HeaderName) -> Vec<&str> {
+    headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_the_handler_said_stays_ck9() {
+    async fn handler(session: Session) -> Result<impl IntoResponse, Failed> {
+        session.set("a", &1)?;
+        Ok(([(SET_COOKIE, "theme=dark"), (CACHE_CONTROL, "max-age=60, private"), (VARY, "accept")], "body"))
+    }
+    let app = Router::new().route("/", get(handler)).layer(layer());
+    let (_, headers, _) = send(&app, "GET", "/", None).await;
+    let cookies = all(&headers, SET_COOKIE);
+    assert_eq!((cookies.len(), cookies[0]), (2, "theme=dark"));
+    assert_eq!(all(&headers, CACHE_CONTROL), ["no-store, private"]);
+    assert_eq!(all(&headers, VARY), ["accept, Cookie"]);
+}
+
+#[tokio::test]
+async fn head_redirect_and_304_carry_the_cookie() {
+    async fn head(session: Session) -> Result<&'static str, Failed> {
+        session.set("a", &1)?;
+        Ok("body")
+    }
+    async fn redirect(session: Session) -> Result<Redirect, Failed> {
+        session.set("a", &2)?;
+        Ok(Redirect::to("/elsewhere"))
+    }
+    async fn not_modified(session: Session) -> Result<StatusCode, Failed> {
+        session.set("a", &3)?;
+        Ok(StatusCode::NOT_MODIFIED)
+    }
+    let app = Router::new()
+        .route("/head", get(head))
+        .route("/redirect", get(redirect))
+        .route("/304", get(not_modified))
+        .layer(layer());
+    for (method, path, status) in [("HEAD", "/head", 200), ("GET", "/redirect", 303), ("GET", "/304", 304)] {
+        let (got, headers, body) = send(&app, method, path, None).await;
+        assert_eq!((got.as_u16(), body.as_str()), (status, ""), "{path}");
+        assert!(cookie(&headers).is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
+    struct Chunks(u8);
+    impl http_body::Body for Chunks {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            self.0 += 1;
+            std::task::Poll::Ready((self.0 < 4).then(|| Ok(http_body::Frame::data(Bytes::from_static(b"chunk ")))))
+        }
+    }
+    async fn stream(session: Session) -> Result<Response<Body>, Failed> {
+        session.set("a", &1)?;
+        Ok(Response::new(Body::new(Chunks(0))))
+    }
+    let app = Router::new().route("/", get(stream)).layer(layer());
+    let (_, headers, body) = send(&app, "GET", "/", None).await;
+    assert!(cookie(&headers).is_some());
+    assert_eq!(body, "chunk chunk chunk ");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_stores_nothing() {
+    async fn panics(session: Session) -> &'static str {
+        session.set("a", &1).unwrap();
+        panic!("on purpose")
+    }
+    let app = Router::new().route("/", get(panics)).route("/plain", get("plain")).layer(layer());
+    let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+    let panicked = tokio::spawn(app.clone().oneshot(request)).await;
+    assert!(panicked.is_err_and(|why| why.is_panic()));
+    assert_eq!(send(&app, "GET", "/plain", None).await.2, "plain");
+}
+
+#[tokio::test]
+async fn without_the_layer_an_error_names_the_missing_line() {
+    let app = Router::new().route("/", get(async |_: Session| "never"));
+    let (status, _, body) = send(&app, "GET", "/", None).await;
+    assert_eq!(status, 500);
+    assert!(body.contains(".layer(SessionLayer::new(sessions))"), "{body}");
+}
+
+#[tokio::test]
+async fn only_who_is_signed_in_comes_through() {
+    async fn login(session: Session) -> Result<&'static str, Failed> {
+        let ticket = session.begin_login("ann").await?;
+        session.login(ticket).await?;
+        Ok("ok")
+    }
+    async fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    async fn perhaps(user: Option<Authenticated>) -> String {
+        user.map_or_else(|| "nobody".into(), |user| user.subject)
+    }
+    let routes = || Router::new().route("/login", post(login)).route("/who", get(who)).route("/perhaps", get(perhaps));
+    let app = routes().layer(layer());
+    assert_eq!(send(&app, "GET", "/who", None).await.0, 401);
+    assert_eq!(send(&app, "GET", "/perhaps", None).await.2, "nobody");
+    let (_, headers, _) = send(&app, "POST", "/login", None).await;
+    let ann = cookie(&headers);
+    assert_eq!(send(&app, "GET", "/who", ann.as_deref()).await.2, "ann");
+    assert_eq!(send(&app, "GET", "/perhaps", ann.as_deref()).await.2, "ann");
+    let app = routes().layer(layer().sign_in_at("/sign-in"));
+    let (status, headers, _) = send(&app, "GET", "/who", None).await;
+    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in"]));
+}
+
+#[tokio::test]
+async fn the_whole_session_as_one_struct() {
+    #[derive(Default, Serialize, Deserialize)]
+    struct Cart {
+        items: Vec<String>,
+        coupon: Option<u32>,
+    }
+    async fn add(mut cart: SessionData<Cart>) -> Result<String, Failed> {
+        cart.items.push("tea".into());
+        cart.coupon = Some(7);
+        cart.save()?;
+        Ok(cart.items.len().to_string())
+    }
+    async fn other(session: Session) -> Result<&'static str, Failed> {
+        session.set("data", &"something else")?;
+        Ok("ok")
+    }
+    let app = Router::new().route("/add", post(add)).route("/other", post(other)).layer(layer());
+    let (_, headers, body) = send(&app, "POST", "/add", None).await;
+    let shopper = cookie(&headers);
+    assert_eq!(body, "1");
+    assert_eq!(send(&app, "POST", "/add", shopper.as_deref()).await.2, "2");
+    // of another shape: an error, never a wrong value
+    send(&app, "POST", "/other", shopper.as_deref()).await;
+    assert_eq!(send(&app, "POST", "/add", shopper.as_deref()).await.0, 409);
+}
+
+#[tokio::test]
+async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
+    async fn maybe(session: Option<Session>, peek: Peek) -> Result<String, Failed> {
+        Ok(format!("{} {:?}", session.is_some(), peek.get::<u32>("a")?))
+    }
+    let app = Router::new().route("/", get(maybe)).layer(layer());
+    let (_, headers, body) = send(&app, "GET", "/", None).await;
+    assert_eq!((body.as_str(), cookie(&headers)), ("false None", None));
+    assert_eq!(all(&headers, VARY), ["Cookie"]);
+}
+
+#[tokio::test]
+async fn behind_a_service_builder_and_around_any_tower_service() {
+    let app = Router::new()
+        .route("/", get(async |session: Session| session.set("a", &1).map(|()| "set").map_err(Failed)))
+        .layer(ServiceBuilder::new().layer(layer()).map_response(|answer: Response<Body>| answer));
+    assert!(cookie(&send(&app, "GET", "/", None).await.1).is_some());
+    // no axum around it: the service takes the session out of the request by itself
+    let service = layer().layer(service_fn(async |request: Request<Body>| {
+        use axum::extract::FromRequestParts;
+        let (mut parts, _) = request.into_parts();
+        let session = <Session as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.unwrap();
+        session.set("a", &1).unwrap();
+        Ok::<_, Infallible>(Response::new(Body::from("made by hand")))
+    }));
+    let answer = service.oneshot(Request::new(Body::empty())).await.unwrap();
+    assert!(cookie(answer.headers()).is_some());
+}
+
+#[tokio::test]
+async fn a_session_kept_beyond_its_request_says_so() {
+    let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |session: Session| {
+        keep.send(session).unwrap();
+        async { "ok" }
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer());
+    send(&app, "GET", "/", None).await;
+    let session = kept.recv().await.unwrap();
+    assert_eq!(session.set("a", &1), Err(session_axum::Error::NotMounted));
+}
