@@ -8,8 +8,8 @@
 //!   its own, `start` is the present.
 //! - The store has room for two records of 192 bytes.
 //!
-//! Two sentences of the contract cannot be seen from outside: that bytes in the medium that are no record are handed
-//! out as they are, and what `Full` means; a store has tests of its own for them.
+//! Two sentences of the contract cannot be seen from here: that bytes in the medium that are no record are handed out as
+//! they are, and who gives way when a store is full. A store has tests of its own for them.
 
 mod case;
 mod races;
@@ -77,6 +77,7 @@ rules! {
     records::versions_differ ST1: "Every update gives another version, and one of before is refused even if the data is as it was then."
     records::too_large_a_record_is_told ST1: "A load into too small a buffer tells the record's size."
     records::handles_are_apart ST8: "Records whose handles differ in one bit have nothing to do with each other."
+    records::full_changes_nothing ST9: "A create for which there is no room is Full, not an error, and changes nothing; one for which there is room is applied."
     records::delete_by_version ST1: "A delete of one version removes that version only."
     records::delete_by_login LC3: "A delete by login number removes the record of that number, also if others have written in between, and no other."
     records::delete_is_idempotent ST1: "A delete of what is not there is Missing, however often."

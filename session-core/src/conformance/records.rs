@@ -133,6 +133,32 @@ pub(super) async fn handles_are_apart<S: Store>(case: Case<'_, S>) -> Result<(),
     case.tidy(&key).await
 }
 
+pub(super) async fn full_changes_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
+    // a device's store is full before that; one that is not has nothing to show
+    const CREATES: u8 = 16;
+    let (now, mut last) = (case.at(0), None);
+    for number in 0..CREATES {
+        let (key, record) = (case.key(number), case.record(u64::from(number)).data(&[number]));
+        match case.create(&key, &record, now).await? {
+            Outcome::Applied(_) => {
+                case.holds(&key, &record, now, "a create that is applied keeps the record").await?;
+                last = Some((key, record));
+            }
+            Outcome::Full => {
+                case.missing(&key, now, "a create that is Full keeps nothing").await?;
+                let (key, record) = case.some(last, "there is room for a record")?;
+                case.holds(&key, &record, now, "a create that is Full takes nobody's place").await?;
+                break;
+            }
+            _ => case.check(false, "a create under a free key is Applied or Full")?,
+        }
+    }
+    for number in 0..CREATES {
+        case.tidy(&case.key(number)).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn delete_any<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let (key, now) = (case.key(0), case.at(0));
     for number in [1, 2] {

@@ -2,7 +2,7 @@
 
 use super::Broken;
 use super::case::{Case, IDLE};
-use crate::store::{Only, Outcome, Store, Version};
+use crate::store::{Load, Only, Outcome, Store, Version};
 
 const SECOND: u64 = 1_000;
 /// An absolute end, in milliseconds after the start.
@@ -18,6 +18,8 @@ pub(super) async fn expiry_to_the_millisecond<S: Store>(case: Case<'_, S>) -> Re
         case.holds(&key, &record, case.at(end - 1), "a record is there a millisecond before its end").await?;
         case.missing(&key, case.at(end), "a record is Missing at its end").await?;
         case.missing(&key, case.at(end + IDLE), "a record is Missing after its end").await?;
+        let load = case.load(&key, case.at(end), &mut []).await?;
+        case.check(load == Load::Missing, "a record that is over is Missing and not too large")?;
         case.tidy(&key).await?;
     }
     let endless = case.record(4).idle(0);

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use store::Way::{self, *};
 use store::WrongStore;
 
-const RIGHT: &[Way] = &[Plain, VersionsAreCounted, ConflictsTellNothing, EveryCallWaits];
+const RIGHT: &[Way] = &[Plain, VersionsAreCounted, ConflictsTellNothing, EveryCallWaits, TwoPlaces];
 
 const WRONG: &[(Way, &str)] = &[
     (LoadInvents, "absent_is_missing"),
@@ -34,6 +34,10 @@ const WRONG: &[(Way, &str)] = &[
     (HandlesLoseTheirFirstByte, "handles_are_apart"),
     (HandlesLoseTheirLastByte, "handles_are_apart"),
     (HandlesHave63Bits, "handles_are_apart"),
+    (FullIsAnError, "full_changes_nothing"),
+    (FullKeepsIt, "full_changes_nothing"),
+    (FullTakesAPlace, "full_changes_nothing"),
+    (FullIsAConflict, "full_changes_nothing"),
     (DeleteIgnoresTheVersion, "delete_by_version"),
     (DeleteIgnoresTheLogin, "delete_by_login"),
     (LoginIsThatOfTheVersionCreated, "delete_by_login"),
@@ -45,6 +49,7 @@ const WRONG: &[(Way, &str)] = &[
     (OverOneMillisecondLate, "expiry_to_the_millisecond"),
     (OverOneMillisecondEarly, "expiry_to_the_millisecond"),
     (OverAtWholeSeconds, "expiry_to_the_millisecond"),
+    (TooLargeEvenWhenOver, "expiry_to_the_millisecond"),
     (WithoutIdleLimitIsOver, "expiry_to_the_millisecond"),
     (CreateIsRefusedByTheDead, "create_takes_the_place_of_an_expired_one"),
     (TouchCreates, "touch_creates_nothing"),

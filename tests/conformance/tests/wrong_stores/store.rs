@@ -8,13 +8,14 @@ use session_core::record::{ENDS_AT, LAST_SEEN_AT, MIN_LEN, Stamp};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 use std::collections::BTreeMap;
 
-/// How a store differs from the plain one. The first four are right.
+/// How a store differs from the plain one. The first five are right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Plain,
     VersionsAreCounted,
     ConflictsTellNothing,
     EveryCallWaits,
+    TwoPlaces,
 
     LoadInvents,
     BytesEndAtZero,
@@ -36,6 +37,10 @@ pub(crate) enum Way {
     HandlesLoseTheirFirstByte,
     HandlesLoseTheirLastByte,
     HandlesHave63Bits,
+    FullIsAnError,
+    FullKeepsIt,
+    FullTakesAPlace,
+    FullIsAConflict,
     DeleteIgnoresTheVersion,
     DeleteIgnoresTheLogin,
     LoginIsThatOfTheVersionCreated,
@@ -47,6 +52,7 @@ pub(crate) enum Way {
     OverOneMillisecondLate,
     OverOneMillisecondEarly,
     OverAtWholeSeconds,
+    TooLargeEvenWhenOver,
     WithoutIdleLimitIsOver,
     CreateIsRefusedByTheDead,
     TouchCreates,
@@ -135,6 +141,11 @@ impl WrongStore {
             _ => end,
         };
         now.millis() < end
+    }
+
+    fn has_room(&self, now: Time) -> bool {
+        let limited = matches!(self.way, TwoPlaces | FullIsAnError | FullKeepsIt | FullTakesAPlace | FullIsAConflict);
+        !limited || self.kept.borrow().values().filter(|kept| self.live(kept, now)).count() < 2
     }
 
     /// What is kept of a new record.
@@ -229,7 +240,9 @@ impl Store for WrongStore {
         if self.is(EveryCallWaits) {
             wait().await;
         }
-        let Some(mut kept) = self.get(key).filter(|kept| self.live(kept, now)) else {
+        let there =
+            self.get(key).filter(|kept| self.live(kept, now) || self.is(TooLargeEvenWhenOver) && into.is_empty());
+        let Some(mut kept) = there else {
             let nothing = Found { len: 0, version: Version(0) };
             return Ok(if self.is(LoadInvents) { Load::Found(nothing) } else { Load::Missing });
         };
@@ -253,6 +266,16 @@ impl Store for WrongStore {
         if taken && !self.is(CreateReplaces) {
             let there = Outcome::Applied(self.get(key).unwrap().version);
             return Ok(if self.is(CreateTellsNothing) { there } else { Outcome::Conflict(None) });
+        }
+        if !taken && !self.has_room(now) {
+            match self.way {
+                FullIsAnError => return Err("no room"),
+                FullIsAConflict => return Ok(Outcome::Conflict(None)),
+                FullKeepsIt => drop(self.put(key, self.keep(record))),
+                FullTakesAPlace => self.kept.borrow_mut().clear(),
+                _ => {}
+            }
+            return Ok(Outcome::Full);
         }
         Ok(self.put(key, self.keep(record)))
     }
