@@ -57,6 +57,26 @@ fn different_keys_are_both_kept_st3() {
 }
 
 #[test]
+fn a_label_is_merged_st3() {
+    let cases: [(Verb, Verb, &str); 3] = [
+        (|s| s.set("a", &2_u32), |s| s.set_label("tablet"), "tablet"),
+        (|s| s.set_label("phone"), |s| s.set("a", &2_u32), "phone"),
+        (|s| s.set_label("phone"), |s| s.set_label("tablet"), "tablet"),
+    ];
+    for (quick, slow, label) in cases {
+        let world = World::new();
+        let server = world.server(Policy::SECURE);
+        let browser = begin(&server);
+        let answer = server.lost(&browser, |session| {
+            server.lost(&browser, quick).ok().unwrap();
+            slow(session)
+        });
+        answer.ok().unwrap();
+        server.peek(&browser, |session| assert_eq!(session.label(), Some(label))).ok();
+    }
+}
+
+#[test]
 fn the_same_key_is_told_st3() {
     let quick: [(Verb, Option<u32>); 3] =
         [(|s| s.set("a", &2_u32), Some(2)), (|s| s.remove("a"), None), (|s| s.clear(), None)];
