@@ -25,6 +25,8 @@ pub mod store;
 
 pub mod record;
 
+pub mod subject;
+
 mod values;
 
 mod shape;

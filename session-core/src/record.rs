@@ -130,6 +130,19 @@ fn put_u48(bytes: &mut [u8], at: usize, value: u64) {
     put(bytes, at, &[a, b, c, d, e, f]);
 }
 
+/// The subject of a record, for the index; `None` if it is anonymous or no record.
+pub(crate) fn subject(record: &[u8]) -> Option<&str> {
+    let flags = *record.get(1)?;
+    check(record).ok()?;
+    if flags & SUBJECT == 0 {
+        return None;
+    }
+    let previous = if flags & PREVIOUS == 0 { 0 } else { PREVIOUS_LEN };
+    let at = HEAD_LEN + previous + if flags & BINDING == 0 { 0 } else { BINDING_LEN };
+    let len = usize::from(*record.get(at + 6)?);
+    core::str::from_utf8(record.get(at + 7..at + 7 + len)?).ok()
+}
+
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
 

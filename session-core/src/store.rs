@@ -17,6 +17,7 @@
 
 use crate::environment::Time;
 use crate::record::Stamp;
+use crate::subject::{NoIndex, SubjectIndex};
 
 /// Names a session for its whole life; the store's key is a prefix of its own and this. Random, not secret: knowing it
 /// opens nothing.
@@ -105,6 +106,11 @@ pub enum Only {
 pub trait Store {
     /// The medium's failure. Its text goes to the observer, never to a client; it holds no record and no key.
     type Error: core::fmt::Display + core::fmt::Debug;
+    /// Finds a subject's sessions; [`NoIndex`] where the store cannot.
+    type Index: SubjectIndex;
+
+    /// The index of subjects, if the store has one.
+    fn index(&self) -> Option<&Self::Index>;
 
     /// Touching costs nothing, so it is done at every request that counts as activity, and idle times are exact.
     fn touch_is_free(&self) -> bool {
@@ -139,10 +145,31 @@ pub trait Store {
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
         self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
     }
+
+    /// Ends every session that was created before `now`, in one step, however many they are (LC10). `false`: this store
+    /// cannot, and did nothing.
+    async fn end_all(&self, _now: Time) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
+
+    /// The number of records, those included that are over and not yet removed; `None` where the store cannot count.
+    async fn count(&self, _now: Time) -> Result<Option<u64>, Self::Error> {
+        Ok(None)
+    }
+
+    /// Removes up to `most` records that are over at `now` and says how many; `None` where the medium does so by itself.
+    async fn remove_expired(&self, _most: usize, _now: Time) -> Result<Option<usize>, Self::Error> {
+        Ok(None)
+    }
 }
 
 impl<S: Store> Store for &S {
     type Error = S::Error;
+    type Index = S::Index;
+
+    fn index(&self) -> Option<&S::Index> {
+        (**self).index()
+    }
 
     fn touch_is_free(&self) -> bool {
         (**self).touch_is_free()
@@ -178,6 +205,18 @@ impl<S: Store> Store for &S {
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
         (**self).check(now).await
     }
+
+    async fn end_all(&self, now: Time) -> Result<bool, Self::Error> {
+        (**self).end_all(now).await
+    }
+
+    async fn count(&self, now: Time) -> Result<Option<u64>, Self::Error> {
+        (**self).count(now).await
+    }
+
+    async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, Self::Error> {
+        (**self).remove_expired(most, now).await
+    }
 }
 
 /// Keeps nothing: every visitor is anonymous, and a write is refused as [`Outcome::Full`].
@@ -186,6 +225,11 @@ pub struct NullStore;
 
 impl Store for NullStore {
     type Error = core::convert::Infallible;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, _: &Handle, _: Time, _: &mut [u8]) -> Result<Load, Self::Error> {
         Ok(Load::Missing)

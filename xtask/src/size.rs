@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
-use crate::run::{Log, cargo, root};
+use crate::run::{Log, cargo, target};
 use crate::steps::BOARDS;
 
 /// The sha2 crate's small version.
@@ -58,9 +58,8 @@ pub(crate) fn size(log: &mut Log) -> Result<String, String> {
 }
 
 /// Where cargo puts the programs of a target and profile.
-pub(crate) fn built(target: &str, profile: &str) -> PathBuf {
-    let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
-    directory.join(target).join(profile)
+pub(crate) fn built(triple: &str, profile: &str) -> PathBuf {
+    target().join(triple).join(profile)
 }
 
 fn weigh(program: &Path) -> Result<Weight, String> {

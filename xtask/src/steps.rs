@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compliance::compliance;
 use crate::no_panic::no_panic;
-use crate::run::{Log, cargo, root};
+use crate::run::{Log, cargo, root, target};
 use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, PYTHON, QEMU_ARM, RUSTFMT};
 use crate::size::size;
 
@@ -67,9 +67,9 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "conversations",
-        does: "scripted HTTP dialogues have the answers that they should",
+        does: "the dialogues catch known bugs; every reference app refuses bad flags (the dialogues themselves: tests)",
         needs: &[],
-        run: |log| package(log, "conversations"),
+        run: conversations,
     },
     Step {
         name: "browser",
@@ -132,6 +132,19 @@ fn tests(log: &mut Log) -> Result<String, String> {
 /// The tests of one of [`OWN_STEPS`].
 fn package(log: &mut Log, name: &str) -> Result<String, String> {
     passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
+}
+
+/// The adapters that have a reference app.
+const ADAPTERS: [&str; 2] = ["session-picoserve", "session-axum"];
+
+fn conversations(log: &mut Log) -> Result<String, String> {
+    let tests = package(log, "conversations")?;
+    for adapter in ADAPTERS {
+        log.run(&mut cargo(&["build", "--locked", "-p", adapter, "--example", "reference"]))?;
+        let program = target().join("debug/examples/reference");
+        log.run(cargo(&["run", "--locked", "-p", "conversations", "--bin", "bad-starts", "--"]).arg(program))?;
+    }
+    Ok(format!("{tests}; bad starts refused by {}", ADAPTERS.join(", ")))
 }
 
 /// Runs the explorer; its last line says what it found.

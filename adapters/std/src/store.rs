@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 use session_store_memory::MemoryStore;
 
 /// Any store, for any number of threads. The memory store is called directly; others through boxed futures, which is
@@ -36,6 +37,12 @@ impl SharedError {
     pub fn new(why: impl Display) -> Self {
         Self(why.to_string())
     }
+
+    /// Of a store that was asked to list and cannot; the core does not ask it.
+    #[must_use]
+    pub fn no_index() -> Self {
+        Self("this store cannot list sessions".into())
+    }
 }
 
 /// A future of a store, boxed.
@@ -59,6 +66,14 @@ pub trait ErasedStore: Send + Sync {
     fn touch<'a>(&'a self, key: &'a Handle, now: Time) -> Boxed<'a, Outcome>;
     fn delete<'a>(&'a self, key: &'a Handle, only: Only, now: Time) -> Boxed<'a, Outcome>;
     fn check(&self, now: Time) -> Boxed<'_, ()>;
+    fn end_all(&self, now: Time) -> Boxed<'_, bool>;
+    fn count(&self, now: Time) -> Boxed<'_, Option<u64>>;
+    fn remove_expired(&self, most: usize, now: Time) -> Boxed<'_, Option<usize>>;
+    fn has_index(&self) -> bool;
+    fn list<'a>(&'a self, subject: &'a SubjectId, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
+    fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a Entry, now: Time) -> Boxed<'a, Added>;
+    fn bump<'a>(&'a self, subject: &'a SubjectId, seen: Option<Epoch>, now: Time) -> Boxed<'a, Option<Epoch>>;
+    fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
 }
 
 /// Lets a store be given to `Sessions`: `session_std::shared!(MyStore);` where it is defined.
@@ -99,6 +114,53 @@ macro_rules! shared {
                 fn check(&self, now: Time) -> Boxed<'_, ()> {
                     Box::pin(async move { Store::check(self, now).await.map_err(SharedError::new) })
                 }
+                fn end_all(&self, now: Time) -> Boxed<'_, bool> {
+                    Box::pin(async move { Store::end_all(self, now).await.map_err(SharedError::new) })
+                }
+                fn count(&self, now: Time) -> Boxed<'_, Option<u64>> {
+                    Box::pin(async move { Store::count(self, now).await.map_err(SharedError::new) })
+                }
+                fn remove_expired(&self, most: usize, now: Time) -> Boxed<'_, Option<usize>> {
+                    Box::pin(async move { Store::remove_expired(self, most, now).await.map_err(SharedError::new) })
+                }
+                fn has_index(&self) -> bool {
+                    Store::index(self).is_some()
+                }
+                fn list<'a>(&'a self, subject: &'a SubjectId, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing> {
+                    Box::pin(async move {
+                        let index = Store::index(self).ok_or_else(SharedError::no_index)?;
+                        index.list(subject, now, into).await.map_err(SharedError::new)
+                    })
+                }
+                fn add<'a>(
+                    &'a self,
+                    subject: &'a SubjectId,
+                    seen: Epoch,
+                    entry: &'a Entry,
+                    now: Time,
+                ) -> Boxed<'a, Added> {
+                    Box::pin(async move {
+                        let index = Store::index(self).ok_or_else(SharedError::no_index)?;
+                        index.add(subject, seen, entry, now).await.map_err(SharedError::new)
+                    })
+                }
+                fn bump<'a>(
+                    &'a self,
+                    subject: &'a SubjectId,
+                    seen: Option<Epoch>,
+                    now: Time,
+                ) -> Boxed<'a, Option<Epoch>> {
+                    Box::pin(async move {
+                        let index = Store::index(self).ok_or_else(SharedError::no_index)?;
+                        index.bump(subject, seen, now).await.map_err(SharedError::new)
+                    })
+                }
+                fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()> {
+                    Box::pin(async move {
+                        let index = Store::index(self).ok_or_else(SharedError::no_index)?;
+                        index.remove(subject, entry, now).await.map_err(SharedError::new)
+                    })
+                }
             }
         };
     };
@@ -123,12 +185,24 @@ impl Debug for SharedStore {
     }
 }
 
+fn memory_index(store: &MemoryStore) -> Result<&<MemoryStore as Store>::Index, SharedError> {
+    store.index().ok_or_else(SharedError::no_index)
+}
+
 fn never(why: std::convert::Infallible) -> SharedError {
     match why {}
 }
 
 impl Store for SharedStore {
     type Error = SharedError;
+    type Index = Self;
+
+    fn index(&self) -> Option<&Self> {
+        match &self.0 {
+            Kind::Memory(store) => store.index().map(|_| self),
+            Kind::Other(store) => store.has_index().then_some(self),
+        }
+    }
 
     fn touch_is_free(&self) -> bool {
         match &self.0 {
@@ -185,6 +259,59 @@ impl Store for SharedStore {
             Kind::Other(store) => store.check(now).await,
         }
     }
+
+    async fn end_all(&self, now: Time) -> Result<bool, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.end_all(now).await.map_err(never),
+            Kind::Other(store) => store.end_all(now).await,
+        }
+    }
+
+    async fn count(&self, now: Time) -> Result<Option<u64>, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.count(now).await.map_err(never),
+            Kind::Other(store) => store.count(now).await,
+        }
+    }
+
+    async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => store.remove_expired(most, now).await.map_err(never),
+            Kind::Other(store) => store.remove_expired(most, now).await,
+        }
+    }
+}
+
+impl SubjectIndex for SharedStore {
+    type Error = SharedError;
+
+    async fn list(&self, subject: &SubjectId, now: Time, into: &mut [Entry]) -> Result<Listing, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => memory_index(store)?.list(subject, now, into).await.map_err(never),
+            Kind::Other(store) => store.list(subject, now, into).await,
+        }
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => memory_index(store)?.add(subject, seen, entry, now).await.map_err(never),
+            Kind::Other(store) => store.add(subject, seen, entry, now).await,
+        }
+    }
+
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Epoch>, SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => memory_index(store)?.bump(subject, seen, now).await.map_err(never),
+            Kind::Other(store) => store.bump(subject, seen, now).await,
+        }
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), SharedError> {
+        match &self.0 {
+            Kind::Memory(store) => memory_index(store)?.remove(subject, entry, now).await.map_err(never),
+            Kind::Other(store) => store.remove(subject, entry, now).await,
+        }
+    }
 }
 
 #[doc(hidden)] // what `shared!` needs in the crate where it is used
@@ -192,4 +319,5 @@ pub mod erased {
     pub use super::{Boxed, ErasedStore, SharedError};
     pub use session_core::environment::Time;
     pub use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+    pub use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 }

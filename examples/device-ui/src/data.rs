@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq;
 /// What the owner may choose.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Shown on every page.
-    pub name: String<32>,
+    /// Shown on every page: 32 characters of any script, as the form's field counts them.
+    pub name: String<96>,
     /// Seconds between two readings on the dashboard, 1 to 60.
     pub interval: u8,
 }
@@ -53,7 +53,7 @@ impl core::error::Error for Garbled {}
 
 impl Data {
     /// Bytes of [`Self::encode`] at most.
-    pub const LEN: usize = 160;
+    pub const LEN: usize = 224;
     const CHECK: usize = 8;
 
     /// A device that boots for the first time; both arguments are fresh random bytes.

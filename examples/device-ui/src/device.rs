@@ -34,6 +34,8 @@ pub struct Device<K> {
     /// Tenths of a degree Celsius at that time.
     sensor: fn(Time) -> i16,
     data: RefCell<Data>,
+    /// Borrowed while a change is being kept.
+    changing: RefCell<()>,
     keeper: K,
 }
 
@@ -48,7 +50,8 @@ pub(crate) enum Tried {
 impl<K: Keeper> Device<K> {
     /// A device with this data, which `keeper` has already.
     pub fn new(data: Data, keeper: K, limits: Limits, sensor: fn(Time) -> i16, started: Time) -> Self {
-        Self { limits, throttle: Throttle::default(), started, sensor, data: RefCell::new(data), keeper }
+        let (throttle, data, changing) = (Throttle::default(), RefCell::new(data), RefCell::new(()));
+        Self { limits, throttle, started, sensor, data, changing, keeper }
     }
 
     pub(crate) fn has_password(&self) -> bool {
@@ -89,8 +92,11 @@ impl<K: Keeper> Device<K> {
         self.change(|data| data.settings = settings).await
     }
 
-    /// Changes the data once it is kept: what is in memory is never newer than what survives.
+    /// Changes the data once it is kept: what is in memory is never newer than what survives. A second change
+    /// meanwhile is refused: it would undo the first, and two visitors at first boot could both choose the password.
+    #[allow(clippy::await_holding_refcell_ref)] // that is its purpose
     async fn change(&self, change: impl FnOnce(&mut Data)) -> Result<(), NotKept> {
+        let _alone = self.changing.try_borrow_mut().map_err(|_| NotKept)?;
         let mut data = self.data.borrow().clone();
         change(&mut data);
         self.keeper.keep(&data).await?;

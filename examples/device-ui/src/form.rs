@@ -11,7 +11,7 @@ use picoserve::request::{RequestBody, RequestParts};
 use picoserve::response::{Connection, IntoResponse, ResponseWriter, StatusCode};
 
 /// Bytes of a form at most.
-const LONGEST: usize = 640;
+const LONGEST: usize = 896;
 
 /// A form as it was sent.
 pub(crate) struct Form(Vec<u8, LONGEST>);

@@ -220,6 +220,7 @@ impl Display for Span {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
             s @ 0..60 => write!(f, "{s} s"),
+            s @ 60..3600 if s % 60 == 0 => write!(f, "{} min", s / 60),
             s @ 60..3600 => write!(f, "{} min {} s", s / 60, s % 60),
             s => write!(f, "{} h {} min", s / 3600, s % 3600 / 60),
         }

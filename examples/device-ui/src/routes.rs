@@ -19,8 +19,12 @@ use crate::page::{Line, Page, SCRIPT, STYLE, Span, View, line};
 
 /// There is one account.
 const OWNER: &str = "owner";
-/// Characters of a password: at least; 64 at most, which the forms' fields hold.
+/// Characters of a password at least.
 const SHORTEST: usize = 8;
+/// A password of at most 128 bytes: the 64 characters that the page's fields hold, in most scripts.
+type Password = String<128>;
+/// Characters of a device's name at most.
+const LONGEST_NAME: usize = 32;
 
 type Session<P> = session_picoserve::Session<'static, P>;
 type Peek<P> = session_picoserve::Peek<'static, P>;
@@ -120,7 +124,7 @@ async fn first_boot<P: Requests, K: Keeper>(
     if site.device.has_password() {
         return Ok(Answer::See("/"));
     }
-    let (password, repeat): (String<64>, String<64>) = (form.field("password")?, form.field("repeat")?);
+    let (password, repeat): (Password, Password) = (form.field("password")?, form.field("repeat")?);
     let problem = if password != repeat {
         "The two passwords are not the same."
     } else if password.chars().count() < SHORTEST {
@@ -143,7 +147,8 @@ async fn sign_in<P: Requests, K: Keeper>(
     if !site.device.has_password() {
         return Ok(Answer::See("/"));
     }
-    match site.device.try_password(&form.field::<64>("password")?, site.now()) {
+    let password: Password = form.field("password")?;
+    match site.device.try_password(&password, site.now()) {
         Tried::Right => {
             enter(&session).await?;
             Ok(Answer::See("/"))
@@ -159,7 +164,8 @@ async fn step_up<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Sit
     if !session.csrf_ok(&form.field::<64>("csrf")?)? {
         return Ok(Answer::Forged);
     }
-    match site.device.try_password(&form.field::<64>("password")?, site.now()) {
+    let password: Password = form.field("password")?;
+    match site.device.try_password(&password, site.now()) {
         // the same subject signs in again: a new cookie, and the time of authentication is now
         Tried::Right => {
             enter(&session).await?;
@@ -184,10 +190,10 @@ async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
     let shown = site.device.settings();
     let wrong = |problem| site.page(View::Settings { shown, csrf }).wrong(StatusCode::BAD_REQUEST, problem);
     let name: String<128> = form.field("name")?;
-    let Some(name) =
-        String::try_from(name.trim()).ok().filter(|name| !name.is_empty() && !name.contains(char::is_control))
-    else {
-        return Ok(wrong("Not saved: the name has 1 to 32 letters.").into());
+    let fits =
+        |name: &String<_>| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+    let Some(name) = String::try_from(name.trim()).ok().filter(fits) else {
+        return Ok(wrong("Not saved: the name has 1 to 32 characters.").into());
     };
     let Some(interval) = form.field::<8>("interval")?.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {
         return Ok(wrong("Not saved: the interval is 1 to 60 seconds.").into());
@@ -339,7 +345,7 @@ impl IntoResponse for Readings {
     }
 }
 
-/// Why somebody comes to the sign-in page: `/?ended`, `/?signed-out`.
+/// Why somebody comes to the sign-in page: `/?ended`, `/?signed-out`, or with a cookie that is worth nothing any more.
 enum Why {
     Nothing,
     SignedOut,
@@ -353,6 +359,7 @@ impl<'r, S> FromRequestParts<'r, S> for Why {
         Ok(match parts.query().map(|query| query.0) {
             Some("ended") => Self::Ended,
             Some("signed-out") => Self::SignedOut,
+            _ if parts.headers().get("cookie").is_some() => Self::SignedOut,
             _ => Self::Nothing,
         })
     }

@@ -20,6 +20,8 @@ pub(crate) struct Throttle {
 impl Throttle {
     /// Whole seconds to wait, also with the right password; 0 = try.
     pub(crate) fn seconds_left(&self, now: Time) -> u64 {
+        // a clock that was set back would otherwise lock the owner out
+        self.until.set(self.until.get().min(now.after(Duration::from_secs(LONGEST))));
         self.until.get().since(now).as_millis().div_ceil(1_000).try_into().unwrap_or(LONGEST)
     }
 
@@ -27,7 +29,7 @@ impl Throttle {
         let wrong = self.wrong.get().saturating_add(1);
         self.wrong.set(wrong);
         if wrong >= FREE {
-            let seconds = 1_u64.checked_shl(wrong - FREE + 1).unwrap_or(LONGEST).min(LONGEST);
+            let seconds = 1_u64.checked_shl(wrong - FREE).unwrap_or(LONGEST).min(LONGEST);
             self.until.set(now.after(Duration::from_secs(seconds)));
         }
     }

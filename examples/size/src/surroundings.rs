@@ -10,6 +10,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use session_core::{Exchange, Keys, Session, Sessions};
 
 /// Bytes of a record in these programs.
@@ -19,6 +20,11 @@ pub struct Outside;
 
 impl Store for Outside {
     type Error = u8;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, u8> {
         black_box((key, now, into));

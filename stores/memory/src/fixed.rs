@@ -6,6 +6,7 @@ use core::fmt;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `SESSIONS * (BYTES + 10)` bytes (the
 /// product rounded up to even) and a word. Every operation looks through the array.
@@ -71,6 +72,11 @@ impl<const SESSIONS: usize, const BYTES: usize> fmt::Debug for FixedStore<SESSIO
 
 impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, BYTES> {
     type Error = FixedError;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     fn touch_is_free(&self) -> bool {
         true

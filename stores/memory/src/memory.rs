@@ -7,6 +7,7 @@ use core::convert::Infallible;
 use core::fmt;
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 
 /// Shards of a store for many threads.
 const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
@@ -136,6 +137,11 @@ impl fmt::Debug for MemoryStore {
 
 impl Store for MemoryStore {
     type Error = Infallible;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     fn touch_is_free(&self) -> bool {
         true

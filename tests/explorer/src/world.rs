@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use session_core::environment::{Clock, Time};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use session_core::testing::ManualClock;
 
 use crate::monitor::{Monitor, Write};
@@ -198,6 +199,11 @@ const CONFLICT: u64 = 3;
 
 impl Store for Port {
     type Error = Lost;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     fn touch_is_free(&self) -> bool {
         self.0.kind == Kind::Memory

@@ -3,6 +3,7 @@
 
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -137,6 +138,11 @@ fn answer<T, E>(lost: bool, answer: Result<T, E>) -> Result<T, Down> {
 
 impl<S: Store> Store for Scripted<S> {
     type Error = Down;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     fn touch_is_free(&self) -> bool {
         self.touch_is_free

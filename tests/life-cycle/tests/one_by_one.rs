@@ -7,6 +7,7 @@ use session_core::Error;
 use session_core::environment::Time;
 use session_core::policy::Policy;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use session_core::testing::ScriptedRng;
 use session_store_memory::MemoryStore;
 use std::cell::Cell;
@@ -223,6 +224,11 @@ struct Terse(MemoryStore, bool);
 
 impl Store for Terse {
     type Error = <MemoryStore as Store>::Error;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
         self.0.load(key, now, into).await

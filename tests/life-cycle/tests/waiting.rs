@@ -4,6 +4,7 @@ use life_cycle::KEY;
 use session_core::environment::Time;
 use session_core::policy::{Policy, SET_COOKIE_LEN};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Exchange, Keys, Session, Sessions};
 use session_store_memory::MemoryStore;
@@ -157,6 +158,11 @@ async fn waiting<T>(work: impl Future<Output = T>) -> T {
 
 impl Store for Waiting {
     type Error = <MemoryStore as Store>::Error;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
         waiting(self.0.load(key, now, into)).await

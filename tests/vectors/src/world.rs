@@ -10,6 +10,7 @@ use session_core::environment::Time;
 use session_core::events::{Event, Observer};
 use session_core::record::Stamp;
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use session_core::testing::ManualClock;
 
 /// A request's session.
@@ -43,6 +44,11 @@ impl Shelf {
 
 impl Store for Shelf {
     type Error = Infallible;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, key: &Handle, _: Time, into: &mut [u8]) -> Result<Load, Infallible> {
         let shelf = self.0.borrow();

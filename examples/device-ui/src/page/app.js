@@ -2,7 +2,7 @@
 addEventListener('pageshow', event => event.persisted && location.reload())
 
 const at = id => document.getElementById(id)
-const span = s => s < 60 ? `${s} s` : s < 3600 ? `${s / 60 | 0} min ${s % 60} s` : `${s / 3600 | 0} h ${s % 3600 / 60 | 0} min`
+const span = s => s < 60 ? `${s} s` : s < 3600 ? `${s / 60 | 0} min` + (s % 60 ? ` ${s % 60} s` : '') : `${s / 3600 | 0} h ${s % 3600 / 60 | 0} min`
 
 async function poll() {
   try {

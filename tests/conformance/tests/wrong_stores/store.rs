@@ -6,6 +6,7 @@ use core::task::Poll;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, LAST_SEEN_AT, MIN_LEN, Stamp};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
 use std::collections::BTreeMap;
 
 /// How a store differs from the plain one. The first five are right.
@@ -235,6 +236,11 @@ async fn wait() {
 
 impl Store for WrongStore {
     type Error = &'static str;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
         if self.is(EveryCallWaits) {
