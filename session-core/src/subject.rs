@@ -56,11 +56,13 @@ pub struct Entry {
     pub login: u32,
     /// The end of its absolute lifetime, after which a store may drop the entry; [`Time::MAX`] without one.
     pub ends: Time,
+    /// Its place among the subject's entries, from 1 on; given by the store when it is added.
+    pub order: u64,
 }
 
 impl Entry {
     /// No session; to fill an array with.
-    pub const NONE: Self = Self { handle: Handle::from_bytes([0; Handle::LEN]), login: 0, ends: Time::ZERO };
+    pub const NONE: Self = Self { handle: Handle::from_bytes([0; Handle::LEN]), login: 0, ends: Time::ZERO, order: 0 };
 
     /// The entry that belongs to a record, and whose it is: for stores that find a subject's sessions by their records.
     /// `None` for an anonymous session and for bytes that are no record.
@@ -69,7 +71,7 @@ impl Entry {
         let stamp = record::Stamp::of(record)?;
         let subject = record::subject(record)?;
         let ends = if stamp.ends == 0 { Time::MAX } else { Time::from_millis(stamp.ends) };
-        Some((SubjectId::of(subject), Self { handle, login: stamp.login, ends }))
+        Some((SubjectId::of(subject), Self { handle, login: stamp.login, ends, order: 0 }))
     }
 }
 
@@ -92,7 +94,9 @@ impl Epoch {
 pub struct Listing {
     /// The epoch.
     pub epoch: Epoch,
-    /// How many entries there are. If they are more than the buffer takes, the first ones are in it.
+    /// The order of the subject's last entry, at least; 0 without any.
+    pub last: u64,
+    /// Entries in the buffer. If they fill it, there may be more.
     pub entries: usize,
 }
 
@@ -113,11 +117,18 @@ pub trait SubjectIndex {
     /// The medium's failure, as [`Store::Error`](crate::store::Store::Error).
     type Error: core::fmt::Display + core::fmt::Debug;
 
-    /// The epoch, and the entries in the order in which they were added. Those that are past their `ends` at `now` may be
-    /// left out. A subject without an index has epoch 0 and no entries.
-    async fn list(&self, subject: &SubjectId, now: Time, into: &mut [Entry]) -> Result<Listing, Self::Error>;
+    /// The epoch, and the entries whose order is above `after`, in their order, as many as the buffer takes (none if it
+    /// is empty). Those that are past their `ends` at `now` may be left out. A subject without an index has epoch 0 and
+    /// no entries.
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, Self::Error>;
 
-    /// Adds an entry as the last one if the epoch is still `seen`; an entry of the same handle and login number that is
+    /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle and login number that is
     /// there already keeps its place (an answer was lost), one of another login number goes.
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error>;
 
@@ -132,8 +143,14 @@ pub trait SubjectIndex {
 impl<I: SubjectIndex> SubjectIndex for &I {
     type Error = I::Error;
 
-    async fn list(&self, subject: &SubjectId, now: Time, into: &mut [Entry]) -> Result<Listing, Self::Error> {
-        (**self).list(subject, now, into).await
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, Self::Error> {
+        (**self).list(subject, after, now, into).await
     }
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
@@ -156,7 +173,7 @@ pub enum NoIndex {}
 impl SubjectIndex for NoIndex {
     type Error = core::convert::Infallible;
 
-    async fn list(&self, _: &SubjectId, _: Time, _: &mut [Entry]) -> Result<Listing, Self::Error> {
+    async fn list(&self, _: &SubjectId, _: u64, _: Time, _: &mut [Entry]) -> Result<Listing, Self::Error> {
         match *self {}
     }
 

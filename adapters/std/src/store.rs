@@ -70,7 +70,7 @@ pub trait ErasedStore: Send + Sync {
     fn count(&self, now: Time) -> Boxed<'_, Option<u64>>;
     fn remove_expired(&self, most: usize, now: Time) -> Boxed<'_, Option<usize>>;
     fn has_index(&self) -> bool;
-    fn list<'a>(&'a self, subject: &'a SubjectId, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
+    fn list<'a>(&'a self, subject: &'a SubjectId, after: u64, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
     fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a Entry, now: Time) -> Boxed<'a, Added>;
     fn bump<'a>(&'a self, subject: &'a SubjectId, seen: Option<Epoch>, now: Time) -> Boxed<'a, Option<Epoch>>;
     fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
@@ -126,10 +126,16 @@ macro_rules! shared {
                 fn has_index(&self) -> bool {
                     Store::index(self).is_some()
                 }
-                fn list<'a>(&'a self, subject: &'a SubjectId, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing> {
+                fn list<'a>(
+                    &'a self,
+                    subject: &'a SubjectId,
+                    after: u64,
+                    now: Time,
+                    into: &'a mut [Entry],
+                ) -> Boxed<'a, Listing> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        index.list(subject, now, into).await.map_err(SharedError::new)
+                        index.list(subject, after, now, into).await.map_err(SharedError::new)
                     })
                 }
                 fn add<'a>(
@@ -285,10 +291,16 @@ impl Store for SharedStore {
 impl SubjectIndex for SharedStore {
     type Error = SharedError;
 
-    async fn list(&self, subject: &SubjectId, now: Time, into: &mut [Entry]) -> Result<Listing, SharedError> {
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, SharedError> {
         match &self.0 {
-            Kind::Memory(store) => memory_index(store)?.list(subject, now, into).await.map_err(never),
-            Kind::Other(store) => store.list(subject, now, into).await,
+            Kind::Memory(store) => memory_index(store)?.list(subject, after, now, into).await.map_err(never),
+            Kind::Other(store) => store.list(subject, after, now, into).await,
         }
     }
 
