@@ -132,9 +132,9 @@ pub trait SubjectIndex {
     /// there already keeps its place (an answer was lost), one of another login number goes.
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error>;
 
-    /// Moves the epoch on ([`Epoch::next`]); with `seen` only if it is still that. The epoch now, or `None` if it was
-    /// another.
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Epoch>, Self::Error>;
+    /// Moves the epoch on ([`Epoch::next`]); with `seen` only if it is still that. The epoch and the last order at this
+    /// very moment (and no entries), or `None` if the epoch was another.
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error>;
 
     /// Removes the entry of this handle and login number; idempotent.
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error>;
@@ -157,7 +157,7 @@ impl<I: SubjectIndex> SubjectIndex for &I {
         (**self).add(subject, seen, entry, now).await
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Epoch>, Self::Error> {
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
         (**self).bump(subject, seen, now).await
     }
 
@@ -181,7 +181,7 @@ impl SubjectIndex for NoIndex {
         match *self {}
     }
 
-    async fn bump(&self, _: &SubjectId, _: Option<Epoch>, _: Time) -> Result<Option<Epoch>, Self::Error> {
+    async fn bump(&self, _: &SubjectId, _: Option<Epoch>, _: Time) -> Result<Option<Listing>, Self::Error> {
         match *self {}
     }
 

@@ -72,7 +72,7 @@ pub trait ErasedStore: Send + Sync {
     fn has_index(&self) -> bool;
     fn list<'a>(&'a self, subject: &'a SubjectId, after: u64, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
     fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a Entry, now: Time) -> Boxed<'a, Added>;
-    fn bump<'a>(&'a self, subject: &'a SubjectId, seen: Option<Epoch>, now: Time) -> Boxed<'a, Option<Epoch>>;
+    fn bump<'a>(&'a self, subject: &'a SubjectId, seen: Option<Epoch>, now: Time) -> Boxed<'a, Option<Listing>>;
     fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
 }
 
@@ -155,7 +155,7 @@ macro_rules! shared {
                     subject: &'a SubjectId,
                     seen: Option<Epoch>,
                     now: Time,
-                ) -> Boxed<'a, Option<Epoch>> {
+                ) -> Boxed<'a, Option<Listing>> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
                         index.bump(subject, seen, now).await.map_err(SharedError::new)
@@ -311,7 +311,7 @@ impl SubjectIndex for SharedStore {
         }
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Epoch>, SharedError> {
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, SharedError> {
         match &self.0 {
             Kind::Memory(store) => memory_index(store)?.bump(subject, seen, now).await.map_err(never),
             Kind::Other(store) => store.bump(subject, seen, now).await,
