@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod notes;
+mod pages;
+pub mod story;
+mod throttle;
+mod users;
+pub mod words;
+
+pub use notes::{Note, Notes};
+pub use pages::{Device, DevicesPage, NotesPage, SignInPage, ago, device_name};
+pub use users::{Checked, Users};
+
+/// The style sheet of all pages.
+pub const STYLE: &str = include_str!("style.css");

@@ -1,0 +1,218 @@
+//! What a user of the notes application goes through, over its socket: the test of each framework's example.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::{STYLE, words};
+
+/// The users that [`tell`] signs in.
+pub const USERS: &[(&str, &str)] = &[("ann", "correct horse battery"), ("bob", "another staple")];
+
+/// Tells the whole story to the application at this address, which has [`USERS`] and cookies for plain http.
+///
+/// # Panics
+/// Where it goes otherwise.
+pub fn tell(address: SocketAddr) {
+    visitors(address);
+    notes(address);
+    remembered(address);
+    forged_forms(address);
+    guessing(address);
+}
+
+/// Who is not signed in sees the sign-in page and no other, and costs no session before.
+pub fn visitors(address: SocketAddr) {
+    let mut ann = Browser::at(address);
+    for path in ["/", "/devices"] {
+        let answer = ann.get(path);
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in")), "{path}");
+        assert_eq!(ann.cookie, None, "{path}");
+    }
+    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/sign-out"] {
+        let answer = ann.post(path, "text=x&id=1&handle=x");
+        assert!([303, 403].contains(&answer.status), "{path}: {}", answer.status);
+    }
+    let style = ann.get("/style.css");
+    assert_eq!((style.status, style.body.as_str()), (200, STYLE));
+    assert!(style.header("content-type").is_some_and(|kind| kind.starts_with("text/css")));
+    assert_eq!(style.header("vary"), None, "no session is looked at");
+}
+
+/// Signs in, keeps notes, signs out.
+pub fn notes(address: SocketAddr) {
+    let mut ann = Browser::at(address);
+    ann.sign_in("ann", "not hers");
+    assert!(ann.get("/sign-in").tells(words::WRONG));
+    assert!(!ann.get("/sign-in").tells(words::WRONG), "a message is shown once");
+
+    let before = ann.cookie.clone();
+    let answer = ann.sign_in("ann", USERS[0].1);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    assert_ne!(ann.cookie, before, "signing in changes the cookie");
+
+    let page = ann.get("/");
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("ann"));
+    assert_eq!(ann.submit(&page, "/notes", "text=milk+%26+%3Cb%3Ebread%3C%2Fb%3E").status, 303);
+    let page = ann.get("/");
+    assert!(page.tells(words::ADDED));
+    assert!(page.body.contains("milk &amp; &lt;b&gt;bread"), "what users write is escaped: {}", page.body);
+    assert_eq!(ann.submit(&page, "/notes", "text=+").status, 303);
+    assert!(ann.get("/").tells(words::NO_NOTE));
+
+    let mut bob = Browser::at(address);
+    bob.sign_in("bob", USERS[1].1);
+    let page = bob.get("/");
+    assert!(page.body.contains("bob") && !page.body.contains("milk"), "each has their own");
+    bob.submit(&page, "/notes/remove", "id=1");
+
+    let page = ann.get("/");
+    assert!(page.body.contains("milk"), "nobody else can remove it");
+    ann.submit(&page, "/notes/remove", "id=1");
+    let page = ann.get("/");
+    assert!(page.tells(words::REMOVED) && !page.body.contains("milk"));
+
+    let old = ann.cookie.clone();
+    let answer = ann.submit(&page, "/sign-out", "");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in")));
+    assert!(ann.get("/sign-in").status == 200);
+    ann.cookie = old;
+    assert_eq!(ann.get("/").status, 303, "the old cookie is worth nothing");
+    assert_eq!(bob.get("/").status, 200, "and nobody else is signed out");
+}
+
+/// A remembered session keeps its cookie for 30 days.
+pub fn remembered(address: SocketAddr) {
+    let mut ann = Browser::at(address);
+    let page = ann.get("/sign-in");
+    let form = format!("name=ann&password={}&remember=on", USERS[0].1.replace(' ', "+"));
+    let answer = ann.submit(&page, "/sign-in", &form);
+    assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=2592000")), "{}", answer.head);
+}
+
+/// Forms that other sites could send.
+pub fn forged_forms(address: SocketAddr) {
+    let mut ann = Browser::at(address);
+    let stranger = Browser::at(address).get("/sign-in").csrf();
+    let form = format!("name=ann&password={}", USERS[0].1.replace(' ', "+"));
+    for token in ["", "x", &stranger] {
+        let answer = ann.post("/sign-in", &format!("csrf={token}&{form}"));
+        assert!(answer.status == 403 && answer.body.contains(words::OLD_FORM), "{token}: {}", answer.head);
+    }
+    let page = ann.get("/sign-in");
+    ann.sign_in("ann", USERS[0].1);
+    let old = ann.submit(&page, "/notes", "text=x");
+    assert_eq!(old.status, 403, "a token of before the login");
+    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/sign-out"] {
+        assert_eq!(ann.post(path, "text=x&id=1&handle=x").status, 403, "{path}");
+    }
+    assert_eq!(ann.get("/").status, 200, "still signed in");
+}
+
+/// After five wrong passwords one has to wait, also with the right one.
+pub fn guessing(address: SocketAddr) {
+    let mut eve = Browser::at(address);
+    for _ in 0..7 {
+        eve.sign_in("bob", "a guess");
+    }
+    assert!(eve.get("/sign-in").tells("Too many wrong passwords."));
+    eve.sign_in("bob", USERS[1].1);
+    assert_eq!(eve.get("/").status, 303);
+}
+
+/// A browser with one cookie jar.
+#[derive(Debug)]
+pub struct Browser {
+    address: SocketAddr,
+    /// The session cookie, `NAME=VALUE`.
+    pub cookie: Option<String>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The first header of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Whether the page shows this message.
+    #[must_use]
+    pub fn tells(&self, message: &str) -> bool {
+        between(&self.body, "<p class=\"message\">", "</p>").is_some_and(|shown| shown.contains(message))
+    }
+
+    /// The token of the page's forms.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        between(&self.body, "name=\"csrf\" value=\"", "\"").unwrap_or_default().to_owned()
+    }
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    Some(text.split_once(before)?.1.split_once(after)?.0)
+}
+
+impl Browser {
+    /// One that talks to this address.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, cookie: None }
+    }
+
+    /// Opens a page.
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "")
+    }
+
+    /// Sends a form without a token.
+    pub fn post(&mut self, path: &str, form: &str) -> Answer {
+        self.send("POST", path, form)
+    }
+
+    /// Sends a form of a page, which carries its token.
+    pub fn submit(&mut self, page: &Answer, path: &str, form: &str) -> Answer {
+        self.post(path, &format!("csrf={}&{form}", page.csrf()))
+    }
+
+    /// Opens the sign-in page and sends its form.
+    pub fn sign_in(&mut self, name: &str, password: &str) -> Answer {
+        let page = self.get("/sign-in");
+        self.submit(&page, "/sign-in", &format!("name={name}&password={}", password.replace(' ', "+")))
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        self.exchange(method, path, body).unwrap_or_else(|why| panic!("{method} {path}: {why}"))
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let agent = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n{agent}{cookie}{kind}")?;
+        write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
+        if let Some(set) = answer.header("set-cookie") {
+            let pair = set.split(';').next().unwrap_or_default().to_owned();
+            self.cookie = (!set.contains("Max-Age=0")).then_some(pair);
+        }
+        Ok(answer)
+    }
+}
