@@ -14,6 +14,8 @@ pub(crate) enum Need {
     Target(&'static str),
     /// A program of a Debian package.
     Program { name: &'static str, package: &'static str },
+    /// A server of a Debian package that is called by its path.
+    Server { path: &'static str, package: &'static str },
 }
 
 pub(crate) const RUSTFMT: Need = Need::Component { name: "rustfmt", command: "fmt" };
@@ -22,10 +24,16 @@ pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", packa
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
+pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
+pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "memcached" };
+pub(crate) const POSTGRES: Need =
+    Need::Server { path: "/usr/lib/postgresql/15/bin/postgres", package: "postgresql-15" };
+
 impl Need {
     fn name(self) -> &'static str {
         match self {
             Self::Component { name, .. } | Self::Target(name) | Self::Program { name, .. } => name,
+            Self::Server { path, .. } => path,
         }
     }
 
@@ -37,6 +45,7 @@ impl Need {
                 output.is_ok_and(|output| std::path::Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
             }
             Self::Program { name, .. } => works(&mut program(name, &["--version"])),
+            Self::Server { path, .. } => works(&mut program(path, &["--version"])),
         }
     }
 }
@@ -67,7 +76,10 @@ pub(crate) fn install(needs: &[Need]) -> Result<(), String> {
     let pick = |which: fn(Need) -> Option<&'static str>| missing.iter().copied().filter_map(which).collect::<Vec<_>>();
     let components = pick(|need| if let Need::Component { name, .. } = need { Some(name) } else { None });
     let targets = pick(|need| if let Need::Target(name) = need { Some(name) } else { None });
-    let packages = pick(|need| if let Need::Program { package, .. } = need { Some(package) } else { None });
+    let packages = pick(|need| match need {
+        Need::Program { package, .. } | Need::Server { package, .. } => Some(package),
+        _ => None,
+    });
 
     let mut log = Log::new("setup")?;
     let by_hand: Vec<String> = [

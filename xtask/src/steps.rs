@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::compliance::compliance;
 use crate::no_panic::no_panic;
 use crate::run::{Log, cargo, root, target};
-use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, Need, PYTHON, QEMU_ARM, RUSTFMT};
+use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT};
 use crate::size::size;
 
 /// One check.
@@ -40,6 +40,9 @@ const NO_HEAP: [&str; 4] = ["session-core", "session-store-memory", "session-pic
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
 
+/// The stores, and what else is tested with real servers; excluded from `tests`, too.
+const STORES: [&str; 1] = ["servers"];
+
 /// In their order; the quick ones first.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", does: "every file is as rustfmt writes it", needs: &[RUSTFMT], run: fmt },
@@ -70,6 +73,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "the dialogues catch known bugs; every reference app refuses bad flags (the dialogues themselves: tests)",
         needs: &[],
         run: conversations,
+    },
+    Step {
+        name: "stores",
+        does: "each store over the network or on disk keeps its promises, with real servers that fail",
+        needs: &[REDIS, MEMCACHED, POSTGRES],
+        run: stores,
     },
     Step {
         name: "browser",
@@ -125,13 +134,18 @@ fn clippy(log: &mut Log) -> Result<String, String> {
 fn tests(log: &mut Log) -> Result<String, String> {
     let mut tests = cargo(&["test", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);
     tests.args(["--lib", "--bins", "--tests", "--examples"]);
-    tests.args(OWN_STEPS.iter().flat_map(|package| ["--exclude", package]));
+    tests.args(OWN_STEPS.iter().chain(&STORES).flat_map(|package| ["--exclude", package]));
     passed(&log.run(&mut tests)?)
 }
 
 /// The tests of one of [`OWN_STEPS`].
 fn package(log: &mut Log, name: &str) -> Result<String, String> {
     passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
+}
+
+fn stores(log: &mut Log) -> Result<String, String> {
+    let mut tests = cargo(&["test", "--locked", "--all-features", "--no-fail-fast"]);
+    passed(&log.run(tests.args(STORES.iter().flat_map(|name| ["-p", name])))?)
 }
 
 /// The adapters that have a reference app.

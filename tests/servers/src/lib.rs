@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+pub mod memcached;
+pub mod postgres;
+pub mod proxy;
+pub mod redis;
+
+mod process;
+
+pub use process::Server;
