@@ -149,7 +149,7 @@ fn stores(log: &mut Log) -> Result<String, String> {
 }
 
 /// The adapters that have a reference app.
-const ADAPTERS: [&str; 2] = ["session-picoserve", "session-axum"];
+const ADAPTERS: [&str; 3] = ["session-picoserve", "session-axum", "session-poem"];
 
 fn conversations(log: &mut Log) -> Result<String, String> {
     let tests = package(log, "conversations")?;

@@ -1,0 +1,80 @@
+//! The reference app over Poem. `--help` lists the flags; the routes' logic is in examples/reference-app.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use poem::http::{HeaderMap, Method, StatusCode, Uri};
+use poem::listener::TcpAcceptor;
+use poem::web::Query;
+use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, Server, get, handler};
+use reference_app::routes::{Args, NOT_OFFERED, NOT_YET, ROUTES, Reply, answer};
+use reference_app::{AnyClock, Config, Stop};
+use session_poem::{Failed, Peek, Session, SessionLayer};
+
+#[handler]
+fn plain() -> &'static str {
+    "plain"
+}
+
+#[handler]
+fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, Failed> {
+    Ok(respond(reference_app::routes::peek(&session, &args)?))
+}
+
+#[handler]
+async fn route(
+    method: Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    session: Session,
+    Query(args): Query<Args>,
+) -> Result<Response, Failed> {
+    let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
+    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
+}
+
+#[handler]
+fn not_yet() -> Response {
+    respond(NOT_YET)
+}
+
+fn respond(reply: Reply) -> Response {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if reply.status == 204 { status.into_response() } else { (status, reply.text).into_response() }
+}
+
+type Paths = BTreeMap<&'static str, RouteMethod>;
+
+/// Poem takes a path once, with all its methods.
+fn add(paths: &mut Paths, (method, path): &(&str, &'static str), endpoint: impl Endpoint + 'static) {
+    let methods = paths.remove(path).unwrap_or_default();
+    let methods = if *method == "GET" { methods.get(endpoint) } else { methods.post(endpoint) };
+    paths.insert(*path, methods);
+}
+
+/// Serves until `stop` is ready.
+pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
+    let sessions = reference_app::sessions(config, clock)?;
+    let mut paths = Paths::new();
+    ROUTES.iter().for_each(|at| add(&mut paths, at, route));
+    NOT_OFFERED.iter().for_each(|at| add(&mut paths, at, not_yet));
+    let app = Route::new().at("/plain", get(plain)).at("/peek", get(peek));
+    let app = paths.into_iter().fold(app, |app, (path, methods)| app.at(path, methods));
+    let app = app.with(SessionLayer::new(sessions));
+
+    let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
+    let server = runtime.spawn(async move {
+        listener.set_nonblocking(true)?;
+        Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(app).await
+    });
+    runtime.block_on(async move {
+        tokio::select! {
+            () = stop => Ok(()),
+            ended = server => Err(format!("the server ended: {ended:?}")),
+        }
+    })
+}
+
+fn main() {
+    reference_app::run(serve);
+}

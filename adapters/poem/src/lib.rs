@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layer;
+mod response;
+
+pub use extract::{Authenticated, Peek, Session, SessionData};
+pub use layer::{SessionEndpoint, SessionLayer};
+pub use response::{Failed, NotSignedIn};
+pub use session_std::{Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};

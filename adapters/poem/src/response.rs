@@ -1,0 +1,75 @@
+//! Errors as answers. Poem's catchers find them by their types: `.catch_error(|why: Failed| …)`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::header::LOCATION;
+use poem::error::ResponseError;
+use poem::{IntoResponse, Response};
+use session_std::Error;
+
+/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`], and a
+/// `poem::Error` of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed(
+    /// What went wrong.
+    pub Error,
+);
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)?;
+        match self.0 {
+            Error::NotMounted => f.write_str(": add `.with(SessionLayer::new(sessions))` after its route"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl ResponseError for Failed {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn as_response(&self) -> Response {
+        (self.status(), format!("{self}\n")).into_response()
+    }
+}
+
+/// Nobody is signed in, and the handler wants [`Authenticated`](crate::Authenticated): 401, or 303 to this page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSignedIn {
+    /// The page of [`SessionLayer::sign_in_at`](crate::SessionLayer::sign_in_at).
+    pub sign_in_at: Option<Arc<str>>,
+}
+
+impl fmt::Display for NotSignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sign in first")
+    }
+}
+
+impl std::error::Error for NotSignedIn {}
+
+impl ResponseError for NotSignedIn {
+    fn status(&self) -> StatusCode {
+        if self.sign_in_at.is_some() { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED }
+    }
+
+    fn as_response(&self) -> Response {
+        let answer = Response::builder().status(self.status());
+        match &self.sign_in_at {
+            Some(page) => answer.header(LOCATION, page.as_ref()).finish(),
+            None => answer.content_type("text/plain; charset=utf-8").body(format!("{self}\n")),
+        }
+    }
+}
