@@ -2,6 +2,7 @@
 
 mod compliance;
 mod demo;
+mod keygen;
 mod no_panic;
 mod run;
 mod setup;
@@ -18,6 +19,7 @@ cargo xtask COMMAND
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
+  keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
   help                                this text, and the steps
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "demo" => parse(options, &["--listen", "--data"]).and_then(|options| demo::demo(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
+        "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "size" => size(options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
