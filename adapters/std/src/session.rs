@@ -26,6 +26,8 @@ enum State {
     /// Nobody has asked for the session.
     Untouched,
     Loaded(Box<Exchange<Space>>),
+    /// It could not be loaded, and is not taken for an empty one.
+    Failed(Error),
     /// The answer is made.
     Over,
 }
@@ -49,7 +51,8 @@ impl Request {
     }
 
     /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
-    /// `activity: false`, and its request does not count as use of the session.
+    /// `activity: false`, and its request does not count as use of the session. If it cannot be loaded, further calls are
+    /// told the same; if this future is dropped, the next call loads.
     pub async fn session<'h>(
         &self,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
@@ -57,13 +60,15 @@ impl Request {
     ) -> Result<Session, Error> {
         let mut state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
         if matches!(*state, State::Untouched) {
-            *state = State::Loaded(Box::new(Exchange::new(Space::NEW, Space::NEW)));
-            let State::Loaded(exchange) = &mut *state else { return Err(Error::NotMounted) };
-            View::new(self.0.sessions.core(), exchange, ThreadRng).load(cookie_lines).await?;
+            // into the state when it is loaded: if this future is dropped, whoever asks next loads
+            let mut exchange = Box::new(Exchange::new(Space::NEW, Space::NEW));
+            let loaded = View::new(self.0.sessions.core(), &mut exchange, ThreadRng).load(cookie_lines).await;
+            *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {
             State::Loaded(exchange) if activity => View::new(self.0.sessions.core(), exchange, ThreadRng).activity(),
             State::Loaded(_) => {}
+            State::Failed(error) => return Err(*error),
             State::Untouched | State::Over => return Err(Error::NotMounted),
         }
         Ok(Session(self.0.clone()))
@@ -75,8 +80,10 @@ impl Request {
         let Ok(mut state) = self.0.state.try_lock() else {
             return Finished { error: Some(Error::Busy), cookie: None, varies: true };
         };
-        let State::Loaded(mut exchange) = std::mem::replace(&mut *state, State::Over) else {
-            return Finished { error: None, cookie: None, varies: false };
+        let mut exchange = match std::mem::replace(&mut *state, State::Over) {
+            State::Loaded(exchange) => exchange,
+            State::Failed(_) => return Finished { error: None, cookie: None, varies: true },
+            State::Untouched | State::Over => return Finished { error: None, cookie: None, varies: false },
         };
         let mut session = View::new(self.0.sessions.core(), &mut exchange, ThreadRng);
         let committed = session.commit().await;
@@ -102,7 +109,7 @@ impl Session {
         let state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
         MutexGuard::try_map(state, |state| match state {
             State::Loaded(exchange) => Some(&mut **exchange),
-            State::Untouched | State::Over => None,
+            State::Untouched | State::Failed(_) | State::Over => None,
         })
         .map_err(|_| Error::NotMounted)
     }

@@ -1,0 +1,103 @@
+//! A session that could not be loaded is not taken for an empty one.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Waker};
+
+use session_core::environment::Time;
+use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::NoIndex;
+use session_core::testing::run;
+use session_std::{Error, MemoryStore, Policy, Request, Sessions, keys, shared};
+
+/// A memory store whose next load fails or does not end.
+#[derive(Clone, Default)]
+struct Moody(Arc<(MemoryStore, AtomicU8)>);
+
+const FAIL: u8 = 1;
+const HANG: u8 = 2;
+
+impl Store for Moody {
+    type Error = &'static str;
+    type Index = NoIndex;
+
+    fn index(&self) -> Option<&NoIndex> {
+        None
+    }
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, &'static str> {
+        match self.0.1.swap(0, Ordering::Relaxed) {
+            FAIL => Err("down"),
+            HANG => pending().await,
+            _ => self.0.0.load(key, now, into).await.map_err(never),
+        }
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, &'static str> {
+        self.0.0.create(key, record, now).await.map_err(never)
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, &'static str> {
+        self.0.0.update(key, seen, record, now, there).await.map_err(never)
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, &'static str> {
+        self.0.0.touch(key, now).await.map_err(never)
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, &'static str> {
+        self.0.0.delete(key, only, now).await.map_err(never)
+    }
+}
+
+fn never(why: Infallible) -> &'static str {
+    match why {}
+}
+
+shared!(Moody);
+
+/// Sessions in a store, and the cookie of one that has `n` = 1.
+fn begin() -> (Moody, Sessions, String) {
+    let store = Moody::default();
+    let sessions = Sessions::new(store.clone(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let request = Request::new(sessions.clone());
+    run(request.session(std::iter::empty(), true)).unwrap().set("n", &1_u32).unwrap();
+    let cookie = run(request.finish()).cookie.unwrap();
+    (store, sessions, cookie.split(';').next().unwrap().to_owned())
+}
+
+#[test]
+fn who_asks_again_after_a_failure_is_told_the_same_st10() {
+    let (store, sessions, cookie) = begin();
+    store.0.1.store(FAIL, Ordering::Relaxed);
+    let request = Request::new(sessions);
+    for _ in 0..2 {
+        let asked = run(request.session([cookie.as_bytes()].into_iter(), true));
+        assert_eq!(asked.err(), Some(Error::Unavailable), "the store is back, the request is not");
+    }
+    let finished = run(request.finish());
+    assert_eq!((finished.error, finished.cookie, finished.varies), (None, None, true));
+}
+
+#[test]
+fn who_asks_again_after_a_load_was_given_up_loads() {
+    let (store, sessions, cookie) = begin();
+    store.0.1.store(HANG, Ordering::Relaxed);
+    let request = Request::new(sessions);
+    {
+        let mut given_up = pin!(request.session([cookie.as_bytes()].into_iter(), true));
+        assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let session = run(request.session([cookie.as_bytes()].into_iter(), true)).unwrap();
+    assert_eq!(session.get::<u32>("n"), Ok(Some(1)));
+}
