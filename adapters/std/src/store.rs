@@ -135,7 +135,7 @@ macro_rules! shared {
                 ) -> Boxed<'a, Listing> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        index.list(subject, after, now, into).await.map_err(SharedError::new)
+                        SubjectIndex::list(index, subject, after, now, into).await.map_err(SharedError::new)
                     })
                 }
                 fn add<'a>(
@@ -147,7 +147,7 @@ macro_rules! shared {
                 ) -> Boxed<'a, Added> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        index.add(subject, seen, entry, now).await.map_err(SharedError::new)
+                        SubjectIndex::add(index, subject, seen, entry, now).await.map_err(SharedError::new)
                     })
                 }
                 fn bump<'a>(
@@ -158,13 +158,13 @@ macro_rules! shared {
                 ) -> Boxed<'a, Option<Listing>> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        index.bump(subject, seen, now).await.map_err(SharedError::new)
+                        SubjectIndex::bump(index, subject, seen, now).await.map_err(SharedError::new)
                     })
                 }
                 fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        index.remove(subject, entry, now).await.map_err(SharedError::new)
+                        SubjectIndex::remove(index, subject, entry, now).await.map_err(SharedError::new)
                     })
                 }
             }
