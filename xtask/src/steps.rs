@@ -41,7 +41,7 @@ const NO_HEAP: [&str; 4] = ["session-core", "session-store-memory", "session-pic
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
-const STORES: [&str; 1] = ["servers"];
+const STORES: [&str; 2] = ["servers", "session-store-sql"];
 
 /// In their order; the quick ones first.
 pub(crate) const STEPS: &[Step] = &[

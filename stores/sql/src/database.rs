@@ -1,0 +1,120 @@
+//! Asks the database, within the limits.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::connection::{Connection, Place, Pool, Row, Value};
+use crate::limits::{Circuit, Limits};
+use crate::statements::{Dialect, POSTGRES, SQLITE};
+use crate::{SqlError, schema};
+
+pub(crate) struct Database {
+    place: Place,
+    limits: Limits,
+    circuit: Circuit,
+    /// The tables were looked at.
+    ready: OnceCell<()>,
+    connections: Pool,
+    /// SQLite has one writer at a time: ours queue here, in order, and not at the file's lock.
+    writer: Option<Pool>,
+}
+
+/// What a statement does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+impl Database {
+    /// Looks at the URL only.
+    pub(crate) fn new(url: &str, limits: Limits) -> Result<Self, SqlError> {
+        let place = match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => Place::Postgres(postgres(url, &limits)?),
+            Some(("sqlite", path)) => Place::Sqlite(sqlite(path, &limits)?),
+            _ => return Err(SqlError::Url("not a database URL".into())),
+        };
+        let writer = matches!(place, Place::Sqlite(_)).then(|| Pool::new(1));
+        let connections = Pool::new(limits.connections);
+        Ok(Self { place, limits, circuit: Circuit::default(), ready: OnceCell::new(), connections, writer })
+    }
+
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        match self.place {
+            Place::Postgres(_) => &POSTGRES,
+            Place::Sqlite(_) => &SQLITE,
+        }
+    }
+
+    /// Runs one statement.
+    pub(crate) async fn rows(
+        &self,
+        access: Access,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, SqlError> {
+        self.circuit.enter(&self.limits)?;
+        let deadline = Instant::now() + self.limits.response;
+        let pool = self.writer.as_ref().filter(|_| access == Access::Write).unwrap_or(&self.connections);
+        let place = timeout_at(deadline, pool.place()).await.ok().flatten().ok_or(SqlError::Busy)?;
+        let answer = timeout_at(deadline, async {
+            self.ready.get_or_try_init(|| self.prepare()).await?;
+            let mut lent = pool.lend(place, self.connect()).await?;
+            let mut answer = lent.connection.rows(sql, values).await;
+            if matches!(answer, Err(SqlError::Broken(_))) {
+                // the server was away since then: the others that are open are of that time too
+                pool.forget();
+                if lent.used && access == Access::Read {
+                    lent.connection = self.connect().await?;
+                    answer = lent.connection.rows(sql, values).await;
+                }
+            }
+            let rows = answer?;
+            lent.keep();
+            Ok(rows)
+        });
+        let answer = answer.await.unwrap_or(Err(SqlError::Slow));
+        self.circuit.note(answer.as_ref().is_err_and(SqlError::is_outage), &self.limits);
+        answer
+    }
+
+    async fn connect(&self) -> Result<Connection, SqlError> {
+        timeout(self.limits.connect, self.place.connect())
+            .await
+            .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
+    }
+
+    async fn prepare(&self) -> Result<(), SqlError> {
+        let mut connection = self.connect().await?;
+        schema::ensure(&mut connection, self.dialect()).await
+    }
+}
+
+fn postgres(url: &str, limits: &Limits) -> Result<PgConnectOptions, SqlError> {
+    let options = PgConnectOptions::from_str(url).map_err(|why| {
+        SqlError::Url(match why {
+            sqlx::Error::Configuration(why) => why.to_string(),
+            _ => "not a PostgreSQL URL".into(),
+        })
+    })?;
+    // what we no longer wait for must not wait at the server either, behind somebody's lock
+    let theirs = options.get_options().is_some_and(|theirs| theirs.contains("statement_timeout"));
+    let millis = limits.response.as_millis().to_string();
+    Ok(if theirs { options } else { options.options([("statement_timeout", millis)]) })
+}
+
+fn sqlite(path: &str, limits: &Limits) -> Result<SqliteConnectOptions, SqlError> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.starts_with(':') || path.contains('?') {
+        return Err(SqlError::Url(
+            "sqlite: wants the path of a file (for sessions in memory there is MemoryStore)".into(),
+        ));
+    }
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    // what was acknowledged survives a power cut
+    Ok(options.busy_timeout(limits.response).synchronous(SqliteSynchronous::Full))
+}

@@ -1,0 +1,225 @@
+//! Sessions in rows.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use session_core::environment::Time;
+use session_core::record::Stamp;
+use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+
+use crate::connection::{Row, Value};
+use crate::database::{Access, Database};
+use crate::statements as sql;
+use crate::{Limits, SqlError};
+
+/// Every so many creates, some rows go that are long over: more than came meanwhile.
+const SWEEP_EVERY: u32 = 16;
+const SWEEP_MOST: usize = 64;
+/// They go so long after their end: the clock of a node may be wrong by that much and it removes nobody's session.
+const SWEEP_AFTER: Duration = Duration::from_secs(3600);
+
+/// Sessions in PostgreSQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
+/// database.
+///
+/// If a future is dropped, its statement was carried out or not, nothing in between; its connection is closed and not
+/// used again.
+pub struct SqlStore {
+    database: Database,
+    creates: AtomicU32,
+}
+
+impl SqlStore {
+    /// A store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. Nothing is asked
+    /// yet: while the database is absent, every operation is an error. The first one that reaches it makes the tables or
+    /// checks them.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn new(url: &str) -> Result<Self, SqlError> {
+        Self::with(url, Limits::default())
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn with(url: &str, limits: Limits) -> Result<Self, SqlError> {
+        Ok(Self { database: Database::new(url, limits)?, creates: AtomicU32::new(0) })
+    }
+
+    /// One statement that reads.
+    pub(crate) async fn read(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
+        self.database.rows(Access::Read, sql, values).await
+    }
+
+    /// One statement that writes.
+    pub(crate) async fn write(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
+        self.database.rows(Access::Write, sql, values).await
+    }
+
+    /// What this database says in its own words.
+    pub(crate) fn dialect(&self) -> &'static sql::Dialect {
+        self.database.dialect()
+    }
+
+    /// Removes up to `most` records that are over at `now`.
+    async fn sweep(&self, most: usize, now: Time) -> Result<usize, SqlError> {
+        let dialect = self.dialect();
+        let room = |removed| number(most.saturating_sub(removed)).into();
+        let over = self.write(dialect.remove_over, &[room(0), time(now)]).await?.len();
+        let ended = self.write(dialect.remove_ended, &[room(over)]).await?.len();
+        self.write(dialect.remove_entries, &[room(0), time(now)]).await?;
+        Ok(over.saturating_add(ended))
+    }
+
+    /// After a write that found no row of its kind.
+    async fn other(&self, key: &Handle, now: Time, there: &mut [u8]) -> Result<Outcome, SqlError> {
+        Ok(match self.load(key, now, there).await? {
+            Load::Missing => Outcome::Missing,
+            Load::Found(found) => Outcome::Conflict(Some(found)),
+            Load::TooLarge { .. } => Outcome::Conflict(None),
+        })
+    }
+}
+
+impl fmt::Debug for SqlStore {
+    /// Prints no session and no password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SqlStore")
+    }
+}
+
+session_std::shared!(SqlStore);
+
+impl Store for SqlStore {
+    type Error = SqlError;
+    type Index = Self;
+
+    fn index(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, SqlError> {
+        let rows = self.read(sql::LOAD, &[handle(key), time(now), number(into.len()).into()]).await?;
+        rows.first().map_or(Ok(Load::Missing), |row| take(row, into))
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, SqlError> {
+        let [record, version, login, seen, idle, ends] = columns(record);
+        let values = [handle(key), record, version, login, seen, idle, ends, time(now)];
+        let outcome = applied(&self.write(sql::CREATE, &values).await?)?.unwrap_or(Outcome::Conflict(None));
+        if self.creates.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            let long_over = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
+            // the session is stored; what is over can wait for the next one
+            let _removed = self.sweep(SWEEP_MOST, Time::from_millis(long_over)).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, SqlError> {
+        let [record, new, login, last_seen, idle, ends] = columns(record);
+        let values = [handle(key), record, new, login, last_seen, idle, ends, time(now), version(seen)];
+        match applied(&self.write(sql::UPDATE, &values).await?)? {
+            Some(outcome) => Ok(outcome),
+            None => self.other(key, now, there).await,
+        }
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, SqlError> {
+        let rows = self.write(sql::TOUCH, &[handle(key), time(now)]).await?;
+        Ok(applied(&rows)?.unwrap_or(Outcome::Missing))
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SqlError> {
+        let (key_is, now_is) = (handle(key), time(now));
+        let rows = match only {
+            Only::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
+            Only::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
+            Only::Login(login) => self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?,
+        };
+        match applied(&rows)? {
+            Some(outcome) => Ok(outcome),
+            None if only == Only::Any => Ok(Outcome::Missing),
+            None => self.other(key, now, &mut []).await,
+        }
+    }
+
+    async fn end_all(&self, now: Time) -> Result<bool, SqlError> {
+        self.write(sql::END_ALL, &[time(now)]).await.map(|_| true)
+    }
+
+    async fn count(&self, _now: Time) -> Result<Option<u64>, SqlError> {
+        let rows = self.read(sql::COUNT, &[]).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.number(0))?;
+        Ok(Some(u64::try_from(count).unwrap_or_default()))
+    }
+
+    async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, SqlError> {
+        self.sweep(most, now).await.map(Some)
+    }
+}
+
+/// A handle is the number of its bytes.
+pub(crate) fn handle(key: &Handle) -> Value<'static> {
+    i64::from_be_bytes(*key.as_bytes()).into()
+}
+
+/// 48 bits always fit.
+pub(crate) fn time(time: Time) -> Value<'static> {
+    i64::try_from(time.millis()).unwrap_or(i64::MAX).into()
+}
+
+/// Of any bits; it is only compared for being the same.
+fn version(version: Version) -> Value<'static> {
+    i64::from_ne_bytes(version.0.to_ne_bytes()).into()
+}
+
+pub(crate) fn number(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A record and its stamp: version, login, last_seen, idle, ends. Bytes that are no record are never over.
+fn columns(record: &[u8]) -> [Value<'_>; 6] {
+    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
+    let stamp = Stamp::of(record).unwrap_or(garbled);
+    [
+        record.into(),
+        version(stamp.version),
+        i64::from(stamp.login).into(),
+        time(stamp.last_seen),
+        time(Time::from_millis(stamp.idle)),
+        time(Time::from_millis(stamp.ends)),
+    ]
+}
+
+/// A write that gives the version, if it found its row.
+fn applied(rows: &[Row]) -> Result<Option<Outcome>, SqlError> {
+    let version = rows.first().map(|row| row.number(0)).transpose()?;
+    Ok(version.map(|version| Outcome::Applied(Version(u64::from_ne_bytes(version.to_ne_bytes())))))
+}
+
+/// Brings a row of [`sql::LOAD`] into the caller's buffer.
+fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
+    let size = usize::try_from(row.number(0)?).unwrap_or_default();
+    let version = Version(u64::from_ne_bytes(row.number(1)?.to_ne_bytes()));
+    let seen = u64::try_from(row.number(2)?).unwrap_or_default();
+    let (Some(record), Some(place)) = (row.bytes(3)?, into.get_mut(..size)) else {
+        return Ok(Load::TooLarge { size });
+    };
+    if record.len() != size {
+        return Err(SqlError::Schema("a record is not as long as the database says".into()));
+    }
+    place.copy_from_slice(record);
+    if Stamp::of(place).is_some() {
+        Stamp::touch(place, Time::from_millis(seen));
+    }
+    Ok(Load::Found(Found { len: size, version }))
+}
