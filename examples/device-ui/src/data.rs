@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Shown on every page: 32 characters of any script, as the form's field counts them.
-    pub name: String<96>,
+    pub name: String<128>,
     /// Seconds between two readings on the dashboard, 1 to 60.
     pub interval: u8,
 }
@@ -53,7 +53,7 @@ impl core::error::Error for Garbled {}
 
 impl Data {
     /// Bytes of [`Self::encode`] at most.
-    pub const LEN: usize = 224;
+    pub const LEN: usize = 256;
     const CHECK: usize = 8;
 
     /// A device that boots for the first time; both arguments are fresh random bytes.

@@ -10,6 +10,8 @@ use picoserve::io::Read;
 use picoserve::request::{RequestBody, RequestParts};
 use picoserve::response::{Connection, IntoResponse, ResponseWriter, StatusCode};
 
+use crate::page::Sorry;
+
 /// Bytes of a form at most.
 const LONGEST: usize = 896;
 
@@ -69,11 +71,11 @@ fn hex(digit: u8) -> Option<u8> {
 impl fmt::Display for BadForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "a form has at most {LONGEST} bytes here"),
-            Self::CutOff => f.write_str("the form was cut off on its way; send it again"),
-            Self::Missing(field) => write!(f, "the form has no field {field}"),
-            Self::FieldTooLong { field, most } => write!(f, "the field {field} has more than {most} bytes"),
-            Self::NotText(field) => write!(f, "the field {field} is no UTF-8 text"),
+            Self::TooLong => write!(f, "The form is too long: at most {LONGEST} bytes."),
+            Self::CutOff => f.write_str("The form was cut off on its way. Send it again."),
+            Self::Missing(field) => write!(f, "The form has no field {field}."),
+            Self::FieldTooLong { field, most } => write!(f, "Too long: {field} takes at most {most} bytes."),
+            Self::NotText(field) => write!(f, "The field {field} is not text in UTF-8."),
         }
     }
 }
@@ -85,7 +87,7 @@ impl IntoResponse for BadForm {
         writer: W,
     ) -> Result<ResponseSent, W::Error> {
         let status = if self == Self::TooLong { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-        (status, format_args!("{self}\n")).write_to(connection, writer).await
+        Sorry(status, self).write_to(connection, writer).await
     }
 }
 

@@ -100,13 +100,7 @@ impl Display for Page {
             View::Settings { .. } => "settings",
             View::StepUp { .. } => "step-up",
         };
-        write!(
-            f,
-            "<!doctype html><html lang=en><head><meta charset=utf-8>\
-             <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>{name}</title>\
-             <link rel=icon href=\"data:,\"><link rel=stylesheet href=/style.css><script src=/app.js defer></script></head>\
-             <body data-view={view}><main><h1 id=device>{name}</h1>"
-        )?;
+        begin(f, &name, view)?;
         if !self.problem.is_empty() {
             write!(f, "<p id=problem role=alert>{}</p>", Escaped(&self.problem))?;
         }
@@ -115,6 +109,41 @@ impl Display for Page {
         }
         self.view.fmt(f, self.settings.interval)?;
         f.write_str("</main></body></html>")
+    }
+}
+
+/// The page up to what differs.
+fn begin(f: &mut Formatter<'_>, title: &impl Display, view: &str) -> fmt::Result {
+    write!(
+        f,
+        "<!doctype html><html lang=en><head><meta charset=utf-8>\
+         <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
+         <link rel=icon href=\"data:,\"><link rel=stylesheet href=/style.css><script src=/app.js defer></script></head>\
+         <body data-view={view}><main><h1 id=device>{title}</h1>"
+    )
+}
+
+/// What stands in for a page that cannot be made: why, in one line, and the way back.
+pub(crate) struct Sorry<W>(pub(crate) StatusCode, pub(crate) W);
+
+impl<W: Display> IntoResponse for Sorry<W> {
+    async fn write_to<R: Read, T: ResponseWriter<Error = R::Error>>(
+        self,
+        connection: Connection<'_, R>,
+        writer: T,
+    ) -> Result<ResponseSent, T::Error> {
+        let body = format_args!("{self}");
+        let response = Response::new(self.0, body).with_content_type("text/html; charset=utf-8");
+        writer.write_response(connection, response.with_headers(HEADERS)).await
+    }
+}
+
+impl<W: Display> Display for Sorry<W> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        begin(f, &"That did not work", "sorry")?;
+        let why = line(&self.1);
+        write!(f, "<p id=problem role=alert>{}</p>", Escaped(&why))?;
+        f.write_str("<a class=\"button quiet\" href=/>Back to the start</a></main></body></html>")
     }
 }
 

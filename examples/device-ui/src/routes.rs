@@ -15,7 +15,7 @@ use session_picoserve::{App, Error, Failed, Requests, SessionLayer};
 use crate::data::{Keeper, Settings};
 use crate::device::{Device, Tried};
 use crate::form::{BadForm, Form};
-use crate::page::{Line, Page, SCRIPT, STYLE, Span, View, line};
+use crate::page::{Line, Page, SCRIPT, STYLE, Sorry, Span, View, line};
 
 /// There is one account.
 const OWNER: &str = "owner";
@@ -189,7 +189,7 @@ async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
     }
     let shown = site.device.settings();
     let wrong = |problem| site.page(View::Settings { shown, csrf }).wrong(StatusCode::BAD_REQUEST, problem);
-    let name: String<128> = form.field("name")?;
+    let name: String<192> = form.field("name")?;
     let fits =
         |name: &String<_>| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
     let Some(name) = String::try_from(name.trim()).ok().filter(fits) else {
@@ -256,13 +256,13 @@ type Answered = Result<Answer, Refused>;
 
 /// An error of the session or of the form.
 enum Refused {
-    Session(Failed),
+    Session(Error),
     Form(BadForm),
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self::Session(error.into())
+        Self::Session(error)
     }
 }
 
@@ -279,7 +279,7 @@ impl IntoResponse for Refused {
         writer: W,
     ) -> Result<ResponseSent, W::Error> {
         match self {
-            Self::Session(failed) => failed.write_to(connection, writer).await,
+            Self::Session(error) => Sorry(StatusCode::new(error.status()), error).write_to(connection, writer).await,
             Self::Form(bad) => bad.write_to(connection, writer).await,
         }
     }
@@ -311,9 +311,8 @@ impl IntoResponse for Answer {
             Self::Page(page) => page.write_to(connection, writer).await,
             Self::See(place) => Redirect::to(place).write_to(connection, writer).await,
             Self::Forged => {
-                let text =
-                    "This form is out of date or not from this device's pages. Go back, reload, and try again.\n";
-                (StatusCode::FORBIDDEN, text).write_to(connection, writer).await
+                let why = "This form is out of date or not from this device's pages. Open the page again, then repeat.";
+                Sorry(StatusCode::FORBIDDEN, why).write_to(connection, writer).await
             }
         }
     }
