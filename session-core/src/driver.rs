@@ -1,5 +1,7 @@
 //! The only code that calls a store: it does what the exchange says and brings the answers back.
 
+mod subjects;
+
 use rand_core::TryCryptoRng;
 
 use crate::cookie_header::{MAX_CANDIDATES, candidates};
@@ -10,6 +12,7 @@ use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
 use crate::policy::Policy;
 use crate::store::{Load, Store};
+pub use subjects::Listed;
 
 /// What all requests of an application share.
 pub struct Sessions<S, C, O = ()> {
@@ -57,8 +60,13 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {
-        let touch_is_free = self.store.touch_is_free();
-        Rules { policy: &self.policy, ring: &self.ring, observer: &self.observer, touch_is_free }
+        Rules {
+            policy: &self.policy,
+            ring: &self.ring,
+            observer: &self.observer,
+            touch_is_free: self.store.touch_is_free(),
+            has_index: self.store.index().is_some(),
+        }
     }
 
     fn reported<T>(&self, answer: Result<T, S::Error>) -> Result<T, ()> {
@@ -136,6 +144,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                     let answer = self.store.delete(&handle, only, now).await;
                     Reply::Wrote(self.reported(answer))
                 }
+                Step::Index(entry) => Reply::Indexed(self.add_to_index(intent, &entry, now).await),
             };
             exchange.reply(work, intent, reply, &self.rules(), self.clock.now())?;
         }

@@ -13,6 +13,10 @@ pub enum Error {
     Ended,
     /// The request's cookie was replaced by a newer one: its session goes on under that. (409)
     Superseded,
+    /// The subject's sessions were all ended after this login began, or it took longer than ten minutes. (409)
+    SignInAgain,
+    /// Only somebody who is signed in can do this. (401)
+    NotSignedIn,
     /// The stored value was written as another type than it is read as. (409)
     TypeClash,
     /// The record would need `need` bytes, `have` can be used. (413)
@@ -32,6 +36,8 @@ pub enum Error {
     Busy,
     /// No session layer is mounted around this handler. (500, the application's)
     NotMounted,
+    /// The store cannot list a subject's sessions, or cannot end all. (501, the application's)
+    CannotList,
     /// The store is full, and the session to be stored has no claim to another's place. (507)
     Full,
     /// The random number generator is not ready; no weaker one is used. (503)
@@ -58,9 +64,11 @@ impl Error {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Conflict | Self::Ended | Self::Superseded | Self::TypeClash => 409,
+            Self::NotSignedIn => 401,
+            Self::Conflict | Self::Ended | Self::Superseded | Self::SignInAgain | Self::TypeClash => 409,
             Self::TooLarge { .. } => 413,
             Self::BadKey | Self::BadText | Self::Unwritable | Self::Busy | Self::NotMounted => 500,
+            Self::CannotList => 501,
             Self::Entropy | Self::Unavailable | Self::Unknown => 503,
             Self::Full => 507,
         }
@@ -70,11 +78,12 @@ impl Error {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Conflict | Self::Ended | Self::Superseded => Fault::Request,
+            Self::Conflict | Self::Ended | Self::Superseded | Self::SignInAgain | Self::NotSignedIn => Fault::Request,
             Self::TypeClash
             | Self::TooLarge { .. }
             | Self::BadKey
             | Self::BadText
+            | Self::CannotList
             | Self::Unwritable
             | Self::Busy
             | Self::NotMounted => Fault::Application,
@@ -89,6 +98,8 @@ impl fmt::Display for Error {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
             Self::Ended => "the session ended while this request was under way: sign in again",
             Self::Superseded => "the session goes on under a newer cookie: send the request again",
+            Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
+            Self::NotSignedIn => "sign in first",
             Self::TypeClash => "the stored value has another type than the one it is read as",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
@@ -98,6 +109,7 @@ impl fmt::Display for Error {
             Self::Unwritable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
+            Self::CannotList => "the session store cannot list the sessions of a person, or cannot end all sessions",
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",

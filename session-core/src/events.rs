@@ -9,10 +9,21 @@ use crate::store::Handle;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Id(pub(crate) Handle);
 
+impl Id {
+    fn hash(self) -> [u8; 4] {
+        sha256(&[b"session-core/1 id", self.0.as_bytes()]).first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Whether this is how it prints.
+    pub(crate) fn is(self, name: &str) -> bool {
+        let digit = |digit: u8| b"0123456789abcdef".get(usize::from(digit)).copied().unwrap_or_default();
+        name.bytes().eq(self.hash().into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]))
+    }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = sha256(&[b"session-core/1 id", self.0.as_bytes()]);
-        hash.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.hash().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -36,6 +47,8 @@ pub enum Event<'e> {
     Rotated(Id),
     /// The session was ended by `logout`.
     Ended(Id),
+    /// The session was ended by its subject from another one, by an administrator, or by a login beyond the cap.
+    Revoked(Id),
     /// A cookie came whose session had reached its idle or absolute limit.
     Expired(Id),
     /// A cookie value came that none of our keys signed, or that is malformed.
@@ -64,6 +77,7 @@ impl fmt::Display for Event<'_> {
             Self::LoggedIn(id) => write!(f, "session {id}: signed in"),
             Self::Rotated(id) => write!(f, "session {id}: cookie rotated"),
             Self::Ended(id) => write!(f, "session {id} ended"),
+            Self::Revoked(id) => write!(f, "session {id} revoked"),
             Self::Expired(id) => write!(f, "session {id} expired"),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),

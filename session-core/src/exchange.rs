@@ -7,6 +7,8 @@
 //!     └─ forged ▶ None │  Late, Superseded ▶ Stale           ├─▶ Missing ─▶ Ended: nothing is created
 //!                                                            └─▶ answer lost ▶ load: mine? the old one? unknown [11]
 //!  None ──first write──▶ New ──▶ create (at most three handles)
+//!  login: record ──▶ index [6] ─▶ Applied ─▶ cookie out
+//!                          └─▶ the epoch moved [7] ▶ delete the own record ▶ SignInAgain
 //! ```
 //! The numbers are the rules of the protocol, in docs/design.md.
 
@@ -22,14 +24,15 @@ use crate::keys::Ring;
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::store::{Found, Handle, Load, Only, Outcome, Version};
+use crate::subject::{Added, Entry, Epoch};
 use crate::token::Token;
 
 /// Data that is shown once: kept under a key that no handler can name.
 pub(crate) const FLASH: &str = "\0flash";
 /// How long conflicts are answered by trying again, in milliseconds.
-const PATIENCE: u64 = 2_000;
+pub(crate) const PATIENCE: u64 = 2_000;
 /// How often one verb survives a lost answer.
-const LOST: u8 = 2;
+pub(crate) const LOST: u8 = 2;
 /// How many handles are tried for a new session (ID4).
 const HANDLES: u8 = 3;
 
@@ -39,6 +42,7 @@ pub(crate) struct Rules<'r> {
     pub(crate) ring: &'r Ring,
     pub(crate) observer: &'r dyn Observer,
     pub(crate) touch_is_free: bool,
+    pub(crate) has_index: bool,
 }
 
 /// What the request has come to.
@@ -71,7 +75,7 @@ pub(crate) enum Intent<'i> {
     /// Store what a function makes of the newest data.
     Update,
     /// The subject has proven who it is.
-    Login { subject: &'i str, remember: bool, keep_data: bool },
+    Login { subject: &'i str, epoch: Epoch, remember: bool, keep_data: bool },
     /// A new cookie value.
     Rotate,
     /// The end.
@@ -92,6 +96,8 @@ pub(crate) enum Step {
     Update(Handle, Version),
     Touch(Handle),
     Delete(Handle, Only),
+    /// Add this to the index of the subject that signs in.
+    Index(Entry),
     Done,
 }
 
@@ -101,6 +107,7 @@ pub(crate) enum Reply {
     NoRandom,
     Loaded(Result<Load, ()>),
     Wrote(Result<Outcome, ()>),
+    Indexed(Result<Added, ()>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,6 +117,10 @@ enum Phase {
     Updating,
     Touching,
     Deleting,
+    /// A login's record is stored, and goes into the index.
+    Indexing,
+    /// It may not go there: its record is deleted again, and this is said.
+    Withdrawing(Error),
     /// Login over another subject's session: the new one is stored, the old one goes.
     DeletingOld(Handle, u32),
     /// After a conflict without the record, or after a lost answer.
@@ -162,6 +173,8 @@ pub struct Exchange<B> {
     handle_shown: bool,
     active: bool,
     looked: bool,
+    /// A write was sent to the store and its answer has not come.
+    in_flight: bool,
     pub(crate) fresh_handle: Option<Handle>,
     seen: Version,
     /// The record's own version as loaded.
@@ -195,6 +208,7 @@ impl<B: Buffer> Exchange<B> {
             handle_shown: false,
             active: false,
             looked: false,
+            in_flight: false,
         }
     }
 
@@ -346,7 +360,12 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
+        if self.in_flight {
+            // a verb was given up in the middle: nobody knows what is stored
+            self.standing = Standing::Failed(Error::Unknown);
+        }
         let step = self.step(work, intent, rules, now);
+        self.in_flight = matches!(step, Ok(Step::Create(_) | Step::Update(..) | Step::Delete(..) | Step::Index(_)));
         self.settle_failure(work, step)
     }
 
@@ -359,6 +378,7 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
+        self.in_flight = false;
         let done = match reply {
             Reply::Random(bytes) => {
                 work.fresh = Some(bytes);
@@ -367,6 +387,7 @@ impl<B: Buffer> Exchange<B> {
             Reply::NoRandom => Err(Error::Entropy),
             Reply::Loaded(load) => self.reloaded(work, intent, load, rules, now),
             Reply::Wrote(outcome) => self.wrote(work, intent, outcome, rules, now),
+            Reply::Indexed(added) => self.indexed(work, intent, added, rules),
         };
         if let (Err(Error::Conflict), Some(token)) = (done, self.token) {
             rules.observer.observe(&Event::Conflict(Id(token.handle())));
@@ -378,6 +399,18 @@ impl<B: Buffer> Exchange<B> {
     pub(crate) fn edited(&mut self, work: &mut Work, edited: Result<(), Error>) -> Result<(), Error> {
         work.edited = true;
         self.settle_failure(work, edited)
+    }
+
+    /// Who is signed in under which cookie, and the other place for a record.
+    pub(crate) fn signed_in(&mut self) -> Result<(&str, Token, &mut Record<B>), Error> {
+        let token = match self.standing {
+            Standing::Live => self.token,
+            Standing::Failed(error) => return Err(error),
+            Standing::Stale => return Err(Error::Superseded),
+            Standing::None | Standing::New => None,
+        };
+        let subject = self.mine.subject().map(|(subject, _)| subject);
+        Ok((subject.ok_or(Error::NotSignedIn)?, token.ok_or(Error::NotSignedIn)?, &mut self.other))
     }
 
     /// The other buffer, for a load.

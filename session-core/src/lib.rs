@@ -68,7 +68,7 @@ pub mod testing;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use driver::Sessions;
+pub use driver::{Listed, Sessions};
 pub use error::{Error, Fault};
 pub use exchange::Exchange;
 pub use keys::{KeyError, Keys};

@@ -186,6 +186,7 @@ pub struct Policy {
     pub(crate) secure: bool,
     pub(crate) partitioned: bool,
     pub(crate) limits: Limits,
+    pub(crate) max_sessions: u16,
 }
 
 /// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
@@ -238,14 +239,30 @@ impl Policy {
 
     const fn of_secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Self {
         let SecureCookie { name, domain, path, same_site, partitioned } = cookie;
-        Self { name, domain, path, same_site, secure: true, partitioned, limits: Limits::of(&lifetimes) }
+        Self {
+            name,
+            domain,
+            path,
+            same_site,
+            secure: true,
+            partitioned,
+            limits: Limits::of(&lifetimes),
+            max_sessions: 0,
+        }
     }
 
     const fn of_plain(cookie: PlainCookie, lifetimes: Lifetimes) -> Self {
         let PlainCookie { name, path, strict } = cookie;
         let same_site = if strict { SameSite::Strict } else { SameSite::Lax };
         let limits = Limits::of(&lifetimes);
-        Self { name, domain: None, path, same_site, secure: false, partitioned: false, limits }
+        Self { name, domain: None, path, same_site, secure: false, partitioned: false, limits, max_sessions: 0 }
+    }
+
+    /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can
+    /// list; over another one a login is [`Error::CannotList`](crate::Error::CannotList).
+    #[must_use]
+    pub const fn max_sessions(self, of_a_subject: u16) -> Self {
+        Self { max_sessions: of_a_subject, ..self }
     }
 
     /// The name that is written and read.

@@ -9,7 +9,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::csrf;
-use crate::driver::Sessions;
+use crate::driver::{Listed, Sessions};
 use crate::environment::{Buffer, Clock};
 use crate::error::Error;
 use crate::events::Observer;
@@ -265,9 +265,38 @@ impl<'p, P: Requests> Handle<'p, P> {
         Session::new(self.pool.sessions(), &mut exchange, rng).logout().await
     }
 
+    /// See [`Session::list`].
+    pub async fn list(&self, each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).list(each).await
+    }
+
+    /// See [`Session::revoke`].
+    pub async fn revoke(&self, id: &str) -> Result<bool, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).revoke(id).await
+    }
+
+    /// See [`Session::revoke_others`].
+    pub async fn revoke_others(&self) -> Result<usize, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).revoke_others().await
+    }
+
+    /// See [`Session::revoke_all`].
+    pub async fn revoke_all(&self) -> Result<usize, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).revoke_all().await
+    }
+
     /// Passes the subject to `with`; see [`Session::subject`].
     pub fn subject<T>(&self, with: impl FnOnce(Option<&str>) -> T) -> Result<T, Error> {
         self.view(|session| with(session.subject()))
+    }
+
+    /// See [`Session::set_label`].
+    pub fn set_label(&self, label: &str) -> Result<(), Error> {
+        self.view(|session| session.set_label(label))?
     }
 
     /// See [`Session::fresh`].

@@ -14,19 +14,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::changes::Kind;
 use crate::csrf;
-use crate::driver::Sessions;
+use crate::driver::{Listed, Sessions};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
 use crate::set_cookie;
 use crate::store::{Handle, Store};
+use crate::subject::{Epoch, SubjectId};
 use crate::values;
 
 /// Proof that a login was begun before the credentials were checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket<'s> {
     subject: &'s str,
+    epoch: Epoch,
+    begun: Time,
     remember: bool,
     keep_data: bool,
 }
@@ -277,20 +280,30 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked.
+    /// Begins a login: call it **before** the credentials are checked. If all sessions of the subject are ended between
+    /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
+    /// rule 7).
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<Ticket<'s>, Error> {
         if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
             return Err(Error::BadText);
         }
-        Ok(Ticket { subject, remember: false, keep_data: true })
+        let begun = self.sessions.clock.now();
+        Ok(Ticket { subject, epoch: self.sessions.epoch(subject).await?, begun, remember: false, keep_data: true })
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
     /// Data is kept unless the ticket says otherwise; flash messages and CSRF tokens are not. Over a session of another
-    /// subject a new one is made, without its data, and that one ends. Stored at once.
+    /// subject a new one is made, without its data, and that one ends. Stored at once. [`Error::SignInAgain`]: the
+    /// credentials are to be checked again. With a cap, the subject's oldest sessions beyond it have ended then; an error
+    /// may mean that only this was not done.
     pub async fn login(&mut self, ticket: Ticket<'_>) -> Result<(), Error> {
-        let Ticket { subject, remember, keep_data } = ticket;
-        self.perform(Intent::Login { subject, remember, keep_data }).await
+        let Ticket { subject, epoch, begun, remember, keep_data } = ticket;
+        if !self.sessions.in_time(begun) {
+            return Err(Error::SignInAgain);
+        }
+        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
+        let (_, own, room) = self.exchange.signed_in()?;
+        self.sessions.cap(subject, &own, room).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
@@ -302,6 +315,41 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// may live on (LC4). Without a session: nothing.
     pub async fn logout(&mut self) -> Result<(), Error> {
         self.perform(Intent::Logout).await
+    }
+
+    // ---- the subject's sessions -----------------------------------------------------------------------------------
+
+    /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
+    /// one, [`Error::CannotList`] where the store cannot. Calls the store once for each session.
+    pub async fn list(&mut self, mut each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+        let (subject, own, room) = self.exchange.signed_in()?;
+        self.sessions.list_each(subject, Some(&own), room, &mut each).await
+    }
+
+    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
+    /// ended, as by [`logout`](Self::logout).
+    pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
+        let (subject, own, room) = self.exchange.signed_in()?;
+        let Some(entry) = self.sessions.own_entry(subject, id, &own, room).await? else {
+            return Ok(false);
+        };
+        if entry.handle == own.handle() {
+            return self.logout().await.map(|()| true);
+        }
+        self.sessions.end(&SubjectId::of(subject), &entry).await.map(|_| true)
+    }
+
+    /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
+    /// of password. The number of those that were there. An error means that some may live on: ask again.
+    pub async fn revoke_others(&mut self) -> Result<usize, Error> {
+        let (subject, own, room) = self.exchange.signed_in()?;
+        self.sessions.revoke_others(subject, &own, room).await
+    }
+
+    /// Ends all of the subject's sessions and this one: "sign out everywhere".
+    pub async fn revoke_all(&mut self) -> Result<usize, Error> {
+        let others = self.revoke_others().await?;
+        self.logout().await.map(|()| others + 1)
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {

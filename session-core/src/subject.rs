@@ -64,6 +64,12 @@ impl Entry {
     /// No session; to fill an array with.
     pub const NONE: Self = Self { handle: Handle::from_bytes([0; Handle::LEN]), login: 0, ends: Time::ZERO, order: 0 };
 
+    /// Whether both mean the same login of the same session.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (self.handle, self.login) == (other.handle, other.login)
+    }
+
     /// The entry that belongs to a record, and whose it is: for stores that find a subject's sessions by their records.
     /// `None` for an anonymous session and for bytes that are no record.
     #[must_use]

@@ -7,7 +7,7 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
-use reference_app::routes::{Args, NOT_OFFERED, NOT_YET, ROUTES, Reply, answer};
+use reference_app::routes::{Args, ROUTES, Reply, answer};
 use reference_app::{AnyClock, Config, Stop};
 use session_axum::{Failed, Peek, Session, SessionLayer};
 
@@ -40,8 +40,6 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     let sessions = reference_app::sessions(config, clock)?;
     let router = Router::new().route("/plain", get("plain")).route("/peek", get(peek));
     let router = ROUTES.iter().fold(router, |router, (method, path)| router.route(path, on(filter(method), route)));
-    let not_yet = |method| on(filter(method), async || respond(NOT_YET));
-    let router = NOT_OFFERED.iter().fold(router, |router, (method, path)| router.route(path, not_yet(method)));
     let router = router.layer(SessionLayer::new(sessions));
 
     let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;

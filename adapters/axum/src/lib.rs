@@ -7,4 +7,4 @@ mod response;
 pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
 pub use layer::{SessionLayer, SessionService};
 pub use response::Failed;
-pub use session_std::{Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};

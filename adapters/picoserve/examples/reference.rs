@@ -16,7 +16,7 @@ use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
-use session_picoserve::{App, Error, Failed, Pool, SessionLayer, Sessions};
+use session_picoserve::{App, Error, Failed, Listed, Pool, SessionLayer, Sessions};
 use session_store_memory::{FixedStore, MemoryStore};
 
 /// Connections served at once, each with room for two records of `RECORD` bytes.
@@ -143,8 +143,28 @@ async fn health<S: Store>(App(pool): App<&'static AppPool<S>>) -> Result<Reply, 
     Ok(Reply::ok("ok"))
 }
 
-async fn not_offered() -> Reply {
-    Reply(501, "not offered yet".into())
+async fn sessions<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    let mut lines = String::new();
+    session.list(|listed| lines.push_str(&json(listed))).await?;
+    Ok(Reply::ok(lines))
+}
+
+async fn revoke<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+    Ok(match session.revoke(&args.handle).await? {
+        true => Reply::ok("ok"),
+        false => Reply(404, "no session of yours has this handle".into()),
+    })
+}
+
+async fn revoke_others<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+    Ok(Reply::ok(session.revoke_others().await?.to_string()))
+}
+
+/// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
+fn json(listed: &Listed<'_>) -> String {
+    let Listed { id, created, last_seen, current, .. } = listed;
+    let (created, last_seen) = (created.millis(), last_seen.millis());
+    format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
 
 // ---- what the routes need ------------------------------------------------------------------------------------------
@@ -167,6 +187,7 @@ struct Args {
     value: String,
     message: String,
     user: String,
+    handle: String,
     remember: u8,
     delay_ms: u64,
     within: u64,
@@ -181,6 +202,7 @@ impl Default for Args {
             value: empty(),
             message: empty(),
             user: empty(),
+            handle: empty(),
             remember: 0,
             delay_ms: 0,
             within: 0,
@@ -285,9 +307,9 @@ fn run<S: Store + 'static>(
             .route("/whoami", get(whoami::<S>))
             .route("/logout", post(logout::<S>))
             .route("/rotate", post(rotate::<S>))
-            .route("/sessions", get(not_offered))
-            .route("/revoke", post(not_offered))
-            .route("/revoke-others", post(not_offered))
+            .route("/sessions", get(sessions::<S>))
+            .route("/revoke", post(revoke::<S>))
+            .route("/revoke-others", post(revoke_others::<S>))
             .route("/fresh", get(fresh::<S>))
             .route("/flash", get(take_flash::<S>).post(leave_flash::<S>))
             .route("/csrf", get(csrf::<S>))

@@ -12,7 +12,7 @@ mod typed;
 
 pub use environment::{SystemClock, ThreadRng};
 pub use peek::Peek;
-pub use session::{Finished, Request, Session};
+pub use session::{Device, Finished, Request, Session};
 pub use sessions::Sessions;
 #[doc(hidden)]
 pub use store::erased;
@@ -38,6 +38,14 @@ mod tests {
         is_send(session.login(ticket));
         is_send(session.rotate());
         is_send(session.logout());
+        is_send(session.list());
+        is_send(session.revoke(""));
+        is_send(session.revoke_others());
+        is_send(session.revoke_all());
+        is_send(sessions.list(""));
+        is_send(sessions.revoke("", ""));
+        is_send(sessions.revoke_all(""));
+        is_send(sessions.end_all());
         is_send(sessions.check());
     }
 }

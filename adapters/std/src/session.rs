@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
-use session_core::{Error, Exchange, Ticket, csrf, events::Id};
+use session_core::{Error, Exchange, Listed, Ticket, csrf, events::Id};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
@@ -230,6 +230,35 @@ impl Session {
         View::new(self.core(), &mut *self.lock()?, ThreadRng).logout().await
     }
 
+    // ---- the subject's sessions -----------------------------------------------------------------------------------
+
+    /// The sessions of the subject that is signed in, the oldest login first. [`Error::NotSignedIn`] (401) without one,
+    /// [`Error::CannotList`] (501) where the store cannot.
+    pub async fn list(&self) -> Result<Vec<Device>, Error> {
+        let mut devices = Vec::new();
+        let mut exchange = self.lock()?;
+        let mut session = View::new(self.core(), &mut *exchange, ThreadRng);
+        session.list(|listed| devices.push(Device::of(listed))).await?;
+        Ok(devices)
+    }
+
+    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
+    /// ended, as by [`logout`](Self::logout).
+    pub async fn revoke(&self, id: &str) -> Result<bool, Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke(id).await
+    }
+
+    /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
+    /// of password. The number of those that were there.
+    pub async fn revoke_others(&self) -> Result<usize, Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke_others().await
+    }
+
+    /// Ends all of the subject's sessions and this one: "sign out everywhere".
+    pub async fn revoke_all(&self) -> Result<usize, Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke_all().await
+    }
+
     // ---- messages and forms --------------------------------------------------------------------------------------
 
     /// Leaves a message for the next page, which takes it once.
@@ -255,6 +284,28 @@ impl Session {
     /// Whether the store answers, for a health page.
     pub async fn check(&self) -> Result<(), Error> {
         self.0.sessions.check().await
+    }
+}
+
+/// A session in a list of its subject's: a browser that is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Names it, to end it by; opens nothing.
+    pub id: String,
+    /// Its last login.
+    pub created: Time,
+    /// Its last activity; where touching costs a write, up to the touch interval too early.
+    pub last_seen: Time,
+    /// The label that the application gave it. Escape it in pages.
+    pub label: Option<String>,
+    /// It is the session of the request that lists.
+    pub current: bool,
+}
+
+impl Device {
+    pub(crate) fn of(listed: &Listed<'_>) -> Self {
+        let Listed { id, created, last_seen, label, current } = *listed;
+        Self { id: id.to_string(), created, last_seen, label: label.map(str::to_owned), current }
     }
 }
 

@@ -7,7 +7,8 @@ use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 use session_core::{Error, Keys};
 
-use crate::{Policy, SharedStore, SystemClock};
+use crate::space::Space;
+use crate::{Device, Policy, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
 pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver>;
@@ -59,6 +60,31 @@ impl Sessions {
     /// Whether the store answers, for a health page.
     pub async fn check(&self) -> Result<(), Error> {
         self.0.core.check().await
+    }
+
+    // ---- for an administrator ------------------------------------------------------------------------------------
+
+    /// The sessions of a subject, the oldest login first (LC9). [`Error::CannotList`] where the store cannot.
+    pub async fn list(&self, subject: &str) -> Result<Vec<Device>, Error> {
+        let mut devices = Vec::new();
+        self.0.core.list(subject, Space::NEW, |listed| devices.push(Device::of(listed))).await?;
+        Ok(devices)
+    }
+
+    /// Ends the session of a subject that a list named `id`; `false` if it has none of that name.
+    pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
+        self.0.core.revoke(subject, id).await
+    }
+
+    /// Ends all sessions of a subject, also those whose login has begun and is not over. The number of those that were
+    /// there.
+    pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
+        self.0.core.revoke_all(subject).await
+    }
+
+    /// Ends everybody's sessions in one step (LC10). [`Error::CannotList`] where the store cannot.
+    pub async fn end_all(&self) -> Result<(), Error> {
+        self.0.core.end_all().await
     }
 
     fn of(settings: Settings) -> Self {

@@ -45,7 +45,7 @@ pub struct Flags {
     pub touch_every: Option<u64>,
     /// Concurrent sessions per subject, 0 = no cap
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub max_per_user: u32,
+    pub max_per_user: u16,
 }
 
 /// Checked flags.
@@ -64,9 +64,6 @@ pub struct Config {
 impl Flags {
     /// Checks the flags; the error is one line that says which flag, and what it takes.
     pub fn config(self) -> Result<Config, String> {
-        if self.max_per_user > 0 {
-            return Err("--max-per-user: a cap of sessions per user is not offered yet; leave it at 0".into());
-        }
         let keys = self.keys()?;
         let lifetimes = self.lifetimes();
         let name: Option<&'static str> = self.cookie_name.map(|name| &*Box::leak(name.into_boxed_str()));
@@ -79,7 +76,8 @@ impl Flags {
             let cookie = name.map_or(Ok(cookie), |name| cookie.named(name)).map_err(|why| why.to_string())?;
             Policy::plain_http(cookie, lifetimes)
         };
-        Ok(Config { listen: self.listen, store: self.store, keys, policy: policy.map_err(|why| why.to_string())? })
+        let policy = policy.map_err(|why| why.to_string())?.max_sessions(self.max_per_user);
+        Ok(Config { listen: self.listen, store: self.store, keys, policy })
     }
 
     fn lifetimes(&self) -> Lifetimes {
@@ -159,7 +157,6 @@ mod tests {
             (["--cookie-name", "a b"], "name"),
             (["--cookie-name", "__Host-x"], "__Host-"),
             (["--store", "redis"], "store"),
-            (["--max-per-user", "1"], "max-per-user"),
         ] {
             let why = config(&args).unwrap_err();
             assert!(why.contains(word), "{args:?}: {why}");

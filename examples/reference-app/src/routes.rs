@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_std::{Error, Peek, Session};
+use session_std::{Device, Error, Peek, Session};
 
 /// The routes that look at the session: method and path. `/plain` does not, `/peek` has its own function.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -26,13 +26,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/type-clash"),
     ("POST", "/big"),
     ("GET", "/health"),
+    ("GET", "/sessions"),
+    ("POST", "/revoke"),
+    ("POST", "/revoke-others"),
 ];
-
-/// The routes that are not offered yet.
-pub const NOT_OFFERED: &[(&str, &str)] = &[("GET", "/sessions"), ("POST", "/revoke"), ("POST", "/revoke-others")];
-
-/// Answer of the routes that are not offered yet.
-pub const NOT_YET: Reply = Reply { status: 501, text: String::new() };
 
 /// What a query says; what it does not say is empty or zero.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -43,6 +40,7 @@ pub struct Args {
     pub value: String,
     pub message: String,
     pub user: String,
+    pub handle: String,
     pub remember: u8,
     pub delay_ms: u64,
     pub within: u64,
@@ -152,9 +150,22 @@ pub async fn answer(
             })
         }
         (_, "/big") => session.set(args.key()?, &"x".repeat(args.bytes)).map(|()| Reply::ok("ok")),
+        (_, "/sessions") => Ok(Reply::ok(session.list().await?.iter().map(json).collect::<String>())),
+        (_, "/revoke") => Ok(match session.revoke(&args.handle).await? {
+            true => Reply::ok("ok"),
+            false => Reply { status: 404, text: "no session of yours has this handle".into() },
+        }),
+        (_, "/revoke-others") => Ok(Reply::ok(session.revoke_others().await?.to_string())),
         (_, "/health") => session.check().await.map(|()| Reply::ok("ok")),
         _ => Ok(Reply { status: 404, text: "no such route".into() }),
     }
+}
+
+/// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
+fn json(device: &Device) -> String {
+    let Device { id, created, last_seen, current, .. } = device;
+    let (created, last_seen) = (created.millis(), last_seen.millis());
+    format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
 
 /// A text as it is, a number in decimal.

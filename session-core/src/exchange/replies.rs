@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::events::{Event, Id};
 use crate::expiry::{self, Verdict};
 use crate::store::{Found, Handle, Load, Outcome, Version};
+use crate::subject::Added;
 
 impl<B: Buffer> Exchange<B> {
     pub(super) fn wrote(
@@ -68,7 +69,8 @@ impl<B: Buffer> Exchange<B> {
                 work.phase = Phase::Finished;
                 Ok(())
             }
-            (Phase::Deleting | Phase::DeletingOld(..), _) => {
+            (Phase::Withdrawing(why), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => Err(why),
+            (Phase::Deleting | Phase::DeletingOld(..) | Phase::Withdrawing(_), _) => {
                 work.lost += 1;
                 if work.lost <= LOST {
                     return Ok(());
@@ -78,16 +80,51 @@ impl<B: Buffer> Exchange<B> {
                 }
                 Err(Error::Unknown)
             }
-            (Phase::Ready | Phase::Reloading | Phase::Finished, _) => Err(Error::Unknown),
+            (Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished, _) => Err(Error::Unknown),
         }
     }
 
-    /// The write is stored: what was about to be is.
+    /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
+    /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, work: &mut Work, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
         (self.seen, self.base) = (version, self.mine.stamp().version);
+        self.changes.settle();
+        if rules.has_index && matches!(intent, Intent::Login { .. }) {
+            (work.phase, work.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
+        } else {
+            self.in_force(work, intent, rules);
+        }
+    }
+
+    /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
+    pub(super) fn indexed(
+        &mut self,
+        work: &mut Work,
+        intent: Intent<'_>,
+        added: Result<Added, ()>,
+        rules: &Rules<'_>,
+    ) -> Result<(), Error> {
+        let why = match added {
+            Ok(Added::Applied) => {
+                self.in_force(work, intent, rules);
+                return Ok(());
+            }
+            Ok(Added::Moved) => Error::SignInAgain,
+            Ok(Added::Full) => Error::Full,
+            Err(()) if work.lost < LOST => {
+                work.lost += 1;
+                return Ok(());
+            }
+            Err(()) => Error::Unknown,
+        };
+        (work.phase, work.lost) = (Phase::Withdrawing(why), 0);
+        Ok(())
+    }
+
+    /// The session is as the verb wanted it, and so is its cookie.
+    fn in_force(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>) {
         let created = self.standing == Standing::New;
         self.standing = Standing::Live;
-        self.changes.settle();
         if let Some(next) = work.next.take() {
             self.token = Some(next);
             self.outgoing = Outgoing::Set(next);

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::expiry;
 use crate::record::Previous;
 use crate::store::{Handle, Only, Version};
+use crate::subject::Entry;
 use crate::token::Token;
 
 impl<B: Buffer> Exchange<B> {
@@ -21,6 +22,11 @@ impl<B: Buffer> Exchange<B> {
             Phase::Finished => return Ok(Step::Done),
             Phase::Reloading => return Ok(self.target(work).map_or(Step::Done, Step::Load)),
             Phase::DeletingOld(handle, login) => return Ok(Step::Delete(handle, Only::Login(login))),
+            Phase::Indexing => return Ok(self.entry(work).map_or(Step::Done, Step::Index)),
+            Phase::Withdrawing(_) => {
+                let own = self.entry(work).map(|own| Step::Delete(own.handle, Only::Login(own.login)));
+                return Ok(own.unwrap_or(Step::Done));
+            }
             _ => {}
         }
         if let Standing::Failed(error) = self.standing {
@@ -53,6 +59,11 @@ impl<B: Buffer> Exchange<B> {
             }
             Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(work, intent, rules, now),
         }
+    }
+
+    /// The index's entry for the login that has just been stored.
+    fn entry(&self, work: &Work) -> Option<Entry> {
+        Entry::of(work.next?.handle(), self.mine.bytes()).map(|(_, entry)| entry)
     }
 
     fn touch_step(&mut self, work: &mut Work, rules: &Rules<'_>, now: Time) -> Step {
@@ -146,7 +157,7 @@ impl<B: Buffer> Exchange<B> {
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        if let Intent::Login { subject, remember, keep_data } = intent {
+        if let Intent::Login { subject, remember, keep_data, .. } = intent {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
         }
@@ -179,7 +190,7 @@ impl<B: Buffer> Exchange<B> {
         let mint = || Token::mint(token.handle(), &secret, rules.ring);
         (work.next, work.renews) = (None, false);
         match intent {
-            Intent::Login { subject, remember, keep_data } => {
+            Intent::Login { subject, remember, keep_data, .. } => {
                 let login = self.mine.stamp().login.saturating_add(1);
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;

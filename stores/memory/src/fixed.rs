@@ -1,41 +1,53 @@
 //! The store without a heap: an array.
 
 use crate::{copy, stamp};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::NoIndex;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 
-/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `SESSIONS * (BYTES + 10)` bytes (the
-/// product rounded up to even) and a word. Every operation looks through the array.
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each (rounded up
+/// to a multiple of four) and a few words. Every operation looks through the array.
+///
+/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps the
+/// end of all sessions of anybody has to be repeated.
 ///
 /// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
 /// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
 /// there is no anonymous one. No authenticated session ever gives way.
 ///
 /// A future that is dropped before it was polled did nothing, else everything.
-pub struct FixedStore<const SESSIONS: usize, const BYTES: usize>(RefCell<[Slot<BYTES>; SESSIONS]>);
+pub struct FixedStore<const SESSIONS: usize, const BYTES: usize> {
+    slots: RefCell<[Slot<BYTES>; SESSIONS]>,
+    epoch: Cell<u64>,
+    /// The order of the entry that was added last.
+    last: Cell<u32>,
+}
 
 impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
     /// An empty store; all zeros, so that a static one takes no flash.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(BYTES < u16::MAX as usize, "a session of a FixedStore has less than 65,535 bytes") }
-        Self(RefCell::new([const { Slot::EMPTY }; SESSIONS]))
+        Self { slots: RefCell::new([const { Slot::EMPTY }; SESSIONS]), epoch: Cell::new(0), last: Cell::new(0) }
     }
 
     /// Sessions kept; those that are over count until their place is needed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.try_borrow().map_or(0, |slots| slots.iter().filter(|slot| slot.size != 0).count())
+        self.slots.try_borrow().map_or(0, |slots| slots.iter().filter(|slot| slot.size != 0).count())
     }
 
     /// Whether no session is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn listing(&self) -> Listing {
+        Listing { epoch: Epoch(self.epoch.get()), last: self.last.get().into(), entries: 0 }
     }
 
     /// Does something with the live session under `key`, or else gives `missing`.
@@ -46,7 +58,7 @@ impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
         missing: T,
         action: impl FnOnce(&mut Slot<BYTES>, Stamp) -> T,
     ) -> Result<T, FixedError> {
-        let mut slots = self.0.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
         Ok(match slots.iter_mut().find(|slot| slot.is(key)) {
             Some(slot) if slot.stamp().live(now) => {
                 let stamp = slot.stamp();
@@ -72,10 +84,10 @@ impl<const SESSIONS: usize, const BYTES: usize> fmt::Debug for FixedStore<SESSIO
 
 impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, BYTES> {
     type Error = FixedError;
-    type Index = NoIndex;
+    type Index = Self;
 
-    fn index(&self) -> Option<&NoIndex> {
-        None
+    fn index(&self) -> Option<&Self> {
+        Some(self)
     }
 
     fn touch_is_free(&self) -> bool {
@@ -90,7 +102,7 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
-        let mut slots = self.0.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
         if slots.iter().any(|slot| slot.is(key) && slot.stamp().live(now)) {
             return Ok(Outcome::Conflict(None));
         }
@@ -110,6 +122,7 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         };
         let Some(slot) = slot else { return Ok(Outcome::Full) };
         slot.write(key, record)?;
+        (slot.order, slot.listed) = (0, 0);
         Ok(Outcome::Applied(new.version))
     }
 
@@ -147,6 +160,68 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
             Outcome::Applied(stamp.version)
         })
     }
+
+    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+        self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?.fill_with(|| Slot::EMPTY);
+        Ok(true)
+    }
+
+    async fn count(&self, _: Time) -> Result<Option<u64>, Self::Error> {
+        Ok(Some(self.len() as u64))
+    }
+}
+
+impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESSIONS, BYTES> {
+    type Error = FixedError;
+
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, Self::Error> {
+        let slots = self.slots.try_borrow().map_err(|_| FixedError::InUse)?;
+        let (mut after, mut entries) = (after, 0);
+        for place in into {
+            let listed = slots.iter().filter(|slot| u64::from(slot.order) > after && slot.stamp().live(now));
+            let own = listed.filter_map(|slot| slot.entry(subject)).filter(|entry| entry.order > after);
+            let Some(entry) = own.min_by_key(|entry| entry.order) else { break };
+            (*place, after, entries) = (entry, entry.order, entries + 1);
+        }
+        Ok(Listing { entries, ..self.listing() })
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Self::Error> {
+        let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        if seen.0 != self.epoch.get() {
+            return Ok(Added::Moved);
+        }
+        let own = slots.iter_mut().find(|slot| slot.entry(subject).is_some_and(|own| own.is(entry)));
+        if let Some(slot) = own.filter(|slot| slot.listed != entry.login || slot.order == 0) {
+            self.last.set(self.last.get().saturating_add(1));
+            (slot.order, slot.listed) = (self.last.get(), entry.login);
+        }
+        Ok(Added::Applied)
+    }
+
+    async fn bump(&self, _: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
+        let epoch = Epoch(self.epoch.get());
+        if seen.is_some_and(|seen| seen != epoch) {
+            return Ok(None);
+        }
+        self.epoch.set(epoch.next(now).0);
+        Ok(Some(self.listing()))
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+        let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
+        let mut own = slots.iter_mut().filter(|slot| slot.entry(subject).is_some_and(|own| own.is(entry)));
+        if let Some(slot) = own.next() {
+            slot.order = 0;
+        }
+        Ok(())
+    }
 }
 
 /// Why a [`FixedStore`] could not do what it was asked; it changed nothing.
@@ -180,11 +255,14 @@ struct Slot<const BYTES: usize> {
     handle: [u8; Handle::LEN],
     /// One more than the record's bytes; 0 = free.
     size: u16,
+    /// Its place among its subject's entries, for the login of number `listed`; 0 = none.
+    order: u32,
+    listed: u32,
     bytes: [u8; BYTES],
 }
 
 impl<const BYTES: usize> Slot<BYTES> {
-    const EMPTY: Self = Self { handle: [0; Handle::LEN], size: 0, bytes: [0; BYTES] };
+    const EMPTY: Self = Self { handle: [0; Handle::LEN], size: 0, order: 0, listed: 0, bytes: [0; BYTES] };
 
     fn is(&self, key: &Handle) -> bool {
         self.size != 0 && self.handle == *key.as_bytes()
@@ -200,6 +278,13 @@ impl<const BYTES: usize> Slot<BYTES> {
 
     fn stamp(&self) -> Stamp {
         stamp(self.record())
+    }
+
+    /// Its entry in the index, if it is this subject's and was added.
+    fn entry(&self, subject: &SubjectId) -> Option<Entry> {
+        let (owner, entry) = Entry::of(Handle::from_bytes(self.handle), self.record())?;
+        let order = if self.listed == entry.login { self.order.into() } else { 0 };
+        (owner == *subject).then_some(Entry { order, ..entry })
     }
 
     fn write(&mut self, key: &Handle, record: &[u8]) -> Result<(), FixedError> {

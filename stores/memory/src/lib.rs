@@ -9,6 +9,9 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "alloc")]
+mod index;
+
+#[cfg(feature = "alloc")]
 mod memory;
 
 #[cfg(feature = "alloc")]

@@ -1,5 +1,6 @@
 //! The store with a heap: shards, their locks, and the limit that they share.
 
+use crate::index::Part;
 use crate::shard::Shard;
 use crate::stamp;
 use alloc::boxed::Box;
@@ -7,7 +8,7 @@ use core::convert::Infallible;
 use core::fmt;
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::NoIndex;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 
 /// Shards of a store for many threads.
 const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
@@ -22,6 +23,7 @@ const LOOKS: usize = 1024;
 /// thread that is at the same shard. A future that is dropped before it was polled did nothing, else everything.
 pub struct MemoryStore {
     shards: Box<[Lock<Shard>]>,
+    index: Box<[Lock<Part>]>,
     limit: Option<Limit>,
 }
 
@@ -59,7 +61,20 @@ impl MemoryStore {
     }
 
     fn with_shards(shards: usize, limit: Option<Limit>) -> Self {
-        Self { shards: core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect(), limit }
+        let index = core::iter::repeat_with(|| Lock::new(Part::default())).take(shards.div_ceil(8)).collect();
+        Self { shards: core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect(), index, limit }
+    }
+
+    /// Does something with the part of the index that has this subject.
+    fn indexed<T: Default>(&self, subject: &SubjectId, action: impl FnOnce(&mut Part) -> T) -> T {
+        let [.., bits] = *subject.as_bytes();
+        let part = self.index.get(usize::from(bits) % self.index.len().max(1));
+        part.map(|part| part.with(action)).unwrap_or_default()
+    }
+
+    /// Whether the session of an entry is there.
+    fn holds(&self, entry: &Entry, now: Time) -> bool {
+        self.at(&entry.handle, |shard| shard.login(&entry.handle, now)) == Some(Some(entry.login))
     }
 
     /// The shards, the one of this handle first. The bits that choose it are none that the hash table uses.
@@ -137,10 +152,10 @@ impl fmt::Debug for MemoryStore {
 
 impl Store for MemoryStore {
     type Error = Infallible;
-    type Index = NoIndex;
+    type Index = Self;
 
-    fn index(&self) -> Option<&NoIndex> {
-        None
+    fn index(&self) -> Option<&Self> {
+        Some(self)
     }
 
     fn touch_is_free(&self) -> bool {
@@ -155,7 +170,7 @@ impl Store for MemoryStore {
         if let Some(limit) = &self.limit
             && !limit.reserve()
         {
-            if self.at(key, |shard| shard.holds(key, now)) == Some(true) {
+            if self.at(key, |shard| shard.login(key, now)).flatten().is_some() {
                 return Ok(Outcome::Conflict(None));
             }
             // what was under this key and is over may have given its place
@@ -186,7 +201,55 @@ impl Store for MemoryStore {
     }
 
     async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        Ok(self.at(key, |shard| shard.delete(key, only, now)).unwrap_or(Outcome::Missing))
+        let (outcome, gone) = self.at(key, |shard| shard.delete(key, only, now)).unwrap_or((Outcome::Missing, None));
+        if let Some((subject, entry)) = gone {
+            self.indexed(&subject, |part| part.remove(&subject, &entry));
+        }
+        Ok(outcome)
+    }
+
+    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+        for shard in &self.shards {
+            self.counted(shard, Shard::clear);
+        }
+        Ok(true)
+    }
+
+    async fn count(&self, _: Time) -> Result<Option<u64>, Self::Error> {
+        Ok(Some(self.len() as u64))
+    }
+
+    async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, Self::Error> {
+        let mut removed = 0;
+        for shard in &self.shards {
+            while removed < most && self.counted(shard, |shard| shard.remove_expired(now)) {
+                removed += 1;
+            }
+        }
+        Ok(Some(removed))
+    }
+}
+
+impl SubjectIndex for MemoryStore {
+    type Error = Infallible;
+
+    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Self::Error> {
+        Ok(self.indexed(subject, |part| part.list(subject, after, into)))
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+        // a shard of records is locked within a part of the index, never the other way round
+        let holds = |entry: &Entry| self.holds(entry, now);
+        Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
+    }
+
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
+        Ok(self.indexed(subject, |part| part.bump(subject, seen, now)))
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+        self.indexed(subject, |part| part.remove(subject, entry));
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Handle, Load, Only, Outcome, Version};
+use session_core::subject::{Entry, SubjectId};
 
 /// Places that each create looks at for records that are over. A round over all places then takes a quarter as many
 /// creates as there are places, so what is over is at most a third of what is live.
@@ -82,19 +83,36 @@ impl Shard {
         Outcome::Applied(stamp.version)
     }
 
-    pub(crate) fn delete(&mut self, key: &Handle, only: Only, now: Time) -> Outcome {
-        let Some((at, stamp)) = self.find(key, now) else { return Outcome::Missing };
+    /// Tells also the entry of the index that is void then.
+    pub(crate) fn delete(&mut self, key: &Handle, only: Only, now: Time) -> (Outcome, Option<(SubjectId, Entry)>) {
+        let Some((at, stamp)) = self.find(key, now) else { return (Outcome::Missing, None) };
         if !only.means(&stamp) {
-            return Outcome::Conflict(None);
+            return (Outcome::Conflict(None), None);
         }
+        let entry = self.slots.get(at).filter(|_| stamp.login > 0).and_then(|(_, record)| Entry::of(*key, record));
         self.remove(at);
         self.freed += 1;
-        Outcome::Applied(stamp.version)
+        (Outcome::Applied(stamp.version), entry)
     }
 
-    /// Whether there is a live record under `key`.
-    pub(crate) fn holds(&mut self, key: &Handle, now: Time) -> bool {
-        self.find(key, now).is_some()
+    /// The login number of the live record under `key`.
+    pub(crate) fn login(&mut self, key: &Handle, now: Time) -> Option<u32> {
+        self.find(key, now).map(|(_, stamp)| stamp.login)
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&mut self) {
+        self.freed += self.table.len();
+        (self.table, self.slots, self.cursor, self.anonymous) = Default::default();
+    }
+
+    /// Removes one record that is over, if there is one.
+    pub(crate) fn remove_expired(&mut self, now: Time) -> bool {
+        let before = self.freed;
+        (0..self.slots.places()).any(|_| {
+            self.sweep(1, now);
+            self.freed > before
+        })
     }
 
     /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked at.

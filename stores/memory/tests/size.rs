@@ -50,6 +50,6 @@ fn bytes_per_session() {
 
 #[test]
 fn bytes_of_a_fixed_store() {
-    assert_eq!(size_of::<FixedStore<32, 256>>(), 32 * (256 + 10) + size_of::<usize>());
-    assert_eq!(size_of::<FixedStore<32, 255>>(), 32 * (256 + 10) + size_of::<usize>());
+    assert_eq!(size_of::<FixedStore<32, 256>>(), 32 * 276 + 24);
+    assert_eq!(size_of::<FixedStore<32, 255>>(), 32 * 276 + 24);
 }
