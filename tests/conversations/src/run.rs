@@ -61,7 +61,10 @@ fn stores<'d>(dialogue: &'d Dialogue, target: &dyn Target) -> Vec<(&'d Dialogue,
     let scheme = |store: &str| store.split_once(':').map_or(store, |(scheme, _)| scheme).to_owned();
     let offered = target.stores();
     let about: Vec<_> = match dialogue.stores.is_empty() {
-        true => offered.iter().map(|&store| store.to_owned()).collect(),
+        true => {
+            let cannot = |store: &str| dialogue.without.iter().any(|other| scheme(other) == scheme(store));
+            offered.iter().filter(|store| !cannot(store)).map(|&store| store.to_owned()).collect()
+        }
         false => dialogue.stores.iter().filter(|s| offered.iter().any(|o| scheme(o) == scheme(s))).cloned().collect(),
     };
     about.into_iter().map(|store| (dialogue, store)).collect()

@@ -18,6 +18,8 @@ pub struct Dialogue {
     pub ids: Vec<String>,
     /// The stores it is about; empty: any.
     pub stores: Vec<String>,
+    /// The stores that cannot do what it is about.
+    pub without: Vec<String>,
     /// Flags for the reference app, besides `--store`.
     pub flags: Vec<String>,
     pub(crate) browsers: Vec<String>,
@@ -87,6 +89,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Dialogue, String> {
         title: title.join(" "),
         ids: owned(ids),
         stores: Vec::new(),
+        without: Vec::new(),
         flags: Vec::new(),
         browsers: Vec::new(),
         steps: Vec::new(),
@@ -119,10 +122,11 @@ impl Dialogue {
         let indented = &block[1..];
         let none_indented = || if indented.is_empty() { Ok(()) } else { Err("nothing is indented below this") };
         let action = match word {
-            "store" | "flags" | "browsers" => {
+            "store" | "without" | "flags" | "browsers" => {
                 none_indented()?;
                 let list = match word {
                     "store" => &mut self.stores,
+                    "without" => &mut self.without,
                     "flags" => &mut self.flags,
                     _ => &mut self.browsers,
                 };

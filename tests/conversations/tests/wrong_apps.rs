@@ -55,6 +55,15 @@ fn each_bug_is_caught() {
         LoginEvictsUsers,
         RotationExtends,
         LateLogoutIgnored,
+        ListShowsEverybody,
+        ListKeepsTheEnded,
+        HandleWorksForAnybody,
+        RevokeOthersEndsAll,
+        RevokeOthersEndsNobody,
+        RevokeLeavesTheRecord,
+        NoCap,
+        CapEndsTheNewest,
+        CapCountsTheEnded,
     ];
     let mut missed: Vec<Bug> = Vec::new();
     for some in bugs.chunks(4) {

@@ -24,7 +24,7 @@ impl Target for Model {
     fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| Unsupported(error.to_string()))?;
         let addr = listener.local_addr().map_err(|error| Unsupported(error.to_string()))?;
-        let (clock, over) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(AtomicBool::new(false)));
+        let (clock, over) = (Arc::new(AtomicU64::new(1_800_000_000_000)), Arc::new(AtomicBool::new(false)));
         let sessions = Arc::new(Mutex::new(Sessions::new(flags, self.0, clock.clone())));
         let ended = over.clone();
         thread::spawn(move || {
@@ -227,7 +227,12 @@ fn answer<'q>(
             Reply::new(413, format!("the session would take {} bytes, 4096 can be stored", argument("bytes")))
         }
         "POST /big" => s.write(&found, &data, Some(key), ok(), |record| _ = record.data.insert(key.into(), text())),
-        "GET /sessions" | "POST /revoke" | "POST /revoke-others" => Reply::new(501, ""),
+        "GET /sessions" => match loaded.and_then(|record| record.subject) {
+            Some(subject) => Reply::new(200, s.list(&found, &subject)),
+            None => Reply::new(401, "sign in first"),
+        },
+        "POST /revoke" => return (s.revoke(&found, argument("handle")), bug),
+        "POST /revoke-others" => s.revoke_others(&found),
         _ => Reply::new(404, ""),
     };
     s.end(&found, &mut reply);

@@ -48,6 +48,15 @@ pub(crate) enum Bug {
     LoginEvictsUsers,
     RotationExtends,
     LateLogoutIgnored,
+    ListShowsEverybody,
+    ListKeepsTheEnded,
+    HandleWorksForAnybody,
+    RevokeOthersEndsAll,
+    RevokeOthersEndsNobody,
+    RevokeLeavesTheRecord,
+    NoCap,
+    CapEndsTheNewest,
+    CapCountsTheEnded,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -65,6 +74,8 @@ pub(crate) struct Record {
     pub(crate) authenticated_at: Option<u64>,
     pub(crate) subject: Option<String>,
     login: u64,
+    /// Counts logins of everybody.
+    order: u64,
     last_seen: u64,
     idle: u64,
     absolute: u64,
@@ -93,6 +104,10 @@ pub(crate) struct Sessions {
     absolute: u64,
     renew_after: u64,
     grace: u64,
+    cap: usize,
+    logins: u64,
+    /// Subject and login of sessions that a logout ended.
+    ended: Vec<(Option<String>, u64)>,
 }
 
 const DAY: u64 = 86_400_000;
@@ -118,6 +133,9 @@ impl Sessions {
             absolute: millis("--absolute", 43_200),
             renew_after: millis("--renew-after", 3600),
             grace: millis("--grace", 60),
+            cap: flag("--max-per-user").and_then(|number| number.parse().ok()).unwrap_or(0),
+            logins: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -295,12 +313,86 @@ impl Sessions {
     }
 
     pub(crate) fn login(&mut self, found: &Found, subject: &str, remember: bool) -> Reply {
+        let reply = self.signed_in(found, subject, remember);
+        if self.cap > 0 && !self.has(Bug::NoCap) {
+            let mut theirs = self.of(subject);
+            let stale = self.ended.iter().filter(|(of, _)| of.as_deref() == Some(subject)).count();
+            let counted = theirs.len() + if self.has(Bug::CapCountsTheEnded) { stale } else { 0 };
+            if self.has(Bug::CapEndsTheNewest) {
+                theirs.reverse();
+            }
+            let beyond = counted.saturating_sub(self.cap);
+            theirs.iter().take(beyond).for_each(|handle| _ = self.records.remove(handle));
+        }
+        reply
+    }
+
+    /// The handles of a subject's sessions, the oldest login first.
+    fn of(&self, subject: &str) -> Vec<u64> {
+        let all = self.has(Bug::ListShowsEverybody);
+        let theirs = |record: &Record| {
+            record.subject.as_deref() == Some(subject) && (self.live(record) || self.has(Bug::ListKeepsTheEnded))
+        };
+        let mut handles: Vec<_> = self.records.iter().filter(|(_, r)| all || theirs(r)).map(|(h, _)| *h).collect();
+        handles.sort_by_key(|handle| self.records[handle].order);
+        handles
+    }
+
+    fn name(&self, handle: u64) -> String {
+        format!("{:08x}", self.random.hash_one((handle, "name")) as u32)
+    }
+
+    pub(crate) fn list(&self, found: &Found, subject: &str) -> String {
+        let line = |handle: &u64| {
+            let record = &self.records[handle];
+            let current = matches!(found, Found::Live(token) if token.handle == *handle);
+            let name = self.name(*handle);
+            let (created, seen) = (record.created, record.last_seen);
+            format!("{{\"handle\":\"{name}\",\"created\":{created},\"last_seen\":{seen},\"current\":{current}}}\n")
+        };
+        self.of(subject).iter().map(line).collect()
+    }
+
+    pub(crate) fn revoke(&mut self, found: &Found, name: &str) -> Reply {
+        let Some(subject) = self.record(found).and_then(|record| record.subject) else {
+            return Reply::new(401, "sign in first");
+        };
+        let anybody = self.has(Bug::HandleWorksForAnybody);
+        let among = if anybody { self.records.keys().copied().collect() } else { self.of(&subject) };
+        let Some(handle) = among.into_iter().find(|handle| self.name(*handle) == name) else {
+            return Reply::new(404, "no such session");
+        };
+        if matches!(found, Found::Live(token) if token.handle == handle) {
+            return self.logout(found);
+        }
+        if !self.has(Bug::RevokeLeavesTheRecord) {
+            self.records.remove(&handle);
+        }
+        Reply::new(200, "ok")
+    }
+
+    pub(crate) fn revoke_others(&mut self, found: &Found) -> Reply {
+        let (Some(subject), Found::Live(token)) = (self.record(found).and_then(|record| record.subject), *found) else {
+            return Reply::new(401, "sign in first");
+        };
+        let all = self.has(Bug::RevokeOthersEndsAll);
+        let mut others = self.of(&subject);
+        others.retain(|handle| *handle != token.handle || all);
+        if !self.has(Bug::RevokeOthersEndsNobody) {
+            others.iter().for_each(|handle| _ = self.records.remove(handle));
+        }
+        Reply::new(200, others.len().to_string())
+    }
+
+    fn signed_in(&mut self, found: &Found, subject: &str, remember: bool) -> Reply {
         let mut reply = Reply::new(200, "ok");
+        self.logins += 1;
         let (now, fresh) = (self.now(), self.blank());
         let long = |limit| if remember && self.bug != Some(Bug::RememberForgotten) { 30 * DAY } else { limit };
         let (idle, absolute) = (long(fresh.idle), long(fresh.absolute));
         let (subject, authenticated_at) = (Some(subject.to_owned()), Some(now));
-        let mut record = Record { idle, absolute, subject, authenticated_at, login: 1, ..fresh };
+        let order = self.logins;
+        let mut record = Record { idle, absolute, subject, authenticated_at, login: 1, order, ..fresh };
         let Found::Live(token) = *found else {
             self.create(record, &mut reply);
             return reply;
@@ -359,7 +451,8 @@ impl Sessions {
             Found::Stale { .. } if self.has(Bug::LateLogoutIgnored) => {}
             Found::Live(token) | Found::Stale { token, .. } => {
                 if !self.has(Bug::LogoutLeavesTheRecord) {
-                    self.records.remove(&token.handle);
+                    let gone = self.records.remove(&token.handle);
+                    self.ended.extend(gone.map(|record| (record.subject, record.login)));
                 }
             }
         }
