@@ -7,7 +7,7 @@ use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
 use poem::web::Query;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, Server, get, handler};
-use reference_app::routes::{Args, NOT_OFFERED, NOT_YET, ROUTES, Reply, answer};
+use reference_app::routes::{Args, ROUTES, Reply, answer};
 use reference_app::{AnyClock, Config, Stop};
 use session_poem::{Failed, Peek, Session, SessionLayer};
 
@@ -33,11 +33,6 @@ async fn route(
     Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
 }
 
-#[handler]
-fn not_yet() -> Response {
-    respond(NOT_YET)
-}
-
 fn respond(reply: Reply) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if reply.status == 204 { status.into_response() } else { (status, reply.text).into_response() }
@@ -57,7 +52,6 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     let sessions = reference_app::sessions(config, clock)?;
     let mut paths = Paths::new();
     ROUTES.iter().for_each(|at| add(&mut paths, at, route));
-    NOT_OFFERED.iter().for_each(|at| add(&mut paths, at, not_yet));
     let app = Route::new().at("/plain", get(plain)).at("/peek", get(peek));
     let app = paths.into_iter().fold(app, |app, (path, methods)| app.at(path, methods));
     let app = app.with(SessionLayer::new(sessions));

@@ -7,4 +7,4 @@ mod response;
 pub use extract::{Authenticated, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
 pub use response::{Failed, NotSignedIn};
-pub use session_std::{Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
