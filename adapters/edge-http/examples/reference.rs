@@ -1,0 +1,230 @@
+//! The reference app over edge-http, on the host. `--help` lists the flags.
+//!
+//! One thread serves all connections, as on a microcontroller. The handler asks for its `Session` (or a `Peek` at it),
+//! uses it, and answers; `?` turns an error of the session into its status and one line.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use edge_http::Method;
+use edge_http::io::server::Server;
+use edge_nal::TcpAccept;
+use edge_nal_std::TcpSocket;
+use reference_app::routes::Args;
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
+use session_core::Keys;
+use session_core::policy::Policy;
+use session_core::store::Store;
+use session_edge_http::{Error, Failed, Guarded, Handler, Pool, Request, Requests, SessionLayer, Sessions, Socket};
+use session_store_memory::{FixedStore, MemoryStore};
+
+/// Requests served at once, each with room for a head of `HEAD` bytes and two records of `RECORD` bytes.
+const TASKS: usize = 128;
+const HEAD: usize = 20 * 1024;
+const HEADERS: usize = 64;
+const RECORD: usize = 2048;
+
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD>;
+type Session<'r, S> = session_edge_http::Session<'r, AppPool<S>>;
+
+// ---- the routes --------------------------------------------------------------------------------------------------
+
+struct App<'p, S>(&'p AppPool<S>);
+
+impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
+    async fn handle<T: Socket, const N: usize>(
+        &self,
+        request: &mut Request<'_, '_, AppPool<S>, T, N>,
+    ) -> Result<(), Failed<T::Error>> {
+        let headers = request.headers()?;
+        let method = headers.method;
+        let (path, query) = headers.path.split_once('?').unwrap_or((headers.path, ""));
+        let csrf = headers.headers.get("x-csrf-token").unwrap_or_default().to_owned();
+        let Ok(args) = Args::of_query(query) else {
+            return Err(Failed::Answer(400, "the query cannot be read\n"));
+        };
+        let reply = match (method, path) {
+            (Method::Get, "/plain") => Reply::ok("plain"),
+            (Method::Get, "/peek") => {
+                let (peek, key) = (request.peek().await?, key(&args)?);
+                Reply::value(text(peek.get(key), || peek.get(key))?)
+            }
+            (Method::Get, "/health") => {
+                self.0.sessions().check().await?;
+                Reply::ok("ok")
+            }
+            (Method::Get, "/sessions") | (Method::Post, "/revoke" | "/revoke-others") => {
+                Reply(501, "not offered yet".into())
+            }
+            (Method::Get, "/read" | "/keys" | "/whoami" | "/fresh" | "/flash" | "/csrf") => {
+                look(path, &request.session().await?, &args)?
+            }
+            (Method::Post, _) if CHANGES.contains(&path) => {
+                change(path, &request.session().await?, &args, &csrf).await?
+            }
+            _ => Reply(404, "no such route".into()),
+        };
+        request.send(reply.0, &[("Content-Type", "text/plain")], reply.1.as_bytes()).await
+    }
+}
+
+fn look<S: Store>(path: &str, session: &Session<'_, S>, args: &Args) -> Result<Reply, Error> {
+    Ok(match path {
+        "/read" => Reply::value(text(session.get(key(args)?), || session.get(key(args)?))?),
+        "/keys" => Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?),
+        "/whoami" => Reply::value(session.subject(|subject| subject.map(String::from))?),
+        "/fresh" => Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }),
+        "/flash" => Reply::value(session.take_flash(|message| message.to_owned())?),
+        _ => Reply::ok(session.csrf_token()?.as_str()),
+    })
+}
+
+const CHANGES: [&str; 13] = [
+    "/set",
+    "/incr",
+    "/add",
+    "/remove",
+    "/clear",
+    "/login",
+    "/logout",
+    "/rotate",
+    "/flash",
+    "/protected",
+    "/set-then-fail",
+    "/type-clash",
+    "/big",
+];
+
+async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csrf: &str) -> Result<Reply, Error> {
+    match path {
+        "/set" => {
+            wait(args).await;
+            session.set(key(args)?, args.value.as_str())?;
+        }
+        "/incr" => {
+            let number = session.get::<u64>(key(args)?)?.unwrap_or(0) + 1;
+            wait(args).await;
+            session.set(key(args)?, &number)?;
+            return Ok(Reply::ok(number.to_string()));
+        }
+        "/add" => {
+            wait(args).await;
+            let number = session.update_with(key(args)?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
+            return Ok(Reply::ok(number.to_string()));
+        }
+        "/remove" => session.remove(key(args)?)?,
+        "/clear" => session.clear()?,
+        "/login" => {
+            let ticket = session.begin_login(&args.user).await?;
+            // here an application checks the password
+            session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
+        }
+        "/logout" => session.logout().await?,
+        "/rotate" => session.rotate().await?,
+        "/flash" => session.flash(&args.message)?,
+        "/protected" if !session.csrf_ok(csrf)? => {
+            return Ok(Reply(403, "the CSRF token is not this session's".into()));
+        }
+        "/set-then-fail" => {
+            session.set(key(args)?, args.value.as_str())?;
+            return Ok(Reply(500, "failed on purpose".into()));
+        }
+        "/type-clash" => {
+            session.set("n", &7_u32)?;
+            return Ok(match session.get::<String>("n") {
+                Ok(value) => Reply::ok(format!("a value: {value:?}")),
+                Err(error) => Reply::ok(format!("error: {error}")),
+            });
+        }
+        "/big" => session.set(key(args)?, "x".repeat(args.bytes).as_str())?,
+        _ => {}
+    }
+    Ok(Reply::ok("ok"))
+}
+
+// ---- what the routes need ------------------------------------------------------------------------------------------
+
+/// A text as it is, a number in decimal.
+fn text(
+    text: Result<Option<String>, Error>,
+    number: impl FnOnce() -> Result<Option<u64>, Error>,
+) -> Result<Option<String>, Error> {
+    match text {
+        Err(Error::TypeClash) => Ok(number()?.map(|number| number.to_string())),
+        other => other,
+    }
+}
+
+fn key(args: &Args) -> Result<&str, Error> {
+    if args.key.is_empty() { Err(Error::BadKey) } else { Ok(&args.key) }
+}
+
+async fn wait(args: &Args) {
+    if args.delay_ms > 0 {
+        Timer::after(Duration::from_millis(args.delay_ms)).await;
+    }
+}
+
+/// Status and text.
+struct Reply(u16, String);
+
+impl Reply {
+    fn ok(text: impl Into<String>) -> Self {
+        Self(200, text.into())
+    }
+
+    fn value(value: Option<String>) -> Self {
+        value.map_or(Self(204, String::new()), Self::ok)
+    }
+}
+
+// ---- the program -----------------------------------------------------------------------------------------------------
+
+fn main() {
+    reference_app::run(serve);
+}
+
+/// Serves until `stop` is ready.
+pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
+    let Config { store, keys, policy, .. } = config;
+    match store {
+        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, stop),
+        StoreUrl::Memory { capacity: Some(limit) } => {
+            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
+        }
+        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
+    }
+}
+
+fn run<S: Store>(
+    listener: TcpListener,
+    store: S,
+    clock: AnyClock,
+    keys: &Keys,
+    policy: Policy,
+    stop: Stop,
+) -> Result<(), String> {
+    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng));
+    let acceptor = Guarded::new(Acceptor(Async::new(listener).map_err(|why| why.to_string())?));
+    let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
+    let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));
+    let stopped = async {
+        stop.await;
+        Ok(())
+    };
+    async_io::block_on(futures_lite::future::or(stopped, serving)).map_err(|why| why.to_string())
+}
+
+/// `edge_nal_std::Stack::bind` for a socket that is bound already.
+struct Acceptor(Async<TcpListener>);
+
+impl TcpAccept for Acceptor {
+    type Error = std::io::Error;
+    type Socket<'a> = TcpSocket;
+
+    async fn accept(&self) -> Result<(SocketAddr, TcpSocket), std::io::Error> {
+        let (socket, peer) = self.0.accept().await?;
+        Ok((peer, TcpSocket::new(socket)))
+    }
+}

@@ -1,0 +1,199 @@
+//! A wrapper around the socket, so that bad input ends in an answer and not in a panic or a server that has stopped.
+
+use core::net::SocketAddr;
+
+use edge_nal::{Close, Readable, TcpAccept, TcpShutdown, TcpSplit, with_timeout};
+use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
+
+use crate::head::{Head, Step};
+
+/// Accepts connections whose requests edge-http 0.8 can be shown: `server.run(None, Guarded::new(acceptor), …)`. Each accepted
+/// socket is a [`GuardedSocket`]; a client that is gone before it was accepted does not end the server.
+pub struct Guarded<A>(A);
+
+impl<A> Guarded<A> {
+    /// Guards what `acceptor` accepts.
+    pub const fn new(acceptor: A) -> Self {
+        Self(acceptor)
+    }
+}
+
+impl<A: TcpAccept> TcpAccept for Guarded<A> {
+    type Error = A::Error;
+    type Socket<'a>
+        = GuardedSocket<A::Socket<'a>>
+    where
+        Self: 'a;
+
+    async fn accept(&self) -> Result<(SocketAddr, Self::Socket<'_>), Self::Error> {
+        loop {
+            match self.0.accept().await {
+                Ok((peer, socket)) => return Ok((peer, GuardedSocket::new(socket))),
+                // the client's doing, not the network's: edge-http's server would end with it
+                Err(error) if is_gone(error.kind()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+const fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotConnected | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+}
+
+/// A socket that edge-http serves. A head that would make it panic, or take a body for the next request, is answered
+/// 400 here and never shown; a request that edge-http gives up without an answer is answered 400 or 431 at the end.
+/// The connection is closed after both. Takes a few bytes, and no buffer.
+pub struct GuardedSocket<T> {
+    socket: T,
+    at: At,
+    /// The client is heard no more.
+    deaf: bool,
+}
+
+/// Where in the conversation.
+enum At {
+    /// In the head of a request, or before one.
+    Head(Head),
+    /// After the head of a request that is not answered yet.
+    Body,
+    /// In an answer, with so many bytes of its head seen, and all alike with those of a switch of protocols.
+    Answer { seen: u8, switches: bool },
+    /// No longer HTTP.
+    Switched,
+    /// Answered here.
+    Refused,
+}
+
+const NOT_UNDERSTOOD: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n\
+    the request cannot be understood\n";
+const TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\
+    Content-Type: text/plain\r\n\r\nthe head of the request is too large\n";
+/// `x` stands for any digit.
+const SWITCHES: &[u8] = b"HTTP/x.x 101";
+
+/// How long a refused client is listened to, and how much, so that the answer is not lost in a reset of the connection.
+const LINGER_MS: u32 = 500;
+const LINGER_READS: usize = 256;
+
+impl<T> GuardedSocket<T> {
+    /// Guards `socket`, from its first byte on.
+    pub const fn new(socket: T) -> Self {
+        Self { socket, at: At::Head(Head::new()), deaf: false }
+    }
+}
+
+impl<T: Read + Write> GuardedSocket<T> {
+    /// Answers for edge-http. A client that does not take the answer does not get it.
+    async fn refuse(&mut self, page: &[u8]) {
+        (self.at, self.deaf) = (At::Refused, true);
+        let _gone = self.socket.write_all(page).await;
+        let _gone = self.socket.flush().await;
+    }
+}
+
+impl<T: ErrorType> ErrorType for GuardedSocket<T> {
+    type Error = T::Error;
+}
+
+impl<T: Read + Write> Read for GuardedSocket<T> {
+    async fn read(&mut self, into: &mut [u8]) -> Result<usize, T::Error> {
+        // edge-http with no room left for a chunked body takes that for the body's end: the rest must not become a request
+        self.deaf |= into.is_empty();
+        if self.deaf {
+            return Ok(0);
+        }
+        if let At::Answer { .. } = self.at {
+            self.at = At::Head(Head::new());
+        }
+        let read = self.socket.read(into).await;
+        let At::Head(head) = &mut self.at else { return read };
+        let bytes = read.as_ref().ok().and_then(|len| into.get(..*len)).unwrap_or_default();
+        // the client closed, or is too slow for a timeout around its socket
+        self.deaf = bytes.is_empty();
+        match bytes.iter().map(|byte| head.push(*byte)).find(|step| *step != Step::More) {
+            Some(Step::End) => self.at = At::Body,
+            Some(Step::Refused) => {
+                self.refuse(NOT_UNDERSTOOD).await;
+                return Ok(0);
+            }
+            _ => {}
+        }
+        read
+    }
+}
+
+impl<T: Write> Write for GuardedSocket<T> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, T::Error> {
+        let written = self.socket.write(bytes).await?;
+        if !matches!(self.at, At::Answer { .. } | At::Switched | At::Refused) {
+            self.at = At::Answer { seen: 0, switches: true };
+        }
+        if let At::Answer { seen, switches } = &mut self.at {
+            for (byte, like) in bytes.iter().take(written).zip(SWITCHES.get(usize::from(*seen)..).unwrap_or_default()) {
+                *switches &= byte == like || *like == b'x';
+                *seen += 1;
+            }
+            if *switches && usize::from(*seen) == SWITCHES.len() {
+                self.at = At::Switched;
+            }
+        }
+        Ok(written)
+    }
+
+    async fn flush(&mut self) -> Result<(), T::Error> {
+        self.socket.flush().await
+    }
+}
+
+impl<T: Readable> Readable for GuardedSocket<T> {
+    async fn readable(&mut self) -> Result<(), T::Error> {
+        self.socket.readable().await
+    }
+}
+
+/// The halves are not guarded: they are for what comes after HTTP.
+impl<T: TcpSplit> TcpSplit for GuardedSocket<T> {
+    type Read<'a>
+        = T::Read<'a>
+    where
+        Self: 'a;
+    type Write<'a>
+        = T::Write<'a>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (Self::Read<'_>, Self::Write<'_>) {
+        self.socket.split()
+    }
+}
+
+impl<T: Read + Write + TcpShutdown> TcpShutdown for GuardedSocket<T> {
+    async fn close(&mut self, what: Close) -> Result<(), T::Error> {
+        match &self.at {
+            At::Head(head) if head.is_begun() => {
+                self.refuse(if self.deaf { NOT_UNDERSTOOD } else { TOO_LARGE }).await;
+            }
+            At::Body => self.refuse(NOT_UNDERSTOOD).await,
+            At::Head(_) | At::Answer { .. } | At::Switched | At::Refused => {}
+        }
+        if matches!(self.at, At::Refused) {
+            self.socket.close(Close::Write).await?;
+            let heard = async {
+                let mut rest = [0; 256];
+                for _ in 0..LINGER_READS {
+                    if self.socket.read(&mut rest).await? == 0 {
+                        break;
+                    }
+                }
+                Ok::<(), T::Error>(())
+            };
+            let _late = with_timeout(LINGER_MS, heard).await;
+        }
+        self.socket.close(what).await
+    }
+
+    async fn abort(&mut self) -> Result<(), T::Error> {
+        self.socket.abort().await
+    }
+}

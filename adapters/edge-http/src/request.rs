@@ -1,0 +1,190 @@
+//! What a handler sees: the request, its session, and the way to answer.
+
+use core::fmt::Display;
+
+use edge_http::io::server::Connection;
+use edge_http::{ConnectionType, Method, RequestHeaders};
+use edge_nal::TcpSplit;
+use embedded_io_async::{ErrorType, Read, Write};
+use session_core::Error;
+use session_core::policy::SET_COOKIE_LEN;
+use session_core::pool::{Handle, Lease, Peek, Requests};
+
+use crate::response::{ErrorLine, Failed, HeaderLines, commit};
+
+/// The sockets that edge-http serves.
+pub trait Socket: Read + Write + TcpSplit {}
+
+impl<T: Read + Write + TcpSplit> Socket for T {}
+
+/// A request, with its session. Reading it reads the body; after [`respond`](Self::respond), writing it writes the answer's.
+pub struct Request<'r, 'b, P: Requests, T, const N: usize> {
+    connection: &'r mut Connection<'b, T, N>,
+    /// Given back with the head of the answer.
+    lease: Option<Lease<'r, P>>,
+    task_id: &'r dyn Display,
+    replaced: bool,
+}
+
+impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
+    pub(crate) const fn new(
+        connection: &'r mut Connection<'b, T, N>,
+        lease: Option<Lease<'r, P>>,
+        task_id: &'r dyn Display,
+    ) -> Self {
+        Self { connection, lease, task_id, replaced: false }
+    }
+
+    /// The server's task that serves this request, for logs.
+    #[must_use]
+    pub const fn task_id(&self) -> &dyn Display {
+        self.task_id
+    }
+
+    /// Method, path and headers; gone once the answer has begun.
+    pub fn headers(&self) -> Result<&RequestHeaders<'b, N>, Failed<T::Error>> {
+        Ok(self.connection.headers()?)
+    }
+
+    /// The session that the request's cookie names, or none yet; loaded at the first call. What is set in it is stored before the
+    /// head of the answer is sent; after that every use of it is [`Error::NotMounted`].
+    pub async fn session(&self) -> Result<Handle<'r, P>, Failed<T::Error>> {
+        let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
+        handle.load(cookie_lines(self.headers()?), true).await?;
+        Ok(handle)
+    }
+
+    /// A look at the session, which does not keep it alive.
+    pub async fn peek(&self) -> Result<Peek<'r, P>, Failed<T::Error>> {
+        let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
+        handle.load(cookie_lines(self.headers()?), false).await?;
+        Ok(handle.peek())
+    }
+
+    /// Stores what has to be stored, and then sends the head of the answer: at most 16 header lines of the handler's, and
+    /// `Set-Cookie`, `Cache-Control: no-store` and `Vary: Cookie` as the session asks for it. The body is then written
+    /// to the request. If the session cannot be stored, the answer is the error's page, and `Err`: pass it on. Dropped
+    /// before its end, nothing is answered, and the change may be stored or not.
+    pub async fn respond(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<(), Failed<T::Error>> {
+        self.begin(status, HeaderLines::of(headers)?).await
+    }
+
+    /// A whole answer: [`respond`](Self::respond) with `Content-Length`, and the body, unless the method is HEAD.
+    pub async fn send(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Failed<T::Error>> {
+        let mut lines = HeaderLines::of(headers)?;
+        let mut digits = [0; 20];
+        lines.push("Content-Length", decimal(body.len(), &mut digits));
+        let head_only = self.headers()?.method == Method::Head;
+        if head_only && !lines.has("Connection") {
+            // edge-http waits for as many bytes as were announced
+            lines.push("Connection", "Close");
+        }
+        self.begin(status, lines).await?;
+        if !head_only {
+            self.write_all(body).await?;
+        }
+        Ok(())
+    }
+
+    /// An error of the session as the answer.
+    pub(crate) async fn send_error(&mut self, error: Error) -> Result<(), Failed<T::Error>> {
+        self.send(error.status(), &[], ErrorLine::of(error).as_bytes()).await
+    }
+
+    /// The socket, once the answer is complete; for WebSockets, after `respond(101, …)`.
+    pub fn unbind(&mut self) -> Result<&mut T, Failed<T::Error>> {
+        Ok(self.connection.unbind()?)
+    }
+
+    /// An answer has begun, or the connection is no longer edge-http's.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.connection.is_request_initiated()
+    }
+
+    /// The answer is not the handler's but the page of an error.
+    pub(crate) const fn is_replaced(&self) -> bool {
+        self.replaced
+    }
+
+    async fn begin(&mut self, status: u16, lines: HeaderLines<'_>) -> Result<(), Failed<T::Error>> {
+        // the rest of the body first: a client may take its time, and the session is to be stored right before the answer
+        let mut rest = [0; 64];
+        while self.connection.read(&mut rest).await? > 0 {}
+
+        let mut buffer = [0; SET_COOKIE_LEN];
+        let mut lines = lines;
+        let mut error = None;
+        if let Some(lease) = &self.lease {
+            let (committed, cookie) = commit(lease, &mut buffer).await;
+            if let Err(why) = committed {
+                error = Some(why);
+                lines = HeaderLines::default();
+            }
+            lines.push_session(cookie, lease.varies());
+        }
+        match error {
+            None => self.head(status, lines).await?,
+            Some(error) => {
+                let text = ErrorLine::of(error);
+                let mut digits = [0; 20];
+                lines.push("Content-Length", decimal(text.as_bytes().len(), &mut digits));
+                self.head(error.status(), lines).await?;
+                self.write_all(text.as_bytes()).await?;
+                self.replaced = true;
+                return Err(Failed::Session(error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), Failed<T::Error>> {
+        let headers = self.connection.headers()?;
+        let asked = ConnectionType::from_headers(headers.headers.iter());
+        let keeps_alive = headers.http11 && !matches!(asked, Some(ConnectionType::Close | ConnectionType::Upgrade));
+        if !keeps_alive && status != 101 && !lines.has("Connection") {
+            // edge-http breaks off the head of such an answer if it has no length
+            lines.push("Connection", "Close");
+        }
+        self.connection.initiate_response(status, None, lines.as_slice()).await?;
+        self.lease = None;
+        Ok(())
+    }
+}
+
+impl<P: Requests, T: ErrorType, const N: usize> ErrorType for Request<'_, '_, P, T, N> {
+    type Error = edge_http::io::Error<T::Error>;
+}
+
+impl<P: Requests, T: Socket, const N: usize> Read for Request<'_, '_, P, T, N> {
+    async fn read(&mut self, into: &mut [u8]) -> Result<usize, Self::Error> {
+        self.connection.read(into).await
+    }
+}
+
+impl<P: Requests, T: Socket, const N: usize> Write for Request<'_, '_, P, T, N> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        self.connection.write(bytes).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.connection.flush().await
+    }
+}
+
+/// All Cookie header lines, read as one (CP1).
+fn cookie_lines<'h, const N: usize>(headers: &'h RequestHeaders<'_, N>) -> impl Iterator<Item = &'h [u8]> {
+    headers.headers.iter_raw().filter(|(name, _)| name.eq_ignore_ascii_case("cookie")).map(|(_, value)| value)
+}
+
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &str {
+    let mut first = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first = at;
+        if number == 0 {
+            break;
+        }
+    }
+    core::str::from_utf8(digits.get(first..).unwrap_or_default()).unwrap_or("0")
+}

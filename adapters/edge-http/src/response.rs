@@ -1,0 +1,137 @@
+//! What becomes of the answer: its headers, and what goes wrong.
+
+use core::fmt;
+
+use session_core::Error;
+use session_core::policy::SET_COOKIE_LEN;
+use session_core::pool::{Lease, Requests};
+
+/// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
+#[derive(Debug)]
+pub enum Failed<E> {
+    /// An error of the session: its status and one line of text.
+    Session(Error),
+    /// An answer of the application: status and text.
+    Answer(u16, &'static str),
+    /// The connection's: the client is gone, or what it sent cannot be read. (500, if it can still be sent)
+    Connection(edge_http::io::Error<E>),
+}
+
+impl<E> From<Error> for Failed<E> {
+    fn from(error: Error) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl<E> From<edge_http::io::Error<E>> for Failed<E> {
+    fn from(error: edge_http::io::Error<E>) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Failed<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(error) => fmt::Display::fmt(error, f),
+            Self::Answer(status, text) => write!(f, "{status}: {text}"),
+            Self::Connection(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for Failed<E> {}
+
+/// More requests at once than the pool has places.
+pub(crate) const CROWDED_OUT: &str =
+    "more requests at once than the session pool has places: give it one for each task of the server\n";
+
+/// A handler that fails without an answer of its own.
+pub(crate) const FAILED: &str = "the handler failed\n";
+
+/// Header lines that a handler may give to one answer.
+const OF_HANDLER: usize = 16;
+
+/// The header lines of one answer: the handler's, then ours. Ours stand in lines of their own beside what the handler
+/// set: `Set-Cookie`, `Cache-Control` and `Vary` are all lists, so that the lines add up (CK9).
+#[derive(Default)]
+pub(crate) struct HeaderLines<'h> {
+    lines: [(&'h str, &'h str); OF_HANDLER + 5],
+    used: usize,
+}
+
+impl<'h> HeaderLines<'h> {
+    pub(crate) fn of<E>(handler: &[(&'h str, &'h str)]) -> Result<Self, Failed<E>> {
+        let mut lines = Self::default();
+        if handler.len() > OF_HANDLER {
+            return Err(Failed::Answer(500, "an answer has at most 16 header lines of the handler's\n"));
+        }
+        handler.iter().for_each(|(name, value)| lines.push(name, value));
+        Ok(lines)
+    }
+
+    pub(crate) fn push(&mut self, name: &'h str, value: &'h str) {
+        if let Some(line) = self.lines.get_mut(self.used) {
+            *line = (name, value);
+            self.used += 1;
+        }
+    }
+
+    /// What a stored session adds.
+    pub(crate) fn push_session(&mut self, cookie: Option<&'h str>, varies: bool) {
+        if let Some(cookie) = cookie {
+            self.push("Set-Cookie", cookie);
+            self.push("Cache-Control", "no-store");
+        }
+        if varies {
+            self.push("Vary", "Cookie");
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.as_slice().iter().any(|line| line.0.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(&'h str, &'h str)] {
+        self.lines.get(..self.used).unwrap_or_default()
+    }
+}
+
+/// What has to be stored is stored; then the cookie, if one is to be set, in the given buffer.
+pub(crate) async fn commit<'b, P: Requests>(
+    lease: &Lease<'_, P>,
+    buffer: &'b mut [u8; SET_COOKIE_LEN],
+) -> (Result<(), Error>, Option<&'b str>) {
+    let committed = lease.commit().await;
+    match lease.set_cookie(buffer) {
+        Ok(cookie) => (committed, cookie),
+        Err(error) => (committed.and(Err(error)), None),
+    }
+}
+
+/// An error's line of text.
+pub(crate) struct ErrorLine {
+    text: [u8; 128],
+    used: usize,
+}
+
+impl ErrorLine {
+    pub(crate) fn of(error: Error) -> Self {
+        let mut line = Self { text: [0; 128], used: 0 };
+        // what does not fit is cut: the status says the same
+        let _cut = fmt::Write::write_fmt(&mut line, format_args!("{error}\n"));
+        line
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.used).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for ErrorLine {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.used + text.len();
+        self.text.get_mut(self.used..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.used = end;
+        Ok(())
+    }
+}
