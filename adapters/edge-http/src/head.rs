@@ -31,6 +31,7 @@ pub(crate) struct Head {
     ending: u8,
     begun: bool,
     has_length: bool,
+    chunked: bool,
     bad: bool,
 }
 
@@ -47,12 +48,17 @@ pub(crate) enum Step {
 
 impl Head {
     pub(crate) const fn new() -> Self {
-        Self { at: LINE_BEGIN, previous: 0, ending: 0, begun: false, has_length: false, bad: false }
+        Self { at: LINE_BEGIN, previous: 0, ending: 0, begun: false, has_length: false, chunked: false, bad: false }
     }
 
     /// Whether a byte of it was seen.
     pub(crate) const fn is_begun(&self) -> bool {
         self.begun
+    }
+
+    /// Whether a chunked body follows.
+    pub(crate) const fn is_chunked(&self) -> bool {
+        self.chunked
     }
 
     /// Reads the next byte.
@@ -84,7 +90,10 @@ impl Head {
     fn end_line(&mut self) {
         match self.at {
             At::Length { number, .. } => self.bad |= number.is_none(),
-            At::Encoding { matched, .. } => self.bad |= usize::from(matched) != CHUNKED.len(),
+            At::Encoding { matched, .. } => {
+                self.chunked = true;
+                self.bad |= usize::from(matched) != CHUNKED.len();
+            }
             At::Name { .. } | At::Else => {}
         }
         self.at = LINE_BEGIN;

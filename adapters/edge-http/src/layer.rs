@@ -2,13 +2,14 @@
 
 use core::fmt::{Debug, Display};
 
+use edge_http::io::Error;
 use edge_http::io::server::{Connection, Handler as EdgeHandler};
 use edge_nal::TcpSplit;
 use embedded_io_async::{Read, Write};
 use session_core::pool::Requests;
 
 use crate::request::{Request, Socket};
-use crate::response::{CROWDED_OUT, FAILED, Failed};
+use crate::response::{CROWDED_OUT, FAILED, Failed, NO_WEBSOCKET};
 
 /// What serves the requests of an application, each with its session: edge-http's trait of the same name, with a
 /// [`Request`] in place of the connection.
@@ -19,6 +20,15 @@ pub trait Handler<P: Requests> {
         &self,
         request: &mut Request<'_, '_, P, T, N>,
     ) -> Result<(), Failed<T::Error>>;
+}
+
+impl<P: Requests, H: Handler<P>> Handler<P> for &H {
+    async fn handle<T: Socket, const N: usize>(
+        &self,
+        request: &mut Request<'_, '_, P, T, N>,
+    ) -> Result<(), Failed<T::Error>> {
+        (**self).handle(request).await
+    }
 }
 
 /// Sessions for a [`Handler`]: `server.run(None, Guarded::new(acceptor), SessionLayer::new(&pool, handler))`.
@@ -56,16 +66,22 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
             // the error page is the answer: the connection may serve another request
             return Ok(());
         }
-        match handled {
+        let answered = match handled {
             Ok(()) if request.is_answered() => Ok(()),
             Ok(()) => request.send(200, &[], b"").await,
             // half an answer cannot be taken back: edge-http closes the connection
             Err(failed) if request.is_answered() => Err(failed),
             Err(Failed::Session(error)) => request.send_error(error).await,
             Err(Failed::Answer(status, text)) => request.send(status, &[], text.as_bytes()).await,
-            Err(Failed::Connection(error)) => {
-                request.send(500, &[], FAILED.as_bytes()).await.map_err(|_| Failed::Connection(error))
-            }
+            Err(Failed::Connection(Error::WsUpgradeError(_))) => request.send(400, &[], NO_WEBSOCKET.as_bytes()).await,
+            Err(Failed::Connection(Error::InvalidState)) => request.send(500, &[], FAILED.as_bytes()).await,
+            Err(failed) => Err(failed),
+        };
+        if answered.is_err() && !request.is_answered() {
+            // the client is gone, or its body cannot be read, so that there is no telling where it ends: no answer from
+            // here, nothing stored, and no 500 of edge-http's
+            request.unbind()?;
         }
+        answered
     }
 }

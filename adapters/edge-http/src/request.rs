@@ -140,9 +140,12 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), Failed<T::Error>> {
         let headers = self.connection.headers()?;
         let asked = ConnectionType::from_headers(headers.headers.iter());
-        let keeps_alive = headers.http11 && !matches!(asked, Some(ConnectionType::Close | ConnectionType::Upgrade));
+        // edge-http breaks off the heads of answers without a length to old clients, and to those that ask for an upgrade;
+        // and from behind a chunked body it loses what it has read of the next request
+        let keeps_alive = headers.http11
+            && !matches!(asked, Some(ConnectionType::Close | ConnectionType::Upgrade))
+            && headers.headers.transfer_encoding().is_none();
         if !keeps_alive && status != 101 && !lines.has("Connection") {
-            // edge-http breaks off the head of such an answer if it has no length
             lines.push("Connection", "Close");
         }
         self.connection.initiate_response(status, None, lines.as_slice()).await?;

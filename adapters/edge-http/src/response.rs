@@ -13,7 +13,7 @@ pub enum Failed<E> {
     Session(Error),
     /// An answer of the application: status and text.
     Answer(u16, &'static str),
-    /// The connection's: the client is gone, or what it sent cannot be read. (500, if it can still be sent)
+    /// The connection's: the client is gone, or its body cannot be read; then nothing is stored. (400 from the guard)
     Connection(edge_http::io::Error<E>),
 }
 
@@ -45,8 +45,11 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for Failed<E> {}
 pub(crate) const CROWDED_OUT: &str =
     "more requests at once than the session pool has places: give it one for each task of the server\n";
 
-/// A handler that fails without an answer of its own.
+/// A handler that wrote its answer before it began it, or read the request after that.
 pub(crate) const FAILED: &str = "the handler failed\n";
+
+/// A request for a WebSocket that lacks its version or key.
+pub(crate) const NO_WEBSOCKET: &str = "this is no request for a WebSocket\n";
 
 /// Header lines that a handler may give to one answer.
 const OF_HANDLER: usize = 16;
