@@ -35,7 +35,8 @@ const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 4] = ["session-core", "session-store-memory", "session-picoserve", "device-ui"];
+const NO_HEAP: [&str; 5] =
+    ["session-core", "session-store-memory", "session-picoserve", "session-edge-http", "device-ui"];
 
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
@@ -149,7 +150,7 @@ fn stores(log: &mut Log) -> Result<String, String> {
 }
 
 /// The adapters that have a reference app.
-const ADAPTERS: [&str; 3] = ["session-picoserve", "session-axum", "session-poem"];
+const ADAPTERS: [&str; 4] = ["session-picoserve", "session-axum", "session-poem", "session-edge-http"];
 
 fn conversations(log: &mut Log) -> Result<String, String> {
     let tests = package(log, "conversations")?;

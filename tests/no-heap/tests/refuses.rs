@@ -4,6 +4,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use session_core::testing::ManualClock;
+
 /// Ends the program at any allocation while it is told to refuse.
 struct Refusing;
 
@@ -25,29 +27,39 @@ unsafe impl GlobalAlloc for Refusing {
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
 
-fn main() {
-    let clock = session_core::testing::ManualClock::new();
-    let mut answers = [0; 2048];
-    let login: &[u8] = b"POST /login HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// Serves the requests on connections to one application, and says how many bytes it answered.
+type Serve = fn(&ManualClock, &[&[u8]], &mut [u8]) -> Option<usize>;
 
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    REFUSE.store(true, Ordering::Relaxed);
-    let written = no_heap::serve(&clock, &[login], &mut answers);
-    REFUSE.store(false, Ordering::Relaxed);
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "something tried to allocate");
-    let text = String::from_utf8_lossy(&answers[..written.expect("served")]).into_owned();
+fn main() {
+    for (adapter, serve) in
+        [("picoserve", no_heap::picoserve::serve as Serve), ("edge-http", no_heap::edge_http::serve)]
+    {
+        sign_in_and_read(serve);
+        println!("{adapter}: signed in and read the session with 0 allocations");
+    }
+}
+
+fn sign_in_and_read(serve: Serve) {
+    let clock = ManualClock::new();
+    let login: &[u8] = b"POST /login HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let text = refusing(|answers| serve(&clock, &[login], answers));
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("signed in"), "{text}");
     assert!(text.contains("Set-Cookie: id="), "{text}");
 
     // the same sign-in again (the generator is scripted), and the request after it with its cookie
     let cookie = text.split("Set-Cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
     let visits = format!("GET /visits HTTP/1.1\r\nHost: d\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
+    let text = refusing(|answers| serve(&clock, &[login, visits.as_bytes()], answers));
+    assert!(text.ends_with("one visit"), "{text}");
+}
+
+/// What is answered while nothing can be allocated.
+fn refusing(serve: impl FnOnce(&mut [u8]) -> Option<usize>) -> String {
+    let mut answers = [0; 2048];
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     REFUSE.store(true, Ordering::Relaxed);
-    let written = no_heap::serve(&clock, &[login, visits.as_bytes()], &mut answers);
+    let written = serve(&mut answers);
     REFUSE.store(false, Ordering::Relaxed);
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "something tried to allocate");
-    let text = String::from_utf8_lossy(&answers[..written.expect("served")]).into_owned();
-    assert!(text.ends_with("one visit"), "{text}");
-    println!("signed in and read the session with 0 allocations");
+    String::from_utf8_lossy(&answers[..written.expect("served")]).into_owned()
 }
