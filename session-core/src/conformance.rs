@@ -7,11 +7,14 @@
 //!   over by its caller's time may remove what others keep there for so long. Where the medium has a time-to-live of
 //!   its own, `start` is the present.
 //! - The store has room for two records of 192 bytes.
+//! - Rules of the index hold for a store without one. [`end_all_ends_all`] is not in the suite, for it ends the sessions
+//!   of whoever else uses the store.
 //!
 //! Two sentences of the contract cannot be seen from here: that bytes in the medium that are no record are handed out as
 //! they are, and who gives way when a store is full. A store has tests of its own for them.
 
 mod case;
+mod index;
 mod races;
 mod records;
 mod span;
@@ -66,6 +69,15 @@ macro_rules! rules {
     };
 }
 
+/// Ending all sessions ends those that were there, and none that begins later; a store that cannot says so and ends none.
+/// (LC10)
+///
+/// # Errors
+/// What of it does not hold.
+pub async fn end_all_ends_all<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
+    index::end_all_ends_all(Case::new(store, start, seed, "LC10", "end_all_ends_all")).await
+}
+
 rules! {
     records::absent_is_missing ST1: "A load of what was never created is Missing."
     records::create_stores_the_bytes ST1: "A create keeps every byte, and a load gives them back with a version that an update may name."
@@ -96,5 +108,12 @@ rules! {
     races::one_of_two_updates_wins ST2: "Of two updates at once of one version one is applied."
     races::update_revives_nothing LC3: "An update at the same time as a delete does not bring the record back."
     races::a_dropped_update_is_old_or_new ST1: "A future that is dropped leaves the old record or the new one."
+    index::an_unknown_subject_has_no_entries LC9: "A subject that never signed in has no entries in the index."
+    index::entries_are_listed_in_order LC9: "Entries are listed in the order in which they were added, in pages of any size."
+    index::an_entry_is_there_once LC9: "An entry that is added again keeps its place, and one of a newer login replaces it."
+    index::a_moved_epoch_refuses LC9: "An entry whose login saw another epoch is refused, and the epoch moves up only."
+    index::the_epoch_moves_for_one_of_two LC9: "Of two moves of the epoch that saw the same one is applied, and it tells the last order."
+    index::removed_entries_are_gone LC9: "Removing takes the entry of that login number and no other, however often."
+    index::subjects_are_apart LC9: "A subject has its own entries only."
     records::check_answers ST1: "A store that is well answers its check."
 }

@@ -40,7 +40,9 @@ pub const ENDS_AT: usize = 26;
 pub const STAMP_LEN: usize = 32;
 
 const VERIFIER_AT: usize = 32;
-const CREATED_AT: usize = 48;
+/// Where the beginning of the session stands (6 bytes, little-endian milliseconds), for stores that end all sessions of
+/// before a point in time.
+pub const CREATED_AT: usize = 48;
 const ROTATED_AT: usize = 54;
 const HEAD_LEN: usize = 60;
 const PREVIOUS_LEN: usize = 38;

@@ -6,7 +6,7 @@ use core::task::Poll;
 
 use super::Broken;
 use crate::environment::Time;
-use crate::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
+use crate::record::{CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
 use crate::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 
 /// The largest record of the suite.
@@ -28,6 +28,10 @@ pub(super) struct Case<'a, S> {
 impl<'a, S: Store> Case<'a, S> {
     pub(super) fn new(store: &'a S, start: Time, seed: u64, rule: &'static str, name: &'static str) -> Self {
         Self { store, start, seed, rule, name }
+    }
+
+    pub(super) fn store(&self) -> &'a S {
+        self.store
     }
 
     /// Milliseconds after the start.
@@ -60,7 +64,7 @@ impl<'a, S: Store> Case<'a, S> {
         option.ok_or(Broken { rule: self.rule, name: self.name, sentence })
     }
 
-    fn well<T>(&self, result: Result<T, S::Error>) -> Result<T, Broken> {
+    pub(super) fn well<T, E>(&self, result: Result<T, E>) -> Result<T, Broken> {
         self.some(result.ok(), FAILED)
     }
 
@@ -172,7 +176,10 @@ pub(super) fn found(load: Load) -> Option<Found> {
     }
 }
 
-/// A record as plain bytes: a store looks at no more than its stamp.
+/// The flag of records that have a subject.
+const WITH_SUBJECT: u8 = 4;
+
+/// A record as plain bytes: a store looks at no more than its stamp, and at whose it is.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     bytes: [u8; LARGEST],
@@ -192,6 +199,11 @@ impl Record {
         self.millis(LAST_SEEN_AT, at.millis())
     }
 
+    /// When the session began.
+    pub(super) fn born(self, at: Time) -> Self {
+        self.millis(CREATED_AT, at.millis())
+    }
+
     /// The idle timeout; 0 = none.
     pub(super) fn idle(self, millis: u64) -> Self {
         self.millis(IDLE_AT, millis)
@@ -199,6 +211,13 @@ impl Record {
 
     pub(super) fn ends(self, at: Time) -> Self {
         self.millis(ENDS_AT, at.millis())
+    }
+
+    /// Whose session it is; no data yet.
+    pub(super) fn subject(mut self, name: &[u8]) -> Self {
+        let len = u8::try_from(name.len()).unwrap_or_default();
+        self.len = LARGEST.min(MIN_LEN + 7 + name.len());
+        self.put(1, &[WITH_SUBJECT]).put(MIN_LEN + 6, &[len]).put(MIN_LEN + 7, name)
     }
 
     /// What follows the head; cut where the largest record ends.

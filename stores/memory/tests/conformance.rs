@@ -1,6 +1,6 @@
 //! Every store of this crate keeps the contract (ST11).
 
-use session_core::conformance::{Broken, suite};
+use session_core::conformance::{Broken, end_all_ends_all, suite};
 use session_core::environment::Time;
 use session_core::store::Store;
 use session_core::testing::run;
@@ -9,7 +9,9 @@ use session_store_memory::FixedStore;
 use session_store_memory::MemoryStore;
 
 fn conforms(store: &impl Store) -> Result<(), Broken> {
-    (0..10).try_for_each(|seed| run(suite(store, Time::from_millis(1_790_000_000_000), seed)))
+    let start = Time::from_millis(1_790_000_000_000);
+    (0..10).try_for_each(|seed| run(suite(store, start, seed)))?;
+    run(end_all_ends_all(store, start, 10))
 }
 
 #[test]

@@ -70,6 +70,16 @@ const WRONG: &[(Way, &str)] = &[
     (UpdateLooksThenWrites, "one_of_two_updates_wins"),
     (UpdateWritesWhatIsGone, "update_revives_nothing"),
     (UpdateWritesInTwoSteps, "a_dropped_update_is_old_or_new"),
+    (ListShowsAnything, "an_unknown_subject_has_no_entries"),
+    (ListIgnoresThePage, "entries_are_listed_in_order"),
+    (ListIsUnordered, "entries_are_listed_in_order"),
+    (AddTwice, "an_entry_is_there_once"),
+    (AddKeepsTheOldLogin, "an_entry_is_there_once"),
+    (AddIgnoresTheEpoch, "a_moved_epoch_refuses"),
+    (BumpIgnoresTheEpoch, "the_epoch_moves_for_one_of_two"),
+    (BumpForgetsTheLast, "the_epoch_moves_for_one_of_two"),
+    (RemoveIgnoresTheLogin, "removed_entries_are_gone"),
+    (SubjectsLoseTheirLastByte, "subjects_are_apart"),
     (CheckFails, "check_answers"),
 ];
 

@@ -6,7 +6,7 @@ use core::task::Poll;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, LAST_SEEN_AT, MIN_LEN, Stamp};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::NoIndex;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 use std::collections::BTreeMap;
 
 /// How a store differs from the plain one. The first five are right.
@@ -75,6 +75,16 @@ pub(crate) enum Way {
     UpdateWritesWhatIsGone,
     UpdateWritesInTwoSteps,
     CheckFails,
+    ListShowsAnything,
+    ListIgnoresThePage,
+    ListIsUnordered,
+    AddTwice,
+    AddKeepsTheOldLogin,
+    AddIgnoresTheEpoch,
+    BumpIgnoresTheEpoch,
+    BumpForgetsTheLast,
+    RemoveIgnoresTheLogin,
+    SubjectsLoseTheirLastByte,
 }
 
 use Way::*;
@@ -93,11 +103,12 @@ pub(crate) struct WrongStore {
     way: Way,
     kept: RefCell<BTreeMap<[u8; 8], Kept>>,
     count: Cell<u64>,
+    subjects: RefCell<BTreeMap<[u8; 16], (Epoch, Vec<Entry>)>>,
 }
 
 impl WrongStore {
     pub(crate) fn new(way: Way) -> Self {
-        Self { way, kept: RefCell::default(), count: Cell::new(1 << 40) }
+        Self { way, kept: RefCell::default(), count: Cell::new(1 << 40), subjects: RefCell::default() }
     }
 
     fn is(&self, way: Way) -> bool {
@@ -234,12 +245,81 @@ async fn wait() {
     .await;
 }
 
+impl WrongStore {
+    fn subject<T>(&self, subject: &SubjectId, action: impl FnOnce(&mut Epoch, &mut Vec<Entry>) -> T) -> T {
+        let mut id = *subject.as_bytes();
+        if self.is(SubjectsLoseTheirLastByte) {
+            id = [0; 16];
+        }
+        let mut subjects = self.subjects.borrow_mut();
+        let (epoch, entries) = subjects.entry(id).or_default();
+        action(epoch, entries)
+    }
+
+    fn last(&self, entries: &[Entry]) -> u64 {
+        entries.iter().map(|entry| entry.order).max().unwrap_or(0)
+    }
+}
+
+impl SubjectIndex for WrongStore {
+    type Error = &'static str;
+
+    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Self::Error> {
+        Ok(self.subject(subject, |epoch, entries| {
+            let mut shown: Vec<_> = entries.iter().filter(|entry| entry.order > after).copied().collect();
+            match self.way {
+                ListShowsAnything if entries.is_empty() => shown.push(Entry { order: 1, ..Entry::NONE }),
+                ListIgnoresThePage => shown = entries.clone(),
+                ListIsUnordered => shown.sort_by_key(|entry| entry.login),
+                _ => {}
+            }
+            let count = into.iter_mut().zip(shown).map(|(place, entry)| *place = entry).count();
+            Listing { epoch: *epoch, last: self.last(entries), entries: count }
+        }))
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Self::Error> {
+        Ok(self.subject(subject, |epoch, entries| {
+            if *epoch != seen && !self.is(AddIgnoresTheEpoch) {
+                return Added::Moved;
+            }
+            if entries.iter().any(|old| old.is(entry)) && !self.is(AddTwice) {
+                return Added::Applied;
+            }
+            if !matches!(self.way, AddKeepsTheOldLogin | AddTwice) {
+                entries.retain(|old| old.handle != entry.handle);
+            }
+            self.count.set(self.count.get() + 1);
+            entries.push(Entry { order: self.count.get(), ..*entry });
+            Added::Applied
+        }))
+    }
+
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
+        Ok(self.subject(subject, |epoch, entries| {
+            if seen.is_some_and(|seen| seen != *epoch) && !self.is(BumpIgnoresTheEpoch) {
+                return None;
+            }
+            *epoch = epoch.next(now);
+            let last = if self.is(BumpForgetsTheLast) { 0 } else { self.last(entries) };
+            Some(Listing { epoch: *epoch, last, entries: 0 })
+        }))
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+        self.subject(subject, |_, entries| {
+            entries.retain(|old| !old.is(entry) && (old.handle != entry.handle || !self.is(RemoveIgnoresTheLogin)));
+        });
+        Ok(())
+    }
+}
+
 impl Store for WrongStore {
     type Error = &'static str;
-    type Index = NoIndex;
+    type Index = Self;
 
-    fn index(&self) -> Option<&NoIndex> {
-        None
+    fn index(&self) -> Option<&Self> {
+        Some(self)
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
