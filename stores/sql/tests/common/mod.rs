@@ -1,6 +1,7 @@
 //! What the tests share: databases, records.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+use servers::proxy::Proxy;
 use servers::{Server, postgres};
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
@@ -51,11 +52,28 @@ impl Fresh {
                 raw_sql(sql).execute(&mut connection).await?;
             }
             Self::Sqlite(_) => {
-                let mut connection = sqlx::SqliteConnection::connect(&self.url()).await?;
+                let mut connection = sqlx::SqliteConnection::connect(&format!("{}?mode=rwc", self.url())).await?;
                 raw_sql(sql).execute(&mut connection).await?;
             }
         }
         Ok(())
+    }
+
+    /// Somebody who holds all sessions until he is dropped.
+    pub(crate) async fn locked(&self) -> Box<dyn std::any::Any> {
+        use sqlx::{Connection, raw_sql};
+        match self {
+            Self::Postgres(server) => {
+                let mut connection = sqlx::PgConnection::connect(&server.url()).await.unwrap();
+                raw_sql("BEGIN; SELECT handle FROM session_records FOR UPDATE").execute(&mut connection).await.unwrap();
+                Box::new(connection)
+            }
+            Self::Sqlite(_) => {
+                let mut connection = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
+                raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+                Box::new(connection)
+            }
+        }
     }
 
     /// The number that a query gives.
@@ -72,6 +90,14 @@ impl Fresh {
             }
         }
     }
+}
+
+/// A proxy before a server; it has a runtime of its own, which cannot be started in ours.
+pub(crate) async fn proxy(server: &Server) -> (Proxy, String) {
+    let addr = server.addr();
+    let proxy = tokio::task::spawn_blocking(move || Proxy::start(addr)).await.unwrap();
+    let url = format!("postgres://postgres@{}/postgres", proxy.addr());
+    (proxy, url)
 }
 
 pub(crate) fn at(millis: u64) -> Time {

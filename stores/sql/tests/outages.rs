@@ -1,0 +1,276 @@
+//! The database is absent, hangs, dies, comes back, loses its answers, says no. Outcomes are asserted, never times.
+
+mod common;
+
+use std::future::Future;
+use std::time::Duration;
+
+use common::{Draft, Fresh, at, key, load, proxy};
+use servers::postgres;
+use servers::proxy::Fault;
+use session_core::environment::Time;
+use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::{Entry, Epoch, SubjectId, SubjectIndex};
+use session_store_sql::{Limits, SqlError, SqlStore};
+
+/// Patient enough for a machine that does other things; impatient where nothing is to come.
+fn limits(response: u64) -> Limits {
+    let mut limits = Limits::default();
+    limits.connections = 2;
+    limits.connect = Duration::from_secs(20);
+    limits.response = Duration::from_millis(response);
+    limits
+}
+
+/// Never left alone, for tests that fail on purpose.
+fn insistent(response: u64) -> Limits {
+    let mut limits = limits(response);
+    limits.failures = u32::MAX;
+    limits
+}
+
+const PATIENT: u64 = 20_000;
+
+/// Until it is well again; the circuit lets one try after each pause.
+async fn recovers(store: &SqlStore) {
+    for _ in 0..200 {
+        if store.check(at(0)).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the store does not recover");
+}
+
+#[tokio::test]
+async fn absent_killed_and_back_st10() {
+    let mut server = postgres::start();
+    server.kill();
+    let mut sparing = limits(PATIENT);
+    sparing.pause = Duration::from_millis(200);
+    // built while there is none
+    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
+    }
+    assert_eq!(store.check(at(0)).await, Err(SqlError::Resting), "then it is left alone");
+    server.restart();
+    recovers(&store).await;
+    let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+    draft.create(&store, &key(1), 1).await;
+
+    // what was acknowledged survives a crash; a read goes on as if nothing had been
+    server.restart();
+    assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()));
+    server.kill();
+    assert!(matches!(store.load(&key(1), at(1), &mut []).await, Err(SqlError::Connect(_))));
+    let new = Draft { version: 2, seen: 1, ..Draft::default() }.record();
+    assert!(store.update(&key(1), Version(1), &new, at(1), &mut []).await.is_err());
+    server.restart();
+    recovers(&store).await;
+    assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "nothing was overwritten");
+    assert_eq!(store.update(&key(1), Version(1), &new, at(1), &mut []).await, Ok(Outcome::Applied(Version(2))));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
+    let server = postgres::start();
+    let patient = SqlStore::with(&server.url(), limits(PATIENT)).unwrap();
+    let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+    draft.create(&patient, &key(1), 1).await;
+    let mut sparing = limits(PATIENT);
+    sparing.failures = 2;
+    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    recovers(&store).await;
+    server.pause();
+    sparing.response = Duration::from_millis(100);
+    sparing.pause = Duration::from_millis(100);
+    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    assert_eq!(store.check(at(1)).await, Err(SqlError::Slow));
+    assert_eq!(store.delete(&key(1), Only::Any, at(1)).await, Err(SqlError::Slow));
+    assert_eq!(store.check(at(1)).await, Err(SqlError::Resting));
+    server.resume();
+    assert_eq!(load(&patient, &key(1), 1).await, Some(draft.record()), "its connections are as they were");
+}
+
+#[tokio::test]
+async fn waiting_for_a_connection_has_an_end() {
+    let server = postgres::start();
+    let (proxy, url) = proxy(&server).await;
+    let mut one = insistent(PATIENT);
+    one.connections = 1;
+    let store = SqlStore::with(&url, one).unwrap();
+    recovers(&store).await;
+    proxy.set(Fault::Hang);
+    one.response = Duration::from_millis(100);
+    let store = SqlStore::with(&url, one).unwrap();
+    let answers = tokio::join!(store.check(at(0)), store.check(at(0)), store.check(at(0)));
+    let answers = [answers.0, answers.1, answers.2];
+    assert!(answers.contains(&Err(SqlError::Slow)) && answers.contains(&Err(SqlError::Busy)), "{answers:?}");
+}
+
+/// Cut after every number of bytes: an error, after which the record is the old one or the new one, and the next
+/// operation has an answer of its own.
+#[tokio::test]
+async fn answers_that_are_cut_st10() {
+    let server = postgres::start();
+    let (proxy, url) = proxy(&server).await;
+    let store = SqlStore::with(&url, insistent(PATIENT)).unwrap();
+    let other = SqlStore::with(&server.url(), insistent(PATIENT)).unwrap();
+    let draft = |version| Draft { version, seen: 1, ..Draft::default() };
+    draft(0).create(&store, &key(1), 1).await;
+    draft(1).create(&store, &key(2), 1).await;
+    let (mut there, mut landed, mut lost) = (0, 0, 0);
+    for cut in 0..60 {
+        let version = 100 + u64::try_from(cut).unwrap();
+        recovers(&store).await;
+        if cut % 2 == 0 {
+            // at its first use on a connection a statement is prepared, and the cut hits that answer
+            let same = store.update(&key(2), Version(1), &draft(1).record(), at(1), &mut []).await;
+            assert_eq!(same, Ok(Outcome::Applied(Version(1))));
+        }
+        proxy.set(Fault::Cut(cut));
+        let outcome = store.update(&key(1), Version(there), &draft(version).record(), at(1), &mut []).await;
+        if proxy.fault() != Fault::Pass {
+            // the answer was shorter than that
+            proxy.set(Fault::Pass);
+        }
+        let now = load(&other, &key(1), 1).await.unwrap();
+        match outcome {
+            Ok(outcome) => {
+                assert_eq!((outcome, &now), (Outcome::Applied(Version(version)), &draft(version).record()));
+                there = version;
+            }
+            Err(SqlError::Broken(_)) if now == draft(version).record() => {
+                there = version;
+                landed += 1;
+            }
+            Err(SqlError::Broken(_)) => {
+                assert_eq!(now, draft(there).record());
+                lost += 1;
+            }
+            Err(why) => panic!("{cut}: {why}"),
+        }
+        assert_eq!(load(&store, &key(2), 1).await, Some(draft(1).record()));
+        // a read whose answer is lost is asked again
+        proxy.set(Fault::Cut(cut));
+        assert_eq!(load(&store, &key(1), 1).await, Some(now));
+        proxy.set(Fault::Pass);
+    }
+    assert!(landed > 0 && lost > 0, "{landed} landed, {lost} did not");
+}
+
+/// One connection, and each operation dropped at each of its waits: the next one has its own answer.
+#[tokio::test]
+async fn dropped_futures_leave_no_broken_connection_st10() {
+    for database in Fresh::both() {
+        let mut one = insistent(PATIENT);
+        one.connections = 1;
+        let store = &SqlStore::with(&database.url(), one).unwrap();
+        let subject = SubjectId::of("ann");
+        let record = |version| Draft { version, login: 1, seen: 1, ..Draft::default() }.record();
+        for polls in 0..8 {
+            let (mine, other) = (key(10 + polls), key(100 + polls));
+            store.create(&mine, &record(1), at(1)).await.unwrap();
+            store.create(&other, &record(2), at(1)).await.unwrap();
+            let entry = Entry { handle: mine, login: 1, ends: Time::MAX, order: 0 };
+            dropped(polls, store.load(&mine, at(1), &mut [0; 256])).await;
+            assert_eq!(load(store, &other, 1).await, Some(record(2)));
+            dropped(polls, store.update(&mine, Version(1), &record(3), at(1), &mut [])).await;
+            assert_eq!(load(store, &other, 1).await, Some(record(2)));
+            let now = load(store, &mine, 1).await.unwrap();
+            assert!(now == record(1) || now == record(3));
+            dropped(polls, store.add(&subject, Epoch(0), &entry, at(1))).await;
+            assert_eq!(load(store, &other, 1).await, Some(record(2)));
+            dropped(polls, store.touch(&mine, at(1))).await;
+            dropped(polls, store.delete(&mine, Only::Any, at(1))).await;
+            assert_eq!(load(store, &other, 1).await, Some(record(2)));
+            dropped(polls, store.create(&key(1000 + polls), &record(4), at(1))).await;
+            assert!(matches!(store.count(at(1)).await, Ok(Some(_))));
+            assert!(matches!(store.delete(&other, Only::Any, at(1)).await, Ok(Outcome::Applied(Version(2)))));
+        }
+        store
+            .add(&subject, Epoch(0), &Entry { handle: Handle::from_bytes([9; 8]), ..Entry::NONE }, at(1))
+            .await
+            .unwrap();
+    }
+}
+
+/// Polls a future so often, in the runtime that drives its connection, and drops it.
+async fn dropped(polls: u64, future: impl Future) {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..polls {
+        let ready = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()));
+        if ready.await {
+            return;
+        }
+        // lets the answer come
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_writes_still_reads_st10() {
+    for database in Fresh::both() {
+        let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+        draft.create(&database.store(), &key(1), 1).await;
+        database
+            .sql(if database.is_sqlite() {
+                // as a full disk answers
+                "CREATE TRIGGER a BEFORE INSERT ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END;
+                CREATE TRIGGER b BEFORE UPDATE ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END;
+                CREATE TRIGGER c BEFORE DELETE ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END"
+            } else {
+                // as a replica answers
+                "ALTER DATABASE postgres SET default_transaction_read_only = on"
+            })
+            .await
+            .unwrap();
+        let store = database.store();
+        for number in 0..5 {
+            let refused = store.create(&key(10 + number), &draft.record(), at(1)).await;
+            assert!(matches!(&refused, Err(SqlError::Refused(why)) if why.contains("read-only")), "{refused:?}");
+        }
+        assert!(matches!(store.touch(&key(1), at(2)).await, Err(SqlError::Refused(_))));
+        assert!(matches!(store.delete(&key(1), Only::Any, at(1)).await, Err(SqlError::Refused(_))));
+        assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "no circuit opens for it");
+    }
+}
+
+/// A statement that waits for somebody's lock is broken off, at the server too.
+#[tokio::test]
+async fn a_lock_is_not_waited_for_forever_st10() {
+    for database in Fresh::both() {
+        let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+        draft.create(&database.store(), &key(1), 1).await;
+        let store = SqlStore::with(&database.url(), insistent(200)).unwrap();
+        recovers(&store).await;
+        let holder = database.locked().await;
+        let outcome = store.update(&key(1), Version(1), &Draft { version: 2, ..draft }.record(), at(1), &mut []).await;
+        assert!(matches!(outcome, Err(SqlError::Slow | SqlError::Refused(_))), "{outcome:?}");
+        assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "readers do not wait");
+        if !database.is_sqlite() {
+            // the server gives it up by itself, while the lock is still held
+            while database.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await > 0 {}
+        }
+        drop(holder);
+        let patient = SqlStore::with(&database.url(), insistent(PATIENT)).unwrap();
+        let next = Draft { version: 3, ..draft }.record();
+        let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await.unwrap();
+        // SQLite's own wait may end after ours, and be successful
+        let late = database.is_sqlite() && matches!(outcome, Outcome::Conflict(_));
+        assert!(outcome == Outcome::Applied(Version(3)) || late, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_a_server_is_an_error_at_once() {
+    let server = postgres::start();
+    let (proxy, url) = proxy(&server).await;
+    proxy.set(Fault::Refuse);
+    let store = SqlStore::with(&url, insistent(PATIENT)).unwrap();
+    assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
+    proxy.set(Fault::Pass);
+    recovers(&store).await;
+    assert_eq!(store.load(&key(1), at(0), &mut []).await, Ok(Load::Missing));
+}
