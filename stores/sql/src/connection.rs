@@ -1,10 +1,11 @@
 //! One connection, to either database, and the places for a bounded number of them.
 
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgConnection, Row as _, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -20,12 +21,42 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) async fn connect(&self) -> Result<Connection, SqlError> {
+    /// Reads a URL.
+    pub(crate) fn of(url: &str) -> Result<Self, SqlError> {
+        match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => match PgConnectOptions::from_str(url) {
+                Ok(options) => Ok(Self::Postgres(options)),
+                // of other errors nobody knows what they show
+                Err(sqlx::Error::Configuration(why)) => Err(SqlError::Url(why.to_string())),
+                Err(_) => Err(SqlError::Url("not a PostgreSQL URL".into())),
+            },
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                if path.is_empty() || path.starts_with(':') || path.contains('?') {
+                    let why = "sqlite: wants the path of a file (for sessions in memory there is MemoryStore)";
+                    return Err(SqlError::Url(why.into()));
+                }
+                Ok(Self::Sqlite(SqliteConnectOptions::new().filename(path).create_if_missing(true)))
+            }
+            _ => Err(SqlError::Url("not a database URL".into())),
+        }
+    }
+
+    /// A connection whose statements take no longer than this.
+    pub(crate) async fn connect(&self, response: Duration) -> Result<Connection, SqlError> {
         match self {
             Self::Postgres(options) => {
+                // what we no longer wait for must not wait at the server either, behind somebody's lock
+                let theirs = options.get_options().is_some_and(|theirs| theirs.contains("statement_timeout"));
+                let limit = (!theirs).then(|| ("statement_timeout", response.as_millis().to_string()));
+                let options = options.clone().options(limit);
                 options.connect().await.map(|connection| Connection::Postgres(connection.into()))
             }
-            Self::Sqlite(options) => options.connect().await.map(|connection| Connection::Sqlite(connection.into())),
+            Self::Sqlite(options) => {
+                // what was acknowledged survives a power cut
+                let options = options.clone().busy_timeout(response).synchronous(SqliteSynchronous::Full);
+                options.connect().await.map(|connection| Connection::Sqlite(connection.into()))
+            }
         }
         .map_err(|why| SqlError::connect(&why))
     }

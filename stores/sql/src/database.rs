@@ -1,9 +1,5 @@
 //! Asks the database, within the limits.
 
-use std::str::FromStr;
-
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -31,16 +27,16 @@ pub(crate) enum Access {
 }
 
 impl Database {
-    /// Looks at the URL only.
-    pub(crate) fn new(url: &str, limits: Limits) -> Result<Self, SqlError> {
-        let place = match url.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => Place::Postgres(postgres(url, &limits)?),
-            Some(("sqlite", path)) => Place::Sqlite(sqlite(path, &limits)?),
-            _ => return Err(SqlError::Url("not a database URL".into())),
-        };
+    /// Asks nothing yet.
+    pub(crate) fn new(place: Place, limits: Limits) -> Self {
         let writer = matches!(place, Place::Sqlite(_)).then(|| Pool::new(1));
         let connections = Pool::new(limits.connections);
-        Ok(Self { place, limits, circuit: Circuit::default(), ready: OnceCell::new(), connections, writer })
+        Self { place, limits, circuit: Circuit::default(), ready: OnceCell::new(), connections, writer }
+    }
+
+    /// The same with other limits.
+    pub(crate) fn limits(self, limits: Limits) -> Self {
+        Self::new(self.place, limits)
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
@@ -83,7 +79,7 @@ impl Database {
     }
 
     async fn connect(&self) -> Result<Connection, SqlError> {
-        timeout(self.limits.connect, self.place.connect())
+        timeout(self.limits.connect, self.place.connect(self.limits.response))
             .await
             .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
     }
@@ -92,29 +88,4 @@ impl Database {
         let mut connection = self.connect().await?;
         schema::ensure(&mut connection, self.dialect()).await
     }
-}
-
-fn postgres(url: &str, limits: &Limits) -> Result<PgConnectOptions, SqlError> {
-    let options = PgConnectOptions::from_str(url).map_err(|why| {
-        SqlError::Url(match why {
-            sqlx::Error::Configuration(why) => why.to_string(),
-            _ => "not a PostgreSQL URL".into(),
-        })
-    })?;
-    // what we no longer wait for must not wait at the server either, behind somebody's lock
-    let theirs = options.get_options().is_some_and(|theirs| theirs.contains("statement_timeout"));
-    let millis = limits.response.as_millis().to_string();
-    Ok(if theirs { options } else { options.options([("statement_timeout", millis)]) })
-}
-
-fn sqlite(path: &str, limits: &Limits) -> Result<SqliteConnectOptions, SqlError> {
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.starts_with(':') || path.contains('?') {
-        return Err(SqlError::Url(
-            "sqlite: wants the path of a file (for sessions in memory there is MemoryStore)".into(),
-        ));
-    }
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    // what was acknowledged survives a power cut
-    Ok(options.busy_timeout(limits.response).synchronous(SqliteSynchronous::Full))
 }

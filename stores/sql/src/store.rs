@@ -8,7 +8,7 @@ use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 
-use crate::connection::{Row, Value};
+use crate::connection::{Place, Row, Value};
 use crate::database::{Access, Database};
 use crate::statements as sql;
 use crate::{Limits, SqlError};
@@ -36,16 +36,15 @@ impl SqlStore {
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn new(url: &str) -> Result<Self, SqlError> {
-        Self::with(url, Limits::default())
+    pub fn open(url: &str) -> Result<Self, SqlError> {
+        let database = Database::new(Place::of(url)?, Limits::default());
+        Ok(Self { database, creates: AtomicU32::new(0) })
     }
 
-    /// The same with other limits.
-    ///
-    /// # Errors
-    /// The URL cannot be read.
-    pub fn with(url: &str, limits: Limits) -> Result<Self, SqlError> {
-        Ok(Self { database: Database::new(url, limits)?, creates: AtomicU32::new(0) })
+    /// The same store with other limits.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { database: self.database.limits(limits), ..self }
     }
 
     /// One statement that reads.

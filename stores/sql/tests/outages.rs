@@ -49,7 +49,7 @@ async fn absent_killed_and_back_st10() {
     let mut sparing = limits(PATIENT);
     sparing.pause = Duration::from_millis(200);
     // built while there is none
-    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
     for _ in 0..3 {
         assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
     }
@@ -75,17 +75,17 @@ async fn absent_killed_and_back_st10() {
 #[tokio::test]
 async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
     let server = postgres::start();
-    let patient = SqlStore::with(&server.url(), limits(PATIENT)).unwrap();
+    let patient = SqlStore::open(&server.url()).unwrap().limits(limits(PATIENT));
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
     draft.create(&patient, &key(1), 1).await;
     let mut sparing = limits(PATIENT);
     sparing.failures = 2;
-    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
     recovers(&store).await;
     server.pause();
     sparing.response = Duration::from_millis(100);
     sparing.pause = Duration::from_millis(100);
-    let store = SqlStore::with(&server.url(), sparing).unwrap();
+    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
     assert_eq!(store.check(at(1)).await, Err(SqlError::Slow));
     assert_eq!(store.delete(&key(1), Only::Any, at(1)).await, Err(SqlError::Slow));
     assert_eq!(store.check(at(1)).await, Err(SqlError::Resting));
@@ -99,11 +99,11 @@ async fn waiting_for_a_connection_has_an_end() {
     let (proxy, url) = proxy(&server).await;
     let mut one = insistent(PATIENT);
     one.connections = 1;
-    let store = SqlStore::with(&url, one).unwrap();
+    let store = SqlStore::open(&url).unwrap().limits(one);
     recovers(&store).await;
     proxy.set(Fault::Hang);
     one.response = Duration::from_millis(100);
-    let store = SqlStore::with(&url, one).unwrap();
+    let store = SqlStore::open(&url).unwrap().limits(one);
     let answers = tokio::join!(store.check(at(0)), store.check(at(0)), store.check(at(0)));
     let answers = [answers.0, answers.1, answers.2];
     assert!(answers.contains(&Err(SqlError::Slow)) && answers.contains(&Err(SqlError::Busy)), "{answers:?}");
@@ -115,8 +115,8 @@ async fn waiting_for_a_connection_has_an_end() {
 async fn answers_that_are_cut_st10() {
     let server = postgres::start();
     let (proxy, url) = proxy(&server).await;
-    let store = SqlStore::with(&url, insistent(PATIENT)).unwrap();
-    let other = SqlStore::with(&server.url(), insistent(PATIENT)).unwrap();
+    let store = SqlStore::open(&url).unwrap().limits(insistent(PATIENT));
+    let other = SqlStore::open(&server.url()).unwrap().limits(insistent(PATIENT));
     let draft = |version| Draft { version, seen: 1, ..Draft::default() };
     draft(0).create(&store, &key(1), 1).await;
     draft(1).create(&store, &key(2), 1).await;
@@ -166,7 +166,7 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
     for database in Fresh::both() {
         let mut one = insistent(PATIENT);
         one.connections = 1;
-        let store = &SqlStore::with(&database.url(), one).unwrap();
+        let store = &SqlStore::open(&database.url()).unwrap().limits(one);
         let subject = SubjectId::of("ann");
         let record = |version| Draft { version, login: 1, seen: 1, ..Draft::default() }.record();
         for polls in 0..8 {
@@ -243,7 +243,7 @@ async fn a_lock_is_not_waited_for_forever_st10() {
     for database in Fresh::both() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
         draft.create(&database.store(), &key(1), 1).await;
-        let store = SqlStore::with(&database.url(), insistent(200)).unwrap();
+        let store = SqlStore::open(&database.url()).unwrap().limits(insistent(200));
         recovers(&store).await;
         let holder = database.locked().await;
         let outcome = store.update(&key(1), Version(1), &Draft { version: 2, ..draft }.record(), at(1), &mut []).await;
@@ -254,7 +254,7 @@ async fn a_lock_is_not_waited_for_forever_st10() {
             while database.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await > 0 {}
         }
         drop(holder);
-        let patient = SqlStore::with(&database.url(), insistent(PATIENT)).unwrap();
+        let patient = SqlStore::open(&database.url()).unwrap().limits(insistent(PATIENT));
         let next = Draft { version: 3, ..draft }.record();
         let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await.unwrap();
         // SQLite's own wait may end after ours, and be successful
@@ -268,7 +268,7 @@ async fn a_store_without_a_server_is_an_error_at_once() {
     let server = postgres::start();
     let (proxy, url) = proxy(&server).await;
     proxy.set(Fault::Refuse);
-    let store = SqlStore::with(&url, insistent(PATIENT)).unwrap();
+    let store = SqlStore::open(&url).unwrap().limits(insistent(PATIENT));
     assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
     proxy.set(Fault::Pass);
     recovers(&store).await;

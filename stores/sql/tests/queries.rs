@@ -129,8 +129,7 @@ impl Browser {
 
 async fn requests(database: &Fresh) {
     let clock = Arc::new(ManualClock::at(at(1_800_000_000_000)));
-    let mut lifetimes = Lifetimes::default();
-    lifetimes.renew_after = None;
+    let lifetimes = Lifetimes { renew_after: None, ..Lifetimes::default() };
     let policy = Policy::plain_http(PlainCookie::new(), lifetimes).unwrap();
     let store = warm(database).await;
     let sessions = Sessions::new(store, keys::generated()).policy(policy).clock(Shared(clock.clone()));

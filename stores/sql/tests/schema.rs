@@ -58,7 +58,7 @@ async fn a_schema_is_made_as_a_whole() {
 async fn a_role_that_may_not_make_tables_works_where_they_are() {
     let database = Fresh::postgres();
     let role = database.url().replace("postgres@", "app:secret@");
-    let lowly = SqlStore::new(&role).unwrap();
+    let lowly = SqlStore::open(&role).unwrap();
     let why = lowly.load(&key(1), at(0), &mut []).await.unwrap_err();
     assert!(matches!(&why, SqlError::Connect(why) if why.contains("app")), "{why}");
     assert!(!format!("{why}{why:?}{lowly:?}").contains("secret"));
@@ -75,7 +75,7 @@ async fn a_role_that_may_not_make_tables_works_where_they_are() {
 async fn the_search_path_keeps_applications_apart_st8() {
     let database = Fresh::postgres();
     database.sql("CREATE SCHEMA shop; CREATE SCHEMA blog").await.unwrap();
-    let of = |name| SqlStore::new(&format!("{}?options[search_path]={name}", database.url())).unwrap();
+    let of = |name| SqlStore::open(&format!("{}?options[search_path]={name}", database.url())).unwrap();
     Draft::default().create(&of("shop"), &key(1), 0).await;
     assert_eq!(load(&of("blog"), &key(1), 0).await, None);
     assert!(load(&of("shop"), &key(1), 0).await.is_some());
@@ -85,9 +85,9 @@ async fn the_search_path_keeps_applications_apart_st8() {
 fn urls_that_cannot_be_read() {
     for bad in ["", "postgres", "mysql://h/d", "sqlite:", "sqlite::memory:", "sqlite:a?mode=ro", "postgres://h:port/d"]
     {
-        let why = SqlStore::new(bad).unwrap_err();
+        let why = SqlStore::open(bad).unwrap_err();
         assert!(matches!(why, SqlError::Url(_)), "{bad}: {why}");
     }
-    let why = SqlStore::new("postgres://u:geheim@h:99999/d").unwrap_err();
+    let why = SqlStore::open("postgres://u:geheim@h:99999/d").unwrap_err();
     assert!(!format!("{why} {why:?}").contains("geheim"), "{why}");
 }

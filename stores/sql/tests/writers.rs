@@ -19,7 +19,7 @@ fn node(database: &Fresh) -> Sessions {
     let mut limits = Limits::default();
     limits.response = Duration::from_secs(120);
     limits.connect = Duration::from_secs(60);
-    let store = SqlStore::with(&database.url(), limits).unwrap();
+    let store = SqlStore::open(&database.url()).unwrap().limits(limits);
     let policy = Policy::plain_http(PlainCookie::new(), Lifetimes::default()).unwrap();
     let clock = ManualClock::at(Time::from_millis(1_800_000_000_000));
     Sessions::new(store, Keys::new(KEY).unwrap()).policy(policy).clock(clock)

@@ -36,7 +36,7 @@ impl Fresh {
     }
 
     pub(crate) fn store(&self) -> SqlStore {
-        SqlStore::new(&self.url()).unwrap()
+        SqlStore::open(&self.url()).unwrap()
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
