@@ -42,7 +42,7 @@ const NO_HEAP: [&str; 5] =
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
-const STORES: [&str; 2] = ["servers", "session-store-sql"];
+const STORES: [&str; 4] = ["servers", "session-store-sql", "session-store-redis", "store-tests"];
 
 /// In their order; the quick ones first.
 pub(crate) const STEPS: &[Step] = &[

@@ -7,7 +7,7 @@ pub mod routes;
 mod store_url;
 
 pub use flags::{Config, Flags};
-pub use program::{AnyClock, Serve, Stop, converse, run, sessions};
+pub use program::{AnyClock, Serve, Stop, converse, converse_about, run, sessions};
 pub use store_url::StoreUrl;
 
 use rand_core::{TryCryptoRng, TryRng};

@@ -2,14 +2,15 @@
 
 use std::net::TcpListener;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser;
 use conversations::{Running, Target, Unsupported};
 use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
-use session_std::{MemoryStore, Sessions};
+use session_std::Sessions;
 
-use crate::{Config, Flags, StoreUrl, SystemClock, refuse};
+use crate::{Config, Flags, SystemClock, refuse};
 
 /// What tells the time: the system, or a test.
 pub type AnyClock = &'static (dyn Clock + Sync);
@@ -30,31 +31,37 @@ pub fn run(serve: Serve) {
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
     let Config { store, keys, policy, .. } = config;
-    let store = match store {
-        StoreUrl::Memory { capacity: None } => MemoryStore::new(),
-        StoreUrl::Memory { capacity: Some(limit) } => MemoryStore::at_most(limit),
-        StoreUrl::Fixed => return Err("--store fixed: is for programs of one thread; use memory: here".into()),
-    };
-    Ok(Sessions::new(store, keys).policy(policy).clock(clock))
+    Ok(Sessions::new(store.open()?, keys).policy(policy).clock(clock))
 }
 
-/// All conversations with a reference app that runs in this process.
+/// All conversations with a reference app that runs in this process, on each of these stores.
 ///
 /// # Panics
 /// If one of them goes wrong.
-pub fn converse(name: &'static str, stores: &'static [&'static str], serve: Serve) {
+pub fn converse(name: &str, stores: &[&str], serve: Serve) {
     conversations::run_all(&InProcess { stores, serve }, name).assert_passed();
 }
 
-struct InProcess {
-    stores: &'static [&'static str],
+/// Those conversations that show one of these requirements.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
+    conversations::run_about(ids, &InProcess { stores, serve }, name).assert_passed();
+}
+
+struct InProcess<'a> {
+    stores: &'a [&'a str],
     serve: Serve,
 }
 
-impl Target for InProcess {
+impl Target for InProcess<'_> {
     fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
         let flags = Flags::try_parse_from([&["reference"], flags].concat());
-        let config = flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)?;
+        let mut config = flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)?;
+        // each app begins with an empty store, also where all of them use one server
+        config.store = config.store.apart(&format!("app{}", STARTED.fetch_add(1, Ordering::Relaxed)));
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|why| Unsupported(why.to_string()))?;
         let addr = listener.local_addr().map_err(|why| Unsupported(why.to_string()))?;
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));

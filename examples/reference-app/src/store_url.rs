@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use session_std::{MemoryStore, SharedStore};
+use session_store_redis::RedisStore;
+
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
@@ -12,6 +15,8 @@ pub enum StoreUrl {
     },
     /// `fixed:`, the table without a heap
     Fixed,
+    /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
+    Redis(String),
 }
 
 impl FromStr for StoreUrl {
@@ -19,7 +24,7 @@ impl FromStr for StoreUrl {
 
     fn from_str(url: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(format!("--store {url}: a store URL begins with its kind, for instance memory: or fixed:"));
+            return Err(format!("--store {url}: a store URL begins with its kind, for instance memory: or redis://"));
         };
         match (scheme, rest) {
             ("memory", "") => Ok(Self::Memory { capacity: None }),
@@ -29,7 +34,33 @@ impl FromStr for StoreUrl {
                 capacity.filter(|capacity| *capacity > 0).ok_or_else(why).map(|n| Self::Memory { capacity: Some(n) })
             }
             ("fixed", "") => Ok(Self::Fixed),
-            _ => Err(format!("--store {scheme}: is not a store that this program can serve; use memory: or fixed:")),
+            // the URLs of servers are not repeated: there may be a password in them
+            (scheme, _) if scheme.starts_with("redis") => {
+                let checked = RedisStore::open(url).map_err(|why| format!("--store {scheme}: {why}"));
+                checked.map(|_| Self::Redis(url.to_owned()))
+            }
+            _ => Err(format!("--store {scheme}: is not a store that this program can serve; use memory: or redis://")),
+        }
+    }
+}
+
+impl StoreUrl {
+    /// The store, for adapters over session-std. A server is not asked yet: it may come later.
+    pub fn open(&self) -> Result<SharedStore, String> {
+        match self {
+            Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
+            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
+            Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
+            Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+        }
+    }
+
+    /// The same, but apart from all others that use this server: under a name of its own.
+    #[must_use]
+    pub fn apart(self, name: &str) -> Self {
+        match self {
+            Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
+            own @ (Self::Memory { .. } | Self::Fixed) => own,
         }
     }
 }
@@ -43,7 +74,20 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None }));
         assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
-        for bad in ["memory", "memory:7", "memory:capacity=0", "memory:capacity=x", "fixed:1", "redis://h", ""] {
+        for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
+            assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
+        }
+        for bad in [
+            "memory",
+            "memory:7",
+            "memory:capacity=0",
+            "memory:capacity=x",
+            "fixed:1",
+            "redis://",
+            "redis:",
+            "ftp://h",
+            "",
+        ] {
             assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
         }
     }

@@ -26,6 +26,12 @@ pub fn run_all(target: &dyn Target, adapter: &str) -> Report {
     run(target, adapter, &dialogues())
 }
 
+/// Holds the dialogues that show one of these requirements.
+pub fn run_about(ids: &[&str], target: &dyn Target, adapter: &str) -> Report {
+    let about = |dialogue: &Dialogue| dialogue.ids.iter().any(|id| ids.contains(&id.as_str()));
+    run(target, adapter, &dialogues().into_iter().filter(about).collect::<Vec<_>>())
+}
+
 fn run(target: &dyn Target, adapter: &str, dialogues: &[Dialogue]) -> Report {
     let began = Instant::now();
     let jobs: Vec<_> = dialogues.iter().flat_map(|dialogue| stores(dialogue, target)).collect();

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod store;
+
+mod index;
+
+mod keys;
+
+mod link;
+
+mod circuit;
+
+mod url;
+
+mod error;
+
+pub use error::{BadUrl, RedisStoreError};
+pub use store::RedisStore;

@@ -1,0 +1,221 @@
+//! The store.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use redis::{Cmd, Script, Value};
+use session_core::environment::Time;
+use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
+use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+
+use crate::error::{BadUrl, RedisStoreError};
+use crate::keys::{self, GROUPS};
+use crate::link::{Again, Link};
+use crate::url;
+
+/// Bytes before the record: the era in which it was created.
+const ERA: usize = 8;
+
+const CODE: &str = include_str!("record.lua");
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
+
+/// Where the script looks for a record's fields.
+const _: () = assert!(
+    FORMAT == 1
+        && VERSION_AT == 2
+        && LOGIN_AT == 10
+        && LAST_SEEN_AT == 14
+        && IDLE_AT == 20
+        && ENDS_AT == 26
+        && MIN_LEN == 60
+);
+
+/// Sessions in Redis. Cheap to clone; clones share one connection.
+#[derive(Clone)]
+pub struct RedisStore(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) link: Link,
+    pub(crate) prefix: String,
+}
+
+session_std::shared!(RedisStore);
+
+impl RedisStore {
+    /// The store that a URL names. It connects with the first operation, not here: a server that is absent now may come
+    /// later. See the [crate](crate) for the URLs.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, BadUrl> {
+        let target = url::parse(url)?;
+        let prefix = target.prefix.unwrap_or_else(|| "session:".into());
+        Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
+    }
+
+    /// All keys begin with this; `session:` if nothing is said, here or in the URL.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has braces in it.
+    pub fn prefix(self, prefix: &str) -> Result<Self, BadUrl> {
+        url::check_prefix(prefix)?;
+        Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
+    }
+
+    /// No operation takes longer, connecting included; 1 s if nothing is said.
+    #[must_use]
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.with(|inner| inner.link.limit = limit)
+    }
+
+    /// After a connection that could not be made, or three failures in a row, requests are refused at once for so long;
+    /// then one tries. 500 ms if nothing is said.
+    #[must_use]
+    pub fn pause(self, pause: Duration) -> Self {
+        self.with(|inner| inner.link.pause = pause)
+    }
+
+    /// Settings are made before a store is shared; those of a clone's original stay.
+    fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            set(inner);
+        }
+        self
+    }
+
+    async fn step(&self, step: &str, key: &Handle, now: Time, arguments: [&[u8]; 2]) -> Result<Reply, RedisStoreError> {
+        let Inner { link, prefix } = &*self.0;
+        let (session, era) = keys::session(prefix, key);
+        let arguments = |command: &mut Cmd| {
+            command.arg(&session).arg(&era).arg(step).arg(now.millis()).arg(&arguments);
+        };
+        match link.run(&SCRIPT, CODE, arguments, Again::No).await {
+            Ok(answer) => Reply::of(answer),
+            // in the words of Redis 7, and of 6 around the same ones
+            Err(RedisStoreError::Refused(why)) if why.contains("OOM command not allowed") => Ok(Reply::Full),
+            Err(why) => Err(why),
+        }
+    }
+}
+
+/// What the script says.
+enum Reply {
+    Missing,
+    /// With the version.
+    Applied(Vec<u8>),
+    /// With the record that is there, or nothing.
+    Conflict(Vec<u8>),
+    Full,
+}
+
+impl Reply {
+    fn of(answer: Value) -> Result<Self, RedisStoreError> {
+        let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
+        let mut answer = answer.into_iter();
+        let (code, bytes) = (answer.next(), answer.next());
+        let bytes = if let Some(Value::BulkString(bytes)) = bytes { bytes } else { Vec::new() };
+        match code {
+            Some(Value::Int(0)) => Ok(Self::Missing),
+            Some(Value::Int(1)) => Ok(Self::Applied(bytes)),
+            Some(Value::Int(2)) => Ok(Self::Conflict(bytes)),
+            _ => Err(RedisStoreError::Unexpected),
+        }
+    }
+
+    fn outcome(self, there: &mut [u8]) -> Outcome {
+        match self {
+            Self::Missing => Outcome::Missing,
+            // what was deleted may have been no record, and then has none
+            Self::Applied(version) => {
+                Outcome::Applied(Version(version.try_into().map(u64::from_le_bytes).unwrap_or_default()))
+            }
+            Self::Conflict(record) => Outcome::Conflict(copy(&record, there).filter(|found| found.len > 0)),
+            Self::Full => Outcome::Full,
+        }
+    }
+}
+
+/// Puts a record into the caller's buffer, if it has room. Bytes that are no record have version 0.
+fn copy(record: &[u8], into: &mut [u8]) -> Option<Found> {
+    into.get_mut(..record.len())?.copy_from_slice(record);
+    Some(Found { len: record.len(), version: Stamp::of(record).map_or(Version(0), |stamp| stamp.version) })
+}
+
+impl Store for RedisStore {
+    type Error = RedisStoreError;
+    type Index = Self;
+
+    fn index(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    /// One MGET, of the record and the era of its group.
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, RedisStoreError> {
+        let Inner { link, prefix } = &*self.0;
+        let (session, era) = keys::session(prefix, key);
+        let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Again::Yes).await?;
+        let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
+        let (value, era) = match &*answer {
+            [Value::BulkString(value), Value::BulkString(era)] => (value, &**era),
+            [Value::BulkString(value), _] => (value, &[][..]),
+            _ => return Ok(Load::Missing),
+        };
+        let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
+        // bytes that are no record are handed out as they are, and the core refuses them
+        if Stamp::of(record).is_some_and(|stamp| born != era || !stamp.live(now)) {
+            return Ok(Load::Missing);
+        }
+        Ok(copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found))
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, RedisStoreError> {
+        // a group's first era may be any bytes that were not there before: its first session's version
+        let era = record.get(VERSION_AT..VERSION_AT + ERA).unwrap_or_default();
+        Ok(self.step("create", key, now, [record, era]).await?.outcome(&mut []))
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, RedisStoreError> {
+        Ok(self.step("update", key, now, [record, &seen.0.to_le_bytes()]).await?.outcome(there))
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, RedisStoreError> {
+        Ok(self.step("touch", key, now, [&[], &[]]).await?.outcome(&mut []))
+    }
+
+    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, RedisStoreError> {
+        let reply = match only {
+            Only::Any => self.step("delete", key, now, [b"0", &[]]).await,
+            Only::Version(version) => self.step("delete", key, now, [b"2", &version.0.to_le_bytes()]).await,
+            Only::Login(login) => self.step("delete", key, now, [b"10", &login.to_le_bytes()]).await,
+        };
+        Ok(reply?.outcome(&mut []))
+    }
+
+    /// Gives each of the 256 groups another era. If that fails half way, some groups have ended: call it again.
+    async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
+        let Inner { link, prefix } = &*self.0;
+        let mut era = [0; ERA];
+        getrandom::fill(&mut era).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
+        for group in 0..GROUPS {
+            let key = keys::era(prefix, u8::try_from(group).unwrap_or_default());
+            // a group without an era has no sessions
+            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Again::Yes).await?;
+        }
+        Ok(true)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    /// Prints no address and no password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("prefix", &self.0.prefix).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! Reference apps of the adapters over real servers: see `tests`.
