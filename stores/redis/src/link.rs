@@ -15,8 +15,8 @@ use crate::error::RedisStoreError;
 
 /// Whom to connect to.
 pub(crate) enum Route {
-    One(Client),
-    Cluster(ClusterClient),
+    One(Box<Client>),
+    Cluster(Box<ClusterClient>),
     Sentinel(Box<SentinelClient>),
 }
 

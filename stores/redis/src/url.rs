@@ -50,14 +50,14 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
     let route = match kind {
         Kind::One => {
             let [host] = *hosts else { return Err(bad("redis:// takes one host; a cluster is redis-cluster://")) };
-            Route::One(Client::open(node(host, user, path)?).map_err(refused)?)
+            Route::One(Box::new(Client::open(node(host, user, path)?).map_err(refused)?))
         }
         Kind::Cluster => {
             if !path.is_empty() {
                 return Err(bad("redis-cluster:// takes no database number: a cluster has one"));
             }
             let nodes = hosts.iter().map(|host| node(host, user, "")).collect::<Result<Vec<_>, _>>()?;
-            Route::Cluster(ClusterClient::new(nodes).map_err(refused)?)
+            Route::Cluster(Box::new(ClusterClient::new(nodes).map_err(refused)?))
         }
         Kind::Sentinel => {
             let (service, database) = path.split_once('/').unwrap_or((path, ""));
@@ -70,8 +70,8 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
                 SentinelNodeConnectionInfo::default().set_redis_connection_info(primary.redis_settings().clone());
             #[cfg(feature = "tls")]
             let settings = if secure { settings.set_tls_mode(redis::TlsMode::Secure) } else { settings };
-            let client =
-                SentinelClient::build(sentinels, service.to_owned(), Some(settings), SentinelServerType::Master);
+            let service: String = service.into();
+            let client = SentinelClient::build(sentinels, service, Some(settings), SentinelServerType::Master);
             Route::Sentinel(Box::new(client.map_err(refused)?))
         }
     };
