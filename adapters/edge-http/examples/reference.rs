@@ -194,6 +194,7 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
             run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
+        _ => Err("--store: this program is for devices, which have memory: and fixed: only".into()),
     }
 }
 
