@@ -8,3 +8,11 @@ pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
 pub use layer::{SessionLayer, SessionService};
 pub use response::Failed;
 pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate-tower-sessions.md")]
+struct FromTowerSessions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate-actix-session.md")]
+struct FromActixSession;
