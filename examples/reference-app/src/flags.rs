@@ -7,7 +7,7 @@ use clap::Parser;
 use session_core::Keys;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 
-use crate::StoreUrl;
+use crate::{StoreUrl, refuse};
 
 /// The reference app of session-core's adapters.
 #[derive(Clone, Debug, Parser)]
@@ -62,11 +62,16 @@ pub struct Config {
 }
 
 impl Flags {
+    /// The flags of this program's command line. A bad one ends the program with one line and status 2.
+    #[must_use]
+    pub fn of_command_line() -> Self {
+        Self::try_parse().unwrap_or_else(|why| if why.use_stderr() { refuse(one_line(&why)) } else { why.exit() })
+    }
+
     /// Checks the flags; the error is one line that says which flag, and what it takes.
     pub fn config(self) -> Result<Config, String> {
-        let keys = self.keys()?;
         let lifetimes = self.lifetimes();
-        let name: Option<&'static str> = self.cookie_name.map(|name| &*Box::leak(name.into_boxed_str()));
+        let name: Option<&'static str> = self.cookie_name.as_deref().map(|name| &*Box::leak(name.into()));
         let policy = if self.https {
             let cookie = SecureCookie::host();
             let cookie = name.map_or(Ok(cookie), |name| cookie.named(name)).map_err(|why| why.to_string())?;
@@ -77,7 +82,7 @@ impl Flags {
             Policy::plain_http(cookie, lifetimes)
         };
         let policy = policy.map_err(|why| why.to_string())?.max_sessions(self.max_per_user);
-        Ok(Config { listen: self.listen, store: self.store, keys, policy })
+        Ok(Config { listen: self.listen, keys: self.keys()?, store: self.store, policy })
     }
 
     fn lifetimes(&self) -> Lifetimes {
@@ -119,6 +124,12 @@ impl Flags {
     }
 }
 
+/// What clap found wrong, without its usage.
+fn one_line(why: &clap::Error) -> String {
+    let text = why.to_string();
+    text.lines().next().map_or_else(String::new, |line| line.trim_start_matches("error: ").to_owned())
+}
+
 fn key_of(hex: &str) -> Option<[u8; 32]> {
     let mut key = [0; 32];
     if hex.len() != 64 || !hex.is_ascii() {
@@ -138,7 +149,7 @@ mod tests {
     const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
 
     fn config(args: &[&str]) -> Result<Config, String> {
-        Flags::try_parse_from([&["app"], args].concat()).map_err(|why| why.to_string())?.config()
+        Flags::try_parse_from([&["app"], args].concat()).map_err(|why| one_line(&why))?.config()
     }
 
     #[test]
@@ -156,10 +167,11 @@ mod tests {
             (["--grace", "3600"], "grace"),
             (["--cookie-name", "a b"], "name"),
             (["--cookie-name", "__Host-x"], "__Host-"),
-            (["--store", "redis"], "store"),
+            (["--store", "redis"], "'--store <STORE>': a store URL"),
+            (["--idle", "soon"], "--idle"),
         ] {
             let why = config(&args).unwrap_err();
-            assert!(why.contains(word), "{args:?}: {why}");
+            assert!(why.contains(word) && !why.contains('\n'), "{args:?}: {why}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub type Serve = fn(TcpListener, Config, AnyClock, Stop) -> Result<(), String>;
 
 /// The main function of a reference app.
 pub fn run(serve: Serve) {
-    let config = Flags::parse().config().unwrap_or_else(|why| refuse(why));
+    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
     let listener =
         TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
     println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));

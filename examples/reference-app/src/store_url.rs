@@ -24,22 +24,22 @@ impl FromStr for StoreUrl {
 
     fn from_str(url: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(format!("--store {url}: a store URL begins with its kind, for instance memory: or redis://"));
+            return Err("a store URL begins with its kind, for instance memory: or redis://".into());
         };
         match (scheme, rest) {
             ("memory", "") => Ok(Self::Memory { capacity: None }),
             ("memory", rest) => {
                 let capacity = rest.strip_prefix("capacity=").and_then(|number| number.parse().ok());
-                let why = || format!("--store {url}: expected memory: or memory:capacity=N, N at least 1");
-                capacity.filter(|capacity| *capacity > 0).ok_or_else(why).map(|n| Self::Memory { capacity: Some(n) })
+                let why = "expected memory: or memory:capacity=N, N at least 1";
+                capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
             }
             ("fixed", "") => Ok(Self::Fixed),
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
-                let checked = RedisStore::open(url).map_err(|why| format!("--store {scheme}: {why}"));
+                let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Redis(url.to_owned()))
             }
-            _ => Err(format!("--store {scheme}: is not a store that this program can serve; use memory: or redis://")),
+            _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
         }
     }
 }
