@@ -12,7 +12,7 @@ use picoserve::request::RequestParts;
 use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
-use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, routes};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
@@ -133,7 +133,7 @@ async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
 }
 
 async fn big<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
-    session.set(args.key()?, "x".repeat(args.bytes).as_str())?;
+    session.set(args.key()?, routes::big(args.bytes)?.as_str())?;
     Ok(Reply::ok("ok"))
 }
 

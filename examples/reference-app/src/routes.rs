@@ -149,7 +149,7 @@ pub async fn answer(
                 Err(error) => Reply::ok(format!("error: {error}")),
             })
         }
-        (_, "/big") => session.set(args.key()?, &"x".repeat(args.bytes)).map(|()| Reply::ok("ok")),
+        (_, "/big") => session.set(args.key()?, &big(args.bytes)?).map(|()| Reply::ok("ok")),
         (_, "/sessions") => Ok(Reply::ok(session.list().await?.iter().map(json).collect::<String>())),
         (_, "/revoke") => Ok(match session.revoke(&args.handle).await? {
             true => Reply::ok("ok"),
@@ -166,6 +166,12 @@ fn json(device: &Device) -> String {
     let Device { id, created, last_seen, current, .. } = device;
     let (created, last_seen) = (created.millis(), last_seen.millis());
     format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
+}
+
+/// The text of `/big`. Nobody is given memory for more than a mebibyte just because he asks.
+pub fn big(bytes: usize) -> Result<String, Error> {
+    const MOST: usize = 1 << 20;
+    if bytes > MOST { Err(Error::TooLarge { need: bytes, have: MOST }) } else { Ok("x".repeat(bytes)) }
 }
 
 /// A text as it is, a number in decimal.
