@@ -134,7 +134,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// Prints the table; failure if a rule is not missed.
+/// Prints the table, with the dialogue that breaks without each rule; failure if a rule is not missed.
 pub(crate) fn run() -> ExitCode {
     match explore_without_each() {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,7 +159,7 @@ fn explore_without_each() -> Result<(), String> {
         let ran = ran.map_err(|why| format!("cannot start cargo: {why}"))?;
         let text = String::from_utf8_lossy(&ran.stdout);
         match text.lines().find_map(|line| line.strip_prefix("=> ")) {
-            Some(sentence) => println!("[{}] {}\n     red: {sentence}", rule.number, rule.without),
+            Some(sentence) => println!("[{}] {}\n     red: {sentence}\n{}", rule.number, rule.without, told(&text)),
             None if ran.status.success() => green.push(format!("[{}] {}", rule.number, rule.without)),
             None => return Err(format!("[{}] does not run:\n{}", rule.number, String::from_utf8_lossy(&ran.stderr))),
         }
@@ -170,6 +170,15 @@ fn explore_without_each() -> Result<(), String> {
     } else {
         Err(format!("switched off and not missed: {}", green.join("; ")))
     }
+}
+
+/// The dialogue that leads there, a little to the right.
+fn told(dialogue: &str) -> String {
+    dialogue
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("=> "))
+        .map(|line| format!("       {line}\n"))
+        .collect()
 }
 
 impl Edit {
