@@ -66,7 +66,12 @@ fn weigh(program: &Path) -> Result<Weight, String> {
     let read = || {
         let bytes = fs::read(program).map_err(|why| why.to_string())?;
         let file = object::File::parse(&bytes[..]).map_err(|why| why.to_string())?;
-        let code = |kind| matches!(kind, SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::Data);
+        let code = |kind| {
+            matches!(
+                kind,
+                SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data
+            )
+        };
         let symbol = |name| file.symbol_by_name(name).map(|symbol| symbol.size()).ok_or(format!("no symbol {name}"));
         Ok(Weight {
             code: file.sections().filter(|section| code(section.kind())).map(|section| section.size()).sum(),
