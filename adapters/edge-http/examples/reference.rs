@@ -137,7 +137,7 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
                 Err(error) => Reply::ok(format!("error: {error}")),
             });
         }
-        "/big" => session.set(key(args)?, "x".repeat(args.bytes).as_str())?,
+        "/big" => session.set(key(args)?, reference_app::routes::big(args.bytes)?.as_str())?,
         _ => {}
     }
     Ok(Reply::ok("ok"))

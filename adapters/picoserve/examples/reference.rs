@@ -6,17 +6,18 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use picoserve::extract::{FromRequestParts, Query};
+use picoserve::extract::FromRequestParts;
 use picoserve::io::Read;
 use picoserve::request::RequestParts;
 use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
-use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, routes};
+use reference_app::routes::{Args, big as big_text, text};
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
-use session_picoserve::{App, Error, Failed, Listed, Pool, SessionLayer, Sessions};
+use session_picoserve::{App, Failed, Listed, Pool, SessionLayer, Sessions};
 use session_store_memory::{FixedStore, MemoryStore};
 
 /// Connections served at once, each with room for two records of `RECORD` bytes.
@@ -33,12 +34,12 @@ async fn plain() -> &'static str {
     "plain"
 }
 
-async fn read<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn read<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
-async fn peek<S: Store>(session: Peek<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn peek<S: Store>(session: Peek<S>, Query(args): Query) -> Result<Reply, Failed> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
@@ -47,26 +48,26 @@ async fn list_keys<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     Ok(Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?))
 }
 
-async fn set<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn set<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     args.wait().await;
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply::ok("ok"))
 }
 
-async fn incr<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn incr<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
     args.wait().await;
     session.set(args.key()?, &number)?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn add<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn add<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     args.wait().await;
     let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn remove<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn remove<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     session.remove(args.key()?)?;
     Ok(Reply::ok("ok"))
 }
@@ -76,7 +77,7 @@ async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     Ok(Reply::ok("ok"))
 }
 
-async fn login<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     let ticket = session.begin_login(&args.user).await?;
     // here an application checks the password
     session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
@@ -97,11 +98,11 @@ async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     Ok(Reply::ok("ok"))
 }
 
-async fn fresh<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn fresh<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     Ok(Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }))
 }
 
-async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     session.flash(&args.message)?;
     Ok(Reply::ok("ok"))
 }
@@ -119,7 +120,7 @@ async fn protected<S: Store>(session: Session<S>, CsrfHeader(token): CsrfHeader)
     Ok(if ok { Reply::ok("ok") } else { Reply(403, "the CSRF token is not this session's".into()) })
 }
 
-async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply(500, "failed on purpose".into()))
 }
@@ -132,8 +133,8 @@ async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     })
 }
 
-async fn big<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
-    session.set(args.key()?, routes::big(args.bytes)?.as_str())?;
+async fn big<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+    session.set(args.key()?, big_text(args.bytes)?.as_str())?;
     Ok(Reply::ok("ok"))
 }
 
@@ -149,7 +150,7 @@ async fn sessions<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     Ok(Reply::ok(lines))
 }
 
-async fn revoke<S: Store>(session: Session<S>, Query(args): Query<Args>) -> Result<Reply, Failed> {
+async fn revoke<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
     Ok(match session.revoke(&args.handle).await? {
         true => Reply::ok("ok"),
         false => Reply(404, "no session of yours has this handle".into()),
@@ -169,57 +170,15 @@ fn json(listed: &Listed<'_>) -> String {
 
 // ---- what the routes need ------------------------------------------------------------------------------------------
 
-/// A text as it is, a number in decimal.
-fn text(
-    text: Result<Option<String>, Error>,
-    number: impl FnOnce() -> Result<Option<u64>, Error>,
-) -> Result<Option<String>, Error> {
-    match text {
-        Err(Error::TypeClash) => Ok(number()?.map(|number| number.to_string())),
-        other => other,
-    }
-}
+/// What the query says. Not picoserve's own reader: that one stops the program at `%ff` where overflow is checked.
+struct Query(Args);
 
-#[derive(serde::Deserialize)]
-#[serde(default)]
-struct Args {
-    key: String,
-    value: String,
-    message: String,
-    user: String,
-    handle: String,
-    remember: u8,
-    delay_ms: u64,
-    within: u64,
-    bytes: usize,
-}
+impl<'r, S> FromRequestParts<'r, S> for Query {
+    type Rejection = Reply;
 
-impl Default for Args {
-    fn default() -> Self {
-        let empty = String::new;
-        Self {
-            key: empty(),
-            value: empty(),
-            message: empty(),
-            user: empty(),
-            handle: empty(),
-            remember: 0,
-            delay_ms: 0,
-            within: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl Args {
-    fn key(&self) -> Result<&str, Error> {
-        if self.key.is_empty() { Err(Error::BadKey) } else { Ok(&self.key) }
-    }
-
-    async fn wait(&self) {
-        if self.delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(self.delay_ms)).await;
-        }
+    async fn from_request_parts(_: &'r S, parts: &RequestParts<'r>) -> Result<Self, Reply> {
+        let query = parts.query().map_or("", |query| query.0);
+        Args::of_query(query).map(Self).map_err(|why| Reply(400, why))
     }
 }
 

@@ -53,11 +53,13 @@ impl Args {
         serde_urlencoded::from_str(query).map_err(|why| format!("the query cannot be read: {why}"))
     }
 
-    fn key(&self) -> Result<&str, Error> {
+    /// The key that the request names.
+    pub fn key(&self) -> Result<&str, Error> {
         if self.key.is_empty() { Err(Error::BadKey) } else { Ok(&self.key) }
     }
 
-    async fn wait(&self) {
+    /// As long as the request says.
+    pub async fn wait(&self) {
         if self.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(self.delay_ms)).await;
         }
@@ -175,7 +177,7 @@ pub fn big(bytes: usize) -> Result<String, Error> {
 }
 
 /// A text as it is, a number in decimal.
-fn text(
+pub fn text(
     text: Result<Option<String>, Error>,
     number: impl FnOnce() -> Result<Option<u64>, Error>,
 ) -> Result<Option<String>, Error> {
