@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ContextKind;
 use session_core::Keys;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 
@@ -124,10 +125,13 @@ impl Flags {
     }
 }
 
-/// What clap found wrong, without its usage.
+/// What clap found wrong, without its usage and without the value: there may be a password in a store's URL.
 fn one_line(why: &clap::Error) -> String {
-    let text = why.to_string();
-    text.lines().next().map_or_else(String::new, |line| line.trim_start_matches("error: ").to_owned())
+    use std::error::Error;
+    match (why.get(ContextKind::InvalidArg), why.source()) {
+        (Some(flag), Some(source)) => format!("{flag}: {source}"),
+        _ => why.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    }
 }
 
 fn key_of(hex: &str) -> Option<[u8; 32]> {
@@ -167,11 +171,12 @@ mod tests {
             (["--grace", "3600"], "grace"),
             (["--cookie-name", "a b"], "name"),
             (["--cookie-name", "__Host-x"], "__Host-"),
-            (["--store", "redis"], "'--store <STORE>': a store URL"),
+            (["--store", "redis"], "--store <STORE>: a store URL"),
+            (["--store", "redis://u:secret@"], "--store <STORE>: redis"),
             (["--idle", "soon"], "--idle"),
         ] {
             let why = config(&args).unwrap_err();
-            assert!(why.contains(word) && !why.contains('\n'), "{args:?}: {why}");
+            assert!(why.contains(word) && !why.contains('\n') && !why.contains("secret"), "{args:?}: {why}");
         }
     }
 }
