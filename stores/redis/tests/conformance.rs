@@ -1,15 +1,28 @@
-//! The store keeps the contract (ST11), on one server and in a cluster.
+//! The store keeps the contract (ST11), on one server, in a cluster, and behind a sentinel.
+
+mod common;
 
 use session_core::conformance::suite;
-use session_core::environment::Clock;
-use session_std::SystemClock;
 use session_store_redis::RedisStore;
+
+async fn conforms(url: &str) {
+    let store = RedisStore::open(url).unwrap();
+    for seed in 0..5 {
+        assert_eq!(suite(&store, common::now(), seed).await, Ok(()));
+    }
+}
 
 #[tokio::test]
 async fn one_server() {
-    let server = servers::redis::start();
-    let store = RedisStore::open(&server.url()).unwrap();
-    for seed in 0..5 {
-        assert_eq!(suite(&store, SystemClock.now(), seed).await, Ok(()));
-    }
+    conforms(&servers::redis::start().url()).await;
+}
+
+#[tokio::test]
+async fn a_cluster() {
+    conforms(&servers::redis::Cluster::start().url()).await;
+}
+
+#[tokio::test]
+async fn behind_a_sentinel() {
+    conforms(&servers::redis::Watched::start().url()).await;
 }

@@ -7,4 +7,4 @@ pub mod redis;
 
 mod process;
 
-pub use process::Server;
+pub use process::{Server, wait_until};

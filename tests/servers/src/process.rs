@@ -234,3 +234,15 @@ pub(crate) fn directory() -> TempDir {
     let dir = tempfile::Builder::new().prefix("session-server-").tempdir();
     dir.unwrap_or_else(|why| panic!("no temporary directory: {why}"))
 }
+
+/// Waits until something holds.
+///
+/// # Panics
+/// If it does not, for as long as a server may take.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}

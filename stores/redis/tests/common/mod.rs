@@ -1,0 +1,93 @@
+//! What the tests share: records, a second client that looks at what is in Redis, and calls that have to succeed.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, Cmd, FromRedisValue};
+use session_core::environment::{Clock, Time};
+use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
+use session_core::store::{Handle, Load, Outcome, Store, Version};
+use session_std::SystemClock;
+use session_store_redis::RedisStore;
+
+pub(crate) const HOUR: u64 = 3_600_000;
+
+/// A client of our own, beside the store's.
+pub(crate) struct Spy(MultiplexedConnection);
+
+impl Spy {
+    pub(crate) async fn at(server: &servers::Server) -> Self {
+        let client = Client::open(format!("redis://{}", server.addr())).unwrap();
+        Self(client.get_multiplexed_async_connection().await.unwrap())
+    }
+
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        command.query_async(&mut self.0.clone()).await.unwrap()
+    }
+
+    /// A command in one line.
+    pub(crate) async fn say<T: FromRedisValue>(&self, line: &str) -> T {
+        let mut words = line.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        words.for_each(|word| _ = command.arg(word));
+        self.ask(&command).await
+    }
+
+    /// How often each of these commands was called since the statistics were reset.
+    pub(crate) async fn calls(&self, name: &str) -> u64 {
+        let statistics: String = self.say("INFO commandstats").await;
+        let line = statistics.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    }
+}
+
+pub(crate) fn store(server: &servers::Server) -> RedisStore {
+    RedisStore::open(&server.url()).unwrap()
+}
+
+pub(crate) fn now() -> Time {
+    SystemClock.now()
+}
+
+pub(crate) fn key(number: u8) -> Handle {
+    Handle::from_bytes([0xa7, 0, 0, 0, 0, 0, 0, number])
+}
+
+/// Its name in Redis.
+pub(crate) fn name(number: u8) -> String {
+    format!("session:{{a7}}000000000000{number:02x}")
+}
+
+/// A record of an hour, seen now; with this version, login number and data.
+pub(crate) fn record(version: u64, login: u32, data: &[u8]) -> Vec<u8> {
+    let mut record = vec![0; MIN_LEN];
+    record[0] = FORMAT;
+    record[VERSION_AT..][..8].copy_from_slice(&version.to_le_bytes());
+    record[LOGIN_AT..][..4].copy_from_slice(&login.to_le_bytes());
+    let millis = now().millis();
+    for (place, value) in [(LAST_SEEN_AT, millis), (IDLE_AT, HOUR), (ENDS_AT, millis + 12 * HOUR)] {
+        record[place..][..6].copy_from_slice(&value.to_le_bytes()[..6]);
+    }
+    record.extend(data);
+    record
+}
+
+pub(crate) async fn load(store: &RedisStore, number: u8) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; 4096];
+    match store.load(&key(number), now(), &mut buffer).await.unwrap() {
+        Load::Found(found) => Some(buffer[..found.len].to_vec()),
+        Load::Missing => None,
+        Load::TooLarge { size } => panic!("{size} bytes"),
+    }
+}
+
+pub(crate) async fn create(store: &RedisStore, number: u8, record: &[u8]) -> Outcome {
+    store.create(&key(number), record, now()).await.unwrap()
+}
+
+pub(crate) async fn update(store: &RedisStore, number: u8, seen: u64, record: &[u8]) -> Outcome {
+    store.update(&key(number), Version(seen), record, now(), &mut [0; 4096]).await.unwrap()
+}
+
+pub(crate) const fn applied(version: u64) -> Outcome {
+    Outcome::Applied(Version(version))
+}
