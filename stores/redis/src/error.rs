@@ -47,7 +47,8 @@ impl From<RedisError> for RedisStoreError {
                 Self::Refused(format!("{code} {}", detail.trim_end()))
             }
             ErrorKind::AuthenticationFailed => Self::Refused("wrong user name or password".into()),
-            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Unexpected,
+            ErrorKind::UnexpectedReturnType => Self::Unexpected,
+            ErrorKind::Parse => Self::Broken("it ended in the middle of an answer, or no Redis is behind it".into()),
             _ => Self::Broken(why.to_string()),
         }
     }

@@ -70,7 +70,7 @@ impl Link {
     /// thrown away when it comes.
     pub(crate) async fn ask(&self, command: &Cmd, again: Again) -> Result<Value, RedisStoreError> {
         self.limited(async |used| match self.send(command, used).await {
-            Err(why) if again == Again::Yes && broken(&why) => self.send(command, used).await,
+            Err(why) if again == Again::Yes && used.is_some() && broken(&why) => self.send(command, used).await,
             answer => answer,
         })
         .await

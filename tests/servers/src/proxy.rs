@@ -44,22 +44,23 @@ impl Proxy {
     /// If the machine has no socket or no thread left.
     #[must_use]
     pub fn start(server: SocketAddr) -> Self {
+        let (first, addr) = loop {
+            let addr = free_port();
+            if let Ok(listener) = std::net::TcpListener::bind(addr) {
+                break (listener, addr);
+            }
+        };
+        // a runtime of its own: tests have theirs, and may stop it
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.unwrap_or_else(|why| panic!("proxy: {why}"));
-        let (listener, addr) = runtime.block_on(async {
-            loop {
-                let addr = free_port();
-                if let Ok(listener) = TcpListener::bind(addr).await {
-                    return (listener, addr);
-                }
-            }
-        });
         let fault = Arc::new(watch::channel(Fault::Pass).0);
         let accepted = Arc::new(AtomicUsize::new(0));
         let (end, ends) = oneshot::channel();
         let (faults, count) = (fault.clone(), accepted.clone());
         let thread = thread::spawn(move || {
             runtime.block_on(async move {
+                let listener = first.set_nonblocking(true).and_then(|()| TcpListener::from_std(first));
+                let listener = listener.unwrap_or_else(|why| panic!("proxy: {why}"));
                 tokio::select! {
                     () = listen(listener, addr, server, faults, count) => {}
                     _ = ends => {}
