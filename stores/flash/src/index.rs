@@ -1,0 +1,58 @@
+//! Whose sessions these are, from the records themselves: a session is in its subject's list from its login on.
+
+use crate::{FlashError, FlashStore};
+use embedded_storage_async::nor_flash::NorFlash;
+use session_core::environment::Time;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+
+/// All subjects share one epoch: while the sessions of one are being ended, a login of another that had begun before is told
+/// to sign in again. An entry that is added is there already, with its record; one that is removed goes with it.
+impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for FlashStore<F, SESSIONS, BYTES> {
+    type Error = FlashError;
+
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        _now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, FlashError> {
+        let inside = self.mounted().await?;
+        let entries = || inside.table.0.iter().filter_map(|slot| slot.entry(subject));
+        let last = entries().map(|entry| entry.order).max().unwrap_or(0);
+        let (mut above, mut listed) = (after, 0);
+        for place in into {
+            let next = entries().filter(|entry| entry.order > above).min_by_key(|entry| entry.order);
+            let Some(entry) = next else { break };
+            (above, *place) = (entry.order, entry);
+            listed += 1;
+        }
+        Ok(Listing { epoch: Epoch(inside.epoch), last, entries: listed })
+    }
+
+    async fn add(&self, _: &SubjectId, seen: Epoch, _: &Entry, _now: Time) -> Result<Added, FlashError> {
+        let inside = self.mounted().await?;
+        Ok(if seen.0 == inside.epoch { Added::Applied } else { Added::Moved })
+    }
+
+    async fn bump(
+        &self,
+        subject: &SubjectId,
+        seen: Option<Epoch>,
+        now: Time,
+    ) -> Result<Option<Listing>, FlashError> {
+        let mut inside = self.mounted().await?;
+        let before = Epoch(inside.epoch);
+        if seen.is_some_and(|seen| seen != before) {
+            return Ok(None);
+        }
+        let epoch = before.next(now);
+        inside.set_epoch(epoch.0, now).await?;
+        let last = inside.table.0.iter().filter_map(|slot| slot.entry(subject)).map(|entry| entry.order).max();
+        Ok(Some(Listing { epoch, last: last.unwrap_or(0), entries: 0 }))
+    }
+
+    async fn remove(&self, _: &SubjectId, _: &Entry, _: Time) -> Result<(), FlashError> {
+        Ok(())
+    }
+}

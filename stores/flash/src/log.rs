@@ -1,0 +1,391 @@
+//! What lies in flash: a log over a ring of pages.
+//!
+//! ```text
+//! page   header | entry | entry | ... | erased
+//! header "SESS" | format 1 | word size u8 | pages u16 | page size u32 | number u32 | erases u32 | crc u32 | ff...
+//! entry  n u16  | not n u16 | ff...  ‖  body of n bytes | ff...
+//! body   kind u8 | name 8 | number u32 | [gone 8] | payload | crc u32
+//! ```
+//! Pages have numbers that only grow; number `n` lies at place `n` modulo the pages, so that all wear alike. One page
+//! is always free. When the newest is full, the free one is erased and begun, what still counts in the oldest is copied
+//! into it, and an entry `OPENED` makes it count and the oldest free, in one. A page without that entry is as good as
+//! free, so a power cut before it changes nothing; what lies in a page below the newest's floor never counts again, even
+//! if a later erase of it is torn.
+//!
+//! An entry counts if its checksum is right. Its length is written before its body, by itself, and its complement shows
+//! whether it was written to its end; so after a power cut there is a torn length or a torn body, and where the next
+//! entry begins is known in either case. Nothing in a body is ever taken for an entry. No word is written twice.
+
+use crate::FlashError;
+use crate::bytes::{PIECE, Window, Writer, checksum};
+use embedded_storage_async::nor_flash::NorFlash;
+
+/// A session's record; name: its handle, number: its place in the subject's list.
+pub(crate) const RECORD: u8 = 1;
+/// The same, in the place of the session `gone`.
+pub(crate) const REPLACING: u8 = 2;
+/// Last seen (payload), name: the handle.
+pub(crate) const TOUCH: u8 = 3;
+/// The session of this name is gone.
+pub(crate) const DELETE: u8 = 4;
+/// All sessions before are gone.
+pub(crate) const END_ALL: u8 = 5;
+/// The subjects' epoch (name).
+pub(crate) const EPOCH: u8 = 6;
+/// The time persisted ahead, see clock.rs.
+pub(crate) const TIME: u8 = 7;
+/// Something of the application's; number: which.
+pub(crate) const ITEM: u8 = 8;
+/// This page counts, and no page below `number`.
+pub(crate) const OPENED: u8 = 9;
+
+const MAGIC: [u8; 4] = *b"SESS";
+const FORMAT: u8 = 1;
+const HEADER: usize = 24;
+const HEAD: usize = 1 + 8 + 4;
+const GONE: usize = 8;
+const CRC: usize = 4;
+/// Page numbers end here; erased so often no flash is.
+const LAST: u32 = u32::MAX / 2;
+
+/// An entry's body without its payload.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Entry {
+    pub(crate) kind: u8,
+    pub(crate) name: [u8; 8],
+    pub(crate) number: u32,
+    /// Of `REPLACING` only.
+    pub(crate) gone: [u8; GONE],
+}
+
+impl Entry {
+    const fn head(&self) -> usize {
+        HEAD + if self.kind == REPLACING { GONE } else { 0 }
+    }
+}
+
+/// An entry that was found.
+pub(crate) struct Found {
+    pub(crate) entry: Entry,
+    /// Where it begins.
+    pub(crate) at: u32,
+    /// Bytes of its payload, of which the buffer has as many as it holds.
+    pub(crate) len: usize,
+}
+
+/// What a flash holds before the store's first write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// No page was ever written.
+    Blank,
+    /// A log of this version and geometry.
+    Ours,
+    /// Something else: another version's or geometry's log, another program's data. The first write begins to erase it.
+    Foreign,
+}
+
+pub(crate) struct Log<F> {
+    pub(crate) flash: F,
+    /// Number of the newest page; 0 before the first.
+    newest: u32,
+    /// No page below counts.
+    floor: u32,
+    /// Where the next entry goes.
+    tail: u32,
+}
+
+impl<F: NorFlash> Log<F> {
+    /// An entry's length takes this much; all places are multiples of it.
+    pub(crate) const UNIT: usize = if F::WRITE_SIZE < 4 { 4 } else { F::WRITE_SIZE };
+
+    pub(crate) const fn new(flash: F) -> Self {
+        const {
+            assert!(PIECE.is_multiple_of(F::WRITE_SIZE), "a word of the flash is 1, 2, 4, ... or 64 bytes");
+            assert!(PIECE.is_multiple_of(F::READ_SIZE), "reads of 64 bytes must be possible");
+            assert!(F::ERASE_SIZE.is_multiple_of(PIECE), "a page of the flash is a multiple of 64 bytes");
+            assert!(F::ERASE_SIZE <= 1 << 24, "a page of the flash is at most 16 MB");
+        }
+        Self { flash, newest: 0, floor: 1, tail: 0 }
+    }
+
+    pub(crate) fn pages(&self) -> u32 {
+        (self.flash.capacity() / F::ERASE_SIZE).min(usize::from(u16::MAX)) as u32
+    }
+
+    /// Bytes that an entry takes.
+    pub(crate) const fn size(kind: u8, payload: usize) -> u32 {
+        let head = Entry { kind, name: [0; 8], number: 0, gone: [0; 8] }.head();
+        (Self::UNIT + (head + payload + CRC).next_multiple_of(Self::UNIT)) as u32
+    }
+
+    /// Bytes of a page for entries that are not needed to open it.
+    pub(crate) const fn payload() -> u32 {
+        let opening = Self::size(EPOCH, 0) + Self::size(TIME, crate::clock::KEPT_LEN) + Self::size(OPENED, 0);
+        (F::ERASE_SIZE as u32).saturating_sub(HEADER.next_multiple_of(Self::UNIT) as u32 + opening)
+    }
+
+    const fn start(&self, place: u32) -> u32 {
+        place * F::ERASE_SIZE as u32
+    }
+
+    /// The number of the page that an entry lies in, if that page counts.
+    pub(crate) fn page_of(&self, at: u32) -> u32 {
+        let pages = self.pages().max(1);
+        let behind = (self.newest % pages + pages - at / F::ERASE_SIZE as u32 % pages) % pages;
+        self.newest.saturating_sub(behind)
+    }
+
+    // ---- looking for it ----------------------------------------------------------------------------------------
+
+    /// The number and the erases of the page at `place`; `Err` says whether it is blank.
+    async fn header(&mut self, place: u32) -> Result<Result<(u32, u32), bool>, FlashError> {
+        let (at, mut bytes) = (self.start(place), [0; HEADER]);
+        Window::new().read(&mut self.flash, at, &mut bytes).await?;
+        let fields = |bytes: &[u8; HEADER]| {
+            let (rest, crc) = bytes.split_last_chunk::<CRC>()?;
+            let (rest, erases) = rest.split_last_chunk::<4>()?;
+            let (rest, number) = rest.split_last_chunk::<4>()?;
+            let number = u32::from_le_bytes(*number);
+            let mut sum = checksum(number, at);
+            sum.update(rest);
+            sum.update(&number.to_le_bytes());
+            sum.update(erases);
+            let genuine = u32::from_le_bytes(*crc) == sum.finalize() && *rest == self.identity();
+            let known = (1..=LAST).contains(&number) && number % self.pages().max(1) == place;
+            (genuine && known).then_some((number, u32::from_le_bytes(*erases)))
+        };
+        Ok(fields(&bytes).ok_or_else(|| bytes.iter().all(|byte| *byte == 0xff)))
+    }
+
+    fn identity(&self) -> [u8; 12] {
+        let [s, e, t, u] = MAGIC;
+        let [p, q] = (self.pages() as u16).to_le_bytes();
+        let [a, b, c, d] = (F::ERASE_SIZE as u32).to_le_bytes();
+        [s, e, t, u, FORMAT, F::WRITE_SIZE as u8, p, q, a, b, c, d]
+    }
+
+    /// Finds the newest page that counts. Afterwards [`Self::numbers`] are to be read.
+    pub(crate) async fn find(&mut self) -> Result<Contents, FlashError> {
+        (self.newest, self.floor, self.tail) = (0, 1, 0);
+        let mut below = LAST + 1;
+        let mut blank = true;
+        loop {
+            let mut newest = 0;
+            for place in 0..self.pages() {
+                match self.header(place).await? {
+                    Ok((number, _)) if number < below => newest = newest.max(number),
+                    Ok(_) => {}
+                    Err(erased) => blank &= erased,
+                }
+            }
+            if newest == 0 {
+                let foreign = below <= LAST || !blank;
+                return Ok(if foreign { Contents::Foreign } else { Contents::Blank });
+            }
+            self.newest = newest;
+            let mut cursor = self.cursor(newest);
+            while let Some(found) = self.next(&mut cursor, &mut []).await? {
+                if found.entry.kind == OPENED {
+                    let oldest = (newest + 2).saturating_sub(self.pages()).max(1);
+                    self.floor = found.entry.number.clamp(oldest, newest);
+                    return Ok(Contents::Ours);
+                }
+            }
+            // it was being opened when the power was cut
+            self.newest = 0;
+            below = newest;
+        }
+    }
+
+    /// The pages that count, in the order in which they were written.
+    pub(crate) fn numbers(&self) -> core::ops::RangeInclusive<u32> {
+        self.floor..=self.newest
+    }
+
+    /// Whether the page is there; garbage is not.
+    pub(crate) async fn holds(&mut self, number: u32) -> Result<bool, FlashError> {
+        let there = self.header(number % self.pages().max(1)).await?;
+        Ok(there.is_ok_and(|(there, _)| there == number))
+    }
+
+    pub(crate) fn cursor(&self, number: u32) -> Cursor {
+        let start = self.start(number % self.pages().max(1));
+        let at = start + HEADER.next_multiple_of(Self::UNIT) as u32;
+        Cursor { window: Window::new(), number, at, used: at, end: start + F::ERASE_SIZE as u32 }
+    }
+
+    /// The next entry that counts; its payload into `into`, as far as that goes.
+    pub(crate) async fn next(&mut self, cursor: &mut Cursor, into: &mut [u8]) -> Result<Option<Found>, FlashError> {
+        let unit = Self::UNIT as u32;
+        while cursor.at + unit <= cursor.end {
+            let at = cursor.at;
+            let mut bytes = [0xff; PIECE];
+            let bytes = bytes.get_mut(..Self::UNIT).unwrap_or_default();
+            cursor.window.read(&mut self.flash, at, bytes).await?;
+            let Some(body) = length(bytes).filter(|body| at + unit + padded::<F>(*body) <= cursor.end) else {
+                cursor.at += unit;
+                if bytes.iter().any(|byte| *byte != 0xff) {
+                    cursor.used = cursor.at;
+                }
+                continue;
+            };
+            cursor.at += unit + padded::<F>(body);
+            cursor.used = cursor.at;
+            if let Some(found) = self.body(cursor, at, body, into).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn body(
+        &mut self,
+        cursor: &mut Cursor,
+        at: u32,
+        body: usize,
+        into: &mut [u8],
+    ) -> Result<Option<Found>, FlashError> {
+        let (mut place, mut crc) = (at + Self::UNIT as u32, checksum(cursor.number, at));
+        let mut take = async |window: &mut Window, bytes: &mut [u8]| {
+            window.read(&mut self.flash, place, bytes).await?;
+            place += bytes.len() as u32;
+            Ok::<_, FlashError>(())
+        };
+        let mut head = [0; HEAD];
+        take(&mut cursor.window, &mut head).await?;
+        crc.update(&head);
+        let [kind, name @ .., a, b, c, d] = head;
+        let mut entry = Entry { kind, name, number: u32::from_le_bytes([a, b, c, d]), gone: [0; GONE] };
+        let Some(len) = body.checked_sub(entry.head() + CRC) else { return Ok(None) };
+        if kind == REPLACING {
+            take(&mut cursor.window, &mut entry.gone).await?;
+            crc.update(&entry.gone);
+        }
+        let fits = len.min(into.len());
+        let payload = into.get_mut(..fits).unwrap_or_default();
+        take(&mut cursor.window, payload).await?;
+        crc.update(payload);
+        let mut rest = [0; 16];
+        for done in (fits..len).step_by(rest.len()) {
+            let piece = rest.get_mut(..(len - done).min(16)).unwrap_or_default();
+            take(&mut cursor.window, piece).await?;
+            crc.update(piece);
+        }
+        let mut sum = [0; CRC];
+        take(&mut cursor.window, &mut sum).await?;
+        Ok((sum == crc.finalize().to_le_bytes()).then_some(Found { entry, at, len }))
+    }
+
+    /// Reads the entry at `at` again.
+    pub(crate) async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<Found>, FlashError> {
+        let number = self.page_of(at);
+        let mut cursor = self.cursor(number);
+        cursor.at = at;
+        Ok(self.next(&mut cursor, into).await?.filter(|found| found.at == at))
+    }
+
+    /// Goes on behind what the cursor found, which has read all of the newest page. The unit there is left out: it may have
+    /// been begun and read as erased.
+    pub(crate) fn go_on(&mut self, cursor: &Cursor) {
+        self.tail = cursor.used + Self::UNIT as u32;
+    }
+
+    // ---- writing ----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn has_room(&self, size: u32) -> bool {
+        let start = self.start(self.newest % self.pages().max(1));
+        self.newest > 0 && self.tail.saturating_add(size) <= start + F::ERASE_SIZE as u32
+    }
+
+    /// Writes an entry, for which there is room, and tells where.
+    pub(crate) async fn write(&mut self, entry: &Entry, payload: &[&[u8]]) -> Result<u32, FlashError> {
+        let len: usize = payload.iter().map(|part| part.len()).sum();
+        let (at, body) = (self.tail, entry.head() + len + CRC);
+        // at once, so that nothing is written twice if this future is dropped
+        self.tail += Self::size(entry.kind, len);
+        let mut unit = [0xff; PIECE];
+        if let Some(place) = unit.first_chunk_mut::<4>() {
+            let [low, high] = u16::try_from(body).unwrap_or(0).to_le_bytes();
+            *place = [low, high, !low, !high];
+        }
+        let unit = unit.get(..Self::UNIT).unwrap_or_default();
+        self.flash.write(at, unit).await.map_err(FlashError::of)?;
+        let sum = checksum(self.newest, at);
+        let mut writer = Writer::new(&mut self.flash, at + Self::UNIT as u32, sum);
+        writer.write(&[entry.kind]).await?;
+        writer.write(&entry.name).await?;
+        writer.write(&entry.number.to_le_bytes()).await?;
+        if entry.kind == REPLACING {
+            writer.write(&entry.gone).await?;
+        }
+        for part in payload {
+            writer.write(part).await?;
+        }
+        writer.finish().await?;
+        Ok(at)
+    }
+
+    /// Begins the free page and tells the number of the one that gives way: what counts there is to be copied, then
+    /// [`Self::opened`].
+    pub(crate) async fn begin(&mut self) -> Result<u32, FlashError> {
+        let number = self.newest + 1;
+        let place = number % self.pages().max(1);
+        let start = self.start(place);
+        // a torn header lost its count: about as often as the others, then
+        let like_newest = self.header(self.newest % self.pages().max(1)).await?.map_or(0, |(_, erases)| erases);
+        let erases = self.header(place).await?.map_or(like_newest, |(_, erases)| erases).saturating_add(1);
+        self.flash.erase(start, start + F::ERASE_SIZE as u32).await.map_err(FlashError::of)?;
+        let identity = self.identity();
+        let mut writer = Writer::new(&mut self.flash, start, checksum(number, start));
+        writer.write(&identity).await?;
+        writer.write(&number.to_le_bytes()).await?;
+        writer.write(&erases.to_le_bytes()).await?;
+        writer.finish().await?;
+        self.newest = number;
+        self.tail = self.cursor(number).at;
+        Ok((number + 1).saturating_sub(self.pages()))
+    }
+
+    /// From here on the page counts that was begun.
+    pub(crate) async fn opened(&mut self) -> Result<(), FlashError> {
+        let oldest = (self.newest + 2).saturating_sub(self.pages());
+        self.floor = self.floor.max(oldest);
+        let entry = Entry { kind: OPENED, number: self.floor, ..Entry::default() };
+        self.write(&entry, &[]).await.map(|_| ())
+    }
+
+    /// How often each page was erased; 0 for those never begun.
+    pub(crate) async fn erases(&mut self, into: &mut [u32]) -> Result<(), FlashError> {
+        for (place, count) in (0..self.pages()).zip(into) {
+            *count = self.header(place).await?.map_or(0, |(_, erases)| erases);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the newest page that are still erased.
+    pub(crate) fn rest(&self) -> u32 {
+        let start = self.start(self.newest % self.pages().max(1));
+        if self.newest == 0 { 0 } else { (start + F::ERASE_SIZE as u32).saturating_sub(self.tail) }
+    }
+}
+
+/// A place in a page, from one entry to the next.
+pub(crate) struct Cursor {
+    window: Window,
+    number: u32,
+    at: u32,
+    /// The end of what was written.
+    used: u32,
+    end: u32,
+}
+
+/// The length of a body, if it was written to its end: of each two bits, one is 0.
+fn length(unit: &[u8]) -> Option<usize> {
+    let (&[a, b, c, d], padding) = unit.split_first_chunk::<4>()?;
+    let whole = a == !c && b == !d && padding.iter().all(|byte| *byte == 0xff);
+    Some(usize::from(u16::from_le_bytes([a, b]))).filter(|len| whole && *len >= HEAD + CRC)
+}
+
+fn padded<F: NorFlash>(body: usize) -> u32 {
+    body.next_multiple_of(Log::<F>::UNIT) as u32
+}

@@ -1,0 +1,87 @@
+//! Flash in a file, so that a program on a host keeps its data as a device does. Written where it lies; a program that is
+//! killed loses nothing that was written.
+
+use crate::Failure;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Words of four bytes, pages of 4 KB.
+#[derive(Debug)]
+pub struct FileFlash {
+    file: File,
+    len: usize,
+}
+
+impl FileFlash {
+    /// Bytes of a page.
+    pub const PAGE: usize = 4096;
+
+    /// The flash in this file, which is made, erased, if there is none, for its owner only. A file of another size is an
+    /// error that names both.
+    pub fn open(path: &Path, pages: usize) -> io::Result<Self> {
+        let (len, file) = (pages * Self::PAGE, OpenOptions::new().read(true).write(true).open(path));
+        let file = match file {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                // complete before it has its name
+                let new = path.with_extension("new");
+                let mut options = OpenOptions::new();
+                let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+                file.write_all_at(&vec![0xff; len], 0)?;
+                file.sync_all()?;
+                std::fs::rename(&new, path)?;
+                file
+            }
+            file => file?,
+        };
+        let there = file.metadata()?.len();
+        if there != len as u64 {
+            let why = format!("a flash of {len} bytes was expected, the file has {there}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(Self { file, len })
+    }
+
+    fn check(&self, at: usize, len: usize, size: usize) -> Result<(), Failure> {
+        let good = at.is_multiple_of(size) && len.is_multiple_of(size) && at.saturating_add(len) <= self.len;
+        if good { Ok(()) } else { Err(Failure::Medium) }
+    }
+}
+
+impl ErrorType for FileFlash {
+    type Error = Failure;
+}
+
+impl ReadNorFlash for FileFlash {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failure> {
+        self.file.read_exact_at(bytes, u64::from(offset)).map_err(|_| Failure::Medium)
+    }
+
+    fn capacity(&self) -> usize {
+        self.len
+    }
+}
+
+impl NorFlash for FileFlash {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = Self::PAGE;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failure> {
+        let (from, len) = (from as usize, to.saturating_sub(from) as usize);
+        self.check(from, len, Self::PAGE)?;
+        self.file.write_all_at(&vec![0xff; len], from as u64).map_err(|_| Failure::Medium)
+    }
+
+    /// Clears bits, as flash does.
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failure> {
+        self.check(offset as usize, bytes.len(), Self::WRITE_SIZE)?;
+        let mut there = vec![0; bytes.len()];
+        self.read(offset, &mut there).await?;
+        there.iter_mut().zip(bytes).for_each(|(there, new)| *there &= new);
+        self.file.write_all_at(&there, u64::from(offset)).map_err(|_| Failure::Medium)
+    }
+}
