@@ -18,8 +18,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 /// A time is persisted so far ahead.
 pub const AHEAD: Duration = Duration::from_secs(60);
 
-/// Bytes of a [`Kept`].
-pub(crate) const KEPT_LEN: usize = 15;
+/// A time is persisted when so much is left.
+const LEFT: Duration = Duration::from_secs(15);
 
 /// What is persisted of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +31,17 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn bytes(&self) -> [u8; KEPT_LEN] {
-        let mut bytes = [0; KEPT_LEN];
-        let (until, offset) = (self.until.millis().to_le_bytes(), self.offset.unwrap_or(0).to_le_bytes());
-        let fields = until.into_iter().take(6).chain([u8::from(self.offset.is_some())]).chain(offset);
-        bytes.iter_mut().zip(fields).for_each(|(place, byte)| *place = byte);
-        bytes
+    /// Bytes of the offset.
+    pub(crate) const OFFSET: usize = 8;
+
+    /// An entry's name and payload.
+    pub(crate) fn bytes(&self) -> ([u8; 8], Option<[u8; Self::OFFSET]>) {
+        (self.until.millis().to_le_bytes(), self.offset.map(i64::to_le_bytes))
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let [a, b, c, d, e, f, known, offset @ ..] = bytes.first_chunk::<KEPT_LEN>()?;
-        let until = Time::from_millis(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]));
-        Some(Self { until, offset: (*known == 1).then_some(i64::from_le_bytes(*offset)) })
+    pub(crate) fn parse(name: [u8; 8], payload: &[u8]) -> Self {
+        let offset = payload.first_chunk().copied().map(i64::from_le_bytes);
+        Self { until: Time::from_millis(u64::from_le_bytes(name)), offset }
     }
 }
 
@@ -59,7 +58,7 @@ pub enum WithoutPower {
 
 /// Tells device time. `U` is the uptime, for instance `EmbassyClock`.
 ///
-/// Somebody has to call [`persist`](Self::persist) at least twice in [`AHEAD`], requests or not. If that fails or is not
+/// Somebody has to call [`persist`](Self::persist) every 15 seconds or more often, requests or not. If that fails or is not
 /// done, device time goes on, and the next boot after a power cut goes on from the last persisted one.
 #[derive(Debug)]
 pub struct PersistedClock<U> {
@@ -124,7 +123,7 @@ impl<U: Clock> PersistedClock<U> {
     /// What has to be persisted, if it is time to.
     pub fn due(&self) -> Option<Kept> {
         let (now, kept) = (self.now(), self.kept.get());
-        let soon = kept.until.millis() < now.after(AHEAD / 2).millis();
+        let soon = kept.until < now.after(LEFT);
         // a wall clock trembles; what is less than a second does not make a write
         let moved = match (self.offset.get(), kept.offset) {
             (Some(new), Some(old)) => new.abs_diff(old) >= 1_000,

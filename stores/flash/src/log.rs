@@ -32,7 +32,7 @@ pub(crate) const DELETE: u8 = 4;
 pub(crate) const END_ALL: u8 = 5;
 /// The subjects' epoch (name).
 pub(crate) const EPOCH: u8 = 6;
-/// The time persisted ahead, see clock.rs.
+/// The time persisted ahead (name), and its offset to a wall clock's (payload), see clock.rs.
 pub(crate) const TIME: u8 = 7;
 /// Something of the application's; number: which.
 pub(crate) const ITEM: u8 = 8;
@@ -120,7 +120,7 @@ impl<F: NorFlash> Log<F> {
 
     /// Bytes of a page for entries that are not needed to open it.
     pub(crate) const fn payload() -> u32 {
-        let opening = Self::size(EPOCH, 0) + Self::size(TIME, crate::clock::KEPT_LEN) + Self::size(OPENED, 0);
+        let opening = Self::size(EPOCH, 0) + Self::size(TIME, crate::clock::Kept::OFFSET) + Self::size(OPENED, 0);
         (F::ERASE_SIZE as u32).saturating_sub(HEADER.next_multiple_of(Self::UNIT) as u32 + opening)
     }
 
@@ -284,10 +284,9 @@ impl<F: NorFlash> Log<F> {
         Ok(self.next(&mut cursor, into).await?.filter(|found| found.at == at))
     }
 
-    /// Goes on behind what the cursor found, which has read all of the newest page. The unit there is left out: it may have
-    /// been begun and read as erased.
+    /// Goes on behind what the cursor found, which has read all of the newest page.
     pub(crate) fn go_on(&mut self, cursor: &Cursor) {
-        self.tail = cursor.used + Self::UNIT as u32;
+        self.tail = cursor.used;
     }
 
     // ---- writing ----------------------------------------------------------------------------------------------------
@@ -331,9 +330,13 @@ impl<F: NorFlash> Log<F> {
         let number = self.newest + 1;
         let place = number % self.pages().max(1);
         let start = self.start(place);
-        // a torn header lost its count: about as often as the others, then
-        let like_newest = self.header(self.newest % self.pages().max(1)).await?.map_or(0, |(_, erases)| erases);
-        let erases = self.header(place).await?.map_or(like_newest, |(_, erases)| erases).saturating_add(1);
+        let erases = match self.header(place).await? {
+            Ok((_, erases)) => erases,
+            Err(true) => 0,
+            // a torn header lost its count: about as often as the others, then
+            Err(false) => self.header(self.newest % self.pages().max(1)).await?.map_or(0, |(_, erases)| erases),
+        };
+        let erases = erases.saturating_add(1);
         self.flash.erase(start, start + F::ERASE_SIZE as u32).await.map_err(FlashError::of)?;
         let identity = self.identity();
         let mut writer = Writer::new(&mut self.flash, start, checksum(number, start));

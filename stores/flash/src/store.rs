@@ -1,6 +1,6 @@
 //! The store: the log in flash, the table in RAM, and who may come in.
 
-use crate::clock::{KEPT_LEN, Kept};
+use crate::clock::Kept;
 use crate::log::{self, Contents, Entry, Log};
 use crate::table::{Millis, Slot, Table, stamp};
 use crate::{FlashError, FlashStore, Usage};
@@ -118,7 +118,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             log::DELETE => self.table.remove(&handle),
             log::END_ALL => self.table.0 = [Slot::FREE; SESSIONS],
             log::EPOCH => self.epoch = u64::from_le_bytes(entry.name),
-            log::TIME => self.kept = whole.and_then(Kept::parse),
+            log::TIME => self.kept = whole.map(|payload| Kept::parse(entry.name, payload)),
             log::ITEM => {
                 if let Some(item) = self.items.get_mut(entry.number as usize) {
                     *item = Item { at: found.at, len: found.len as u16 };
@@ -182,7 +182,9 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let epoch = Entry { kind: log::EPOCH, name: self.epoch.to_le_bytes(), ..Entry::default() };
         self.log.write(&epoch, &[]).await?;
         if let Some(kept) = self.kept {
-            self.log.write(&Entry { kind: log::TIME, ..Entry::default() }, &[&kept.bytes()]).await?;
+            let (name, offset) = kept.bytes();
+            let entry = Entry { kind: log::TIME, name, ..Entry::default() };
+            self.log.write(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])]).await?;
         }
         self.log.opened().await
     }
@@ -277,19 +279,23 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
     }
 
     async fn touch(&mut self, key: &Handle, now: Time) -> Result<Outcome, FlashError> {
-        let Some(slot) = self.table.get_mut(key).filter(|slot| slot.live(now)) else { return Ok(Outcome::Missing) };
-        slot.saw(now);
-        let (seen, outcome) = (slot.seen().millis(), Outcome::Applied(slot.stamp().version));
-        if seen.saturating_sub(slot.kept.get()) >= u64::from(self.touch_every) {
+        let Some(slot) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
+        let seen = slot.seen().max(now).millis();
+        let due = seen.saturating_sub(slot.kept.get()) >= u64::from(self.touch_every);
+        if due {
             let bytes = seen.to_le_bytes();
             let entry = Entry { kind: log::TOUCH, name: *key.as_bytes(), ..Entry::default() };
             self.append(&entry, &[bytes.get(..TIME_LEN).unwrap_or_default()], now).await?;
-            if let Some(slot) = self.table.get_mut(key) {
-                slot.kept = Millis::new(seen);
-            }
             self.in_step = Some(Contents::Ours);
         }
-        Ok(outcome)
+        // only now: RAM is never ahead of the flash by more than was said
+        if let Some(slot) = self.table.get_mut(key) {
+            slot.saw(now);
+            if due {
+                slot.kept = Millis::new(seen);
+            }
+        }
+        Ok(Outcome::Applied(slot.stamp().version))
     }
 
     async fn delete(&mut self, key: &Handle, only: Only, now: Time) -> Result<Outcome, FlashError> {
@@ -319,8 +325,9 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
     }
 
     pub(crate) async fn keep_time(&mut self, kept: Kept, now: Time) -> Result<(), FlashError> {
-        let bytes: [u8; KEPT_LEN] = kept.bytes();
-        self.append(&Entry { kind: log::TIME, ..Entry::default() }, &[&bytes], now).await?;
+        let (name, offset) = kept.bytes();
+        let entry = Entry { kind: log::TIME, name, ..Entry::default() };
+        self.append(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])], now).await?;
         self.kept = Some(kept);
         self.in_step = Some(Contents::Ours);
         Ok(())

@@ -179,6 +179,8 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
             };
             self.bytes[place] &= byte | left;
         }
+        // one that is as erased can be told from an erased one by nobody
+        self.begun[at / WORD] = self.bytes[at..at + WORD].iter().any(|byte| *byte != 0xff);
     }
 
     /// What is left of a page whose erasing was broken off at a step out of eight.
@@ -247,12 +249,12 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
             assert!(!self.begun[at / WORD], "the word at {at} is written twice without an erase");
             for _ in 0..WORD {
                 if !self.tick() {
-                    self.begun[at / WORD] = true;
                     self.tear_word(at, word);
                     return Err(Failure::PowerCut);
                 }
             }
-            self.begun[at / WORD] = true;
+            // to write an erased word as erased changes nothing
+            self.begun[at / WORD] = word.iter().any(|byte| *byte != 0xff);
             self.counts.written += WORD as u64;
             self.bytes[at..at + WORD].copy_from_slice(word);
         }

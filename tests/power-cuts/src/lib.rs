@@ -3,7 +3,7 @@
 mod oracle;
 mod play;
 
-pub use play::{Played, play};
+pub use play::{Played, image_after, play};
 
 use nor_flash::Strict;
 use session_core::environment::Time;

@@ -93,6 +93,14 @@ pub fn play<const WORD: usize, const PAGE: usize>(data: &[u8], cut: Option<u64>)
     player.played
 }
 
+/// The content of a flash after these operations.
+#[must_use]
+pub fn image_after(data: &[u8]) -> Vec<u8> {
+    let mut player = Player::<4, 512>::new(data);
+    while player.step() {}
+    player.flash.bytes()
+}
+
 struct Player<'d, const WORD: usize, const PAGE: usize> {
     data: core::slice::Iter<'d, u8>,
     flash: Strict<WORD, PAGE>,
@@ -157,7 +165,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         };
         match kind >> 4 {
             0 => self.fail(&operation, which % 2 == 0),
-            1 => self.drop_after(&operation, usize::from(size)),
+            1 => self.drop_after(&operation, usize::from(size) % 24),
             _ => self.perform(&operation),
         }
         self.played.operations += 1;
@@ -198,13 +206,18 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         self.flash.fail_reads(false);
         self.flash.fail_writes(false);
         match answer {
+            // nothing had to be read or written
             Ok(answer) => {
                 assert_eq!(answer, expected, "{operation:?}");
                 self.oracle = after;
+                self.settle(None);
             }
-            Err(_) => self.played.failures += 1,
+            Err(_) if self.flash.is_off() => self.recover(after),
+            Err(_) => {
+                self.played.failures += 1;
+                self.settle(Some(after));
+            }
         }
-        self.settle(None);
     }
 
     /// Whoever called lost interest: the future is dropped after so many polls.

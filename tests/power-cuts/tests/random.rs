@@ -1,6 +1,6 @@
 //! Random sequences with cuts, failures and dropped futures, and garbage as the content of the flash (ST5).
 
-use power_cuts::{Played, image, play};
+use power_cuts::{Played, image, image_after, play};
 
 struct Numbers(u64);
 
@@ -32,7 +32,7 @@ fn random_operations_cuts_and_failures_st5() {
         }
     }
     println!("{sum:?}");
-    assert!(sum.cuts > 2_000 && sum.failures > 2_000 && sum.dropped > 2_000, "{sum:?}");
+    assert!(sum.cuts > 2_000 && sum.failures > 2_000 && sum.dropped > 1_000, "{sum:?}");
 }
 
 #[test]
@@ -42,4 +42,16 @@ fn garbage_mounts_st5() {
         image(&numbers.bytes(len * 16));
     }
     image(&[0; 8192]);
+    // a genuine log with a few bytes damaged
+    for _ in 0..40 {
+        let whole = image_after(&numbers.bytes(300));
+        for _ in 0..25 {
+            let mut damaged = whole.clone();
+            for _ in 0..1 + numbers.next() % 8 {
+                let at = numbers.next() as usize % damaged.len();
+                damaged[at] ^= 1 << (numbers.next() % 8);
+            }
+            image(&damaged);
+        }
+    }
 }

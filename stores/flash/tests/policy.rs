@@ -1,0 +1,180 @@
+//! What a full store does (ST9), what is too large, a flash that is too small, foreign or dead, and a subject's list.
+
+mod common;
+
+use common::{Draft, at, key, load, run};
+use embedded_storage_async::nor_flash::NorFlashErrorKind;
+use nor_flash::Strict;
+use session_core::store::{Load, Only, Outcome, Store, Version};
+use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
+use session_store_flash::{Contents, FlashError, FlashStore};
+
+type Flash = Strict<4, 4096>;
+type Four = FlashStore<Flash, 4, 96>;
+
+const ANONYMOUS: Draft = Draft { version: 1, login: 0, seen: 0, idle: 1000, ends: 0, data: 0, subject: None };
+const SIGNED_IN: Draft = Draft { login: 1, subject: Some("ann"), ..ANONYMOUS };
+const APPLIED: Outcome = Outcome::Applied(Version(1));
+
+fn create(store: &impl Store<Error = FlashError>, number: u64, now: u64, draft: Draft) -> Outcome {
+    run(store.create(&key(number), &Draft { seen: now, ..draft }.record(), at(now))).unwrap()
+}
+
+/// As the memory stores: see stores/memory/tests/policy.rs.
+#[test]
+fn full_flash_store_st9() {
+    let store = Four::new(Flash::new(2));
+    for number in 0..4 {
+        assert_eq!(create(&store, number, number, ANONYMOUS), APPLIED);
+    }
+    assert_eq!(create(&store, 4, 10, ANONYMOUS), Outcome::Full, "a new anonymous session is refused");
+    assert_eq!(create(&store, 0, 10, ANONYMOUS), Outcome::Conflict(None), "a full store still knows its keys");
+    // 0 was seen after 1
+    assert_eq!(run(store.touch(&key(0), at(11))), Ok(APPLIED));
+    assert_eq!(create(&store, 5, 12, SIGNED_IN), APPLIED);
+    assert_eq!(load(&store, &key(1), 12), None, "the least recently seen gave way");
+    assert!([0, 2, 3, 5].iter().all(|number| load(&store, &key(*number), 12).is_some()));
+    // from here on the one signed in is the least recently seen
+    assert!([0, 2, 3].iter().all(|number| run(store.touch(&key(*number), at(13))) == Ok(APPLIED)));
+    for number in 6..9 {
+        assert_eq!(create(&store, number, 13, SIGNED_IN), APPLIED);
+    }
+    assert_eq!(create(&store, 9, 14, SIGNED_IN), Outcome::Full, "nobody signed in gives way");
+    assert!((5..9).all(|number| load(&store, &key(number), 14).is_some()));
+    // what is over makes room for anyone, and its own key is free
+    assert_eq!(create(&store, 5, 1012, ANONYMOUS), APPLIED);
+    assert!((10..13).all(|number| create(&store, number, 1013, ANONYMOUS) == APPLIED));
+    assert_eq!(create(&store, 13, 1013, ANONYMOUS), Outcome::Full);
+    assert_eq!(run(store.delete(&key(5), Only::Any, at(1013))), Ok(APPLIED));
+    assert_eq!(create(&store, 13, 1013, ANONYMOUS), APPLIED);
+    assert_eq!(run(store.count(at(1013))), Ok(Some(4)));
+}
+
+#[test]
+fn too_large_says_both_sizes() {
+    let store = Four::new(Flash::new(2));
+    let (fits, large) = (Draft { data: 36, ..ANONYMOUS }.record(), Draft { data: 37, ..ANONYMOUS }.record());
+    assert_eq!(run(store.create(&key(0), &fits, at(0))), Ok(APPLIED));
+    let error = FlashError::TooLarge { need: 97, have: 96 };
+    assert_eq!(run(store.create(&key(1), &large, at(0))), Err(error));
+    assert_eq!(run(store.update(&key(0), Version(1), &large, at(0), &mut [])), Err(error));
+    assert_eq!(run(store.keep(0, &large, at(0))), Err(error));
+    assert_eq!(run(store.keep(4, &[], at(0))), Err(FlashError::NoSuchItem));
+    assert_eq!(error.to_string(), "it takes 97 bytes, the store has places of 96");
+    assert_eq!(run(store.load(&key(0), at(0), &mut [0; 95])), Ok(Load::TooLarge { size: 96 }));
+    assert_eq!(load(&store, &key(0), 1), Some(fits));
+}
+
+#[test]
+fn too_small_a_flash_is_told() {
+    // 8 * 128 bytes twice, in pages of 512: more than four
+    let store: FlashStore<_, 4, 96> = FlashStore::new(Strict::<4, 512>::new(4));
+    let told = run(store.check(at(0))).unwrap_err();
+    assert!(matches!(told, FlashError::TooSmall { have: 2048, need } if need > 2048), "{told}");
+    let store: FlashStore<_, 4, 96> = FlashStore::new(Strict::<4, 4096>::new(1));
+    assert!(matches!(run(store.check(at(0))), Err(FlashError::TooSmall { have: 4096, need: 8192 })));
+}
+
+/// Another version's or geometry's image is told, mounts empty, and is not touched before the first write.
+#[test]
+fn foreign_contents_are_told() {
+    let flash = Flash::new(4);
+    let store = Four::new(flash.clone());
+    assert_eq!(run(store.contents()), Ok(Contents::Blank));
+    assert_eq!(create(&store, 0, 0, ANONYMOUS), APPLIED);
+    assert_eq!(run(Four::new(flash.clone()).contents()), Ok(Contents::Ours));
+
+    let larger: FlashStore<_, 4, 96> = FlashStore::new(Flash::with([flash.bytes(), flash.bytes()].concat()));
+    assert_eq!(run(larger.contents()), Ok(Contents::Foreign));
+    assert_eq!(load(&larger, &key(0), 1), None);
+
+    let version = flash.clone();
+    version.damage(|bytes| bytes.iter_mut().step_by(4096).for_each(|page| *page ^= 1));
+    let (before, store) = (version.bytes(), Four::new(version.clone()));
+    assert_eq!(run(store.contents()), Ok(Contents::Foreign));
+    assert_eq!(run(store.count(at(0))), Ok(Some(0)));
+    assert_eq!(version.bytes(), before);
+}
+
+/// A flash that does not answer is an error of each operation that needs it; afterwards all is as before.
+#[test]
+fn a_flash_that_stops_answering_st10() {
+    let flash = Flash::new(2);
+    let store = Four::new(flash.clone());
+    flash.fail_reads(true);
+    let failed = FlashError::Flash(NorFlashErrorKind::Other);
+    assert_eq!(run(store.check(at(0))), Err(failed), "not even mounted");
+    flash.fail_reads(false);
+    assert_eq!(create(&store, 0, 0, SIGNED_IN), APPLIED);
+    let record = load(&store, &key(0), 1);
+    flash.fail_reads(true);
+    flash.fail_writes(true);
+    assert_eq!(run(store.load(&key(0), at(1), &mut [0; 96])), Err(failed));
+    assert_eq!(run(store.create(&key(1), &ANONYMOUS.record(), at(1))), Err(failed));
+    assert_eq!(run(store.delete(&key(0), Only::Any, at(1))), Err(failed));
+    assert_eq!(run(store.end_all(at(1))), Err(failed));
+    assert_eq!(run(store.check(at(1))), Err(failed));
+    flash.fail_reads(false);
+    flash.fail_writes(false);
+    assert_eq!(run(store.check(at(1))), Ok(()));
+    assert_eq!(load(&store, &key(0), 1), record);
+    assert_eq!(failed.to_string(), "the flash does not answer");
+}
+
+#[test]
+fn bits_that_decay_cost_one_session() {
+    let flash = Flash::new(2);
+    let store = Four::new(flash.clone());
+    for number in 0..3 {
+        assert_eq!(create(&store, number, 0, Draft { data: 25, ..SIGNED_IN }), APPLIED);
+    }
+    let needle = Draft { seen: 0, data: 25, ..SIGNED_IN }.record();
+    flash.damage(|bytes| {
+        let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+        bytes[at + 20] ^= 4;
+    });
+    assert_eq!([0, 1, 2].map(|number| load(&store, &key(number), 1).is_some()), [false, true, true]);
+    let again = Four::new(flash);
+    assert_eq!([0, 1, 2].map(|number| load(&again, &key(number), 1).is_some()), [false, true, true]);
+}
+
+/// The list comes from the records, keeps its order over a reboot, and the epoch guards it.
+#[test]
+fn a_subjects_sessions_lc9() {
+    let flash = Flash::new(2);
+    let store = Four::new(flash.clone());
+    let ann = SubjectId::of("ann");
+    let handles = |store: &Four, after: u64| {
+        let mut entries = [Entry::NONE; 4];
+        let listing = run(store.list(&ann, after, at(9), &mut entries)).unwrap();
+        let orders: Vec<_> = entries[..listing.entries].iter().map(|entry| (entry.handle, entry.order)).collect();
+        (orders, listing)
+    };
+    for number in [0, 1, 2] {
+        create(&store, number, number, SIGNED_IN);
+    }
+    create(&store, 3, 3, Draft { subject: Some("bob"), ..SIGNED_IN });
+    // a second login of the first session makes it the last; a plain update of another changes nothing
+    let again = Draft { version: 2, login: 2, ..SIGNED_IN }.record();
+    assert_eq!(run(store.update(&key(0), Version(1), &again, at(5), &mut [])), Ok(Outcome::Applied(Version(2))));
+    let more = Draft { version: 2, data: 5, ..SIGNED_IN }.record();
+    assert_eq!(run(store.update(&key(1), Version(1), &more, at(5), &mut [])), Ok(Outcome::Applied(Version(2))));
+    let (listed, listing) = handles(&store, 0);
+    assert_eq!(listed.iter().map(|(handle, _)| *handle).collect::<Vec<_>>(), [key(1), key(2), key(0)]);
+    assert_eq!(listing.last, listed[2].1);
+    assert_eq!(handles(&store, listed[0].1).0, listed[1..]);
+
+    let entry = Entry { handle: key(0), login: 2, ..Entry::NONE };
+    assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(6))), Ok(Added::Applied));
+    let moved = run(store.bump(&ann, None, at(7))).unwrap().unwrap();
+    assert!(moved.epoch.0 >= 7 && moved.last == listing.last);
+    assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(8))), Ok(Added::Moved));
+    assert_eq!(run(store.bump(&ann, Some(Epoch(0)), at(8))), Ok(None));
+
+    let reboot = Four::new(flash);
+    assert_eq!(handles(&reboot, 0), (listed, moved_to(listing, moved.epoch)));
+}
+
+fn moved_to(listing: session_core::subject::Listing, epoch: Epoch) -> session_core::subject::Listing {
+    session_core::subject::Listing { epoch, ..listing }
+}
