@@ -35,8 +35,14 @@ const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 5] =
-    ["session-core", "session-store-memory", "session-picoserve", "session-edge-http", "device-ui"];
+const NO_HEAP: [&str; 6] = [
+    "session-core",
+    "session-store-memory",
+    "session-store-flash",
+    "session-picoserve",
+    "session-edge-http",
+    "device-ui",
+];
 
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];

@@ -1,4 +1,4 @@
-//! Whose sessions these are, from the records themselves: a session is in its subject's list from its login on.
+//! Whose sessions these are, from the records themselves. A session has a place in its subject's list once it is added.
 
 use crate::{FlashError, FlashStore};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -6,7 +6,7 @@ use session_core::environment::Time;
 use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 
 /// All subjects share one epoch: while the sessions of one are being ended, a login of another that had begun before is told
-/// to sign in again. An entry that is added is there already, with its record; one that is removed goes with it.
+/// to sign in again. An entry goes with its record; one without a record is not kept.
 impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for FlashStore<F, SESSIONS, BYTES> {
     type Error = FlashError;
 
@@ -30,17 +30,20 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         Ok(Listing { epoch: Epoch(inside.epoch), last, entries: listed })
     }
 
-    async fn add(&self, _: &SubjectId, seen: Epoch, _: &Entry, _now: Time) -> Result<Added, FlashError> {
-        let inside = self.mounted().await?;
-        Ok(if seen.0 == inside.epoch { Added::Applied } else { Added::Moved })
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, FlashError> {
+        let mut inside = self.mounted().await?;
+        if seen.0 != inside.epoch {
+            return Ok(Added::Moved);
+        }
+        let there = inside.table.get(&entry.handle).filter(|slot| slot.belongs(subject));
+        if there.is_some_and(|slot| slot.order == 0 && slot.stamp().login == entry.login) {
+            let order = inside.table.next_order();
+            inside.set_order(&entry.handle, order, now).await?;
+        }
+        Ok(Added::Applied)
     }
 
-    async fn bump(
-        &self,
-        subject: &SubjectId,
-        seen: Option<Epoch>,
-        now: Time,
-    ) -> Result<Option<Listing>, FlashError> {
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, FlashError> {
         let mut inside = self.mounted().await?;
         let before = Epoch(inside.epoch);
         if seen.is_some_and(|seen| seen != before) {
@@ -52,7 +55,12 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         Ok(Some(Listing { epoch, last: last.unwrap_or(0), entries: 0 }))
     }
 
-    async fn remove(&self, _: &SubjectId, _: &Entry, _: Time) -> Result<(), FlashError> {
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), FlashError> {
+        let mut inside = self.mounted().await?;
+        let there = inside.table.get(&entry.handle).and_then(|slot| slot.entry(subject));
+        if there.is_some_and(|there| there.login == entry.login) {
+            inside.set_order(&entry.handle, 0, now).await?;
+        }
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::FlashError;
 use crate::bytes::{PIECE, Window, Writer, checksum};
 use embedded_storage_async::nor_flash::NorFlash;
 
-/// A session's record; name: its handle, number: its place in the subject's list.
+/// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
 pub(crate) const RECORD: u8 = 1;
 /// The same, in the place of the session `gone`.
 pub(crate) const REPLACING: u8 = 2;
@@ -38,6 +38,8 @@ pub(crate) const TIME: u8 = 7;
 pub(crate) const ITEM: u8 = 8;
 /// This page counts, and no page below `number`.
 pub(crate) const OPENED: u8 = 9;
+/// The session of this name has place `number` in its subject's list.
+pub(crate) const LISTED: u8 = 10;
 
 const MAGIC: [u8; 4] = *b"SESS";
 const FORMAT: u8 = 1;

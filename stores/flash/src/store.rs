@@ -115,6 +115,11 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
                     slot.kept = Millis::new(slot.kept.get().max(seen));
                 }
             }
+            log::LISTED => {
+                if let Some(slot) = self.table.get_mut(&handle) {
+                    slot.order = entry.number;
+                }
+            }
             log::DELETE => self.table.remove(&handle),
             log::END_ALL => self.table.0 = [Slot::FREE; SESSIONS],
             log::EPOCH => self.epoch = u64::from_le_bytes(entry.name),
@@ -154,7 +159,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             let found = if stays { self.log.read(moved.at, &mut buffer).await? } else { None };
             if let Some(record) = found.and_then(|found| buffer.get_mut(..found.len)) {
                 Stamp::touch(record, moved.seen());
-                let entry = Entry { kind: log::RECORD, name: *moved.handle.as_bytes(), number: moved.order, gone: [0; 8] };
+                let entry =
+                    Entry { kind: log::RECORD, name: *moved.handle.as_bytes(), number: moved.order, gone: [0; 8] };
                 moved.at = self.log.write(&entry, &[record]).await?;
                 moved.kept = Millis::new(moved.seen().millis());
             } else {
@@ -254,7 +260,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         }
         let login = stamp(record).login;
         let Some(place) = self.table.place(key, login, now) else { return Ok(Outcome::Full) };
-        self.write_record(place, key, record, self.table.next_order(), Time::ZERO, now).await
+        self.write_record(place, key, record, 0, Time::ZERO, now).await
     }
 
     async fn update(
@@ -273,8 +279,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             let found = self.fetch(&old, there).await?;
             return Ok(Outcome::Conflict(found.and_then(Result::ok)));
         }
-        let same = stamp(record).login == old.stamp().login;
-        let order = if same { old.order } else { self.table.next_order() };
+        // another login has to be listed anew
+        let order = if stamp(record).login == old.stamp().login { old.order } else { 0 };
         self.write_record(place, key, record, order, old.seen(), now).await
     }
 
@@ -320,6 +326,17 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let entry = Entry { kind: log::EPOCH, name: epoch.to_le_bytes(), ..Entry::default() };
         self.append(&entry, &[], now).await?;
         self.epoch = epoch;
+        self.in_step = Some(Contents::Ours);
+        Ok(())
+    }
+
+    /// Gives a session its place in its subject's list.
+    pub(crate) async fn set_order(&mut self, key: &Handle, order: u32, now: Time) -> Result<(), FlashError> {
+        let entry = Entry { kind: log::LISTED, name: *key.as_bytes(), number: order, ..Entry::default() };
+        self.append(&entry, &[], now).await?;
+        if let Some(slot) = self.table.get_mut(key) {
+            slot.order = order;
+        }
         self.in_step = Some(Contents::Ours);
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(crate) struct Slot {
     login: u32,
     /// Where its record's entry begins; 0 = not known, or no session at all.
     pub(crate) at: u32,
-    /// Its place in its subject's list.
+    /// Its place in its subject's list; 0 = not in it.
     pub(crate) order: u32,
     /// The subject's name, all zero without one.
     subject: [u8; SubjectId::LEN],
@@ -103,11 +103,15 @@ impl Slot {
         self.used && self.stamp().live(now)
     }
 
-    /// Its entry in the list of `subject`, if it is one of the subject's.
+    pub(crate) fn belongs(&self, subject: &SubjectId) -> bool {
+        self.used && self.subject == *subject.as_bytes()
+    }
+
+    /// Its entry in the list of `subject`, if it is in it.
     pub(crate) fn entry(&self, subject: &SubjectId) -> Option<Entry> {
         let ends = if self.ends == Millis::ZERO { Time::MAX } else { Time::from_millis(self.ends.get()) };
         let entry = Entry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) };
-        (self.used && self.subject == *subject.as_bytes()).then_some(entry)
+        (self.order > 0 && self.belongs(subject)).then_some(entry)
     }
 }
 

@@ -109,9 +109,24 @@ fn live(policy: WithoutPower, wall: Wall, seed: u64) -> (u32, u32) {
                 true
             });
             if lives.len() < 3 {
-                let draft = Draft { version: 1, login: 1, seen: now.millis(), idle: IDLE, ends: now.millis() + ENDS, ..Draft::default() };
+                let draft = Draft {
+                    version: 1,
+                    login: 1,
+                    seen: now.millis(),
+                    idle: IDLE,
+                    ends: now.millis() + ENDS,
+                    ..Draft::default()
+                };
                 run(store.create(&key(next), &draft.record(), now)).unwrap();
-                lives.push(Life { number: next, powered, real, seen_powered: powered, seen_real: real, boots: 0, uncharged: false });
+                lives.push(Life {
+                    number: next,
+                    powered,
+                    real,
+                    seen_powered: powered,
+                    seen_real: real,
+                    boots: 0,
+                    uncharged: false,
+                });
                 next += 1;
             }
         }

@@ -150,13 +150,19 @@ fn a_subjects_sessions_lc9() {
         let orders: Vec<_> = entries[..listing.entries].iter().map(|entry| (entry.handle, entry.order)).collect();
         (orders, listing)
     };
+    let add = |number, login| {
+        let entry = Entry { handle: key(number), login, ..Entry::NONE };
+        assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(6))), Ok(Added::Applied));
+    };
     for number in [0, 1, 2] {
         create(&store, number, number, SIGNED_IN);
+        add(number, 1);
     }
     create(&store, 3, 3, Draft { subject: Some("bob"), ..SIGNED_IN });
     // a second login of the first session makes it the last; a plain update of another changes nothing
     let again = Draft { version: 2, login: 2, ..SIGNED_IN }.record();
     assert_eq!(run(store.update(&key(0), Version(1), &again, at(5), &mut [])), Ok(Outcome::Applied(Version(2))));
+    add(0, 2);
     let more = Draft { version: 2, data: 5, ..SIGNED_IN }.record();
     assert_eq!(run(store.update(&key(1), Version(1), &more, at(5), &mut [])), Ok(Outcome::Applied(Version(2))));
     let (listed, listing) = handles(&store, 0);
@@ -165,7 +171,6 @@ fn a_subjects_sessions_lc9() {
     assert_eq!(handles(&store, listed[0].1).0, listed[1..]);
 
     let entry = Entry { handle: key(0), login: 2, ..Entry::NONE };
-    assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(6))), Ok(Added::Applied));
     let moved = run(store.bump(&ann, None, at(7))).unwrap().unwrap();
     assert!(moved.epoch.0 >= 7 && moved.last == listing.last);
     assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(8))), Ok(Added::Moved));

@@ -54,7 +54,8 @@ fn ten_years_of_polling_em3() {
             let (now, login) = (clock.now(), key(100_000 + minute));
             let anonymous = Draft { login: 0, subject: None, seen: now.millis(), ..draft };
             run(store.create(&login, &anonymous.record(), now)).unwrap();
-            run(store.update(&login, Version(1), &Draft { seen: now.millis(), ..draft }.record(), now, &mut [])).unwrap();
+            run(store.update(&login, Version(1), &Draft { seen: now.millis(), ..draft }.record(), now, &mut []))
+                .unwrap();
             run(store.delete(&login, session_core::store::Only::Any, now)).unwrap();
         }
     }
@@ -109,11 +110,15 @@ fn cost(sessions: u64, hot: u64) -> (f64, f64, f64) {
 fn costs_are_flat_as_it_fills() {
     for hot in [1, 40] {
         let few = cost(4, hot);
+        println!("4 sessions, {hot} changing: {few:.4?} bytes read, written, erases an update");
         for sessions in [12, 20, 28, 36] {
             let many = cost(sessions, hot);
             println!(
                 "{sessions} of 40 sessions, {hot} changing: {:.0} bytes read, {:.0} written, {:.4} erases an update; {:.2} times 4 sessions'",
-                many.0, many.1, many.2, many.1 / few.1
+                many.0,
+                many.1,
+                many.2,
+                many.1 / few.1
             );
             assert!(many.1 <= 2.0 * few.1 && many.2 <= 2.0 * few.2, "{sessions}: {many:?} against {few:?}");
         }

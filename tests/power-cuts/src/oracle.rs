@@ -14,7 +14,7 @@ pub(crate) const TOUCH_EVERY: u64 = 1_000;
 pub(crate) struct Oracle {
     pub(crate) sessions: usize,
     pub(crate) records: BTreeMap<Handle, Vec<u8>>,
-    /// The signed-in ones, in the order of their logins.
+    /// The listed ones, in their order.
     pub(crate) logins: Vec<Handle>,
     pub(crate) items: [Option<Vec<u8>>; 4],
     pub(crate) time: Option<Kept>,
@@ -40,12 +40,12 @@ impl Oracle {
             let anonymous =
                 self.records.iter().map(|(key, record)| (*key, stamp(record))).filter(|(_, s)| s.login == 0);
             match anonymous.min_by_key(|(_, stamp)| stamp.last_seen) {
+                // an anonymous one is in no list
                 Some((oldest, _)) if new.login > 0 => self.records.remove(&oldest),
                 _ => return Outcome::Full,
             };
         }
         self.records.insert(key, record.to_vec());
-        self.logged_in(key, 0, new.login);
         Outcome::Applied(new.version)
     }
 
@@ -57,14 +57,17 @@ impl Oracle {
         }
         *there = record.to_vec();
         Stamp::touch(there, before.last_seen);
-        self.logged_in(key, before.login, new.login);
+        if before.login != new.login {
+            self.logins.retain(|there| *there != key);
+        }
         Outcome::Applied(new.version)
     }
 
-    fn logged_in(&mut self, key: Handle, before: u32, login: u32) {
-        if before != login {
-            self.logins.retain(|there| *there != key);
-            self.logins.extend((login > 0).then_some(key));
+    /// Lists a session that is signed in.
+    pub(crate) fn list(&mut self, key: Handle) {
+        let signed_in = self.records.get(&key).is_some_and(|record| stamp(record).login > 0);
+        if signed_in && !self.logins.contains(&key) {
+            self.logins.push(key);
         }
     }
 

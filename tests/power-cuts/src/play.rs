@@ -65,6 +65,7 @@ enum Operation {
     Delete(Handle, Only),
     Keep(usize, Vec<u8>),
     KeepTime(Kept),
+    List(Handle, u32),
     Bump,
     EndAll,
 }
@@ -140,7 +141,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         self.oracle.end(self.time());
         let key = key(which % KEYS);
         let there = self.oracle.records.get(&key).map(|record| stamp(record));
-        let login = there.map_or(0, |stamp| stamp.login) + u32::from(which / KEYS % 4 == 0);
+        let login = there.map_or(0, |stamp| stamp.login) + u32::from((which / KEYS).is_multiple_of(4));
         let idle = [0, 50_000, 200_000][usize::from(which) % 3];
         let new = record(self.version, login, self.now, idle, usize::from(size) / 4);
         let seen = there.filter(|_| size % 8 > 0).map_or(Version(0), |stamp| stamp.version);
@@ -149,13 +150,17 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
             4..=6 => Operation::Update(key, seen, new),
             7 | 8 => Operation::Touch(key),
             9 => Operation::Delete(key, Only::Any),
-            10 => Operation::Delete(key, [Only::Version(seen), Only::Login(login)][usize::from(which) / KEYS as usize % 2]),
+            10 => Operation::Delete(
+                key,
+                [Only::Version(seen), Only::Login(login)][usize::from(which) / KEYS as usize % 2],
+            ),
             11 => Operation::Keep(usize::from(which) % 4, vec![size; usize::from(size) % BYTES]),
             12 => {
                 let offset = (size % 2 == 0).then_some(-i64::from(which));
                 Operation::KeepTime(Kept { until: Time::from_millis(self.now + 60_000), offset })
             }
-            13 => Operation::Bump,
+            13 if size < 32 => Operation::Bump,
+            13 => Operation::List(key, there.map_or(0, |stamp| stamp.login)),
             14 if size < 32 => Operation::EndAll,
             14 => Operation::Touch(key),
             _ => {
@@ -323,6 +328,10 @@ fn apply(oracle: &mut Oracle, operation: &Operation, now: Time) -> Answer {
             oracle.time = Some(*kept);
             Answer::Done
         }
+        Operation::List(key, _) => {
+            oracle.list(*key);
+            Answer::Done
+        }
         Operation::Bump => {
             oracle.epoch = Epoch(oracle.epoch).next(now).0;
             Answer::Done
@@ -334,7 +343,11 @@ fn apply(oracle: &mut Oracle, operation: &Operation, now: Time) -> Answer {
     }
 }
 
-async fn call<const WORD: usize, const PAGE: usize>(store: &Device<WORD, PAGE>, operation: &Operation, now: Time) -> Result<Answer, FlashError> {
+async fn call<const WORD: usize, const PAGE: usize>(
+    store: &Device<WORD, PAGE>,
+    operation: &Operation,
+    now: Time,
+) -> Result<Answer, FlashError> {
     match operation {
         Operation::Create(key, record) => store.create(key, record, now).await.map(Answer::Outcome),
         Operation::Update(key, seen, record) => {
@@ -344,6 +357,11 @@ async fn call<const WORD: usize, const PAGE: usize>(store: &Device<WORD, PAGE>, 
         Operation::Delete(key, only) => store.delete(key, *only, now).await.map(Answer::Outcome),
         Operation::Keep(item, bytes) => store.keep(*item, bytes, now).await.map(|()| Answer::Done),
         Operation::KeepTime(kept) => store.keep_time(*kept, now).await.map(|()| Answer::Done),
+        Operation::List(key, login) => {
+            let (subject, entry) = (SubjectId::of(SUBJECT), Entry { handle: *key, login: *login, ..Entry::NONE });
+            let epoch = store.list(&subject, 0, now, &mut []).await?.epoch;
+            store.add(&subject, epoch, &entry, now).await.map(|_| Answer::Done)
+        }
         Operation::Bump => store.bump(&SubjectId::of(SUBJECT), None, now).await.map(|_| Answer::Done),
         Operation::EndAll => store.end_all(now).await.map(|_| Answer::Done),
     }
