@@ -16,7 +16,9 @@ use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
-use session_edge_http::{Error, Failed, Guarded, Handler, Pool, Request, Requests, SessionLayer, Sessions, Socket};
+use session_edge_http::{
+    Error, Failed, Guarded, Handler, Listed, Pool, Request, Requests, SessionLayer, Sessions, Socket,
+};
 use session_store_memory::{FixedStore, MemoryStore};
 
 /// Requests served at once, each with room for a head of `HEAD` bytes and two records of `RECORD` bytes.
@@ -54,8 +56,10 @@ impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
                 self.0.sessions().check().await?;
                 Reply::ok("ok")
             }
-            (Method::Get, "/sessions") | (Method::Post, "/revoke" | "/revoke-others") => {
-                Reply(501, "not offered yet".into())
+            (Method::Get, "/sessions") => {
+                let mut lines = String::new();
+                request.session().await?.list(|listed| lines.push_str(&json(listed))).await?;
+                Reply::ok(lines)
             }
             (Method::Get, "/read" | "/keys" | "/whoami" | "/fresh" | "/flash" | "/csrf") => {
                 look(path, &request.session().await?, &args)?
@@ -80,7 +84,7 @@ fn look<S: Store>(path: &str, session: &Session<'_, S>, args: &Args) -> Result<R
     })
 }
 
-const CHANGES: [&str; 13] = [
+const CHANGES: [&str; 15] = [
     "/set",
     "/incr",
     "/add",
@@ -94,6 +98,8 @@ const CHANGES: [&str; 13] = [
     "/set-then-fail",
     "/type-clash",
     "/big",
+    "/revoke",
+    "/revoke-others",
 ];
 
 async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csrf: &str) -> Result<Reply, Error> {
@@ -138,9 +144,20 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
             });
         }
         "/big" => session.set(key(args)?, reference_app::routes::big(args.bytes)?.as_str())?,
+        "/revoke" if !session.revoke(&args.handle).await? => {
+            return Ok(Reply(404, "no session of yours has this handle".into()));
+        }
+        "/revoke-others" => return Ok(Reply::ok(session.revoke_others().await?.to_string())),
         _ => {}
     }
     Ok(Reply::ok("ok"))
+}
+
+/// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
+fn json(listed: &Listed<'_>) -> String {
+    let Listed { id, created, last_seen, current, .. } = listed;
+    let (created, last_seen) = (created.millis(), last_seen.millis());
+    format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
 
 // ---- what the routes need ------------------------------------------------------------------------------------------

@@ -131,6 +131,18 @@ fn kept(pool: &AppPool, got: &str) -> String {
 }
 
 #[test]
+fn a_cookie_beside_bytes_that_are_no_text_is_found_cp1_cp5() {
+    let pool = pool();
+    let got = ask(&pool, "/set", "");
+    let ours = cookie(&got).unwrap().as_bytes();
+    for cookies in [[b"\xff=\xfe; ", ours].concat(), [b"\xfe\r\nCOOKIE: ", ours, b"; a=\xff"].concat()] {
+        let head = [b"GET /read HTTP/1.1\r\nCookie: ", &cookies[..], b"\r\n\r\n"].concat();
+        let got = serve(&Wire::new(head), SessionLayer::new(&pool, App));
+        assert!(got.ends_with("a is 1"), "{got}");
+    }
+}
+
+#[test]
 fn what_the_handler_said_stays_ck9() {
     let got = ask(&pool(), "/own-headers", "");
     let cookies = header(&got, "set-cookie");
