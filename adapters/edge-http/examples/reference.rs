@@ -11,7 +11,7 @@ use edge_http::Method;
 use edge_http::io::server::Server;
 use edge_nal::TcpAccept;
 use edge_nal_std::TcpSocket;
-use reference_app::routes::Args;
+use reference_app::routes::{Args, big, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
 use session_core::Keys;
 use session_core::policy::Policy;
@@ -49,7 +49,7 @@ impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
         let reply = match (method, path) {
             (Method::Get, "/plain") => Reply::ok("plain"),
             (Method::Get, "/peek") => {
-                let (peek, key) = (request.peek().await?, key(&args)?);
+                let (peek, key) = (request.peek().await?, args.key()?);
                 Reply::value(text(peek.get(key), || peek.get(key))?)
             }
             (Method::Get, "/health") => {
@@ -75,7 +75,7 @@ impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
 
 fn look<S: Store>(path: &str, session: &Session<'_, S>, args: &Args) -> Result<Reply, Error> {
     Ok(match path {
-        "/read" => Reply::value(text(session.get(key(args)?), || session.get(key(args)?))?),
+        "/read" => Reply::value(text(session.get(args.key()?), || session.get(args.key()?))?),
         "/keys" => Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?),
         "/whoami" => Reply::value(session.subject(|subject| subject.map(String::from))?),
         "/fresh" => Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }),
@@ -106,20 +106,20 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
     match path {
         "/set" => {
             wait(args).await;
-            session.set(key(args)?, args.value.as_str())?;
+            session.set(args.key()?, args.value.as_str())?;
         }
         "/incr" => {
-            let number = session.get::<u64>(key(args)?)?.unwrap_or(0) + 1;
+            let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
             wait(args).await;
-            session.set(key(args)?, &number)?;
+            session.set(args.key()?, &number)?;
             return Ok(Reply::ok(number.to_string()));
         }
         "/add" => {
             wait(args).await;
-            let number = session.update_with(key(args)?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
+            let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
             return Ok(Reply::ok(number.to_string()));
         }
-        "/remove" => session.remove(key(args)?)?,
+        "/remove" => session.remove(args.key()?)?,
         "/clear" => session.clear()?,
         "/login" => {
             let ticket = session.begin_login(&args.user).await?;
@@ -133,7 +133,7 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
             return Ok(Reply(403, "the CSRF token is not this session's".into()));
         }
         "/set-then-fail" => {
-            session.set(key(args)?, args.value.as_str())?;
+            session.set(args.key()?, args.value.as_str())?;
             return Ok(Reply(500, "failed on purpose".into()));
         }
         "/type-clash" => {
@@ -143,7 +143,7 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
                 Err(error) => Reply::ok(format!("error: {error}")),
             });
         }
-        "/big" => session.set(key(args)?, reference_app::routes::big(args.bytes)?.as_str())?,
+        "/big" => session.set(args.key()?, big(args.bytes)?.as_str())?,
         "/revoke" if !session.revoke(&args.handle).await? => {
             return Ok(Reply(404, "no session of yours has this handle".into()));
         }
@@ -161,21 +161,6 @@ fn json(listed: &Listed<'_>) -> String {
 }
 
 // ---- what the routes need ------------------------------------------------------------------------------------------
-
-/// A text as it is, a number in decimal.
-fn text(
-    text: Result<Option<String>, Error>,
-    number: impl FnOnce() -> Result<Option<u64>, Error>,
-) -> Result<Option<String>, Error> {
-    match text {
-        Err(Error::TypeClash) => Ok(number()?.map(|number| number.to_string())),
-        other => other,
-    }
-}
-
-fn key(args: &Args) -> Result<&str, Error> {
-    if args.key.is_empty() { Err(Error::BadKey) } else { Ok(&args.key) }
-}
 
 async fn wait(args: &Args) {
     if args.delay_ms > 0 {
