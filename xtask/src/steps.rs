@@ -156,7 +156,8 @@ fn stores(log: &mut Log) -> Result<String, String> {
 }
 
 /// The adapters that have a reference app.
-const ADAPTERS: [&str; 4] = ["session-picoserve", "session-axum", "session-poem", "session-edge-http"];
+const ADAPTERS: [&str; 5] =
+    ["session-picoserve", "session-axum", "session-poem", "session-rocket", "session-edge-http"];
 
 fn conversations(log: &mut Log) -> Result<String, String> {
     let tests = package(log, "conversations")?;

@@ -7,7 +7,9 @@ pub mod routes;
 mod store_url;
 
 pub use flags::{Config, Flags};
-pub use program::{AnyClock, Serve, Stop, converse, converse_about, run, sessions};
+pub use program::{
+    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, run, run_binding, sessions,
+};
 pub use store_url::StoreUrl;
 
 use rand_core::{TryCryptoRng, TryRng};

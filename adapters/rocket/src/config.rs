@@ -1,0 +1,179 @@
+//! Sessions as Rocket's configuration says: a table `session` of any profile, in Rocket.toml or, for what is not to stand
+//! in a file, in the environment: `ROCKET_SESSION='{key="…"}'`.
+//!
+//! ```toml
+//! [default.session]
+//! key_file = "/run/secrets/session-key"   # or key = "…": 64 hexadecimal digits; after commas up to two that only verify
+//! idle = 1800                             # seconds; 0 = no limit
+//!
+//! [debug.session]
+//! plain_http = true                       # another cookie, without Secure: for localhost
+//! ```
+//!
+//! | field | is | without it |
+//! | --- | --- | --- |
+//! | `key`, `key_file` | the signing keys, or the file that has them; a path in Rocket.toml is relative to it | a made-up key with a warning in debug builds under the debug profile; otherwise an error |
+//! | `plain_http` | no https before this program | `false` |
+//! | `cookie` | the cookie's name: `__Host-…`, with a domain `__Secure-…`, on plain http neither | `__Host-id`, `__Secure-id`, `id` |
+//! | `domain` | for all of its hosts; not on plain http | this host only |
+//! | `same_site` | `"lax"`, `"strict"`, or `"none"` behind https | `"lax"` |
+//! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
+//! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
+//! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
+//! | `remember` | idle and absolute limit of remembered sessions | 30 days |
+//!
+//! All times are whole seconds. A field of another name is an error.
+
+use std::fmt;
+use std::time::Duration;
+
+use rocket::figment::value::Value;
+use rocket::figment::value::magic::RelativePathBuf;
+use rocket::figment::{self, Figment};
+use rocket::{Config, figment::error::Kind};
+use session_std::policy::{self, Lifetimes, PlainCookie, PolicyError, SecureCookie};
+use session_std::{Keys, Policy, Sessions, SharedStore, keys};
+
+/// Sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
+/// `SessionLayer::new(config::sessions(&Config::figment(), store)?.observed(…))`.
+pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sessions, BadConfig> {
+    let table: Table = match figment.extract_inner("session") {
+        Err(why) if matches!(&why.kind, Kind::MissingField(name) if name == "session") => Table::default(),
+        other => other.map_err(|why| BadConfig::Table(Box::new(why)))?,
+    };
+    let debug = cfg!(debug_assertions) && *figment.profile() == Config::DEBUG_PROFILE;
+    Ok(Sessions::new(store, table.keys(debug)?).policy(table.policy()?))
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BadConfig {
+    /// The table cannot be read; names the field and where it stands.
+    Table(Box<figment::Error>),
+    /// `key` and `key_file` are both there.
+    TwoKeys,
+    /// Neither is, and this is no debug build under the debug profile.
+    NoKey,
+    /// The keys are not usable.
+    Keys(keys::NoKeys),
+    /// Cookie or lifetimes that cannot work.
+    Policy(PolicyError),
+    /// A field that plain http does not have.
+    NotOnPlainHttp(&'static str),
+}
+
+impl fmt::Display for BadConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[default.session] ")?;
+        match self {
+            Self::Table(why) => why.fmt(f),
+            Self::TwoKeys => f.write_str("key and key_file: give one of them"),
+            Self::NoKey => f.write_str(
+                "has no key: put a signing key of 64 hexadecimal digits (cargo xtask keygen) into a file and its path \
+                 into key_file, or into the environment: ROCKET_SESSION='{key=\"…\"}'",
+            ),
+            Self::Keys(why) => why.fmt(f),
+            Self::Policy(why) => why.fmt(f),
+            Self::NotOnPlainHttp(field) => write!(f, "{field}: not with plain_http"),
+        }
+    }
+}
+
+impl std::error::Error for BadConfig {}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Table {
+    /// Not a `String`: what stands there is in no error's text.
+    key: Option<Value>,
+    key_file: Option<RelativePathBuf>,
+    plain_http: bool,
+    cookie: Option<String>,
+    domain: Option<String>,
+    same_site: SameSite,
+    idle: Option<u64>,
+    absolute: Option<u64>,
+    renew_after: Option<u64>,
+    grace: Option<u64>,
+    touch_every: Option<u64>,
+    remember: Option<u64>,
+}
+
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SameSite {
+    #[default]
+    Lax,
+    Strict,
+    None,
+}
+
+impl Table {
+    fn keys(&self, debug: bool) -> Result<Keys, BadConfig> {
+        match (&self.key, &self.key_file) {
+            (Some(_), Some(_)) => Err(BadConfig::TwoKeys),
+            (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(BadConfig::Keys),
+            (None, Some(path)) => keys::from_file(path.relative()).map_err(BadConfig::Keys),
+            (None, None) if debug => {
+                eprintln!(
+                    "warning: [default.session] has no key. Made up one: all sessions end with this process, and a \
+                     release build will refuse to start."
+                );
+                Ok(keys::generated())
+            }
+            (None, None) => Err(BadConfig::NoKey),
+        }
+    }
+
+    fn policy(&self) -> Result<Policy, BadConfig> {
+        if self.plain_http { self.plain_policy() } else { self.secure_policy().map_err(BadConfig::Policy) }
+    }
+
+    fn plain_policy(&self) -> Result<Policy, BadConfig> {
+        if self.domain.is_some() {
+            return Err(BadConfig::NotOnPlainHttp("domain"));
+        }
+        let cookie = match self.same_site {
+            SameSite::Lax => PlainCookie::new(),
+            SameSite::Strict => PlainCookie::new().strict(),
+            SameSite::None => return Err(BadConfig::NotOnPlainHttp("same_site = \"none\"")),
+        };
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(BadConfig::Policy)?;
+        Policy::plain_http(cookie, self.lifetimes()).map_err(BadConfig::Policy)
+    }
+
+    fn secure_policy(&self) -> Result<Policy, PolicyError> {
+        let cookie = kept(&self.domain).map_or(Ok(SecureCookie::host()), SecureCookie::domain)?;
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name))?;
+        let same_site = match self.same_site {
+            SameSite::Lax => policy::SameSite::Lax,
+            SameSite::Strict => policy::SameSite::Strict,
+            SameSite::None => policy::SameSite::None,
+        };
+        Policy::secure(cookie.same_site(same_site), self.lifetimes())
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        let limit = |seconds: Option<u64>, default| match seconds {
+            None => default,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        };
+        let span = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
+        let default = Lifetimes::DEFAULT;
+        Lifetimes {
+            idle: limit(self.idle, default.idle),
+            absolute: limit(self.absolute, default.absolute),
+            renew_after: limit(self.renew_after, default.renew_after),
+            grace: span(self.grace, default.grace),
+            touch_every: self.touch_every.map(Duration::from_secs),
+            remember: span(self.remember, default.remember),
+        }
+    }
+}
+
+/// A text for as long as the program runs; read once at its launch.
+fn kept(text: &Option<String>) -> Option<&'static str> {
+    text.clone().map(|text| &*text.leak())
+}

@@ -1,0 +1,105 @@
+//! Errors as answers, and what an answer says about its session.
+
+use std::fmt;
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Status};
+use rocket::response::Responder;
+use rocket::{Request, Response};
+use session_std::{Error, Finished, headers};
+
+/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Failed(
+    /// What went wrong.
+    pub Error,
+);
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)?;
+        match self.0 {
+            Error::NotMounted => f.write_str(": add `.attach(SessionLayer::new(sessions))` to the rocket"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Failed {
+    /// The sentence, for this is what Rocket logs of a guard that fails.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl Failed {
+    pub(crate) fn status(self) -> Status {
+        Status::new(self.0.status())
+    }
+
+    /// Puts itself in the place of an answer that was made already. Headers that are not about its body stay: those of
+    /// other fairings stand there too. An upgrade to another protocol goes: only a new `Response` is without.
+    pub(crate) fn replace(self, answer: &mut Response<'_>) {
+        const ABOUT_THE_BODY: [&str; 15] = [
+            "Accept-Ranges",
+            "Cache-Control",
+            "Content-Disposition",
+            "Content-Encoding",
+            "Content-Language",
+            "Content-Length",
+            "Content-Range",
+            "Content-Type",
+            "ETag",
+            "Expires",
+            "Last-Modified",
+            "Location",
+            "Refresh",
+            "Set-Cookie",
+            "Transfer-Encoding",
+        ];
+        let mut instead = line(self.status(), &self);
+        for header in answer.headers().iter() {
+            if !ABOUT_THE_BODY.iter().any(|name| header.name() == *name) {
+                instead.adjoin_raw_header(header.name().as_str().to_owned(), header.value().to_owned());
+            }
+        }
+        *answer = instead;
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Failed {
+    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Ok(line(self.status(), &self))
+    }
+}
+
+fn line(status: Status, text: &Failed) -> Response<'static> {
+    let text = format!("{text}\n");
+    Response::build().status(status).header(ContentType::Plain).sized_body(text.len(), Cursor::new(text)).finalize()
+}
+
+/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
+pub(crate) fn apply(finished: &Finished, answer: &mut Response<'_>) {
+    let list = |answer: &Response<'_>, name| {
+        let lines: Vec<&str> = answer.headers().get(name).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    };
+    if let Some(cookie) = &finished.cookie {
+        answer.adjoin_raw_header("Set-Cookie", cookie.clone());
+        let merged = headers::cache_control(list(answer, "Cache-Control").as_deref());
+        answer.set_raw_header("Cache-Control", merged);
+    }
+    if finished.varies
+        && let Some(merged) = headers::vary(list(answer, "Vary").as_deref())
+    {
+        answer.set_raw_header("Vary", merged);
+    }
+}

@@ -1,0 +1,130 @@
+//! Sessions as Rocket.toml and the environment say. Every test has a directory and an environment of its own, one after the other.
+
+use figment::Jail;
+use rocket::error::ErrorKind;
+use rocket::local::blocking::Client;
+use rocket::{Config, get, routes};
+use session_rocket::config::{BadConfig, sessions};
+use session_rocket::{Failed, MemoryStore, Session, SessionLayer};
+
+const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
+
+#[allow(clippy::result_large_err)] // the error is figment's
+fn with(toml: &str, test: impl FnOnce(&mut Jail)) {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        jail.set_env("ROCKET_LOG_LEVEL", "off");
+        jail.create_file("Rocket.toml", toml)?;
+        test(jail);
+        Ok(())
+    });
+}
+
+/// The `Set-Cookie` of a rocket that is configured so.
+fn set_cookie() -> String {
+    #[get("/")]
+    fn sets(session: Session) -> Result<(), Failed> {
+        Ok(session.set("a", &1)?)
+    }
+    let rocket = rocket::build().attach(SessionLayer::configured(MemoryStore::new())).mount("/", routes![sets]);
+    let client = Client::untracked(rocket).unwrap();
+    client.get("/").dispatch().headers().get_one("Set-Cookie").unwrap().to_owned()
+}
+
+fn refused() -> String {
+    let why = sessions(&Config::figment(), MemoryStore::new()).map(drop).unwrap_err();
+    let text = why.to_string();
+    assert!(!text.contains('\n') && !text.contains(&KEY[8..40]), "{text}");
+    let launch = Client::untracked(rocket::build().attach(SessionLayer::configured(MemoryStore::new())));
+    assert!(launch.is_err_and(|why| matches!(why.kind(), ErrorKind::FailedFairings(failed) if failed.len() == 1)));
+    text
+}
+
+#[test]
+fn without_a_table_a_debug_build_has_the_defaults_ck5() {
+    with("", |_| {
+        let cookie = set_cookie();
+        assert!(
+            cookie.starts_with("__Host-id=") && cookie.contains("Max-Age=43200") && cookie.contains("Secure"),
+            "{cookie}"
+        );
+    });
+}
+
+#[test]
+fn a_release_does_not_start_without_a_key() {
+    with("[debug.session]\nplain_http = true", |jail| {
+        jail.set_env("ROCKET_PROFILE", "release");
+        let why = refused();
+        assert!(why.contains("key_file") && why.contains("ROCKET_SESSION") && why.contains("keygen"), "{why}");
+        jail.set_env("ROCKET_SESSION", format!("{{key=\"{KEY}\"}}"));
+        assert!(set_cookie().starts_with("__Host-id="));
+    });
+}
+
+#[test]
+fn every_field() {
+    let toml = format!(
+        "[default.session]\nkey = \"{KEY}\"\ncookie = \"__Secure-a\"\ndomain = \"example.org\"\nsame_site = \"none\"\n\
+         idle = 0\nabsolute = 500\nrenew_after = 120\ngrace = 30\ntouch_every = 5\nremember = 1000\n\
+         [debug.session]\nabsolute = 600"
+    );
+    with(&toml, |jail| {
+        let cookie = set_cookie();
+        assert!(cookie.starts_with("__Secure-a="), "{cookie}");
+        for part in ["Domain=example.org", "SameSite=None", "Max-Age=600"] {
+            assert!(cookie.contains(part), "{part}: {cookie}");
+        }
+        // the environment goes before the file, field by field
+        jail.set_env("ROCKET_SESSION", "{absolute=700}");
+        assert!(set_cookie().contains("Max-Age=700"));
+    });
+    with("[default.session]\nplain_http = true\ncookie = \"a\"\nsame_site = \"strict\"", |_| {
+        let cookie = set_cookie();
+        assert!(
+            cookie.starts_with("a=") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"),
+            "{cookie}"
+        );
+    });
+}
+
+#[test]
+fn a_key_file_beside_the_configuration() {
+    with("[default.session]\nkey_file = \"secret/key\"", |jail| {
+        jail.set_env("ROCKET_PROFILE", "release");
+        assert!(refused().contains("secret/key"));
+        jail.create_dir("secret").unwrap();
+        jail.create_file("secret/key", &format!("{KEY}\n")).unwrap();
+        set_cookie();
+    });
+}
+
+#[test]
+fn what_cannot_work_is_named_in_one_line() {
+    let zero = "00".repeat(32);
+    let cut = &KEY[1..];
+    for (fields, words) in [
+        ("idel = 5", &["idel", "Rocket.toml"][..]),
+        ("idle = \"soon\"", &["idle", "Rocket.toml"]),
+        ("same_site = \"both\"", &["same_site"]),
+        (&format!("key = \"{cut}\""), &["key: ", "64 hexadecimal digits"]),
+        ("key = 5", &["key: ", "64 hexadecimal digits"]),
+        (&format!("key = \"{zero}\""), &["key: ", "pattern"]),
+        (&format!("key = \"{KEY}\"\nkey_file = \"x\""), &["key and key_file"]),
+        ("plain_http = true\ndomain = \"example.org\"", &["domain", "plain_http"]),
+        ("plain_http = true\nsame_site = \"none\"", &["same_site", "plain_http"]),
+        ("plain_http = true\ncookie = \"__Host-a\"", &["cookie name", "__Host-"]),
+        ("cookie = \"a b\"", &["cookie name"]),
+        ("cookie = \"a\"", &["__Host-"]),
+        ("domain = \"a;b\"", &["domain"]),
+        ("renew_after = 60\ngrace = 60", &["renew-after"]),
+    ] {
+        with(&format!("[default.session]\n{fields}"), |_| {
+            let why = refused();
+            assert!(words.iter().all(|word| why.contains(word)), "{fields}: {why}");
+        });
+    }
+    with("[default]\nsession = 5", |_| {
+        assert!(matches!(sessions(&Config::figment(), MemoryStore::new()), Err(BadConfig::Table(_))))
+    });
+}

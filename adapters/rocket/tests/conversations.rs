@@ -1,0 +1,10 @@
+//! All conversations, through this adapter's reference app.
+
+#[path = "../examples/reference.rs"]
+#[allow(dead_code, unreachable_pub)] // its main is not called here
+mod reference;
+
+#[test]
+fn conversations() {
+    reference_app::converse_binding("rocket", &["memory:"], reference::serve);
+}

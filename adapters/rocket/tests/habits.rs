@@ -1,0 +1,273 @@
+//! What users of Rocket are used to, in answers: jar cookies, headers, redirects, streams, catchers, panics, sockets.
+
+use std::sync::Mutex;
+
+use rocket::fairing::AdHoc;
+use rocket::http::{ContentType, CookieJar, Header, Status};
+use rocket::local::blocking::{Client, LocalResponse};
+use rocket::response::{Redirect, stream::TextStream};
+use rocket::{Build, Request, Response, Rocket, State, catch, catchers, get, post, routes};
+use session_rocket::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+
+fn rocket() -> Rocket<Build> {
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    rocket::custom(quiet).attach(SessionLayer::new(sessions))
+}
+
+fn client(rocket: Rocket<Build>) -> Client {
+    Client::untracked(rocket).unwrap()
+}
+
+/// `id=VALUE` of the answer's session cookie.
+fn cookie(answer: &LocalResponse<'_>) -> Option<String> {
+    let ours = all(answer, "Set-Cookie").into_iter().find(|value| value.starts_with("id="))?;
+    Some(ours.split(';').next().unwrap().to_owned())
+}
+
+fn all(answer: &LocalResponse<'_>, name: &str) -> Vec<String> {
+    answer.headers().get(name).map(str::to_owned).collect()
+}
+
+fn get_as<'c>(client: &'c Client, path: &'c str, cookie: Option<String>) -> LocalResponse<'c> {
+    client.get(path).header(Header::new("Cookie", cookie.unwrap_or_default())).dispatch()
+}
+
+#[get("/value")]
+fn value(session: Session) -> Result<String, Failed> {
+    Ok(format!("{:?}", session.get::<u32>("a")?))
+}
+
+#[test]
+fn what_the_handler_said_stays_ck9() {
+    #[derive(rocket::Responder)]
+    struct Said(&'static str, Header<'static>, Header<'static>);
+    #[get("/")]
+    fn handler(session: Session, jar: &CookieJar<'_>) -> Result<Said, Failed> {
+        session.set("a", &1)?;
+        jar.add(("theme", "dark"));
+        Ok(Said("body", Header::new("Cache-Control", "max-age=60, private"), Header::new("Vary", "accept")))
+    }
+    let client = client(rocket().mount("/", routes![handler]));
+    let answer = client.get("/").dispatch();
+    let cookies = all(&answer, "Set-Cookie");
+    assert!(cookies.len() == 2 && cookies[0].starts_with("theme=dark") && cookies[1].starts_with("id="), "{cookies:?}");
+    assert_eq!(all(&answer, "Cache-Control"), ["no-store, private"]);
+    assert_eq!(all(&answer, "Vary"), ["accept, Cookie"]);
+    assert_eq!(answer.into_string().unwrap(), "body");
+}
+
+#[test]
+fn head_redirect_and_304_carry_the_cookie() {
+    #[get("/head")]
+    fn head(session: Session) -> Result<&'static str, Failed> {
+        session.set("a", &1)?;
+        Ok("body")
+    }
+    #[get("/redirect")]
+    fn redirect(session: Session) -> Result<Redirect, Failed> {
+        session.set("a", &2)?;
+        Ok(Redirect::to("/elsewhere"))
+    }
+    #[get("/304")]
+    fn not_modified(session: Session) -> Result<(Status, ()), Failed> {
+        session.set("a", &3)?;
+        Ok((Status::NotModified, ()))
+    }
+    let client = client(rocket().mount("/", routes![head, redirect, not_modified]));
+    for (request, status) in [(client.head("/head"), 200), (client.get("/redirect"), 303), (client.get("/304"), 304)] {
+        let answer = request.dispatch();
+        assert!(cookie(&answer).is_some(), "{status}");
+        assert_eq!((answer.status().code, answer.into_string().unwrap_or_default()), (status, String::new()));
+    }
+}
+
+#[test]
+fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
+    #[get("/")]
+    fn stream(session: Session) -> Result<TextStream![&'static str], Failed> {
+        session.set("a", &1_u32)?;
+        Ok(TextStream! {
+            for _ in 0..3 {
+                yield "chunk ";
+            }
+            // the head is sent: it is too late for the session
+            yield if session.set("a", &2_u32) == Err(Error::NotMounted) { "over" } else { "changed" };
+        })
+    }
+    let client = client(rocket().mount("/", routes![stream, value]));
+    let answer = client.get("/").dispatch();
+    let ann = cookie(&answer);
+    assert_eq!(get_as(&client, "/value", ann).into_string().unwrap(), "Some(1)", "before the stream is read");
+    assert_eq!(answer.into_string().unwrap(), "chunk chunk chunk over");
+}
+
+#[test]
+fn a_handler_that_fails_keeps_its_changes_and_catchers_answer() {
+    #[get("/fails")]
+    fn fails(session: Session, jar: &CookieJar<'_>) -> Result<&'static str, Status> {
+        session.set("a", &1_u32).map_err(|_| Status::InternalServerError)?;
+        jar.add(("lost", "by Rocket"));
+        Err(Status::ImATeapot)
+    }
+    #[catch(418)]
+    async fn teapot(request: &Request<'_>) -> String {
+        // a catcher may look at the session too
+        let session = request.guard::<Session>().await.succeeded();
+        let found = session.map(|session| (session.get::<u32>("a"), session.set("caught", &true)));
+        format!("caught {found:?}")
+    }
+    let client = client(rocket().mount("/", routes![fails, value]).register("/", catchers![teapot]));
+    let answer = client.get("/fails").dispatch();
+    let ann = cookie(&answer);
+    assert_eq!((answer.status().code, all(&answer, "Set-Cookie").len()), (418, 1));
+    assert_eq!(answer.into_string().unwrap(), "caught Some((Ok(Some(1)), Ok(())))");
+    assert_eq!(get_as(&client, "/value", ann).into_string().unwrap(), "Some(1)");
+}
+
+#[test]
+fn a_handler_that_panics_is_one_that_fails() {
+    #[get("/panics")]
+    fn panics(session: Session) -> &'static str {
+        session.set("a", &1_u32).unwrap();
+        panic!("on purpose")
+    }
+    #[get("/panics-inside")]
+    async fn panics_inside(session: Session) -> &'static str {
+        session.set("a", &2_u32).unwrap();
+        session.update_with("b", |_: Option<u32>| panic!("on purpose")).await.unwrap();
+        "never"
+    }
+    let client = client(rocket().mount("/", routes![panics, panics_inside, value]));
+    let answer = client.get("/panics").dispatch();
+    assert_eq!(answer.status().code, 500);
+    let ann = cookie(&answer);
+    assert_eq!(get_as(&client, "/value", ann.clone()).into_string().unwrap(), "Some(1)");
+    // in the middle of one of our calls: an error as any, and the server and the session go on
+    let answer = get_as(&client, "/panics-inside", ann.clone());
+    assert_eq!(answer.status().code, 500);
+    let found = get_as(&client, "/value", ann).into_string().unwrap();
+    assert!(["Some(1)", "Some(2)"].contains(&found.as_str()), "{found}");
+}
+
+/// Two requests take turns here.
+#[derive(Default)]
+struct Turns {
+    loaded: rocket::tokio::sync::Notify,
+    changed: rocket::tokio::sync::Notify,
+}
+
+#[get("/slow")]
+async fn slow(session: Session, turns: &State<Turns>) -> Result<(ContentType, &'static str), Failed> {
+    let before: u32 = session.get("a")?.unwrap_or(0);
+    turns.loaded.notify_one();
+    turns.changed.notified().await;
+    session.set("a", &(before + 1))?;
+    Ok((ContentType::HTML, "<p>never sent"))
+}
+
+#[post("/fast")]
+async fn fast(session: Session, turns: &State<Turns>) -> Result<(), Failed> {
+    turns.loaded.notified().await;
+    session.update_with("a", |_: Option<u32>| 7).await?;
+    turns.changed.notify_one();
+    Ok(())
+}
+
+#[test]
+fn an_answer_whose_changes_were_not_kept_is_replaced_st3() {
+    use rocket::local::asynchronous::Client;
+    let sets_header = AdHoc::on_response("cors", |_, answer: &mut Response<'_>| {
+        Box::pin(async move {
+            answer.set_raw_header("Access-Control-Allow-Origin", "https://example.org");
+            answer.set_raw_header("ETag", "\"of what is not sent\"");
+        })
+    });
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let rocket = rocket::custom(rocket::Config { log_level: rocket::config::LogLevel::Off, ..Default::default() })
+        .attach(sets_header)
+        .attach(SessionLayer::new(sessions))
+        .manage(Turns::default())
+        .mount("/", routes![slow, fast, seed]);
+    rocket::async_test(async {
+        let client = Client::tracked(rocket).await.unwrap();
+        client.get("/seed").dispatch().await;
+        let (slow, fast) = rocket::tokio::join!(client.get("/slow").dispatch(), async {
+            client.post("/fast").dispatch().await.status()
+        });
+        assert_eq!((slow.status().code, fast.code), (409, 200));
+        assert_eq!(slow.content_type(), Some(ContentType::Plain));
+        let header = |name| slow.headers().get_one(name);
+        assert_eq!(
+            header("Access-Control-Allow-Origin"),
+            Some("https://example.org"),
+            "headers of other fairings stay"
+        );
+        assert_eq!((header("ETag"), header("Vary")), (None, Some("Cookie")));
+        assert!(header("X-Content-Type-Options").is_some(), "the shield's too");
+        assert!(slow.into_string().await.unwrap().ends_with('\n'));
+    });
+}
+
+#[get("/seed")]
+fn seed(session: Session) -> Result<(), Failed> {
+    session.set("a", &1_u32).map_err(Failed)
+}
+
+#[test]
+fn a_fairing_attached_before_may_use_the_session() {
+    let counts = AdHoc::on_response("counts", |request, answer: &mut Response<'_>| {
+        Box::pin(async move {
+            if let Some(session) = request.guard::<Session>().await.succeeded() {
+                let kept = session.set("a", &5_u32).is_ok();
+                answer.set_raw_header("X-Kept", kept.to_string());
+            }
+        })
+    });
+    let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let rocket = rocket::custom(quiet).attach(counts).attach(SessionLayer::new(sessions)).mount("/", routes![value]);
+    let client = client(rocket);
+    let answer = client.get("/no-such-page").dispatch();
+    assert_eq!((answer.status().code, all(&answer, "X-Kept")), (404, vec!["true".to_owned()]));
+    assert_eq!(get_as(&client, "/value", cookie(&answer)).into_string().unwrap(), "Some(5)");
+}
+
+#[test]
+fn a_session_kept_beyond_its_request_says_so() {
+    #[get("/keep")]
+    fn keep(session: Session, kept: &State<Mutex<Option<Session>>>) {
+        *kept.lock().unwrap() = Some(session);
+    }
+    let client = client(rocket().manage(Mutex::new(None::<Session>)).mount("/", routes![keep]));
+    client.get("/keep").dispatch();
+    let session = client.rocket().state::<Mutex<Option<Session>>>().unwrap().lock().unwrap().take().unwrap();
+    assert_eq!(session.set("a", &1), Err(Error::NotMounted));
+}
+
+#[test]
+fn several_requests_of_a_tracked_client() {
+    #[post("/login")]
+    async fn login(session: Session) -> Result<(), Failed> {
+        let ticket = session.begin_login("ann").await?;
+        Ok(session.login(ticket).await?)
+    }
+    #[post("/logout")]
+    async fn logout(session: Session) -> Result<(), Failed> {
+        Ok(session.logout().await?)
+    }
+    #[get("/who")]
+    fn who(session: Session) -> Result<String, Failed> {
+        Ok(session.subject()?.unwrap_or_default())
+    }
+    let client = Client::tracked(rocket().mount("/", routes![login, logout, who])).unwrap();
+    let who = || client.get("/who").dispatch().into_string().unwrap();
+    assert_eq!(who(), "");
+    client.post("/login").dispatch();
+    assert_eq!(who(), "ann");
+    let removal = client.post("/logout").dispatch();
+    assert!(all(&removal, "Set-Cookie")[0].contains("Max-Age=0"));
+    assert_eq!(who(), "");
+    client.post("/login").dispatch();
+    assert_eq!(who(), "ann");
+}

@@ -1,0 +1,139 @@
+//! WebSockets over real sockets: the session is stored before the 101, and messages come after its request.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use rocket::fairing::AdHoc;
+use rocket::futures::{SinkExt, StreamExt};
+use rocket::tokio::sync::Notify;
+use rocket::{State, get, post, routes};
+use rocket_ws::{Channel, Message, WebSocket};
+use session_rocket::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+
+/// Counts the sockets, and echoes what is sent.
+#[get("/socket")]
+fn socket(upgrade: WebSocket, session: Session) -> Result<Channel<'static>, Failed> {
+    let sockets = session.get::<u32>("sockets")?.unwrap_or(0) + 1;
+    session.set("sockets", &sockets)?;
+    Ok(upgrade.channel(move |mut stream| {
+        Box::pin(async move {
+            while let Some(Ok(Message::Text(text))) = stream.next().await {
+                let over = session.set("late", &text) == Err(Error::NotMounted);
+                stream.send(Message::Text(format!("{text} {sockets} {over}"))).await?;
+            }
+            Ok(())
+        })
+    }))
+}
+
+#[derive(Default)]
+struct Turns {
+    loaded: Notify,
+    changed: Notify,
+}
+
+/// Changes what another request changes meanwhile.
+#[get("/late-socket")]
+async fn late_socket(upgrade: WebSocket, session: Session, turns: &State<Turns>) -> Result<Channel<'static>, Failed> {
+    session.set("sockets", &session.get::<u32>("sockets")?)?;
+    session.set("sockets", &0_u32)?;
+    turns.loaded.notify_one();
+    turns.changed.notified().await;
+    Ok(upgrade.channel(|_| Box::pin(async { Ok(()) })))
+}
+
+#[post("/change")]
+async fn change(session: Session, turns: &State<Turns>) -> Result<(), Failed> {
+    turns.loaded.notified().await;
+    session.update_with("sockets", |_: Option<u32>| 7).await?;
+    turns.changed.notify_one();
+    Ok(())
+}
+
+/// Serves until it is dropped.
+struct Server {
+    address: SocketAddr,
+    _runtime: rocket::tokio::runtime::Runtime,
+}
+
+fn serve() -> Server {
+    let settings =
+        rocket::Config { port: 0, log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let rocket = rocket::custom(settings)
+        .attach(SessionLayer::new(sessions))
+        .attach(AdHoc::on_liftoff("ready", |rocket| {
+            Box::pin(async move {
+                let config = rocket.config();
+                tell.lock().unwrap().send(SocketAddr::new(config.address, config.port)).unwrap();
+            })
+        }))
+        .manage(Turns::default())
+        .mount("/", routes![socket, late_socket, change]);
+    let runtime = rocket::tokio::runtime::Runtime::new().unwrap();
+    runtime.spawn(rocket.launch());
+    Server { address: told.recv_timeout(Duration::from_secs(60)).unwrap(), _runtime: runtime }
+}
+
+/// Sends a request, and gives the head of its answer.
+fn ask(server: &Server, first_line: &str, headers: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    write!(stream, "{first_line} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n{headers}\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    (stream, String::from_utf8(head).unwrap())
+}
+
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn cookie(head: &str) -> String {
+    let value = head.lines().find_map(|line| line.to_lowercase().starts_with("set-cookie: id=").then(|| &line[12..]));
+    format!("Cookie: {}\r\n", value.unwrap_or_else(|| panic!("{head}")).split(';').next().unwrap())
+}
+
+/// Sends a short text message and reads one.
+fn echo(stream: &mut TcpStream, text: &str) -> String {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend(text.as_bytes());
+    stream.write_all(&frame).unwrap();
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    let mut message = vec![0; head[1].into()];
+    stream.read_exact(&mut message).unwrap();
+    String::from_utf8(message).unwrap()
+}
+
+#[test]
+fn the_session_is_stored_before_the_upgrade() {
+    let server = serve();
+    let (mut stream, head) = ask(&server, "GET /socket", UPGRADE);
+    assert!(head.starts_with("HTTP/1.1 101") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    let ann = cookie(&head);
+    // the first is still open
+    let (mut second, head) = ask(&server, "GET /socket", &format!("{UPGRADE}{ann}"));
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert_eq!(echo(&mut second, "hello"), "hello 2 true");
+    assert_eq!(echo(&mut stream, "hi"), "hi 1 true");
+}
+
+#[test]
+fn a_change_that_is_not_kept_is_no_upgrade() {
+    let server = serve();
+    let ann = cookie(&ask(&server, "GET /socket", UPGRADE).1);
+    let (late, changed) = std::thread::scope(|scope| {
+        let changing = scope.spawn(|| ask(&server, "POST /change", &ann).1);
+        (ask(&server, "GET /late-socket", &format!("{UPGRADE}{ann}")).1, changing.join().unwrap())
+    });
+    assert!(changed.starts_with("HTTP/1.1 200"), "{changed}");
+    assert!(late.starts_with("HTTP/1.1 409"), "{late}");
+}
