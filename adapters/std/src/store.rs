@@ -76,14 +76,15 @@ pub trait ErasedStore: Send + Sync {
     fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
 }
 
-/// Lets a store be given to `Sessions`: `session_std::shared!(MyStore);` where it is defined.
+/// Lets a store be given to `Sessions`: `session_std::shared!(MyStore);` where it is defined, and
+/// `session_std::shared!([T: Bound] MyStore<T>);` if it has parameters.
 #[macro_export]
 macro_rules! shared {
-    ($store:ty) => {
+    ([$($parameters:tt)*] $store:ty) => {
         const _: () = {
             use $crate::erased::*;
 
-            impl ErasedStore for $store {
+            impl<$($parameters)*> ErasedStore for $store {
                 fn touch_is_free(&self) -> bool {
                     Store::touch_is_free(self)
                 }
@@ -169,6 +170,9 @@ macro_rules! shared {
                 }
             }
         };
+    };
+    ($store:ty) => {
+        $crate::shared!([] $store);
     };
 }
 

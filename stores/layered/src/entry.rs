@@ -1,0 +1,93 @@
+//! What is kept in the cache.
+
+use std::time::Duration;
+
+use session_core::environment::Time;
+use session_core::record::Stamp;
+use session_core::store::Version;
+
+/// Bytes before the record.
+pub const ENTRY_HEAD: usize = 16;
+/// Where the version stands (8 bytes, little-endian), for caches that compare it themselves.
+pub const VERSION_AT: usize = 8;
+
+const FORMAT: u8 = 1;
+
+/// A record, which version it is to the durable store, and since when it may be trusted.
+///
+/// ```text
+///  0 1  format = 1; a cache may keep its leases under other numbers
+///  1 6  when the durable store was about to be asked, little-endian milliseconds
+///  7 1  0
+///  8 8  the durable store's version, little-endian
+/// 16    the record
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The time before the durable store was asked.
+    pub since: Time,
+    /// What an update has to name.
+    pub version: Version,
+    /// The record.
+    pub record: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// Reads an entry; `None` for anything else.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (head, record) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
+        let [FORMAT, a, b, c, d, e, f, 0, version @ ..] = *head else { return None };
+        let since = Time::from_millis(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
+        Some(Self { since, version: Version(u64::from_le_bytes(version)), record })
+    }
+
+    /// The version in an entry's bytes; `None` for anything else.
+    #[must_use]
+    pub fn version_of(bytes: &'a [u8]) -> Option<Version> {
+        Self::of(bytes).map(|entry| entry.version)
+    }
+
+    /// The bytes that a cache keeps.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let [a, b, c, d, e, f, ..] = self.since.millis().to_le_bytes();
+        let mut bytes = Vec::with_capacity(ENTRY_HEAD + self.record.len());
+        bytes.extend([FORMAT, a, b, c, d, e, f, 0]);
+        bytes.extend(self.version.0.to_le_bytes());
+        bytes.extend(self.record);
+        bytes
+    }
+
+    /// Whether it can be served at `now` without asking the durable store. What is over may have been touched there.
+    pub(crate) fn trusted(&self, now: Time, trust: Duration) -> bool {
+        let age = now.since(self.since).max(self.since.since(now));
+        age < trust && Stamp::of(self.record).is_some_and(|stamp| stamp.live(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let entry =
+            Entry { since: Time::from_millis(0x0102_0304_0506), version: Version(u64::MAX - 1), record: b"abc" };
+        let bytes = entry.bytes();
+        assert_eq!(Entry::of(&bytes), Some(entry));
+        assert_eq!(bytes[VERSION_AT..][..8], (u64::MAX - 1).to_le_bytes());
+        assert_eq!(Entry::version_of(&bytes), Some(Version(u64::MAX - 1)));
+    }
+
+    #[test]
+    fn anything_else_is_no_entry() {
+        let bytes = Entry { since: Time::ZERO, version: Version(7), record: b"" }.bytes();
+        assert!((0..ENTRY_HEAD).all(|len| Entry::of(&bytes[..len]).is_none()));
+        for at in [0, 7] {
+            let mut other = bytes.clone();
+            other[at] ^= 2;
+            assert_eq!(Entry::of(&other), None);
+        }
+    }
+}

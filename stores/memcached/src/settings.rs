@@ -1,0 +1,99 @@
+//! Which servers, and how long to wait for them.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::Error;
+
+/// Where the sessions are, and the limits of asking for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `HOST:PORT` of each server. All nodes have to write them alike: the name decides which keys a server has. Names
+    /// are looked up at each connection; IPv4 only.
+    pub servers: Vec<String>,
+    /// What the keys begin with, so that others can use the same servers.
+    pub prefix: String,
+    /// Connections to each server at most; they are opened when needed.
+    pub connections: usize,
+    /// How long opening a connection may take.
+    pub connect: Duration,
+    /// How long an operation may take in all: a wait for a connection, opening it, the answers, one more try.
+    pub answer: Duration,
+    /// After three failures in a row a server is not asked for so long; then one operation tries.
+    pub rest: Duration,
+    /// The largest record in bytes. Not above what the servers take (their option `-I`, less 100 bytes): memcached drops
+    /// what it has when it is given something that is too large to replace it.
+    pub largest: usize,
+}
+
+impl Settings {
+    /// These servers, with 16 connections to each, 300 ms to connect, 1 s for an answer, 1 s of rest, and records of at
+    /// most 1,000,000 bytes, which is what servers take by default.
+    pub fn new<S: Into<String>>(servers: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            servers: servers.into_iter().map(Into::into).collect(),
+            prefix: "session:".into(),
+            connections: 16,
+            connect: Duration::from_millis(300),
+            answer: Duration::from_secs(1),
+            rest: Duration::from_secs(1),
+            largest: 1_000_000,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.servers.is_empty() {
+            return Err(Error::Settings("no server is named".into()));
+        }
+        let port = |server: &str| {
+            server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if let Some(bad) = self.servers.iter().find(|server| !port(server)) {
+            return Err(Error::Settings(format!("`{bad}` is not HOST:PORT")));
+        }
+        if !self.prefix.bytes().all(|byte| byte.is_ascii_graphic()) || self.prefix.len() > 200 {
+            return Err(Error::Settings(
+                "the prefix has to be at most 200 printable ASCII characters, no space".into(),
+            ));
+        }
+        if self.connections == 0 {
+            return Err(Error::Settings("no connection is allowed".into()));
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Settings {
+    type Err = Error;
+
+    /// `memcached://HOST[:PORT][,HOST[:PORT]…][/PREFIX]`; the port is 11211 if it is not given.
+    fn from_str(url: &str) -> Result<Self, Error> {
+        let wrong = || Error::Settings("expected memcached://HOST[:PORT][,HOST[:PORT]...][/PREFIX]".into());
+        let rest = url.strip_prefix("memcached://").ok_or_else(wrong)?;
+        let (servers, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let full = |server: &str| if server.contains(':') { server.to_owned() } else { format!("{server}:11211") };
+        let mut settings = Self::new(servers.split(',').map(full));
+        if !prefix.is_empty() {
+            settings.prefix = prefix.to_owned();
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let settings: Settings = "memcached://a,b:1/app:".parse().unwrap();
+        assert_eq!(settings, Settings { prefix: "app:".into(), ..Settings::new(["a:11211", "b:1"]) });
+        assert_eq!("memcached://h/".parse::<Settings>().unwrap().prefix, "session:");
+        for bad in
+            ["redis://a", "memcached:", "memcached://", "memcached://a:x", "memcached://a,,b", "memcached://a/b c"]
+        {
+            assert!(bad.parse::<Settings>().is_err(), "{bad}");
+        }
+    }
+}
