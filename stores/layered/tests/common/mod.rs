@@ -1,0 +1,106 @@
+//! A cache in memory that works, stands still or fails, as it is told.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use session_core::store::{Handle, Version};
+use session_store_layered::{Cache, Entry, Look};
+
+/// Clones share their entries, as nodes do.
+#[derive(Clone, Default)]
+pub(crate) struct MemoryCache(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    /// An empty place is a lease. Each write gives it another number.
+    places: Mutex<HashMap<Handle, (u64, Vec<u8>)>>,
+    written: AtomicUsize,
+    down: AtomicBool,
+    calls: AtomicUsize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Down;
+
+impl std::fmt::Display for Down {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the cache is down")
+    }
+}
+
+impl MemoryCache {
+    /// From now on every call fails, or none.
+    pub(crate) fn down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Calls since the last look at this number.
+    pub(crate) fn calls(&self) -> usize {
+        self.0.calls.swap(0, Ordering::SeqCst)
+    }
+
+    pub(crate) fn entries(&self) -> usize {
+        self.0.places.lock().unwrap().values().filter(|(_, bytes)| !bytes.is_empty()).count()
+    }
+
+    fn next(&self) -> u64 {
+        self.0.written.fetch_add(1, Ordering::SeqCst) as u64
+    }
+
+    fn called(&self) -> Result<(), Down> {
+        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if self.0.down.load(Ordering::SeqCst) { Err(Down) } else { Ok(()) }
+    }
+}
+
+impl Cache for MemoryCache {
+    type Error = Down;
+    type Lease = (Handle, u64);
+
+    async fn look(&self, key: &Handle) -> Result<Look<Self::Lease>, Down> {
+        self.called()?;
+        let mut places = self.0.places.lock().unwrap();
+        Ok(match places.get(key) {
+            Some((_, bytes)) if bytes.is_empty() => Look::Taken,
+            Some((number, bytes)) => Look::Found(bytes.clone(), (*key, *number)),
+            None => {
+                let number = self.next();
+                places.insert(*key, (number, Vec::new()));
+                Look::Leased((*key, number))
+            }
+        })
+    }
+
+    async fn fill(&self, (key, number): Self::Lease, entry: &[u8], _: Duration) -> Result<(), Down> {
+        self.called()?;
+        let mut places = self.0.places.lock().unwrap();
+        if places.get(&key).is_some_and(|(there, _)| *there == number) {
+            places.insert(key, (self.next(), entry.to_vec()));
+        }
+        Ok(())
+    }
+
+    async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], _: Duration) -> Result<(), Down> {
+        self.called()?;
+        let mut places = self.0.places.lock().unwrap();
+        if places.get(key).is_some_and(|(_, there)| Entry::version_of(there) == Some(seen)) {
+            places.insert(*key, (self.next(), entry.to_vec()));
+        } else {
+            places.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, key: &Handle) -> Result<(), Down> {
+        self.called()?;
+        self.0.places.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn pause(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
