@@ -1,6 +1,7 @@
 //! Records about which the durable store said something that the cache must not contradict at the next load.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 const MANY: usize = 1024;
 
 /// Why the next load asks the durable store.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// It refused what was loaded: the entry is old.
     Conflict,
@@ -44,5 +45,13 @@ impl Doubts {
 
     pub(crate) fn settled(&self, key: &Handle) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl fmt::Debug for Doubts {
+    /// Prints no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_list().entries(doubts.values().map(|(doubt, _)| doubt)).finish()
     }
 }

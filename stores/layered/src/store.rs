@@ -194,7 +194,8 @@ session_std::shared!([C: Cache] Layered<C, SharedStore>);
 impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layered").field("trust", &self.trust).finish_non_exhaustive()
+        let mut layered = f.debug_struct("Layered");
+        layered.field("trust", &self.trust).field("doubts", &self.doubts).finish_non_exhaustive()
     }
 }
 
