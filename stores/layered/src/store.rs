@@ -95,15 +95,15 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         if let Some(doubt) = self.doubts.about(key) {
             return self.load_again(key, doubt, now, into).await;
         }
-        let (lease, ours) = match self.heard(self.cache.look(key).await) {
+        let lease = match self.heard(self.cache.look(key).await) {
             Some(Look::Found(bytes, lease)) => {
                 if let Some(entry) = Entry::of(&bytes).filter(|entry| entry.trusted(now, self.trust)) {
                     return Ok(copy(&entry, into));
                 }
-                (Some(lease), false)
+                Some(lease)
             }
-            Some(Look::Leased(lease)) => (Some(lease), true),
-            Some(Look::Taken) | None => (None, false),
+            Some(Look::Leased(lease)) => Some(lease),
+            Some(Look::Taken) | None => None,
         };
         let load = self.durable.load(key, now, into).await?;
         match (load, lease) {
@@ -111,9 +111,9 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
                 let entry = Entry { since: now, version, record: into.get(..len).unwrap_or_default() };
                 self.heard(self.cache.fill(lease, &entry.bytes(), self.keep()).await);
             }
-            // under our own lease nobody else's is left; otherwise somebody may be about to fill in what has ended
-            (Load::Missing, _) if !ours => self.settle(key).await,
-            (Load::Found(_) | Load::Missing | Load::TooLarge { .. }, _) => {}
+            // somebody may be about to fill in what has ended, also if the lease is ours: it may have been lost since
+            (Load::Missing, _) => self.settle(key).await,
+            (Load::Found(_) | Load::TooLarge { .. }, _) => {}
         }
         Ok(load)
     }

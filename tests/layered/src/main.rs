@@ -11,7 +11,7 @@ mod world;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +38,9 @@ enum What {
         /// How many seconds pass; an entry is trusted for two.
         #[arg(long, default_value_t = 2)]
         seconds: u8,
+        /// Ends after so many seconds of real time, wherever it is.
+        #[arg(long)]
+        limit: Option<u64>,
     },
     /// Each rule, switched off in a copy, must be found missing.
     Rules,
@@ -46,7 +49,10 @@ enum What {
 fn main() -> ExitCode {
     match Flags::parse().what {
         What::Rules => rules::run(),
-        What::Explore { requests, faults, seconds } => explore_all(&scenarios(requests, faults, seconds)),
+        What::Explore { requests, faults, seconds, limit } => {
+            let deadline = limit.map(|limit| Instant::now() + Duration::from_secs(limit));
+            explore_all(&scenarios(requests, faults, seconds), deadline)
+        }
     }
 }
 
@@ -70,19 +76,20 @@ fn scenarios(requests: usize, faults: u8, seconds: u8) -> Vec<Scenario> {
 }
 
 /// As many threads as there are processors.
-fn explore_all(scenarios: &[Scenario]) -> ExitCode {
+fn explore_all(scenarios: &[Scenario], deadline: Option<Instant>) -> ExitCode {
     let began = Instant::now();
     let next = AtomicUsize::new(0);
-    let found = Mutex::new((0_u64, None));
+    let found = Mutex::new((0_u64, 0_usize, None));
     let work = || {
         while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let explored = explore(scenario);
+            let explored = explore(scenario, deadline);
             let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             found.0 += explored.states;
-            if found.1.is_none() {
-                found.1 = explored.counter_example;
+            found.1 += usize::from(!explored.cut);
+            if found.2.is_none() {
+                found.2 = explored.counter_example;
             }
-            if found.1.is_some() {
+            if found.2.is_some() || explored.cut {
                 next.store(scenarios.len(), Ordering::SeqCst);
             }
         }
@@ -92,12 +99,12 @@ fn explore_all(scenarios: &[Scenario]) -> ExitCode {
             scope.spawn(work);
         }
     });
-    let (states, counter_example) = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (states, done, counter_example) = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(story) = counter_example {
         println!("{story}");
         return ExitCode::FAILURE;
     }
     let seconds = began.elapsed().as_secs();
-    println!("{} sets of requests, {states} states, {seconds} s: every promise holds", scenarios.len());
-    if states == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    println!("{done} of {} sets of requests, {states} states, {seconds} s: every promise holds", scenarios.len());
+    if done == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -97,8 +97,18 @@ const RULES: &[Rule] = &[
         enough: [4, 0, 0],
         edits: &[Edit {
             file: STORE,
-            text: "(Load::Missing, _) if !ours => self.settle(key).await,",
-            instead: "(Load::Missing, _) if !ours => {}",
+            text: "(Load::Missing, _) => self.settle(key).await,",
+            instead: "(Load::Missing, Some(_)) => self.settle(key).await,\n            (Load::Missing, None) => {}",
+        }],
+    },
+    Rule {
+        number: 4,
+        without: "a load that finds nothing relies on its own lease",
+        enough: [4, 0, 0],
+        edits: &[Edit {
+            file: STORE,
+            text: "(Load::Missing, _) => self.settle(key).await,",
+            instead: "(Load::Missing, None) => self.settle(key).await,\n            (Load::Missing, Some(_)) => {}",
         }],
     },
     Rule {

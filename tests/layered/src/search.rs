@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_store_layered::Layered;
 
@@ -44,6 +44,8 @@ enum Event {
 pub(crate) struct Explored {
     pub(crate) states: u64,
     pub(crate) counter_example: Option<String>,
+    /// The time was up.
+    pub(crate) cut: bool,
 }
 
 enum Stage {
@@ -71,11 +73,15 @@ struct Run<'s> {
     story: Option<String>,
 }
 
-pub(crate) fn explore(scenario: &Scenario) -> Explored {
+pub(crate) fn explore(scenario: &Scenario, deadline: Option<Instant>) -> Explored {
     let mut explored = Explored::default();
     let mut seen = HashSet::new();
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     while let Some(mut path) = open.pop() {
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            explored.cut = true;
+            return explored;
+        }
         let mut run = Run::begin(scenario, &path, false);
         loop {
             if run.broken.is_some() {
