@@ -45,10 +45,17 @@ const NO_HEAP: [&str; 6] = [
 ];
 
 /// Packages whose tests are steps of their own.
-const OWN_STEPS: [&str; 3] = ["explorer", "conversations", "browser-tests"];
+const OWN_STEPS: [&str; 4] = ["explorer", "layered-explorer", "conversations", "browser-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
-const STORES: [&str; 4] = ["servers", "session-store-sql", "session-store-redis", "store-tests"];
+const STORES: [&str; 6] = [
+    "servers",
+    "session-store-sql",
+    "session-store-redis",
+    "session-store-memcached",
+    "session-store-layered",
+    "store-tests",
+];
 
 /// In their order; the quick ones first.
 pub(crate) const STEPS: &[Step] = &[
@@ -106,6 +113,18 @@ pub(crate) const STEPS: &[Step] = &[
         does: "each rule of the protocol, switched off, is missed by the explorer",
         needs: &[],
         run: |log| explorer(log, &["rules"]),
+    },
+    Step {
+        name: "layered",
+        does: "every order of two requests over the layered store keeps its promises; of three, as far as a minute goes",
+        needs: &[],
+        run: layered,
+    },
+    Step {
+        name: "layered-rules",
+        does: "each rule of the layered store, switched off, is missed",
+        needs: &[],
+        run: |log| explore(log, "layered-explorer", &["rules"]),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic },
     Step {
@@ -169,10 +188,24 @@ fn conversations(log: &mut Log) -> Result<String, String> {
     Ok(format!("{tests}; bad starts refused by {}", ADAPTERS.join(", ")))
 }
 
-/// Runs the explorer; its last line says what it found.
 fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
-    let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
+    explore(log, "explorer", what)
+}
+
+/// Runs an explorer; its last line says what it found.
+fn explore(log: &mut Log, package: &str, what: &[&str]) -> Result<String, String> {
+    let found = log.run(cargo(&["run", "--locked", "--release", "-p", package, "--"]).args(what))?;
     found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
+}
+
+fn layered(log: &mut Log) -> Result<String, String> {
+    let mut sets = |requests, faults, seconds, limit| {
+        let what = ["--requests", requests, "--faults", faults, "--seconds", seconds, "--limit", limit];
+        explore(log, "layered-explorer", &[&["explore"][..], &what].concat())
+    };
+    let two = sets("2", "1", "2", "600")?;
+    let three = (sets("3", "0", "1", "600")?, sets("3", "1", "0", "60")?);
+    Ok(format!("two, a fault: {two}; three: {}; three, a fault: {}", three.0, three.1))
 }
 
 fn docs(log: &mut Log) -> Result<String, String> {

@@ -24,8 +24,8 @@ impl MemcachedCache {
         Servers::new(settings).map(Self)
     }
 
-    /// A cache at `memcached://HOST[:PORT][,HOST[:PORT]…][/PREFIX]`.
-    pub fn at(url: &str) -> Result<Self, Error> {
+    /// A cache at `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`.
+    pub fn open(url: &str) -> Result<Self, Error> {
         Self::new(&url.parse()?)
     }
 }

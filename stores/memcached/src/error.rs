@@ -31,7 +31,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The server failed several times in a row and is not asked for a moment.
-    Resting {
+    Paused {
         /// Which server.
         server: String,
     },
@@ -62,7 +62,7 @@ impl fmt::Display for Error {
                 write!(f, "memcached {server}: the connection ended before an answer: {why}")
             }
             Self::Slow { server, limit } => write!(f, "memcached {server} gave no answer within {limit:?}"),
-            Self::Resting { server } => {
+            Self::Paused { server } => {
                 write!(f, "memcached {server} failed several times and is not asked for a moment")
             }
             Self::Refused { server, why } => write!(f, "memcached {server} refused: {why}"),

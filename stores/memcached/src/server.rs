@@ -12,7 +12,7 @@ use crate::{Error, Settings};
 
 /// A connection that was idle for longer is asked whether it still works before it is used.
 const IDLE: Duration = Duration::from_secs(10);
-/// So many failures in a row, and the server rests.
+/// So many failures in a row, and the server is paused.
 const FAILURES: u32 = 3;
 
 /// A connection that goes back to its pool when it is dropped. One that was left in the midst of an answer has closed
@@ -23,7 +23,7 @@ pub(crate) struct Server {
     name: String,
     pool: Pool<Manager>,
     limit: Duration,
-    rest: Duration,
+    pause: Duration,
     health: Mutex<Health>,
 }
 
@@ -40,14 +40,14 @@ impl Server {
         let pool = Pool::builder(manager).max_size(settings.connections).runtime(Runtime::Tokio1).build();
         let pool = pool.map_err(|why| Error::Settings(why.to_string()))?;
         let health = Mutex::default();
-        Ok(Self { name: name.to_owned(), pool, limit: settings.answer, rest: settings.rest, health })
+        Ok(Self { name: name.to_owned(), pool, limit: settings.time_limit, pause: settings.pause, health })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Carries `work` out within the limit, unless the server rests.
+    /// Carries `work` out within the limit, unless the server is paused.
     pub(crate) async fn bounded<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.admit()?;
         let slow = || Error::Slow { server: self.name.clone(), limit: self.limit };
@@ -87,14 +87,14 @@ impl Server {
         self.pool.retain(|_, _| false);
     }
 
-    /// Refuses while the server rests. When that is over, one goes ahead and the others wait for what comes of it.
+    /// Refuses while the server is paused. When that is over, one goes ahead and the others wait for what comes of it.
     fn admit(&self) -> Result<(), Error> {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         match health.until {
-            Some(until) if now < until => Err(Error::Resting { server: self.name.clone() }),
+            Some(until) if now < until => Err(Error::Paused { server: self.name.clone() }),
             Some(_) => {
-                health.until = Some(now + self.rest.max(self.limit));
+                health.until = Some(now + self.pause.max(self.limit));
                 Ok(())
             }
             None => Ok(()),
@@ -106,7 +106,7 @@ impl Server {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         if failed {
             health.failures = health.failures.saturating_add(1);
-            health.until = (health.failures >= FAILURES).then(|| Instant::now() + self.rest);
+            health.until = (health.failures >= FAILURES).then(|| Instant::now() + self.pause);
         } else {
             *health = Health::default();
         }

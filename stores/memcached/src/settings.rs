@@ -18,16 +18,16 @@ pub struct Settings {
     /// How long opening a connection may take.
     pub connect: Duration,
     /// How long an operation may take in all: a wait for a connection, opening it, the answers, one more try.
-    pub answer: Duration,
+    pub time_limit: Duration,
     /// After three failures in a row a server is not asked for so long; then one operation tries.
-    pub rest: Duration,
+    pub pause: Duration,
     /// The largest record in bytes. Not above what the servers take (their option `-I`, less 100 bytes): memcached drops
     /// what it has when it is given something that is too large to replace it.
     pub largest: usize,
 }
 
 impl Settings {
-    /// These servers, with 16 connections to each, 300 ms to connect, 1 s for an answer, 1 s of rest, and records of at
+    /// These servers, with 16 connections to each, 300 ms to connect, 1 s for an operation, pauses of 500 ms, and records of at
     /// most 1,000,000 bytes, which is what servers take by default.
     pub fn new<S: Into<String>>(servers: impl IntoIterator<Item = S>) -> Self {
         Self {
@@ -35,8 +35,8 @@ impl Settings {
             prefix: "session:".into(),
             connections: 16,
             connect: Duration::from_millis(300),
-            answer: Duration::from_secs(1),
-            rest: Duration::from_secs(1),
+            time_limit: Duration::from_secs(1),
+            pause: Duration::from_millis(500),
             largest: 1_000_000,
         }
     }
@@ -51,10 +51,9 @@ impl Settings {
         if let Some(bad) = self.servers.iter().find(|server| !port(server)) {
             return Err(Error::Settings(format!("`{bad}` is not HOST:PORT")));
         }
-        if !self.prefix.bytes().all(|byte| byte.is_ascii_graphic()) || self.prefix.len() > 200 {
-            return Err(Error::Settings(
-                "the prefix has to be at most 200 printable ASCII characters, no space".into(),
-            ));
+        let prefix = &self.prefix;
+        if prefix.is_empty() || prefix.len() > 200 || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::Settings("a prefix has 1 to 200 printable ASCII characters, no space".into()));
         }
         if self.connections == 0 {
             return Err(Error::Settings("no connection is allowed".into()));
@@ -66,15 +65,16 @@ impl Settings {
 impl FromStr for Settings {
     type Err = Error;
 
-    /// `memcached://HOST[:PORT][,HOST[:PORT]…][/PREFIX]`; the port is 11211 if it is not given.
+    /// `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`; the port is 11211 if it is not given.
     fn from_str(url: &str) -> Result<Self, Error> {
-        let wrong = || Error::Settings("expected memcached://HOST[:PORT][,HOST[:PORT]...][/PREFIX]".into());
+        let wrong = || Error::Settings("expected memcached://HOST[:PORT][,HOST[:PORT]...][?prefix=TEXT]".into());
         let rest = url.strip_prefix("memcached://").ok_or_else(wrong)?;
-        let (servers, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let servers = servers.strip_suffix('/').unwrap_or(servers);
         let full = |server: &str| if server.contains(':') { server.to_owned() } else { format!("{server}:11211") };
         let mut settings = Self::new(servers.split(',').map(full));
-        if !prefix.is_empty() {
-            settings.prefix = prefix.to_owned();
+        if !query.is_empty() {
+            settings.prefix = query.strip_prefix("prefix=").ok_or_else(wrong)?.to_owned();
         }
         settings.check()?;
         Ok(settings)
@@ -87,12 +87,19 @@ mod tests {
 
     #[test]
     fn urls() {
-        let settings: Settings = "memcached://a,b:1/app:".parse().unwrap();
+        let settings: Settings = "memcached://a,b:1?prefix=app:".parse().unwrap();
         assert_eq!(settings, Settings { prefix: "app:".into(), ..Settings::new(["a:11211", "b:1"]) });
-        assert_eq!("memcached://h/".parse::<Settings>().unwrap().prefix, "session:");
-        for bad in
-            ["redis://a", "memcached:", "memcached://", "memcached://a:x", "memcached://a,,b", "memcached://a/b c"]
-        {
+        assert_eq!("memcached://h:7/".parse::<Settings>().unwrap().prefix, "session:");
+        for bad in [
+            "redis://a",
+            "memcached:",
+            "memcached://",
+            "memcached://a:x",
+            "memcached://a,,b",
+            "memcached://a?prefix=b c",
+            "memcached://a?x=1",
+            "memcached://a?prefix=",
+        ] {
             assert!(bad.parse::<Settings>().is_err(), "{bad}");
         }
     }

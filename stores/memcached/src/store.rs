@@ -36,8 +36,8 @@ impl MemcachedStore {
         Ok(Self { servers: Servers::new(settings)?, notes: Notes::new() })
     }
 
-    /// Sessions at `memcached://HOST[:PORT][,HOST[:PORT]…][/PREFIX]`.
-    pub fn at(url: &str) -> Result<Self, Error> {
+    /// Sessions at `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`.
+    pub fn open(url: &str) -> Result<Self, Error> {
         Self::new(&url.parse()?)
     }
 
@@ -87,10 +87,10 @@ impl MemcachedStore {
             if !change.means(&stamp) {
                 return Ok(match change {
                     // ours, whose answer was lost: a version is drawn for one write only
-                    Change::Update { record, .. } if of(record, cas).version == stamp.version => {
-                        Outcome::Applied(stamp.version)
+                    Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
+                    Change::Update { .. } => {
+                        Outcome::Conflict(copy(&value, stamp.version, there).filter(|found| found.len > 0))
                     }
-                    Change::Update { .. } => Outcome::Conflict(copy(&value, stamp.version, there)),
                     Change::Touch | Change::Delete(_) => Outcome::Conflict(None),
                 });
             }
@@ -139,7 +139,12 @@ impl MemcachedStore {
         now: Time,
     ) -> Result<Option<Outcome>, Error> {
         self.notes.take(key);
-        Ok(match at.set(name, value, condition, ttl(of(value, 0).deadline(), now)).await? {
+        let did = match at.set(name, value, condition, ttl(of(value, 0).deadline(), now)).await {
+            // one that may not evict (option -M)
+            Err(Error::Refused { why, .. }) if why.starts_with("out of memory") => return Ok(Some(Outcome::Full)),
+            did => did?,
+        };
+        Ok(match did {
             Did::Done(cas) => {
                 let stamp = of(value, cas);
                 self.notes.put(key, Note { cas, stamp });
@@ -156,7 +161,7 @@ impl MemcachedStore {
         let mut condition = If::Absent;
         for _ in 0..ROUNDS {
             match self.set(&mut at, (key, &name), record, condition, now).await {
-                Ok(Some(outcome @ Outcome::Applied(_))) => return Ok(outcome),
+                Ok(Some(outcome @ (Outcome::Applied(_) | Outcome::Full))) => return Ok(outcome),
                 Ok(_) => {}
                 Err(Error::Broken { .. }) => server.forget_connections(),
                 Err(why) => return Err(why),
@@ -263,6 +268,10 @@ impl fmt::Debug for MemcachedStore {
 fn of(value: &[u8], cas: u64) -> Stamp {
     let garbled = Stamp { version: Version(cas), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
     Stamp::of(value).unwrap_or(garbled)
+}
+
+fn same_version(one: &[u8], other: &[u8]) -> bool {
+    Stamp::of(one).is_some_and(|one| Stamp::of(other).is_some_and(|other| one.version == other.version))
 }
 
 fn copy(value: &[u8], version: Version, into: &mut [u8]) -> Option<Found> {

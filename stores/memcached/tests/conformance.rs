@@ -1,20 +1,14 @@
 //! The store keeps the contract on one server and on several (ST11).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use session_core::conformance::{Broken, suite};
-use session_core::environment::Time;
+use session_core::environment::Clock;
 use session_core::store::Store;
+use session_std::SystemClock;
 use session_store_memcached::{MemcachedStore, Settings};
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_millis(since.as_millis().try_into().unwrap_or(u64::MAX))
-}
 
 async fn conforms(store: &impl Store) -> Result<(), Broken> {
     for seed in 0..5 {
-        suite(store, now(), seed).await?;
+        suite(store, SystemClock.now(), seed).await?;
     }
     Ok(())
 }
@@ -22,7 +16,7 @@ async fn conforms(store: &impl Store) -> Result<(), Broken> {
 #[tokio::test]
 async fn one_server() {
     let server = servers::memcached::start();
-    assert_eq!(conforms(&MemcachedStore::at(&server.url()).unwrap()).await, Ok(()));
+    assert_eq!(conforms(&MemcachedStore::open(&server.url()).unwrap()).await, Ok(()));
 }
 
 #[tokio::test]

@@ -19,6 +19,13 @@ pub(crate) fn session(prefix: &str, handle: &Handle) -> (String, String) {
     (session, era)
 }
 
+/// The key of a place in a cache before a durable store.
+pub(crate) fn cached(prefix: &str, handle: &Handle) -> String {
+    let mut key = format!("{prefix}~");
+    hex(&mut key, handle.as_bytes());
+    key
+}
+
 /// The key of a group's era.
 pub(crate) fn era(prefix: &str, group: u8) -> String {
     let mut key = String::with_capacity(prefix.len() + 4);

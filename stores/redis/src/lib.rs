@@ -12,9 +12,12 @@ mod link;
 
 mod circuit;
 
+mod cache;
+
 mod url;
 
 mod error;
 
+pub use cache::{Lease, RedisCache};
 pub use error::{BadUrl, RedisStoreError};
 pub use store::RedisStore;

@@ -1,0 +1,134 @@
+//! Round trips, what happens without the cache, and what a change of another node is worth, each without a server.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::MemoryCache;
+use session_core::environment::Time;
+use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
+use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::subject::SubjectIndex;
+use session_std::SharedStore;
+use session_store_layered::Layered;
+use session_store_memory::MemoryStore;
+
+const KEY: Handle = Handle::from_bytes(*b"a handle");
+
+fn at(seconds: u64) -> Time {
+    Time::from_millis(1_790_000_000_000 + seconds * 1_000)
+}
+
+fn record(version: u64) -> Vec<u8> {
+    let mut record = vec![0; MIN_LEN];
+    record[0] = FORMAT;
+    record[VERSION_AT..][..8].copy_from_slice(&version.to_le_bytes());
+    record[LOGIN_AT] = 1;
+    record[LAST_SEEN_AT..][..6].copy_from_slice(&at(0).millis().to_le_bytes()[..6]);
+    record[IDLE_AT..][..6].copy_from_slice(&60_000_u64.to_le_bytes()[..6]);
+    record
+}
+
+/// Two nodes over one cache and one durable store with one session.
+async fn nodes() -> (Layered<MemoryCache, SharedStore>, Layered<MemoryCache, SharedStore>, MemoryCache) {
+    let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    durable.create(&KEY, &record(1), at(0)).await.unwrap();
+    (Layered::new(cache.clone(), durable.clone()), Layered::new(cache.clone(), durable), cache)
+}
+
+async fn version(node: &impl Store, seconds: u64) -> Option<u64> {
+    match node.load(&KEY, at(seconds), &mut [0; 100]).await.unwrap() {
+        Load::Found(Found { version, .. }) => Some(version.0),
+        Load::Missing => None,
+        Load::TooLarge { .. } => panic!("too large"),
+    }
+}
+
+#[tokio::test]
+async fn round_trips_st6() {
+    let (node, _, cache) = nodes().await;
+    for (what, seconds, calls) in
+        [("a miss", 0, 2), ("a hit", 1, 1), ("a hit", 4, 1), ("no longer trusted", 5, 2), ("a hit", 9, 1)]
+    {
+        assert_eq!(version(&node, seconds).await, Some(1));
+        assert_eq!(cache.calls(), calls, "{what}");
+    }
+    node.update(&KEY, Version(1), &record(2), at(9), &mut []).await.unwrap();
+    assert_eq!(cache.calls(), 1, "an update");
+    assert_eq!((version(&node, 13).await, cache.calls()), (Some(2), 1), "what was written is there");
+    node.touch(&KEY, at(14)).await.unwrap();
+    assert_eq!(cache.calls(), 1, "a touch");
+    node.delete(&KEY, Only::Login(1), at(14)).await.unwrap();
+    assert_eq!(cache.calls(), 1, "a delete");
+    node.create(&KEY, &record(3), at(14)).await.unwrap();
+    assert_eq!(cache.calls(), 0, "a create");
+}
+
+#[tokio::test]
+async fn what_one_node_changes_the_other_sees_st4() {
+    let (here, there, cache) = nodes().await;
+    assert_eq!((version(&here, 0).await, version(&there, 0).await), (Some(1), Some(1)));
+    here.update(&KEY, Version(1), &record(2), at(1), &mut []).await.unwrap();
+    assert_eq!(version(&there, 1).await, Some(2));
+    let late = there.update(&KEY, Version(1), &record(3), at(1), &mut []).await.unwrap();
+    assert!(matches!(late, Outcome::Conflict(_)));
+    here.delete(&KEY, Only::Login(1), at(2)).await.unwrap();
+    assert_eq!((version(&there, 2).await, cache.entries()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_cache_is_down_everything_works_st4() {
+    let (here, there, cache) = nodes().await;
+    assert_eq!(version(&there, 0).await, Some(1));
+    let failures = Arc::new(Mutex::new(0));
+    let counted = failures.clone();
+    let here = here.report(move |_| *counted.lock().unwrap() += 1);
+    cache.down(true);
+    assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
+    let began = tokio::time::Instant::now();
+    here.delete(&KEY, Only::Login(1), at(1)).await.unwrap();
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(6), "{waited:?}");
+    assert!(*failures.lock().unwrap() > 2);
+    cache.down(false);
+    assert_eq!(cache.entries(), 1, "nobody could remove it");
+    assert_eq!(version(&there, 6).await, None, "and nobody trusts it when the answer is out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_comes_back_ends_the_wait_st4() {
+    let (here, _, cache) = nodes().await;
+    cache.down(true);
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        cache.down(false);
+    };
+    let began = tokio::time::Instant::now();
+    let (deleted, ()) = tokio::join!(here.delete(&KEY, Only::Login(1), at(1)), back);
+    assert!(matches!(deleted, Ok(Outcome::Applied(_))));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_touch_in_the_last_second_counts_everywhere_lc5() {
+    let (here, there, cache) = nodes().await;
+    assert_eq!(version(&there, 58).await, Some(1));
+    cache.down(true); // the touch cannot tell the cache
+    here.touch(&KEY, at(59)).await.unwrap();
+    cache.down(false);
+    assert_eq!(version(&there, 61).await, Some(1), "what looks over in the cache is asked about");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_index_is_that_of_the_durable_store_lc9_lc10() {
+    let (here, there, _) = nodes().await;
+    assert!(here.index().is_some() && here.durable().index().is_some());
+    assert_eq!(version(&there, 0).await, Some(1));
+    let subject = session_core::subject::SubjectId::of("ann");
+    assert!(here.index().unwrap().bump(&subject, None, at(0)).await.is_ok());
+    assert_eq!(here.count(at(0)).await.unwrap(), here.durable().count(at(0)).await.unwrap());
+    if here.end_all(at(1)).await.unwrap() {
+        assert_eq!(version(&there, 6).await, None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Redis as the cache before a durable store.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use redis::{Cmd, Script, Value};
+use session_core::store::{Handle, Version};
+use session_store_layered::{Cache, Look, VERSION_AT};
+
+use crate::error::{BadUrl, RedisStoreError};
+use crate::link::Again;
+use crate::store::Inner;
+use crate::{RedisStore, keys};
+
+const CODE: &str = include_str!("cache.lua");
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
+
+/// Where the script looks for an entry's version.
+const _: () = assert!(VERSION_AT == 8);
+
+/// How long a lease holds. Whoever has one and comes later fills nothing.
+const LEASE: Duration = Duration::from_secs(10);
+/// What a lease begins with; no entry does.
+const LEASED: u8 = 0;
+
+/// Redis as the cache of a [`Layered`](session_store_layered::Layered) store; with `maxmemory` and `allkeys-lru` it may
+/// drop what it likes. Cheap to clone; clones share one connection.
+#[derive(Clone)]
+pub struct RedisCache(Arc<Inner>);
+
+impl RedisCache {
+    /// The cache that a URL names: those of [`RedisStore`]. It connects with the first operation.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, BadUrl> {
+        RedisStore::open(url).map(Into::into)
+    }
+
+    async fn step(
+        &self,
+        step: &str,
+        key: &Handle,
+        keep: Duration,
+        needs: [&[u8]; 2],
+    ) -> Result<Value, RedisStoreError> {
+        let place = keys::cached(&self.0.prefix, key);
+        let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 48);
+        let arguments = |command: &mut Cmd| {
+            command.arg(&place).arg(&place).arg(step).arg(millis).arg(&needs);
+        };
+        self.0.link.run(&SCRIPT, CODE, arguments, Again::No).await
+    }
+}
+
+impl From<RedisStore> for RedisCache {
+    /// With the settings and the connection of a store.
+    fn from(store: RedisStore) -> Self {
+        Self(store.0)
+    }
+}
+
+/// What was under a key when the lease was taken: an entry, whose bytes do not come back once its version is gone, or a
+/// nonce.
+#[derive(Clone)]
+pub struct Lease {
+    key: Handle,
+    seen: Vec<u8>,
+}
+
+impl Cache for RedisCache {
+    type Error = RedisStoreError;
+    type Lease = Lease;
+
+    async fn look(&self, key: &Handle) -> Result<Look<Lease>, RedisStoreError> {
+        let mut lease = [LEASED; 17];
+        if let Some(nonce) = lease.get_mut(1..) {
+            getrandom::fill(nonce).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
+        }
+        match self.step("look", key, LEASE, [&lease, &[]]).await? {
+            Value::BulkString(there) if there.first() == Some(&LEASED) => Ok(Look::Taken),
+            Value::BulkString(there) => Ok(Look::Found(there.clone(), Lease { key: *key, seen: there })),
+            Value::Nil => Ok(Look::Leased(Lease { key: *key, seen: lease.to_vec() })),
+            _ => Err(RedisStoreError::Unexpected),
+        }
+    }
+
+    async fn fill(&self, lease: Lease, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
+        self.step("fill", &lease.key, keep, [&lease.seen, entry]).await.map(drop)
+    }
+
+    async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
+        self.step("replace", key, keep, [&seen.0.to_le_bytes(), entry]).await.map(drop)
+    }
+
+    async fn remove(&self, key: &Handle) -> Result<(), RedisStoreError> {
+        let place = keys::cached(&self.0.prefix, key);
+        self.0.link.ask(redis::cmd("DEL").arg(place), Again::Yes).await.map(drop)
+    }
+
+    async fn pause(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
+
+impl fmt::Debug for RedisCache {
+    /// Prints no address and no password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisCache").field("prefix", &self.0.prefix).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Lease {
+    /// Prints no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lease(..)")
+    }
+}
