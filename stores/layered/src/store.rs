@@ -13,6 +13,8 @@ use session_std::SharedStore;
 use crate::doubts::{Doubt, Doubts};
 use crate::{Cache, Entry, Look};
 
+type Report = dyn Fn(&dyn Display) + Send + Sync;
+
 /// How long an entry is trusted, if nothing else is said.
 const TRUST: Duration = Duration::from_secs(5);
 
@@ -25,7 +27,7 @@ pub struct Layered<C, D> {
     durable: D,
     trust: Duration,
     doubts: Doubts,
-    report: Box<dyn Fn(&dyn Display) + Send + Sync>,
+    report: Box<Report>,
 }
 
 impl<C: Cache, D: Store> Layered<C, D> {

@@ -15,7 +15,9 @@ pub(crate) struct Note {
     pub(crate) stamp: Stamp,
 }
 
-pub(crate) struct Notes(Box<[Mutex<Option<(Handle, Note)>>]>);
+type Place = Option<(Handle, Note)>;
+
+pub(crate) struct Notes(Box<[Mutex<Place>]>);
 
 impl Notes {
     pub(crate) fn new() -> Self {
@@ -32,7 +34,7 @@ impl Notes {
         (noted.0 == *key).then_some(noted.1)
     }
 
-    fn with<T>(&self, key: &Handle, action: impl FnOnce(&mut Option<(Handle, Note)>) -> T) -> Option<T> {
+    fn with<T>(&self, key: &Handle, action: impl FnOnce(&mut Place) -> T) -> Option<T> {
         let [low, high, ..] = *key.as_bytes();
         let place = self.0.get(usize::from(u16::from_le_bytes([low, high])) % PLACES)?;
         Some(action(&mut place.lock().unwrap_or_else(PoisonError::into_inner)))
