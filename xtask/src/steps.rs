@@ -96,7 +96,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "browser",
-        does: "headless Chromium drives the device's web UI",
+        does: "headless Chromium drives the device's web UI, and the notes application over the std adapters",
         needs: &[CHROMIUM, CHROMEDRIVER],
         run: |log| package(log, "browser-tests"),
     },

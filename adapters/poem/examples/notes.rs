@@ -1,7 +1,7 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
-//! `NOTES_PASSWORD='…' cargo run -p session-poem --example notes`, then http://127.0.0.1:8080, as `ann`. What has nothing
-//! to do with Poem or with sessions is in examples/sample-app.
+//! `NOTES_PASSWORD='…' cargo run -p session-poem --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
+//! nothing to do with Poem or with sessions is in examples/sample-app.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use askama::Template;
 use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, USER_AGENT};
 use poem::http::{HeaderMap, StatusCode};
-use poem::listener::TcpListener;
+use poem::listener::TcpAcceptor;
 use poem::web::{Data, Form, Html, Redirect};
 use poem::{
     Endpoint, EndpointExt, FromRequest, IntoResponse, Request, RequestBody, Response, Route, Server, get, handler, post,
@@ -219,6 +219,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = Sessions::new(MemoryStore::at_most(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
     let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
-    println!("http://127.0.0.1:8080");
-    Ok(Server::new(TcpListener::bind("127.0.0.1:8080")).run(app).await?)
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run(app).await?)
 }

@@ -16,4 +16,4 @@ pub const STYLE: &str = include_str!("style.css");
 
 /// The `Content-Security-Policy` of all pages: no scripts, no frames, forms to ourselves only.
 pub const SECURITY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -2,6 +2,7 @@
 
 mod device;
 mod harness;
+mod notes;
 mod screen;
 mod sessions;
 mod settings;
