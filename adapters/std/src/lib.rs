@@ -46,6 +46,8 @@ mod tests {
         is_send(sessions.revoke("", ""));
         is_send(sessions.revoke_all(""));
         is_send(sessions.end_all());
+        is_send(sessions.count());
+        is_send(sessions.remove_expired(1));
         is_send(sessions.check());
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
+use session_core::store::Store;
 use session_core::{Error, Keys};
 
 use crate::space::Space;
-use crate::{Device, Policy, SharedStore, SystemClock};
+use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
 pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver>;
@@ -85,6 +86,27 @@ impl Sessions {
     /// Ends everybody's sessions in one step (LC10). [`Error::CannotList`] where the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.0.core.end_all().await
+    }
+
+    /// The number of sessions kept, those included that are over and not yet removed. [`Error::CannotList`] where the
+    /// store cannot count.
+    pub async fn count(&self) -> Result<u64, Error> {
+        let Settings { store, clock, .. } = &self.0.settings;
+        self.heard(store.count(clock.now()).await)?.ok_or(Error::CannotList)
+    }
+
+    /// Removes up to `most` sessions that are over and says how many; `None` where the store does so by itself. Stores
+    /// that need it do so on the way, too: this is for those who want it now.
+    pub async fn remove_expired(&self, most: usize) -> Result<Option<usize>, Error> {
+        let Settings { store, clock, .. } = &self.0.settings;
+        self.heard(store.remove_expired(most, clock.now()).await)
+    }
+
+    fn heard<T>(&self, answer: Result<T, SharedError>) -> Result<T, Error> {
+        answer.map_err(|why| {
+            self.0.settings.observer.observe(&Event::StoreFailed(&why));
+            Error::Unavailable
+        })
     }
 
     fn of(settings: Settings) -> Self {
