@@ -55,9 +55,13 @@ fn known() -> Result<BTreeSet<String>, String> {
         let text = read(file)?;
         let mut lines = text.lines().map(str::trim);
         while let Some(line) = lines.next() {
-            let test = if line == "#[test]" { lines.find(|line| line.starts_with("fn ")) } else { None };
+            let test = line == "#[test]" || line.starts_with("#[tokio::test");
+            let test = if test { lines.find(|line| line.contains("fn ")) } else { None };
             let rule = line.split_once("::").filter(|_| file.ends_with("conformance.rs")).map(|(_, rest)| rest);
-            known.extend(test.and_then(|line| line.strip_prefix("fn ")).and_then(|rest| word(rest, '(')));
+            known.extend(
+                test.and_then(|line| line.trim_start_matches("async ").strip_prefix("fn "))
+                    .and_then(|rest| word(rest, '(')),
+            );
             known.extend(rule.and_then(|rest| word(rest, ' ')));
         }
     }

@@ -48,13 +48,14 @@ const NO_HEAP: [&str; 6] = [
 const OWN_STEPS: [&str; 4] = ["explorer", "layered-explorer", "conversations", "browser-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
-const STORES: [&str; 6] = [
+const STORES: [&str; 7] = [
     "servers",
     "session-store-sql",
     "session-store-redis",
     "session-store-memcached",
     "session-store-layered",
     "store-tests",
+    "session-admin",
 ];
 
 /// In their order; the quick ones first.

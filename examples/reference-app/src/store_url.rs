@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use session_std::{MemoryStore, SharedStore};
 use session_store_redis::RedisStore;
+use session_store_sql::SqlStore;
 
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum StoreUrl {
     Fixed,
     /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
     Redis(String),
+    /// `postgres://…`, `sqlite:PATH`
+    Sql(String),
 }
 
 impl FromStr for StoreUrl {
@@ -39,6 +42,10 @@ impl FromStr for StoreUrl {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Redis(url.to_owned()))
             }
+            ("postgres" | "postgresql" | "sqlite", _) => {
+                let checked = SqlStore::open(url).map_err(|why| format!("{scheme}: {why}"));
+                checked.map(|_| Self::Sql(url.to_owned()))
+            }
             _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
         }
     }
@@ -52,14 +59,18 @@ impl StoreUrl {
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
         }
     }
 
-    /// The same, but apart from all others that use this server: under a name of its own.
+    /// The same, but apart from all others that use this server: under a name of its own. In PostgreSQL that is a schema,
+    /// which has to be there.
     #[must_use]
     pub fn apart(self, name: &str) -> Self {
         match self {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
+            Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
+            Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
             own @ (Self::Memory { .. } | Self::Fixed) => own,
         }
     }
@@ -77,7 +88,13 @@ mod tests {
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
+        for database in ["postgres://u:p@h:1/d", "postgresql://h/d", "sqlite:/a/b.db"] {
+            assert_eq!(database.parse(), Ok(StoreUrl::Sql(database.into())));
+        }
         for bad in [
+            "sqlite:",
+            "sqlite::memory:",
+            "postgres://h:port/d",
             "memory",
             "memory:7",
             "memory:capacity=0",

@@ -1,0 +1,139 @@
+#![doc = include_str!("../README.md")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use reference_app::{StoreUrl, refuse};
+use serde::Serialize;
+use session_core::events::{Event, Observer};
+use session_std::policy::{Lifetimes, PlainCookie};
+use session_std::{Device, Policy, Sessions, keys};
+
+/// Looks at the sessions of an application, and ends them.
+#[derive(Parser)]
+#[command(disable_version_flag = true)]
+struct Flags {
+    /// The application's store
+    #[arg(long, value_name = "URL")]
+    store: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The sessions of a subject, the oldest login first
+    List { subject: String },
+    /// Ends all sessions of a subject, or one
+    Revoke {
+        subject: String,
+        /// As a list names it
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// The number of sessions kept
+    Count,
+    /// Removes the sessions that are over
+    RemoveExpired {
+        /// So many at a time
+        #[arg(long, default_value_t = 500)]
+        batch: usize,
+    },
+    /// Ends everybody's sessions
+    EndAll {
+        /// Means it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Whether the store answers
+    Check,
+}
+
+/// A line of a list.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    created: u64,
+    last_seen: u64,
+    label: Option<&'a str>,
+}
+
+/// Tells why a store failed; the errors themselves are made for visitors.
+struct Stderr;
+
+impl Observer for Stderr {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::StoreFailed(why) = event {
+            eprintln!("{why}");
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let Flags { store, command } = Flags::parse();
+    // not by clap, whose complaint would repeat the URL and the password in it
+    let store = store.parse().unwrap_or_else(|why: String| refuse(format!("--store: {why}")));
+    if let StoreUrl::Memory { .. } | StoreUrl::Fixed = store {
+        refuse("--store: sessions in the memory of another program cannot be looked at from outside");
+    }
+    if let Command::EndAll { yes: false } = command {
+        refuse("end-all ends everybody's sessions: say --yes if you mean it");
+    }
+    let done = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string());
+    match done.and_then(|runtime| runtime.block_on(run(&sessions(&store)?, &command))) {
+        Ok(told) => {
+            print!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The application's sessions, with no limits but their own; the key signs nothing.
+fn sessions(store: &StoreUrl) -> Result<Sessions, String> {
+    let lifetimes = Lifetimes { idle: None, absolute: None, ..Lifetimes::default() };
+    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| why.to_string())?;
+    Ok(Sessions::new(store.open()?, keys::generated()).policy(policy).observed(Stderr))
+}
+
+async fn run(sessions: &Sessions, command: &Command) -> Result<String, String> {
+    let told = match command {
+        Command::List { subject } => sessions.list(subject).await.map(|devices| devices.iter().map(line).collect()),
+        Command::Revoke { subject, id: None } => {
+            sessions.revoke_all(subject).await.map(|ended| format!("{ended} ended\n"))
+        }
+        Command::Revoke { subject, id: Some(id) } => match sessions.revoke(subject, id).await {
+            Ok(false) => return Err(format!("{subject} has no session {id}")),
+            ended => ended.map(|_| "1 ended\n".into()),
+        },
+        Command::Count => sessions.count().await.map(|count| format!("{count}\n")),
+        Command::RemoveExpired { batch } => remove_expired(sessions, (*batch).max(1)).await,
+        Command::EndAll { .. } => sessions.end_all().await.map(|()| "all ended\n".into()),
+        Command::Check => sessions.check().await.map(|()| "ok\n".into()),
+    };
+    told.map_err(|why| why.to_string())
+}
+
+/// Batch after batch, until one is not full.
+async fn remove_expired(sessions: &Sessions, batch: usize) -> Result<String, session_std::Error> {
+    let mut removed = 0_usize;
+    loop {
+        let Some(now) = sessions.remove_expired(batch).await? else {
+            return Ok("this store removes them by itself\n".into());
+        };
+        removed += now;
+        if now < batch {
+            return Ok(format!("{removed} removed\n"));
+        }
+    }
+}
+
+fn line(device: &Device) -> String {
+    let Device { id, created, last_seen, label, .. } = device;
+    let line = Line { id, created: created.millis(), last_seen: last_seen.millis(), label: label.as_deref() };
+    // numbers and texts can always be written
+    serde_json::to_string(&line).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,203 @@
+//! An administrator's view of an application's sessions (LC9, LC10), over each store that can list.
+
+use std::process::{Command, Output};
+
+use session_core::environment::{Clock, Time};
+use session_core::testing::ManualClock;
+use session_std::{Policy, Request, Session, Sessions, SharedStore, SystemClock, keys, policy};
+use session_store_redis::RedisStore;
+use session_store_sql::SqlStore;
+
+/// The application: signs people in, now or before.
+struct App(Sessions);
+
+impl App {
+    fn new(store: impl Into<SharedStore>, clock: impl Clock + Send + Sync + 'static) -> Self {
+        let lifetimes = policy::Lifetimes::default();
+        let policy = Policy::plain_http(policy::PlainCookie::new(), lifetimes).unwrap();
+        Self(Sessions::new(store, keys::generated()).policy(policy).clock(clock))
+    }
+
+    async fn request<T>(&self, cookie: &str, handler: impl AsyncFnOnce(Session) -> T) -> (T, Option<String>) {
+        let request = Request::new(self.0.clone());
+        let session = request.session(std::iter::once(cookie.as_bytes()), true).await.unwrap();
+        let result = handler(session).await;
+        let finished = request.finish().await;
+        assert_eq!(finished.error, None);
+        (result, finished.cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned()))
+    }
+
+    async fn sign_in(&self, subject: &str, label: &str) -> String {
+        let (done, cookie) = self
+            .request("", async |session| {
+                let ticket = session.begin_login(subject).await?;
+                session.set_label(label)?;
+                session.login(ticket).await
+            })
+            .await;
+        done.unwrap();
+        cookie.unwrap()
+    }
+
+    async fn whose(&self, cookie: &str) -> Option<String> {
+        self.request(cookie, async |session| session.subject().unwrap()).await.0
+    }
+}
+
+/// The program over this store.
+struct Admin(String);
+
+impl Admin {
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_session-admin")).arg("--store").arg(&self.0).args(arguments).output().unwrap()
+    }
+
+    /// What it prints where it succeeds.
+    #[track_caller]
+    fn told(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(text(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        text(&output.stdout)
+    }
+
+    /// What it says where it fails.
+    #[track_caller]
+    fn refused(&self, status: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(status), ""), "{arguments:?}");
+        text(&output.stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The id of a line.
+fn id(line: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
+    let (app, admin) = (App::new(open(), SystemClock), Admin(url.to_owned()));
+    assert_eq!(admin.told(&["check"]), "ok\n");
+    assert_eq!(admin.told(&["list", "ann"]), "");
+    let mut ann = Vec::new();
+    for label in ["phone", "\"quoted\"\n</b>", "desk"] {
+        ann.push(app.sign_in("ann", label).await);
+    }
+    let bob = app.sign_in("bob", "bob's").await;
+    let listed = admin.told(&["list", "ann"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3);
+    for (line, label) in lines.iter().zip(["phone", "\"quoted\"\n</b>", "desk"]) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["label"], label);
+        let now = SystemClock.now().millis();
+        assert!((now - 600_000..=now).contains(&line["created"].as_u64().unwrap()), "{line}");
+        assert!(line["last_seen"].as_u64() >= line["created"].as_u64());
+    }
+    for cookie in &ann {
+        let secret = cookie.split_once('=').unwrap().1;
+        assert!(!listed.contains(secret) && !listed.contains(&secret[..8]), "the list opens nothing");
+    }
+
+    // one of them, named by its id; of nobody else
+    assert!(admin.refused(1, &["revoke", "bob", "--id", &id(lines[1])]).contains("has no session"));
+    assert_eq!(admin.told(&["revoke", "ann", "--id", &id(lines[1])]), "1 ended\n");
+    assert!(admin.refused(1, &["revoke", "ann", "--id", &id(lines[1])]).contains("has no session"));
+    assert_eq!(app.whose(&ann[1]).await, None);
+    assert_eq!(app.whose(&ann[2]).await.as_deref(), Some("ann"));
+    assert_eq!(admin.told(&["list", "ann"]).lines().count(), 2);
+
+    // all of them, a login that is under way included
+    let under_way = Request::new(app.0.clone());
+    let session = under_way.session(std::iter::empty(), true).await.unwrap();
+    let ticket = session.begin_login("ann").await.unwrap();
+    assert_eq!(admin.told(&["revoke", "ann"]), "2 ended\n");
+    assert!(session.login(ticket).await.is_err(), "it has to be begun again");
+    for cookie in &ann {
+        assert_eq!(app.whose(cookie).await, None);
+    }
+    assert_eq!((admin.told(&["list", "ann"]), admin.told(&["revoke", "ann"])), (String::new(), "0 ended\n".into()));
+    assert_eq!(app.whose(&bob).await.as_deref(), Some("bob"));
+
+    // everybody's
+    assert!(admin.refused(2, &["end-all"]).contains("--yes"));
+    assert_eq!(app.whose(&bob).await.as_deref(), Some("bob"));
+    until_later().await;
+    assert_eq!(admin.told(&["end-all", "--yes"]), "all ended\n");
+    assert_eq!(app.whose(&bob).await, None);
+    let again = app.sign_in("bob", "again").await;
+    assert_eq!(app.whose(&again).await.as_deref(), Some("bob"), "who signs in then stays");
+}
+
+/// What is created in this millisecond is not before it.
+async fn until_later() {
+    let now = SystemClock.now();
+    while SystemClock.now() == now {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sessions of last year are counted until they are removed, batch by batch.
+async fn count_and_remove(url: &str, open: impl Fn() -> SharedStore) {
+    let admin = Admin(url.to_owned());
+    let before: u64 = admin.told(&["count"]).trim().parse().unwrap();
+    let last_year = ManualClock::at(Time::from_millis(SystemClock.now().millis() - 365 * 86_400_000));
+    let past = App::new(open(), last_year);
+    for _ in 0..5 {
+        past.sign_in("carl", "").await;
+    }
+    assert_eq!(admin.told(&["count"]).trim(), (before + 5).to_string());
+    assert_eq!(admin.told(&["list", "carl"]), "", "what is over is not listed");
+    admin.told(&["remove-expired", "--batch", "2"]);
+    let present = App::new(open(), SystemClock);
+    present.sign_in("dora", "").await;
+    assert_eq!(admin.told(&["remove-expired"]), "0 removed\n");
+    assert_eq!(admin.told(&["list", "dora"]).lines().count(), 1);
+}
+
+#[tokio::test]
+async fn an_administrators_view_over_sqlite_lc9_lc10() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("sessions.db").display());
+    let open = || SqlStore::open(&url).unwrap().into();
+    look_and_end(&url, open).await;
+    count_and_remove(&url, open).await;
+}
+
+#[tokio::test]
+async fn an_administrators_view_over_postgres_lc9_lc10() {
+    let server = servers::postgres::start();
+    let url = server.url();
+    let open = || SqlStore::open(&url).unwrap().into();
+    look_and_end(&url, open).await;
+    count_and_remove(&url, open).await;
+}
+
+#[tokio::test]
+async fn an_administrators_view_over_redis_lc9_lc10() {
+    let server = servers::redis::start();
+    let url = server.url();
+    look_and_end(&url, || RedisStore::open(&url).unwrap().into()).await;
+    let told = Admin(url).told(&["remove-expired"]);
+    assert_eq!(told, "this store removes them by itself\n");
+}
+
+#[test]
+fn what_cannot_be_is_told_in_a_line() {
+    for (store, arguments, status) in [
+        ("memory:", &["count"][..], 2),
+        ("nonsense:", &["count"], 2),
+        ("sqlite:", &["count"], 2),
+        ("postgres://app:geheim@h:port/app", &["count"], 2),
+        ("sqlite:/nowhere/x.db", &["frobnicate"], 2),
+        ("sqlite:/nowhere/x.db", &["count"], 1),
+        ("postgres://app:geheim@127.0.0.1:1/app", &["list", "ann"], 1),
+    ] {
+        let why = Admin(store.into()).refused(status, arguments);
+        assert!(!why.is_empty() && !why.contains("geheim") && !why.contains("panicked"), "{store}: {why}");
+    }
+}

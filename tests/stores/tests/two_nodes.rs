@@ -1,0 +1,219 @@
+//! Two processes of the reference app over one store: login on one, logout on the other, changed ids, changed keys in a
+//! rolling restart, a node that dies.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+const OLD: &str = "8f1de2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36a";
+const NEW: &str = "1a7be2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36b";
+
+/// A process of the reference app; ends with this value.
+struct Node {
+    child: Child,
+    addr: SocketAddr,
+    store: String,
+}
+
+impl Node {
+    /// Starts with these signing keys.
+    fn start(store: &str, keys: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command.args(["--listen", "127.0.0.1:0", "--store", store, "--key", keys]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let addr = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+        Self { child, addr, store: store.to_owned() }
+    }
+
+    /// Ends it as a crash does, and starts another in its place.
+    fn restart(&mut self, keys: &str) {
+        self.kill();
+        *self = Self::start(&self.store.clone(), keys);
+    }
+
+    fn kill(&mut self) {
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A browser: a cookie for both nodes, as behind a load balancer.
+#[derive(Clone, Default)]
+struct Browser {
+    cookie: String,
+}
+
+impl Browser {
+    /// Sends a request and takes the cookie of the answer: its status and text.
+    fn ask(&mut self, node: &Node, request: &str) -> (u16, String) {
+        let Self { cookie } = self;
+        let mut stream = TcpStream::connect(node.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let length = if request.starts_with("POST") { "Content-Length: 0\r\n" } else { "" };
+        write!(stream, "{request} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nCookie: {cookie}\r\n{length}\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        for line in head.lines() {
+            if let Some((name, value)) =
+                line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+            {
+                assert!(!name.is_empty());
+                self.cookie = value.split(';').next().unwrap().to_owned();
+            }
+        }
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), text.to_owned())
+    }
+
+    #[track_caller]
+    fn ok(&mut self, node: &Node, request: &str) -> String {
+        let (status, text) = self.ask(node, request);
+        assert_eq!(status, 200, "{request}: {text}");
+        text
+    }
+
+    #[track_caller]
+    fn is(&mut self, node: &Node, subject: Option<&str>) {
+        let (status, text) = self.ask(node, "GET /whoami");
+        assert_eq!((status, text.as_str()), (if subject.is_some() { 200 } else { 204 }, subject.unwrap_or_default()));
+    }
+}
+
+/// All of it, over one store.
+fn dialogue(store: &str) {
+    let (mut a, mut b) = (Node::start(store, OLD), Node::start(store, OLD));
+
+    // login on one, the data of before, logout on the other
+    let mut ann = Browser::default();
+    ann.ok(&b, "POST /set?key=cart&value=book");
+    let before = ann.clone();
+    ann.ok(&a, "POST /login?user=ann");
+    ann.is(&b, Some("ann"));
+    assert_eq!(ann.ok(&b, "GET /read?key=cart"), "book");
+    before.clone().is(&b, None);
+    before.clone().is(&a, None);
+    let signed_in = ann.clone();
+    // a slow save on one that ends after the logout on the other
+    let slow = thread::scope(|scope| {
+        let (mut slow, node) = (ann.clone(), &a);
+        let slow = scope.spawn(move || slow.ask(node, "POST /set?key=cart&value=late&delay_ms=1500"));
+        thread::sleep(Duration::from_millis(300));
+        ann.ok(&b, "POST /logout");
+        slow.join().unwrap()
+    });
+    // it loaded the session before the logout, or it began after it, on a slow machine, and made another
+    assert!(slow.0 == 409 || slow.0 == 200, "{slow:?}");
+    for node in [&a, &b] {
+        signed_in.clone().is(node, None);
+        assert_eq!(signed_in.clone().ask(node, "GET /read?key=cart").0, 204, "nothing comes back");
+    }
+
+    // another id: the old one is dead on both nodes at once
+    let mut bob = Browser::default();
+    bob.ok(&a, "POST /login?user=bob");
+    let old = bob.clone();
+    bob.ok(&b, "POST /rotate");
+    assert_ne!(bob.cookie, old.cookie);
+    for node in [&a, &b] {
+        bob.is(node, Some("bob"));
+        old.clone().is(node, None);
+    }
+
+    // one session written through both nodes at once
+    let counted = thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|number| {
+                let (mut bob, node) = (bob.clone(), if number % 2 == 0 { &a } else { &b });
+                scope.spawn(move || (0..10).filter(|_| bob.ask(node, "POST /add?key=n").0 == 200).count())
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(bob.ok(&a, "GET /read?key=n"), counted.to_string(), "what was answered was counted");
+    assert!(counted > 0);
+
+    // who is signed in where; sign out everywhere else, through the other node
+    let mut phone = Browser::default();
+    phone.ok(&b, "POST /login?user=bob");
+    if phone.ask(&a, "GET /sessions").0 != 501 {
+        assert_eq!(phone.ok(&a, "GET /sessions").lines().count(), 2);
+        assert_eq!(phone.ok(&a, "POST /revoke-others"), "1");
+        bob.is(&b, None);
+        bob = phone;
+    }
+
+    // another signing key, node by node: first they verify it, then they sign with it, then they forget the old one
+    let both = format!("{OLD},{NEW}");
+    a.restart(&both);
+    bob.is(&a, Some("bob"));
+    b.restart(&both);
+    let reversed = format!("{NEW},{OLD}");
+    a.restart(&reversed);
+    bob.is(&a, Some("bob"));
+    let mut carl = Browser::default();
+    carl.ok(&a, "POST /login?user=carl");
+    carl.is(&b, Some("carl"));
+    let mut dora = Browser::default();
+    dora.ok(&b, "POST /login?user=dora");
+    dora.is(&a, Some("dora"));
+    let under_old = dora.cookie.clone();
+    dora.is(&b, Some("dora"));
+    assert_eq!(dora.cookie, under_old, "nobody is forced from one key to the other");
+    dora.ok(&a, "POST /login?user=dora");
+    dora.is(&b, Some("dora"));
+    b.restart(&reversed);
+    a.restart(NEW);
+    b.restart(NEW);
+    for node in [&a, &b] {
+        carl.is(node, Some("carl"));
+        dora.is(node, Some("dora"));
+        bob.clone().is(node, None);
+    }
+
+    // one dies in the middle of a request: the other goes on, with all that was acknowledged
+    carl.ok(&a, "POST /set?key=k&value=kept");
+    let addr = a.addr;
+    let mut half = TcpStream::connect(addr).unwrap();
+    let cookie = &carl.cookie;
+    write!(
+        half,
+        "POST /set?key=k&value=half&delay_ms=60000 HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .unwrap();
+    a.kill();
+    assert_eq!(carl.ok(&b, "GET /read?key=k"), "kept");
+    carl.ok(&b, "POST /set?key=k&value=next");
+    a.restart(NEW);
+    assert_eq!(carl.ok(&a, "GET /read?key=k"), "next");
+    carl.ok(&a, "POST /logout");
+    carl.is(&b, None);
+}
+
+#[test]
+fn two_nodes_over_postgres_lc2_lc3() {
+    let server = servers::postgres::start();
+    dialogue(&server.url());
+}
+
+#[test]
+fn two_nodes_over_sqlite_lc2_lc3() {
+    let dir = tempfile::tempdir().unwrap();
+    dialogue(&format!("sqlite:{}", dir.path().join("sessions.db").display()));
+}
+
+#[test]
+fn two_nodes_over_redis_lc2_lc3() {
+    let server = servers::redis::start();
+    dialogue(&server.url());
+}
