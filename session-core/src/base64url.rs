@@ -7,53 +7,56 @@ pub(crate) const RAW: usize = 32;
 pub(crate) const TEXT: usize = 43;
 
 pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
-    let (mut bytes, mut bits, mut have) = (raw.iter(), 0, 0);
-    let mut text = [0; TEXT];
-    for place in &mut text {
-        if have < 6 {
-            // the last character has two bits more than there are
-            bits = bits << 8 | u32::from(bytes.next().copied().unwrap_or_default());
-            have += 8;
+    let mut bytes = [0; RAW + 1];
+    bytes[..RAW].copy_from_slice(raw);
+    let mut values = [0; TEXT + 1];
+    for (three, four) in bytes.chunks_exact(3).zip(values.chunks_exact_mut(4)) {
+        let mut bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        for place in four.iter_mut().rev() {
+            *place = (bits & 63) as i16;
+            bits >>= 6;
         }
-        have -= 6;
-        *place = letter((bits >> have & 63) as i32);
     }
-    text
+    // the last letter stands for nothing but what was filled up
+    let [values @ .., _] = values;
+    values.map(letter)
 }
 
 /// `None` for anything but what [`encode`] writes.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let text: &[u8; TEXT] = text.try_into().ok()?;
-    let mut raw = [0; RAW];
-    let (mut places, mut bits, mut have, mut all) = (raw.iter_mut(), 0, 0, 0);
-    for byte in text {
-        let value = value((*byte).into());
-        all |= value;
-        bits = bits << 6 | value;
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            *places.next()? = (bits >> have) as u8;
-        }
+    // filled up to whole eights: where there are vector instructions, a few of them do
+    let mut values = [b'A'.into(); 48];
+    values.iter_mut().zip(text).for_each(|(place, byte)| *place = (*byte).into());
+    let mut all = 0;
+    for place in &mut values {
+        *place = value(*place);
+        all |= *place;
+    }
+    let mut bytes = [0; RAW + 1];
+    for (three, four) in bytes.chunks_exact_mut(3).zip(values.chunks_exact(4)) {
+        let bits = four.iter().fold(0, |bits, value| bits << 6 | *value as u32);
+        three.copy_from_slice(&bits.to_be_bytes()[1..]);
     }
     // no letter was wrong, and the two bits too many are zero
-    (all >= 0 && bits & 3 == 0).then_some(raw)
+    let [raw @ .., rest] = bytes;
+    (all >= 0 && rest == 0).then_some(raw)
 }
 
 /// All ones if `a < b`, both small.
-const fn below(a: i32, b: i32) -> i32 {
-    (a - b) >> 31
+const fn below(a: i16, b: i16) -> i16 {
+    (a - b) >> 15
 }
 
-fn letter(value: i32) -> u8 {
+fn letter(value: i16) -> u8 {
     let from = |first, step| !below(value, first) & step;
     (value + 65 + from(26, 97 - 65 - 26) + from(52, 48 - 97 - 26) + from(62, 45 - 48 - 10) + from(63, 95 - 45 - 1))
         as u8
 }
 
 /// The value of a letter, -1 if it is none.
-fn value(byte: i32) -> i32 {
-    let range = |first: u8, last: u8, value: i32| {
+fn value(byte: i16) -> i16 {
+    let range = |first: u8, last: u8, value: i16| {
         let (first, last) = (first.into(), last.into());
         !below(byte, first) & !below(last, byte) & (byte - first + value + 1)
     };
@@ -70,11 +73,11 @@ mod tests {
     #[test]
     fn every_letter_and_no_other_byte() {
         for (at, byte) in ALPHABET.iter().enumerate() {
-            assert_eq!(letter(at as i32), *byte);
+            assert_eq!(letter(at as i16), *byte);
         }
-        for byte in 0..=255 {
+        for byte in 0..=255_u8 {
             let place = ALPHABET.iter().position(|letter| *letter == byte);
-            assert_eq!(value(byte.into()), place.map_or(-1, |at| at as i32), "byte {byte}");
+            assert_eq!(value(byte.into()), place.map_or(-1, |at| at as i16), "byte {byte}");
         }
     }
 

@@ -1,11 +1,9 @@
 //! When a session is over: the only comparisons of times with limits.
 
-use subtle::ConstantTimeEq;
-
 use crate::environment::{Buffer, Time};
 use crate::policy::Policy;
 use crate::record::Record;
-use crate::token::Token;
+use crate::token::{Token, same};
 
 /// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown; in milliseconds.
 pub(crate) const SETTLED: u64 = 60_000;
@@ -29,11 +27,11 @@ pub(crate) enum Verdict {
 pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
     if expired(record, policy, now) {
         Verdict::Expired
-    } else if record.verifier().ct_eq(&token.verifier).into() {
+    } else if same(&record.verifier(), &token.verifier) {
         Verdict::Current
     } else {
         match record.previous() {
-            Some(previous) if previous.verifier.ct_eq(&token.verifier).into() => {
+            Some(previous) if same(&previous.verifier, &token.verifier) => {
                 if now < previous.grace_until {
                     Verdict::Grace
                 } else {
@@ -68,10 +66,13 @@ pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
 /// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
 /// current cookie renews it: whoever came with the one before could seal the next one for nobody else.
 pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    let current: bool = record.verifier().ct_eq(&token.verifier).into();
-    let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
     let after = policy.limits.renew_after;
-    current && !in_grace && after != 0 && now.millis_since(record.rotated_at()) >= after
+    if after == 0 || now.millis_since(record.rotated_at()) < after {
+        return false;
+    }
+    let current = same(&record.verifier(), &token.verifier);
+    let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
+    current && !in_grace
 }
 
 /// Whether the last activity lies so far back that it has to be recorded anew.

@@ -82,7 +82,7 @@ impl Sha {
             bytes = later;
             self.len += now.len();
             if self.len.is_multiple_of(BLOCK) {
-                compress256(&mut self.state, &[self.block]);
+                compress256(&mut self.state, core::slice::from_ref(&self.block));
             }
         }
     }

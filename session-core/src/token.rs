@@ -28,7 +28,7 @@ impl Token {
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {
         let raw = base64url::decode(value)?;
         let signed = raw.first_chunk()?;
-        ring.iter().map(|at| Self::sign(signed, at)).find(|token| token.raw.ct_eq(&raw).into())
+        ring.iter().map(|at| Self::sign(signed, at)).find(|token| same(&token.raw, &raw))
     }
 
     /// A new cookie value, signed by the first key.
@@ -62,12 +62,12 @@ impl Token {
     /// node may sign with another first key.
     pub(crate) fn next(&self, sealed: &[u8; 16], verifier: &Verifier, ring: &Ring) -> Option<Self> {
         let signed = join(self.handle(), &self.seal(sealed, ring)?);
-        ring.iter().map(|at| Self::sign(&signed, at)).find(|next| next.verifier.ct_eq(verifier).into())
+        ring.iter().map(|at| Self::sign(&signed, at)).find(|next| same(&next.verifier, verifier))
     }
 
     /// Whether both are the same cookie value.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        self.raw.ct_eq(&other.raw).into()
+        same(&self.raw, &other.raw)
     }
 
     /// The cookie value as text.
@@ -80,6 +80,12 @@ impl Token {
     pub(crate) fn parts(&self) -> ([u8; 16], u8) {
         (*self.raw[8..].first_chunk().unwrap(), self.key)
     }
+}
+
+/// Whether both are the same, in constant time: every bit that differs is gathered before one is asked about,
+/// in a fraction of the work that asking byte by byte takes.
+pub(crate) fn same<const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
+    one.iter().zip(other).fold(0_u8, |differ, (one, other)| differ | (one ^ other)).ct_eq(&0).into()
 }
 
 fn join(handle: Handle, secret: &[u8; 16]) -> [u8; SIGNED] {
