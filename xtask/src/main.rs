@@ -1,5 +1,6 @@
 //! The project's commands. `cargo xtask help` lists them.
 
+mod bench;
 mod compliance;
 mod demo;
 mod keygen;
@@ -21,6 +22,7 @@ cargo xtask COMMAND
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
+  bench                               instructions and allocations of a request of the core, beside the same work by hand
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
-        "size" => size(options),
+        "size" => by_itself("size", size::size, options),
+        "bench" => by_itself("bench", bench::bench, options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));
@@ -55,12 +58,12 @@ fn main() -> ExitCode {
 }
 
 /// The step of that name, by itself.
-fn size(options: &[String]) -> Result<(), String> {
+fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, options: &[String]) -> Result<(), String> {
     parse(options, &[])?;
-    let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "size").collect();
+    let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == name).collect();
     setup::install(&steps::needs(&steps))?;
-    let mut log = run::Log::new("size")?;
-    size::size(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
+    let mut log = run::Log::new(name)?;
+    step(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
 }
 
 /// `--name value` pairs, each name being one of `known`.

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bench::bench;
 use crate::compliance::compliance;
 use crate::no_panic::no_panic;
 use crate::run::{Log, cargo, root, target};
-use crate::setup::{CHROMEDRIVER, CHROMIUM, CLIPPY, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT};
+use crate::setup::{
+    CHROMEDRIVER, CHROMIUM, CLIPPY, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
+};
 use crate::size::size;
 
 /// One check.
@@ -133,6 +136,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "the core's code is within its budget; the goal beside it",
         needs: &[V6M, V7M, V7EM, IMC, IMAC],
         run: size,
+    },
+    Step {
+        name: "bench",
+        does: "a request of the core allocates nothing and stays within its multiple of the same work by hand",
+        needs: &[VALGRIND],
+        run: bench,
     },
 ];
 
