@@ -1,5 +1,7 @@
 //! Asks the database, within the limits.
 
+use std::time::Duration;
+
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -29,6 +31,9 @@ pub(crate) enum Access {
 impl Database {
     /// Asks nothing yet.
     pub(crate) fn new(place: Place, limits: Limits) -> Self {
+        // PostgreSQL counts milliseconds in 31 bits, and takes none for no limit
+        let sane = |span: Duration| span.clamp(Duration::from_millis(1), Duration::from_secs(86_400));
+        let limits = Limits { connect: sane(limits.connect), response: sane(limits.response), ..limits };
         let writer = matches!(place, Place::Sqlite(_)).then(|| Pool::new(1));
         let connections = Pool::new(limits.connections);
         Self { place, limits, circuit: Circuit::default(), ready: OnceCell::new(), connections, writer }
@@ -46,6 +51,11 @@ impl Database {
         }
     }
 
+    /// When a statement that begins now is given up.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.response
+    }
+
     /// Runs one statement.
     pub(crate) async fn rows(
         &self,
@@ -54,7 +64,7 @@ impl Database {
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, SqlError> {
         self.circuit.enter(&self.limits)?;
-        let deadline = Instant::now() + self.limits.response;
+        let deadline = self.deadline();
         let pool = self.writer.as_ref().filter(|_| access == Access::Write).unwrap_or(&self.connections);
         let place = timeout_at(deadline, pool.place()).await.ok().flatten().ok_or(SqlError::Busy)?;
         let answer = timeout_at(deadline, async {

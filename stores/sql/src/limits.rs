@@ -13,8 +13,8 @@ pub struct Limits {
     pub connections: usize,
     /// For a new connection; default 1 s.
     pub connect: Duration,
-    /// For a whole operation, from waiting for a connection to the answer; default 3 s. PostgreSQL is told to break off
-    /// by itself what takes longer.
+    /// For a statement, from waiting for a connection to the answer; default 3 s. PostgreSQL is told to break off by itself
+    /// what takes longer. An operation is one statement, and two after a conflict.
     pub response: Duration,
     /// After so many failures in a row the database is left alone; default 3.
     pub failures: u32,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use tokio::time::timeout_at;
 
 use crate::connection::{Place, Row, Value};
 use crate::database::{Access, Database};
@@ -105,13 +106,14 @@ impl Store for SqlStore {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, SqlError> {
+        let deadline = self.database.deadline();
         let [record, version, login, seen, idle, ends] = columns(record);
         let values = [handle(key), record, version, login, seen, idle, ends, time(now)];
         let outcome = applied(&self.write(sql::CREATE, &values).await?)?.unwrap_or(Outcome::Conflict(None));
         if self.creates.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             let long_over = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
-            // the session is stored; what is over can wait for the next one
-            let _removed = self.sweep(SWEEP_MOST, Time::from_millis(long_over)).await;
+            // the session is stored: what is over can wait for the next one, and nobody waits longer for it
+            let _removed = timeout_at(deadline, self.sweep(SWEEP_MOST, Time::from_millis(long_over))).await;
         }
         Ok(outcome)
     }

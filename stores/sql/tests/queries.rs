@@ -140,6 +140,7 @@ async fn requests(database: &Fresh) {
             "nothing" => {}
             "read" => drop(session.get::<u32>("n").unwrap()),
             "write" => session.set("n", &7_u32).unwrap(),
+            "login" => session.login(session.begin_login("ann").await.unwrap()).await.unwrap(),
             "increment" => drop(session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.unwrap()),
             _ => session.logout().await.unwrap(),
         };
@@ -156,6 +157,7 @@ async fn requests(database: &Fresh) {
     assert_eq!(cost_of(&mut browser, "read").await, 2, "the activity is recorded");
     assert_eq!(cost_of(&mut browser, "read").await, 1, "once per interval");
     assert_eq!(cost_of(&mut browser, "increment").await, 2);
+    assert_eq!(cost_of(&mut browser, "login").await, 4, "record and epoch, record and entry");
     assert_eq!(cost_of(&mut browser, "logout").await, 2);
     browser.cookie = format!("id={}", "A".repeat(43));
     assert_eq!(cost_of(&mut browser, "read").await, 0, "a forged cookie costs no query");

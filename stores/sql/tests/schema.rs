@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Draft, Fresh, at, key, load};
 use session_core::store::{Load, Store};
-use session_store_sql::{SqlError, SqlStore};
+use session_store_sql::{Limits, SqlError, SqlStore};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_make_one_schema() {
@@ -79,6 +81,20 @@ async fn the_search_path_keeps_applications_apart_st8() {
     Draft::default().create(&of("shop"), &key(1), 0).await;
     assert_eq!(load(&of("blog"), &key(1), 0).await, None);
     assert!(load(&of("shop"), &key(1), 0).await.is_some());
+}
+
+#[tokio::test]
+async fn limits_beyond_reason() {
+    for database in Fresh::both() {
+        Draft::default().create(&database.store(), &key(1), 0).await;
+        let mut limits = Limits::default();
+        (limits.connect, limits.response, limits.pause) = (Duration::MAX, Duration::MAX, Duration::MAX);
+        (limits.connections, limits.failures) = (usize::MAX, u32::MAX);
+        assert!(load(&database.store().limits(limits), &key(1), 0).await.is_some());
+        (limits.connections, limits.response) = (0, Duration::ZERO);
+        let answer = database.store().limits(limits).load(&key(1), at(0), &mut [0; 256]).await;
+        assert!(matches!(answer, Ok(Load::Found(_)) | Err(SqlError::Slow | SqlError::Connect(_))), "{answer:?}");
+    }
 }
 
 #[test]
