@@ -20,6 +20,7 @@
 //! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
+//! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
 //! | `remember` | idle and absolute limit of remembered sessions | 30 days |
 //!
 //! All times are whole seconds. A field of another name is an error.
@@ -98,6 +99,7 @@ struct Table {
     grace: Option<u64>,
     touch_every: Option<u64>,
     remember: Option<u64>,
+    max_sessions: u16,
 }
 
 #[derive(Clone, Copy, Default, serde::Deserialize)]
@@ -127,7 +129,9 @@ impl Table {
     }
 
     fn policy(&self) -> Result<Policy, BadConfig> {
-        if self.plain_http { self.plain_policy() } else { self.secure_policy().map_err(BadConfig::Policy) }
+        let policy =
+            if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
+        Ok(policy.max_sessions(self.max_sessions))
     }
 
     fn plain_policy(&self) -> Result<Policy, BadConfig> {

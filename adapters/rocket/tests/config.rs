@@ -2,10 +2,11 @@
 
 use figment::Jail;
 use rocket::error::ErrorKind;
+use rocket::http::Header;
 use rocket::local::blocking::Client;
-use rocket::{Config, get, routes};
+use rocket::{Config, get, post, routes};
 use session_rocket::config::{BadConfig, sessions};
-use session_rocket::{Failed, MemoryStore, Session, SessionLayer};
+use session_rocket::{Authenticated, Failed, MemoryStore, Session, SessionLayer};
 
 const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
 
@@ -79,6 +80,9 @@ fn every_field() {
         jail.set_env("ROCKET_SESSION", "{absolute=700}");
         assert!(set_cookie().contains("Max-Age=700"));
     });
+    with("[default.session]\nabsolute = 0", |_| {
+        assert!(set_cookie().contains("Max-Age=34560000"), "no limit: the longest that browsers keep");
+    });
     with("[default.session]\nplain_http = true\ncookie = \"a\"\nsame_site = \"strict\"", |_| {
         let cookie = set_cookie();
         assert!(
@@ -96,6 +100,43 @@ fn a_key_file_beside_the_configuration() {
         jail.create_dir("secret").unwrap();
         jail.create_file("secret/key", &format!("{KEY}\n")).unwrap();
         set_cookie();
+    });
+}
+
+#[test]
+fn a_key_file_is_relative_to_the_file_that_names_it() {
+    with("", |jail| {
+        jail.set_env("ROCKET_PROFILE", "release");
+        jail.set_env("ROCKET_CONFIG", "conf/Rocket.toml");
+        jail.create_dir("conf").unwrap();
+        jail.create_file("conf/Rocket.toml", "[default.session]\nkey_file = \"key\"").unwrap();
+        jail.create_file("conf/key", KEY).unwrap();
+        set_cookie();
+    });
+}
+
+#[test]
+fn the_newest_login_ends_the_oldest_session_lc9() {
+    #[post("/login")]
+    async fn login(session: Session) -> Result<(), Failed> {
+        let ticket = session.begin_login("ann").await?;
+        Ok(session.login(ticket).await?)
+    }
+    #[get("/who")]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    with("[default.session]\nmax_sessions = 1", |_| {
+        let rocket = || rocket::build().attach(SessionLayer::configured(MemoryStore::new()));
+        let client = Client::untracked(rocket().mount("/", routes![login, who])).unwrap();
+        let sign_in = || {
+            let answer = client.post("/login").dispatch();
+            let cookie = answer.headers().get_one("Set-Cookie").unwrap().split(';').next().unwrap().to_owned();
+            Header::new("Cookie", cookie)
+        };
+        let (oldest, newest) = (sign_in(), sign_in());
+        let who = |cookie| client.get("/who").header(cookie).dispatch().status().code;
+        assert_eq!((who(oldest), who(newest)), (401, 200));
     });
 }
 
