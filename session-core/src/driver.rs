@@ -1,5 +1,6 @@
 //! The only code that calls a store: it does what the exchange says and brings the answers back.
 
+mod sealed;
 mod subjects;
 
 use rand_core::TryCryptoRng;
@@ -20,6 +21,8 @@ pub struct Sessions<S, C, O = ()> {
     pub(crate) clock: C,
     pub(crate) policy: Policy,
     pub(crate) ring: Ring,
+    /// The record travels in the cookie, and the store keeps cut-offs only.
+    pub(crate) sealed: bool,
     observer: O,
 }
 
@@ -27,7 +30,20 @@ impl<S: Store, C: Clock> Sessions<S, C> {
     /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
     #[must_use]
     pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, observer: () }
+        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, sealed: false, observer: () }
+    }
+
+    /// Sessions that travel in the cookie, sealed by `keys`; nothing is stored for a session, and nothing has to be asked
+    /// but the `cut_offs`, which end sessions before their time (LC11): a store with an index, in memory or, to outlive a
+    /// restart and to hold on every node, a durable one. What that cannot do:
+    ///
+    /// - of two requests that change the session at the same time, the browser keeps the last answer;
+    /// - `rotate`, a login and the logout of an anonymous session replace the cookie, and a copy of the old one still
+    ///   works until its limits; the logout of a subject ends all sessions of that subject;
+    /// - sessions are not listed, and a cap is refused ([`Error::CannotList`]).
+    #[must_use]
+    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self { sealed: true, ..Self::new(cut_offs, clock, keys, policy) }
     }
 }
 
@@ -35,7 +51,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Tells `observer` what happens.
     #[must_use]
     pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P> {
-        Sessions { store: self.store, clock: self.clock, policy: self.policy, ring: self.ring, observer }
+        let Self { store, clock, policy, ring, sealed, .. } = self;
+        Sessions { store, clock, policy, ring, sealed, observer }
     }
 
     /// The store.
@@ -64,7 +81,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             policy: &self.policy,
             ring: &self.ring,
             observer: &self.observer,
-            touch_is_free: self.store.touch_is_free(),
+            touch_is_free: self.store.touch_is_free() && !self.sealed,
+            sealed: self.sealed,
             has_index: self.store.index().is_some(),
         }
     }
@@ -83,6 +101,12 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         exchange.look();
         let name = self.policy.cookie_name();
         for value in cookie_lines.flat_map(|line| candidates(line, name)).take(MAX_CANDIDATES) {
+            if self.sealed {
+                if self.begin_sealed(exchange, value).await? {
+                    return Ok(());
+                }
+                continue;
+            }
             let Some(token) = exchange.candidate(value, &self.rules()) else {
                 continue;
             };
@@ -123,6 +147,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                 Step::Done => return Ok(false),
                 Step::Edit => return Ok(true),
                 Step::Draw => self.draw(rng),
+                step if self.sealed => self.answer_sealed(exchange, step, intent).await,
                 Step::Load(handle) => {
                     let answer = self.store.load(&handle, now, exchange.spare()).await;
                     Reply::Loaded(self.reported(answer))

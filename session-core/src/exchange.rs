@@ -22,7 +22,8 @@ use crate::events::{Event, Id, Observer};
 use crate::expiry::{self, Verdict};
 use crate::keys::Ring;
 use crate::policy::Policy;
-use crate::record::Record;
+use crate::record::{self, Record};
+use crate::sealed;
 use crate::store::{Found, Handle, Load, Only, Outcome, Version};
 use crate::subject::{Added, Entry, Epoch};
 use crate::token::Token;
@@ -43,6 +44,7 @@ pub(crate) struct Rules<'r> {
     pub(crate) observer: &'r dyn Observer,
     pub(crate) touch_is_free: bool,
     pub(crate) has_index: bool,
+    pub(crate) sealed: bool,
 }
 
 /// What the request has come to.
@@ -175,6 +177,8 @@ pub struct Exchange<B> {
     looked: bool,
     /// A write was sent to the store and its answer has not come.
     in_flight: bool,
+    /// The record is another than the one that was loaded: a sealed cookie is another too.
+    rewritten: bool,
     pub(crate) fresh_handle: Option<Handle>,
     seen: Version,
     /// The record's own version as loaded.
@@ -209,6 +213,7 @@ impl<B: Buffer> Exchange<B> {
             active: false,
             looked: false,
             in_flight: false,
+            rewritten: false,
         }
     }
 
@@ -236,6 +241,24 @@ impl<B: Buffer> Exchange<B> {
             rules.observer.observe(&Event::Forged);
         }
         token
+    }
+
+    /// Takes a value of our cookie's name that may be a sealed record, and puts the record into its place; its length.
+    pub(crate) fn unseal(&mut self, value: &[u8], longest: usize, rules: &Rules<'_>) -> Option<(Token, usize)> {
+        self.carried = true;
+        let need = sealed::room(value.len());
+        let fits = value.len() <= longest && (need <= self.mine.capacity() || self.mine.grow(need));
+        let opened = if fits { sealed::open(value, rules.ring, self.mine.buffer()) } else { None };
+        if opened.is_none() {
+            rules.observer.observe(&Event::Forged);
+        }
+        opened
+    }
+
+    /// Whose session it is that was unsealed, and since when.
+    pub(crate) fn unsealed(&mut self, len: usize) -> (Option<&str>, Time) {
+        let record = self.mine.buffer().get(..len).unwrap_or_default();
+        (record::subject(record), record::created(record))
     }
 
     /// The driver loads a candidate's record into this.
@@ -433,8 +456,12 @@ impl<B: Buffer> Exchange<B> {
     // ---- the cookie goes out -------------------------------------------------------------------------------------
 
     /// The cookie for the answer; nothing if the browser has that value already (CK11).
-    pub(crate) fn answer(&self) -> Option<Answer<'_>> {
+    pub(crate) fn answer(&self, sealed: bool) -> Option<Answer<'_>> {
         match &self.outgoing {
+            Outgoing::Nothing | Outgoing::Set(_) if sealed => {
+                let token = self.token.as_ref().filter(|_| self.rewritten && self.is_live())?;
+                Some(Answer::Seal(token, self.mine.bytes(), self.mine.stamp().ends))
+            }
             Outgoing::Set(token) if self.presented.is_some_and(|presented| presented.same(token)) => None,
             Outgoing::Set(token) => Some(Answer::Set(token, self.mine.stamp().ends)),
             Outgoing::Remove => Some(Answer::Remove),
@@ -451,5 +478,7 @@ impl<B: Buffer> Exchange<B> {
 pub(crate) enum Answer<'a> {
     /// The cookie's value, and the end of the session's absolute lifetime.
     Set(&'a Token, u64),
+    /// The same with the record, which no store has.
+    Seal(&'a Token, &'a [u8], u64),
     Remove,
 }

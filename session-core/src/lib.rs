@@ -39,6 +39,8 @@ mod changes;
 
 mod set_cookie;
 
+mod sealed;
+
 mod exchange;
 
 mod driver;

@@ -145,6 +145,11 @@ pub(crate) fn subject(record: &[u8]) -> Option<&str> {
     core::str::from_utf8(record.get(at + 7..at + 7 + len)?).ok()
 }
 
+/// When a record's session began.
+pub(crate) fn created(record: &[u8]) -> Time {
+    Time::from_millis(u48(record, CREATED_AT).unwrap_or_default())
+}
+
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
 

@@ -12,6 +12,7 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::base64url;
 use crate::changes::Kind;
 use crate::csrf;
 use crate::driver::{Listed, Sessions};
@@ -19,6 +20,7 @@ use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
+use crate::sealed;
 use crate::set_cookie;
 use crate::store::{Handle, Store};
 use crate::subject::{Epoch, SubjectId};
@@ -89,9 +91,14 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
         let policy = &self.sessions.policy;
-        match self.exchange.answer() {
+        match self.exchange.answer(self.sessions.sealed) {
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
+            Some(Answer::Seal(token, record, ends)) => {
+                let max_age = policy.max_age(ends, self.sessions.clock.now());
+                let seal = |place: &mut [u8]| sealed::seal(token, record, &self.sessions.ring, place).map(drop);
+                set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age, into, seal).map(Some)
+            }
             Some(Answer::Set(token, ends)) => {
                 let text = token.text();
                 let value = core::str::from_utf8(&text).unwrap_or_default();
@@ -99,6 +106,16 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
                 set_cookie::issue(policy, value, max_age, into).map(Some)
             }
         }
+    }
+
+    /// Bytes that [`set_cookie`](Self::set_cookie) needs.
+    #[must_use]
+    pub fn set_cookie_len(&self) -> usize {
+        let value = match self.exchange.answer(self.sessions.sealed) {
+            Some(Answer::Seal(_, record, _)) => sealed::text_len(record.len()),
+            _ => base64url::TEXT,
+        };
+        self.sessions.policy.set_cookie_len(value)
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -348,7 +365,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        let others = self.revoke_others().await?;
+        // the logout of a session that travels in the cookie ends all of its subject's
+        let others = if self.sessions.sealed { 0 } else { self.revoke_others().await? };
         self.logout().await.map(|()| others + 1)
     }
 

@@ -26,9 +26,18 @@ pub(crate) struct Token {
 impl Token {
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {
-        let raw = base64url::decode(value)?;
+        Self::open_raw(&base64url::decode(value)?, ring)
+    }
+
+    /// The same, of bytes that were sealed.
+    pub(crate) fn open_raw(raw: &[u8; RAW], ring: &Ring) -> Option<Self> {
         let signed = raw.first_chunk()?;
-        ring.iter().map(|at| Self::sign(signed, at)).find(|token| same(&token.raw, &raw))
+        ring.iter().map(|at| Self::sign(signed, at)).find(|token| same(&token.raw, raw))
+    }
+
+    /// The bytes of the value.
+    pub(crate) const fn raw(&self) -> &[u8; RAW] {
+        &self.raw
     }
 
     /// A new cookie value, signed by the first key.

@@ -87,8 +87,15 @@ impl Request {
         };
         let mut session = View::new(self.0.sessions.core(), &mut exchange, ThreadRng);
         let committed = session.commit().await;
-        let mut buffer = [0; session_core::policy::SET_COOKIE_LEN];
-        let written = session.set_cookie(&mut buffer).map(|cookie| cookie.map(str::to_owned));
+        let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
+        let buffer = match session.set_cookie_len() {
+            len if len > buffer.len() => {
+                larger.resize(len, 0);
+                &mut larger[..]
+            }
+            _ => &mut buffer,
+        };
+        let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
         Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() }
     }

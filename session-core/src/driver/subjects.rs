@@ -67,11 +67,16 @@ impl Pages {
 }
 
 impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
-    fn index(&self) -> Result<&S::Index, Error> {
+    pub(super) fn index(&self) -> Result<&S::Index, Error> {
         self.store.index().ok_or(Error::CannotList)
     }
 
-    fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
+    /// The index, if it has entries.
+    fn entries(&self) -> Result<&S::Index, Error> {
+        if self.sealed { Err(Error::CannotList) } else { self.index() }
+    }
+
+    pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
         answer.map_err(|why| {
             self.observer.observe(&Event::StoreFailed(&why));
             Error::Unavailable
@@ -105,6 +110,9 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::CannotList`] if the store
     /// cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
+        if self.sealed {
+            return self.end_all_sealed().await;
+        }
         let ended = self.store.end_all(self.clock.now()).await;
         if self.heard(ended)? { Ok(()) } else { Err(Error::CannotList) }
     }
@@ -114,7 +122,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// What a ticket keeps of the index. A store that cannot list has epoch 0 for everybody.
     pub(crate) async fn epoch(&self, subject: &str) -> Result<Epoch, Error> {
         match self.store.index() {
-            None if self.policy.max_sessions > 0 => Err(Error::CannotList),
+            index if self.policy.max_sessions > 0 && (index.is_none() || self.sealed) => Err(Error::CannotList),
             None => Ok(Epoch(0)),
             Some(index) => {
                 let listing = index.list(&SubjectId::of(subject), 0, self.clock.now(), &mut []).await;
@@ -180,7 +188,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         room: &mut Record<B>,
         each: &mut impl FnMut(&Listed<'_>),
     ) -> Result<(), Error> {
-        let (index, id) = (self.index()?, SubjectId::of(subject));
+        let (index, id) = (self.entries()?, SubjectId::of(subject));
         let mut pages = Pages::new(id, u64::MAX);
         while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
             if self.holds_or_forget(&id, &entry, subject, room).await? {
@@ -206,6 +214,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         room: &mut Record<B>,
     ) -> Result<usize, Error> {
         let id = SubjectId::of(subject);
+        self.entries()?;
         let last = self.bump(&id).await?;
         self.accept_again(own, room).await?;
         self.end_each(&id, last, Some(own)).await
@@ -226,7 +235,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     async fn named(&self, subject: &SubjectId, name: &str) -> Result<Option<Entry>, Error> {
-        let index = self.index()?;
+        let index = self.entries()?;
         let mut pages = Pages::new(*subject, u64::MAX);
         while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
             if Id(entry.handle).is(name) {
@@ -318,7 +327,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     /// Moves the epoch and tells the last order; a lost answer may move it twice, which does not matter.
-    async fn bump(&self, id: &SubjectId) -> Result<u64, Error> {
+    pub(super) async fn bump(&self, id: &SubjectId) -> Result<u64, Error> {
         let index = self.index()?;
         let mut lost = 0;
         loop {

@@ -48,6 +48,7 @@ impl<B: Buffer> Exchange<B> {
             (Phase::Touching, outcome) => {
                 if matches!(outcome, Ok(Outcome::Applied(_))) {
                     self.mine.saw(now);
+                    self.rewritten = true;
                 }
                 work.phase = Phase::Finished;
                 Ok(())
@@ -87,7 +88,7 @@ impl<B: Buffer> Exchange<B> {
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, work: &mut Work, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
-        (self.seen, self.base) = (version, self.mine.stamp().version);
+        (self.seen, self.base, self.rewritten) = (version, self.mine.stamp().version, true);
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (work.phase, work.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);

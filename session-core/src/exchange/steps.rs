@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::expiry;
 use crate::record::Previous;
 use crate::store::{Handle, Only, Version};
-use crate::subject::Entry;
+use crate::subject::{Entry, Epoch};
 use crate::token::Token;
 
 impl<B: Buffer> Exchange<B> {
@@ -157,7 +157,8 @@ impl<B: Buffer> Exchange<B> {
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        if let Intent::Login { subject, remember, keep_data, .. } = intent {
+        if let Intent::Login { subject, remember, keep_data, epoch } = intent {
+            self.mine.set_created(since(now, epoch, rules));
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
         }
@@ -190,9 +191,9 @@ impl<B: Buffer> Exchange<B> {
         let mint = || Token::mint(token.handle(), &secret, rules.ring);
         (work.next, work.renews) = (None, false);
         match intent {
-            Intent::Login { subject, remember, keep_data, .. } => {
+            Intent::Login { subject, remember, keep_data, epoch } => {
                 let login = self.mine.stamp().login.saturating_add(1);
-                self.mine.set_created(now);
+                self.mine.set_created(since(now, epoch, rules));
                 self.sign_in(subject, remember, keep_data, rules, now)?;
                 self.mine.set_login(login);
                 work.next = Some(self.replace_secret(mint(), now)?);
@@ -271,6 +272,12 @@ impl<B: Buffer> Exchange<B> {
             self.mine.set_previous(Some(&Previous { sealed_next: [0; 16], ..previous })).unwrap_or_default();
         }
     }
+}
+
+/// When a login's session begins: after the cut-off that it saw, if it is one that travels in the cookie.
+fn since(now: Time, epoch: Epoch, rules: &Rules<'_>) -> Time {
+    let earliest = if rules.sealed { Time::from_millis(epoch.0.saturating_add(1)) } else { Time::ZERO };
+    if rules.sealed && epoch.0 > 0 && now < earliest { earliest } else { now }
 }
 
 /// Handle, secret and version out of 32 random bytes.
