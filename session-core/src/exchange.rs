@@ -261,6 +261,11 @@ impl<B: Buffer> Exchange<B> {
         (record::subject(record), record::created(record))
     }
 
+    /// The same of the record that is about to be written.
+    pub(crate) fn written(&self) -> (Option<&str>, Time) {
+        (self.mine.subject().map(|(subject, _)| subject), self.mine.created())
+    }
+
     /// The driver loads a candidate's record into this.
     pub(crate) fn place(&mut self) -> &mut [u8] {
         self.mine.buffer()

@@ -6,5 +6,5 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::converse("axum", &["memory:"], reference::serve);
+    reference_app::converse("axum", &["memory:", "cookie:"], reference::serve);
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use session_std::{MemoryStore, SharedStore};
+use session_std::{Keys, MemoryStore, Sessions, SharedStore};
 use session_store_redis::RedisStore;
 use session_store_sql::SqlStore;
 
@@ -20,6 +20,8 @@ pub enum StoreUrl {
     Redis(String),
     /// `postgres://…`, `sqlite:PATH`
     Sql(String),
+    /// `cookie:`, no store: the sessions travel in their cookies
+    Cookie,
 }
 
 impl FromStr for StoreUrl {
@@ -37,6 +39,7 @@ impl FromStr for StoreUrl {
                 capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
             }
             ("fixed", "") => Ok(Self::Fixed),
+            ("cookie", "") => Ok(Self::Cookie),
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -52,12 +55,21 @@ impl FromStr for StoreUrl {
 }
 
 impl StoreUrl {
+    /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
+    pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+        match self {
+            Self::Cookie => Ok(Sessions::sealed(MemoryStore::new(), keys)),
+            _ => Ok(Sessions::new(self.open()?, keys)),
+        }
+    }
+
     /// The store, for adapters over session-std. A server is not asked yet: it may come later.
     pub fn open(&self) -> Result<SharedStore, String> {
         match self {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
+            Self::Cookie => Err("--store cookie: keeps nothing; name a store".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
         }
@@ -71,7 +83,7 @@ impl StoreUrl {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
             Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
-            own @ (Self::Memory { .. } | Self::Fixed) => own,
+            own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
         }
     }
 }

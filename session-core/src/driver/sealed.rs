@@ -26,7 +26,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             return Ok(false);
         };
         let (subject, created) = exchange.unsealed(len);
-        if self.cut_off(subject.unwrap_or(EVERYBODY), created).await? || self.cut_off(EVERYBODY, created).await? {
+        if self.is_cut_off(subject, created).await? {
             self.observer.observe(&Event::Unknown(Id(token.handle())));
             return Ok(false);
         }
@@ -34,7 +34,15 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         Ok(exchange.loaded(token, Some(found), &self.rules(), self.clock.now()))
     }
 
-    /// Whether a session that was created then was ended together with all others of `subject`.
+    /// Whether a session of then was ended together with all others of its subject, or of everybody.
+    async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
+        Ok(self.cut_off(EVERYBODY, created).await?
+            || match subject {
+                Some(subject) => self.cut_off(subject, created).await?,
+                None => false,
+            })
+    }
+
     async fn cut_off(&self, subject: &str, created: Time) -> Result<bool, Error> {
         let listing = self.index()?.list(&SubjectId::of(subject), 0, self.clock.now(), &mut []).await;
         let Epoch(moved) = self.heard(listing)?.epoch;
@@ -62,6 +70,13 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                     None => Ok(()),
                 };
                 Reply::Wrote(ended.map(|()| Outcome::Applied(version)).map_err(|_| ()))
+            }
+            // a cut-off that came meanwhile: the answer would be a cookie that nobody accepts
+            (Step::Update(..) | Step::Touch(_), _) => {
+                let (subject, created) = exchange.written();
+                let over = self.is_cut_off(subject, created).await;
+                let outcome = |over| if over { Outcome::Missing } else { Outcome::Applied(version) };
+                Reply::Wrote(over.map(outcome).map_err(|_| ()))
             }
             _ => Reply::Wrote(Ok(Outcome::Applied(version))),
         }

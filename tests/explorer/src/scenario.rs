@@ -123,7 +123,7 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8) -> Vec<Scenario> {
             // without a cookie both parties are the same
             let same = beginning == Beginning::Nothing;
             let sets = sets.iter().filter(|set| !same || set.iter().all(|(_, holder)| *holder == Holder::Browser));
-            let sets = sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)));
+            let sets = sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set));
             scenarios.extend(sets.map(|set| Scenario { kind, beginning, requests: set.clone(), faults, jumps }));
         }
     }
@@ -139,6 +139,15 @@ fn offered(kind: Kind, verb: Verb) -> bool {
             matches!(verb, Verb::Read | Verb::Increment | Verb::LoginA | Verb::Logout | Verb::List) || verb.revokes()
         }
     }
+}
+
+/// Whoever lists or revokes looks at no value: with those that change one, one of them is explored.
+fn meet(set: &[(Verb, Holder)]) -> bool {
+    let lists = set.iter().any(|(verb, _)| verb.revokes() || *verb == Verb::List);
+    let of_values = |verb: Verb| {
+        matches!(verb, Verb::Peek | Verb::Same | Verb::Remove | Verb::Flash | Verb::TakeFlash | Verb::Clear)
+    };
+    !lists || !set.iter().any(|(verb, _)| of_values(*verb))
 }
 
 fn matters(kind: Kind, beginning: Beginning) -> bool {
