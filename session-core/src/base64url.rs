@@ -64,7 +64,7 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
         }
         have -= 6;
         if let Some(place) = place.get_mut(write) {
-            *place = letter((bits >> have & 63) as i32);
+            *place = letter((bits >> have & 63) as i16);
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     }
     let (mut places, mut bits, mut have, mut all) = (into.iter_mut(), 0_i32, 0, 0);
     for byte in text {
-        let value = value((*byte).into());
+        let value = i32::from(value((*byte).into()));
         all |= value;
         bits = bits << 6 | value & 63;
         have += 6;
