@@ -12,7 +12,7 @@ use crate::events::{Event, Observer};
 use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
 use crate::policy::Policy;
-use crate::store::{Load, Store};
+use crate::store::{CutOffs, Load, Store};
 pub use subjects::Listed;
 
 /// What all requests of an application share.
@@ -21,8 +21,6 @@ pub struct Sessions<S, C, O = ()> {
     pub(crate) clock: C,
     pub(crate) policy: Policy,
     pub(crate) ring: Ring,
-    /// The record travels in the cookie, and the store keeps cut-offs only.
-    pub(crate) sealed: bool,
     observer: O,
 }
 
@@ -30,7 +28,7 @@ impl<S: Store, C: Clock> Sessions<S, C> {
     /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
     #[must_use]
     pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, sealed: false, observer: () }
+        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, observer: () }
     }
 
     /// Sessions that travel in the cookie, sealed by `keys`; nothing is stored for a session, and nothing has to be asked
@@ -42,8 +40,8 @@ impl<S: Store, C: Clock> Sessions<S, C> {
     ///   works until its limits; the logout of a subject ends all sessions of that subject;
     /// - sessions are not listed, and a cap is refused ([`Error::CannotList`]).
     #[must_use]
-    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self { sealed: true, ..Self::new(cut_offs, clock, keys, policy) }
+    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Sessions<CutOffs<S>, C> {
+        Sessions::new(CutOffs(cut_offs), clock, keys, policy)
     }
 }
 
@@ -51,8 +49,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Tells `observer` what happens.
     #[must_use]
     pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P> {
-        let Self { store, clock, policy, ring, sealed, .. } = self;
-        Sessions { store, clock, policy, ring, sealed, observer }
+        Sessions { store: self.store, clock: self.clock, policy: self.policy, ring: self.ring, observer }
     }
 
     /// The store.
@@ -81,8 +78,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             policy: &self.policy,
             ring: &self.ring,
             observer: &self.observer,
-            touch_is_free: self.store.touch_is_free() && !self.sealed,
-            sealed: self.sealed,
+            touch_is_free: self.store.touch_is_free() && !self.store.sealed(),
+            sealed: self.store.sealed(),
             has_index: self.store.index().is_some(),
         }
     }
@@ -101,7 +98,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         exchange.look();
         let name = self.policy.cookie_name();
         for value in cookie_lines.flat_map(|line| candidates(line, name)).take(MAX_CANDIDATES) {
-            if self.sealed {
+            if self.store.sealed() {
                 if self.begin_sealed(exchange, value).await? {
                     return Ok(());
                 }
@@ -147,7 +144,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                 Step::Done => return Ok(false),
                 Step::Edit => return Ok(true),
                 Step::Draw => self.draw(rng),
-                step if self.sealed => self.answer_sealed(exchange, step, intent).await,
+                step if self.store.sealed() => self.answer_sealed(exchange, step, intent).await,
                 Step::Load(handle) => {
                     let answer = self.store.load(&handle, now, exchange.spare()).await;
                     Reply::Loaded(self.reported(answer))

@@ -91,7 +91,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
         let policy = &self.sessions.policy;
-        match self.exchange.answer(self.sessions.sealed) {
+        match self.exchange.answer(self.sessions.store.sealed()) {
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
             Some(Answer::Seal(token, record, ends)) => {
@@ -111,7 +111,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Bytes that [`set_cookie`](Self::set_cookie) needs.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        let value = match self.exchange.answer(self.sessions.sealed) {
+        let value = match self.exchange.answer(self.sessions.store.sealed()) {
             Some(Answer::Seal(_, record, _)) => sealed::text_len(record.len()),
             _ => base64url::TEXT,
         };
@@ -366,7 +366,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
         // the logout of a session that travels in the cookie ends all of its subject's
-        let others = if self.sessions.sealed { 0 } else { self.revoke_others().await? };
+        let others = if self.sessions.store.sealed() { 0 } else { self.revoke_others().await? };
         self.logout().await.map(|()| others + 1)
     }
 

@@ -112,6 +112,11 @@ pub trait Store {
     /// The index of subjects, if the store has one.
     fn index(&self) -> Option<&Self::Index>;
 
+    /// The records travel in their cookies, and this store keeps no more than the epochs of its index: see [`CutOffs`].
+    fn sealed(&self) -> bool {
+        false
+    }
+
     /// Touching costs nothing, so it is done at every request that counts as activity, and idle times are exact.
     fn touch_is_free(&self) -> bool {
         false
@@ -169,6 +174,10 @@ impl<S: Store> Store for &S {
 
     fn index(&self) -> Option<&S::Index> {
         (**self).index()
+    }
+
+    fn sealed(&self) -> bool {
+        (**self).sealed()
     }
 
     fn touch_is_free(&self) -> bool {
@@ -249,6 +258,51 @@ impl Store for NullStore {
 
     async fn delete(&self, _: &Handle, _: Only, _: Time) -> Result<Outcome, Self::Error> {
         Ok(Outcome::Missing)
+    }
+}
+
+/// What [`Sessions::sealed`](crate::Sessions::sealed) makes of a store that has an index: no records, only the index,
+/// whose epochs end sessions before their time.
+#[derive(Clone, Copy, Debug)]
+pub struct CutOffs<S>(
+    /// The store.
+    pub S,
+);
+
+impl<S: Store> Store for CutOffs<S> {
+    type Error = S::Error;
+    type Index = S::Index;
+
+    fn index(&self) -> Option<&S::Index> {
+        self.0.index()
+    }
+
+    fn sealed(&self) -> bool {
+        true
+    }
+
+    async fn load(&self, _: &Handle, _: Time, _: &mut [u8]) -> Result<Load, Self::Error> {
+        Ok(Load::Missing)
+    }
+
+    async fn create(&self, _: &Handle, _: &[u8], _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Full)
+    }
+
+    async fn update(&self, _: &Handle, _: Version, _: &[u8], _: Time, _: &mut [u8]) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+
+    async fn touch(&self, _: &Handle, _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+
+    async fn delete(&self, _: &Handle, _: Only, _: Time) -> Result<Outcome, Self::Error> {
+        Ok(Outcome::Missing)
+    }
+
+    async fn check(&self, now: Time) -> Result<(), Self::Error> {
+        self.0.check(now).await
     }
 }
 

@@ -31,21 +31,20 @@ struct Settings {
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
-    sealed: bool,
 }
 
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: Keys) -> Self {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver(Arc::new(())));
-        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer, sealed: false })
+        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer })
     }
 
     /// Sessions that travel in the cookie, encrypted and authenticated; no store keeps them. `cut_offs` ends them before
     /// their time: `MemoryStore::new()` until this process ends, a durable store that can list for longer and for all
     /// nodes. What such sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: Keys) -> Self {
-        Self::of(Settings { sealed: true, ..Self::new(cut_offs, keys).0.settings.clone() })
+        Self::new(cut_offs.into().cut_offs_only(), keys)
     }
 
     /// As `policy` says.
@@ -118,9 +117,8 @@ impl Sessions {
     }
 
     fn of(settings: Settings) -> Self {
-        let Settings { store, keys, policy, clock, observer, sealed } = settings.clone();
-        let core = if sealed { session_core::Sessions::sealed } else { session_core::Sessions::new };
-        let core = core(store, clock, &keys, policy).observed(observer);
+        let Settings { store, keys, policy, clock, observer } = settings.clone();
+        let core = session_core::Sessions::new(store, clock, &keys, policy).observed(observer);
         Self(Arc::new(Parts { core, settings }))
     }
 

@@ -12,7 +12,14 @@ use session_store_memory::MemoryStore;
 /// Any store, for any number of threads. The memory store is called directly; others through boxed futures, which is
 /// little beside a network.
 #[derive(Clone)]
-pub struct SharedStore(Kind);
+pub struct SharedStore(Kind, bool);
+
+impl SharedStore {
+    /// Keeps no records: see [`Sessions::sealed`](crate::Sessions::sealed).
+    pub(crate) fn cut_offs_only(self) -> Self {
+        Self(self.0, true)
+    }
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -178,13 +185,13 @@ macro_rules! shared {
 
 impl<S: ErasedStore + 'static> From<S> for SharedStore {
     fn from(store: S) -> Self {
-        Self(Kind::Other(Arc::new(store)))
+        Self(Kind::Other(Arc::new(store)), false)
     }
 }
 
 impl From<MemoryStore> for SharedStore {
     fn from(store: MemoryStore) -> Self {
-        Self(Kind::Memory(Arc::new(store)))
+        Self(Kind::Memory(Arc::new(store)), false)
     }
 }
 
@@ -212,6 +219,10 @@ impl Store for SharedStore {
             Kind::Memory(store) => store.index().map(|_| self),
             Kind::Other(store) => store.has_index().then_some(self),
         }
+    }
+
+    fn sealed(&self) -> bool {
+        self.1
     }
 
     fn touch_is_free(&self) -> bool {

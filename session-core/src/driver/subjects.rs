@@ -73,7 +73,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
 
     /// The index, if it has entries.
     fn entries(&self) -> Result<&S::Index, Error> {
-        if self.sealed { Err(Error::CannotList) } else { self.index() }
+        if self.store.sealed() { Err(Error::CannotList) } else { self.index() }
     }
 
     pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
@@ -110,7 +110,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::CannotList`] if the store
     /// cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
-        if self.sealed {
+        if self.store.sealed() {
             return self.end_all_sealed().await;
         }
         let ended = self.store.end_all(self.clock.now()).await;
@@ -122,7 +122,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// What a ticket keeps of the index. A store that cannot list has epoch 0 for everybody.
     pub(crate) async fn epoch(&self, subject: &str) -> Result<Epoch, Error> {
         match self.store.index() {
-            index if self.policy.max_sessions > 0 && (index.is_none() || self.sealed) => Err(Error::CannotList),
+            index if self.policy.max_sessions > 0 && (index.is_none() || self.store.sealed()) => Err(Error::CannotList),
             None => Ok(Epoch(0)),
             Some(index) => {
                 let listing = index.list(&SubjectId::of(subject), 0, self.clock.now(), &mut []).await;

@@ -302,7 +302,6 @@ impl Monitor {
     fn deleted(&mut self, write: &Write, old: &Record, verb: Verb) {
         let watched = self.watched[write.id].clone();
         let presented = watched.cookie.is_some_and(|cookie| cookie.handle == write.handle);
-        let made = self.born.get(&write.handle) == Some(&Some(write.id));
         let ends = verb == Verb::Logout || verb.signs_in() || verb.revokes();
         self.must(ends, "a record is deleted by neither logout nor login nor revocation");
         // a login that is taken back: nobody has got its cookie
@@ -320,7 +319,8 @@ impl Monitor {
                     && ticket.is_some_and(|ticket| Some(ticket) < watched.moved)
                     && (verb == Verb::EndA || !presented)
             }
-            _ if self.kind == Kind::Capped && verb == Verb::LoginA && !presented && !made => old.subject.is_some(),
+            // the cap: a session of the same subject that is not the one it has just made
+            Verb::LoginA if self.kind == Kind::Capped && !written => old.subject.as_deref() == Some("a"),
             _ => withdrawn || presented && same,
         };
         self.must(holds, "a request ends a session of a login that it did not see, or that began after the revocation");

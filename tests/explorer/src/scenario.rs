@@ -118,7 +118,8 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8) -> Vec<Scenario> {
         sets = sets.iter().flat_map(longer).collect();
     }
     let mut scenarios = Vec::new();
-    for kind in Kind::ALL {
+    // the smallest first
+    for kind in [Kind::Capped, Kind::Memory, Kind::Cache] {
         for beginning in Beginning::ALL.into_iter().filter(|beginning| matters(kind, *beginning)) {
             // without a cookie both parties are the same
             let same = beginning == Beginning::Nothing;

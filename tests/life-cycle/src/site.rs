@@ -2,6 +2,7 @@
 
 use session_core::environment::Time;
 use session_core::policy::Policy;
+use session_core::store::{CutOffs, Store};
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Exchange, Keys, Session, Sessions};
 use session_store_memory::MemoryStore;
@@ -9,14 +10,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// The server.
-pub struct Site {
-    sessions: Sessions<MemoryStore, &'static ManualClock>,
+pub struct Site<S = MemoryStore> {
+    sessions: Sessions<S, &'static ManualClock>,
     clock: &'static ManualClock,
     seed: Cell<u64>,
 }
 
 /// The session of a request.
-pub type Visit<'a> = Session<'a, MemoryStore, &'static ManualClock, ScriptedRng, [u8; 512]>;
+pub type Visit<'a, S> = Session<'a, S, &'static ManualClock, ScriptedRng, [u8; 512]>;
 
 impl Site {
     /// Sessions in memory.
@@ -24,16 +25,20 @@ impl Site {
     pub fn new(policy: Policy) -> Self {
         Self::of(policy, Sessions::new)
     }
+}
 
+impl Site<CutOffs<MemoryStore>> {
     /// Sessions in their cookies, with cut-offs in memory.
     #[must_use]
     pub fn sealed(policy: Policy) -> Self {
         Self::of(policy, Sessions::sealed)
     }
+}
 
+impl<S: Store> Site<S> {
     fn of(
         policy: Policy,
-        make: fn(MemoryStore, &'static ManualClock, &Keys, Policy) -> Sessions<MemoryStore, &'static ManualClock>,
+        make: fn(MemoryStore, &'static ManualClock, &Keys, Policy) -> Sessions<S, &'static ManualClock>,
     ) -> Self {
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000_000))));
         let sessions = make(MemoryStore::new(), clock, &crate::keys(), policy);
@@ -41,7 +46,7 @@ impl Site {
     }
 
     /// What an administrator holds.
-    pub const fn sessions(&self) -> &Sessions<MemoryStore, &'static ManualClock> {
+    pub const fn sessions(&self) -> &Sessions<S, &'static ManualClock> {
         &self.sessions
     }
 
@@ -54,7 +59,7 @@ impl Site {
     pub fn visit<T>(
         &self,
         jar: &mut Option<String>,
-        handler: impl FnOnce(&mut Visit<'_>) -> Result<T, Error>,
+        handler: impl FnOnce(&mut Visit<'_, S>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.seed.set(self.seed.get() + 1);
         let mut exchange = Exchange::new([0; 512], [0; 512]);

@@ -3,12 +3,15 @@
 use life_cycle::Site;
 use session_core::Error;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
+use session_core::store::CutOffs;
 use session_core::testing::run;
+use session_store_memory::MemoryStore;
 use std::time::Duration;
 
 type Jar = Option<String>;
+type Sealed = Site<CutOffs<MemoryStore>>;
 
-fn count(site: &Site, jar: &mut Jar) -> Result<u32, Error> {
+fn count(site: &Sealed, jar: &mut Jar) -> Result<u32, Error> {
     site.visit(jar, |session| {
         let number = session.get::<u32>("n")?.unwrap_or(0) + 1;
         session.set("n", &number).map(|()| number)
@@ -17,14 +20,14 @@ fn count(site: &Site, jar: &mut Jar) -> Result<u32, Error> {
 
 #[test]
 fn data_comes_back_and_nothing_is_stored_lc11() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     assert_eq!(site.visit(&mut jar, |session| session.get::<u32>("n")), Ok(None));
     assert_eq!(jar, None, "who stores nothing gets no cookie");
     for number in 1..=3 {
         assert_eq!(count(&site, &mut jar), Ok(number));
     }
-    assert!(site.sessions().store().is_empty());
+    assert!(site.sessions().store().0.is_empty());
     let before = jar.clone();
     assert_eq!(site.visit(&mut jar, |session| session.get::<u32>("n")), Ok(Some(3)));
     assert_eq!(jar, before, "reading sends no cookie");
@@ -39,7 +42,7 @@ fn limits_hold_by_the_sealed_times_se2() {
         renew_after: None,
         ..Lifetimes::DEFAULT
     };
-    let site = Site::sealed(Policy::plain_http(PlainCookie::new(), lifetimes).unwrap());
+    let site = Sealed::sealed(Policy::plain_http(PlainCookie::new(), lifetimes).unwrap());
     let mut jar = None;
     count(&site, &mut jar).unwrap();
     let first = jar.clone();
@@ -54,7 +57,7 @@ fn limits_hold_by_the_sealed_times_se2() {
 
 #[test]
 fn touching_sends_the_cookie_once_per_interval_lc5() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     count(&site, &mut jar).unwrap();
     let first = jar.clone();
@@ -68,7 +71,7 @@ fn touching_sends_the_cookie_once_per_interval_lc5() {
 
 #[test]
 fn a_subject_is_signed_out_everywhere_lc11_se4() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let [mut laptop, mut phone, mut bob]: [Jar; 3] = Default::default();
     site.sign_in(&mut laptop, "ann").unwrap();
     site.sign_in(&mut phone, "ann").unwrap();
@@ -85,7 +88,7 @@ fn a_subject_is_signed_out_everywhere_lc11_se4() {
 
 #[test]
 fn a_slow_request_is_told_that_its_session_ended_lc3() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     site.sign_in(&mut jar, "ann").unwrap();
     let mut copy = jar.clone();
@@ -98,7 +101,7 @@ fn a_slow_request_is_told_that_its_session_ended_lc3() {
 
 #[test]
 fn everybody_at_once_lc10_lc11() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let [mut ann, mut visitor]: [Jar; 2] = Default::default();
     site.sign_in(&mut ann, "ann").unwrap();
     count(&site, &mut visitor).unwrap();
@@ -108,7 +111,7 @@ fn everybody_at_once_lc10_lc11() {
 
 #[test]
 fn a_login_that_overlaps_a_cut_off_is_refused_lc11() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     let refused = site.visit(&mut jar, |session| {
         let ticket = run(session.begin_login("ann"))?;
@@ -120,19 +123,19 @@ fn a_login_that_overlaps_a_cut_off_is_refused_lc11() {
 
 #[test]
 fn what_cannot_be_done_says_so_lc9() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     site.sign_in(&mut jar, "ann").unwrap();
     assert_eq!(site.visit(&mut jar, |session| run(session.list(|_| ()))), Err(Error::CannotList));
     assert_eq!(site.visit(&mut jar, |session| run(session.revoke("0"))), Err(Error::CannotList));
     assert_eq!(site.visit(&mut jar, |session| run(session.revoke_others())), Err(Error::CannotList));
-    let capped = Site::sealed(Policy::SECURE.max_sessions(1));
+    let capped = Sealed::sealed(Policy::SECURE.max_sessions(1));
     assert_eq!(capped.sign_in(&mut None, "ann"), Err(Error::CannotList));
 }
 
 #[test]
 fn forged_and_swapped_values_are_refused_se1_se2() {
-    let (site, plain) = (Site::sealed(Policy::SECURE), Site::sealed(Policy::PLAIN_HTTP));
+    let (site, plain) = (Sealed::sealed(Policy::SECURE), Sealed::sealed(Policy::PLAIN_HTTP));
     let mut jar = None;
     site.sign_in(&mut jar, "ann").unwrap();
     let value = jar.clone().unwrap();
@@ -151,7 +154,7 @@ fn forged_and_swapped_values_are_refused_se1_se2() {
 
 #[test]
 fn too_large_for_a_cookie_is_an_error_with_both_sizes_se6() {
-    let site = Site::sealed(Policy::SECURE);
+    let site = Sealed::sealed(Policy::SECURE);
     let mut jar = None;
     let answer = site.visit(&mut jar, |session| session.set("k", "x".repeat(600).as_str()));
     assert!(matches!(answer, Err(Error::TooLarge { need, have: 512 }) if need > 600), "{answer:?}");
