@@ -1,5 +1,6 @@
 //! `--store URL`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use session_std::{MemoryStore, SharedStore};
@@ -16,6 +17,8 @@ pub enum StoreUrl {
     },
     /// `fixed:`, the table without a heap
     Fixed,
+    /// `flash:PATH`, a file that stands for a flash
+    Flash(PathBuf),
     /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
     Redis(String),
     /// `postgres://…`, `sqlite:PATH`
@@ -37,6 +40,8 @@ impl FromStr for StoreUrl {
                 capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
             }
             ("fixed", "") => Ok(Self::Fixed),
+            ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
+            ("flash", path) => Ok(Self::Flash(path.into())),
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -58,6 +63,7 @@ impl StoreUrl {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
+            Self::Flash(_) => Err("--store flash: is for programs of one thread; use memory: here".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
         }
@@ -71,6 +77,7 @@ impl StoreUrl {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
             Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Flash(path) => Self::Flash(path.join(name)),
             own @ (Self::Memory { .. } | Self::Fixed) => own,
         }
     }
@@ -85,6 +92,7 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None }));
         assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
+        assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
@@ -100,6 +108,7 @@ mod tests {
             "memory:capacity=0",
             "memory:capacity=x",
             "fixed:1",
+            "flash:",
             "redis://",
             "redis:",
             "ftp://h",
