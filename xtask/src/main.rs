@@ -5,6 +5,7 @@ mod compliance;
 mod demo;
 mod keygen;
 mod no_panic;
+mod outside;
 mod run;
 mod setup;
 mod size;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::bench;
 use crate::compliance::compliance;
 use crate::no_panic::no_panic;
+use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{
     CHROMEDRIVER, CHROMIUM, CLIPPY, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
@@ -67,6 +68,12 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: clippy },
     Step { name: "tests", does: "unit and integration tests on this machine", needs: &[PYTHON], run: tests },
     Step { name: "docs", does: "examples in the docs run; the docs build without warnings", needs: &[], run: docs },
+    Step {
+        name: "outside",
+        does: "the READMEs' examples compile outside the workspace, with the lines that a user's Cargo.toml has",
+        needs: &[],
+        run: outside,
+    },
     Step {
         name: "compliance",
         does: "every requirement is in docs/compliance.md, with tests that exist",
