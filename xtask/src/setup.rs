@@ -23,6 +23,7 @@ pub(crate) const CLIPPY: Need = Need::Component { name: "clippy", command: "clip
 pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
+pub(crate) const CPP: Need = Need::Program { name: "c++", package: "g++" };
 pub(crate) const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
 pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };

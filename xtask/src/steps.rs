@@ -10,7 +10,7 @@ use crate::no_panic::no_panic;
 use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
 };
 use crate::size::size;
 
@@ -149,6 +149,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "a request of the core allocates nothing and stays within its multiple of the same work by hand",
         needs: &[VALGRIND],
         run: bench,
+    },
+    Step {
+        name: "fuzz",
+        does: "the fuzz targets compile (their bodies run in tests; libFuzzer itself needs a nightly compiler)",
+        needs: &[CPP],
+        run: fuzz,
     },
 ];
 
@@ -313,6 +319,12 @@ fn on_target(log: &mut Log) -> Result<String, String> {
         return Err(format!("{ran} tests ran on the target, the core has {both}"));
     }
     Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in files marked so, need a host"))
+}
+
+fn fuzz(log: &mut Log) -> Result<String, String> {
+    // not --locked: the lock file there follows the workspace's manifests
+    log.run(&mut cargo(&["check", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    Ok("the fuzz targets compile".into())
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, String> {

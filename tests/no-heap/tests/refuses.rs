@@ -1,4 +1,4 @@
-//! EM5, ST of the mission's first sentence: a sign-in and the request after it, while the allocator refuses everything.
+//! EM5: a sign-in and the request after it, while the allocator refuses everything.
 #![allow(unsafe_code)] // an allocator is an unsafe trait
 
 use std::alloc::{GlobalAlloc, Layout, System};
