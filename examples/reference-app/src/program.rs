@@ -36,7 +36,7 @@ pub fn run(serve: Serve) {
 
 /// The main function of a reference app that opens its socket itself.
 pub fn run_binding(serve: Bind) {
-    let config = Flags::parse().config().unwrap_or_else(|why| refuse(why));
+    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
     let ready = Box::new(|address| println!("listening on http://{address}"));
     serve(config, &SystemClock, ready, Box::pin(std::future::pending())).unwrap_or_else(|why| refuse(why));
 }
