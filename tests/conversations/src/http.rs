@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) target: String,
-    /// Name and value, without `Host`, `Connection` and `Content-Length`, which are added.
+    /// Name and value, without `Host` and `Connection`, which are added; `Content-Length` is, if a POST has none.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -60,7 +60,8 @@ pub(crate) fn send(addr: SocketAddr, request: &Request) -> io::Result<Answer> {
         bytes.extend_from_slice(value);
         bytes.extend_from_slice(b"\r\n");
     }
-    bytes.extend_from_slice(if method == "POST" { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" });
+    let has_length = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    bytes.extend_from_slice(if method == "POST" && !has_length { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" });
     // A server may refuse a head that is too large before it has read all of it: what counts is its answer.
     let sent = stream.write_all(&bytes);
     let mut received = Vec::new();
@@ -152,6 +153,15 @@ mod tests {
         let chunks = b"HTTP/1.1 409 x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
         assert_eq!(asked(chunks, &get()).1.unwrap().body, "abcd");
         assert_eq!(asked(b"HTTP/1.0 200 OK\r\nVary: A, cookie\r\n\r\nall of it", &get()).1.unwrap().body, "all of it");
+    }
+
+    #[test]
+    fn a_length_is_sent_once() {
+        let mut request = Request { method: "POST".into(), ..get() };
+        let sent = |request: &Request| asked(b"HTTP/1.1 204 x\r\n\r\n", request).0;
+        assert!(sent(&request).ends_with("\r\nContent-Length: 0\r\n\r\n"));
+        request.headers.push(("content-length".into(), b"zz".to_vec()));
+        assert!(sent(&request).ends_with("\r\ncontent-length: zz\r\n\r\n"));
     }
 
     #[test]

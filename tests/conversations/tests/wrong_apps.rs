@@ -64,6 +64,7 @@ fn each_bug_is_caught() {
         NoCap,
         CapEndsTheNewest,
         CapCountsTheEnded,
+        LengthEndsTheServer,
     ];
     let mut missed: Vec<Bug> = Vec::new();
     for some in bugs.chunks(4) {

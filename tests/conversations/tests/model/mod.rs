@@ -69,14 +69,22 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     }
     let mut lines = head.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
-    let (mut cookies, mut csrf) = (Vec::new(), String::new());
+    let (mut cookies, mut csrf, mut lengths) = (Vec::new(), String::new(), Vec::new());
     for line in lines {
         let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
         match String::from_utf8_lossy(&line[..colon]).to_lowercase().as_str() {
             "cookie" => cookies.extend(line[colon + 1..].split(|&b| b == b';').map(<[u8]>::to_vec)),
+            "content-length" => lengths.push(String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned()),
             "x-csrf-token" => csrf = String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned(),
             _ => {}
         }
+    }
+    if lengths.len() > 1 || lengths.iter().any(|length| length.starts_with('+') || length.parse::<u64>().is_err()) {
+        if let Ok(sessions) = sessions.lock() {
+            // as if the only task of the server had ended
+            assert!(sessions.bug != Some(Bug::LengthEndsTheServer), "Invalid Content-Length header");
+        }
+        return drop(stream.write_all(b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n"));
     }
     let mut words = first.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());

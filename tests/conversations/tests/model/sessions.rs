@@ -57,6 +57,7 @@ pub(crate) enum Bug {
     NoCap,
     CapEndsTheNewest,
     CapCountsTheEnded,
+    LengthEndsTheServer,
 }
 
 #[derive(Clone, PartialEq, Debug)]
