@@ -57,7 +57,9 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
                 return Err(bad("redis-cluster:// takes no database number: a cluster has one"));
             }
             let nodes = hosts.iter().map(|host| node(host, user, "")).collect::<Result<Vec<_>, _>>()?;
-            Route::Cluster(Box::new(ClusterClient::new(nodes).map_err(refused)?))
+            // the client's own waits between tries are longer than our limit
+            let client = ClusterClient::builder(nodes).retries(3).min_retry_wait(10).max_retry_wait(100).build();
+            Route::Cluster(Box::new(client.map_err(refused)?))
         }
         Kind::Sentinel => {
             let (service, database) = path.split_once('/').unwrap_or((path, ""));

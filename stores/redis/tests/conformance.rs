@@ -2,7 +2,7 @@
 
 mod common;
 
-use session_core::conformance::suite;
+use session_core::conformance::{end_all_ends_all, suite};
 use session_store_redis::RedisStore;
 
 async fn conforms(url: &str) {
@@ -10,6 +10,7 @@ async fn conforms(url: &str) {
     for seed in 0..5 {
         assert_eq!(suite(&store, common::now(), seed).await, Ok(()));
     }
+    assert_eq!(end_all_ends_all(&store, common::now(), 5).await, Ok(()));
 }
 
 #[tokio::test]
