@@ -55,7 +55,7 @@ fn outages_as_a_browser_sees_them_st10() {
         // a visitor without a cookie who reads needs no store
         assert_eq!(eve.ask(&app, "GET /read?key=a").0, 204);
 
-        let mut back = |request: &str, browser: &mut Browser| {
+        let back = |request: &str, browser: &mut Browser| {
             let began = std::time::Instant::now();
             loop {
                 let answer = browser.ask(&app, request);
