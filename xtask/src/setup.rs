@@ -48,7 +48,9 @@ impl Need {
                 output.is_ok_and(|output| std::path::Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
             }
             // openssl wants it without dashes
-            Self::Program { name, .. } => ["--version", "version"].iter().any(|word| works(&mut program(name, &[word]))),
+            Self::Program { name, .. } => {
+                ["--version", "version"].iter().any(|word| works(&mut program(name, &[word])))
+            }
             Self::Server { path, .. } => works(&mut program(path, &["--version"])),
         }
     }

@@ -1,11 +1,11 @@
 //! `redis://…` and its relatives.
 
 use redis::cluster::ClusterClient;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 use crate::error::BadUrl;
-use crate::link::Route;
+use crate::link::{Route, Sentinel};
 
 /// What a URL says.
 pub(crate) struct Target {
@@ -72,9 +72,9 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
                 SentinelNodeConnectionInfo::default().set_redis_connection_info(primary.redis_settings().clone());
             #[cfg(feature = "tls")]
             let settings = if secure { settings.set_tls_mode(redis::TlsMode::Secure) } else { settings };
-            let service: String = service.into();
-            let client = SentinelClient::build(sentinels, service, Some(settings), SentinelServerType::Master);
-            Route::Sentinel(Box::new(client.map_err(refused)?))
+            let sentinel = Sentinel { nodes: sentinels, service: service.into(), primary: settings };
+            sentinel.client().map_err(refused)?;
+            Route::Sentinel(Box::new(sentinel))
         }
     };
     Ok(Target { route, prefix })

@@ -128,3 +128,33 @@ async fn a_replica_takes_over_st10() {
     let updated = store.update(&handle(0), Version(2), &record(3, 1, b""), now(), &mut []).await;
     assert_eq!(updated.unwrap(), Outcome::Applied(Version(3)));
 }
+
+/// Whoever connects while one of them hangs is led to the others.
+#[tokio::test]
+async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
+    let watched = servers::redis::Watched::start();
+    let proxy = servers::proxy::Proxy::start(watched.sentinel.addr());
+    proxy.set(servers::proxy::Fault::Hang);
+    let url = format!("redis-sentinel://{},{}/main", proxy.addr(), watched.sentinel.addr());
+    let store = RedisStore::open(&url).unwrap().pause(Duration::from_millis(50));
+    let connected = async {
+        while store.create(&handle(0), &record(1, 1, b""), now()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, connected).await.expect("the other sentinel is asked");
+    assert!(there(&store, 0).await);
+
+    let cluster = servers::redis::Cluster::start();
+    cluster.nodes[0].pause();
+    let store = RedisStore::open(&cluster.url()).unwrap().pause(Duration::from_millis(50));
+    let connected = async {
+        // some group is on a node that is well
+        let mut group = 0;
+        while store.create(&handle(group), &record(1, 1, b""), now()).await.is_err() {
+            group = group.wrapping_add(1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, connected).await.expect("the other nodes are asked");
+}
