@@ -6,7 +6,7 @@ use session_core::conformance::{end_all_ends_all, suite};
 use session_store_redis::RedisStore;
 
 async fn conforms(url: &str) {
-    let store = RedisStore::open(url).unwrap();
+    let store = RedisStore::open(url).unwrap().time_limit(common::GUARD);
     for seed in 0..5 {
         assert_eq!(suite(&store, common::now(), seed).await, Ok(()));
     }

@@ -4,12 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{now, record};
+use common::{GUARD, now, record};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_store_redis::RedisStore;
-
-/// Far above every limit in these tests.
-const GUARD: Duration = Duration::from_secs(60);
 
 /// One handle in each of the 256 groups, so some on each node.
 fn handle(group: u8) -> Handle {
@@ -38,7 +35,7 @@ async fn recovers(store: &RedisStore) {
 #[tokio::test]
 async fn each_operation_stays_on_one_node() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap();
+    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(GUARD);
     for group in 0..=255 {
         let key = handle(group);
         assert!(matches!(store.create(&key, &record(1, 1, b""), now()).await, Ok(Outcome::Applied(_))));
@@ -85,7 +82,7 @@ async fn a_node_dies_and_comes_back_st10() {
 #[tokio::test]
 async fn a_node_hangs_and_goes_on_st10() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(Duration::from_millis(200));
+    let store = RedisStore::open(&cluster.url()).unwrap();
     for group in 0..=255 {
         store.create(&handle(group), &record(1, 1, b""), now()).await.unwrap();
     }
