@@ -99,11 +99,13 @@ struct Kept {
     created: Version,
 }
 
+type Subjects = BTreeMap<[u8; 16], (Epoch, Vec<Entry>)>;
+
 pub(crate) struct WrongStore {
     way: Way,
     kept: RefCell<BTreeMap<[u8; 8], Kept>>,
     count: Cell<u64>,
-    subjects: RefCell<BTreeMap<[u8; 16], (Epoch, Vec<Entry>)>>,
+    subjects: RefCell<Subjects>,
 }
 
 impl WrongStore {
