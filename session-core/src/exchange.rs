@@ -30,7 +30,7 @@ use crate::token::Token;
 /// Data that is shown once: kept under a key that no handler can name.
 pub(crate) const FLASH: &str = "\0flash";
 /// How long conflicts are answered by trying again, in milliseconds.
-pub(crate) const PATIENCE: u64 = 2_000;
+const PATIENCE: u64 = 2_000;
 /// How often one verb survives a lost answer.
 pub(crate) const LOST: u8 = 2;
 /// How many handles are tried for a new session (ID4).

@@ -5,11 +5,11 @@ use super::Sessions;
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Event, Id, Observer};
-use crate::exchange::{Intent, LOST, PATIENCE};
+use crate::exchange::{Intent, LOST};
 use crate::expiry::{self, Verdict};
 use crate::record::Record;
 use crate::store::{Load, Only, Outcome, Store};
-use crate::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use crate::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
 use crate::token::Token;
 
 /// Entries that are read at a time.
@@ -89,8 +89,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// were there. An error means that some may live on: ask again.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
         let id = SubjectId::of(subject);
-        let moved = self.bump(&id, None).await?;
-        self.end_each(&id, moved.map_or(0, |listing| listing.last), None).await
+        let last = self.bump(&id).await?;
+        self.end_each(&id, last, None).await
     }
 
     /// Ends the session of `subject` that a list named `id`; `false` if it has none of that name.
@@ -196,27 +196,19 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         Ok(())
     }
 
-    /// Ends the others of a subject's sessions, for the holder of `own`: the index is read, then the own record is accepted
-    /// once more, then the epoch moves if it is still the one that was read (protocol rule 9), so that nobody whose session
-    /// has ended can end those of others.
+    /// Ends the others of a subject's sessions, for the holder of `own`: the epoch moves, then the own record is accepted
+    /// once more, and those that signed in before the move end (protocol rule 9). So nobody whose session has ended ends
+    /// one that began after that.
     pub(crate) async fn revoke_others<B: Buffer>(
         &self,
         subject: &str,
         own: &Token,
         room: &mut Record<B>,
     ) -> Result<usize, Error> {
-        let (index, id, begun) = (self.index()?, SubjectId::of(subject), self.clock.now());
-        loop {
-            let listing = index.list(&id, 0, self.clock.now(), &mut []).await;
-            let seen = self.heard(listing)?.epoch;
-            self.accept_again(own, room).await?;
-            if let Some(moved) = self.bump(&id, Some(seen)).await? {
-                return self.end_each(&id, moved.last, Some(own)).await;
-            }
-            if self.clock.now().millis_since(begun) >= PATIENCE {
-                return Err(Error::Conflict);
-            }
-        }
+        let id = SubjectId::of(subject);
+        let last = self.bump(&id).await?;
+        self.accept_again(own, room).await?;
+        self.end_each(&id, last, Some(own)).await
     }
 
     /// The entry that a list named `name`, for the holder of `own`, whose record is accepted once more after the index was
@@ -325,13 +317,13 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         self.heard(removed).or(Ok(()))
     }
 
-    /// Moves the epoch; a lost answer may move it twice, which ends no more than once.
-    async fn bump(&self, id: &SubjectId, seen: Option<Epoch>) -> Result<Option<Listing>, Error> {
+    /// Moves the epoch and tells the last order; a lost answer may move it twice, which does not matter.
+    async fn bump(&self, id: &SubjectId) -> Result<u64, Error> {
         let index = self.index()?;
         let mut lost = 0;
         loop {
-            match self.heard(index.bump(id, seen, self.clock.now()).await) {
-                Ok(moved) => return Ok(moved),
+            match self.heard(index.bump(id, None, self.clock.now()).await) {
+                Ok(moved) => return Ok(moved.map_or(0, |listing| listing.last)),
                 Err(_) if lost < LOST => lost += 1,
                 Err(_) => return Err(Error::Unknown),
             }

@@ -3,8 +3,10 @@
 
 mod browser;
 mod scripted;
+mod site;
 mod world;
 
 pub use browser::Browser;
 pub use scripted::{Calls, Down, Scripted};
+pub use site::{Site, Visit};
 pub use world::{Answer, KEY, Log, OTHER_KEY, Request, Rng, Server, World, increment, keys, parts, sign_in};

@@ -4,7 +4,7 @@ use life_cycle::KEY;
 use session_core::environment::Time;
 use session_core::policy::{Policy, SET_COOKIE_LEN};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::NoIndex;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Exchange, Keys, Session, Sessions};
 use session_store_memory::MemoryStore;
@@ -59,12 +59,7 @@ fn state(site: &Site, cookie: &str) -> (Option<u32>, Option<String>) {
 
 /// Polls a future at most so often, then drops it.
 fn give_up<F: Future>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    (0..polls).find_map(|_| match future.as_mut().poll(&mut context) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    })
+    polled(pin!(future), polls)
 }
 
 #[test]
@@ -141,6 +136,35 @@ fn a_logout_that_is_given_up_can_be_repeated_lc4() {
     assert!(ended[0] > 1 && ended[1] > 1, "{ended:?}");
 }
 
+/// A session that was revoked ends none that began after its revoker was told so, wherever its own request stood then
+/// (LC9, protocol rule 9).
+#[test]
+fn who_was_revoked_ends_nobody_newer_lc9() {
+    let mut refused = 0;
+    for (begun, asked) in (0..8).flat_map(|begun| (0..24).map(move |asked| (begun, asked))) {
+        let site = site();
+        let thief = run(request(&site, 1, None, sign_in)).unwrap().1.unwrap();
+        let mut ending = pin!(site.revoke_all("ann"));
+        let told = polled(ending.as_mut(), begun);
+        let mut others = pin!(request(&site, 2, Some(&thief), async |session| session.revoke_others().await));
+        let answered = polled(others.as_mut(), asked);
+        told.unwrap_or_else(|| run(ending)).unwrap();
+        let owner = run(request(&site, 3, None, sign_in)).unwrap().1.unwrap();
+        refused += usize::from(answered.unwrap_or_else(|| run(others)).is_err());
+        assert_eq!(state(&site, &owner).1.as_deref(), Some("ann"), "{begun} {asked}");
+    }
+    assert!(refused > 0);
+}
+
+/// Polls a future so many times, or until it is ready.
+fn polled<F: Future>(mut future: Pin<&mut F>, times: usize) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    (0..times).find_map(|_| match future.as_mut().poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    })
+}
+
 /// A store whose every operation waits twice: before its work and after it.
 struct Waiting(MemoryStore);
 
@@ -158,10 +182,10 @@ async fn waiting<T>(work: impl Future<Output = T>) -> T {
 
 impl Store for Waiting {
     type Error = <MemoryStore as Store>::Error;
-    type Index = NoIndex;
+    type Index = Self;
 
-    fn index(&self) -> Option<&NoIndex> {
-        None
+    fn index(&self) -> Option<&Self> {
+        Some(self)
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
@@ -189,5 +213,31 @@ impl Store for Waiting {
 
     async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
         waiting(self.0.delete(key, only, now)).await
+    }
+}
+
+impl SubjectIndex for Waiting {
+    type Error = <MemoryStore as SubjectIndex>::Error;
+
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [Entry],
+    ) -> Result<Listing, Self::Error> {
+        waiting(self.0.list(subject, after, now, into)).await
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+        waiting(self.0.add(subject, seen, entry, now)).await
+    }
+
+    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
+        waiting(self.0.bump(subject, seen, now)).await
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
+        waiting(self.0.remove(subject, entry, now)).await
     }
 }

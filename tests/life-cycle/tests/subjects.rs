@@ -1,0 +1,120 @@
+//! The sessions of a subject: who sees them, who ends them, and which logins are refused (LC9).
+
+use life_cycle::Site;
+use session_core::Error;
+use session_core::policy::Policy;
+use session_core::testing::run;
+
+type Jar = Option<String>;
+
+fn names(site: &Site, jar: &mut Jar) -> Vec<(String, Option<String>, bool)> {
+    let mut names = Vec::new();
+    let listed = site.visit(jar, |session| {
+        run(session.list(|listed| names.push((listed.id.to_string(), listed.label.map(str::to_owned), listed.current))))
+    });
+    listed.map(|()| names).unwrap_or_default()
+}
+
+#[test]
+fn a_subject_sees_its_own_sessions_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut laptop, mut phone, mut other]: [Jar; 3] = Default::default();
+    site.sign_in(&mut laptop, "ann").unwrap();
+    site.visit(&mut laptop, |session| session.set_label("laptop <b>")).unwrap();
+    site.wait(5);
+    site.sign_in(&mut phone, "ann").unwrap();
+    site.sign_in(&mut other, "bob").unwrap();
+    let list = names(&site, &mut laptop);
+    let shown: Vec<_> = list.iter().map(|(_, label, current)| (label.as_deref(), *current)).collect();
+    assert_eq!(shown, [(Some("laptop <b>"), true), (None, false)], "labels as given, the oldest login first");
+    assert!(laptop.as_ref().is_some_and(|cookie| list.iter().all(|(id, ..)| !cookie.contains(id))));
+    let mut anonymous = None;
+    assert_eq!(site.visit(&mut anonymous, |session| run(session.list(|_| ()))), Err(Error::NotSignedIn));
+    let mut admin = 0;
+    run(site.sessions().list("ann", [0; 512], |_| admin += 1)).unwrap();
+    assert_eq!((admin, anonymous), (2, None));
+}
+
+#[test]
+fn revoked_sessions_are_over_and_stay_so_lc9_lc3() {
+    let site = Site::new(Policy::SECURE);
+    let [mut laptop, mut phone, mut tablet]: [Jar; 3] = Default::default();
+    for jar in [&mut laptop, &mut phone, &mut tablet] {
+        site.sign_in(jar, "ann").unwrap();
+    }
+    let first = names(&site, &mut phone)[0].0.clone();
+    let late = site.visit(&mut laptop.clone(), |session| {
+        session.set("n", &1_u32)?;
+        assert_eq!(site.visit(&mut phone, |session| run(session.revoke(&first))), Ok(true));
+        Ok(())
+    });
+    assert_eq!(late, Err(Error::Ended), "a request that is under way brings nothing back");
+    assert_eq!(site.who(&laptop), None);
+    assert_eq!(site.visit(&mut phone, |session| run(session.revoke(&first))), Ok(false));
+    assert_eq!(site.visit(&mut phone, |session| run(session.revoke_others())), Ok(1));
+    assert_eq!((site.who(&tablet), site.who(&phone)), (None, Some("ann".into())));
+    site.sign_in(&mut laptop, "ann").unwrap();
+    assert_eq!(site.visit(&mut phone, |session| run(session.revoke_all())), Ok(2));
+    assert_eq!((site.who(&laptop), phone), (None, None), "sign out everywhere, and here");
+}
+
+#[test]
+fn a_login_that_overlaps_a_change_of_password_is_refused_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut owner, mut thief]: [Jar; 2] = Default::default();
+    site.sign_in(&mut owner, "ann").unwrap();
+    let refused = site.visit(&mut thief, |session| {
+        let ticket = run(session.begin_login("ann"))?;
+        // the old password was right; then it is changed
+        site.visit(&mut owner, |session| run(session.revoke_others()))?;
+        run(session.login(ticket))
+    });
+    assert_eq!((refused, thief.clone()), (Err(Error::SignInAgain), None));
+    assert_eq!(run(site.sessions().revoke_all("ann")), Ok(1), "of the refused login nothing is left");
+    assert_eq!(site.who(&owner), None);
+    assert_eq!(site.sign_in(&mut thief, "ann"), Ok(()));
+}
+
+#[test]
+fn an_old_ticket_is_refused_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let after = |millis| {
+        let mut jar = None;
+        site.visit(&mut jar, |session| {
+            let ticket = run(session.begin_login("ann"))?;
+            site.wait(millis);
+            run(session.login(ticket))
+        })
+    };
+    assert_eq!((after(599_999), after(600_000)), (Ok(()), Err(Error::SignInAgain)));
+}
+
+#[test]
+fn the_cap_ends_the_oldest_that_is_there_lc9() {
+    let site = Site::new(Policy::SECURE.max_sessions(2));
+    let mut jars: [Jar; 4] = Default::default();
+    for jar in &mut jars {
+        site.sign_in(jar, "ann").unwrap();
+        site.wait(1);
+    }
+    let who = |site: &Site, jars: &[Jar; 4]| jars.each_ref().map(|jar| site.who(jar).is_some());
+    assert_eq!(who(&site, &jars), [false, false, true, true]);
+    site.visit(&mut jars[2], |session| run(session.logout())).unwrap();
+    site.sign_in(&mut jars[0], "ann").unwrap();
+    assert_eq!(who(&site, &jars), [true, false, false, true], "who has signed out takes no place");
+}
+
+#[test]
+fn everybody_at_once_lc10() {
+    let site = Site::new(Policy::SECURE);
+    let [mut ann, mut visitor]: [Jar; 2] = Default::default();
+    site.sign_in(&mut ann, "ann").unwrap();
+    site.visit(&mut visitor, |session| session.set("n", &1_u32)).unwrap();
+    site.wait(1);
+    run(site.sessions().end_all()).unwrap();
+    assert_eq!(site.who(&ann), None);
+    assert_eq!(site.visit(&mut visitor, |session| session.get::<u32>("n")), Ok(None));
+    site.wait(1);
+    site.sign_in(&mut ann, "ann").unwrap();
+    assert_eq!(site.who(&ann), Some("ann".into()));
+}
