@@ -10,7 +10,7 @@ use crate::no_panic::no_panic;
 use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
 };
 use crate::size::size;
 
@@ -102,7 +102,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "stores",
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
-        needs: &[REDIS, MEMCACHED, POSTGRES],
+        needs: &[REDIS, MEMCACHED, POSTGRES, OPENSSL],
         run: stores,
     },
     Step {
