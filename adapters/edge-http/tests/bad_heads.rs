@@ -2,7 +2,10 @@
 
 mod wire;
 
-use edge_http::io::server::{Connection, handle_request};
+use std::fmt::{Debug, Display};
+
+use edge_http::io::Error;
+use edge_http::io::server::{Connection, Handler as EdgeHandler, handle_request};
 use edge_nal::{TcpAccept, WithTimeout};
 use rand_core::TryRng;
 use session_core::testing::{ManualClock, ScriptedRng};
@@ -102,6 +105,34 @@ fn a_chunked_body_behind_a_head_that_fills_the_buffer_is_not_the_next_request() 
         let fill = (HEAD as isize - head(0).len() as isize + over) as usize;
         let (_, got) = answers(head(fill) + body + "GET /next HTTP/1.1\r\n\r\n");
         assert!(!got.contains("/smuggled"), "{got}");
+    }
+}
+
+/// The same without the layer, whose answers close the connection by themselves.
+#[test]
+fn nothing_follows_a_chunked_body_for_a_handler_of_edge_https_own() {
+    struct Plain;
+
+    impl EdgeHandler for Plain {
+        type Error<E: Debug> = Error<E>;
+
+        async fn handle<T: Socket, const N: usize>(
+            &self,
+            _: impl Display + Copy,
+            connection: &mut Connection<'_, T, N>,
+        ) -> Result<(), Error<T::Error>> {
+            let path = connection.headers()?.path;
+            connection.initiate_response(200, None, &[("Path", path)]).await
+        }
+    }
+
+    let head =
+        |fill: usize| format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nFill: {}\r\n\r\n", "a".repeat(fill));
+    // edge-http reads as far ahead as there is room behind the head, and what it has read of the next request is lost
+    for room in 0..12 {
+        let fill = HEAD - head(0).len() - room;
+        let got = serve(&Wire::new(head(fill) + "2\r\nab\r\n0\r\n\r\nGET /next HTTP/1.1\r\n\r\n"), Plain);
+        assert_eq!((statuses(&got), header(&got, "path")), (vec![200], vec!["/"]), "{room}: {got}");
     }
 }
 
