@@ -27,6 +27,7 @@ pub(crate) const CPP: Need = Need::Program { name: "c++", package: "g++" };
 pub(crate) const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
 pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
+pub(crate) const OPENSSL: Need = Need::Program { name: "openssl", package: "openssl" };
 pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "memcached" };
 /// By its path: it does not take `--version`.
 pub(crate) const OPENSSL: Need = Need::Server { path: "/usr/bin/openssl", package: "openssl" };
@@ -48,7 +49,10 @@ impl Need {
                 let output = program("rustc", &["--print", "target-libdir", "--target", target]).output();
                 output.is_ok_and(|output| std::path::Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
             }
-            Self::Program { name, .. } => works(&mut program(name, &["--version"])),
+            // openssl wants it without dashes
+            Self::Program { name, .. } => {
+                ["--version", "version"].iter().any(|word| works(&mut program(name, &[word])))
+            }
             Self::Server { path, .. } => works(&mut program(path, &["--version"])),
         }
     }

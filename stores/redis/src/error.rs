@@ -65,3 +65,15 @@ impl fmt::Display for BadUrl {
 }
 
 impl std::error::Error for BadUrl {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_repeats_the_arguments_is_cut_short_id6() {
+        let words = "unknown command 'EVALSHA', with args beginning with: 'a1b2' '2' 'session:{a7}01020304050607'";
+        let why = RedisStoreError::from(redis::make_extension_error("ERR".into(), Some(words.into())));
+        assert_eq!(why.to_string(), "Redis refused: ERR unknown command");
+    }
+}

@@ -7,8 +7,11 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::SentinelClient;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind, Value};
+use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind,
+    Value,
+};
 
 use crate::circuit::Circuit;
 use crate::error::RedisStoreError;
@@ -17,7 +20,21 @@ use crate::error::RedisStoreError;
 pub(crate) enum Route {
     One(Box<Client>),
     Cluster(Box<ClusterClient>),
-    Sentinel(Box<SentinelClient>),
+    Sentinel(Box<Sentinel>),
+}
+
+/// Sentinels that know where the primary is.
+pub(crate) struct Sentinel {
+    pub(crate) nodes: Vec<ConnectionInfo>,
+    pub(crate) service: String,
+    pub(crate) primary: SentinelNodeConnectionInfo,
+}
+
+impl Sentinel {
+    pub(crate) fn client(&self) -> RedisResult<SentinelClient> {
+        let (nodes, service, primary) = (self.nodes.clone(), self.service.clone(), self.primary.clone());
+        SentinelClient::build(nodes, service, Some(primary), SentinelServerType::Master)
+    }
 }
 
 /// A connection; its clones send through the same sockets, and none waits for another's answer.
@@ -69,11 +86,7 @@ impl Link {
     /// Sends a command and waits for its answer. A future that is dropped leaves the connection whole: its answer is
     /// thrown away when it comes.
     pub(crate) async fn ask(&self, command: &Cmd, again: Again) -> Result<Value, RedisStoreError> {
-        self.limited(async |used| match self.send(command, used).await {
-            Err(why) if again == Again::Yes && used.is_some() && broken(&why) => self.send(command, used).await,
-            answer => answer,
-        })
-        .await
+        self.limited(async |used| self.send(command, again, used).await).await
     }
 
     /// Runs a script, by its hash; a server that does not know it, or no longer, is sent all of it.
@@ -91,12 +104,13 @@ impl Link {
             command
         };
         let by_hash = command("EVALSHA", script.get_hash());
-        match self.ask(&by_hash, again).await {
-            Err(RedisStoreError::Refused(why)) if why.starts_with("NOSCRIPT") => {
-                self.ask(&command("EVAL", code), again).await
+        self.limited(async |used| match self.send(&by_hash, again, used).await {
+            Err(why) if why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.send(&command("EVAL", code), again, used).await
             }
             answer => answer,
-        }
+        })
+        .await
     }
 
     async fn limited(
@@ -132,8 +146,15 @@ impl Link {
         }
     }
 
+    async fn send(&self, command: &Cmd, again: Again, used: &mut Option<u64>) -> RedisResult<Value> {
+        match self.send_once(command, used).await {
+            Err(why) if again == Again::Yes && used.is_some() && broken(&why) => self.send_once(command, used).await,
+            answer => answer,
+        }
+    }
+
     /// Notes in `used` which connection it was.
-    async fn send(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
+    async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
         let (connection, number) = self.connection().await?;
         *used = Some(number);
@@ -187,9 +208,15 @@ impl Route {
         let one = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
         Ok(match self {
             Self::One(client) => Connection::One(client.get_multiplexed_async_connection_with_config(&one).await?),
-            Self::Sentinel(client) => Connection::One(client.get_async_connection_with_config(&one).await?),
+            Self::Sentinel(sentinel) => {
+                let mut client = sentinel.client()?;
+                // they are asked in this order: if the first one hangs, the next try begins with the second
+                sentinel.nodes.rotate_left(1);
+                Connection::One(client.get_async_connection_with_config(&one).await?)
+            }
             Self::Cluster(client) => {
-                let config = ClusterConfig::new().set_connection_timeout(limit).set_response_timeout(limit);
+                // a node that hangs leaves time for the others
+                let config = ClusterConfig::new().set_connection_timeout(limit / 3).set_response_timeout(limit);
                 Connection::Cluster(client.get_async_connection_with_config(config).await?)
             }
         })

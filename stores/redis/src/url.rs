@@ -1,11 +1,11 @@
 //! `redis://…` and its relatives.
 
 use redis::cluster::ClusterClient;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 use crate::error::BadUrl;
-use crate::link::Route;
+use crate::link::{Route, Sentinel};
 
 /// What a URL says.
 pub(crate) struct Target {
@@ -57,7 +57,9 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
                 return Err(bad("redis-cluster:// takes no database number: a cluster has one"));
             }
             let nodes = hosts.iter().map(|host| node(host, user, "")).collect::<Result<Vec<_>, _>>()?;
-            Route::Cluster(Box::new(ClusterClient::new(nodes).map_err(refused)?))
+            // the client's own waits between tries are longer than our limit
+            let client = ClusterClient::builder(nodes).retries(3).min_retry_wait(10).max_retry_wait(100).build();
+            Route::Cluster(Box::new(client.map_err(refused)?))
         }
         Kind::Sentinel => {
             let (service, database) = path.split_once('/').unwrap_or((path, ""));
@@ -70,9 +72,9 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
                 SentinelNodeConnectionInfo::default().set_redis_connection_info(primary.redis_settings().clone());
             #[cfg(feature = "tls")]
             let settings = if secure { settings.set_tls_mode(redis::TlsMode::Secure) } else { settings };
-            let service: String = service.into();
-            let client = SentinelClient::build(sentinels, service, Some(settings), SentinelServerType::Master);
-            Route::Sentinel(Box::new(client.map_err(refused)?))
+            let sentinel = Sentinel { nodes: sentinels, service: service.into(), primary: settings };
+            sentinel.client().map_err(refused)?;
+            Route::Sentinel(Box::new(sentinel))
         }
     };
     Ok(Target { route, prefix })

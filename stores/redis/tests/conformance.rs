@@ -2,14 +2,15 @@
 
 mod common;
 
-use session_core::conformance::suite;
+use session_core::conformance::{end_all_ends_all, suite};
 use session_store_redis::RedisStore;
 
 async fn conforms(url: &str) {
-    let store = RedisStore::open(url).unwrap();
+    let store = RedisStore::open(url).unwrap().time_limit(common::GUARD);
     for seed in 0..5 {
         assert_eq!(suite(&store, common::now(), seed).await, Ok(()));
     }
+    assert_eq!(end_all_ends_all(&store, common::now(), 5).await, Ok(()));
 }
 
 #[tokio::test]

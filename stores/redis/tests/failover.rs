@@ -4,12 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{now, record};
+use common::{GUARD, now, record};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_store_redis::RedisStore;
-
-/// Far above every limit in these tests.
-const GUARD: Duration = Duration::from_secs(60);
 
 /// One handle in each of the 256 groups, so some on each node.
 fn handle(group: u8) -> Handle {
@@ -38,7 +35,7 @@ async fn recovers(store: &RedisStore) {
 #[tokio::test]
 async fn each_operation_stays_on_one_node() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap();
+    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(GUARD);
     for group in 0..=255 {
         let key = handle(group);
         assert!(matches!(store.create(&key, &record(1, 1, b""), now()).await, Ok(Outcome::Applied(_))));
@@ -85,7 +82,7 @@ async fn a_node_dies_and_comes_back_st10() {
 #[tokio::test]
 async fn a_node_hangs_and_goes_on_st10() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(Duration::from_millis(200));
+    let store = RedisStore::open(&cluster.url()).unwrap();
     for group in 0..=255 {
         store.create(&handle(group), &record(1, 1, b""), now()).await.unwrap();
     }
@@ -127,4 +124,34 @@ async fn a_replica_takes_over_st10() {
     recovers(&store).await;
     let updated = store.update(&handle(0), Version(2), &record(3, 1, b""), now(), &mut []).await;
     assert_eq!(updated.unwrap(), Outcome::Applied(Version(3)));
+}
+
+/// Whoever connects while one of them hangs is led to the others.
+#[tokio::test]
+async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
+    let watched = servers::redis::Watched::start();
+    let proxy = servers::proxy::Proxy::start(watched.sentinel.addr());
+    proxy.set(servers::proxy::Fault::Hang);
+    let url = format!("redis-sentinel://{},{}/main", proxy.addr(), watched.sentinel.addr());
+    let store = RedisStore::open(&url).unwrap().pause(Duration::from_millis(50));
+    let connected = async {
+        while store.create(&handle(0), &record(1, 1, b""), now()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, connected).await.expect("the other sentinel is asked");
+    assert!(there(&store, 0).await);
+
+    let cluster = servers::redis::Cluster::start();
+    cluster.nodes[0].pause();
+    let store = RedisStore::open(&cluster.url()).unwrap().pause(Duration::from_millis(50));
+    let connected = async {
+        // some group is on a node that is well
+        let mut group = 0;
+        while store.create(&handle(group), &record(1, 1, b""), now()).await.is_err() {
+            group = group.wrapping_add(1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, connected).await.expect("the other nodes are asked");
 }

@@ -5,14 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Spy, applied, create, key, load, now, record, store, update};
+use common::{GUARD, Spy, applied, create, key, load, now, record, store, update};
 use servers::proxy::{Fault, Proxy};
 use session_core::store::{Handle, Load, Outcome, Store, Version};
 use session_std::{Request, Sessions, keys};
 use session_store_redis::{RedisStore, RedisStoreError};
 
-/// Far above every limit in these tests.
-const GUARD: Duration = Duration::from_secs(60);
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -21,7 +19,7 @@ fn behind(proxy: &Proxy) -> RedisStore {
 }
 
 fn hasty(store: RedisStore) -> RedisStore {
-    store.time_limit(Duration::from_millis(300)).pause(Duration::from_millis(50))
+    store.time_limit(Duration::from_secs(1)).pause(Duration::from_millis(50))
 }
 
 async fn look(store: &RedisStore) -> Result<Load, RedisStoreError> {
@@ -142,7 +140,7 @@ async fn slower_than_the_limit() {
 async fn the_circuit_spares_a_server_that_hangs_st10() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
-    let store = behind(&proxy).time_limit(Duration::from_millis(200)).pause(LONG);
+    let store = behind(&proxy).time_limit(Duration::from_secs(1)).pause(LONG);
     create(&store, 0, &record(1, 1, b"")).await;
     proxy.set(Fault::Hang);
     assert!(matches!(fails(&store).await, RedisStoreError::Late(_)), "the connection that there was");

@@ -1,6 +1,8 @@
 //! What the tests share: records, a second client that looks at what is in Redis, and calls that have to succeed.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+use std::time::Duration;
+
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue};
 use session_core::environment::{Clock, Time};
@@ -40,8 +42,12 @@ impl Spy {
     }
 }
 
+/// Far above every limit that a test is about: a guard against hanging.
+pub(crate) const GUARD: Duration = Duration::from_secs(60);
+
+/// One that is patient with a machine that has much else to do.
 pub(crate) fn store(server: &servers::Server) -> RedisStore {
-    RedisStore::open(&server.url()).unwrap()
+    RedisStore::open(&server.url()).unwrap().time_limit(GUARD)
 }
 
 pub(crate) fn now() -> Time {
