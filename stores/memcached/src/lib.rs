@@ -15,3 +15,7 @@ pub use cache::MemcachedCache;
 pub use error::Error;
 pub use settings::Settings;
 pub use store::MemcachedStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/seed.md")]
+struct Seed;
