@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use session_std::{MemoryStore, SharedStore};
-use session_store_redis::RedisStore;
+use session_store_layered::Layered;
+use session_store_memcached::{MemcachedCache, MemcachedStore};
+use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
 
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
@@ -20,6 +22,15 @@ pub enum StoreUrl {
     Redis(String),
     /// `postgres://…`, `sqlite:PATH`
     Sql(String),
+    /// `memcached://…`, read by its store
+    Memcached(String),
+    /// `layered:CACHE_URL+DURABLE_URL`
+    Layered {
+        /// One of memcached or Redis.
+        cache: String,
+        /// Any other.
+        durable: Box<StoreUrl>,
+    },
 }
 
 impl FromStr for StoreUrl {
@@ -46,6 +57,15 @@ impl FromStr for StoreUrl {
                 let checked = SqlStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Sql(url.to_owned()))
             }
+            ("memcached", _) => {
+                let checked = MemcachedStore::open(url).map_err(|why| format!("{scheme}: {why}"));
+                checked.map(|_| Self::Memcached(url.to_owned()))
+            }
+            ("layered", rest) => {
+                let (cache, durable) = rest.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
+                let layered = Self::Layered { cache: cache.into(), durable: Box::new(durable.parse()?) };
+                layered.open().map(|_| layered).map_err(|why| format!("layered: {why}"))
+            }
             _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
         }
     }
@@ -60,6 +80,15 @@ impl StoreUrl {
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Layered { cache, durable } if cache.starts_with("redis") => {
+                let cache = RedisCache::open(cache).map_err(|why| format!("--store: {why}"))?;
+                Ok(Layered::new(cache, durable.open()?).into())
+            }
+            Self::Layered { cache, durable } => {
+                let cache = MemcachedCache::open(cache).map_err(|why| format!("--store: {why}"))?;
+                Ok(Layered::new(cache, durable.open()?).into())
+            }
         }
     }
 
@@ -71,6 +100,10 @@ impl StoreUrl {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
             Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Memcached(url) => Self::Memcached(format!("{url}?prefix={name}:")),
+            Self::Layered { cache, durable } => {
+                Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
+            }
             own @ (Self::Memory { .. } | Self::Fixed) => own,
         }
     }
@@ -91,10 +124,23 @@ mod tests {
         for database in ["postgres://u:p@h:1/d", "postgresql://h/d", "sqlite:/a/b.db"] {
             assert_eq!(database.parse(), Ok(StoreUrl::Sql(database.into())));
         }
+        assert_eq!("memcached://h,i:7".parse(), Ok(StoreUrl::Memcached("memcached://h,i:7".into())));
+        let durable = Box::new(StoreUrl::Redis("redis://d".into()));
+        for cache in ["memcached://h:1", "redis://c"] {
+            let layered = StoreUrl::Layered { cache: cache.into(), durable: durable.clone() };
+            assert_eq!(format!("layered:{cache}+redis://d").parse(), Ok(layered));
+        }
         for bad in [
             "sqlite:",
             "sqlite::memory:",
             "postgres://h:port/d",
+            "memcached:",
+            "memcached://h:x",
+            "layered:",
+            "layered:memcached://h",
+            "layered:memcached://h+",
+            "layered:memory:+redis://d",
+            "layered:memcached://h+fixed:",
             "memory",
             "memory:7",
             "memory:capacity=0",

@@ -217,3 +217,22 @@ fn two_nodes_over_redis_lc2_lc3() {
     let server = servers::redis::start();
     dialogue(&server.url());
 }
+
+#[test]
+fn two_nodes_over_memcached_lc2_lc3() {
+    let server = servers::memcached::start();
+    dialogue(&server.url());
+}
+
+#[test]
+fn two_nodes_over_memcached_before_sqlite_lc2_lc3_st4() {
+    let server = servers::memcached::start();
+    let dir = tempfile::tempdir().unwrap();
+    dialogue(&format!("layered:{}+sqlite:{}", server.url(), dir.path().join("sessions.db").display()));
+}
+
+#[test]
+fn two_nodes_over_redis_before_postgres_lc2_lc3_st4() {
+    let (cache, durable) = (servers::redis::start(), servers::postgres::start());
+    dialogue(&format!("layered:{}+{}", cache.url(), durable.url()));
+}
