@@ -10,7 +10,7 @@ use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore};
 use session_store_layered::{Cache, Layered};
 use session_store_memcached::{MemcachedCache, Settings};
-use session_store_redis::RedisCache;
+use session_store_redis::{RedisCache, RedisStore};
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 const TRUST: Duration = Duration::from_secs(1);
@@ -42,9 +42,11 @@ async fn version(node: &impl Store, clock: &Clock) -> Option<u64> {
     }
 }
 
-fn hasty(cache: std::net::SocketAddr) -> MemcachedCache {
+/// Limits that a test does not have to wait long for; a prefix for each pair of nodes.
+fn hasty(cache: std::net::SocketAddr, prefix: &str) -> MemcachedCache {
     let (time_limit, pause) = (Duration::from_millis(200), Duration::from_millis(50));
-    MemcachedCache::new(&Settings { time_limit, pause, ..Settings::new([cache.to_string()]) }).unwrap()
+    let settings = Settings { time_limit, pause, prefix: prefix.into(), ..Settings::new([cache.to_string()]) };
+    MemcachedCache::new(&settings).unwrap()
 }
 
 /// While `fails` holds for one node or for both, everything works, and what is acknowledged holds at both nodes.
@@ -80,20 +82,20 @@ async fn memcached_killed_st4_st10() {
     let server = std::cell::RefCell::new(servers::memcached::start());
     let addr = server.borrow().addr();
     let (fails, works) = (|| server.borrow_mut().kill(), || server.borrow_mut().restart());
-    goes_on_without(hasty(addr), hasty(addr), fails, works).await;
+    goes_on_without(hasty(addr, "a"), hasty(addr, "a"), fails, works).await;
 }
 
 #[tokio::test]
 async fn memcached_hangs_st4_st10() {
     let server = servers::memcached::start();
-    goes_on_without(hasty(server.addr()), hasty(server.addr()), || server.pause(), || server.resume()).await;
+    goes_on_without(hasty(server.addr(), "a"), hasty(server.addr(), "a"), || server.pause(), || server.resume()).await;
 }
 
 #[tokio::test]
 async fn memcached_restarted_st4_st10() {
     let server = std::cell::RefCell::new(servers::memcached::start());
     let addr = server.borrow().addr();
-    goes_on_without(hasty(addr), hasty(addr), || server.borrow_mut().restart(), || ()).await;
+    goes_on_without(hasty(addr, "a"), hasty(addr, "a"), || server.borrow_mut().restart(), || ()).await;
 }
 
 /// The node that changes something cannot tell the cache; the other one still reads it.
@@ -104,7 +106,8 @@ async fn memcached_cut_off_from_one_node_st4_st10() {
     for fault in [Fault::Refuse, Fault::Hang] {
         proxy.set(Fault::Pass);
         let (fails, works) = (|| proxy.set(fault), || proxy.set(Fault::Pass));
-        goes_on_without(hasty(proxy.addr()), hasty(server.addr()), fails, works).await;
+        let prefix = format!("{fault:?}");
+        goes_on_without(hasty(proxy.addr(), &prefix), hasty(server.addr(), &prefix), fails, works).await;
     }
 }
 
@@ -113,8 +116,9 @@ async fn memcached_answers_cut_st4_st10() {
     let server = servers::memcached::start();
     let proxy = Proxy::start(server.addr());
     for passes in 0..12 {
-        let fails = || proxy.set(Fault::Cut(passes));
-        goes_on_without(hasty(proxy.addr()), hasty(server.addr()), fails, || proxy.set(Fault::Pass)).await;
+        let (fails, works) = (|| proxy.set(Fault::Cut(passes)), || proxy.set(Fault::Pass));
+        let prefix = format!("cut{passes}");
+        goes_on_without(hasty(proxy.addr(), &prefix), hasty(server.addr(), &prefix), fails, works).await;
     }
 }
 
@@ -122,13 +126,13 @@ async fn memcached_answers_cut_st4_st10() {
 async fn redis_killed_and_cut_off_st4_st10() {
     let server = std::cell::RefCell::new(servers::redis::start());
     let (addr, url) = (server.borrow().addr(), server.borrow().url());
-    let cache = |url: &str| RedisCache::open(url).unwrap();
+    let cache = |url: &str, prefix: &str| RedisCache::from(RedisStore::open(url).unwrap().prefix(prefix).unwrap());
     let (fails, works) = (|| server.borrow_mut().kill(), || server.borrow_mut().restart());
-    goes_on_without(cache(&url), cache(&url), fails, works).await;
+    goes_on_without(cache(&url, "killed:"), cache(&url, "killed:"), fails, works).await;
 
     let proxy = Proxy::start(addr);
     let (fails, works) = (|| proxy.set(Fault::Refuse), || proxy.set(Fault::Pass));
-    goes_on_without(cache(&format!("redis://{}/", proxy.addr())), cache(&url), fails, works).await;
+    goes_on_without(cache(&format!("redis://{}/", proxy.addr()), "cut:"), cache(&url, "cut:"), fails, works).await;
 }
 
 /// A durable store that is down: what the cache has is served until the trust is over, and nothing is acknowledged.
@@ -137,8 +141,8 @@ async fn durable_store_killed_st4_st10() {
     let cache = servers::memcached::start();
     let mut durable = servers::redis::start();
     let clock = Clock(Instant::now());
-    let store = session_store_redis::RedisStore::open(&durable.url()).unwrap();
-    let node = Layered::new(hasty(cache.addr()), SharedStore::from(store)).trust(Duration::from_secs(3600));
+    let store = RedisStore::open(&durable.url()).unwrap();
+    let node = Layered::new(hasty(cache.addr(), "a"), SharedStore::from(store)).trust(Duration::from_secs(3600));
     node.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!(version(&node, &clock).await, Some(1));
     durable.kill();
