@@ -27,14 +27,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// These servers, with 16 connections to each, 300 ms to connect, 1 s for an operation, pauses of 500 ms, and records of at
+    /// These servers, with 16 connections to each, 1 s to connect and for an operation, pauses of 500 ms, and records of at
     /// most 1,000,000 bytes, which is what servers take by default.
     pub fn new<S: Into<String>>(servers: impl IntoIterator<Item = S>) -> Self {
         Self {
             servers: servers.into_iter().map(Into::into).collect(),
             prefix: "session:".into(),
             connections: 16,
-            connect: Duration::from_millis(300),
+            connect: Duration::from_secs(1),
             time_limit: Duration::from_secs(1),
             pause: Duration::from_millis(500),
             largest: 1_000_000,

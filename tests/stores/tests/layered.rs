@@ -1,16 +1,37 @@
 //! The layered store over real caches and a durable store: the contract, and conversations.
 
+use std::time::Duration;
+
+use servers::Server;
 use session_core::conformance::suite;
 use session_core::environment::Clock;
 use session_std::{MemoryStore, SharedStore, SystemClock};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::MemcachedCache;
+use session_store_memcached::{MemcachedCache, Settings};
 use session_store_redis::{RedisCache, RedisStore};
-use session_store_sql::SqlStore;
+use session_store_sql::{Limits, SqlStore};
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod axum_app;
+
+/// No test is to fail because a machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn memcached(server: &Server) -> MemcachedCache {
+    let settings = Settings::new([server.addr().to_string()]);
+    MemcachedCache::new(&Settings { connect: PATIENCE, time_limit: PATIENCE, ..settings }).unwrap()
+}
+
+fn redis(server: &Server) -> RedisStore {
+    RedisStore::open(&server.url()).unwrap().time_limit(PATIENCE)
+}
+
+fn sql(url: &str) -> SqlStore {
+    let mut limits = Limits::default();
+    (limits.connect, limits.response) = (PATIENCE, PATIENCE);
+    SqlStore::open(url).unwrap().limits(limits)
+}
 
 async fn conforms(cache: impl Cache, durable: impl Into<SharedStore>) {
     let store = Layered::new(cache, durable.into());
@@ -21,41 +42,38 @@ async fn conforms(cache: impl Cache, durable: impl Into<SharedStore>) {
 
 #[tokio::test]
 async fn memcached_before_memory() {
-    let server = servers::memcached::start();
-    conforms(MemcachedCache::open(&server.url()).unwrap(), MemoryStore::new()).await;
+    let cache = servers::memcached::start();
+    conforms(memcached(&cache), MemoryStore::new()).await;
 }
 
 #[tokio::test]
 async fn redis_before_memory() {
-    let server = servers::redis::start();
-    conforms(RedisCache::open(&server.url()).unwrap(), MemoryStore::new()).await;
+    let cache = servers::redis::start();
+    conforms(RedisCache::from(redis(&cache)), MemoryStore::new()).await;
 }
 
 #[tokio::test]
 async fn memcached_before_redis() {
-    let (memcached, redis) = (servers::memcached::start(), servers::redis::start());
-    conforms(MemcachedCache::open(&memcached.url()).unwrap(), RedisStore::open(&redis.url()).unwrap()).await;
+    let (cache, durable) = (servers::memcached::start(), servers::redis::start());
+    conforms(memcached(&cache), redis(&durable)).await;
 }
 
 #[tokio::test]
 async fn memcached_before_sqlite() {
-    let (memcached, dir) = (servers::memcached::start(), tempfile::tempdir().unwrap());
-    let durable = SqlStore::open(&format!("sqlite:{}", dir.path().join("sessions.db").display())).unwrap();
-    conforms(MemcachedCache::open(&memcached.url()).unwrap(), durable).await;
+    let (cache, dir) = (servers::memcached::start(), tempfile::tempdir().unwrap());
+    conforms(memcached(&cache), sql(&format!("sqlite:{}", dir.path().join("sessions.db").display()))).await;
 }
 
 #[tokio::test]
 async fn redis_before_postgres() {
-    let (redis, postgres) = (servers::redis::start(), servers::postgres::start());
-    conforms(RedisCache::open(&redis.url()).unwrap(), SqlStore::open(&postgres.url()).unwrap()).await;
+    let (cache, durable) = (servers::redis::start(), servers::postgres::start());
+    conforms(RedisCache::from(redis(&cache)), sql(&durable.url())).await;
 }
 
 #[test]
 fn all_conversations_through_axum() {
-    let memcached = servers::memcached::start();
-    let redis = servers::redis::start();
-    let dir = tempfile::tempdir().unwrap();
+    let (memcached, redis) = (servers::memcached::start(), servers::redis::start());
     let memory = format!("layered:{}+memory:", memcached.url());
-    let sqlite = format!("layered:{}+sqlite:{}", redis.url(), dir.path().join("sessions").display());
-    reference_app::converse("axum", &[&memory, &sqlite], axum_app::serve);
+    let durable = format!("layered:{}+{}", memcached.url(), redis.url());
+    reference_app::converse("axum", &[&memory, &durable], axum_app::serve);
 }
