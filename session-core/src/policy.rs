@@ -433,7 +433,7 @@ mod tests {
             Policy::plain_http(plain, Lifetimes::SLIDING).is_ok() && Policy::secure(secure, Lifetimes::SLIDING).is_ok()
         );
         assert_eq!((Policy::APP_SID.name, Policy::APP_SID.path), ("app-sid", "/"));
-        assert!(!Policy::APP_SID.secure && Policy::APP_SID_SECURE.secure);
+        assert_eq!((Policy::APP_SID.secure, Policy::APP_SID_SECURE.secure), (false, true));
         for policy in [Policy::APP_SID, Policy::APP_SID_SECURE] {
             assert_eq!((policy.limits.idle, policy.limits.absolute), (180 * 60 * 1_000, 0));
         }
