@@ -29,8 +29,6 @@ pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", pack
 pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
 pub(crate) const OPENSSL: Need = Need::Program { name: "openssl", package: "openssl" };
 pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "memcached" };
-/// By its path: it does not take `--version`.
-pub(crate) const OPENSSL: Need = Need::Server { path: "/usr/bin/openssl", package: "openssl" };
 pub(crate) const POSTGRES: Need =
     Need::Server { path: "/usr/lib/postgresql/15/bin/postgres", package: "postgresql-15" };
 
