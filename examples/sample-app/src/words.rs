@@ -10,8 +10,6 @@ pub const ADDED: &str = "The note is kept.";
 pub const NO_NOTE: &str = "A note has 1 to 500 characters.";
 /// A note was removed.
 pub const REMOVED: &str = "The note is gone.";
-/// After signing out.
-pub const SIGNED_OUT: &str = "You are signed out.";
 /// Another session was ended.
 pub const ENDED: &str = "That device is signed out.";
 /// It had ended meanwhile.

@@ -1,6 +1,6 @@
 //! The notes application over each std adapter, run as its user runs it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use browser_tests::Browser;
@@ -17,6 +17,11 @@ fn over_axum() {
 #[test]
 fn over_poem() {
     story("session-poem");
+}
+
+#[test]
+fn over_rocket() {
+    story("session-rocket");
 }
 
 /// Two browsers of one user; one signs the other out.
@@ -95,15 +100,18 @@ impl Server {
             .arg(target().join("debug/examples/notes"))
             .arg("127.0.0.1:0")
             .env("NOTES_PASSWORD", PASSWORD)
+            // Rocket is configured so
+            .envs([("ROCKET_PORT", "0"), ("ROCKET_CLI_COLORS", "false")])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the example starts");
         let mut output = BufReader::new(process.stdout.take().expect("its output is a pipe"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("it says where it listens");
-        let url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
-        Self { process, url, _output: output }
+        let mut lines = output.by_ref().lines().map_while(Result::ok);
+        let url = lines.find_map(|line| Some(line[line.find("http://")?..].to_owned()));
+        let server = Self { process, url: url.unwrap_or_default(), _output: output };
+        assert!(server.url.starts_with("http://127.0.0.1:"), "it did not say where it listens");
+        server
     }
 }
 
