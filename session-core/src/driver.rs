@@ -7,11 +7,11 @@ use rand_core::TryCryptoRng;
 use crate::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::environment::{Buffer, Clock};
 use crate::error::Error;
-use crate::events::{Event, Observer};
-use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
+use crate::events::{Event, Id, Observer};
+use crate::exchange::{Candidate, Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
 use crate::policy::Policy;
-use crate::store::{Load, Store};
+use crate::store::{Load, Only, Outcome, Store};
 pub use subjects::Listed;
 
 /// What all requests of an application share.
@@ -97,8 +97,15 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                     Load::Found(found) => Some(found),
                     Load::Missing => None,
                 };
-                if exchange.loaded(token, found, &self.rules(), self.clock.now()) {
-                    return Ok(());
+                match exchange.loaded(token, found, &self.rules(), self.clock.now()) {
+                    Candidate::Accepted => return Ok(()),
+                    Candidate::Refused => {}
+                    Candidate::Reused(login) => {
+                        let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
+                        if let Outcome::Applied(_) = self.reported(ended).map_err(|()| Error::Unavailable)? {
+                            self.observer.observe(&Event::Ended(Id(token.handle())));
+                        }
+                    }
                 }
                 break;
             }

@@ -101,6 +101,16 @@ pub(crate) enum Step {
     Done,
 }
 
+/// What a cookie of our name comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// Its session is the request's; no further cookie is tried.
+    Accepted,
+    Refused,
+    /// Refused, and the session of this login number is to end, for its cookie was used again.
+    Reused(u32),
+}
+
 /// The store's answer; its error was reported already.
 pub(crate) enum Reply {
     Random([u8; 32]),
@@ -243,17 +253,17 @@ impl<B: Buffer> Exchange<B> {
         self.mine.buffer()
     }
 
-    /// What a candidate's load found; `true` if the session is accepted and no further candidate is to be tried.
-    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> bool {
+    /// What a candidate's load found.
+    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = Id(token.handle());
         self.presented.get_or_insert(token);
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
-            return false;
+            return Candidate::Refused;
         };
         if self.mine.adopt(found.len).is_err() {
             rules.observer.observe(&Event::Garbled(id));
-            return false;
+            return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.stamp().version);
         let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
@@ -263,7 +273,7 @@ impl<B: Buffer> Exchange<B> {
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
-                return true;
+                return Candidate::Accepted;
             }
             Verdict::Expired => rules.observer.observe(&Event::Expired(id)),
             Verdict::Late => rules.observer.observe(&Event::Late(id)),
@@ -276,8 +286,11 @@ impl<B: Buffer> Exchange<B> {
             if verdict == Verdict::Late || self.standing == Standing::Stale {
                 self.token = Some(token);
             }
+            if rules.policy.reuse_ends && self.standing != Standing::Stale {
+                return Candidate::Reused(self.mine.stamp().login);
+            }
         }
-        false
+        Candidate::Refused
     }
 
     pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {

@@ -190,6 +190,7 @@ pub struct Policy {
     pub(crate) partitioned: bool,
     pub(crate) limits: Limits,
     pub(crate) max_sessions: u16,
+    pub(crate) reuse_ends: bool,
 }
 
 /// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
@@ -260,6 +261,7 @@ impl Policy {
             partitioned,
             limits: Limits::of(&lifetimes),
             max_sessions: 0,
+            reuse_ends: false,
         }
     }
 
@@ -267,7 +269,24 @@ impl Policy {
         let PlainCookie { name, path, strict } = cookie;
         let same_site = if strict { SameSite::Strict } else { SameSite::Lax };
         let limits = Limits::of(&lifetimes);
-        Self { name, domain: None, path, same_site, secure: false, partitioned: false, limits, max_sessions: 0 }
+        Self {
+            name,
+            domain: None,
+            path,
+            same_site,
+            secure: false,
+            partitioned: false,
+            limits,
+            max_sessions: 0,
+            reuse_ends: false,
+        }
+    }
+
+    /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
+    /// an event and no session: a browser whose answer was lost looks the same as a thief.
+    #[must_use]
+    pub const fn end_on_reuse(self) -> Self {
+        Self { reuse_ends: true, ..self }
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can

@@ -121,6 +121,34 @@ fn after_the_grace_the_old_value_is_refused_and_then_unknown_lc8() {
     assert_eq!((n(&server, &browser), n(&server, &new)), (Some(7), Some(1)));
 }
 
+/// A value that comes again a minute after it was replaced ends its session, if the policy says so; not before.
+#[test]
+fn an_old_value_ends_its_session_if_it_is_to_lc8() {
+    for (policy, ends) in [(policy(), false), (policy().end_on_reuse(), true)] {
+        for login in [false, true] {
+            let world = World::new();
+            let server = world.server(policy);
+            let old = begin(&server);
+            world.wait(100 * S);
+            let mut new = old.clone();
+            let replace = |session: &mut Request<'_>| {
+                if login {
+                    sign_in(session, "ann").unwrap()
+                }
+            };
+            server.request(&mut new, replace).ok();
+            world.wait(60 * S - 1);
+            assert_eq!((n(&server, &old), n(&server, &new)), (None, Some(1)), "an answer may still be under way");
+            world.wait(1);
+            assert_eq!(n(&server, &old), None);
+            assert_eq!(n(&server, &new), (!ends).then_some(1), "login: {login}");
+            // and it can do so once only
+            server.request(&mut new, |session| session.set("n", &2_u32).unwrap()).ok();
+            assert_eq!((n(&server, &old), n(&server, &new)), (None, Some(2)));
+        }
+    }
+}
+
 #[test]
 fn whoever_has_the_late_value_can_end_the_session_lc8() {
     let world = World::new();
