@@ -97,7 +97,9 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                     Load::Found(found) => Some(found),
                     Load::Missing => None,
                 };
-                match exchange.loaded(token, found, &self.rules(), self.clock.now()) {
+                // bound first, as in `perform`
+                let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
+                match candidate {
                     Candidate::Accepted => return Ok(()),
                     Candidate::Refused => {}
                     Candidate::Reused(login) => {
