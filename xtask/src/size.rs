@@ -13,8 +13,9 @@ pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 
 /// A program of examples/size and the bytes of code on the first of the boards: what we want, and what it must not exceed
 /// until we are there. Lower the budget whenever the program gets smaller; raise it only when the program does more (the
-/// second one's login keeps the index of subjects and the cap since those were built: 4,000 bytes).
-const PROGRAMS: [(&str, u64, u64); 2] = [("read-set-create", 8 * 1024, 25_000), ("all-verbs", 12 * 1024, 29_000)];
+/// second one's login keeps the index of subjects and the cap since those were built: 4,000 bytes; a
+/// cookie that is used again may end its session: 240).
+const PROGRAMS: [(&str, u64, u64); 2] = [("read-set-create", 8 * 1024, 25_100), ("all-verbs", 12 * 1024, 29_100)];
 
 /// Bytes of one program.
 struct Weight {
