@@ -12,7 +12,7 @@ use edge_http::io::server::Server;
 use edge_nal::TcpAccept;
 use edge_nal_std::TcpSocket;
 use reference_app::routes::{Args, big, text};
-use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
@@ -196,7 +196,8 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
             run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
-        _ => Err("--store: this program is for devices, which have memory: and fixed: only".into()),
+        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, stop),
+        _ => Err("--store: this program is for devices, which have memory:, fixed: and flash: only".into()),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One thread serves all connections, as on a microcontroller. Each handler asks for its `Session` (or a `Peek` at it),
 //! uses it, and answers; `?` turns an error of the session into its status and one line.
+#![cfg_attr(not(test), recursion_limit = "256")] // the type of all routes, inside the futures that serve them
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, St
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
 use reference_app::routes::{Args, big as big_text, text};
-use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl};
+use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
@@ -236,7 +237,8 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
             run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
-        _ => Err("--store: this program is for devices, which have memory: and fixed: only".into()),
+        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, stop),
+        _ => Err("--store: this program is for devices, which have memory:, fixed: and flash: only".into()),
     }
 }
 

@@ -1,4 +1,5 @@
 //! All conversations, through this adapter's reference app.
+#![recursion_limit = "256"] // the type of all routes, inside the futures that serve them
 
 #[path = "../examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
@@ -6,5 +7,9 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::converse("picoserve", &["memory:", "fixed:"], reference::serve);
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("flash-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let flash = format!("flash:{}", directory.display());
+    reference_app::converse("picoserve", &["memory:", "fixed:", &flash], reference::serve);
+    std::fs::remove_dir_all(directory).unwrap();
 }

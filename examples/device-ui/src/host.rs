@@ -1,4 +1,5 @@
-//! The device on this machine: its data in a file, a sensor that is made up, real time.
+//! The device on this machine: its data in a file, its sessions in another that stands for a flash, a sensor that is made
+//! up, real time.
 
 use std::boxed::Box;
 use std::fs::{self, File, OpenOptions};
@@ -12,17 +13,20 @@ use std::string::String;
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{format, vec};
 
+use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
 use session_picoserve::{Keys, Pool, Sessions};
-use session_store_memory::FixedStore;
+use session_store_flash::{Contents, FlashStore};
 
 use crate::{Data, Device, Keeper, Limits, NotKept};
 
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
 const RECORD: usize = 256;
+/// Pages of 4 KB for the sessions.
+const PAGES: usize = 8;
 /// Requests at once.
 const REQUESTS: usize = 16;
 /// Bytes of a request's head and body.
@@ -106,6 +110,18 @@ impl DataFile {
     }
 }
 
+/// The sessions in `sessions.flash`, which survive a reboot. What is not a flash of ours is not overwritten.
+async fn sessions_of(directory: &Path) -> Result<FlashStore<FileFlash<4096>, SESSIONS, RECORD>, String> {
+    let path = directory.join("sessions.flash");
+    let wrong =
+        |why: &dyn core::fmt::Display| format!("{}: {why}; delete it to begin without sessions", path.display());
+    let store = FlashStore::new(FileFlash::open(&path, PAGES).map_err(|why| wrong(&why))?);
+    match store.contents().await.map_err(|why| wrong(&why))? {
+        Contents::Foreign => Err(wrong(&"holds something else than sessions")),
+        Contents::Blank | Contents::Ours => Ok(store),
+    }
+}
+
 /// Somewhere between 20 and 24 °C.
 fn sensor(now: Time) -> i16 {
     let phase = (now.millis() / 1_000 % 80) as i16;
@@ -125,13 +141,13 @@ pub fn serve(
     let keys = Keys::new(&data.key).map_err(|why| format!("{}: {why}", file.0.display()))?;
     let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
     let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| format!("{why}"))?;
-    let sessions = Sessions::new(FixedStore::<SESSIONS, RECORD>::new(), clock, &keys, policy);
-    let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));
     let device: &'static _ = Box::leak(Box::new(Device::new(data, file, limits, sensor, clock.now())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| format!("{why}"))?;
     listener.set_nonblocking(true).map_err(|why| format!("{why}"))?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| format!("{why}"))?;
+        let sessions = Sessions::new(sessions_of(directory).await?, clock, &keys, policy);
+        let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));
         let router: &'static _ = Box::leak(Box::new(crate::router(pool, device)));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
         loop {

@@ -145,7 +145,12 @@ fn first_boot_asks_for_a_password_and_keeps_it_em7() {
     stranger.post(&device, "/first-boot", "password=my+own+password&repeat=my+own+password");
     assert_eq!(stranger.get(&device, "/").view(), "sign-in");
     device.off().unwrap();
-    // EM2: sessions are gone after a reboot, the stale cookie is no lock-out; key and password are kept
+    // sessions survive a reboot, as key and password do
+    let device = Device::boot(data.path());
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+    device.off().unwrap();
+    // EM2: without them the stale cookie is no lock-out
+    std::fs::remove_file(data.path().join("sessions.flash")).unwrap();
     let device = Device::boot(data.path());
     assert_eq!(browser.get(&device, "/").view(), "sign-in");
     browser.sign_in(&device);
@@ -321,6 +326,19 @@ fn bad_requests_get_clear_answers() {
     assert_eq!(browser.get(&device, "/nowhere").status, 404);
     assert_eq!(browser.post(&device, "/readings", "").status, 405);
     browser.sign_in(&device);
+}
+
+#[test]
+fn something_else_than_sessions_is_not_overwritten() {
+    let data = directory();
+    owned(data.path()).off().unwrap();
+    let file = data.path().join("sessions.flash");
+    for content in [b"a letter".repeat(4096), b"short".to_vec()] {
+        std::fs::write(&file, &content).unwrap();
+        let error = Device::boot(data.path()).off().unwrap_err();
+        assert!(error.contains("sessions.flash") && error.contains("delete it"), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), content);
+    }
 }
 
 #[test]

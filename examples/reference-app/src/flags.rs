@@ -17,7 +17,7 @@ pub struct Flags {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// memory: | memory:capacity=N | fixed: | redis://… | redis-cluster://… | redis-sentinel://… | postgres://… | sqlite:PATH
+    /// memory: | memory:capacity=N | fixed: | flash:PATH | redis://… | redis-cluster://… | redis-sentinel://… | postgres://… | sqlite:PATH
     #[arg(long, default_value = "memory:")]
     pub store: StoreUrl,
     /// 32-byte signing keys in hex; the first signs, the others still verify [default: a fresh random key]

@@ -2,11 +2,13 @@
 //! with it, and for the std frameworks what the routes do.
 
 mod flags;
+mod flash;
 mod program;
 pub mod routes;
 mod store_url;
 
 pub use flags::{Config, Flags};
+pub use flash::{FileStore, flash_store};
 pub use program::{
     AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, run, run_binding, sessions,
 };

@@ -1,5 +1,6 @@
 //! `--store URL`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use session_std::{MemoryStore, SharedStore};
@@ -18,6 +19,8 @@ pub enum StoreUrl {
     },
     /// `fixed:`, the table without a heap
     Fixed,
+    /// `flash:PATH`, a file that stands for a flash
+    Flash(PathBuf),
     /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
     Redis(String),
     /// `postgres://…`, `sqlite:PATH`
@@ -48,6 +51,8 @@ impl FromStr for StoreUrl {
                 capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
             }
             ("fixed", "") => Ok(Self::Fixed),
+            ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
+            ("flash", path) => Ok(Self::Flash(path.into())),
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -78,6 +83,7 @@ impl StoreUrl {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
+            Self::Flash(_) => Err("--store flash: is for programs of one thread; use memory: here".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
@@ -100,6 +106,7 @@ impl StoreUrl {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
             Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Flash(path) => Self::Flash(path.join(name)),
             Self::Memcached(url) => Self::Memcached(format!("{url}?prefix={name}:")),
             Self::Layered { cache, durable } => {
                 Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
@@ -118,6 +125,7 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None }));
         assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
+        assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
@@ -146,6 +154,7 @@ mod tests {
             "memory:capacity=0",
             "memory:capacity=x",
             "fixed:1",
+            "flash:",
             "redis://",
             "redis:",
             "ftp://h",

@@ -8,25 +8,23 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Words of four bytes, pages of 4 KB.
+/// Words of four bytes, pages of `PAGE` bytes.
 #[derive(Debug)]
-pub struct FileFlash {
+pub struct FileFlash<const PAGE: usize> {
     file: File,
     len: usize,
 }
 
-impl FileFlash {
-    /// Bytes of a page.
-    pub const PAGE: usize = 4096;
-
+impl<const PAGE: usize> FileFlash<PAGE> {
     /// The flash in this file, which is made, erased, if there is none, for its owner only. A file of another size is an
     /// error that names both.
     pub fn open(path: &Path, pages: usize) -> io::Result<Self> {
-        let (len, file) = (pages * Self::PAGE, OpenOptions::new().read(true).write(true).open(path));
+        let (len, file) = (pages * PAGE, OpenOptions::new().read(true).write(true).open(path));
         let file = match file {
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 // complete before it has its name
-                let new = path.with_extension("new");
+                let mut new = path.as_os_str().to_owned();
+                new.push(".new");
                 let mut options = OpenOptions::new();
                 let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&new)?;
                 file.write_all_at(&vec![0xff; len], 0)?;
@@ -50,11 +48,11 @@ impl FileFlash {
     }
 }
 
-impl ErrorType for FileFlash {
+impl<const PAGE: usize> ErrorType for FileFlash<PAGE> {
     type Error = Failure;
 }
 
-impl ReadNorFlash for FileFlash {
+impl<const PAGE: usize> ReadNorFlash for FileFlash<PAGE> {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failure> {
@@ -66,13 +64,13 @@ impl ReadNorFlash for FileFlash {
     }
 }
 
-impl NorFlash for FileFlash {
+impl<const PAGE: usize> NorFlash for FileFlash<PAGE> {
     const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = Self::PAGE;
+    const ERASE_SIZE: usize = PAGE;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failure> {
         let (from, len) = (from as usize, to.saturating_sub(from) as usize);
-        self.check(from, len, Self::PAGE)?;
+        self.check(from, len, PAGE)?;
         self.file.write_all_at(&vec![0xff; len], from as u64).map_err(|_| Failure::Medium)
     }
 
