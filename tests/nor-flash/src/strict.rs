@@ -183,15 +183,19 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
         self.begun[at / WORD] = self.bytes[at..at + WORD].iter().any(|byte| *byte != 0xff);
     }
 
-    /// What is left of a page whose erasing was broken off at a step out of eight.
+    /// What is left of a page whose erasing was broken off at a step out of eight: of each few bytes, the old, ones, or
+    /// anything between.
     fn tear_page(&mut self, page: usize, step: usize) {
-        for place in page * PAGE..(page + 1) * PAGE {
-            self.begun[place / WORD] = true;
-            let random = self.random();
-            match random % 8 {
-                0 => self.bytes[place] |= (random >> 8) as u8,
-                n if (n as usize) < step => self.bytes[place] = 0xff,
-                _ => {}
+        self.begun[page * PAGE / WORD..(page + 1) * PAGE / WORD].fill(true);
+        let few = [1, 64, 160][self.random() as usize % 3];
+        for start in (page * PAGE..(page + 1) * PAGE).step_by(few) {
+            let kind = self.random() as usize % 8;
+            for place in start..(start + few).min((page + 1) * PAGE) {
+                if kind == 0 {
+                    self.bytes[place] |= self.random() as u8;
+                } else if kind < step {
+                    self.bytes[place] = 0xff;
+                }
             }
         }
     }
