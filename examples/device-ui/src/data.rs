@@ -4,7 +4,8 @@ use core::fmt;
 
 use heapless::String;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use session_store_flash::Usage;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// What the owner may choose.
@@ -23,7 +24,7 @@ impl Default for Settings {
 }
 
 /// All of it.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Data {
     /// Signs cookies; made on first boot, of no other device.
     pub key: [u8; 32],
@@ -33,7 +34,7 @@ pub struct Data {
     pub settings: Settings,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Hashed {
     rounds: u32,
     hash: [u8; 32],
@@ -54,7 +55,8 @@ impl core::error::Error for Garbled {}
 impl Data {
     /// Bytes of [`Self::encode`] at most.
     pub const LEN: usize = 256;
-    const CHECK: usize = 8;
+    /// Of the bytes; another layout gets another number.
+    pub(crate) const FORMAT: u8 = 1;
 
     /// A device that boots for the first time; both arguments are fresh random bytes.
     #[must_use]
@@ -84,30 +86,32 @@ impl Data {
         pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &self.salt, rounds)
     }
 
-    /// Writes all into `into`, with a checksum in front.
+    /// Writes all into `into`. Damage is for whoever keeps it to find.
     #[must_use]
     pub fn encode<'b>(&self, into: &'b mut [u8; Self::LEN]) -> Option<&'b [u8]> {
-        let (check, body) = into.split_at_mut(Self::CHECK);
-        let len = postcard::to_slice(self, body).ok()?.len();
-        check.copy_from_slice(Sha256::digest(body.get(..len)?).get(..Self::CHECK)?);
-        into.get(..Self::CHECK + len)
+        postcard::to_slice(self, into).ok().map(|bytes| &*bytes)
     }
 
     /// Reads it back.
     pub fn decode(bytes: &[u8]) -> Result<Self, Garbled> {
-        let (check, body) = bytes.split_at_checked(Self::CHECK).ok_or(Garbled)?;
-        let (data, rest) = postcard::take_from_bytes(body).map_err(|_| Garbled)?;
-        let genuine = Sha256::digest(body).get(..Self::CHECK) == Some(check) && rest.is_empty();
-        if genuine { Ok(data) } else { Err(Garbled) }
+        match postcard::take_from_bytes(bytes) {
+            Ok((data, [])) => Ok(data),
+            _ => Err(Garbled),
+        }
     }
 }
 
-/// The data could not be stored; what was stored before still is.
+/// The data could not be stored; the next boot finds what was stored before, or the new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotKept;
 
-/// Keeps the data over a reboot: a file, a page of flash.
+/// Keeps the data over a reboot. A trait so that pages name one type and not what a
+/// [`Flash`](crate::flash::Flash) is made of.
 pub trait Keeper {
     /// Stores all of it, so that after a power cut there is the old or the new.
     async fn keep(&self, data: &Data) -> Result<(), NotKept>;
+
+    /// How often each page of the flash was erased, as many as the buffer takes, and how full it is; `None` if it does not
+    /// answer.
+    async fn wear(&self, erases: &mut [u32]) -> Option<Usage>;
 }

@@ -4,6 +4,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use session_core::environment::Time;
+use session_store_flash::Usage;
 
 use crate::data::{Data, Keeper, NotKept, Settings};
 use crate::throttle::Throttle;
@@ -37,6 +38,23 @@ pub struct Device<K> {
     /// Borrowed while a change is being kept.
     changing: RefCell<()>,
     keeper: K,
+}
+
+/// How the flash is worn, and how full it is.
+pub(crate) struct Wear {
+    /// Of the first pages.
+    pub(crate) erases: [u32; Self::PAGES],
+    pub(crate) usage: Usage,
+}
+
+impl Wear {
+    /// As many as a picture has room for.
+    const PAGES: usize = 32;
+
+    /// Of those pages that there are.
+    pub(crate) fn erases(&self) -> &[u32] {
+        self.erases.get(..self.usage.pages as usize).unwrap_or(&self.erases)
+    }
 }
 
 /// What came of a password.
@@ -90,6 +108,12 @@ impl<K: Keeper> Device<K> {
 
     pub(crate) async fn set_settings(&self, settings: Settings) -> Result<(), NotKept> {
         self.change(|data| data.settings = settings).await
+    }
+
+    pub(crate) async fn wear(&self) -> Option<Wear> {
+        let mut erases = [0; Wear::PAGES];
+        let usage = self.keeper.wear(&mut erases).await?;
+        Some(Wear { erases, usage })
     }
 
     /// Changes the data once it is kept: what is in memory is never newer than what survives. A second change

@@ -1,32 +1,31 @@
-//! The device on this machine: its data in a file, its sessions in another that stands for a flash, a sensor that is made
-//! up, real time.
+//! The device on this machine: its flash in a file, a sensor that is made up, real time.
 
+use core::fmt;
 use std::boxed::Box;
-use std::fs::{self, File, OpenOptions};
 use std::future::Future;
-use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::string::String;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{format, vec};
 
-use nor_flash::FileFlash;
+use file_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
-use session_picoserve::{Keys, Pool, Sessions};
-use session_store_flash::{Contents, FlashStore};
+use session_picoserve::{Keys, Pool, Requests, Sessions};
+use session_store_flash::{PersistedClock, WithoutPower};
 
-use crate::{Data, Device, Keeper, Limits, NotKept};
+use crate::flash::Shared;
+use crate::{Data, Device, Limits};
 
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
 const RECORD: usize = 256;
-/// Pages of 4 KB for the sessions.
+/// Pages of the flash, and bytes of each.
 const PAGES: usize = 8;
+const PAGE: usize = 4096;
 /// Requests at once.
 const REQUESTS: usize = 16;
 /// Bytes of a request's head and body.
@@ -66,60 +65,25 @@ impl TryRng for OsRng {
 
 impl TryCryptoRng for OsRng {}
 
-/// A file, replaced as a whole: after a power cut it is the old or the new.
-struct DataFile(PathBuf);
+type Flash = crate::flash::Flash<'static, FileFlash<PAGE>, SESSIONS, RECORD>;
 
-impl Keeper for DataFile {
-    async fn keep(&self, data: &Data) -> Result<(), NotKept> {
-        self.write(data).map_err(|why| {
-            std::eprintln!("{}: {why}", self.0.display());
-            NotKept
-        })
+/// The flash in `device.flash`. What is not a flash of ours is not overwritten.
+async fn open(directory: &Path) -> Result<(&'static Flash, Data), String> {
+    let old = directory.join("device.bin");
+    if old.exists() {
+        let why = "is of a version that kept its data in files; delete it to begin with a new password";
+        return Err(format!("{}: {why}", old.display()));
     }
-}
-
-impl DataFile {
-    fn write(&self, data: &Data) -> io::Result<()> {
-        let mut buffer = [0; Data::LEN];
-        let bytes = data.encode(&mut buffer).ok_or(io::ErrorKind::InvalidData)?;
-        let new = self.0.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.0)?;
-        File::open(self.0.parent().unwrap_or(Path::new(".")))?.sync_all()
-    }
-
-    /// The data, or on first boot fresh data. An unreadable file is never taken for a first boot: whoever could cut it
-    /// could then choose the password.
-    fn read(&self) -> Result<Data, String> {
-        let wrong = |why: &dyn core::fmt::Display| format!("{}: {why}", self.0.display());
-        match fs::read(&self.0) {
-            Ok(bytes) => Data::decode(&bytes).map_err(|why| {
-                format!("{}; put a copy back, or delete the file to begin with a new password", wrong(&why))
-            }),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {
-                let (mut key, mut salt) = ([0; 32], [0; 16]);
-                getrandom::fill(&mut key).and_then(|()| getrandom::fill(&mut salt)).map_err(|why| wrong(&why))?;
-                let data = Data::new(key, salt);
-                self.write(&data).map_err(|why| wrong(&why))?;
-                Ok(data)
-            }
-            Err(why) => Err(wrong(&why)),
-        }
-    }
-}
-
-/// The sessions in `sessions.flash`, which survive a reboot. What is not a flash of ours is not overwritten.
-async fn sessions_of(directory: &Path) -> Result<FlashStore<FileFlash<4096>, SESSIONS, RECORD>, String> {
-    let path = directory.join("sessions.flash");
-    let wrong =
-        |why: &dyn core::fmt::Display| format!("{}: {why}; delete it to begin without sessions", path.display());
-    let store = FlashStore::new(FileFlash::open(&path, PAGES).map_err(|why| wrong(&why))?);
-    match store.contents().await.map_err(|why| wrong(&why))? {
-        Contents::Foreign => Err(wrong(&"holds something else than sessions")),
-        Contents::Blank | Contents::Ours => Ok(store),
-    }
+    let path = directory.join("device.flash");
+    let wrong = |why: &dyn fmt::Display| {
+        let what_to_do = "put a copy back, or delete the file to begin with a new password";
+        format!("{}: {why}; {what_to_do}", path.display())
+    };
+    let file: &'static Shared<_> =
+        Box::leak(Box::new(Shared::new(FileFlash::open(&path, PAGES).map_err(|why| wrong(&why))?)));
+    let flash: &'static Flash = Box::leak(Box::new(Flash::new(file, (PAGES * PAGE) as u32)));
+    let data = flash.boot(&mut OsRng).await.map_err(|why| wrong(&why))?;
+    Ok((flash, data))
 }
 
 /// Somewhere between 20 and 24 °C.
@@ -128,7 +92,8 @@ fn sensor(now: Time) -> i16 {
     200 + if phase < 40 { phase } else { 80 - phase }
 }
 
-/// Serves the device whose data is in `directory` until `stop` is ready. An error is one line for whoever started it.
+/// Serves the device whose flash is in `directory` until `stop` is ready. Its uptime is `clock`'s time, Unix time for one: then
+/// what passes without power is known at the next boot. An error is one line for whoever started it.
 pub fn serve(
     listener: TcpListener,
     directory: &Path,
@@ -136,23 +101,32 @@ pub fn serve(
     limits: Limits,
     mut stop: Pin<Box<dyn Future<Output = ()>>>,
 ) -> Result<(), String> {
-    let file = DataFile(directory.join("device.bin"));
-    let data = file.read()?;
-    let keys = Keys::new(&data.key).map_err(|why| format!("{}: {why}", file.0.display()))?;
-    let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
-    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| format!("{why}"))?;
-    let device: &'static _ = Box::leak(Box::new(Device::new(data, file, limits, sensor, clock.now())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| format!("{why}"))?;
     listener.set_nonblocking(true).map_err(|why| format!("{why}"))?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| format!("{why}"))?;
-        let sessions = Sessions::new(sessions_of(directory).await?, clock, &keys, policy);
+        let (flash, data) = open(directory).await?;
+        let clock =
+            PersistedClock::resume(clock, flash.store(), WithoutPower::Free).await.map_err(|why| format!("{why}"))?;
+        let keys = Keys::new(&data.key).map_err(|why| format!("{why}"))?;
+        let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
+        let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| format!("{why}"))?;
+        let device: &'static _ = Box::leak(Box::new(Device::new(data, flash, limits, sensor, clock.now())));
+        let sessions = Sessions::new(flash.store(), clock, &keys, policy);
         let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));
         let router: &'static _ = Box::leak(Box::new(crate::router(pool, device)));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
+        let mut tick = tokio::time::interval(Duration::from_secs(10));
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => return Ok(()),
+                _ = tick.tick() => {
+                    // the next one is tried ten seconds later; meanwhile requests say what is wrong
+                    if let Err(why) = pool.sessions().clock().persist(flash.store()).await {
+                        std::eprintln!("the time is not kept: {why}");
+                    }
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else { continue };

@@ -10,6 +10,7 @@ use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, St
 use session_core::csrf;
 
 use crate::data::Settings;
+use crate::device::Wear;
 
 /// `/style.css`.
 pub const STYLE: &str = include_str!("page/style.css");
@@ -35,7 +36,7 @@ pub(crate) type Line = String<120>;
 pub(crate) enum View {
     FirstBoot,
     SignIn,
-    Dashboard { temperature: i16, uptime: Duration, idle: Duration, csrf: csrf::Token },
+    Dashboard { temperature: i16, uptime: Duration, idle: Duration, wear: Option<Wear>, csrf: csrf::Token },
     Settings { shown: Settings, csrf: csrf::Token },
     StepUp { csrf: csrf::Token },
 }
@@ -170,19 +171,20 @@ impl View {
                  <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
                  <button>Sign in</button></form>"
             ),
-            Self::Dashboard { temperature, uptime, idle, csrf } => write!(
+            Self::Dashboard { temperature, uptime, idle, wear, csrf } => write!(
                 f,
                 "<p id=link role=status hidden>The device does not answer. Trying again.</p>\
                  <section id=readings data-interval={interval}><dl>\
                  <div><dt>Temperature</dt><dd id=temperature>{}</dd></div>\
                  <div><dt>Running for</dt><dd id=uptime>{}</dd></div>\
-                 <div><dt>Signs out in</dt><dd id=idle>{}</dd></div></dl></section>\
+                 <div><dt>Signs out in</dt><dd id=idle>{}</dd></div></dl></section>{}\
                  <nav><a id=to-settings class=\"button\" href=/settings>Settings</a>\
                  <form id=sign-out method=post action=/sign-out><input type=hidden name=csrf value={}>\
                  <button class=quiet>Sign out</button></form></nav>",
                 Tenths(*temperature),
                 Span(*uptime),
                 Span(*idle),
+                Memory(wear.as_ref()),
                 csrf.as_str()
             ),
             Self::Settings { shown, csrf } => write!(
@@ -229,6 +231,33 @@ impl Display for Escaped<'_> {
             f.write_str(special)?;
         }
         Ok(())
+    }
+}
+
+/// The device's flash: a bar for each page, as high as it was erased often, and how much of all of it is taken.
+struct Memory<'w>(Option<&'w Wear>);
+
+impl Display for Memory<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(wear) = self.0 else { return Ok(()) };
+        let (erases, usage) = (wear.erases(), wear.usage);
+        let most = erases.iter().max().copied().unwrap_or(0);
+        let free = usage.size.saturating_sub(usage.live);
+        write!(
+            f,
+            "<section id=memory><h2>Memory</h2><p><b id=live>{} bytes</b> taken, <b id=free>{free} bytes</b> free</p>\
+             <svg viewBox=\"0 0 {} 20\" preserveAspectRatio=none role=img aria-label=\"Erases of each page:",
+            usage.live,
+            4 * erases.len()
+        )?;
+        erases.iter().try_for_each(|count| write!(f, " {count}"))?;
+        f.write_str("\"><path d=\"")?;
+        for (place, count) in erases.iter().enumerate() {
+            // a line at the bottom for a page that was never erased
+            let high = 1 + u64::from(*count) * 19 / u64::from(most.max(1));
+            write!(f, "M{} 20v-{high}h3v{high}z", 4 * place)?;
+        }
+        write!(f, "\"/></svg><p class=soft>Each page was erased at most {most} times.</p></section>")
     }
 }
 

@@ -82,6 +82,7 @@ async fn home<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
         temperature: site.device.temperature(now),
         uptime: site.device.uptime(now),
         idle: site.device.limits.idle,
+        wear: site.device.wear().await,
         csrf: session.csrf_token()?,
     };
     Ok(site.page(view).noting(notice).into())

@@ -150,7 +150,10 @@ fn first_boot_asks_for_a_password_and_keeps_it_em7() {
     assert_eq!(browser.get(&device, "/").view(), "dashboard");
     device.off().unwrap();
     // EM2: without them the stale cookie is no lock-out
-    std::fs::remove_file(data.path().join("sessions.flash")).unwrap();
+    let file = data.path().join("device.flash");
+    let mut flash = std::fs::read(&file).unwrap();
+    flash[2 * 4096..].fill(0xff);
+    std::fs::write(&file, flash).unwrap();
     let device = Device::boot(data.path());
     assert_eq!(browser.get(&device, "/").view(), "sign-in");
     browser.sign_in(&device);
@@ -329,37 +332,42 @@ fn bad_requests_get_clear_answers() {
 }
 
 #[test]
-fn something_else_than_sessions_is_not_overwritten() {
+fn something_else_than_a_flash_is_not_overwritten() {
     let data = directory();
     owned(data.path()).off().unwrap();
-    let file = data.path().join("sessions.flash");
+    let file = data.path().join("device.flash");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     for content in [b"a letter".repeat(4096), b"short".to_vec()] {
         std::fs::write(&file, &content).unwrap();
         let error = Device::boot(data.path()).off().unwrap_err();
-        assert!(error.contains("sessions.flash") && error.contains("delete it"), "{error}");
+        assert!(error.contains("device.flash") && error.contains("delete the file"), "{error}");
         assert_eq!(std::fs::read(&file).unwrap(), content);
     }
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(data.path().join("device.bin"), "of an older version").unwrap();
+    let error = Device::boot(data.path()).off().unwrap_err();
+    assert!(error.contains("device.bin") && error.contains("delete it"), "{error}");
+    assert!(!file.exists());
 }
 
 #[test]
 fn garbled_data_is_no_first_boot() {
     let data = directory();
     owned(data.path()).off().unwrap();
-    let file = data.path().join("device.bin");
-    let bytes = std::fs::read(&file).unwrap();
-    for cut in [0, 1, 7, 8, bytes.len() / 2, bytes.len() - 1] {
-        std::fs::write(&file, &bytes[..cut]).unwrap();
-        let error = Device::boot(data.path()).off().unwrap_err();
-        assert!(error.contains("cut or garbled"), "{error}");
-    }
-    for at in 0..bytes.len() {
-        let mut garbled = bytes.clone();
-        garbled[at] ^= 1;
-        std::fs::write(&file, &garbled).unwrap();
-        assert!(device_ui::Data::decode(&garbled).is_err(), "byte {at}");
-    }
-    use std::os::unix::fs::PermissionsExt;
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let file = data.path().join("device.flash");
+    let whole = std::fs::read(&file).unwrap();
+    let garble = |places: &[usize]| {
+        let mut garbled = whole.clone();
+        places.iter().for_each(|at| garbled[*at] ^= 1);
+        std::fs::write(&file, garbled).unwrap();
+        Device::boot(data.path())
+    };
+    let one = garble(&[200]);
+    Browser::default().sign_in(&one);
+    one.off().unwrap();
+    let error = garble(&[200, 4096 + 200]).off().unwrap_err();
+    assert!(error.contains("cut or garbled"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use nor_flash::FileFlash;
+use file_flash::FileFlash;
 use session_store_flash::{Contents, FlashStore};
 
 /// As many sessions as `fixed:` has, and as large.

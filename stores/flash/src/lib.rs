@@ -96,6 +96,8 @@ impl<F, const SESSIONS: usize, const BYTES: usize> fmt::Debug for FlashStore<F, 
 pub struct Usage {
     /// Pages in the ring.
     pub pages: u32,
+    /// Bytes of all of them.
+    pub size: u32,
     /// Bytes of sessions and items that count.
     pub live: u32,
     /// Bytes of the newest page that are still erased.

@@ -78,7 +78,7 @@ pub(crate) struct Found {
 /// What a flash holds before the store's first write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// No page was ever written.
+    /// Nothing was ever written, or power was cut while the first page was opened.
     Blank,
     /// A log of this version and geometry.
     Ours,
@@ -170,19 +170,15 @@ impl<F: NorFlash> Log<F> {
     pub(crate) async fn find(&mut self) -> Result<Contents, FlashError> {
         (self.newest, self.floor, self.tail) = (0, 1, 0);
         let mut below = LAST + 1;
-        let mut blank = true;
         loop {
             let mut newest = 0;
             for place in 0..self.pages() {
-                match self.header(place).await? {
-                    Ok((number, _)) if number < below => newest = newest.max(number),
-                    Ok(_) => {}
-                    Err(erased) => blank &= erased,
+                if let Some((number, _)) = self.header(place).await?.ok().filter(|(number, _)| *number < below) {
+                    newest = newest.max(number);
                 }
             }
             if newest == 0 {
-                let foreign = below <= LAST || !blank;
-                return Ok(if foreign { Contents::Foreign } else { Contents::Blank });
+                return Ok(if self.is_blank().await? { Contents::Blank } else { Contents::Foreign });
             }
             self.newest = newest;
             let mut cursor = self.cursor(newest);
@@ -197,6 +193,23 @@ impl<F: NorFlash> Log<F> {
             self.newest = 0;
             below = newest;
         }
+    }
+
+    /// Whether nothing lies anywhere but what opens the first page, torn or whole. Reads all of the flash: another
+    /// geometry's log may begin where this one's pages have no header.
+    async fn is_blank(&mut self) -> Result<bool, FlashError> {
+        let mut first = self.cursor(1);
+        let opening = first.at + Self::size(EPOCH, 0) + Self::size(OPENED, 0);
+        while self.next(&mut first, &mut []).await?.is_some() {}
+        let page = F::ERASE_SIZE as u32;
+        let mut piece = [0; PIECE];
+        for at in (0..self.start(self.pages())).step_by(PIECE).filter(|at| at / page + 1 != first.end / page) {
+            self.flash.read(at, &mut piece).await.map_err(FlashError::of)?;
+            if piece.iter().any(|byte| *byte != 0xff) {
+                return Ok(false);
+            }
+        }
+        Ok(first.used <= opening)
     }
 
     /// The pages that count, in the order in which they were written.

@@ -200,7 +200,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let sessions: u32 = sessions.map(|slot| Log::<F>::size(log::RECORD, usize::from(slot.len))).sum();
         let items = self.items.iter().filter(|item| item.at != 0);
         let items: u32 = items.map(|item| Log::<F>::size(log::ITEM, usize::from(item.len))).sum();
-        Usage { pages: self.log.pages(), live: sessions + items, rest: self.log.rest() }
+        let pages = self.log.pages();
+        Usage { pages, size: pages * F::ERASE_SIZE as u32, live: sessions + items, rest: self.log.rest() }
     }
 
     // ---- the operations --------------------------------------------------------------------------------------------------

@@ -1,10 +1,7 @@
-//! NOR flash on a host. [`Strict`] lies in memory, forgives nothing and loses power on demand; [`FileFlash`] lies in a file,
-//! for programs that run on this machine as they would on a device.
+//! NOR flash on a host: [`Strict`] lies in memory, forgives nothing and loses power on demand.
 
-mod file;
 mod strict;
 
-pub use file::FileFlash;
 pub use strict::{Counts, Strict};
 
 use core::fmt;

@@ -1,0 +1,149 @@
+//! The device's data in a flash, twice: a power cut and a page that decays take one copy at most.
+//!
+//! ```text
+//! page  seal 64 | after 64 | data ... | erased
+//! seal  "DEVI" | format u8 | word size u8 | length u16 | page size u32 | number u32 | check 8 | ff...
+//! after 00 00 00 00 ... | ff...
+//! ```
+//! The data is written first, then the seal, with which the copy counts, then what comes after it: whose `after` is erased
+//! and has no seal was never whole. The copy of the higher number is the newer one; both are written at each change, so
+//! that nothing old is left to come back.
+
+use embedded_storage_async::nor_flash::{NorFlash, NorFlashError};
+use session_store_flash::FlashError;
+use sha2::{Digest, Sha256};
+
+use crate::data::Data;
+
+/// No smaller than any flash's word.
+const PIECE: usize = 64;
+const BODY: u32 = 2 * PIECE as u32;
+const MAGIC: [u8; 4] = *b"DEVI";
+
+/// Both copies, one in each page of `flash`, which has two.
+pub(crate) struct Copies<F> {
+    flash: F,
+    /// The page of the newest that counts, and its number.
+    newest: Option<(u32, u32)>,
+}
+
+/// What the two pages hold together.
+#[allow(clippy::large_enum_variant)] // there is no heap to put the data on
+pub(crate) enum Held {
+    Data(Data),
+    /// Nothing was ever whole here.
+    Nothing,
+    /// Another version, or other pages.
+    Foreign,
+    Garbled,
+}
+
+/// What one page holds.
+#[allow(clippy::large_enum_variant)] // as above
+enum Page {
+    Whole { number: u32, data: Data },
+    Nothing,
+    Foreign,
+    Garbled,
+}
+
+impl<F: NorFlash> Copies<F> {
+    pub(crate) const fn new(flash: F) -> Self {
+        const {
+            assert!(
+                PIECE.is_multiple_of(F::WRITE_SIZE) && PIECE.is_multiple_of(F::READ_SIZE),
+                "words of 1 to 64 bytes"
+            );
+            assert!(Data::LEN.is_multiple_of(PIECE) && F::ERASE_SIZE >= 2 * PIECE + Data::LEN, "pages of 512 bytes");
+        }
+        Self { flash, newest: None }
+    }
+
+    /// Reads both and makes both the newer one.
+    pub(crate) async fn read(&mut self) -> Result<Held, FlashError> {
+        let (first, second) = (self.page(0).await?, self.page(1).await?);
+        let (newest, number, data, both) = match (first, second) {
+            (Page::Whole { number, data }, Page::Whole { number: other, .. }) if number == other => {
+                (0, number, data, true)
+            }
+            (Page::Whole { number, data }, Page::Whole { number: other, .. }) if number > other => {
+                (0, number, data, false)
+            }
+            (_, Page::Whole { number, data }) => (1, number, data, false),
+            (Page::Whole { number, data }, _) => (0, number, data, false),
+            (Page::Foreign, _) | (_, Page::Foreign) => return Ok(Held::Foreign),
+            (Page::Nothing, Page::Nothing) => return Ok(Held::Nothing),
+            (Page::Garbled, _) | (_, Page::Garbled) => return Ok(Held::Garbled),
+        };
+        self.newest = Some((newest, number));
+        if !both {
+            self.write(1 - newest, number, &data).await?;
+        }
+        Ok(Held::Data(data))
+    }
+
+    /// Replaces both; until one is whole the other stays. If this fails or is dropped, either may count.
+    pub(crate) async fn keep(&mut self, data: &Data) -> Result<(), FlashError> {
+        if self.newest.is_none() {
+            self.read().await?;
+        }
+        let (newest, number) = self.newest.unwrap_or((1, 0));
+        for page in [1 - newest, newest] {
+            self.write(page, number.wrapping_add(1), data).await?;
+            self.newest = Some((page, number.wrapping_add(1)));
+        }
+        Ok(())
+    }
+
+    async fn page(&mut self, page: u32) -> Result<Page, FlashError> {
+        let at = page * F::ERASE_SIZE as u32;
+        let (mut seal, mut after, mut body) = ([0; PIECE], [0; PIECE], [0; Data::LEN]);
+        self.flash.read(at, &mut seal).await.map_err(of)?;
+        self.flash.read(at + PIECE as u32, &mut after).await.map_err(of)?;
+        self.flash.read(at + BODY, &mut body).await.map_err(of)?;
+        let [m, a, g, i, format, word, low, high, p, q, r, s, number @ .., _, _, _, _, _, _, _, _] =
+            *seal.first_chunk::<24>().unwrap_or(&[0; 24]);
+        let len = usize::from(u16::from_le_bytes([low, high]));
+        let genuine =
+            [m, a, g, i] == MAGIC && body.get(..len).is_some_and(|body| seal.get(16..24) == Some(&check(&seal, body)));
+        let ours = format == Data::FORMAT
+            && [word] == [F::WRITE_SIZE as u8]
+            && u32::from_le_bytes([p, q, r, s]) == F::ERASE_SIZE as u32;
+        let data = body.get(..len).and_then(|body| Data::decode(body).ok());
+        Ok(match (genuine, ours, data) {
+            (true, true, Some(data)) => Page::Whole { number: u32::from_le_bytes(number), data },
+            (true, _, _) => Page::Foreign,
+            _ if after.iter().all(|byte| *byte == 0xff) => Page::Nothing,
+            _ => Page::Garbled,
+        })
+    }
+
+    async fn write(&mut self, page: u32, number: u32, data: &Data) -> Result<(), FlashError> {
+        let at = page * F::ERASE_SIZE as u32;
+        let mut body = [0xff; Data::LEN];
+        let len = data.encode(&mut body).map_or(0, <[u8]>::len);
+        let mut seal = [0xff; PIECE];
+        let [low, high] = (len as u16).to_le_bytes();
+        let [p, q, r, s] = (F::ERASE_SIZE as u32).to_le_bytes();
+        let [a, b, c, d] = number.to_le_bytes();
+        let fields = [&MAGIC[..], &[Data::FORMAT, F::WRITE_SIZE as u8, low, high, p, q, r, s, a, b, c, d]];
+        seal.iter_mut().zip(fields.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+        let sum = check(&seal, body.get(..len).unwrap_or_default());
+        seal.iter_mut().skip(16).zip(sum).for_each(|(place, byte)| *place = byte);
+        self.flash.erase(at, at + F::ERASE_SIZE as u32).await.map_err(of)?;
+        self.flash.write(at + BODY, &body).await.map_err(of)?;
+        self.flash.write(at, &seal).await.map_err(of)?;
+        self.flash.write(at + PIECE as u32, &[0; PIECE]).await.map_err(of)
+    }
+}
+
+fn of(error: impl NorFlashError) -> FlashError {
+    FlashError::Flash(error.kind())
+}
+
+/// Over the seal's fields and the data.
+fn check(seal: &[u8; PIECE], body: &[u8]) -> [u8; 8] {
+    let mut hash = Sha256::new_with_prefix(seal.get(..16).unwrap_or_default());
+    hash.update(body);
+    hash.finalize().first_chunk().copied().unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! Everything that the device keeps, in one flash: its data in the first two pages, one copy in each; the sessions and the
+//! persisted time in the log of a [`FlashStore`] over all others.
+
+use core::fmt;
+
+use embassy_embedded_hal::flash::partition::Partition;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use embedded_storage_async::nor_flash::NorFlash;
+use rand_core::TryCryptoRng;
+use session_store_flash::{Contents, FlashError, FlashStore, Usage};
+
+use crate::copies::{Copies, Held};
+use crate::data::{Data, Keeper, NotKept};
+
+/// A flash and those who use it, in turn, on one executor.
+pub type Shared<F> = Mutex<NoopRawMutex, F>;
+
+/// Some pages of it.
+pub type Part<'f, F> = Partition<'f, NoopRawMutex, F>;
+
+/// What the device keeps in its flash.
+pub struct Flash<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> {
+    copies: Mutex<NoopRawMutex, Copies<Part<'f, F>>>,
+    store: FlashStore<Part<'f, F>, SESSIONS, BYTES>,
+}
+
+impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SESSIONS, BYTES> {
+    /// In the first `size` bytes of this flash: whole pages, two more than the store needs. Nothing is read yet.
+    ///
+    /// # Panics
+    /// If it is less than three pages, or not whole ones.
+    #[must_use]
+    pub const fn new(flash: &'f Shared<F>, size: u32) -> Self {
+        let page = F::ERASE_SIZE as u32;
+        assert!(size > 2 * page && size.is_multiple_of(page), "whole pages: two for the data, and the sessions'");
+        let copies = Mutex::new(Copies::new(Partition::new(flash, 0, 2 * page)));
+        Self { copies, store: FlashStore::new(Partition::new(flash, 2 * page, size - 2 * page)) }
+    }
+
+    /// Where the sessions and the time are kept.
+    pub const fn store(&self) -> &FlashStore<Part<'f, F>, SESSIONS, BYTES> {
+        &self.store
+    }
+
+    /// The device's data; on first boot it is made and kept. To be called before anything else is written, the time too: it
+    /// is the first boot if nothing is there, or what a power cut left of a first boot.
+    pub async fn boot<R: TryCryptoRng>(&self, rng: &mut R) -> Result<Data, CannotBoot> {
+        let mut copies = self.copies.lock().await;
+        let (held, log) = (copies.read().await?, self.store.contents().await?);
+        match (held, log) {
+            (Held::Foreign, _) | (_, Contents::Foreign) => Err(CannotBoot::Foreign),
+            (Held::Data(data), _) => Ok(data),
+            (Held::Nothing, Contents::Blank) => {
+                let (mut key, mut salt) = ([0; 32], [0; 16]);
+                let drawn = rng.try_fill_bytes(&mut key).and_then(|()| rng.try_fill_bytes(&mut salt));
+                drawn.map_err(|_| CannotBoot::NoRandomness)?;
+                let data = Data::new(key, salt);
+                copies.keep(&data).await?;
+                Ok(data)
+            }
+            (Held::Nothing | Held::Garbled, _) => Err(CannotBoot::Garbled),
+        }
+    }
+}
+
+impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Keeper for &Flash<'_, F, SESSIONS, BYTES> {
+    async fn keep(&self, data: &Data) -> Result<(), NotKept> {
+        self.copies.lock().await.keep(data).await.map_err(|_| NotKept)
+    }
+
+    async fn wear(&self, erases: &mut [u32]) -> Option<Usage> {
+        self.store.wear(erases).await.ok()
+    }
+}
+
+/// Why there is no data to begin with. In none of these cases may the device act as if it had never been used: whoever
+/// damages it could choose the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CannotBoot {
+    /// The flash does not answer, or is too small.
+    Flash(FlashError),
+    /// The flash holds something else, or was written by another version or for other pages.
+    Foreign,
+    /// The device was used before, and both copies of its data are damaged.
+    Garbled,
+    /// This is the first boot, and there are no random numbers yet (EM4): wait for them and try again.
+    NoRandomness,
+}
+
+impl From<FlashError> for CannotBoot {
+    fn from(error: FlashError) -> Self {
+        Self::Flash(error)
+    }
+}
+
+impl fmt::Display for CannotBoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flash(why) => why.fmt(f),
+            Self::Foreign => f.write_str("the flash holds something else, or what another version or page size wrote"),
+            Self::Garbled => f.write_str("the device's data in the flash is cut or garbled"),
+            Self::NoRandomness => f.write_str("there are no random numbers yet for the device's key"),
+        }
+    }
+}
+
+impl core::error::Error for CannotBoot {}
