@@ -1,6 +1,35 @@
 //! What an operator may want to know: one observer, called where it happens, without a heap and without a secret (LC13).
+//!
+//! | event | level | when |
+//! | --- | --- | --- |
+//! | `created` | debug | a session was stored for the first time |
+//! | `renewed` `rotated` | debug | its cookie value was changed, by age or by `rotate` |
+//! | `logged_in` | info | a subject signed in |
+//! | `ended` `revoked` | info | it was ended by its logout, or from elsewhere |
+//! | `expired` | debug | its cookie came after its end |
+//! | `unknown` | debug | a cookie of ours came whose session is not there any more |
+//! | `forged` | warn | a cookie came that is not signed by us |
+//! | `late` `superseded` | warn | a cookie came that had been replaced |
+//! | `garbled` | warn | the store held something else under the session's key |
+//! | `conflict` | info | a change was refused (409), for another request had made one |
+//! | `store_failed` | warn | the store failed, and said why |
+//! | `entropy_failed` | warn | there were no random numbers |
+//!
+//! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for
+//! servers. They say the event's name, its level and the session's [`Id`], never a cookie. A pair of observers is one:
+//! `observed((Log, Counter))`.
 
 use core::fmt;
+
+#[cfg(feature = "defmt")]
+mod defmt;
+#[cfg(feature = "log")]
+mod log;
+
+#[cfg(feature = "defmt")]
+pub use self::defmt::Defmt;
+#[cfg(feature = "log")]
+pub use self::log::Log;
 
 use crate::hmac::sha256;
 use crate::store::Handle;
@@ -69,6 +98,63 @@ pub enum Event<'e> {
     EntropyFailed,
 }
 
+/// How much an event matters to an operator. Nothing is an error by itself: the program knows whether it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Happens all the time.
+    Debug,
+    /// Somebody did something.
+    Info,
+    /// Somebody should look at it if it happens often.
+    Warn,
+}
+
+impl<'e> Event<'e> {
+    /// Its name, for filters and counters: one of the table [above](self).
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.parts().0
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.parts().1
+    }
+
+    /// The session to which it happened; `None` if there is none.
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        self.parts().2
+    }
+
+    /// What the store says went wrong, in its own words.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
+        if let Self::StoreFailed(why) = self { Some(*why) } else { None }
+    }
+
+    fn parts(&self) -> (&'static str, Level, Option<Id>) {
+        match *self {
+            Self::Created(id) => ("created", Level::Debug, Some(id)),
+            Self::Renewed(id) => ("renewed", Level::Debug, Some(id)),
+            Self::LoggedIn(id) => ("logged_in", Level::Info, Some(id)),
+            Self::Rotated(id) => ("rotated", Level::Debug, Some(id)),
+            Self::Ended(id) => ("ended", Level::Info, Some(id)),
+            Self::Revoked(id) => ("revoked", Level::Info, Some(id)),
+            Self::Expired(id) => ("expired", Level::Debug, Some(id)),
+            Self::Forged => ("forged", Level::Warn, None),
+            Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
+            Self::Late(id) => ("late", Level::Warn, Some(id)),
+            Self::Superseded(id) => ("superseded", Level::Warn, Some(id)),
+            Self::Garbled(id) => ("garbled", Level::Warn, Some(id)),
+            Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
+            Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
+            Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
+        }
+    }
+}
+
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -104,5 +190,13 @@ impl Observer for () {
 impl<O: Observer + ?Sized> Observer for &O {
     fn observe(&self, event: &Event<'_>) {
         (**self).observe(event);
+    }
+}
+
+/// Both are told.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+        self.1.observe(event);
     }
 }

@@ -21,8 +21,11 @@ fn main() {
     let out = env::var("OUT_DIR").unwrap();
     let out = Path::new(&out);
     fs::copy("memory.x", out.join("memory.x")).unwrap();
+    // what frames.rs looks at; unset, errors alone are compiled in
+    println!("cargo::rustc-env=DEFMT_LOG=trace");
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg=-Tlink.x");
+    println!("cargo::rustc-link-arg=-Tdefmt.x");
     println!("cargo::rustc-link-arg=--nmagic");
 
     let core = out.join("core");

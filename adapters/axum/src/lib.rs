@@ -7,7 +7,9 @@ mod response;
 pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
 pub use layer::{SessionLayer, SessionService};
 pub use response::Failed;
-pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+pub use session_std::{
+    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate-tower-sessions.md")]

@@ -7,7 +7,9 @@ mod response;
 pub use extract::{Authenticated, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
 pub use response::{Failed, NotSignedIn};
-pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+pub use session_std::{
+    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate-poem-session.md")]

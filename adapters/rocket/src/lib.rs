@@ -8,7 +8,9 @@ mod response;
 pub use extract::{Authenticated, Peek, Session, SessionData};
 pub use layer::SessionLayer;
 pub use response::Failed;
-pub use session_std::{Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, keys, policy, shared};
+pub use session_std::{
+    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+};
 
 /// The code of the pages that lead here.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod environment;
+pub mod events;
 pub mod headers;
 pub mod keys;
 mod peek;

@@ -22,6 +22,8 @@ fn main() -> ! {
         test();
         hprintln!("ok");
     }
+    crate::frames::check();
+    hprintln!("defmt frames as they should be");
     debug::exit(debug::EXIT_SUCCESS);
     unreachable!("semihosting has ended the emulator");
 }

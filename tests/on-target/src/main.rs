@@ -10,6 +10,9 @@ include!(concat!(env!("OUT_DIR"), "/tests.rs"));
 #[cfg(target_os = "none")]
 mod board;
 
+#[cfg(target_os = "none")]
+mod frames;
+
 #[cfg(not(target_os = "none"))]
 fn main() {
     println!("built for a host, this program is empty: cargo xtask test-all --only on-target");

@@ -1,0 +1,160 @@
+//! The ready observers, each told a life by real sessions, and heard by a real subscriber, logger or recorder (LC13).
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use session_core::testing::run;
+use session_std::events::{Event, Id, Log, Metrics, Observer, Tracing};
+use session_std::{Finished, MemoryStore, Policy, Request, Session, Sessions, keys};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// One request that comes with a cookie; its session's name and the cookie that it has afterwards.
+fn request(sessions: &Sessions, cookie: &str, with: impl FnOnce(&Session)) -> (Option<Id>, String) {
+    let request = Request::new(sessions.clone());
+    let line = format!("id={cookie}");
+    let lines = (!cookie.is_empty()).then_some(line.as_bytes());
+    let session = run(request.session(lines.into_iter(), true)).unwrap();
+    with(&session);
+    let id = session.id().unwrap();
+    let Finished { error, cookie: set, .. } = run(request.finish());
+    assert_eq!(error, None);
+    let set = set.map(|set| set.split([';', '=']).nth(1).unwrap().to_owned());
+    (id, set.unwrap_or_else(|| cookie.to_owned()))
+}
+
+/// From the first write to the logout, and what comes with an old and with a forged cookie. The session's name.
+fn life(observer: impl Observer + Send + Sync + 'static) -> String {
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP).observed(observer);
+    let (_, first) = request(&sessions, "", |session| session.set("n", &1_u32).unwrap());
+    let (id, second) = request(&sessions, &first, |session| {
+        run(async { session.login(session.begin_login("ann").await?).await }).unwrap();
+    });
+    request(&sessions, &first, |_| ());
+    request(&sessions, &second, |session| run(session.logout()).unwrap());
+    request(&sessions, &second, |_| ());
+    request(&sessions, "forged", |_| ());
+    id.unwrap().to_string()
+}
+
+const LIFE: [&str; 6] = ["created", "logged_in", "superseded", "ended", "unknown", "forged"];
+
+/// What was written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn take(&self) -> Vec<String> {
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[test]
+fn tracing_hears_name_level_session_and_reason_lc13() {
+    let lines = Lines::default();
+    let format = tracing_subscriber::fmt().without_time().with_writer(lines.clone());
+    let subscriber = format.with_max_level(tracing_subscriber::filter::LevelFilter::TRACE).finish();
+    let id = tracing::subscriber::with_default(subscriber, || {
+        let id = life(Tracing);
+        Tracing.observe(&Event::StoreFailed(&"connection refused"));
+        id
+    });
+    let expected = [
+        format!(r#"DEBUG session: session {id} created event="created" session={id}"#),
+        format!(r#"INFO session: session {id}: signed in event="logged_in" session={id}"#),
+        format!(r#"WARN session: session {id}: superseded cookie event="superseded" session={id}"#),
+        format!(r#"INFO session: session {id} ended event="ended" session={id}"#),
+        format!(r#"DEBUG session: cookie refused: no session {id} event="unknown" session={id}"#),
+        r#"WARN session: cookie refused: not signed by us event="forged""#.into(),
+        r#"WARN session: session store failed: connection refused event="store_failed" error=connection refused"#
+            .into(),
+    ];
+    assert_eq!(lines.take(), expected);
+}
+
+/// A logger as programs have one.
+struct Logger(Lines);
+
+impl log::Log for Logger {
+    fn enabled(&self, to: &log::Metadata<'_>) -> bool {
+        to.target() == "session"
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = format!("{} {}: {}\n", record.level(), record.target(), record.args());
+        self.0.0.lock().unwrap().extend(line.bytes());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn log_hears_name_and_level_lc13() {
+    let lines = Lines::default();
+    log::set_boxed_logger(Box::new(Logger(lines.clone()))).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let id = life(Log);
+    let expected = [
+        format!("DEBUG session: session {id} created"),
+        format!("INFO session: session {id}: signed in"),
+        format!("WARN session: session {id}: superseded cookie"),
+        format!("INFO session: session {id} ended"),
+        format!("DEBUG session: cookie refused: no session {id}"),
+        "WARN session: cookie refused: not signed by us".into(),
+    ];
+    assert_eq!(lines.take(), expected);
+    log::set_max_level(log::LevelFilter::Warn);
+    life(Log);
+    assert_eq!(lines.take().len(), 2);
+}
+
+#[test]
+fn metrics_count_by_name_and_by_nothing_else_lc13() {
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, || (life(Metrics), life(Metrics)));
+    let counted = recorder.snapshotter().snapshot().into_vec();
+    assert_eq!(counted.len(), LIFE.len());
+    for (key, _, _, value) in counted {
+        let (name, labels) = key.key().clone().into_parts();
+        let [label] = &labels[..] else { panic!("{labels:?}") };
+        assert_eq!((name.as_str(), label.key(), value), ("session_events_total", "event", DebugValue::Counter(2)));
+        assert!(LIFE.contains(&label.value()), "{label:?}");
+    }
+}
+
+/// A pair is an observer, and each of its two is told.
+#[test]
+fn two_observers_are_one_lc13() {
+    let (one, other) = (Heard::default(), Heard::default());
+    life((one.clone(), other.clone()));
+    assert_eq!(*one.0.lock().unwrap(), LIFE);
+    assert_eq!(*other.0.lock().unwrap(), LIFE);
+}
+
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<&'static str>>>);
+
+impl Observer for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(event.name());
+    }
+}
