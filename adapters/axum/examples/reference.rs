@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use reference_app::routes::{Args, ROUTES, Reply, answer};
 use reference_app::{AnyClock, Config, Stop};
-use session_axum::{Failed, Peek, Session, SessionLayer};
+use session_axum::{Failed, Peek, Session, SessionLayer, Sessions};
 
 async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, Failed> {
     Ok(respond(reference_app::routes::peek(&session, &args)?))
@@ -35,13 +35,20 @@ fn filter(method: &str) -> MethodFilter {
     if method == "GET" { MethodFilter::GET } else { MethodFilter::POST }
 }
 
-/// Serves until `stop` is ready.
-pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
-    let sessions = reference_app::sessions(config, clock)?;
+/// The routes.
+pub fn router(sessions: Sessions) -> Router {
     let router = Router::new().route("/plain", get("plain")).route("/peek", get(peek));
     let router = ROUTES.iter().fold(router, |router, (method, path)| router.route(path, on(filter(method), route)));
-    let router = router.layer(SessionLayer::new(sessions));
+    router.layer(SessionLayer::new(sessions))
+}
 
+/// Serves until `stop` is ready.
+pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
+    run(listener, router(reference_app::sessions(config, clock)?), stop)
+}
+
+/// Serves a router until `stop` is ready.
+pub fn run(listener: TcpListener, router: Router, stop: Stop) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     let server = runtime.spawn(async move {
         listener.set_nonblocking(true)?;

@@ -8,7 +8,7 @@ mod starts;
 pub use starts::{BadStart, bad_starts, check_bad_starts};
 
 mod run;
-pub use run::{run_about, run_all};
+pub use run::{KEY, run_about, run_all};
 
 mod script;
 pub use script::{Dialogue, dialogues};
