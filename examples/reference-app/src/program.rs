@@ -31,15 +31,24 @@ pub fn run(serve: Serve) {
     let listener =
         TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
     println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));
-    serve(listener, config, &SystemClock, Box::pin(std::future::pending())).unwrap_or_else(|why| refuse(why));
+    with_room(move || serve(listener, config, &SystemClock, Box::pin(std::future::pending())));
 }
 
 /// The main function of a reference app that opens its socket itself.
 pub fn run_binding(serve: Bind) {
     let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
     let ready = Box::new(|address| println!("listening on http://{address}"));
-    serve(config, &SystemClock, ready, Box::pin(std::future::pending())).unwrap_or_else(|why| refuse(why));
+    with_room(move || serve(config, &SystemClock, ready, Box::pin(std::future::pending())));
 }
+
+/// Runs a server to its end on a stack that is large enough: the futures of all routes together are large in a debug build.
+fn with_room(serve: impl FnOnce() -> Result<(), String> + Send + 'static) {
+    let server = std::thread::Builder::new().stack_size(STACK).spawn(serve);
+    let ended = server.unwrap_or_else(|why| refuse(why)).join();
+    ended.unwrap_or_else(|_| Err("the server panicked".into())).unwrap_or_else(|why| refuse(why));
+}
+
+const STACK: usize = 16 << 20;
 
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
@@ -109,8 +118,7 @@ impl Target for InProcess<'_> {
         let (tell, told) = mpsc::channel();
         let ready: Ready = Box::new(move |address| tell.send(address).unwrap_or_default());
         let serve = self.serve;
-        // the futures of all routes together are large in a debug build
-        let server = std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
+        let server = std::thread::Builder::new().stack_size(STACK).spawn(move || {
             if let Err(why) = serve.run(config, clock, ready, stopped) {
                 eprintln!("{why}");
             }
