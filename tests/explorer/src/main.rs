@@ -84,9 +84,9 @@ fn explore_all(scenarios: &[Scenario], deadline: Option<Instant>) -> Report {
     let next = AtomicUsize::new(0);
     let report = Mutex::new(Report { found: Found::default(), done: 0 });
     let work = || {
-        let starts = [Starts::new(Kind::Memory), Starts::new(Kind::Cache)];
+        let starts = Kind::ALL.map(Starts::new);
         while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let starts = &starts[usize::from(scenario.kind == Kind::Cache)];
+            let starts = &starts[scenario.kind as usize];
             let found = explore(starts.app, starts.at(scenario.beginning), scenario, deadline);
             let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             report.found.states += found.states;

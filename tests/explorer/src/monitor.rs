@@ -36,9 +36,22 @@ struct Watched {
     accepted: Option<Record>,
     /// Login number of the record that it last wrote or was accepted for.
     login: u32,
+    /// Where it wrote last.
+    wrote: Option<HandleBytes>,
     /// Its change is stored.
     landed: bool,
     counted: bool,
+    /// How often the epoch had moved when it first looked at the index, and when it moved it itself.
+    ticket: Option<u32>,
+    moved: Option<u32>,
+}
+
+impl Watched {
+    /// Whose sessions a revocation ends.
+    fn ends_those_of(&self) -> Option<String> {
+        let own = || self.accepted.as_ref().and_then(|record| record.subject.clone());
+        if self.verb == Some(Verb::EndA) { Some("a".to_owned()) } else { own() }
+    }
 }
 
 #[derive(Clone, Hash)]
@@ -56,6 +69,14 @@ pub(crate) struct Monitor {
     cookies: BTreeMap<Cookie, Good>,
     /// What the counters should be: at least and at most; none when data was dropped.
     counts: BTreeMap<HandleBytes, Option<(u64, u64)>>,
+    /// How often an epoch has moved.
+    moves: u32,
+    /// The logins by session and number: whose they are, and their tickets.
+    logins: BTreeMap<(HandleBytes, u32), (Option<String>, u32)>,
+    /// The logins that were ended by a revocation, and how often the epoch had moved when that was acknowledged.
+    revoked: BTreeMap<(HandleBytes, u32), u32>,
+    /// Something went wrong, so that a cap need not be reached.
+    disturbed: bool,
     pub(crate) broken: Option<String>,
 }
 
@@ -75,6 +96,10 @@ impl Monitor {
             seen: BTreeMap::new(),
             cookies: BTreeMap::new(),
             counts: BTreeMap::new(),
+            moves: 0,
+            logins: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            disturbed: false,
             broken: None,
         }
     }
@@ -116,6 +141,8 @@ impl Monitor {
             self.must(now < ends, "a session is accepted after its absolute lifetime");
             self.watched[id].accepted = record(cookie.handle);
             self.watched[id].login = self.watched[id].accepted.as_ref().map_or(0, |record| record.login);
+            let login = (cookie.handle, self.watched[id].login);
+            self.must(!self.revoked.contains_key(&login), "a session is accepted that was revoked");
         }
     }
 
@@ -127,7 +154,7 @@ impl Monitor {
             Some(Good::Until(end)) => now < *end,
             _ => false,
         };
-        let slack = if self.kind == Kind::Memory { 0 } else { TOUCH_EVERY };
+        let slack = if self.kind.is_memory() { 0 } else { TOUCH_EVERY };
         let seen = self.seen.get(&cookie.handle).copied().unwrap_or_default();
         let ends = self.alive.get(&cookie.handle).map_or(0, |(_, ends)| *ends);
         let over = now + slack >= seen + IDLE || now >= ends || self.ended.contains(&cookie.handle);
@@ -146,6 +173,20 @@ impl Monitor {
         {
             *used = now;
         }
+    }
+
+    // ---- the index -------------------------------------------------------------------------------------------------
+
+    /// Request `id` looks at the index: if it signs in, that is its ticket.
+    pub(crate) fn listed(&mut self, id: usize) {
+        let moves = self.moves;
+        self.watched[id].ticket.get_or_insert(moves);
+    }
+
+    /// Request `id` moves the epoch of a subject.
+    pub(crate) fn bumped(&mut self, id: usize) {
+        self.moves += 1;
+        self.watched[id].moved = Some(self.moves);
     }
 
     // ---- writes --------------------------------------------------------------------------------------------------
@@ -169,7 +210,11 @@ impl Monitor {
         if let Some(new) = &write.new {
             let seen = self.seen.entry(write.handle).or_default();
             *seen = (*seen).max(new.last_seen);
-            self.watched[write.id].login = new.login;
+            (self.watched[write.id].login, self.watched[write.id].wrote) = (new.login, Some(write.handle));
+            if write.old.as_ref().is_none_or(|old| old.login != new.login) && new.login > 0 {
+                let ticket = self.watched[write.id].ticket.unwrap_or_default();
+                self.logins.insert((write.handle, new.login), (new.subject.clone(), ticket));
+            }
         }
     }
 
@@ -226,7 +271,7 @@ impl Monitor {
             self.replaced(write, old, new, verb, asked);
         }
         // a renewal alone is not the change that the handler is told about
-        let changed = old.data != new.data || verb.cuts() && old.verifier != new.verifier;
+        let changed = old.data != new.data || cuts(verb, old, new);
         self.watched[write.id].landed |= changed || old.data == new.data && old.verifier == new.verifier;
         self.count(write, old.counter(), new.counter());
         if verb == Verb::Clear || old.data.contains_key("n") && !new.data.contains_key("n") {
@@ -240,7 +285,7 @@ impl Monitor {
             Some((verifier, until)) if verifier == old.verifier => Some(until),
             _ => None,
         };
-        let cuts = verb.cuts() && !self.watched[write.id].landed;
+        let cuts = cuts(verb, old, new) && !self.watched[write.id].landed;
         self.must(grace.is_some() || cuts, "the cookie changes without grace, and nobody asked for it");
         self.must(grace.is_none() || !cuts, "the cookie from before a login or rotation keeps working");
         let running = old.previous.is_some_and(|(_, until)| asked < until);
@@ -255,14 +300,33 @@ impl Monitor {
     }
 
     fn deleted(&mut self, write: &Write, old: &Record, verb: Verb) {
-        let watched = &self.watched[write.id];
-        let own = watched.cookie.is_some_and(|cookie| cookie.handle == write.handle);
-        self.must(verb == Verb::Logout || verb.signs_in(), "a record is deleted by neither logout nor login");
-        let same = self.watched[write.id].accepted.as_ref().is_none_or(|base| base.login == old.login);
-        self.must(own && same, "a request ends a session of a login that it did not see");
+        let watched = self.watched[write.id].clone();
+        let presented = watched.cookie.is_some_and(|cookie| cookie.handle == write.handle);
+        let ends = verb == Verb::Logout || verb.signs_in() || verb.revokes();
+        self.must(ends, "a record is deleted by neither logout nor login nor revocation");
+        // a login that is taken back: nobody has got its cookie
+        let written = watched.wrote == Some(write.handle) && watched.login == old.login;
+        let withdrawn = verb.signs_in() && written && watched.landed;
+        let same = watched.accepted.as_ref().is_none_or(|base| base.login == old.login);
+        let ticket = self.logins.get(&(write.handle, old.login)).map(|(_, ticket)| *ticket);
+        let holds = match verb {
+            Verb::EndA | Verb::Others => {
+                let theirs = old.subject == watched.ends_those_of();
+                let own = watched.cookie.and_then(|cookie| self.revoked.get(&(cookie.handle, watched.login)));
+                let void = verb == Verb::Others && own.is_some_and(|at| watched.moved > Some(*at));
+                self.must(!void, "a session that was revoked ends others");
+                theirs
+                    && ticket.is_some_and(|ticket| Some(ticket) < watched.moved)
+                    && (verb == Verb::EndA || !presented)
+            }
+            // the cap: a session of the same subject that is not the one it has just made
+            Verb::LoginA if self.kind == Kind::Capped && !written => old.subject.as_deref() == Some("a"),
+            _ => withdrawn || presented && same,
+        };
+        self.must(holds, "a request ends a session of a login that it did not see, or that began after the revocation");
         self.ended.insert(write.handle);
         self.end_cookies(write.handle);
-        self.watched[write.id].landed = true;
+        self.watched[write.id].landed = !withdrawn;
     }
 
     fn end_cookies(&mut self, handle: HandleBytes) {
@@ -295,14 +359,15 @@ impl Monitor {
     ) {
         let watched = self.watched[id].clone();
         let Some(verb) = watched.verb else { return };
-        let writes = !matches!(verb, Verb::Read | Verb::Peek);
+        let writes = !verb.only_looks() && !verb.revokes();
         if let Err((error, status)) = &answer.told {
             let no = *status == 409;
-            self.must(
-                !no || !watched.landed || !writes,
-                "a change is stored of which the client was told that it is not",
-            );
-            self.must(*status == 409 || *status == 503, &format!("unexpected error: {error}"));
+            // a login that is taken back when its record is over already has nothing to delete
+            let there = watched.wrote.and_then(&record).is_some_and(|record| record.live(now));
+            let landed = watched.landed && (there || !verb.signs_in());
+            self.must(!no || !landed || !writes, "a change is stored of which the client was told that it is not");
+            let anonymous = *status == 401 && matches!(verb, Verb::List | Verb::Others);
+            self.must(*status == 409 || *status == 503 || anonymous, &format!("unexpected error: {error}"));
         }
         if let Sent::Cookie(text) = &answer.sent {
             let cookie = Cookie::open(text);
@@ -359,6 +424,16 @@ impl Monitor {
         {
             *least += 1;
         }
+        if verb.revokes() {
+            let own = watched.cookie.filter(|_| verb == Verb::Others).map(|cookie| cookie.handle);
+            let moved = watched.moved.unwrap_or_default();
+            self.must(watched.moved.is_some(), "a revocation is acknowledged and the epoch has not moved");
+            let ended = self.logins.iter().filter(|((handle, _), (subject, ticket))| {
+                Some(*handle) != own && *subject == watched.ends_those_of() && *ticket < moved
+            });
+            let ended: Vec<_> = ended.map(|(login, _)| *login).collect();
+            ended.into_iter().for_each(|login| _ = self.revoked.entry(login).or_insert(self.moves));
+        }
         let Some(cookie) = watched.cookie else { return };
         if verb == Verb::Logout {
             let works = record(cookie.handle).is_some_and(|record| record.accepts(&cookie, now));
@@ -387,8 +462,38 @@ impl Monitor {
             let works = record.as_ref().is_some_and(|record| record.accepts(&cookie, now));
             self.must(!works || good != Good::No, "a cookie works that a login, rotation or logout has ended");
             self.must(works || good != Good::Yes || record.is_none(), "a cookie that should work does not");
+            let login = record.filter(|_| works).map_or(0, |record| record.login);
+            self.must(!self.revoked.contains_key(&(cookie.handle, login)), "a cookie works whose session was revoked");
+        }
+        if self.kind == Kind::Capped && !self.disturbed {
+            self.at_the_cap(&records, now);
         }
     }
+}
+
+impl Monitor {
+    /// Something is lost, or the clock jumps.
+    pub(crate) fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    fn at_the_cap(&mut self, records: &impl Fn(HandleBytes) -> Option<Record>, now: u64) {
+        let opens = |cookie: &Cookie| {
+            let record = records(cookie.handle).filter(|record| record.accepts(cookie, now));
+            record.is_some_and(|record| record.subject.as_deref() == Some("a"))
+        };
+        let working: BTreeSet<_> = self.cookies.keys().filter(|cookie| opens(cookie)).map(|c| c.handle).collect();
+        self.must(working.len() <= 1, "a subject has more sessions than the cap allows");
+        let verbs = || self.watched.iter().filter_map(|watched| watched.verb);
+        let ends = verbs().any(|verb| verb == Verb::Logout || verb.revokes());
+        let signed_in = verbs().any(Verb::signs_in);
+        self.must(!working.is_empty() || !signed_in || ends, "two logins end each other");
+    }
+}
+
+/// Whether the verb has changed the cookie: one that could not begin its login may still renew.
+fn cuts(verb: Verb, old: &Record, new: &Record) -> bool {
+    if verb.signs_in() { old.login != new.login } else { verb.cuts() && old.verifier != new.verifier }
 }
 
 /// Whether the request's cookie is one of the session as it is.

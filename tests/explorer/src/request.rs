@@ -32,10 +32,16 @@ pub(crate) enum Verb {
     Clear,
     Flash,
     TakeFlash,
+    /// Lists the sessions of who is signed in.
+    List,
+    /// Ends the others of who is signed in.
+    Others,
+    /// An administrator ends all sessions of subject a.
+    EndA,
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Read,
         Self::Peek,
         Self::Write,
@@ -50,7 +56,20 @@ impl Verb {
         Self::Clear,
         Self::Flash,
         Self::TakeFlash,
+        Self::List,
+        Self::Others,
+        Self::EndA,
     ];
+
+    /// Ends sessions of others than the request's own.
+    pub(crate) fn revokes(self) -> bool {
+        matches!(self, Self::Others | Self::EndA)
+    }
+
+    /// Says nothing that a change would have to be stored for.
+    pub(crate) fn only_looks(self) -> bool {
+        matches!(self, Self::Read | Self::Peek | Self::List)
+    }
 
     pub(crate) fn signs_in(self) -> bool {
         matches!(self, Self::LoginA | Self::LoginB)
@@ -116,7 +135,7 @@ pub(crate) async fn serve(app: &'static App, id: usize, verb: Verb, cookie: Opti
     let mut told = session.load(core::iter::once(line.as_bytes())).await;
     app.store().0.loaded(id, session.exists(), told.is_ok());
     if told.is_ok() {
-        told = handle(&mut session, id, verb, seed).await;
+        told = handle(app, &mut session, id, verb, seed).await;
         // a commit that fails replaces the answer; a handler that failed is committed all the same
         told = session.commit().await.and(told);
     }
@@ -132,7 +151,7 @@ pub(crate) async fn serve(app: &'static App, id: usize, verb: Verb, cookie: Opti
 
 type View<'a> = Session<'a, Port, &'static ManualClock, ScriptedRng, [u8; 512]>;
 
-async fn handle(session: &mut View<'_>, id: usize, verb: Verb, unique: u64) -> Result<(), Error> {
+async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique: u64) -> Result<(), Error> {
     match verb {
         Verb::Read | Verb::Peek => session.get::<u64>("n").map(drop),
         Verb::Write => session.set(own_key(id), &unique),
@@ -153,5 +172,8 @@ async fn handle(session: &mut View<'_>, id: usize, verb: Verb, unique: u64) -> R
         Verb::Clear => session.clear(),
         Verb::Flash => session.flash(&format!("from {unique}")),
         Verb::TakeFlash => session.take_flash(|_| ()).map(drop),
+        Verb::List => session.list(|_| ()).await,
+        Verb::Others => session.revoke_others().await.map(drop),
+        Verb::EndA => app.revoke_all("a").await.map(drop),
     }
 }

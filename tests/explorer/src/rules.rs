@@ -24,6 +24,7 @@ const STEPS: &str = "session-core/src/exchange/steps.rs";
 const REPLIES: &str = "session-core/src/exchange/replies.rs";
 const EXPIRY: &str = "session-core/src/expiry.rs";
 const POLICY: &str = "session-core/src/policy.rs";
+const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/changes.rs";
 const STORE: &str = "tests/explorer/src/world.rs";
 
@@ -92,6 +93,39 @@ const RULES: &[Rule] = &[
             text: "return Ok(Step::Delete(handle, Only::Login(login)))",
             instead: "return Ok(Step::Delete(handle, if login > 0 { Only::Any } else { Only::Login(login) }))",
         }],
+    },
+    Rule {
+        number: 6,
+        without: "a login's cookie goes out and the index does not have its session",
+        edits: &[Edit {
+            file: REPLIES,
+            text: "if rules.has_index && matches!(intent, Intent::Login { .. }) {",
+            instead: "if rules.has_index && intent == Intent::Rotate {",
+        }],
+    },
+    Rule {
+        number: 7,
+        without: "a login is added whatever became of the epoch since it began",
+        edits: &[Edit { file: STORE, text: "if subject.epoch != seen.0 {", instead: "if subject.epoch < seen.0 {" }],
+    },
+    Rule {
+        number: 8,
+        without: "a revocation ends whatever has the handle",
+        edits: &[Edit { file: SUBJECTS, text: "Only::Login(entry.login)", instead: "Only::Any" }],
+    },
+    Rule {
+        number: 9,
+        without: "the session that ends others is not accepted again",
+        edits: &[Edit {
+            file: SUBJECTS,
+            text: "self.accept_again(own, room).await?;\n        self.end_each",
+            instead: "let _ = room;\n        self.end_each",
+        }],
+    },
+    Rule {
+        number: 9,
+        without: "a login at the cap looks at those that were added after it as well",
+        edits: &[Edit { file: SUBJECTS, text: "and_then(|order| order.checked_sub(1))", instead: "map(|_| u64::MAX)" }],
     },
     Rule {
         number: 10,

@@ -148,7 +148,7 @@ impl<'s> Run<'s> {
                     events.push(Event::Go(id, Grant::Pass));
                     if self.faults > 0 {
                         events.extend([Event::Go(id, Grant::Fail), Event::Crash(id, false)]);
-                        if self.world().waits_for(id) != Some(Call::Load) {
+                        if !self.world().waits_for(id).is_some_and(Call::only_reads) {
                             events.extend([Event::Go(id, Grant::LoseAnswer), Event::Crash(id, true)]);
                         }
                     }
@@ -176,11 +176,15 @@ impl<'s> Run<'s> {
             }
             Event::Go(id, grant) => {
                 self.faults -= u8::from(grant != Grant::Pass);
+                if grant != Grant::Pass {
+                    self.world().state.borrow_mut().monitor.disturb();
+                }
                 self.world().turn(id, Some(grant));
                 self.poll(id);
             }
             Event::Crash(id, done) => {
                 self.faults -= 1;
+                self.world().state.borrow_mut().monitor.disturb();
                 if done {
                     self.world().turn(id, Some(Grant::Vanish));
                     if let Request::Running(future) = &mut self.requests[id] {
@@ -192,6 +196,7 @@ impl<'s> Run<'s> {
             }
             Event::Jump(jump) => {
                 self.jumps -= 1;
+                self.world().state.borrow_mut().monitor.disturb();
                 self.world().clock.advance(JUMPS[jump].0);
             }
         }

@@ -24,6 +24,7 @@ impl Starts {
         let keys = Keys::new(&KEY).expect("a key without a pattern");
         // construction refuses to renew within the grace; if it did not, that would be explored
         let policy = policy(RENEW_WITHIN_GRACE).or_else(|_| policy(RENEW_AFTER)).expect("lifetimes that fit");
+        let policy = policy.max_sessions(u16::from(kind == Kind::Capped));
         let clock: &'static ManualClock = &world.clock;
         let app = Box::leak(Box::new(Sessions::new(Port(world), clock, &keys, policy)));
         let starts = Beginning::ALL.map(|beginning| start(app, beginning)).to_vec();

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use session_core::environment::{Clock, Time};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::NoIndex;
+use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 
 use crate::monitor::{Monitor, Write};
@@ -31,8 +31,18 @@ pub(crate) enum Grant {
 pub(crate) enum Kind {
     /// As memory: a conflict brings the record, versions are the records' own, touching is free.
     Memory,
-    /// As memcached: a conflict brings nothing, versions are the medium's, touching costs a write.
+    /// As memcached: a conflict brings nothing, versions are the medium's, touching costs a write, nothing is listed.
     Cache,
+    /// As memory, and a subject may have one session only.
+    Capped,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Cache, Self::Capped];
+
+    pub(crate) fn is_memory(self) -> bool {
+        self != Self::Cache
+    }
 }
 
 /// The store call that a request waits for.
@@ -43,6 +53,25 @@ pub(crate) enum Call {
     Update,
     Touch,
     Delete,
+    List,
+    Add,
+    Bump,
+    Unlist,
+}
+
+impl Call {
+    /// Changes nothing, so that it does not matter whether it was done.
+    pub(crate) fn only_reads(self) -> bool {
+        matches!(self, Self::Load | Self::List)
+    }
+}
+
+/// What the index has of a subject: epoch, last order, and the handles, login numbers and orders.
+#[derive(Clone, Default, Hash)]
+struct Subject {
+    epoch: u64,
+    last: u64,
+    entries: Vec<(HandleBytes, u32, u64)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -55,6 +84,7 @@ struct Slot {
 #[derive(Clone, Hash)]
 pub(crate) struct State {
     slots: BTreeMap<HandleBytes, Slot>,
+    subjects: BTreeMap<[u8; 16], Subject>,
     counter: u64,
     pub(crate) monitor: Monitor,
     /// All that each request has heard, which is all that it knows.
@@ -78,7 +108,8 @@ struct Gate {
 
 impl World {
     pub(crate) fn new(kind: Kind) -> Self {
-        let state = State { slots: BTreeMap::new(), counter: 0, monitor: Monitor::new(kind), heard: Vec::new() };
+        let (slots, subjects) = (BTreeMap::new(), BTreeMap::new());
+        let state = State { slots, subjects, counter: 0, monitor: Monitor::new(kind), heard: Vec::new() };
         Self { kind, clock: ManualClock::new(), state: RefCell::new(state), gate: RefCell::default() }
     }
 
@@ -173,7 +204,7 @@ impl Port {
 
     fn version(&self, slot: &Slot) -> Version {
         match self.0.kind {
-            Kind::Memory => Version(Record::parse(&slot.bytes).version),
+            Kind::Memory | Kind::Capped => Version(Record::parse(&slot.bytes).version),
             Kind::Cache => Version(slot.counter),
         }
     }
@@ -199,14 +230,14 @@ const CONFLICT: u64 = 3;
 
 impl Store for Port {
     type Error = Lost;
-    type Index = NoIndex;
+    type Index = Self;
 
-    fn index(&self) -> Option<&NoIndex> {
-        None
+    fn index(&self) -> Option<&Self> {
+        self.0.kind.is_memory().then_some(self)
     }
 
     fn touch_is_free(&self) -> bool {
-        self.0.kind == Kind::Memory
+        self.0.kind.is_memory()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Lost> {
@@ -246,7 +277,7 @@ impl Store for Port {
                 return (Outcome::Missing, MISSING);
             };
             if self.version(slot) != seen {
-                let brings = self.0.kind == Kind::Memory;
+                let brings = self.0.kind.is_memory();
                 let answer = digest(slot);
                 let found = brings.then(|| self.found(slot, there));
                 return (Outcome::Conflict(found), if brings { answer } else { CONFLICT });
@@ -298,6 +329,63 @@ impl Store for Port {
             let write = Write { id, handle: *key.as_bytes(), old: Some(old), new: None };
             state.monitor.wrote(write, now.millis(), self.0.now());
             (Outcome::Applied(Version(0)), APPLIED)
+        })
+        .await
+    }
+}
+
+impl SubjectIndex for Port {
+    type Error = Lost;
+
+    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Lost> {
+        self.pass(Call::List, |state, id| {
+            state.monitor.listed(id);
+            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
+            let found = subject.entries.iter().filter(|(.., order)| *order > after);
+            let entries = into.iter_mut().zip(found).map(|(place, (handle, login, order))| {
+                let handle = Handle::from_bytes(*handle);
+                *place = Entry { handle, login: *login, ends: Time::MAX, order: *order };
+            });
+            let entries = entries.count();
+            (Listing { epoch: Epoch(subject.epoch), last: subject.last, entries }, digest(subject))
+        })
+        .await
+    }
+
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Lost> {
+        self.pass(Call::Add, |state, _| {
+            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
+            if subject.epoch != seen.0 {
+                return (Added::Moved, CONFLICT);
+            }
+            let same = |old: &(HandleBytes, u32, u64)| old.0 == *entry.handle.as_bytes();
+            if !subject.entries.iter().any(|old| same(old) && old.1 == entry.login) {
+                subject.entries.retain(|old| !same(old));
+                subject.last += 1;
+                subject.entries.push((*entry.handle.as_bytes(), entry.login, subject.last));
+            }
+            (Added::Applied, APPLIED)
+        })
+        .await
+    }
+
+    async fn bump(&self, subject: &SubjectId, _: Time) -> Result<Listing, Lost> {
+        self.pass(Call::Bump, |state, id| {
+            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
+            // not by the clock: the numbers would make states differ that are alike
+            subject.epoch += 1;
+            let listing = Listing { epoch: Epoch(subject.epoch), last: subject.last, entries: 0 };
+            state.monitor.bumped(id);
+            (listing, digest(&(subject.epoch, subject.last)))
+        })
+        .await
+    }
+
+    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Lost> {
+        self.pass(Call::Unlist, |state, _| {
+            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
+            subject.entries.retain(|old| (old.0, old.1) != (*entry.handle.as_bytes(), entry.login));
+            ((), APPLIED)
         })
         .await
     }
