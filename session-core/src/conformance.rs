@@ -112,7 +112,7 @@ rules! {
     index::entries_are_listed_in_order LC9: "Entries are listed in the order in which they were added, in pages of any size."
     index::an_entry_is_there_once LC9: "An entry that is added again keeps its place, and one of a newer login replaces it."
     index::a_moved_epoch_refuses LC9: "An entry whose login saw another epoch is refused, and the epoch moves up only."
-    index::the_epoch_moves_for_one_of_two LC9: "Of two moves of the epoch that saw the same one is applied, and it tells the last order."
+    index::every_move_gives_another_epoch LC9: "Every move of the epoch gives another one, and tells the last order."
     index::removed_entries_are_gone LC9: "Removing takes the entry of that login number and no other, however often."
     index::subjects_are_apart LC9: "A subject has its own entries only."
     records::check_answers ST1: "A store that is well answers its check."

@@ -134,13 +134,12 @@ pub trait SubjectIndex {
         into: &mut [Entry],
     ) -> Result<Listing, Self::Error>;
 
-    /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle and login number that is
-    /// there already keeps its place (an answer was lost), one of another login number goes.
+    /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle
+    /// and login number that is there already keeps its place (an answer was lost), one of another login number goes.
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error>;
 
-    /// Moves the epoch on ([`Epoch::next`]); with `seen` only if it is still that. The epoch and the last order at this
-    /// very moment (and no entries), or `None` if the epoch was another.
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error>;
+    /// Moves the epoch on ([`Epoch::next`]). The new one and the last order at this very moment (and no entries).
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error>;
 
     /// Removes the entry of this handle and login number; idempotent.
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error>;
@@ -163,8 +162,8 @@ impl<I: SubjectIndex> SubjectIndex for &I {
         (**self).add(subject, seen, entry, now).await
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
-        (**self).bump(subject, seen, now).await
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        (**self).bump(subject, now).await
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
@@ -187,7 +186,7 @@ impl SubjectIndex for NoIndex {
         match *self {}
     }
 
-    async fn bump(&self, _: &SubjectId, _: Option<Epoch>, _: Time) -> Result<Option<Listing>, Self::Error> {
+    async fn bump(&self, _: &SubjectId, _: Time) -> Result<Listing, Self::Error> {
         match *self {}
     }
 

@@ -72,7 +72,7 @@ pub trait ErasedStore: Send + Sync {
     fn has_index(&self) -> bool;
     fn list<'a>(&'a self, subject: &'a SubjectId, after: u64, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
     fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a Entry, now: Time) -> Boxed<'a, Added>;
-    fn bump<'a>(&'a self, subject: &'a SubjectId, seen: Option<Epoch>, now: Time) -> Boxed<'a, Option<Listing>>;
+    fn bump<'a>(&'a self, subject: &'a SubjectId, now: Time) -> Boxed<'a, Listing>;
     fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
 }
 
@@ -151,15 +151,10 @@ macro_rules! shared {
                         SubjectIndex::add(index, subject, seen, entry, now).await.map_err(SharedError::new)
                     })
                 }
-                fn bump<'a>(
-                    &'a self,
-                    subject: &'a SubjectId,
-                    seen: Option<Epoch>,
-                    now: Time,
-                ) -> Boxed<'a, Option<Listing>> {
+                fn bump<'a>(&'a self, subject: &'a SubjectId, now: Time) -> Boxed<'a, Listing> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
-                        SubjectIndex::bump(index, subject, seen, now).await.map_err(SharedError::new)
+                        SubjectIndex::bump(index, subject, now).await.map_err(SharedError::new)
                     })
                 }
                 fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()> {
@@ -315,10 +310,10 @@ impl SubjectIndex for SharedStore {
         }
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, SharedError> {
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, SharedError> {
         match &self.0 {
-            Kind::Memory(store) => memory_index(store)?.bump(subject, seen, now).await.map_err(never),
-            Kind::Other(store) => store.bump(subject, seen, now).await,
+            Kind::Memory(store) => memory_index(store)?.bump(subject, now).await.map_err(never),
+            Kind::Other(store) => store.bump(subject, now).await,
         }
     }
 

@@ -322,8 +322,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         let index = self.index()?;
         let mut lost = 0;
         loop {
-            match self.heard(index.bump(id, None, self.clock.now()).await) {
-                Ok(moved) => return Ok(moved.map_or(0, |listing| listing.last)),
+            match self.heard(index.bump(id, self.clock.now()).await) {
+                Ok(moved) => return Ok(moved.last),
                 Err(_) if lost < LOST => lost += 1,
                 Err(_) => return Err(Error::Unknown),
             }

@@ -43,16 +43,12 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         Ok(Added::Applied)
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, FlashError> {
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, FlashError> {
         let mut inside = self.mounted().await?;
-        let before = Epoch(inside.epoch);
-        if seen.is_some_and(|seen| seen != before) {
-            return Ok(None);
-        }
-        let epoch = before.next(now);
+        let epoch = Epoch(inside.epoch).next(now);
         inside.set_epoch(epoch.0, now).await?;
         let last = inside.table.0.iter().filter_map(|slot| slot.entry(subject)).map(|entry| entry.order).max();
-        Ok(Some(Listing { epoch, last: last.unwrap_or(0), entries: 0 }))
+        Ok(Listing { epoch, last: last.unwrap_or(0), entries: 0 })
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), FlashError> {

@@ -171,10 +171,9 @@ fn a_subjects_sessions_lc9() {
     assert_eq!(handles(&store, listed[0].1).0, listed[1..]);
 
     let entry = Entry { handle: key(0), login: 2, ..Entry::NONE };
-    let moved = run(store.bump(&ann, None, at(7))).unwrap().unwrap();
+    let moved = run(store.bump(&ann, at(7))).unwrap();
     assert!(moved.epoch.0 >= 7 && moved.last == listing.last);
     assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(8))), Ok(Added::Moved));
-    assert_eq!(run(store.bump(&ann, Some(Epoch(0)), at(8))), Ok(None));
 
     let reboot = Four::new(flash);
     assert_eq!(handles(&reboot, 0), (listed, moved_to(listing, moved.epoch)));

@@ -126,7 +126,7 @@ async fn the_index_is_that_of_the_durable_store_lc9_lc10() {
     assert!(here.index().is_some() && here.durable().index().is_some());
     assert_eq!(version(&there, 0).await, Some(1));
     let subject = session_core::subject::SubjectId::of("ann");
-    assert!(here.index().unwrap().bump(&subject, None, at(0)).await.is_ok());
+    assert!(here.index().unwrap().bump(&subject, at(0)).await.is_ok());
     assert_eq!(here.count(at(0)).await.unwrap(), here.durable().count(at(0)).await.unwrap());
     if here.end_all(at(1)).await.unwrap() {
         assert_eq!(version(&there, 6).await, None);

@@ -205,13 +205,9 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
         Ok(Added::Applied)
     }
 
-    async fn bump(&self, _: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
-        let epoch = Epoch(self.epoch.get());
-        if seen.is_some_and(|seen| seen != epoch) {
-            return Ok(None);
-        }
-        self.epoch.set(epoch.next(now).0);
-        Ok(Some(self.listing()))
+    async fn bump(&self, _: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        self.epoch.set(Epoch(self.epoch.get()).next(now).0);
+        Ok(self.listing())
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {

@@ -63,11 +63,8 @@ impl Part {
         Added::Applied
     }
 
-    pub(crate) fn bump(&mut self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Option<Listing> {
+    pub(crate) fn bump(&mut self, subject: &SubjectId, now: Time) -> Option<Listing> {
         let subject = self.found_or_new(subject)?;
-        if seen.is_some_and(|seen| seen != subject.epoch) {
-            return None;
-        }
         (subject.epoch, subject.moved) = (subject.epoch.next(now), now);
         Some(subject.listing())
     }

@@ -243,8 +243,8 @@ impl SubjectIndex for MemoryStore {
         Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
-        Ok(self.indexed(subject, |part| part.bump(subject, seen, now)))
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        Ok(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default())
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {

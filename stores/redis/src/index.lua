@@ -65,8 +65,7 @@ if step == 'add' then
 end
 
 if step == 'bump' then
-  -- ARGV: the epoch that was seen, or nothing; reply: epoch and last order, or nothing
-  if ARGV[3] ~= '' and ARGV[3] ~= epoch then return false end
+  -- reply: epoch and last order
   local following = string.format('%.0f', math.max(tonumber(epoch) + 1, now))
   redis.call('HSET', KEYS[1], 'e', following)
   keep(0)

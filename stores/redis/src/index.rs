@@ -69,17 +69,9 @@ impl SubjectIndex for RedisStore {
         }
     }
 
-    async fn bump(
-        &self,
-        subject: &SubjectId,
-        seen: Option<Epoch>,
-        now: Time,
-    ) -> Result<Option<Listing>, RedisStoreError> {
-        let seen = seen.map(|seen| seen.0.to_string()).unwrap_or_default();
-        match self.index_step("bump", subject, now, &[seen.as_bytes()], Again::No).await? {
-            Value::Nil => Ok(None),
-            answer => listing(&mut array(answer)?.into_iter()).map(Some),
-        }
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, RedisStoreError> {
+        let answer = self.index_step("bump", subject, now, &[], Again::No).await?;
+        listing(&mut array(answer)?.into_iter())
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), RedisStoreError> {

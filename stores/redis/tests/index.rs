@@ -56,14 +56,12 @@ async fn keeps_its_promises(store: &RedisStore) {
     store.remove(&ann, &entry(3, 1), now()).await.unwrap();
     store.remove(&ann, &entry(9, 1), now()).await.unwrap();
     assert_eq!(list(store, &ann).await.1, [(2, 1), (1, 2)]);
-    // the epoch moves past the time, and only on condition if there is one
-    assert_eq!(store.bump(&ann, Some(Epoch(7)), now()).await.unwrap(), None);
+    // the epoch moves past the time
     let began = now();
-    let moved = store.bump(&ann, Some(Epoch(0)), began).await.unwrap().unwrap();
+    let moved = store.bump(&ann, began).await.unwrap();
     assert_eq!((moved.epoch, moved.last), (Epoch(0).next(began), 4));
-    let again = store.bump(&ann, None, began).await.unwrap().unwrap();
+    let again = store.bump(&ann, began).await.unwrap();
     assert_eq!(again.epoch, moved.epoch.next(began));
-    assert_eq!(store.bump(&ann, Some(moved.epoch), now()).await.unwrap(), None);
     // a login that began before is refused and changes nothing
     assert_eq!(add(store, &ann, Epoch(0), &entry(5, 1)).await, Added::Moved);
     assert_eq!(add(store, &ann, moved.epoch, &entry(5, 1)).await, Added::Moved);
@@ -83,7 +81,7 @@ async fn on_one_server_lc9() {
     let server = servers::redis::start();
     keeps_its_promises(&store(&server)).await;
     // nothing but an epoch
-    store(&server).bump(&SubjectId::of("carol"), None, now()).await.unwrap();
+    store(&server).bump(&SubjectId::of("carol"), now()).await.unwrap();
     let spy = Spy::at(&server).await;
     for key in spy.say::<Vec<String>>("KEYS *").await {
         assert!(spy.say::<i64>(&format!("PTTL {key}")).await > 3_600_000, "{key} has a time-to-live (ST7)");
@@ -125,7 +123,7 @@ async fn of_many_logins_and_one_bump_at_once_each_is_listed_or_refused() {
         tokio::spawn(async move { add(&store, &ann, Epoch(0), &entry(number, 1)).await })
     });
     let logins: Vec<_> = logins.collect();
-    let moved = one.bump(&ann, None, now()).await.unwrap().unwrap();
+    let moved = one.bump(&ann, now()).await.unwrap();
     let mut added = 0;
     for login in logins {
         added += u64::from(login.await.unwrap() == Added::Applied);
@@ -161,7 +159,7 @@ async fn foreign_content_is_an_error_without_harm() {
         let failures = [
             store.list(&ann, 0, now(), &mut entries).await.is_err(),
             store.add(&ann, Epoch(0), &entry(1, 1), now()).await.is_err(),
-            store.bump(&ann, None, now()).await.is_err(),
+            store.bump(&ann, now()).await.is_err(),
             store.remove(&ann, &entry(1, 1), now()).await.is_err(),
         ];
         assert!(failures.contains(&true), "{lines:?}");

@@ -41,17 +41,9 @@ impl SubjectIndex for SqlStore {
         Ok(if rows.is_empty() { Added::Moved } else { Added::Applied })
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, SqlError> {
-        let first = unsigned(Epoch(0).next(now).0);
-        let rows = match seen {
-            None => self.write(sql::BUMP, &[name(subject), first]).await?,
-            Some(Epoch(0)) => self.write(sql::BUMP_FIRST, &[name(subject), first]).await?,
-            Some(seen) => {
-                let values = [name(subject), unsigned(seen.next(now).0), unsigned(seen.0)];
-                self.write(sql::BUMP_SEEN, &values).await?
-            }
-        };
-        rows.first().map(moved).transpose()
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, SqlError> {
+        let rows = self.write(sql::BUMP, &[name(subject), unsigned(Epoch(0).next(now).0)]).await?;
+        moved(rows.first().ok_or_else(|| SqlError::Schema("no row of the epoch".into()))?)
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, _now: Time) -> Result<(), SqlError> {

@@ -72,16 +72,6 @@ pub(crate) const BUMP: &str = "\
     SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
     RETURNING epoch, last";
 
-/// subject, the epoch that follows 0 → epoch, last place, if the epoch was 0
-pub(crate) const BUMP_FIRST: &str = "\
-    INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, $2, 0)
-    ON CONFLICT (subject) DO UPDATE SET epoch = $2 WHERE there.epoch = 0
-    RETURNING epoch, last";
-
-/// subject, the epoch that follows, the epoch seen → epoch, last place, if the epoch was that
-pub(crate) const BUMP_SEEN: &str = "\
-    UPDATE session_subjects SET epoch = $2 WHERE subject = $1 AND epoch = $3 RETURNING epoch, last";
-
 /// subject, handle, login
 pub(crate) const REMOVE: &str =
     "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";

@@ -94,7 +94,7 @@ async fn operations(database: &Fresh) {
         ("touch", cost(database, store.touch(one, at(2))).await.1, 1),
         ("add", cost(database, store.add(&subject, Epoch(0), &entry, at(2))).await.1, 1),
         ("list", cost(database, store.list(&subject, 0, at(2), &mut [Entry::NONE; 4])).await.1, 1),
-        ("bump", cost(database, store.bump(&subject, None, at(2))).await.1, 1),
+        ("bump", cost(database, store.bump(&subject, at(2))).await.1, 1),
         ("remove", cost(database, store.remove(&subject, &entry, at(2))).await.1, 1),
         ("count", cost(database, store.count(at(2))).await.1, 1),
         ("delete of another login", cost(database, store.delete(one, Only::Login(7), at(2))).await.1, 2),

@@ -233,8 +233,8 @@ impl SubjectIndex for Waiting {
         waiting(self.0.add(subject, seen, entry, now)).await
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
-        waiting(self.0.bump(subject, seen, now)).await
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        waiting(self.0.bump(subject, now)).await
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {

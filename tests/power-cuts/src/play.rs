@@ -362,7 +362,7 @@ async fn call<const WORD: usize, const PAGE: usize>(
             let epoch = store.list(&subject, 0, now, &mut []).await?.epoch;
             store.add(&subject, epoch, &entry, now).await.map(|_| Answer::Done)
         }
-        Operation::Bump => store.bump(&SubjectId::of(SUBJECT), None, now).await.map(|_| Answer::Done),
+        Operation::Bump => store.bump(&SubjectId::of(SUBJECT), now).await.map(|_| Answer::Done),
         Operation::EndAll => store.end_all(now).await.map(|_| Answer::Done),
     }
 }

@@ -81,7 +81,7 @@ pub(crate) enum Way {
     AddTwice,
     AddKeepsTheOldLogin,
     AddIgnoresTheEpoch,
-    BumpIgnoresTheEpoch,
+    BumpGoesByTheClockAlone,
     BumpForgetsTheLast,
     RemoveIgnoresTheLogin,
     SubjectsLoseTheirLastByte,
@@ -297,14 +297,11 @@ impl SubjectIndex for WrongStore {
         }))
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
         Ok(self.subject(subject, |epoch, entries| {
-            if seen.is_some_and(|seen| seen != *epoch) && !self.is(BumpIgnoresTheEpoch) {
-                return None;
-            }
-            *epoch = epoch.next(now);
+            *epoch = if self.is(BumpGoesByTheClockAlone) { Epoch(now.millis()) } else { epoch.next(now) };
             let last = if self.is(BumpForgetsTheLast) { 0 } else { self.last(entries) };
-            Some(Listing { epoch: *epoch, last, entries: 0 })
+            Listing { epoch: *epoch, last, entries: 0 }
         }))
     }
 
