@@ -88,6 +88,8 @@ pub enum Event<'e> {
     Late(Id),
     /// A cookie came that was replaced before the last change of the cookie.
     Superseded(Id),
+    /// A request came from elsewhere than its session was bound to.
+    Mismatch(Id),
     /// The store held bytes that are no record of this version; they were left alone and not used.
     Garbled(Id),
     /// Two requests changed the same value; this one was told (409).
@@ -169,6 +171,7 @@ impl fmt::Display for Event<'_> {
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
             Self::Late(id) => write!(f, "session {id}: old cookie after its grace"),
             Self::Superseded(id) => write!(f, "session {id}: superseded cookie"),
+            Self::Mismatch(id) => write!(f, "session {id}: not from where it was bound to"),
             Self::Garbled(id) => write!(f, "session {id}: stored bytes are no record of this version"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),

@@ -183,6 +183,8 @@ pub struct Exchange<B> {
     handle_shown: bool,
     active: bool,
     looked: bool,
+    /// The session is bound to another fingerprint than the request's.
+    doubted: bool,
     /// A write was sent to the store and its answer has not come.
     in_flight: bool,
     pub(crate) fresh_handle: Option<Handle>,
@@ -218,6 +220,7 @@ impl<B: Buffer> Exchange<B> {
             handle_shown: false,
             active: false,
             looked: false,
+            doubted: false,
             in_flight: false,
         }
     }
@@ -361,6 +364,20 @@ impl<B: Buffer> Exchange<B> {
         self.changes = Changes::new();
         self.fresh_handle = None;
         Ok(())
+    }
+
+    /// The request does not count as one of who signed in, as far as a step-up goes.
+    pub(crate) fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    pub(crate) fn doubted(&self) -> bool {
+        self.doubted
+    }
+
+    /// The browser keeps its cookie, which opens nothing any more: a removal could overtake a login (protocol rule 12).
+    pub(crate) fn keep_cookie(&mut self) {
+        self.outgoing = Outgoing::Nothing;
     }
 
     // ---- a verb, step by step ------------------------------------------------------------------------------------

@@ -179,6 +179,17 @@ impl Default for PlainCookie {
     }
 }
 
+/// What is done with a session that a request presents from elsewhere than it was bound to; an event it is in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Nothing.
+    Ignore,
+    /// The request does not count as one of a subject who signed in lately, so that the application asks for the password.
+    StepUp,
+    /// The session ends.
+    End,
+}
+
 /// Cookie and lifetimes, checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -191,6 +202,7 @@ pub struct Policy {
     pub(crate) limits: Limits,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
+    pub(crate) mismatch: Mismatch,
 }
 
 /// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
@@ -262,6 +274,7 @@ impl Policy {
             limits: Limits::of(&lifetimes),
             max_sessions: 0,
             reuse_ends: false,
+            mismatch: Mismatch::Ignore,
         }
     }
 
@@ -279,6 +292,7 @@ impl Policy {
             limits,
             max_sessions: 0,
             reuse_ends: false,
+            mismatch: Mismatch::Ignore,
         }
     }
 
@@ -287,6 +301,13 @@ impl Policy {
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
+    }
+
+    /// What [`check_binding`](crate::Session::check_binding) does with a session that is bound to something else; nothing if
+    /// this is not said.
+    #[must_use]
+    pub const fn on_mismatch(self, mismatch: Mismatch) -> Self {
+        Self { mismatch, ..self }
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can

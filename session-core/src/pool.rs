@@ -299,6 +299,17 @@ impl<'p, P: Requests> Handle<'p, P> {
         self.view(|session| session.set_label(label))?
     }
 
+    /// See [`Session::bind`].
+    pub fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
+        self.view(|session| session.bind(fingerprint))?
+    }
+
+    /// See [`Session::check_binding`].
+    pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).check_binding(fingerprint).await
+    }
+
     /// See [`Session::fresh`].
     pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
         self.view(|session| session.fresh(span))

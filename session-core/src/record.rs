@@ -145,6 +145,9 @@ pub(crate) fn subject(record: &[u8]) -> Option<&str> {
     core::str::from_utf8(record.get(at + 7..at + 7 + len)?).ok()
 }
 
+/// Digest of the fingerprint that a session is bound to.
+pub(crate) type Binding = [u8; BINDING_LEN];
+
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
 
@@ -325,6 +328,17 @@ impl<B: Buffer> Record<B> {
         Ok(())
     }
 
+    pub(crate) fn binding(&self) -> Option<Binding> {
+        if self.flags() & BINDING == 0 { None } else { array(self.bytes(), self.after_previous()) }
+    }
+
+    pub(crate) fn set_binding(&mut self, binding: Option<&Binding>) -> Result<(), Error> {
+        let at = self.after_previous();
+        self.section(BINDING, at, self.after_binding(), if binding.is_some() { BINDING_LEN } else { 0 })?;
+        put(self.bytes.as_mut(), at, binding.map_or(&[], |binding| binding));
+        Ok(())
+    }
+
     /// The subject and when it authenticated.
     pub(crate) fn subject(&self) -> Option<(&str, Time)> {
         if self.flags() & SUBJECT == 0 {
@@ -452,6 +466,7 @@ mod tests {
         record.set_rotated_at(Time::from_millis(950));
         record.set_subject("ann", Time::from_millis(901)).unwrap();
         record.set_label("<b>phone</b>").unwrap();
+        record.set_binding(Some(&[6; 8])).unwrap();
         record.set_previous(Some(&previous())).unwrap();
         record
     }
@@ -468,10 +483,13 @@ mod tests {
         assert_eq!(record.subject(), Some(("ann", Time::from_millis(901))));
         assert_eq!(record.label(), Some("<b>phone</b>"));
         assert!(record.previous() == Some(previous()));
+        assert_eq!(record.binding(), Some([6; 8]));
         assert_eq!((record.created().millis(), record.rotated_at().millis()), (900, 950));
         assert_eq!(record.stamp().login, 7);
         assert_eq!(record.stamp().deadline().millis(), 1_500);
         record.set_previous(None).unwrap();
+        assert_eq!(record.binding(), Some([6; 8]));
+        record.set_binding(None).unwrap();
         record.set_subject("someone else", Time::ZERO).unwrap();
         record.set_label("").unwrap();
         assert_eq!((record.subject(), record.label()), (Some(("someone else", Time::ZERO)), None));

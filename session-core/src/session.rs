@@ -7,6 +7,8 @@
 //! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
 //! again in this request.
 
+mod binding;
+
 use core::time::Duration;
 
 use rand_core::TryCryptoRng;
@@ -144,10 +146,12 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         self.exchange.record()?.subject().map(|(_, at)| at)
     }
 
-    /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12).
+    /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12). `false` also after
+    /// a mismatch of the binding, if the policy says so.
     #[must_use]
     pub fn fresh(&self, span: Duration) -> bool {
-        self.authenticated_at().is_some_and(|at| self.sessions.clock.now().since(at) <= span)
+        !self.exchange.doubted()
+            && self.authenticated_at().is_some_and(|at| self.sessions.clock.now().since(at) <= span)
     }
 
     /// When the session began: at the last login, or when the visitor first stored something.

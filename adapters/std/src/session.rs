@@ -197,6 +197,19 @@ impl Session {
         self.view(|session| session.set_label(label))
     }
 
+    /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
+    /// the address; the empty one takes the binding away. Bind after `login`, which keeps a binding but may make a new session.
+    pub fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
+        self.view(|session| session.bind(fingerprint))
+    }
+
+    /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is
+    /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`fresh`](Self::fresh) is `false`, or the
+    /// session ends. An error means that it should have ended and may live on.
+    pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).check_binding(fingerprint).await
+    }
+
     /// Replaces the value under `key` by what `change` makes of it and stores it at once. If another request was faster,
     /// `change` runs again on its value, for up to two seconds: no increment is lost.
     pub async fn update_with<T, F>(&self, key: &str, change: F) -> Result<T, Error>

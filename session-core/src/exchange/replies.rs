@@ -133,7 +133,10 @@ impl<B: Buffer> Exchange<B> {
                 rules.observer.observe(&Event::Created(id));
             }
             match intent {
-                Intent::Login { .. } => rules.observer.observe(&Event::LoggedIn(id)),
+                Intent::Login { .. } => {
+                    self.doubted = false;
+                    rules.observer.observe(&Event::LoggedIn(id));
+                }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
                 _ if work.renews => rules.observer.observe(&Event::Renewed(id)),
                 _ => {}

@@ -1,0 +1,58 @@
+//! A session bound to what the application recognises its browser by: a signal, never a proof, for whoever steals a cookie
+//! may copy a user agent, and honest browsers change networks and versions.
+
+use rand_core::TryCryptoRng;
+use subtle::ConstantTimeEq;
+
+use super::Session;
+use crate::environment::{Buffer, Clock};
+use crate::error::Error;
+use crate::events::{Event, Observer};
+use crate::exchange::Intent;
+use crate::hmac::sha256;
+use crate::policy::Mismatch;
+use crate::record::Binding;
+use crate::store::Store;
+
+/// The first eight bytes of SHA-256("session-core/1 binding" ‖ 0 ‖ fingerprint).
+fn digest(fingerprint: &[u8]) -> Binding {
+    sha256(&[b"session-core/1 binding\0", fingerprint]).first_chunk().copied().unwrap_or_default()
+}
+
+impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'_, S, C, R, B, O> {
+    /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
+    /// the address; the empty one takes the binding away. Eight bytes of its hash are kept, and stored at the commit as a
+    /// label is. Bind after [`login`](Self::login), which keeps a binding but may make a new session.
+    pub fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
+        let binding = (!fingerprint.is_empty()).then(|| digest(fingerprint));
+        let (record, changes) = self.exchange.writable()?;
+        if record.binding() != binding {
+            record.set_binding(binding.as_ref())?;
+            changes.rebind();
+        }
+        Ok(())
+    }
+
+    /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
+    /// and what the policy says is done ([`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)): nothing, or
+    /// [`fresh`](Self::fresh) is `false` for the rest of this request unless the subject signs in, or the session ends
+    /// without a removal cookie. An error means that it should have ended and may live on.
+    pub async fn check_binding(&mut self, fingerprint: &[u8]) -> Result<bool, Error> {
+        let bound = self.exchange.record().and_then(|record| record.binding());
+        if bound.is_none_or(|bound| bound.ct_eq(&digest(fingerprint)).into()) {
+            return Ok(true);
+        }
+        if let Some(id) = self.id() {
+            self.sessions.rules().observer.observe(&Event::Mismatch(id));
+        }
+        match self.sessions.policy.mismatch {
+            Mismatch::Ignore => {}
+            Mismatch::StepUp => self.exchange.doubt(),
+            Mismatch::End => {
+                self.perform(Intent::Logout).await?;
+                self.exchange.keep_cookie();
+            }
+        }
+        Ok(false)
+    }
+}
