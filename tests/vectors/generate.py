@@ -55,6 +55,10 @@ def csrf(key, name, handle, login, mask):
     return base64url(mask + xor(mask, mac(subkey(key, b"csrf", name), handle + struct.pack("<I", login))[:16]))
 
 
+def binding(fingerprint):
+    return hashlib.sha256(b"session-core/1 binding\0" + fingerprint).digest()[:8]
+
+
 LAST = 2**48 - 1
 
 
@@ -298,6 +302,8 @@ events       what the observer is told      do       what the handler does, in o
              refused, allowed: a write is, without a session
 rng          32 bytes drawn by the commit: handle, secret, version; a CSRF token draws before: mask in the first 16,
              a new session's handle in the last 8
+fingerprint  what the request is known by    binding-ok   whether the session is bound to that, or to nothing
+flip         every one of the 256 bits of the value changed, and every length from 0 to 86 but 43
 stored       the record afterwards          stored-under    its handle
 set-cookie   the answer's header value
 """
@@ -429,6 +435,9 @@ def cookies():
     refused("last secret bit", changed(23, 1))
     for at in range(24, 32):
         refused(f"tag byte {at - 24}", changed(at, 1))
+    refused("tag of another session's cookie", T[:32] + cookie(A, ID, random("another handle", 8), SECRET)[32:])
+    refused("handle of another session", base64url(random("another handle", 8) + SECRET + signed(A, ID, HANDLE, SECRET)[:8]))
+    refused("the record's verifier for a secret", base64url(HANDLE + V + signed(A, ID, HANDLE, SECRET)[:8]))
     refused("tag of zeros", base64url(HANDLE + SECRET + bytes(8)))
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     for unused in (1, 2, 3):
@@ -447,6 +456,7 @@ def cookies():
     refused("tag by the key for seal", cookie(A, ID, HANDLE, SECRET, b"seal"))
     refused("tag by the key for csrf", cookie(A, ID, HANDLE, SECRET, b"csrf"))
     refused("a CSRF token", csrf(A, ID, HANDLE, 0, random("mask", 16)))
+    section("flip: every bit and every length of a value", **base, **REFUSED)
     section("cookie: no such session", **base, handle=random("another handle", 8), session="none", events="Unknown")
 
 
@@ -477,6 +487,13 @@ def verdicts():
             do="refused")
     section("superseded: later", **base, record=renewed(rotated=NOW - MINUTE), line=older, session="none",
             events="Superseded", do="allowed")
+
+    another = random("another handle", 8)
+    section("superseded: the record of another session", **base, record=plain(verifier=verifier(A, ID, another, new)),
+            session="none", events="Superseded")
+    section("superseded: a verifier of zeros", **base, record=plain(verifier=bytes(16)), session="none", events="Superseded")
+    section("grace: sealed_next leads to no cookie", **base, line=old_line, **ACCEPTED, data_keys="", set_cookie="none",
+            record=renewed(previous=(verifier(A, ID, HANDLE, OLD), NOW + 1, bytes(16))))
 
     limits = {"seen": NOW - 1000, "idle": 1000, "end": NOW + HOUR, "own": True}
     section("end: a millisecond before idle", **base, record=plain(**limits | {"idle": 1001}), **ACCEPTED,
@@ -551,6 +568,7 @@ def records():
     garbled("value length not in its shortest form", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x00")))
     garbled("value length of five bytes", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x80\x80\x80\x00")))
     garbled("value length that never ends", full(data=entry(b"a", VALUES["u8"], length=b"\xff" * 9)))
+    garbled("another program's bytes", b'{"user":"ann","expires":1700000000000,"flash":[],"csrf":"0123456789abcdef"}')
     garbled("a byte after the last entry", full(data=TABLE + b"\0"))
     garbled("an entry of one byte", full(data=b"\1"))
     section("record: a clash where bytes are left over", **base, data_keys="a", value=[], clash="a as u8",
@@ -605,6 +623,9 @@ def written():
             stored=fresh(key=B, data=entry(b"n", VALUES["u32"])), set_cookie=header(cookie(B, ID, drawn, SECRET)))
     section("write: a flash message and a label", base="write: a first value", do=["flash Grüße", "label phone"], **new,
             stored=fresh(label=b"phone", data=entry(b"\0flash", VALUES["text"])), set_cookie=header(cookie(A, ID, drawn, SECRET)))
+    section("write: bound to a fingerprint", base="write: a first value", do=["set n as u32", "bind Firefox, 192.0.2"], **new,
+            stored=fresh(binding=binding(b"Firefox, 192.0.2"), data=entry(b"n", VALUES["u32"])),
+            set_cookie=header(cookie(A, ID, drawn, SECRET)))
     section("write: at the end of times", base="write: a first value", now=LAST - 1, **new,
             stored=fresh(seen=LAST - 1, created=LAST - 1, data=entry(b"n", VALUES["u32"])),
             set_cookie=header(cookie(A, ID, drawn, SECRET), age=1000))
@@ -682,10 +703,23 @@ def csrf_tokens():
         section(f"csrf: refused: {title}", **base, csrf=token, csrf_ok="no", rng="")
 
 
+def bindings():
+    chapter("Fingerprints. `fingerprint` is what the request has; events are of those that are not what was bound.")
+    bound = b"Firefox, 192.0.2"
+    base = {"base": "record: every part", "record": full(binding=binding(bound))}
+    section("binding: the same", **base, fingerprint=bound, binding_ok="yes", events="")
+    for title, other in (
+        ("another", b"Firefox, 198.51.100"), ("none", b""), ("cut", bound[:-1]), ("longer", bound + b"\0"),
+        ("other letters", bound.lower()), ("the digest", binding(bound)),
+    ):
+        section(f"binding: {title}", **base, fingerprint=other, binding_ok="no", events="Mismatch")
+    section("binding: to nothing", **base | {"record": full(binding=None)}, fingerprint=bound, binding_ok="yes", events="")
+
+
 def main():
     for line in HEAD.splitlines():
         say(f"# {line}".rstrip())
-    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, csrf_tokens):
+    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens):
         part()
     made, path = "\n".join(LINES) + "\n", Path(__file__).with_name("vectors.txt")
     if sys.argv[1:] == ["--check"]:

@@ -51,6 +51,14 @@ fn parse(text: &str) -> Vec<Case> {
 }
 
 impl Case {
+    /// The same case with another value of this field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.fields.retain(|(found, _)| found != name);
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The first field of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&str> {

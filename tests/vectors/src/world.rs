@@ -156,6 +156,7 @@ impl Observer for Log {
             Event::Unknown(_) => "Unknown",
             Event::Late(_) => "Late",
             Event::Superseded(_) => "Superseded",
+            Event::Mismatch(_) => "Mismatch",
             Event::Garbled(_) => "Garbled",
             Event::Conflict(_) => "Conflict",
             Event::EntropyFailed => "EntropyFailed",

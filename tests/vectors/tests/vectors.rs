@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
 use session_core::policy::{Policy, SET_COOKIE_LEN};
 use session_core::testing::{ManualClock, run};
@@ -106,6 +107,27 @@ fn cookie_values_id6_id8_cp2() {
 }
 
 #[test]
+fn every_bit_and_every_length_of_a_value_id8() {
+    for case in cases("flip") {
+        let record = case.bytes("record");
+        let line = case.text("line");
+        let (name, value) = line.split_once('=').unwrap();
+        let mut bytes = [0; 32];
+        Base64UrlUnpadded::decode(value, &mut bytes).unwrap();
+        let flipped = (0..256).map(|bit| {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            Base64UrlUnpadded::encode(&bytes, &mut [0; 43]).unwrap().to_owned()
+        });
+        let twice = value.repeat(2);
+        let cut = (0..=twice.len()).filter(|len| *len != value.len()).map(|len| twice[..len].to_owned());
+        for value in flipped.chain(cut) {
+            assert_loads(&case.clone().with("line", &format!("{name}={value}")), &record);
+        }
+    }
+}
+
+#[test]
 fn grace_late_superseded_and_ended_sessions_lc5_lc6_lc8() {
     for kind in ["grace", "superseded", "end"] {
         cases(kind).iter().for_each(|case| assert_loads(case, &case.bytes("record")));
@@ -149,6 +171,7 @@ fn handle(case: &Case, view: &mut View<'_>) {
             "remove" => view.remove(rest),
             "flash" => view.flash(rest),
             "label" => view.set_label(rest),
+            "bind" => view.bind(rest.as_bytes()),
             "login" | "remember" => run(async {
                 let ticket = view.begin_login(rest).await?;
                 view.login(if verb == "remember" { ticket.remembered() } else { ticket }).await
@@ -202,6 +225,17 @@ fn values_read_as_their_own_type_only() {
                 assert_eq!(sample(&name(read)).is_at(view, "k"), expected, "{} as {}", name(stored), name(read));
             }
         });
+    }
+}
+
+#[test]
+fn bindings() {
+    for case in cases("binding") {
+        let after = request(&case, Some(&case.bytes("record")), |view| {
+            let ok = if run(view.check_binding(&case.bytes("fingerprint"))) == Ok(true) { "yes" } else { "no" };
+            assert_eq!(ok, case.text("binding-ok"), "{}", case.title);
+        });
+        assert_eq!(after.events, case.text("events"), "{}", case.title);
     }
 }
 
