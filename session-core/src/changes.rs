@@ -45,15 +45,13 @@ pub(crate) struct Changes {
     rest: Option<u64>,
     cleared: bool,
     relabeled: bool,
-    rebound: bool,
     dirty: bool,
 }
 
 impl Changes {
     pub(crate) const fn new() -> Self {
         let none = Touched { key: 0, base: 0, kind: Kind::Read };
-        let (cleared, relabeled, rebound, dirty) = (false, false, false, false);
-        Self { touched: [none; FOLLOWED], len: 0, rest: None, cleared, relabeled, rebound, dirty }
+        Self { touched: [none; FOLLOWED], len: 0, rest: None, cleared: false, relabeled: false, dirty: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -69,18 +67,13 @@ impl Changes {
         (self.relabeled, self.dirty) = (true, true);
     }
 
-    pub(crate) fn rebind(&mut self) {
-        (self.rebound, self.dirty) = (true, true);
-    }
-
     /// The data is emptied, whatever is there. What was read or set before stays in the list.
     pub(crate) fn clear(&mut self) {
         let mut kept = Self::new();
         for touched in self.list().iter().filter(|touched| matches!(touched.kind, Kind::Read | Kind::Write)) {
             kept.push(Touched { kind: Kind::Read, ..*touched });
         }
-        let Self { rest, relabeled, rebound, .. } = *self;
-        *self = Self { rest, cleared: true, relabeled, rebound, dirty: true, ..kept };
+        *self = Self { rest: self.rest, cleared: true, relabeled: self.relabeled, dirty: true, ..kept };
     }
 
     /// Follows `key` from before it is read or changed for the first time.
@@ -156,9 +149,6 @@ impl Changes {
         }
         if self.relabeled {
             newer.set_label(mine.label().unwrap_or_default())?;
-        }
-        if self.rebound {
-            newer.set_binding(mine.binding().as_ref())?;
         }
         Ok(())
     }

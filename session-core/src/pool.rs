@@ -300,8 +300,9 @@ impl<'p, P: Requests> Handle<'p, P> {
     }
 
     /// See [`Session::bind`].
-    pub fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
-        self.view(|session| session.bind(fingerprint))?
+    pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
+        let (mut exchange, rng) = self.borrow()?;
+        Session::new(self.pool.sessions(), &mut exchange, rng).bind(fingerprint).await
     }
 
     /// See [`Session::check_binding`].

@@ -14,13 +14,14 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::changes::Kind;
+use crate::changes::{Changes, Kind};
 use crate::csrf;
 use crate::driver::{Listed, Sessions};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
+use crate::record::Record;
 use crate::set_cookie;
 use crate::store::{Handle, Store};
 use crate::subject::{Epoch, SubjectId};
@@ -263,23 +264,34 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         F: FnMut(Option<T>) -> T,
     {
         values::check_key(key)?;
+        let mut made = None;
+        self.update(|record, changes| {
+            changes.follow(key, Kind::Rerun, record.data());
+            let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
+            let value = change(before);
+            record.edit(|table| table.set(key, &value))?;
+            changes.set_dirty();
+            made = Some(value);
+            Ok(())
+        })
+        .await?;
+        made.ok_or(Error::Unknown)
+    }
+
+    /// Stores what was set before, then what `edit` makes of the newest record.
+    async fn update(
+        &mut self,
+        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.exchange.is_live() && self.exchange.changes.dirty() {
             self.commit().await?;
         }
-        let (mut work, mut made) = (self.sessions.work(), None);
+        let mut work = self.sessions.work();
         while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
-            let edited = self.exchange.writable().and_then(|(record, changes)| {
-                changes.follow(key, Kind::Rerun, record.data());
-                let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
-                let value = change(before);
-                record.edit(|table| table.set(key, &value))?;
-                changes.set_dirty();
-                made = Some(value);
-                Ok(())
-            });
+            let edited = self.exchange.writable().and_then(|(record, changes)| edit(record, changes));
             self.exchange.edited(&mut work, edited)?;
         }
-        made.ok_or(Error::Unknown)
+        Ok(())
     }
 
     // ---- signing in and out --------------------------------------------------------------------------------------

@@ -198,9 +198,10 @@ impl Session {
     }
 
     /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
-    /// the address; the empty one takes the binding away. Bind after `login`, which keeps a binding but may make a new session.
-    pub fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
-        self.view(|session| session.bind(fingerprint))
+    /// the address; the empty one takes the binding away. Stored at once. Bind after `login`, which keeps a binding but may
+    /// make a new session.
+    pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
+        View::new(self.core(), &mut *self.lock()?, ThreadRng).bind(fingerprint).await
     }
 
     /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is

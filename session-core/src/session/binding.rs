@@ -21,16 +21,20 @@ fn digest(fingerprint: &[u8]) -> Binding {
 
 impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'_, S, C, R, B, O> {
     /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
-    /// the address; the empty one takes the binding away. Eight bytes of its hash are kept, and stored at the commit as a
-    /// label is. Bind after [`login`](Self::login), which keeps a binding but may make a new session.
-    pub fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
+    /// the address; the empty one takes the binding away. Makes a session if there is none. Eight bytes of the fingerprint's
+    /// hash are kept, stored at once together with what was set before; of two at once the last one wins. Bind after
+    /// [`login`](Self::login), which keeps a binding but may make a new session.
+    pub async fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
         let binding = (!fingerprint.is_empty()).then(|| digest(fingerprint));
-        let (record, changes) = self.exchange.writable()?;
-        if record.binding() != binding {
-            record.set_binding(binding.as_ref())?;
-            changes.rebind();
+        if binding == self.exchange.record().and_then(|record| record.binding()) {
+            return Ok(());
         }
-        Ok(())
+        self.update(|record, changes| {
+            record.set_binding(binding.as_ref())?;
+            changes.set_dirty();
+            Ok(())
+        })
+        .await
     }
 
     /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,

@@ -1,9 +1,12 @@
 //! A session that is bound to what the application recognises its browser by: a signal, and what the policy makes of it.
 
-use life_cycle::{Browser, Server, World, increment, sign_in};
-use session_core::Error;
-use session_core::policy::{Mismatch, Policy};
-use session_core::testing::run;
+use life_cycle::{Browser, Server, World, increment, keys, sign_in};
+use session_core::environment::Time;
+use session_core::policy::{Mismatch, Policy, SET_COOKIE_LEN};
+use session_core::pool::{Pool, Requests};
+use session_core::testing::{ManualClock, ScriptedRng, run};
+use session_core::{Error, Sessions};
+use session_store_memory::FixedStore;
 use std::time::Duration;
 
 const HOME: &[u8] = b"Firefox, 192.0.2";
@@ -13,7 +16,7 @@ const SPAN: Duration = Duration::from_secs(60);
 /// Ann's browser, bound to where she is.
 fn bound(server: &Server) -> Browser {
     let mut browser = Browser::new();
-    let bind = |session: &mut life_cycle::Request<'_>| sign_in(session, "ann").and(session.bind(HOME)).unwrap();
+    let bind = |session: &mut life_cycle::Request<'_>| sign_in(session, "ann").and(run(session.bind(HOME))).unwrap();
     server.request(&mut browser, bind).ok();
     browser
 }
@@ -35,7 +38,7 @@ fn a_mismatch_is_told_and_left_to_the_application() {
         assert!(told.ends_with("not from where it was bound to"), "{told}");
     }
     // bound to nothing, and no session: nothing speaks against it, and nothing is made
-    server.request(&mut browser, |session| session.bind(b"").unwrap()).ok();
+    server.request(&mut browser, |session| run(session.bind(b"")).unwrap()).ok();
     assert_eq!(check(&mut browser, AWAY), (Ok(true), true));
     let mut visitor = Browser::new();
     assert_eq!(check(&mut visitor, AWAY), (Ok(true), false));
@@ -55,7 +58,7 @@ fn a_mismatch_asks_for_the_password_again_lc12() {
     // who signs in is where it is now
     let moved = server.request(&mut browser, |session| {
         assert_eq!(run(session.check_binding(AWAY)), Ok(false));
-        sign_in(session, "ann").and(session.bind(AWAY)).map(|()| session.fresh(SPAN))
+        sign_in(session, "ann").and(run(session.bind(AWAY))).map(|()| session.fresh(SPAN))
     });
     assert_eq!(moved.ok(), Ok(true));
     assert_eq!((fresh(&mut browser, AWAY), fresh(&mut browser, HOME)), (Ok(true), Ok(false)));
@@ -117,11 +120,11 @@ fn a_binding_is_a_digest_that_outlives_all_but_the_session() {
     // written by others meanwhile
     let quick = browser.clone();
     server.request(&mut browser, |session| {
-        server.lost(&quick, |session| session.bind(AWAY).and(session.set_label("phone")).unwrap()).ok();
-        session.bind(b"train").and(session.set("n", &1_u32)).unwrap();
+        server.lost(&quick, |session| run(session.bind(AWAY)).and(session.set_label("phone")).unwrap()).ok();
+        run(session.bind(b"train")).and(session.set("n", &1_u32)).unwrap();
     });
     server.peek(&browser, |session| assert_eq!(run(session.check_binding(b"train")), Ok(true))).ok();
-    server.request(&mut browser, |session| session.bind(HOME).unwrap()).ok();
+    server.request(&mut browser, |session| run(session.bind(HOME)).unwrap()).ok();
     server.request(&mut browser, |session| assert_eq!(increment(session), Ok(2))).ok();
     server.request(&mut browser, |session| session.clear().unwrap()).ok();
     server.request(&mut browser, |session| run(session.rotate()).unwrap()).ok();
@@ -135,4 +138,31 @@ fn a_binding_is_a_digest_that_outlives_all_but_the_session() {
     // over another subject's session there is a new one
     server.request(&mut browser, |session| sign_in(session, "bob").unwrap()).ok();
     server.peek(&browser, |session| assert_eq!(run(session.check_binding(AWAY)), Ok(true))).ok();
+}
+
+/// What the frameworks without a heap hand out: see adapters/std for the others.
+#[test]
+fn a_handle_of_a_pool_checks_the_same() {
+    let policy = Policy::PLAIN_HTTP.on_mismatch(Mismatch::End);
+    let sessions = Sessions::new(FixedStore::<4, 256>::new(), ManualClock::at(Time::from_millis(9)), &keys(), policy);
+    let pool: Pool<_, _, _, (), 1, 256> = Pool::new(sessions, ScriptedRng::new(7));
+    let visit = |cookie: &str, fingerprint: &[u8]| {
+        let lease = pool.lease().unwrap();
+        let session = lease.handle();
+        run(session.load(std::iter::once(cookie.as_bytes()), true)).unwrap();
+        let checked = run(session.check_binding(fingerprint)).unwrap();
+        let n = session.get::<u32>("n").unwrap();
+        if cookie.is_empty() {
+            session.set("n", &1_u32).and(run(session.bind(fingerprint))).unwrap();
+        }
+        run(lease.commit()).unwrap();
+        let mut buffer = [0; SET_COOKIE_LEN];
+        let pair = lease.set_cookie(&mut buffer).unwrap().and_then(|text| text.split(';').next());
+        (checked, n, pair.map(str::to_owned))
+    };
+    let (_, _, cookie) = visit("", HOME);
+    let cookie = cookie.unwrap();
+    assert_eq!(visit(&cookie, HOME), (true, Some(1), None));
+    assert_eq!(visit(&cookie, AWAY), (false, None, None));
+    assert_eq!(visit(&cookie, HOME), (true, None, None), "it has ended");
 }

@@ -171,7 +171,7 @@ fn handle(case: &Case, view: &mut View<'_>) {
             "remove" => view.remove(rest),
             "flash" => view.flash(rest),
             "label" => view.set_label(rest),
-            "bind" => view.bind(rest.as_bytes()),
+            "bind" => run(view.bind(rest.as_bytes())),
             "login" | "remember" => run(async {
                 let ticket = view.begin_login(rest).await?;
                 view.login(if verb == "remember" { ticket.remembered() } else { ticket }).await
