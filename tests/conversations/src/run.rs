@@ -71,7 +71,16 @@ fn stores<'d>(dialogue: &'d Dialogue, target: &dyn Target) -> Vec<(&'d Dialogue,
             let cannot = |store: &str| dialogue.without.iter().any(|other| scheme(other) == scheme(store));
             offered.iter().filter(|store| !cannot(store)).map(|&store| store.to_owned()).collect()
         }
-        false => dialogue.stores.iter().filter(|s| offered.iter().any(|o| scheme(o) == scheme(s))).cloned().collect(),
+        false => {
+            let same =
+                |named: &String| offered.iter().filter(|store| scheme(store) == scheme(named)).collect::<Vec<_>>();
+            let meant = |named: &String| match same(named)[..] {
+                [] => vec![],
+                [..] if named.ends_with(':') => same(named).iter().map(|store| (**store).to_owned()).collect(),
+                [..] => vec![named.clone()],
+            };
+            dialogue.stores.iter().flat_map(meant).collect()
+        }
     };
     about.into_iter().map(|store| (dialogue, store)).collect()
 }
