@@ -22,7 +22,7 @@ fn bound(server: &Server) -> Browser {
 }
 
 #[test]
-fn a_mismatch_is_told_and_left_to_the_application() {
+fn a_mismatch_is_told_and_left_to_the_application_lc13() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
     let mut browser = bound(&server);
