@@ -10,6 +10,7 @@
 //! | `unknown` | debug | a cookie of ours came whose session is not there any more |
 //! | `forged` | warn | a cookie came that is not signed by us |
 //! | `late` `superseded` | warn | a cookie came that had been replaced |
+//! | `mismatch` | warn | a request came from elsewhere than its session was bound to |
 //! | `garbled` | warn | the store held something else under the session's key |
 //! | `conflict` | info | a change was refused (409), for another request had made one |
 //! | `store_failed` | warn | the store failed, and said why |
@@ -149,6 +150,7 @@ impl<'e> Event<'e> {
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
             Self::Late(id) => ("late", Level::Warn, Some(id)),
             Self::Superseded(id) => ("superseded", Level::Warn, Some(id)),
+            Self::Mismatch(id) => ("mismatch", Level::Warn, Some(id)),
             Self::Garbled(id) => ("garbled", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
