@@ -6,9 +6,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("flash-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let flash = format!("flash:{}", directory.display());
-    reference_app::converse("edge-http", &["memory:", "fixed:", &flash], reference::serve);
-    std::fs::remove_dir_all(directory).unwrap();
+    reference_app::with_flash(|flash| {
+        reference_app::converse("edge-http", &["memory:", "fixed:", flash], reference::serve);
+    });
 }

@@ -10,7 +10,8 @@ mod store_url;
 pub use flags::{Config, Flags};
 pub use flash::{FileStore, flash_store};
 pub use program::{
-    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, run, run_binding, sessions,
+    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about, run,
+    run_binding, sessions, with_flash,
 };
 pub use store_url::StoreUrl;
 

@@ -80,6 +80,23 @@ pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
     conversations::run_about(ids, &InProcess { stores, serve: Serves::There(serve) }, name).assert_passed();
 }
 
+/// The same with an app that opens its socket itself.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_binding_about(ids: &[&str], name: &str, stores: &[&str], serve: Bind) {
+    conversations::run_about(ids, &InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+}
+
+/// Gives `converse` the URL of flash stores in a directory that goes when it is done.
+///
+/// # Panics
+/// If `converse` does, or if there can be no such directory.
+pub fn with_flash(converse: impl FnOnce(&str)) {
+    let directory = tempfile::tempdir().expect("a directory for files");
+    converse(&format!("flash:{}", directory.path().display()));
+}
+
 struct InProcess<'a> {
     stores: &'a [&'a str],
     serve: Serves,

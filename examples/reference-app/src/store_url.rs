@@ -9,6 +9,8 @@ use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
 
+use crate::flash::{Locked, flash_store};
+
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
@@ -83,7 +85,7 @@ impl StoreUrl {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
-            Self::Flash(_) => Err("--store flash: is for programs of one thread; use memory: here".into()),
+            Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
