@@ -5,8 +5,9 @@ use core::fmt;
 use heapless::String;
 use serde::{Deserialize, Serialize};
 use session_store_flash::Usage;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
+
+use crate::password::hash;
 
 /// What the owner may choose.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -70,20 +71,17 @@ impl Data {
         self.password.is_some()
     }
 
-    /// Sets the password, hashed with PBKDF2-HMAC-SHA256.
-    pub fn set_password(&mut self, password: &str, rounds: u32) {
-        self.password = Some(Hashed { rounds, hash: self.hash(password, rounds) });
+    /// Sets the password, hashed with PBKDF2-HMAC-SHA256, which takes long; others get their turn meanwhile.
+    pub async fn set_password(&mut self, password: &str, rounds: u32) {
+        self.password = Some(Hashed { rounds, hash: hash(password, &self.salt, rounds).await });
     }
 
-    /// Whether this is the password.
-    #[must_use]
-    pub fn is_password(&self, password: &str) -> bool {
-        let is = |known: &Hashed| self.hash(password, known.rounds).ct_eq(&known.hash).into();
-        self.password.as_ref().is_some_and(is)
-    }
-
-    fn hash(&self, password: &str, rounds: u32) -> [u8; 32] {
-        pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &self.salt, rounds)
+    /// Whether this is the password. Takes as long.
+    pub async fn is_password(&self, password: &str) -> bool {
+        match &self.password {
+            Some(known) => hash(password, &self.salt, known.rounds).await.ct_eq(&known.hash).into(),
+            None => false,
+        }
     }
 
     /// Writes all into `into`. Damage is for whoever keeps it to find.

@@ -1,6 +1,6 @@
 //! The device behind the pages.
 
-use core::cell::RefCell;
+use core::cell::{RefCell, RefMut};
 use core::time::Duration;
 
 use session_core::environment::Time;
@@ -65,6 +65,7 @@ pub(crate) enum Tried {
     Wait(u64),
 }
 
+#[allow(clippy::await_holding_refcell_ref)] // `changing`: that is its purpose
 impl<K: Keeper> Device<K> {
     /// A device with this data, which `keeper` has already.
     pub fn new(data: Data, keeper: K, limits: Limits, sensor: fn(Time) -> i16, started: Time) -> Self {
@@ -88,26 +89,32 @@ impl<K: Keeper> Device<K> {
         now.since(self.started)
     }
 
-    pub(crate) fn try_password(&self, password: &str, now: Time) -> Tried {
-        match self.throttle.seconds_left(now) {
-            0 if self.data.borrow().is_password(password) => {
-                self.throttle.right();
-                Tried::Right
-            }
-            0 => {
-                self.throttle.wrong(now);
-                Tried::Wrong
-            }
-            seconds => Tried::Wait(seconds),
+    pub(crate) async fn try_password(&self, password: &str, now: Time) -> Tried {
+        let seconds = self.throttle.seconds_left(now);
+        if seconds > 0 {
+            return Tried::Wait(seconds);
+        }
+        // before it is looked at: to guess many times at once is no way around
+        self.throttle.wrong(now);
+        let data = self.data.borrow().clone();
+        if data.is_password(password).await {
+            self.throttle.right();
+            Tried::Right
+        } else {
+            Tried::Wrong
         }
     }
 
     pub(crate) async fn set_password(&self, password: &str) -> Result<(), NotKept> {
-        self.change(|data| data.set_password(password, self.limits.rounds)).await
+        let (alone, mut data) = self.begin()?;
+        data.set_password(password, self.limits.rounds).await;
+        self.end(alone, data).await
     }
 
     pub(crate) async fn set_settings(&self, settings: Settings) -> Result<(), NotKept> {
-        self.change(|data| data.settings = settings).await
+        let (alone, mut data) = self.begin()?;
+        data.settings = settings;
+        self.end(alone, data).await
     }
 
     pub(crate) async fn wear(&self) -> Option<Wear> {
@@ -116,13 +123,15 @@ impl<K: Keeper> Device<K> {
         Some(Wear { erases, usage })
     }
 
-    /// Changes the data once it is kept: what is in memory is never newer than what survives. A second change
-    /// meanwhile is refused: it would undo the first, and two visitors at first boot could both choose the password.
-    #[allow(clippy::await_holding_refcell_ref)] // that is its purpose
-    async fn change(&self, change: impl FnOnce(&mut Data)) -> Result<(), NotKept> {
-        let _alone = self.changing.try_borrow_mut().map_err(|_| NotKept)?;
-        let mut data = self.data.borrow().clone();
-        change(&mut data);
+    /// Begins a change. A second one meanwhile is refused: it would undo the first, and two visitors at first boot could
+    /// both choose the password.
+    fn begin(&self) -> Result<(RefMut<'_, ()>, Data), NotKept> {
+        let alone = self.changing.try_borrow_mut().map_err(|_| NotKept)?;
+        Ok((alone, self.data.borrow().clone()))
+    }
+
+    /// Changes the data once it is kept: what is in memory is never newer than what survives.
+    async fn end(&self, _alone: RefMut<'_, ()>, data: Data) -> Result<(), NotKept> {
         self.keeper.keep(&data).await?;
         *self.data.borrow_mut() = data;
         Ok(())

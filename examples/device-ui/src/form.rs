@@ -4,19 +4,15 @@
 use core::fmt;
 
 use heapless::{String, Vec};
-use picoserve::ResponseSent;
-use picoserve::extract::FromRequest;
 use picoserve::io::Read;
-use picoserve::request::{RequestBody, RequestParts};
-use picoserve::response::{Connection, IntoResponse, ResponseWriter, StatusCode};
-
-use crate::page::Sorry;
+use picoserve::request::RequestBody;
+use picoserve::response::StatusCode;
 
 /// Bytes of a form at most.
 const LONGEST: usize = 896;
 
 /// A form as it was sent.
-pub(crate) struct Form(Vec<u8, LONGEST>);
+pub(crate) struct Form<'r>(&'r [u8]);
 
 /// Why a form, or a field of it, cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +24,14 @@ pub(crate) enum BadForm {
     NotText(&'static str),
 }
 
-impl<'r, S> FromRequest<'r, S> for Form {
-    type Rejection = BadForm;
-
-    async fn from_request<R: Read>(_: &'r S, _: RequestParts<'r>, body: RequestBody<'r, R>) -> Result<Self, BadForm> {
+impl<'r> Form<'r> {
+    pub(crate) async fn read<R: Read>(body: RequestBody<'r, R>) -> Result<Self, BadForm> {
         if body.content_length() > LONGEST {
             return Err(BadForm::TooLong);
         }
-        let bytes = body.read_all().await.map_err(|_| BadForm::CutOff)?;
-        Vec::from_slice(bytes).map(Self).map_err(|_| BadForm::TooLong)
+        body.read_all().await.map(|bytes| Self(bytes)).map_err(|_| BadForm::CutOff)
     }
-}
 
-impl Form {
     /// The first field of this name.
     pub(crate) fn field<const N: usize>(&self, field: &'static str) -> Result<String<N>, BadForm> {
         let mut pairs = self.0.split(|byte| *byte == b'&');
@@ -68,6 +59,12 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| digit.try_into().ok())
 }
 
+impl BadForm {
+    pub(crate) fn status(self) -> StatusCode {
+        if self == Self::TooLong { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
+    }
+}
+
 impl fmt::Display for BadForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,24 +77,13 @@ impl fmt::Display for BadForm {
     }
 }
 
-impl IntoResponse for BadForm {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        let status = if self == Self::TooLong { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-        Sorry(status, self).write_to(connection, writer).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn fields_are_decoded_strictly() {
-        let field = |form: &[u8]| Form(Vec::from_slice(form).unwrap()).field::<8>("a");
+        let field = |form: &[u8]| Form(form).field::<8>("a");
         let text = |text| Ok(String::try_from(text).unwrap());
         assert_eq!(field(b"b=1&a=x+%c3%A4%26&a=2"), text("x \u{e4}&"));
         assert_eq!(field(b"a="), text(""));

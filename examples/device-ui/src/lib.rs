@@ -40,12 +40,14 @@
 #[cfg(feature = "host")]
 extern crate std;
 
+mod answer;
 mod copies;
 mod data;
 mod device;
 pub mod flash;
 mod form;
 mod page;
+mod password;
 mod routes;
 mod throttle;
 

@@ -4,9 +4,7 @@ use core::fmt::{self, Display, Formatter};
 use core::time::Duration;
 
 use heapless::String;
-use picoserve::ResponseSent;
-use picoserve::io::Read;
-use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
+use picoserve::response::StatusCode;
 use session_core::csrf;
 
 use crate::data::Settings;
@@ -17,18 +15,6 @@ pub const STYLE: &str = include_str!("page/style.css");
 /// `/app.js`.
 pub const SCRIPT: &str = include_str!("page/app.js");
 
-const HEADERS: [(&str, &str); 4] = [
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
-         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    // nothing for other sites; with no-referrer browsers would send "Origin: null" with our own forms too
-    ("Referrer-Policy", "same-origin"),
-];
-
 /// Text of at most a line.
 pub(crate) type Line = String<120>;
 
@@ -37,36 +23,52 @@ pub(crate) enum View {
     FirstBoot,
     SignIn,
     Dashboard { temperature: i16, uptime: Duration, idle: Duration, wear: Option<Wear>, csrf: csrf::Token },
-    Settings { shown: Settings, csrf: csrf::Token },
+    Settings { csrf: csrf::Token },
     StepUp { csrf: csrf::Token },
 }
 
 /// The page.
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
-    pub(crate) settings: Settings,
     pub(crate) view: View,
-    /// What went wrong.
-    pub(crate) problem: Line,
-    /// What there is to know.
+    /// What went wrong, if the status says so, or what there is to know.
     pub(crate) notice: Line,
     /// Seconds to wait before the next try.
     pub(crate) wait: u64,
 }
 
 impl Page {
-    pub(crate) fn new(settings: Settings, view: View) -> Self {
-        Self { status: StatusCode::OK, settings, view, problem: Line::new(), notice: Line::new(), wait: 0 }
+    pub(crate) fn new(view: View) -> Self {
+        Self { status: StatusCode::OK, view, notice: Line::new(), wait: 0 }
     }
 
     /// With a line that says what is wrong.
     pub(crate) fn wrong(self, status: StatusCode, problem: impl Display) -> Self {
-        Self { status, problem: line(problem), ..self }
+        Self { status, notice: line(problem), ..self }
     }
 
     /// With a line that says what happened.
-    pub(crate) fn noting(self, notice: impl Display) -> Self {
-        Self { notice: line(notice), ..self }
+    pub(crate) fn noting(self, notice: Line) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// As a browser gets it.
+    pub(crate) fn fmt(&self, settings: &Settings, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Escaped(&settings.name);
+        let view = match self.view {
+            View::FirstBoot => "first-boot",
+            View::SignIn => "sign-in",
+            View::Dashboard { .. } => "dashboard",
+            View::Settings { .. } => "settings",
+            View::StepUp { .. } => "step-up",
+        };
+        begin(f, &name, view)?;
+        if !self.notice.is_empty() {
+            let kind = if self.status == StatusCode::OK { "notice role=status" } else { "problem role=alert" };
+            write!(f, "<p id={kind}>{}</p>", Escaped(&self.notice))?;
+        }
+        self.view.fmt(f, settings)?;
+        f.write_str("</main></body></html>")
     }
 }
 
@@ -76,41 +78,6 @@ pub(crate) fn line(text: impl Display) -> Line {
     let mut line = Line::new();
     let _cut = write!(line, "{text}");
     line
-}
-
-impl IntoResponse for Page {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        let body = format_args!("{self}");
-        let response = Response::new(self.status, body).with_content_type("text/html; charset=utf-8");
-        let retry = (self.wait > 0).then_some(("Retry-After", self.wait));
-        writer.write_response(connection, response.with_headers(HEADERS).with_headers(retry)).await
-    }
-}
-
-impl Display for Page {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let name = Escaped(&self.settings.name);
-        let view = match self.view {
-            View::FirstBoot => "first-boot",
-            View::SignIn => "sign-in",
-            View::Dashboard { .. } => "dashboard",
-            View::Settings { .. } => "settings",
-            View::StepUp { .. } => "step-up",
-        };
-        begin(f, &name, view)?;
-        if !self.problem.is_empty() {
-            write!(f, "<p id=problem role=alert>{}</p>", Escaped(&self.problem))?;
-        }
-        if !self.notice.is_empty() {
-            write!(f, "<p id=notice role=status>{}</p>", Escaped(&self.notice))?;
-        }
-        self.view.fmt(f, self.settings.interval)?;
-        f.write_str("</main></body></html>")
-    }
 }
 
 /// The page up to what differs.
@@ -125,34 +92,18 @@ fn begin(f: &mut Formatter<'_>, title: &impl Display, view: &str) -> fmt::Result
 }
 
 /// What stands in for a page that cannot be made: why, in one line, and the way back.
-pub(crate) struct Sorry<W>(pub(crate) StatusCode, pub(crate) W);
-
-impl<W: Display> IntoResponse for Sorry<W> {
-    async fn write_to<R: Read, T: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: T,
-    ) -> Result<ResponseSent, T::Error> {
-        let body = format_args!("{self}");
-        let response = Response::new(self.0, body).with_content_type("text/html; charset=utf-8");
-        writer.write_response(connection, response.with_headers(HEADERS)).await
-    }
-}
-
-impl<W: Display> Display for Sorry<W> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        begin(f, &"That did not work", "sorry")?;
-        let why = line(&self.1);
-        write!(f, "<p id=problem role=alert>{}</p>", Escaped(&why))?;
-        f.write_str("<a class=\"button quiet\" href=/>Back to the start</a></main></body></html>")
-    }
+pub(crate) fn sorry(why: &str, f: &mut Formatter<'_>) -> fmt::Result {
+    begin(f, &"That did not work", "sorry")?;
+    write!(f, "<p id=problem role=alert>{}</p>", Escaped(why))?;
+    f.write_str("<a class=\"button quiet\" href=/>Back to the start</a></main></body></html>")
 }
 
 /// For password managers.
 const OWNER: &str = "<input type=hidden name=username autocomplete=username value=owner>";
 
 impl View {
-    fn fmt(&self, f: &mut Formatter<'_>, interval: u8) -> fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>, settings: &Settings) -> fmt::Result {
+        let interval = settings.interval;
         match self {
             Self::FirstBoot => write!(
                 f,
@@ -187,7 +138,7 @@ impl View {
                 Memory(wear.as_ref()),
                 csrf.as_str()
             ),
-            Self::Settings { shown, csrf } => write!(
+            Self::Settings { csrf } => write!(
                 f,
                 "<form id=settings class=card method=post action=/settings><h2>Settings</h2>\
                  <input type=hidden name=csrf value={}>\
@@ -197,8 +148,8 @@ impl View {
                  <input id=interval name=interval type=number inputmode=numeric min=1 max=60 value={} required>\
                  <button>Save</button></form><a class=\"button quiet\" href=/>Back to the readings</a>",
                 csrf.as_str(),
-                Escaped(&shown.name),
-                shown.interval
+                Escaped(&settings.name),
+                interval
             ),
             Self::StepUp { csrf } => write!(
                 f,

@@ -1,21 +1,25 @@
 //! Which request gets which page.
+//!
+//! All requests go through one function and all answers are of one type, so that a board has the code that writes an answer
+//! once and not once a route.
 
 use core::time::Duration;
 
 use heapless::String;
 use picoserve::extract::FromRequestParts;
 use picoserve::io::Read;
-use picoserve::request::RequestParts;
-use picoserve::response::{Connection, File, IntoResponse, Redirect, Response, ResponseWriter, StatusCode};
-use picoserve::routing::{PathRouter, get, get_service, post};
+use picoserve::request::{Path, Request, RequestBody, RequestParts};
+use picoserve::response::{ResponseWriter, StatusCode};
+use picoserve::routing::{PathRouter, PathRouterService};
 use picoserve::{ResponseSent, Router};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{App, Error, Failed, Requests, SessionLayer};
+use session_picoserve::{App, Error, Failed, Requests, SessionLayer, WithSession};
 
+use crate::answer::{Answer, Readings};
 use crate::data::{Keeper, Settings};
 use crate::device::{Device, Tried};
 use crate::form::{BadForm, Form};
-use crate::page::{Line, Page, SCRIPT, STYLE, Sorry, Span, View, line};
+use crate::page::{Page, SCRIPT, STYLE, Span, View, line};
 
 /// There is one account.
 const OWNER: &str = "owner";
@@ -45,23 +49,69 @@ impl<P, K> Copy for Site<P, K> {}
 
 /// The device's pages over a pool of sessions. The pool's policy has the device's idle timeout.
 pub fn router<P: Requests, K: Keeper>(pool: &'static P, device: &'static Device<K>) -> Router<impl PathRouter> {
-    Router::new()
-        .route("/", get(home::<P, K>))
-        .route("/first-boot", post(first_boot::<P, K>))
-        .route("/sign-in", post(sign_in::<P, K>))
-        .route("/sign-out", post(sign_out::<P>))
-        .route("/readings", get(readings::<P, K>))
-        .route("/settings", get(settings::<P, K>).post(save::<P, K>))
-        .route("/step-up", post(step_up::<P, K>))
-        .route("/style.css", get_service(File::css(STYLE)))
-        .route("/app.js", get_service(File::javascript(SCRIPT)))
-        .layer(SessionLayer::new(pool))
-        .with_state(Site { pool, device })
+    Router::from_service(Pages).layer(SessionLayer::new(pool)).with_state(Site { pool, device })
+}
+
+/// What handlers see of a request besides its session.
+type State<P, K> = WithSession<'static, Site<P, K>, P>;
+
+struct Pages;
+
+impl<P: Requests, K: Keeper> PathRouterService<State<P, K>> for Pages {
+    async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
+        &self,
+        state: &State<P, K>,
+        (): (),
+        _: Path<'_>,
+        mut request: Request<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        let Ok(App(site)) = App::from_request_parts(state, &request.parts).await;
+        let answer = route(state, site, &request.parts, request.body_connection.body()).await;
+        let answer = answer.unwrap_or_else(Answer::from);
+        let head = request.parts.method() == "HEAD";
+        let connection = request.body_connection.finalize().await?;
+        answer.write(&site.device.settings(), head, connection, writer).await
+    }
+}
+
+async fn route<P: Requests, K: Keeper, R: Read>(
+    state: &State<P, K>,
+    site: Site<P, K>,
+    parts: &RequestParts<'_>,
+    body: RequestBody<'_, R>,
+) -> Answered {
+    let (path, get) = (parts.path().encoded(), ["GET", "HEAD"].contains(&parts.method()));
+    match (path, get) {
+        ("/style.css", true) => return Ok(Answer::File("text/css", STYLE)),
+        ("/app.js", true) => return Ok(Answer::File("text/javascript", SCRIPT)),
+        ("/readings", true) => return readings(Peek::<P>::from_request_parts(state, parts).await?, site),
+        ("/" | "/settings", true) => {}
+        ("/first-boot" | "/sign-in" | "/sign-out" | "/settings" | "/step-up", false) if parts.method() == "POST" => {}
+        ("/" | "/first-boot" | "/sign-in" | "/sign-out" | "/settings" | "/step-up", _)
+        | ("/readings" | "/style.css" | "/app.js", false) => return Ok(Answer::WrongMethod),
+        _ => return Ok(Answer::Nowhere),
+    }
+    let session = Session::<P>::from_request_parts(state, parts).await?;
+    if get {
+        return if path == "/" { home(session, site, why(parts)).await } else { settings(session, site) };
+    }
+    if ["/first-boot", "/sign-in"].contains(&path) && !own_site(parts) {
+        return Ok(Answer::Forged);
+    }
+    let form = Form::read(body).await?;
+    match path {
+        "/first-boot" => first_boot(session, site, form).await,
+        "/sign-in" => sign_in(session, site, form).await,
+        "/sign-out" => sign_out(session, form).await,
+        "/step-up" => step_up(session, site, form).await,
+        _ => save(session, site, form).await,
+    }
 }
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-async fn home<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>, why: Why) -> Answered {
+async fn home<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, why: Why) -> Answered {
     if !site.device.has_password() {
         return Ok(site.page(View::FirstBoot).into());
     }
@@ -72,7 +122,7 @@ async fn home<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
                 "Your session has expired: nobody used the page for {}, or you signed out in another window.",
                 Span(site.device.limits.idle)
             )),
-            Why::Nothing => Line::new(),
+            Why::Nothing => return Ok(site.page(View::SignIn).into()),
         };
         return Ok(site.page(View::SignIn).noting(notice).into());
     }
@@ -89,20 +139,17 @@ async fn home<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
 }
 
 /// What the dashboard polls: a peek, so that an open page does not keep its session alive.
-async fn readings<P: Requests, K: Keeper>(session: Peek<P>, App(site): App<Site<P, K>>) -> Result<Readings, Failed> {
+fn readings<P: Requests, K: Keeper>(session: Peek<P>, site: Site<P, K>) -> Answered {
     let signed_in = session.subject(|subject| subject.is_some())?;
     let now = site.now();
-    Ok(match session.expires_in()?.filter(|_| signed_in) {
-        None => Readings::SignedOut,
-        Some(idle) => Readings::Now {
-            temperature: site.device.temperature(now),
-            uptime: site.device.uptime(now).as_secs(),
-            idle: idle.as_secs(),
-        },
-    })
+    Ok(Answer::Readings(session.expires_in()?.filter(|_| signed_in).map(|idle| Readings {
+        temperature: site.device.temperature(now),
+        uptime: site.device.uptime(now).as_secs(),
+        idle: idle.as_secs(),
+    })))
 }
 
-async fn settings<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>) -> Answered {
+fn settings<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/"));
     }
@@ -111,17 +158,12 @@ async fn settings<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Si
         return Ok(site.page(View::StepUp { csrf }).into());
     }
     let notice = session.take_flash(|text| line(text))?.unwrap_or_default();
-    Ok(site.page(View::Settings { shown: site.device.settings(), csrf }).noting(notice).into())
+    Ok(site.page(View::Settings { csrf }).noting(notice).into())
 }
 
 // ---- forms -------------------------------------------------------------------------------------------------------
 
-async fn first_boot<P: Requests, K: Keeper>(
-    session: Session<P>,
-    App(site): App<Site<P, K>>,
-    _: OwnSite,
-    form: Form,
-) -> Answered {
+async fn first_boot<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
     if site.device.has_password() {
         return Ok(Answer::See("/"));
     }
@@ -139,17 +181,12 @@ async fn first_boot<P: Requests, K: Keeper>(
     Ok(site.page(View::FirstBoot).wrong(StatusCode::BAD_REQUEST, problem).into())
 }
 
-async fn sign_in<P: Requests, K: Keeper>(
-    session: Session<P>,
-    App(site): App<Site<P, K>>,
-    _: OwnSite,
-    form: Form,
-) -> Answered {
+async fn sign_in<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
     if !site.device.has_password() {
         return Ok(Answer::See("/"));
     }
     let password: Password = form.field("password")?;
-    match site.device.try_password(&password, site.now()) {
+    match site.device.try_password(&password, site.now()).await {
         Tried::Right => {
             enter(&session).await?;
             Ok(Answer::See("/"))
@@ -158,7 +195,7 @@ async fn sign_in<P: Requests, K: Keeper>(
     }
 }
 
-async fn step_up<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>, form: Form) -> Answered {
+async fn step_up<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/?ended"));
     }
@@ -166,7 +203,7 @@ async fn step_up<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Sit
         return Ok(Answer::Forged);
     }
     let password: Password = form.field("password")?;
-    match site.device.try_password(&password, site.now()) {
+    match site.device.try_password(&password, site.now()).await {
         // the same subject signs in again: a new cookie, and the time of authentication is now
         Tried::Right => {
             enter(&session).await?;
@@ -176,7 +213,7 @@ async fn step_up<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Sit
     }
 }
 
-async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P, K>>, form: Form) -> Answered {
+async fn save<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/?ended"));
     }
@@ -188,8 +225,7 @@ async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
         let problem = "Nothing was saved yet: enter your password, then change the settings again.";
         return Ok(site.page(View::StepUp { csrf }).wrong(StatusCode::FORBIDDEN, problem).into());
     }
-    let shown = site.device.settings();
-    let wrong = |problem| site.page(View::Settings { shown, csrf }).wrong(StatusCode::BAD_REQUEST, problem);
+    let wrong = |problem| site.page(View::Settings { csrf }).wrong(StatusCode::BAD_REQUEST, problem);
     let name: String<192> = form.field("name")?;
     let fits =
         |name: &String<_>| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
@@ -201,13 +237,13 @@ async fn save<P: Requests, K: Keeper>(session: Session<P>, App(site): App<Site<P
     };
     let settings = Settings { name, interval };
     if site.device.set_settings(settings).await.is_err() {
-        return Ok(site.not_kept(View::Settings { shown: site.device.settings(), csrf: session.csrf_token()? }).into());
+        return Ok(site.not_kept(View::Settings { csrf: session.csrf_token()? }).into());
     }
     session.flash("The settings are saved.")?;
     Ok(Answer::See("/settings"))
 }
 
-async fn sign_out<P: Requests>(session: Session<P>, form: Form) -> Answered {
+async fn sign_out<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
     if signed_in(&session)? && !session.csrf_ok(&form.field::<64>("csrf")?)? {
         return Ok(Answer::Forged);
     }
@@ -223,7 +259,7 @@ impl<P: Requests, K: Keeper> Site<P, K> {
     }
 
     fn page(&self, view: View) -> Page {
-        Page::new(self.device.settings(), view)
+        Page::new(view)
     }
 
     fn not_kept(&self, view: View) -> Page {
@@ -256,7 +292,7 @@ fn refused(page: Page, tried: Tried) -> Page {
 type Answered = Result<Answer, Refused>;
 
 /// An error of the session or of the form.
-enum Refused {
+pub(crate) enum Refused {
     Session(Error),
     Form(BadForm),
 }
@@ -267,80 +303,23 @@ impl From<Error> for Refused {
     }
 }
 
+impl From<Failed> for Refused {
+    fn from(error: Failed) -> Self {
+        Self::Session(error.0)
+    }
+}
+
 impl From<BadForm> for Refused {
     fn from(error: BadForm) -> Self {
         Self::Form(error)
     }
 }
 
-impl IntoResponse for Refused {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        match self {
-            Self::Session(error) => Sorry(StatusCode::new(error.status()), error).write_to(connection, writer).await,
-            Self::Form(bad) => bad.write_to(connection, writer).await,
-        }
-    }
-}
-
-/// What a handler answers with.
-#[allow(clippy::large_enum_variant)] // there is no heap to put the page on
-enum Answer {
-    Page(Page),
-    /// 303: the next page, by GET.
-    See(&'static str),
-    /// A form that is not of this session, or of before its last sign-in.
-    Forged,
-}
-
-impl From<Page> for Answer {
-    fn from(page: Page) -> Self {
-        Self::Page(page)
-    }
-}
-
-impl IntoResponse for Answer {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        match self {
-            Self::Page(page) => page.write_to(connection, writer).await,
-            Self::See(place) => Redirect::to(place).write_to(connection, writer).await,
-            Self::Forged => {
-                let why = "This form is out of date or not from this device's pages. Open the page again, then repeat.";
-                Sorry(StatusCode::FORBIDDEN, why).write_to(connection, writer).await
-            }
-        }
-    }
-}
-
-enum Readings {
-    Now { temperature: i16, uptime: u64, idle: u64 },
-    SignedOut,
-}
-
-impl IntoResponse for Readings {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        let no_store = ("Cache-Control", "no-store");
-        match self {
-            Self::Now { temperature, uptime, idle } => {
-                let body = format_args!("{{\"temperature\":{temperature},\"uptime\":{uptime},\"idle\":{idle}}}\n");
-                let response = Response::ok(body).with_content_type("application/json");
-                writer.write_response(connection, response.with_headers(no_store)).await
-            }
-            Self::SignedOut => {
-                let response = Response::new(StatusCode::UNAUTHORIZED, "not signed in\n");
-                writer.write_response(connection, response.with_headers(no_store)).await
-            }
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Session(error) => Self::Sorry(StatusCode::new(error.status()), line(error)),
+            Refused::Form(bad) => Self::Sorry(bad.status(), line(bad)),
         }
     }
 }
@@ -352,51 +331,27 @@ enum Why {
     Ended,
 }
 
-impl<'r, S> FromRequestParts<'r, S> for Why {
-    type Rejection = core::convert::Infallible;
-
-    async fn from_request_parts(_: &'r S, parts: &RequestParts<'r>) -> Result<Self, Self::Rejection> {
-        Ok(match parts.query().map(|query| query.0) {
-            Some("ended") => Self::Ended,
-            Some("signed-out") => Self::SignedOut,
-            _ if parts.headers().get("cookie").is_some() => Self::SignedOut,
-            _ => Self::Nothing,
-        })
+fn why(parts: &RequestParts<'_>) -> Why {
+    match parts.query().map(|query| query.0) {
+        Some("ended") => Why::Ended,
+        Some("signed-out") => Why::SignedOut,
+        _ if parts.headers().get("cookie").is_some() => Why::SignedOut,
+        _ => Why::Nothing,
     }
 }
 
 /// The form was sent by one of our pages, as far as the browser says. Before a sign-in there is no session that a token
 /// could be bound to, and none is made for visitors: a device has room for few.
-struct OwnSite;
-
-/// It was sent by another site's.
-struct ForeignSite;
-
-impl<'r, S> FromRequestParts<'r, S> for OwnSite {
-    type Rejection = ForeignSite;
-
-    async fn from_request_parts(_: &'r S, parts: &RequestParts<'r>) -> Result<Self, ForeignSite> {
-        let header = |name| parts.headers().get(name);
-        let own = match (header("sec-fetch-site"), header("origin"), header("host")) {
-            (Some(site), _, _) => site == "same-origin" || site == "none",
-            (None, Some(origin), Some(host)) => {
-                let (origin, host) = (origin.as_raw(), host.as_raw());
-                [&b"http://"[..], b"https://"].iter().any(|scheme| origin.strip_prefix(*scheme) == Some(host))
-            }
-            // neither is sent by old browsers and by programs
-            (None, None, _) => true,
-            (None, Some(_), None) => false,
-        };
-        if own { Ok(Self) } else { Err(ForeignSite) }
-    }
-}
-
-impl IntoResponse for ForeignSite {
-    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
-        self,
-        connection: Connection<'_, R>,
-        writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        Answer::Forged.write_to(connection, writer).await
+fn own_site(parts: &RequestParts<'_>) -> bool {
+    let header = |name| parts.headers().get(name);
+    match (header("sec-fetch-site"), header("origin"), header("host")) {
+        (Some(site), _, _) => site == "same-origin" || site == "none",
+        (None, Some(origin), Some(host)) => {
+            let (origin, host) = (origin.as_raw(), host.as_raw());
+            [&b"http://"[..], b"https://"].iter().any(|scheme| origin.strip_prefix(*scheme) == Some(host))
+        }
+        // neither is sent by old browsers and by programs
+        (None, None, _) => true,
+        (None, Some(_), None) => false,
     }
 }

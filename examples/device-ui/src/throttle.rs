@@ -36,5 +36,6 @@ impl Throttle {
 
     pub(crate) fn right(&self) {
         self.wrong.set(0);
+        self.until.set(Time::ZERO);
     }
 }

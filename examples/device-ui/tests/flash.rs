@@ -79,7 +79,7 @@ fn booted<const WORD: usize, const PAGE: usize>(flash: &Strict<WORD, PAGE>) -> (
 }
 
 fn choose<const WORD: usize, const PAGE: usize>(device: &Device<WORD, PAGE>, data: &mut Data, password: &str) {
-    data.set_password(password, 1);
+    run(data.set_password(password, 1));
     run(device.keep(data)).unwrap();
 }
 
@@ -92,7 +92,7 @@ fn everything_is_kept<const WORD: usize, const PAGE: usize>(pages: usize) {
     run((&device).keep(&data)).unwrap();
     drop(device);
     let (_, again) = booted(&flash);
-    assert!(again == data && again.is_password("a long password") && again.settings.interval == 7);
+    assert!(again == data && run(again.is_password("a long password")) && again.settings.interval == 7);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_change_that_failed_may_be_tried_again() {
     for ticks in (0..1_200).step_by(13) {
         let changed = {
             let mut data = data.clone();
-            data.set_password("the new one", 1);
+            run(data.set_password("the new one", 1));
             data
         };
         flash.cut_after(ticks, ticks);

@@ -1,0 +1,57 @@
+//! PBKDF2-HMAC-SHA256 (RFC 8018) for 32 bytes, in steps: a board does nothing else for seconds otherwise.
+
+use embassy_futures::yield_now;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// Rounds between two looks at what else there is to do: 10 to 20 ms of a small board.
+const STEP: u32 = 16;
+
+/// The password's hash. Others get their turn meanwhile.
+pub(crate) async fn hash(password: &str, salt: &[u8; 16], rounds: u32) -> [u8; 32] {
+    let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes()).expect("HMAC takes a key of any length");
+    let block = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes());
+    let mut last = block.finalize().into_bytes();
+    let mut sum: [u8; 32] = last.into();
+    for round in 1..rounds {
+        if round % STEP == 0 {
+            yield_now().await;
+        }
+        last = keyed.clone().chain_update(last).finalize().into_bytes();
+        sum.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn it_is_pbkdf2_and_gives_others_their_turn() {
+        for rounds in [1, 2, 16, 17, 1_000] {
+            for password in [
+                "",
+                "a long password",
+                "\u{1f331} of more than sixty-four bytes, which HMAC hashes before it uses them",
+            ] {
+                let mut hash = pin!(hash(password, b"a salt for tests", rounds));
+                let mut turns = 0;
+                let result = loop {
+                    match hash.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                        Poll::Ready(hash) => break hash,
+                        Poll::Pending => turns += 1,
+                    }
+                };
+                let expected =
+                    pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), b"a salt for tests", rounds);
+                assert_eq!(result, expected, "{password} {rounds}");
+                assert_eq!(turns, (rounds - 1) / STEP, "{rounds}");
+            }
+        }
+    }
+}
