@@ -4,8 +4,10 @@ use core::cell::{RefCell, RefMut};
 use core::time::Duration;
 
 use session_core::environment::Time;
+use session_core::policy::{Lifetimes, PlainCookie, Policy, PolicyError};
 use session_store_flash::Usage;
 
+use crate::browsers;
 use crate::data::{Data, Keeper, NotKept, Settings};
 use crate::throttle::Throttle;
 
@@ -19,6 +21,15 @@ pub struct Limits {
     /// Rounds of PBKDF2 for a new password: as many as the device does in a blink, at best 600,000 (OWASP Password
     /// Storage Cheat Sheet).
     pub rounds: u32,
+}
+
+impl Limits {
+    /// The sessions' policy, on plain http: the idle timeout, and at most eight browsers signed in at once, of which one more
+    /// signs out the oldest.
+    pub fn policy(&self) -> Result<Policy, PolicyError> {
+        let lifetimes = Lifetimes { idle: Some(self.idle), ..Lifetimes::DEFAULT };
+        Ok(Policy::plain_http(PlainCookie::new(), lifetimes)?.max_sessions(browsers::MOST as u16))
+    }
 }
 
 impl Default for Limits {

@@ -13,7 +13,6 @@ use std::{format, vec};
 use file_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
 use session_picoserve::{Keys, Pool, Requests, Sessions};
 use session_store_flash::{PersistedClock, WithoutPower};
 
@@ -109,8 +108,7 @@ pub fn serve(
         let clock =
             PersistedClock::resume(clock, flash.store(), WithoutPower::Free).await.map_err(|why| format!("{why}"))?;
         let keys = Keys::new(&data.key).map_err(|why| format!("{why}"))?;
-        let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
-        let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| format!("{why}"))?;
+        let policy = limits.policy().map_err(|why| format!("{why}"))?;
         let device: &'static _ = Box::leak(Box::new(Device::new(data, flash, limits, sensor, clock.now())));
         let sessions = Sessions::new(flash.store(), clock, &keys, policy);
         let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));

@@ -8,7 +8,6 @@
 //! ```
 //! # use embedded_storage_async::nor_flash::NorFlash;
 //! # use session_core::environment::{Clock, Time};
-//! # use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
 //! # use session_picoserve::{Keys, Pool, Requests, Sessions};
 //! # use session_store_flash::{PersistedClock, WithoutPower};
 //! # use device_ui::flash::{CannotBoot, Flash};
@@ -22,8 +21,7 @@
 //!     let clock = PersistedClock::resume(uptime, flash.store(), WithoutPower::Free).await?;
 //!     let keys = Keys::new(&data.key).expect("a key of random bytes");
 //!     let limits = Limits::default();
-//!     let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
-//!     let policy = Policy::plain_http(PlainCookie::new(), lifetimes).expect("limits that can work");
+//!     let policy = limits.policy().expect("limits that can work");
 //!     let device = Device::new(data, flash, limits, |_now| 215, clock.now());
 //!     let pool: Pool<_, _, _, (), 6, 256> = Pool::new(Sessions::new(flash.store(), clock, &keys, policy), rng);
 //!     # let (device, pool) = (Box::leak(Box::new(device)), Box::leak(Box::new(pool)));
@@ -41,6 +39,7 @@
 extern crate std;
 
 mod answer;
+mod browsers;
 mod copies;
 mod data;
 mod device;

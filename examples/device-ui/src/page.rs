@@ -3,10 +3,11 @@
 use core::fmt::{self, Display, Formatter};
 use core::time::Duration;
 
-use heapless::String;
+use heapless::{String, Vec};
 use picoserve::response::StatusCode;
 use session_core::csrf;
 
+use crate::browsers::{Browser, MOST};
 use crate::data::Settings;
 use crate::device::Wear;
 
@@ -19,11 +20,13 @@ pub const SCRIPT: &str = include_str!("page/app.js");
 pub(crate) type Line = String<120>;
 
 /// What the page shows.
+#[allow(clippy::large_enum_variant)] // there is no heap to put the list on
 pub(crate) enum View {
     FirstBoot,
     SignIn,
     Dashboard { temperature: i16, uptime: Duration, idle: Duration, wear: Option<Wear>, csrf: csrf::Token },
     Settings { csrf: csrf::Token },
+    Browsers { browsers: Vec<Browser, MOST>, csrf: csrf::Token },
     StepUp { csrf: csrf::Token },
 }
 
@@ -60,6 +63,7 @@ impl Page {
             View::SignIn => "sign-in",
             View::Dashboard { .. } => "dashboard",
             View::Settings { .. } => "settings",
+            View::Browsers { .. } => "browsers",
             View::StepUp { .. } => "step-up",
         };
         begin(f, &name, view)?;
@@ -98,6 +102,8 @@ pub(crate) fn sorry(why: &str, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_str("<a class=\"button quiet\" href=/>Back to the start</a></main></body></html>")
 }
 
+const BACK: &str = "<a class=\"button quiet\" href=/>Back to the readings</a>";
+
 /// For password managers.
 const OWNER: &str = "<input type=hidden name=username autocomplete=username value=owner>";
 
@@ -130,6 +136,7 @@ impl View {
                  <div><dt>Running for</dt><dd id=uptime>{}</dd></div>\
                  <div><dt>Signs out in</dt><dd id=idle>{}</dd></div></dl></section>{}\
                  <nav><a id=to-settings class=\"button\" href=/settings>Settings</a>\
+                 <a id=to-browsers class=\"button quiet\" href=/browsers>Browsers</a>\
                  <form id=sign-out method=post action=/sign-out><input type=hidden name=csrf value={}>\
                  <button class=quiet>Sign out</button></form></nav>",
                 Tenths(*temperature),
@@ -146,36 +153,69 @@ impl View {
                  <input id=device-name name=name value=\"{}\" maxlength=32 required>\
                  <label for=interval>Seconds between readings</label>\
                  <input id=interval name=interval type=number inputmode=numeric min=1 max=60 value={} required>\
-                 <button>Save</button></form><a class=\"button quiet\" href=/>Back to the readings</a>",
+                 <button>Save</button></form>\
+                 <form id=change-password class=card method=post action=/password><h2>Password</h2>\
+                 <p class=soft>Another password signs out all other browsers.</p>{OWNER}\
+                 <input type=hidden name=csrf value={}>\
+                 <label for=new-password>New password, at least 8 characters</label>\
+                 <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required>\
+                 <label for=repeat-password>The same again</label>\
+                 <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>\
+                 <button>Change the password</button></form>{BACK}",
                 csrf.as_str(),
                 Escaped(&settings.name),
-                interval
+                interval,
+                csrf.as_str()
             ),
+            Self::Browsers { browsers, csrf } => {
+                let (csrf, ago) = (csrf.as_str(), |seconds: u32| Span(Duration::from_secs(seconds.into())));
+                write!(
+                    f,
+                    "<form id=browsers class=card method=post action=/browsers/end><h2>Signed-in browsers</h2>\
+                     <input type=hidden name=csrf value={csrf}><ul>"
+                )?;
+                for Browser { id, name, signed_in, last_seen, current } in browsers {
+                    let name = Escaped(if name.is_empty() { "A browser" } else { name });
+                    write!(f, "<li><p>{name} <span class=soft>signed in {} ago, ", ago(*signed_in))?;
+                    match current {
+                        true => f.write_str("this one")?,
+                        false => write!(f, "last seen {} ago", ago(*last_seen))?,
+                    }
+                    write!(f, "</span></p><button class=quiet name=id value={id}>Sign out</button></li>")?;
+                }
+                write!(
+                    f,
+                    "</ul></form><form id=end-others method=post action=/browsers/end-others>\
+                     <input type=hidden name=csrf value={csrf}><button>Sign out all others</button></form>{BACK}"
+                )
+            }
             Self::StepUp { csrf } => write!(
                 f,
                 "<form id=step-up class=card method=post action=/step-up><h2>Is it you?</h2>\
                  <p class=soft>Settings ask for the password again after a while.</p>{OWNER}\
                  <input type=hidden name=csrf value={}><label for=password>Password</label>\
                  <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
-                 <button>Go on</button></form><a class=\"button quiet\" href=/>Back to the readings</a>",
+                 <button>Go on</button></form>{BACK}",
                 csrf.as_str()
             ),
         }
     }
 }
 
-/// Text inside HTML and inside quoted attributes.
+/// Text inside HTML and inside quoted attributes. A control character is shown as one that is not known.
 struct Escaped<'t>(&'t str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for part in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
+        let special = |letter: char| letter.is_control() || ['&', '<', '>', '"', '\''].contains(&letter);
+        for part in self.0.split_inclusive(special) {
             let (plain, special) = match part.char_indices().next_back() {
                 Some((at, '&')) => (part.split_at(at).0, "&amp;"),
                 Some((at, '<')) => (part.split_at(at).0, "&lt;"),
                 Some((at, '>')) => (part.split_at(at).0, "&gt;"),
                 Some((at, '"')) => (part.split_at(at).0, "&quot;"),
                 Some((at, '\'')) => (part.split_at(at).0, "&#39;"),
+                Some((at, letter)) if letter.is_control() => (part.split_at(at).0, "\u{fffd}"),
                 _ => (part, ""),
             };
             f.write_str(plain)?;
@@ -208,7 +248,7 @@ impl Display for Memory<'_> {
             let high = 1 + u64::from(*count) * 19 / u64::from(most.max(1));
             write!(f, "M{} 20v-{high}h3v{high}z", 4 * place)?;
         }
-        write!(f, "\"/></svg><p class=soft>Each page was erased at most {most} times.</p></section>")
+        write!(f, "\"/></svg><p class=soft>Erases of a page so far: {most} at most.</p></section>")
     }
 }
 

@@ -13,9 +13,10 @@ use picoserve::response::{ResponseWriter, StatusCode};
 use picoserve::routing::{PathRouter, PathRouterService};
 use picoserve::{ResponseSent, Router};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{App, Error, Failed, Requests, SessionLayer, WithSession};
+use session_picoserve::{App, Error, Failed, Requests, SessionLayer, Ticket, WithSession};
 
 use crate::answer::{Answer, Readings};
+use crate::browsers;
 use crate::data::{Keeper, Settings};
 use crate::device::{Device, Tried};
 use crate::form::{BadForm, Form};
@@ -26,17 +27,17 @@ const OWNER: &str = "owner";
 /// Characters of a password at least.
 const SHORTEST: usize = 8;
 /// A password of at most 128 bytes: the 64 characters that the page's fields hold, in most scripts.
-type Password = String<128>;
+pub(crate) type Password = String<128>;
 /// Characters of a device's name at most.
 const LONGEST_NAME: usize = 32;
 
-type Session<P> = session_picoserve::Session<'static, P>;
+pub(crate) type Session<P> = session_picoserve::Session<'static, P>;
 type Peek<P> = session_picoserve::Peek<'static, P>;
 
 /// What the handlers share.
 pub(crate) struct Site<P: 'static, K: 'static> {
     pool: &'static P,
-    device: &'static Device<K>,
+    pub(crate) device: &'static Device<K>,
 }
 
 impl<P, K> Clone for Site<P, K> {
@@ -47,7 +48,7 @@ impl<P, K> Clone for Site<P, K> {
 
 impl<P, K> Copy for Site<P, K> {}
 
-/// The device's pages over a pool of sessions. The pool's policy has the device's idle timeout.
+/// The device's pages over a pool of sessions, whose policy is [`Limits::policy`](crate::Limits::policy).
 pub fn router<P: Requests, K: Keeper>(pool: &'static P, device: &'static Device<K>) -> Router<impl PathRouter> {
     Router::from_service(Pages).layer(SessionLayer::new(pool)).with_state(Site { pool, device })
 }
@@ -56,6 +57,18 @@ pub fn router<P: Requests, K: Keeper>(pool: &'static P, device: &'static Device<
 type State<P, K> = WithSession<'static, Site<P, K>, P>;
 
 struct Pages;
+
+const PAGES: [&str; 3] = ["/", "/settings", "/browsers"];
+const FORMS: [&str; 8] = [
+    "/first-boot",
+    "/sign-in",
+    "/sign-out",
+    "/settings",
+    "/step-up",
+    "/browsers/end",
+    "/browsers/end-others",
+    "/password",
+];
 
 impl<P: Requests, K: Keeper> PathRouterService<State<P, K>> for Pages {
     async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
@@ -86,25 +99,31 @@ async fn route<P: Requests, K: Keeper, R: Read>(
         ("/style.css", true) => return Ok(Answer::File("text/css", STYLE)),
         ("/app.js", true) => return Ok(Answer::File("text/javascript", SCRIPT)),
         ("/readings", true) => return readings(Peek::<P>::from_request_parts(state, parts).await?, site),
-        ("/" | "/settings", true) => {}
-        ("/first-boot" | "/sign-in" | "/sign-out" | "/settings" | "/step-up", false) if parts.method() == "POST" => {}
-        ("/" | "/first-boot" | "/sign-in" | "/sign-out" | "/settings" | "/step-up", _)
-        | ("/readings" | "/style.css" | "/app.js", false) => return Ok(Answer::WrongMethod),
+        (_, true) if PAGES.contains(&path) => {}
+        (_, false) if FORMS.contains(&path) && parts.method() == "POST" => {}
+        ("/readings" | "/style.css" | "/app.js", false) => return Ok(Answer::WrongMethod),
+        _ if PAGES.contains(&path) || FORMS.contains(&path) => return Ok(Answer::WrongMethod),
         _ => return Ok(Answer::Nowhere),
     }
     let session = Session::<P>::from_request_parts(state, parts).await?;
-    if get {
-        return if path == "/" { home(session, site, why(parts)).await } else { settings(session, site) };
+    match path {
+        "/" => return home(session, site, why(parts)).await,
+        "/settings" if get => return settings(session, site),
+        "/browsers" => return browsers::list(session, site).await,
+        _ => {}
     }
     if ["/first-boot", "/sign-in"].contains(&path) && !own_site(parts) {
         return Ok(Answer::Forged);
     }
     let form = Form::read(body).await?;
     match path {
-        "/first-boot" => first_boot(session, site, form).await,
-        "/sign-in" => sign_in(session, site, form).await,
+        "/first-boot" => first_boot(session, site, form, &browsers::name(parts)).await,
+        "/sign-in" => sign_in(session, site, form, &browsers::name(parts)).await,
         "/sign-out" => sign_out(session, form).await,
-        "/step-up" => step_up(session, site, form).await,
+        "/step-up" => step_up(session, site, form, &browsers::name(parts)).await,
+        "/browsers/end" => browsers::end(session, form).await,
+        "/browsers/end-others" => browsers::end_others(session, form).await,
+        "/password" => browsers::change_password(session, site, form).await,
         _ => save(session, site, form).await,
     }
 }
@@ -163,39 +182,54 @@ fn settings<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>) -> An
 
 // ---- forms -------------------------------------------------------------------------------------------------------
 
-async fn first_boot<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
+async fn first_boot<P: Requests, K: Keeper>(
+    session: Session<P>,
+    site: Site<P, K>,
+    form: Form<'_>,
+    browser: &str,
+) -> Answered {
     if site.device.has_password() {
         return Ok(Answer::See("/"));
     }
-    let (password, repeat): (Password, Password) = (form.field("password")?, form.field("repeat")?);
-    let problem = if password != repeat {
-        "The two passwords are not the same."
-    } else if password.chars().count() < SHORTEST {
-        "The password is too short: at least 8 characters."
-    } else if site.device.set_password(&password).await.is_err() {
-        return Ok(site.not_kept(View::FirstBoot).into());
-    } else {
-        enter(&session).await?;
-        return Ok(Answer::See("/"));
+    let password = match chosen(&form)? {
+        Ok(password) => password,
+        Err(problem) => return Ok(site.page(View::FirstBoot).wrong(StatusCode::BAD_REQUEST, problem).into()),
     };
-    Ok(site.page(View::FirstBoot).wrong(StatusCode::BAD_REQUEST, problem).into())
+    let ticket = session.begin_login(OWNER).await?;
+    if site.device.set_password(&password).await.is_err() {
+        return Ok(site.not_kept(View::FirstBoot).into());
+    }
+    enter(&session, ticket, browser).await?;
+    Ok(Answer::See("/"))
 }
 
-async fn sign_in<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
+async fn sign_in<P: Requests, K: Keeper>(
+    session: Session<P>,
+    site: Site<P, K>,
+    form: Form<'_>,
+    browser: &str,
+) -> Answered {
     if !site.device.has_password() {
         return Ok(Answer::See("/"));
     }
     let password: Password = form.field("password")?;
+    // before the password is looked at: if it is changed meanwhile, this sign-in is refused
+    let ticket = session.begin_login(OWNER).await?;
     match site.device.try_password(&password, site.now()).await {
         Tried::Right => {
-            enter(&session).await?;
+            enter(&session, ticket, browser).await?;
             Ok(Answer::See("/"))
         }
         tried => Ok(refused(site.page(View::SignIn), tried).into()),
     }
 }
 
-async fn step_up<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
+async fn step_up<P: Requests, K: Keeper>(
+    session: Session<P>,
+    site: Site<P, K>,
+    form: Form<'_>,
+    browser: &str,
+) -> Answered {
     if !signed_in(&session)? {
         return Ok(Answer::See("/?ended"));
     }
@@ -203,10 +237,11 @@ async fn step_up<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, 
         return Ok(Answer::Forged);
     }
     let password: Password = form.field("password")?;
+    let ticket = session.begin_login(OWNER).await?;
     match site.device.try_password(&password, site.now()).await {
         // the same subject signs in again: a new cookie, and the time of authentication is now
         Tried::Right => {
-            enter(&session).await?;
+            enter(&session, ticket, browser).await?;
             Ok(Answer::See("/settings"))
         }
         tried => Ok(refused(site.page(View::StepUp { csrf: session.csrf_token()? }), tried).into()),
@@ -254,28 +289,40 @@ async fn sign_out<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered 
 // ---- what they share ---------------------------------------------------------------------------------------------
 
 impl<P: Requests, K: Keeper> Site<P, K> {
-    fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         self.pool.sessions().clock().now()
     }
 
-    fn page(&self, view: View) -> Page {
+    pub(crate) fn page(&self, view: View) -> Page {
         Page::new(view)
     }
 
-    fn not_kept(&self, view: View) -> Page {
+    pub(crate) fn not_kept(&self, view: View) -> Page {
         let problem = "Not saved: the device could not write its memory. Try again; if it stays so, it is worn out.";
         self.page(view).wrong(StatusCode::SERVICE_UNAVAILABLE, problem)
     }
 }
 
-fn signed_in<P: Requests>(session: &Session<P>) -> Result<bool, Error> {
+pub(crate) fn signed_in<P: Requests>(session: &Session<P>) -> Result<bool, Error> {
     session.subject(|subject| subject.is_some())
 }
 
 /// The owner has proven who it is.
-async fn enter<P: Requests>(session: &Session<P>) -> Result<(), Error> {
-    let ticket = session.begin_login(OWNER).await?;
-    session.login(ticket.without_data()).await
+async fn enter<P: Requests>(session: &Session<P>, ticket: Ticket<'_>, browser: &str) -> Result<(), Error> {
+    session.login(ticket.without_data()).await?;
+    session.set_label(browser)
+}
+
+/// The password that a form chooses, or what is wrong with it.
+pub(crate) fn chosen(form: &Form<'_>) -> Result<Result<Password, &'static str>, BadForm> {
+    let (password, repeat): (Password, Password) = (form.field("password")?, form.field("repeat")?);
+    Ok(if password != repeat {
+        Err("The two passwords are not the same.")
+    } else if password.chars().count() < SHORTEST {
+        Err("The password is too short: at least 8 characters.")
+    } else {
+        Ok(password)
+    })
 }
 
 fn refused(page: Page, tried: Tried) -> Page {
@@ -289,7 +336,7 @@ fn refused(page: Page, tried: Tried) -> Page {
     }
 }
 
-type Answered = Result<Answer, Refused>;
+pub(crate) type Answered = Result<Answer, Refused>;
 
 /// An error of the session or of the form.
 pub(crate) enum Refused {

@@ -201,7 +201,7 @@ fn polling_is_no_activity_lc16() {
 fn a_visitor_costs_no_session_lc15() {
     let data = directory();
     let (device, mut browser) = (owned(data.path()), Browser::default());
-    for path in ["/", "/settings", "/readings", "/style.css", "/app.js"] {
+    for path in ["/", "/settings", "/browsers", "/readings", "/style.css", "/app.js"] {
         let answer = browser.get(&device, path);
         assert_eq!(answer.header("set-cookie"), None, "{path}");
         assert!(!answer.body.contains("id=temperature"), "{path}");
@@ -312,6 +312,161 @@ fn sign_out_ends_this_session_and_no_other_lc3() {
     assert_eq!(two.get(&device, "/").view(), "dashboard");
 }
 
+const FIREFOX: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
+
+/// Signs in as a browser that calls itself so.
+fn signed_in_as(device: &Device, agent: &str) -> Browser {
+    let mut browser = Browser::default();
+    let headers = format!("Content-Type: application/x-www-form-urlencoded\r\n{agent}");
+    let answer = browser.send(device, "POST", "/sign-in", &headers, &format!("password={PASSWORD}"));
+    assert_eq!(answer.status, 303);
+    browser
+}
+
+/// The browsers of the list: what each is called, whether it is the current one, and its id.
+fn listed(page: &Answer) -> Vec<(String, bool, String)> {
+    assert_eq!((page.status, page.view()), (200, "browsers"), "{}", page.body);
+    let items = page.body.split("<li>").skip(1).map(|item| {
+        let name = between(item, "<p>", " <span").unwrap().to_owned();
+        (name, item.contains("this one"), between(item, "name=id value=", ">").unwrap().to_owned())
+    });
+    items.collect()
+}
+
+#[test]
+fn signed_in_browsers_are_listed_and_ended_lc9() {
+    let data = directory();
+    let device = owned(data.path());
+    let mut one = signed_in_as(&device, FIREFOX);
+    device.step(90);
+    let mut two = signed_in_as(&device, "User-Agent: <script>alert(1)</script>\r\n");
+    let mut three = signed_in_as(&device, "");
+    device.step(30);
+    let page = one.get(&device, "/browsers");
+    let names: Vec<_> = listed(&page).into_iter().map(|(name, current, _)| (name, current)).collect();
+    // the first is of the first boot
+    let script = "&lt;script&gt;alert(1)&lt;/script".to_owned();
+    let expected = [("A browser", false), ("Firefox on Linux", true), (&*script, false), ("A browser", false)];
+    assert_eq!(names, expected.map(|(name, current)| (name.to_owned(), current)));
+    assert!(page.body.contains("signed in 2 min ago, this one"), "{}", page.body);
+    assert!(page.body.contains("signed in 30 s ago, last seen 30 s ago"), "{}", page.body);
+
+    let (_, _, id) = &listed(&page)[2];
+    for words in ["That browser is signed out.", "That browser was signed out already."] {
+        let answer = one.submit(&device, &page, "/browsers/end", &format!("id={id}"));
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/browsers")));
+        assert!(one.get(&device, "/browsers").body.contains(words));
+    }
+    assert_eq!(two.get(&device, "/").view(), "sign-in", "ended at once");
+    assert_eq!(three.get(&device, "/").view(), "dashboard");
+    // the names of the list open nothing, and forms of other sites do nothing
+    let mut stranger = Browser { cookie: Some(id.clone()) };
+    assert_eq!(stranger.get(&device, "/browsers").header("location"), Some("/"));
+    for path in ["/browsers/end", "/browsers/end-others", "/password"] {
+        let answer = one.post(&device, path, &format!("csrf=&id={id}&password=12345678&repeat=12345678"));
+        assert_eq!((answer.status, answer.view()), (403, "sorry"), "{path}");
+    }
+    let answer = one.submit(&device, &page, "/browsers/end-others", "");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/browsers")));
+    let page = one.get(&device, "/browsers");
+    assert!(page.body.contains("Signed out elsewhere: 2."), "{}", page.body);
+    assert_eq!(listed(&page).len(), 1);
+    assert_eq!(three.get(&device, "/").view(), "sign-in");
+
+    // its own button signs out as the other one does
+    let id = listed(&page)[0].2.clone();
+    let answer = one.submit(&device, &page, "/browsers/end", &format!("id={id}"));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/?signed-out")));
+    assert_eq!((one.cookie.clone(), one.get(&device, "/").view()), (None, "sign-in"));
+}
+
+/// Labels are stored as the client likes them, and shown so that they are nothing but text.
+#[test]
+fn labels_of_browsers_are_escaped() {
+    let data = directory();
+    let device = owned(data.path());
+    let mut last = Browser::default();
+    for agent in ["\"'><b>&amp;", "a\tb\u{7}\u{1b}[31m", "<img src=x onerror=x>", "\u{202e}\u{9f}x"] {
+        last = signed_in_as(&device, &format!("User-Agent: {agent}\r\n"));
+    }
+    let page = last.get(&device, "/browsers");
+    let names: Vec<_> = listed(&page).into_iter().map(|(name, ..)| name).skip(1).collect();
+    assert_eq!(names[0], "&quot;&#39;&gt;&lt;b&gt;&amp;amp;");
+    assert!(names[1].starts_with('a') && !names[1].contains(char::is_control), "{:?}", names[1]);
+    assert_eq!(names[2], "&lt;img src=x onerror=x&gt;");
+    assert!(!names[3].contains(char::is_control), "{:?}", names[3]);
+    let tags = ["<b>", "<img", "<script>alert"];
+    assert!(tags.iter().all(|tag| !page.body.contains(tag)), "{}", page.body);
+}
+
+#[test]
+fn at_most_eight_browsers_at_once_lc9() {
+    let data = directory();
+    let device = owned(data.path());
+    let mut browsers: Vec<_> = (0..9).map(|_| signed_in_as(&device, FIREFOX)).collect();
+    assert_eq!(listed(&browsers[8].get(&device, "/browsers")).len(), 8);
+    assert_eq!(browsers[0].get(&device, "/").view(), "sign-in", "the oldest is signed out");
+    assert_eq!(browsers[1].get(&device, "/").view(), "dashboard");
+}
+
+#[test]
+fn another_password_signs_out_all_others_lc9_lc12() {
+    let data = directory();
+    let (device, mut one, mut two) = (owned(data.path()), Browser::default(), Browser::default());
+    one.sign_in(&device);
+    two.sign_in(&device);
+    let page = one.get(&device, "/settings");
+    for (form, why) in [("password=short&repeat=short", "too short"), ("password=12345678&repeat=x", "not the same")] {
+        let answer = one.submit(&device, &page, "/password", form);
+        assert_eq!((answer.status, answer.view()), (400, "settings"));
+        assert!(answer.body.contains(why), "{}", answer.body);
+    }
+    let form = "password=another+password&repeat=another+password";
+    device.step(301);
+    let answer = one.submit(&device, &page, "/password", form);
+    assert_eq!((answer.status, answer.view()), (403, "step-up"));
+    assert_eq!(two.get(&device, "/").view(), "dashboard", "nothing was changed");
+    one.submit(&device, &answer, "/step-up", &format!("password={PASSWORD}"));
+    let page = one.get(&device, "/settings");
+    let answer = one.submit(&device, &page, "/password", form);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/settings")));
+    let page = one.get(&device, "/settings");
+    // the other one, and that of the first boot
+    assert!(page.body.contains("The password is changed. Signed out elsewhere: 2."), "{}", page.body);
+    assert_eq!(two.get(&device, "/").view(), "sign-in");
+    assert_eq!(two.post(&device, "/sign-in", &format!("password={PASSWORD}")).status, 401);
+    assert_eq!(two.post(&device, "/sign-in", "password=another+password").status, 303);
+    device.off().unwrap();
+    let device = Device::boot(data.path());
+    assert_eq!(one.get(&device, "/").view(), "dashboard", "and it is kept");
+    assert_eq!(Browser::default().post(&device, "/sign-in", "password=another+password").status, 303);
+}
+
+/// The picture of the flash: a bar for each page, and how full it is.
+#[test]
+fn the_dashboard_shows_the_flash() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    let memory = |browser: &mut Browser| {
+        let page = browser.get(&device, "/").body;
+        let count = |before| between(&page, before, " bytes").unwrap().parse::<u32>().unwrap();
+        let erases = between(&page, "Erases of each page: ", "\"").unwrap().to_owned();
+        assert_eq!(between(&page, "<path d=", "/>").unwrap().matches('M').count(), 6, "{page}");
+        (count("<b id=live>"), count("<b id=free>"), erases)
+    };
+    browser.sign_in(&device);
+    let (live, free, erases) = memory(&mut browser);
+    assert_eq!((live + free, &*erases), (6 * 4096, "0 1 0 0 0 0"), "two pages of eight are the data's");
+    Browser::default().sign_in(&device);
+    assert!(memory(&mut browser).0 > live);
+    for _ in 0..200 {
+        Browser::default().sign_in(&device);
+    }
+    browser.sign_in(&device);
+    let erases = memory(&mut browser).2;
+    assert!(erases.split(' ').all(|count| count.parse::<u32>().unwrap() > 0), "{erases}");
+}
+
 #[test]
 fn bad_requests_get_clear_answers() {
     let data = directory();
@@ -381,12 +536,17 @@ fn all_of_it_takes_at_most_12_kb() {
     };
     pages += browser.get(&device, "/").body.len();
     browser.sign_in(&device);
-    pages += browser.get(&device, "/").body.len() + browser.get(&device, "/settings").body.len();
+    // the longest list that there is
+    (1..8).for_each(|_| drop(signed_in_as(&device, FIREFOX)));
+    browser.sign_in(&device);
+    for path in ["/", "/settings", "/browsers"] {
+        pages += browser.get(&device, path).body.len();
+    }
     device.step(301);
     pages += browser.get(&device, "/settings").body.len();
     pages += browser.post(&device, "/sign-out", "csrf=").body.len();
     let all = pages + STYLE.len() + SCRIPT.len();
-    println!("{all} bytes: {pages} in six views, {} of style, {} of script", STYLE.len(), SCRIPT.len());
+    println!("{all} bytes: {pages} in seven views, {} of style, {} of script", STYLE.len(), SCRIPT.len());
     assert!(all <= 12 * 1024, "{all} bytes");
 }
 
@@ -395,7 +555,7 @@ fn every_page_has_its_headers() {
     let data = directory();
     let (device, mut browser) = (owned(data.path()), Browser::default());
     browser.sign_in(&device);
-    for path in ["/", "/settings"] {
+    for path in ["/", "/settings", "/browsers"] {
         let page = browser.get(&device, path);
         assert_eq!(page.header("cache-control"), Some("no-store"));
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"));

@@ -160,6 +160,8 @@ fn on_each_view(test: impl Fn(&Browser, &str)) {
         visit("dashboard");
         browser.open(&device.url("/settings"));
         visit("settings");
+        browser.open(&device.url("/browsers"));
+        visit("browsers");
         device.step(device.limits.step_up + Duration::from_secs(1));
         browser.open(&device.url("/settings"));
         visit("step-up");

@@ -83,6 +83,29 @@ fn sign_out_in_one_browser_leaves_the_other() {
 }
 
 #[test]
+fn a_browser_signs_another_one_out() {
+    at_dashboard(|device, browser| {
+        let other = Browser::start();
+        other.open(&device.url("/"));
+        sign_in(&other);
+        to_next_page(browser, || browser.find("#to-browsers").click());
+        wait_for_view(browser, "browsers");
+        assert_eq!(words(browser, "browsers").matches("on Linux").count(), 2, "{}", words(browser, "browsers"));
+        // the newest is the last
+        to_next_page(browser, || browser.find("li:last-child button").click());
+        assert_says(browser, "notice", "That browser is signed out.");
+        wait_for_view(&other, "sign-in");
+        sign_in(&other);
+        submit(browser, "end-others");
+        assert_says(browser, "notice", "Signed out elsewhere: 1.");
+        wait_for_view(&other, "sign-in");
+        to_next_page(browser, || browser.find("li button").click());
+        assert_says(browser, "notice", "You are signed out.");
+        assert_console_is_clean(&other);
+    });
+}
+
+#[test]
 fn polling_does_not_keep_a_session_alive() {
     at_dashboard(|device, browser| {
         for _ in 0..5 {

@@ -55,6 +55,28 @@ fn a_settings_form_that_was_open_too_long_saves_nothing() {
     });
 }
 
+#[test]
+fn another_password_signs_out_the_other_browser() {
+    at_dashboard(|device, browser| {
+        let other = Browser::start();
+        other.open(&device.url("/"));
+        sign_in(&other);
+        open_settings(device, browser);
+        browser.find("#new-password").fill("another password");
+        browser.find("#repeat-password").fill("another password");
+        submit(browser, "change-password");
+        wait_for_view(browser, "settings");
+        assert_says(browser, "notice", "Signed out elsewhere: 1.");
+        // its page polls and is told
+        wait_for_view(&other, "sign-in");
+        try_password(&other, PASSWORD);
+        assert_says(&other, "problem", "wrong");
+        try_password(&other, "another password");
+        wait_for_view(&other, "dashboard");
+        assert_console_is_clean(&other);
+    });
+}
+
 fn open_settings(device: &Device, browser: &Browser) {
     browser.open(&device.url("/settings"));
     wait_for_view(browser, "settings");

@@ -1,0 +1,188 @@
+//! Where the owner is signed in: the list, its buttons, and the change of the password, which ends all others.
+
+use heapless::{String, Vec};
+use picoserve::request::RequestParts;
+use picoserve::response::StatusCode;
+use session_core::events::Id;
+use session_picoserve::Requests;
+
+use crate::answer::Answer;
+use crate::data::Keeper;
+use crate::form::Form;
+use crate::page::{Line, View, line};
+use crate::routes::{Answered, Session, Site, chosen, signed_in};
+
+/// Browsers that can be signed in at once; one more signs out the oldest.
+pub(crate) const MOST: usize = 8;
+
+/// What a browser is called.
+pub(crate) type Name = String<24, u8>;
+
+/// A browser that is signed in.
+pub(crate) struct Browser {
+    pub(crate) id: Id,
+    /// As the client likes it: to be escaped.
+    pub(crate) name: Name,
+    /// So many seconds ago.
+    pub(crate) signed_in: u32,
+    /// The same.
+    pub(crate) last_seen: u32,
+    /// It is the one that looks.
+    pub(crate) current: bool,
+}
+
+/// What the browser of this request is called: "Firefox on Linux", or how it begins to call itself.
+pub(crate) fn name(parts: &RequestParts<'_>) -> Name {
+    name_of(parts.headers().get("user-agent").map(|agent| agent.as_raw()).unwrap_or_default())
+}
+
+fn name_of(agent: &[u8]) -> Name {
+    // each of them calls itself also by the names that come later
+    const BROWSERS: [(&str, &str); 6] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ];
+    const SYSTEMS: [(&str, &str); 6] = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let first = |known: &[(&str, &'static str)]| {
+        let has = |part: &str| agent.windows(part.len()).any(|bytes| bytes == part.as_bytes());
+        known.iter().find(|(part, _)| has(part)).map(|(_, name)| *name)
+    };
+    let mut name = Name::new();
+    match (first(&BROWSERS), first(&SYSTEMS)) {
+        (Some(browser), system) => {
+            let parts = [browser, if system.is_some() { " on " } else { "" }, system.unwrap_or_default()];
+            parts.into_iter().flat_map(str::chars).try_for_each(|letter| name.push(letter)).unwrap_or_default();
+        }
+        (None, _) => {
+            let letters = agent.utf8_chunks().flat_map(|chunk| {
+                let bad = if chunk.invalid().is_empty() { None } else { Some(char::REPLACEMENT_CHARACTER) };
+                chunk.valid().chars().chain(bad)
+            });
+            // as much as there is room for
+            letters.map(|letter| name.push(letter)).take_while(Result::is_ok).for_each(drop);
+        }
+    }
+    name
+}
+
+/// The page.
+pub(crate) async fn list<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>) -> Answered {
+    if !signed_in(&session)? {
+        return Ok(Answer::See("/"));
+    }
+    let (now, mut browsers) = (site.now(), Vec::<_, MOST>::new());
+    let each = |listed: &session_picoserve::Listed<'_>| {
+        let mut name = Name::new();
+        listed
+            .label
+            .unwrap_or_default()
+            .chars()
+            .map(|letter| name.push(letter))
+            .take_while(Result::is_ok)
+            .for_each(drop);
+        let ago = |time| now.since(time).as_secs().try_into().unwrap_or(u32::MAX);
+        let (signed_in, last_seen) = (ago(listed.created), ago(listed.last_seen));
+        // there are no more than fit unless the policy of the program lets in more
+        let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });
+    };
+    session.list(each).await?;
+    let notice = session.take_flash(|text| line(text))?.unwrap_or_default();
+    Ok(site.page(View::Browsers { browsers, csrf: session.csrf_token()? }).noting(notice).into())
+}
+
+/// A button of the list.
+pub(crate) async fn end<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
+    if !signed_in(&session)? {
+        return Ok(Answer::See("/?ended"));
+    }
+    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
+        return Ok(Answer::Forged);
+    }
+    let ended = session.revoke(&form.field::<16>("id")?).await?;
+    if !signed_in(&session)? {
+        return Ok(Answer::See("/?signed-out"));
+    }
+    session.flash(if ended { "That browser is signed out." } else { "That browser was signed out already." })?;
+    Ok(Answer::See("/browsers"))
+}
+
+/// The button below it.
+pub(crate) async fn end_others<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
+    if !signed_in(&session)? {
+        return Ok(Answer::See("/?ended"));
+    }
+    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
+        return Ok(Answer::Forged);
+    }
+    let ended = session.revoke_others().await?;
+    session.flash(&others(ended))?;
+    Ok(Answer::See("/browsers"))
+}
+
+fn others(ended: usize) -> Line {
+    line(format_args!("Signed out elsewhere: {ended}."))
+}
+
+/// The change of the password: kept first, then all others end, also those whose sign-in has begun with the old one.
+pub(crate) async fn change_password<P: Requests, K: Keeper>(
+    session: Session<P>,
+    site: Site<P, K>,
+    form: Form<'_>,
+) -> Answered {
+    if !signed_in(&session)? {
+        return Ok(Answer::See("/?ended"));
+    }
+    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
+        return Ok(Answer::Forged);
+    }
+    let csrf = session.csrf_token()?;
+    if !session.fresh(site.device.limits.step_up)? {
+        let problem = "Nothing was changed yet: enter your password as it is, then change it again.";
+        return Ok(site.page(View::StepUp { csrf }).wrong(StatusCode::FORBIDDEN, problem).into());
+    }
+    let password = match chosen(&form)? {
+        Ok(password) => password,
+        Err(problem) => return Ok(site.page(View::Settings { csrf }).wrong(StatusCode::BAD_REQUEST, problem).into()),
+    };
+    if site.device.set_password(&password).await.is_err() {
+        return Ok(site.not_kept(View::Settings { csrf }).into());
+    }
+    let Ok(ended) = session.revoke_others().await else {
+        let problem = "The password is changed, but others may still be signed in: look at the signed-in browsers.";
+        return Ok(site.page(View::Settings { csrf }).wrong(StatusCode::SERVICE_UNAVAILABLE, problem).into());
+    };
+    session.flash(&line(format_args!("The password is changed. {}", others(ended))))?;
+    Ok(Answer::See("/settings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_browsers() {
+        for (agent, name) in [
+            (&b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"[..], "Firefox on Linux"),
+            (b"Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Safari/537.36", "Chrome on Android"),
+            (b"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "Safari on iPhone"),
+            (b"curl/8.5", "curl"),
+            (b"", ""),
+            (b"<b>of one's own</b> and more of it", "<b>of one's own</b> and "),
+            (b"\x07\xff\xfe\xc3\xa4", "\x07\u{fffd}\u{fffd}\u{e4}"),
+            ("\u{1f331}".repeat(9).as_bytes(), "\u{1f331}\u{1f331}\u{1f331}\u{1f331}\u{1f331}\u{1f331}"),
+        ] {
+            assert_eq!(name_of(agent), name);
+        }
+    }
+}
