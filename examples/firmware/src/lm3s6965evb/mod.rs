@@ -1,0 +1,96 @@
+//! Stellaris LM3S6965 evaluation board: Cortex-M3, 256 KB flash, 64 KB RAM, ethernet; and an EEPROM on its I2C bus.
+
+mod eeprom;
+mod ethernet;
+mod i2c;
+mod semihosting;
+mod time;
+
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+
+use cortex_m::peripheral::SCB;
+use cortex_m_rt::{ExceptionFrame, entry, exception};
+
+use crate::registers::Registers;
+use eeprom::Eeprom;
+pub(crate) use ethernet::Ethernet as Network;
+use i2c::Master;
+pub(crate) use semihosting::entropy;
+
+/// Where the data and the sessions are.
+pub(crate) type Flash = Eeprom<Master>;
+
+/// A device of the chip.
+#[allow(unsafe_code)]
+const fn device(address: usize) -> Registers {
+    assert!(address >= 0x4000_0000, "devices begin here, by the chip's data sheet");
+    // SAFETY: from here on there is no memory
+    unsafe { Registers::at(address) }
+}
+
+const SERIAL: Registers = device(0x4000_c000);
+const I2C: Registers = device(0x4002_0000);
+const MAC: Registers = device(0x4004_8000);
+const SYSTEM: Registers = device(0x400f_e000);
+
+/// Which devices get a clock.
+const CLOCKS: usize = 0x104; // and 0x108
+
+#[entry]
+fn main() -> ! {
+    let Some(chip) = cortex_m::Peripherals::take() else { SCB::sys_reset() };
+    SYSTEM.write(CLOCKS, 1 | 1 << 12); // serial line, I2C
+    SYSTEM.write(CLOCKS + 4, 1 << 28 | 1 << 30); // ethernet
+    time::start(chip.SYST);
+    let network = Network::new([0x02, 0x00, 0x00, 0x65, 0x69, 0x65]);
+    allow(ethernet::INTERRUPT);
+    crate::app::run(network, Eeprom(Master::new()))
+}
+
+/// Lets an interrupt through.
+#[allow(unsafe_code)]
+fn allow(number: u16) {
+    #[derive(Clone, Copy)]
+    struct Number(u16);
+    // SAFETY: the chip has this interrupt
+    unsafe impl cortex_m::interrupt::InterruptNumber for Number {
+        fn number(self) -> u16 {
+            self.0
+        }
+    }
+    // SAFETY: no critical section relies on its being masked
+    unsafe { cortex_m::peripheral::NVIC::unmask(Number(number)) }
+}
+
+#[exception]
+#[allow(unsafe_code)] // the signature
+unsafe fn DefaultHandler(number: i16) {
+    if number == ethernet::INTERRUPT as i16 {
+        ethernet::interrupt();
+    }
+}
+
+/// The serial line.
+pub(crate) struct Serial;
+
+impl Write for Serial {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.bytes().for_each(|byte| SERIAL.write(0, u32::from(byte)));
+        Ok(())
+    }
+}
+
+/// What must not happen is told, and the device begins anew.
+#[panic_handler]
+fn panic(why: &PanicInfo<'_>) -> ! {
+    let _ = writeln!(Serial, "{why}");
+    SCB::sys_reset()
+}
+
+#[exception]
+#[allow(unsafe_code)] // the signature
+unsafe fn HardFault(at: &ExceptionFrame) -> ! {
+    let _ = writeln!(Serial, "fault at {:#x}", at.pc());
+    SCB::sys_reset()
+}
