@@ -18,7 +18,7 @@ use crate::board::{Flash, Network, Serial};
 use crate::random::Random;
 
 /// Connections at once: a browser opens six.
-const CONNECTIONS: usize = 6;
+const CONNECTIONS: usize = 2;
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
 const RECORD: usize = 256;
@@ -105,7 +105,7 @@ async fn web(stack: Stack<'static>, pool: &'static Requests, device: &'static De
     let router = device_ui::router(pool, device);
     let (mut request, mut received, mut sent) = ([0; REQUEST], [0; RECEIVED], [0; SENT]);
     let server = picoserve::Server::new(&router, &CONFIG, &mut request);
-    server.listen_and_serve((), stack, 80, &mut received, &mut sent).await;
+    server.listen_and_serve("web", stack, 80, &mut received, &mut sent).await;
 }
 
 /// Keeps the device's data in the flash.
