@@ -1,125 +1,124 @@
-//! The program: mounts the flash, serves six connections, persists the time.
+//! The program: boots from the flash, lets visitors in, persists the time.
 
+use core::cell::Cell;
 use core::fmt::Write;
-use core::time::Duration;
 
-use device_ui::{Data, Device, Keeper, Limits, NotKept};
+use device_ui::flash::{CannotBoot, Flash, Part, Shared};
+use device_ui::{Device, Limits};
 use embassy_executor::{Executor, Spawner};
-use embassy_net::{Config, Runner, Stack, StackResources};
+use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
+use embassy_sync::mutex::Mutex;
 use embassy_time::Timer;
+use embedded_storage_async::nor_flash::ReadNorFlash;
 use rand_core::TryRng;
 use session_core::environment::{Clock as _, EmbassyClock, Time};
 use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
-use session_picoserve::{Keys, Pool, Sessions};
-use session_store_flash::{Contents, FlashError, FlashStore, PersistedClock, WithoutPower};
+use session_picoserve::{Keys, Pool, Requests as _, Sessions};
+use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use static_cell::StaticCell;
 
-use crate::board::{Flash, Network, Serial};
+use crate::board::{self, Network, Serial};
+use crate::doors::{self, DOORS, WORKERS};
 use crate::random::Random;
 
-/// Connections at once: a browser opens six.
-const CONNECTIONS: usize = 2;
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
 const RECORD: usize = 256;
-/// Bytes of a request's head and body.
-const REQUEST: usize = 2048;
-/// Bytes under way on a connection, in and out.
-const RECEIVED: usize = 1024;
-const SENT: usize = 1024;
-/// Where the device's data is in the flash.
-const DATA: usize = 0;
+/// Rounds of PBKDF2 (docs/board.md says what they cost).
+const ROUNDS: u32 = 2_000;
 
-type Store = FlashStore<Flash, SESSIONS, RECORD>;
+type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
+type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
-type Requests = Pool<&'static Store, &'static Clock, Random, (), CONNECTIONS, RECORD>;
+type Requests = Pool<&'static Store, Clock, Random, (), WORKERS, RECORD>;
+
+/// What is served.
+pub(crate) struct Site {
+    pub(crate) pool: Requests,
+    pub(crate) device: Device<&'static Memory>,
+}
+
+/// The site, or why there is none.
+pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
 
 /// Runs it all.
-pub(crate) fn run(network: Network, flash: Flash) -> ! {
+pub(crate) fn run(network: Network, flash: board::Flash) -> ! {
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    static RESOURCES: StaticCell<StackResources<{ CONNECTIONS + 1 }>> = StaticCell::new();
-    static STORE: StaticCell<Store> = StaticCell::new();
-    // without entropy, TCP's sequence numbers can be guessed; sessions are refused
-    let seed = Random::default().try_next_u64().unwrap_or_default();
-    let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
-    let (stack, runner) = embassy_net::new(network, config, RESOURCES.init(StackResources::new()), seed);
-    let store = STORE.init(FlashStore::new(flash));
+    let (stack, runner) = join(network);
+    let memory = keep(flash);
     EXECUTOR.init(Executor::new()).run(|spawner| {
         spawner.spawn(net(runner).expect("spawned once"));
-        spawner.spawn(boot(spawner, stack, store).expect("spawned once"));
+        spawner.spawn(boot(spawner, stack, memory).expect("spawned once"));
     })
 }
 
+/// What these two build on the stack is not to stay there for the rest of the device's life.
+#[inline(never)]
+fn join(network: Network) -> (Stack<'static>, &'static mut Runner<'static, Network>) {
+    static RESOURCES: StaticCell<StackResources<{ DOORS + 1 }>> = StaticCell::new();
+    static RUNNER: StaticCell<Runner<'static, Network>> = StaticCell::new();
+    // without entropy TCP's numbers can be guessed; sessions are refused then
+    let seed = Random::default().try_next_u64().unwrap_or_default();
+    let config = Config::dhcpv4(DhcpConfig::default());
+    let (stack, runner) = embassy_net::new(network, config, RESOURCES.init(StackResources::new()), seed);
+    (stack, RUNNER.init(runner))
+}
+
+#[inline(never)]
+fn keep(flash: board::Flash) -> &'static Memory {
+    static FLASH: StaticCell<Shared<board::Flash>> = StaticCell::new();
+    static MEMORY: StaticCell<Memory> = StaticCell::new();
+    let size = flash.capacity() as u32;
+    MEMORY.init(Flash::new(FLASH.init(Mutex::new(flash)), size))
+}
+
 #[embassy_executor::task]
-async fn net(mut runner: Runner<'static, Network>) -> ! {
+async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
     runner.run().await
 }
 
+/// A device whose flash does not answer says so to whoever asks, and tries again.
 #[embassy_executor::task]
-async fn boot(spawner: Spawner, stack: Stack<'static>, store: &'static Store) {
-    static CLOCK: StaticCell<Clock> = StaticCell::new();
-    static POOL: StaticCell<Requests> = StaticCell::new();
-    static DEVICE: StaticCell<Device<InFlash>> = StaticCell::new();
-    let Ok((clock, data, mut random)) = open(store).await else { return };
-    let clock = CLOCK.init(clock);
-    random.mix_in(&data.key, clock.now().millis());
-    let limits = Limits { rounds: 2_000, ..Limits::default() };
-    let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
-    let Ok(keys) = Keys::new(&data.key) else { return };
-    let Ok(policy) = Policy::plain_http(PlainCookie::new(), lifetimes) else { return };
-    let pool = POOL.init(Pool::new(Sessions::new(store, clock, &keys, policy), random));
-    let device = DEVICE.init(Device::new(data, InFlash { store, clock }, limits, sensor, clock.now()));
+async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) {
+    static BOOTED: StaticCell<Booted> = StaticCell::new();
+    let booted = BOOTED.init(Cell::new(site(memory).await));
     stack.wait_config_up().await;
-    for _ in 0..CONNECTIONS {
-        spawner.spawn(web(stack, pool, device).expect("as many as there is room for"));
-    }
+    doors::open(spawner, stack, booted);
+    // doors and workers get their turn before anybody is told
     Timer::after_millis(1).await;
-    let _ = writeln!(Serial, "up");
+    match booted.get() {
+        Ok(_) => drop(writeln!(Serial, "up")),
+        Err(why) => drop(writeln!(Serial, "up, but: {why}")),
+    }
     loop {
-        Timer::after_secs(10).await;
-        let _ = clock.persist(store).await;
-    }
-}
-
-async fn open(store: &Store) -> Result<(Clock, Data, Random), FlashError> {
-    let clock = PersistedClock::resume(EmbassyClock, store, WithoutPower::Free).await?;
-    let mut buffer = [0; Data::LEN];
-    let mut random = Random::default();
-    let data = match store.kept(DATA, &mut buffer).await? {
-        Some(bytes) => Data::decode(bytes).expect("TODO"),
-        None => {
-            let (mut key, mut salt) = ([0; 32], [0; 16]);
-            random.try_fill_bytes(&mut key).expect("TODO");
-            random.try_fill_bytes(&mut salt).expect("TODO");
-            let data = Data::new(key, salt);
-            store.keep(DATA, data.encode(&mut buffer).expect("TODO"), clock.now()).await?;
-            data
+        match booted.get() {
+            Ok(site) => {
+                // a flash that fails now is told to those who need it; the time goes on in memory
+                let _ = site.pool.sessions().clock().persist(memory.store()).await;
+                Timer::after_secs(10).await;
+            }
+            Err(_) => {
+                Timer::after_secs(1).await;
+                booted.set(site(memory).await);
+            }
         }
-    };
-    Ok((clock, data, random))
-}
-
-#[embassy_executor::task(pool_size = CONNECTIONS)]
-async fn web(stack: Stack<'static>, pool: &'static Requests, device: &'static Device<InFlash>) {
-    const CONFIG: picoserve::Config = picoserve::Config::const_default().keep_connection_alive();
-    let router = device_ui::router(pool, device);
-    let (mut request, mut received, mut sent) = ([0; REQUEST], [0; RECEIVED], [0; SENT]);
-    let server = picoserve::Server::new(&router, &CONFIG, &mut request);
-    server.listen_and_serve("web", stack, 80, &mut received, &mut sent).await;
-}
-
-/// Keeps the device's data in the flash.
-struct InFlash {
-    store: &'static Store,
-    clock: &'static Clock,
-}
-
-impl Keeper for InFlash {
-    async fn keep(&self, data: &Data) -> Result<(), NotKept> {
-        let mut buffer = [0; Data::LEN];
-        let bytes = data.encode(&mut buffer).ok_or(NotKept)?;
-        self.store.keep(DATA, bytes, self.clock.now()).await.map_err(|_| NotKept)
     }
+}
+
+async fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
+    static SITE: StaticCell<Site> = StaticCell::new();
+    let mut random = Random::default();
+    // first, for it tells a first boot by there being nothing else
+    let data = memory.boot(&mut random).await?;
+    let clock = PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free).await?;
+    let now = clock.now();
+    random.mix_in(&data.key, now.millis());
+    let limits = Limits { rounds: ROUNDS, ..Limits::default() };
+    let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
+    let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Garbled)?;
+    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).expect("limits that can work");
+    let sessions = Sessions::new(memory.store(), clock, &keys, policy);
+    Ok(SITE.init(Site { pool: Pool::new(sessions, random), device: Device::new(data, memory, limits, sensor, now) }))
 }
 
 /// Somewhere between 20 and 24 °C: the board has no sensor.

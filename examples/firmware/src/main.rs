@@ -10,6 +10,8 @@ mod app;
 #[path = "lm3s6965evb/mod.rs"]
 mod board;
 #[cfg(target_os = "none")]
+mod doors;
+#[cfg(target_os = "none")]
 mod random;
 #[cfg(target_os = "none")]
 mod registers;

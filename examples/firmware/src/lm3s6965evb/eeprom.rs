@@ -18,7 +18,7 @@ pub(crate) struct Eeprom<I>(pub(crate) I);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failed {
     /// It does not answer.
-    Bus(ErrorKind),
+    Bus,
     /// There is no such place in it.
     OutOfBounds,
 }
@@ -26,7 +26,7 @@ pub(crate) enum Failed {
 impl NorFlashError for Failed {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
-            Self::Bus(_) => NorFlashErrorKind::Other,
+            Self::Bus => NorFlashErrorKind::Other,
             Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
         }
     }
@@ -44,7 +44,7 @@ impl<I: I2c> Eeprom<I> {
             match self.0.transaction(ADDRESS, operations).await.map_err(|why| why.kind()) {
                 Ok(()) => return Ok(()),
                 Err(ErrorKind::NoAcknowledge(_)) if tries > 0 => tries -= 1,
-                Err(why) => return Err(Failed::Bus(why)),
+                Err(_) => return Err(Failed::Bus),
             }
             Timer::after_millis(1).await;
         }
@@ -87,7 +87,7 @@ impl<I: I2c> ReadNorFlash for Eeprom<I> {
 }
 
 impl<I: I2c> NorFlash for Eeprom<I> {
-    const WRITE_SIZE: usize = 4;
+    const WRITE_SIZE: usize = 1;
     const ERASE_SIZE: usize = 1024;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {

@@ -5,6 +5,8 @@ use core::task::Context;
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_sync::waitqueue::AtomicWaker;
 
+use static_cell::ConstStaticCell;
+
 use super::MAC;
 
 /// The interrupt's number.
@@ -36,19 +38,21 @@ pub(crate) fn interrupt() {
 /// The controller and room for a frame each way.
 pub(crate) struct Ethernet {
     address: [u8; 6],
-    received: [u8; FRAME],
-    sent: [u8; FRAME],
+    received: &'static mut [u8; FRAME],
+    sent: &'static mut [u8; FRAME],
 }
 
 impl Ethernet {
-    /// The controller, switched on.
+    /// The controller, switched on; once.
     pub(crate) fn new(address: [u8; 6]) -> Self {
+        static FRAMES: ConstStaticCell<[[u8; FRAME]; 2]> = ConstStaticCell::new([[0; FRAME]; 2]);
+        let [received, sent] = FRAMES.take();
         let [a, b, c, d, e, f] = address;
         MAC.write(ADDRESS, u32::from_le_bytes([a, b, c, d]));
         MAC.write(ADDRESS + 4, u32::from_le_bytes([e, f, 0, 0]));
         MAC.write(TRANSMIT, 1 | 1 << 1 | 1 << 2 | 1 << 4); // on, padding, checksum, both ways at once
         MAC.write(RECEIVE, 1 | 1 << 4); // on, FIFO empty
-        Self { address, received: [0; FRAME], sent: [0; FRAME] }
+        Self { address, received, sent }
     }
 }
 
@@ -66,12 +70,12 @@ impl Driver for Ethernet {
                 return None;
             }
         }
-        Some((Frame(&mut self.received), Room(&mut self.sent)))
+        Some((Frame(self.received), Room(self.sent)))
     }
 
     /// There is always room: a frame is on its way before the next one can be asked for.
     fn transmit(&mut self, _: &mut Context) -> Option<Room<'_>> {
-        Some(Room(&mut self.sent))
+        Some(Room(self.sent))
     }
 
     fn link_state(&mut self, _: &mut Context) -> LinkState {
