@@ -2,7 +2,6 @@
 //! six connections, and some more for the moment in which others are being closed (the stack has no queue of those who
 //! knock; without a free door they are turned away). Whoever has sent the first byte waits for one of two workers.
 
-
 use device_ui::flash::CannotBoot;
 use embassy_executor::Spawner;
 use embassy_net::Stack;
@@ -109,7 +108,8 @@ async fn work(queue: &'static Queue, booted: &'static Booted) {
 async fn refuse(socket: &mut TcpSocket<'_>, why: CannotBoot) -> Result<(), Error> {
     let (mut read, mut write) = socket.split();
     read.read_with(|bytes| (bytes.len(), ())).await?;
-    let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nRetry-After: 2\r\n\r\n";
+    let head =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nRetry-After: 2\r\n\r\n";
     write.write_fmt(format_args!("{head}The device is out of order: {why}.\n")).await
 }
 

@@ -110,9 +110,8 @@ fn length(operation: &Operation<'_>) -> usize {
 impl I2c for Master {
     /// Between the directions there is a STOP: the emulated controller knows no repeated START.
     async fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
-        let same = |one: &Operation<'_>, other: &Operation<'_>| {
-            core::mem::discriminant(one) == core::mem::discriminant(other)
-        };
+        let same =
+            |one: &Operation<'_>, other: &Operation<'_>| core::mem::discriminant(one) == core::mem::discriminant(other);
         for part in operations.chunk_by_mut(same) {
             if let Err(why) = self.transfer(address, part).await {
                 I2C.write(CONTROL, STOP); // gives the bus back

@@ -1,0 +1,206 @@
+//! The firmware's boards in QEMU, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits until
+//! the device is up. QEMU ends with whoever started it, however that ends.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// The device is up after a second at most; this is for a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A board that the firmware runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// Cortex-M3 with an I2C EEPROM of 32 KB.
+    Lm3s6965evb,
+}
+
+/// What is to be different from a board that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The chip that keeps everything is not there.
+    NoFlash,
+    /// There is no source of random bytes.
+    NoEntropy,
+}
+
+impl Board {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Lm3s6965evb];
+
+    /// As `--board` takes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => "lm3s6965evb",
+        }
+    }
+
+    /// The board of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
+
+    /// Rust's name of its processor.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => "thumbv7m-none-eabi",
+        }
+    }
+
+    /// Bytes of the image.
+    #[must_use]
+    pub const fn image_size(self) -> usize {
+        match self {
+            Self::Lm3s6965evb => 32 * 1024,
+        }
+    }
+
+    /// Builds the firmware, and tells where it is.
+    pub fn build(self) -> Result<PathBuf, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let arguments =
+            ["build", "--quiet", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()];
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args(arguments).current_dir(&root);
+        // the sha2 crate's small version
+        cargo.env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
+        let built = cargo.status().map_err(|why| format!("cannot run cargo: {why}"))?;
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
+        let program = target.join(self.target()).join("firmware/firmware");
+        if built.success() { Ok(program) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
+    }
+
+    /// The flash's image in this directory; made, all erased, if it is not there.
+    pub fn image(self, directory: &Path) -> Result<PathBuf, String> {
+        let path = directory.join(self.name()).with_extension("flash");
+        let wrong = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        match fs::metadata(&path) {
+            Ok(there) if there.len() == self.image_size() as u64 => {}
+            Ok(there) => {
+                let (is, wanted) = (there.len(), self.image_size());
+                return Err(wrong(&format_args!(
+                    "has {is} bytes, the board's flash has {wanted}; delete it to begin anew"
+                )));
+            }
+            Err(_) => {
+                // it will hold the device's key
+                let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+                made.and_then(|mut file| file.write_all(&vec![0xff; self.image_size()])).map_err(|why| wrong(&why))?;
+            }
+        }
+        Ok(path)
+    }
+
+    fn qemu(self, program: &Path, image: &Path, listen: SocketAddrV4, faults: &[Fault]) -> Command {
+        // util-linux's way to have a child end with its parent
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL"]);
+        let entropy = if faults.contains(&Fault::NoEntropy) { "/nowhere" } else { "/dev/urandom" };
+        match self {
+            Self::Lm3s6965evb => {
+                qemu.args(["qemu-system-arm", "-M", "lm3s6965evb", "-semihosting-config"]);
+                qemu.arg(format!("enable=on,target=native,arg=entropy={entropy}"));
+                qemu.args(["-nic", &format!("user,model=stellaris,hostfwd=tcp:{listen}-:80"), "-kernel"]).arg(program);
+                if !faults.contains(&Fault::NoFlash) {
+                    qemu.args(["-drive", &format!("if=none,id=flash,format=raw,file={}", doubled(image))]);
+                    qemu.args(["-device", "at24c-eeprom,bus=i2c,address=0x50,rom-size=32768,drive=flash"]);
+                }
+            }
+        }
+        qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
+        qemu
+    }
+}
+
+/// A path as QEMU's options take it.
+fn doubled(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// A board under power. Dropping it cuts the power.
+#[derive(Debug)]
+pub struct Device {
+    qemu: Child,
+    address: SocketAddrV4,
+    serial: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Device {
+    /// Boots this program with the image in the directory; returns when the device is up. Port 0 picks a free one.
+    pub fn boot(
+        board: Board,
+        program: &Path,
+        directory: &Path,
+        listen: SocketAddrV4,
+        faults: &[Fault],
+    ) -> Result<Self, String> {
+        let image = board.image(directory)?;
+        let address = free(listen).map_err(|why| format!("{listen}: {why}"))?;
+        let mut qemu = board.qemu(program, &image, address, faults);
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
+        let (say, serial) = channel();
+        let lines = qemu.stdout.take().map(BufReader::new);
+        std::thread::spawn(move || {
+            let lines = lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+            lines.map_while(|line| say.send(line).ok()).for_each(drop);
+        });
+        let mut device = Self { qemu, address, serial, said: Vec::new() };
+        while device.said.last().is_none_or(|line| !line.starts_with("up")) {
+            match device.serial.recv_timeout(PATIENCE) {
+                Ok(line) => device.said.push(line),
+                Err(RecvTimeoutError::Timeout) => return Err(device.failed("is not up")),
+                Err(RecvTimeoutError::Disconnected) => return Err(device.failed("QEMU ended")),
+            }
+        }
+        Ok(device)
+    }
+
+    fn failed(&self, what: &str) -> String {
+        format!("{}: {what}; it said: {}", self.address, self.said.join(" | "))
+    }
+
+    /// Where its pages are.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// All that it has said on its serial line.
+    pub fn said(&mut self) -> &[String] {
+        self.said.extend(self.serial.try_iter());
+        &self.said
+    }
+
+    /// Waits until QEMU ends.
+    pub fn wait(&mut self) -> Result<(), String> {
+        self.qemu.wait().map(drop).map_err(|why| format!("QEMU: {why}"))
+    }
+}
+
+impl Drop for Device {
+    /// SIGKILL: as sudden as a power cut, and QEMU once hung when it was asked politely while it wrote.
+    fn drop(&mut self) {
+        drop(self.qemu.kill());
+        drop(self.qemu.wait());
+    }
+}
+
+/// The address, with a port that is free.
+fn free(listen: SocketAddrV4) -> std::io::Result<SocketAddrV4> {
+    let port = TcpListener::bind(listen)?.local_addr()?.port();
+    Ok(SocketAddrV4::new(*listen.ip(), port))
+}
+
+/// A free port on this machine.
+pub const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);

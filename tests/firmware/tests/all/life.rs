@@ -1,0 +1,101 @@
+//! A device's life: first boot, reboots, a full reset, many visitors.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use firmware_tests::{Board, Browser, Table};
+
+#[test]
+fn a_browser_stays_signed_in_over_a_reboot_em1() {
+    for board in Board::ALL {
+        let table = Table::new(board);
+        let device = table.boot();
+        let mut browser = Browser::default();
+        let first = browser.get(device.address(), "/").unwrap();
+        assert_eq!((first.status, first.view()), (200, "first-boot"));
+        assert_eq!(browser.get(device.address(), "/nowhere").unwrap().status, 404);
+        drop(device);
+        let (device, mut browser) = table.owned();
+        let page = browser.get(device.address(), "/settings").unwrap();
+        assert_eq!(page.view(), "settings", "{}", page.body);
+        let saved = browser.submit(device.address(), &page, "/settings", "name=Oven&interval=7").unwrap();
+        assert_eq!(saved.status, 303, "{}", saved.body);
+        drop(device);
+        let device = table.boot();
+        let page = browser.get(device.address(), "/").unwrap();
+        assert_eq!((page.view(), page.interval()), ("dashboard", Some(7)));
+        assert!(page.body.contains("<h1 id=device>Oven</h1>"), "{}", page.body);
+        assert!(page.body.contains("<section id=memory>"), "the picture of the flash: {}", page.body);
+        let out = browser.submit(device.address(), &page, "/sign-out", "").unwrap();
+        assert_eq!((out.status, &browser.cookie), (303, &None));
+    }
+}
+
+#[test]
+fn a_full_reset_is_no_lock_out_em2() {
+    for board in Board::ALL {
+        let table = Table::new(board);
+        let (device, mut stale) = table.owned();
+        drop(device);
+        table.reset();
+        let (device, _) = table.owned();
+        let page = stale.get(device.address(), "/").unwrap();
+        assert_eq!((page.status, page.view()), (200, "sign-in"));
+        assert_eq!(stale.sign_in(device.address()).unwrap().status, 303);
+        assert_eq!(stale.get(device.address(), "/").unwrap().view(), "dashboard");
+    }
+}
+
+#[test]
+fn five_hundred_requests_over_six_connections() {
+    for board in Board::ALL {
+        let table = Table::new(board);
+        let (mut device, browser) = table.owned();
+        let address = device.address();
+        let visitors: Vec<_> = (0..6)
+            .map(|visitor| {
+                let mut browser = browser.clone();
+                thread::spawn(move || {
+                    let mut seen = BTreeMap::new();
+                    for request in 0..84 {
+                        let path = ["/", "/readings", "/style.css", "/settings"][(visitor + request) % 4];
+                        let answer = browser.get(address, path).map_err(|why| format!("{path}: {why}"))?;
+                        *seen.entry((path, answer.status, answer.view().to_owned())).or_insert(0) += 1;
+                    }
+                    Ok::<_, String>(seen)
+                })
+            })
+            .collect();
+        let mut all = 0;
+        for visitor in visitors {
+            for ((path, status, view), times) in visitor.join().unwrap().unwrap() {
+                let expected = match path {
+                    "/" => "dashboard",
+                    "/settings" => "settings",
+                    _ => "no page",
+                };
+                assert_eq!((status, &*view), (200, expected), "{path}");
+                all += times;
+            }
+        }
+        assert_eq!(all, 504);
+        assert_eq!(device.said().iter().filter(|line| line.starts_with("up")).count(), 1, "{:?}", device.said());
+    }
+}
+
+#[test]
+fn more_sessions_than_there_is_room_for_st9() {
+    for board in Board::ALL {
+        let table = Table::new(board);
+        let (device, mut first) = table.owned();
+        for _ in 1..16 {
+            assert_eq!(Browser::default().sign_in(device.address()).unwrap().status, 303);
+        }
+        let refused = Browser::default().sign_in(device.address()).unwrap();
+        assert_eq!(refused.status, 507, "{}", refused.body);
+        let page = first.get(device.address(), "/").unwrap();
+        assert_eq!(page.view(), "dashboard", "nobody signed in gives way");
+        first.submit(device.address(), &page, "/sign-out", "").unwrap();
+        assert_eq!(Browser::default().sign_in(device.address()).unwrap().status, 303);
+    }
+}

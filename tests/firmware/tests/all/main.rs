@@ -1,0 +1,5 @@
+//! All tests, in one process.
+
+mod cuts;
+mod faults;
+mod life;
