@@ -5,7 +5,7 @@
 use device_ui::flash::CannotBoot;
 use embassy_executor::Spawner;
 use embassy_net::Stack;
-use embassy_net::tcp::{Error, TcpReader, TcpSocket, TcpWriter};
+use embassy_net::tcp::{Error, State, TcpReader, TcpSocket, TcpWriter};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::mutex::Mutex;
@@ -30,9 +30,13 @@ const SENT: usize = 512;
 /// Somebody who says nothing is sent away after this.
 const SILENCE: Duration = Duration::from_secs(5);
 /// And somebody who does not hang up.
-const GOODBYE: Duration = Duration::from_secs(3);
+const GOODBYE: Duration = Duration::from_secs(10);
 
-static CONFIG: Config = Config::const_default();
+static CONFIG: Config = Config::new(Timeouts {
+    read_request: Duration::from_secs(5),
+    write: Duration::from_secs(5),
+    ..Timeouts::const_default()
+});
 
 type Line = [u8; RECEIVED + SENT];
 
@@ -79,8 +83,12 @@ async fn welcome(door: &'static Door, queue: &'static Queue) {
             while socket.read_with(|bytes| (bytes.len(), bytes.len())).await.is_ok_and(|bytes| bytes > 0) {}
         };
         drop(with_timeout(GOODBYE, goodbye).await);
+        let done = [State::TimeWait, State::Closed].contains(&socket.state());
         TcpSocket::abort(&mut socket);
-        drop(with_timeout(GOODBYE, socket.flush()).await);
+        if !done {
+            // the visitor is told, too
+            drop(with_timeout(GOODBYE, socket.flush()).await);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An EEPROM on an I2C bus (24C256: 32 KB in pages of 64 bytes) as NOR flash. It can be overwritten, so that erasing is
 //! writing 0xff; flash pages of 1 KB are an agreement.
 
+use embassy_futures::yield_now;
 use embassy_time::Timer;
 use embedded_hal_async::i2c::{Error as _, ErrorKind, I2c, Operation};
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
@@ -39,6 +40,8 @@ impl<I> ErrorType for Eeprom<I> {
 impl<I: I2c> Eeprom<I> {
     /// While it writes it does not answer: asks again for at most 10 ms.
     async fn transaction(&mut self, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
+        // others get their turn, also where the bus never makes us wait
+        yield_now().await;
         let mut tries = 10;
         loop {
             match self.0.transaction(ADDRESS, operations).await.map_err(|why| why.kind()) {
