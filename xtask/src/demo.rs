@@ -1,8 +1,13 @@
-//! `demo`: the device UI on this machine.
+//! `demo`: the device UI on this machine, or on an emulated board.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
+use emulator::{Board, Device};
+
+use crate::firmware::needs;
 use crate::run::{cargo, root};
+use crate::setup;
 
 /// Becomes the demo: cargo replaces itself by the program, so that Ctrl-C reaches it directly.
 pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {
@@ -12,8 +17,24 @@ pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {
         None => root().join("target/demo-data"),
     };
     std::fs::create_dir_all(&data).map_err(|why| format!("cannot make {}: {why}", data.display()))?;
+    let listen = option("--listen").unwrap_or("127.0.0.1:8080");
+    if let Some(name) = option("--board") {
+        return on_board(name, listen, &data);
+    }
     println!("building the device UI; its data is in {}", data.display());
     let mut demo = cargo(&["run", "--locked", "--release", "--package", "device-ui", "--"]);
-    demo.args(["--listen", option("--listen").unwrap_or("127.0.0.1:8080"), "--data"]).arg(data);
+    demo.args(["--listen", listen, "--data"]).arg(data);
     Err(format!("cannot start cargo: {}", demo.exec()))
+}
+
+/// The same on a board. QEMU ends with this process, however that ends.
+fn on_board(name: &str, listen: &str, data: &Path) -> Result<(), String> {
+    let known = || Board::ALL.map(Board::name).join(" or ");
+    let board = Board::named(name).ok_or_else(|| format!("--board {name}: there is {}", known()))?;
+    let listen = listen.parse().map_err(|_| format!("--listen {listen}: an IPv4 address and a port"))?;
+    setup::install(needs(board))?;
+    println!("building the firmware; the board's flash is in {}", data.display());
+    let mut device = Device::boot(board, &board.build()?, data, listen, &[])?;
+    println!("listening on http://{}", device.address());
+    device.wait()
 }

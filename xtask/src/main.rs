@@ -3,6 +3,7 @@
 mod bench;
 mod compliance;
 mod demo;
+mod firmware;
 mod keygen;
 mod no_panic;
 mod outside;
@@ -19,6 +20,7 @@ cargo xtask COMMAND
 
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
+       --board lm3s6965evb            the same on an emulated board
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let result = match command {
-        "demo" => parse(options, &["--listen", "--data"]).and_then(|options| demo::demo(&options)),
+        "demo" => parse(options, &["--board", "--listen", "--data"]).and_then(|options| demo::demo(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::bench;
 use crate::compliance::compliance;
+use crate::firmware::firmware;
 use crate::no_panic::no_panic;
 use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, SETPRIV,
+    VALGRIND,
 };
 use crate::size::size;
 
@@ -49,7 +51,7 @@ const NO_HEAP: [&str; 6] = [
 ];
 
 /// Packages whose tests are steps of their own.
-const OWN_STEPS: [&str; 4] = ["explorer", "layered-explorer", "conversations", "browser-tests"];
+const OWN_STEPS: [&str; 5] = ["explorer", "layered-explorer", "conversations", "browser-tests", "firmware-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
 const STORES: [&str; 7] = [
@@ -110,6 +112,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "headless Chromium drives the device's web UI, and the notes application over the std adapters",
         needs: &[CHROMIUM, CHROMEDRIVER],
         run: |log| package(log, "browser-tests"),
+    },
+    Step {
+        name: "firmware",
+        does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors",
+        needs: &[V7M, QEMU_ARM, SETPRIV],
+        run: firmware,
     },
     Step {
         name: "explorer",
@@ -188,7 +196,7 @@ fn tests(log: &mut Log) -> Result<String, String> {
 }
 
 /// The tests of one of [`OWN_STEPS`].
-fn package(log: &mut Log, name: &str) -> Result<String, String> {
+pub(crate) fn package(log: &mut Log, name: &str) -> Result<String, String> {
     passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
 }
 

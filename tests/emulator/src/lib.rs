@@ -2,7 +2,7 @@
 //! the device is up. QEMU ends with whoever started it, however that ends.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -63,20 +63,28 @@ impl Board {
         }
     }
 
+    /// The command that builds the firmware.
+    #[must_use]
+    pub fn cargo(self) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args(["build", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()]);
+        // the sha2 crate's small version
+        cargo.current_dir(root()).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
+        cargo
+    }
+
+    /// Where it then is.
+    #[must_use]
+    pub fn program(self) -> PathBuf {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
+        target.join(self.target()).join("firmware/firmware")
+    }
+
     /// Builds the firmware, and tells where it is.
     pub fn build(self) -> Result<PathBuf, String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let arguments =
-            ["build", "--quiet", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()];
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo.args(arguments).current_dir(&root);
-        // the sha2 crate's small version
-        cargo.env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
-        let built = cargo.status().map_err(|why| format!("cannot run cargo: {why}"))?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
-        let program = target.join(self.target()).join("firmware/firmware");
-        if built.success() { Ok(program) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
+        let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
+        if built.success() { Ok(self.program()) } else { Err("the firmware does not build".into()) }
     }
 
     /// The flash's image in this directory; made, all erased, if it is not there.
@@ -121,6 +129,10 @@ impl Board {
     }
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// A path as QEMU's options take it.
 fn doubled(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
@@ -133,6 +145,18 @@ pub struct Device {
     address: SocketAddrV4,
     serial: Receiver<String>,
     said: Vec<String>,
+    /// What QEMU itself says.
+    complaints: Receiver<String>,
+}
+
+/// The lines of a stream as they come.
+fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (say, hear) = channel();
+    std::thread::spawn(move || {
+        let lines = stream.into_iter().flat_map(|stream| BufReader::new(stream).lines()).map_while(Result::ok);
+        lines.map_while(|line| say.send(line).ok()).for_each(drop);
+    });
+    hear
 }
 
 impl Device {
@@ -147,15 +171,10 @@ impl Device {
         let image = board.image(directory)?;
         let address = free(listen).map_err(|why| format!("{listen}: {why}"))?;
         let mut qemu = board.qemu(program, &image, address, faults);
-        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
-        let (say, serial) = channel();
-        let lines = qemu.stdout.take().map(BufReader::new);
-        std::thread::spawn(move || {
-            let lines = lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
-            lines.map_while(|line| say.send(line).ok()).for_each(drop);
-        });
-        let mut device = Self { qemu, address, serial, said: Vec::new() };
+        let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
+        let mut device = Self { qemu, address, serial, said: Vec::new(), complaints };
         while device.said.last().is_none_or(|line| !line.starts_with("up")) {
             match device.serial.recv_timeout(PATIENCE) {
                 Ok(line) => device.said.push(line),
@@ -167,7 +186,8 @@ impl Device {
     }
 
     fn failed(&self, what: &str) -> String {
-        format!("{}: {what}; it said: {}", self.address, self.said.join(" | "))
+        let lines: Vec<String> = self.said.iter().cloned().chain(self.complaints.try_iter()).collect();
+        format!("{}: {what}: {}", self.address, lines.join(" | "))
     }
 
     /// Where its pages are.
