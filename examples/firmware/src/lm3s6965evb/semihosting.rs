@@ -12,9 +12,9 @@ const KEY: usize = b"entropy=".len();
 /// Fresh random bytes; `None` if the source is not there.
 pub(crate) fn entropy() -> Option<[u8; 32]> {
     let mut line = [0_u8; 256];
-    let mut place = [line.as_mut_ptr() as usize, line.len()];
+    let place = [line.as_mut_ptr() as usize, line.len()];
     // SAFETY: room and its length as the call wants them
-    let _ = unsafe { syscall(nr::GET_CMDLINE, &mut place) };
+    let _ = unsafe { syscall(nr::GET_CMDLINE, &place) };
     if !line.starts_with(&SOURCE[..KEY]) {
         line.fill(0);
         line[..SOURCE.len()].copy_from_slice(SOURCE);
