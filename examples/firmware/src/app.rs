@@ -6,17 +6,18 @@ use core::fmt::Write;
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
 use device_ui::{Device, Limits};
 use embassy_executor::{Executor, Spawner};
+use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
 use embassy_sync::mutex::Mutex;
 use embassy_time::Timer;
 use embedded_storage_async::nor_flash::ReadNorFlash;
 use rand_core::TryRng;
 use session_core::environment::{Clock as _, EmbassyClock, Time};
-use session_picoserve::policy::{Lifetimes, PlainCookie, Policy};
 use session_picoserve::{Keys, Pool, Requests as _, Sessions};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use static_cell::StaticCell;
 
+use crate::at_once::AtOnce;
 use crate::board::{self, Network, Serial};
 use crate::doors::{self, DOORS, WORKERS};
 use crate::random::Random;
@@ -30,12 +31,12 @@ const ROUNDS: u32 = 2_000;
 type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
 type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
-type Requests = Pool<&'static Store, Clock, Random, (), WORKERS, RECORD>;
+type Requests = Pool<AtOnce<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
 
 /// What is served.
 pub(crate) struct Site {
     pub(crate) pool: Requests,
-    pub(crate) device: Device<&'static Memory>,
+    pub(crate) device: Device<AtOnce<&'static Memory>>,
 }
 
 /// The site, or why there is none.
@@ -81,7 +82,7 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
 #[embassy_executor::task]
 async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
-    let booted = BOOTED.init(Cell::new(site(memory).await));
+    let booted = BOOTED.init(Cell::new(site(memory)));
     stack.wait_config_up().await;
     doors::open(spawner, stack, booted);
     // doors and workers get their turn before anybody is told
@@ -94,31 +95,34 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) 
         match booted.get() {
             Ok(site) => {
                 // a flash that fails now is told to those who need it; the time goes on in memory
-                let _ = site.pool.sessions().clock().persist(memory.store()).await;
+                let _ = block_on(site.pool.sessions().clock().persist(memory.store()));
                 Timer::after_secs(10).await;
             }
             Err(_) => {
                 Timer::after_secs(1).await;
-                booted.set(site(memory).await);
+                booted.set(site(memory));
             }
         }
     }
 }
 
-async fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
+#[inline(never)]
+fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
     static SITE: StaticCell<Site> = StaticCell::new();
     let mut random = Random::default();
     // first, for it tells a first boot by there being nothing else
-    let data = memory.boot(&mut random).await?;
-    let clock = PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free).await?;
+    let data = block_on(memory.boot(&mut random))?;
+    let clock = block_on(PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free))?;
     let now = clock.now();
     random.mix_in(&data.key, now.millis());
     let limits = Limits { rounds: ROUNDS, ..Limits::default() };
-    let lifetimes = Lifetimes { idle: Some(limits.idle), ..Lifetimes::DEFAULT };
     let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Garbled)?;
-    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).expect("limits that can work");
-    let sessions = Sessions::new(memory.store(), clock, &keys, policy);
-    Ok(SITE.init(Site { pool: Pool::new(sessions, random), device: Device::new(data, memory, limits, sensor, now) }))
+    let policy = limits.policy().expect("limits that can work");
+    let sessions = Sessions::new(AtOnce(memory.store()), clock, &keys, policy);
+    Ok(SITE.init(Site {
+        pool: Pool::new(sessions, random),
+        device: Device::new(data, AtOnce(memory), limits, sensor, now),
+    }))
 }
 
 /// Somewhere between 20 and 24 °C: the board has no sensor.

@@ -6,6 +6,8 @@
 
 #[cfg(target_os = "none")]
 mod app;
+#[cfg(target_os = "none")]
+mod at_once;
 #[cfg(all(target_os = "none", target_arch = "arm"))]
 #[path = "lm3s6965evb/mod.rs"]
 mod board;

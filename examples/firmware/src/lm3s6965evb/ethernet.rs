@@ -12,8 +12,9 @@ use super::MAC;
 /// The interrupt's number.
 pub(crate) const INTERRUPT: u16 = 42;
 
-/// Bytes of a frame at most, without its checksum.
-const FRAME: usize = 1514;
+/// Bytes of a frame at most, without its checksum: IP's minimum. Larger ones are cut, which the stack then drops; TCP
+/// agrees on segments that fit.
+const FRAME: usize = 14 + 576;
 
 // offsets of registers
 const STATUS: usize = 0x00; // and acknowledge
