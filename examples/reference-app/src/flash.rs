@@ -114,8 +114,8 @@ impl SubjectIndex for Locked {
         now(self.store().add(subject, seen, entry, at))
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, at: Time) -> Result<Option<Listing>, FlashError> {
-        now(self.store().bump(subject, seen, at))
+    async fn bump(&self, subject: &SubjectId, at: Time) -> Result<Listing, FlashError> {
+        now(self.store().bump(subject, at))
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, at: Time) -> Result<(), FlashError> {
