@@ -2,9 +2,10 @@
 //! the device is up. QEMU ends with whoever started it, however that ends.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -27,6 +28,8 @@ pub enum Fault {
     NoFlash,
     /// There is no source of random bytes.
     NoEntropy,
+    /// Nothing yet: the bus to the flash can be cut later, with [`Device::bus`].
+    Later,
 }
 
 impl Board {
@@ -124,9 +127,17 @@ impl Board {
                 }
             }
         }
+        if faults.contains(&Fault::Later) {
+            qemu.args(["-qtest", &format!("unix:{},server=on,wait=off", doubled(&bus(image))), "-qtest-log", "none"]);
+        }
         qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
         qemu
     }
+}
+
+/// The socket over which the board's registers can be written.
+fn bus(image: &Path) -> PathBuf {
+    image.with_extension("bus")
 }
 
 fn root() -> PathBuf {
@@ -143,6 +154,7 @@ fn doubled(path: &Path) -> String {
 pub struct Device {
     qemu: Child,
     address: SocketAddrV4,
+    bus: PathBuf,
     serial: Receiver<String>,
     said: Vec<String>,
     /// What QEMU itself says.
@@ -174,7 +186,7 @@ impl Device {
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
         let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
-        let mut device = Self { qemu, address, serial, said: Vec::new(), complaints };
+        let mut device = Self { qemu, address, bus: bus(&image), serial, said: Vec::new(), complaints };
         while device.said.last().is_none_or(|line| !line.starts_with("up")) {
             match device.serial.recv_timeout(PATIENCE) {
                 Ok(line) => device.said.push(line),
@@ -202,6 +214,16 @@ impl Device {
         &self.said
     }
 
+    /// Switches the bus to the EEPROM off or on, behind the firmware's back; of a board with [`Fault::Later`].
+    pub fn bus(&self, on: bool) -> io::Result<()> {
+        let mut qtest = UnixStream::connect(&self.bus)?;
+        // the I2C controller's configuration: whether it is a master
+        writeln!(qtest, "writel 0x40020020 {:#x}", u8::from(on) << 4)?;
+        let mut answer = [0; 3];
+        qtest.read_exact(&mut answer)?;
+        if answer == *b"OK\n" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
     /// Waits until QEMU ends.
     pub fn wait(&mut self) -> Result<(), String> {
         self.qemu.wait().map(drop).map_err(|why| format!("QEMU: {why}"))
@@ -217,7 +239,7 @@ impl Drop for Device {
 }
 
 /// The address, with a port that is free.
-fn free(listen: SocketAddrV4) -> std::io::Result<SocketAddrV4> {
+fn free(listen: SocketAddrV4) -> io::Result<SocketAddrV4> {
     let port = TcpListener::bind(listen)?.local_addr()?.port();
     Ok(SocketAddrV4::new(*listen.ip(), port))
 }

@@ -23,6 +23,30 @@ fn without_its_flash_it_says_so_st10() {
 }
 
 #[test]
+fn an_eeprom_that_stops_answering_st10() {
+    let table = Table::new(Board::Lm3s6965evb);
+    let (device, mut browser) = table.owned();
+    drop(device);
+    let mut device = table.boot_with(&[Fault::Later]);
+    let address = device.address();
+    assert_eq!(browser.get(address, "/").unwrap().view(), "dashboard");
+    device.bus(false).unwrap();
+    for _ in 0..20 {
+        for (path, status) in [("/", 503), ("/readings", 503), ("/style.css", 200)] {
+            let answer = browser.get(address, path).unwrap();
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        }
+        assert_eq!(Browser::default().sign_in(address).unwrap().status, 503);
+    }
+    // who is not signed in needs no store
+    assert_eq!(Browser::default().get(address, "/").unwrap().view(), "sign-in");
+    device.bus(true).unwrap();
+    assert_eq!(browser.get(address, "/").unwrap().view(), "dashboard", "the session is what it was");
+    assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
+    assert_eq!(device.said().len(), 1, "one boot: {:?}", device.said());
+}
+
+#[test]
 fn without_entropy_nobody_is_signed_in_em4() {
     for board in Board::ALL {
         let table = Table::new(board);
