@@ -84,8 +84,8 @@ impl<S: SubjectIndex> SubjectIndex for AtOnce<&S> {
         block_on(self.0.add(subject, seen, entry, now))
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, Self::Error> {
-        block_on(self.0.bump(subject, seen, now))
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        block_on(self.0.bump(subject, now))
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
