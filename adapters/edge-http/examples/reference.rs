@@ -11,7 +11,7 @@ use edge_http::Method;
 use edge_http::io::server::Server;
 use edge_nal::TcpAccept;
 use edge_nal_std::TcpSocket;
-use reference_app::routes::{Args, big, text};
+use reference_app::routes::{Args, big, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
 use session_core::policy::Policy;
@@ -36,6 +36,18 @@ struct App<'p, S>(&'p AppPool<S>);
 
 impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
     async fn handle<T: Socket, const N: usize>(
+        &self,
+        request: &mut Request<'_, '_, AppPool<S>, T, N>,
+    ) -> Result<(), Failed<T::Error>> {
+        self.route(request).await.map_err(|failed| match failed {
+            Failed::Session(error) => mistake_of_the_client(error).map_or(failed, |text| Failed::Answer(400, text)),
+            failed => failed,
+        })
+    }
+}
+
+impl<S: Store> App<'_, S> {
+    async fn route<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool<S>, T, N>,
     ) -> Result<(), Failed<T::Error>> {

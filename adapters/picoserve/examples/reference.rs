@@ -13,12 +13,12 @@ use picoserve::request::RequestParts;
 use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
-use reference_app::routes::{Args, big as big_text, text};
+use reference_app::routes::{Args, big as big_text, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
 use session_core::policy::Policy;
 use session_core::store::Store;
-use session_picoserve::{App, Failed, Listed, Pool, SessionLayer, Sessions};
+use session_picoserve::{App, Error, Failed, Listed, Pool, SessionLayer, Sessions};
 use session_store_memory::{FixedStore, MemoryStore};
 
 /// Connections served at once, each with room for two records of `RECORD` bytes.
@@ -35,98 +35,98 @@ async fn plain() -> &'static str {
     "plain"
 }
 
-async fn read<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn read<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
-async fn peek<S: Store>(session: Peek<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn peek<S: Store>(session: Peek<S>, Query(args): Query) -> Result<Reply, Refused> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
-async fn list_keys<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn list_keys<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?))
 }
 
-async fn set<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn set<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     args.wait().await;
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply::ok("ok"))
 }
 
-async fn incr<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn incr<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
     args.wait().await;
     session.set(args.key()?, &number)?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn add<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn add<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     args.wait().await;
     let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn remove<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn remove<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.remove(args.key()?)?;
     Ok(Reply::ok("ok"))
 }
 
-async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     session.clear()?;
     Ok(Reply::ok("ok"))
 }
 
-async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let ticket = session.begin_login(&args.user).await?;
     // here an application checks the password
     session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
     Ok(Reply::ok("ok"))
 }
 
-async fn whoami<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn whoami<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::value(session.subject(|subject| subject.map(String::from))?))
 }
 
-async fn logout<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn logout<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     session.logout().await?;
     Ok(Reply::ok("ok"))
 }
 
-async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     session.rotate().await?;
     Ok(Reply::ok("ok"))
 }
 
-async fn fresh<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn fresh<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     Ok(Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }))
 }
 
-async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.flash(&args.message)?;
     Ok(Reply::ok("ok"))
 }
 
-async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::value(session.take_flash(|message| message.to_owned())?))
 }
 
-async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::ok(session.csrf_token()?.as_str()))
 }
 
-async fn protected<S: Store>(session: Session<S>, CsrfHeader(token): CsrfHeader) -> Result<Reply, Failed> {
+async fn protected<S: Store>(session: Session<S>, CsrfHeader(token): CsrfHeader) -> Result<Reply, Refused> {
     let ok = session.csrf_ok(&token)?;
     Ok(if ok { Reply::ok("ok") } else { Reply(403, "the CSRF token is not this session's".into()) })
 }
 
-async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply(500, "failed on purpose".into()))
 }
 
-async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     session.set("n", &7_u32)?;
     Ok(match session.get::<String>("n") {
         Ok(value) => Reply::ok(format!("a value: {value:?}")),
@@ -134,31 +134,31 @@ async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
     })
 }
 
-async fn big<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn big<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.set(args.key()?, big_text(args.bytes)?.as_str())?;
     Ok(Reply::ok("ok"))
 }
 
-async fn health<S: Store>(App(pool): App<&'static AppPool<S>>) -> Result<Reply, Failed> {
+async fn health<S: Store>(App(pool): App<&'static AppPool<S>>) -> Result<Reply, Refused> {
     use session_picoserve::Requests;
     pool.sessions().check().await?;
     Ok(Reply::ok("ok"))
 }
 
-async fn sessions<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn sessions<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     let mut lines = String::new();
     session.list(|listed| lines.push_str(&json(listed))).await?;
     Ok(Reply::ok(lines))
 }
 
-async fn revoke<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Failed> {
+async fn revoke<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     Ok(match session.revoke(&args.handle).await? {
         true => Reply::ok("ok"),
         false => Reply(404, "no session of yours has this handle".into()),
     })
 }
 
-async fn revoke_others<S: Store>(session: Session<S>) -> Result<Reply, Failed> {
+async fn revoke_others<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::ok(session.revoke_others().await?.to_string()))
 }
 
@@ -219,6 +219,28 @@ impl IntoResponse for Reply {
             return writer.write_response(connection, Response::empty(status)).await;
         }
         writer.write_response(connection, Response::new(status, self.1.as_str())).await
+    }
+}
+
+/// An error of the session; if the client made the mistake, it is told so.
+struct Refused(Error);
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
+        self,
+        connection: Connection<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        match mistake_of_the_client(self.0) {
+            Some(text) => Reply(400, text.into()).write_to(connection, writer).await,
+            None => Failed(self.0).write_to(connection, writer).await,
+        }
     }
 }
 

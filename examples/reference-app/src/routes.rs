@@ -85,10 +85,27 @@ impl Reply {
     }
 }
 
+/// Here keys and users come from the request: one that cannot be is the client's mistake, 400 and this line. In a program that
+/// names its keys itself it is the program's, and 500.
+#[must_use]
+pub const fn mistake_of_the_client(error: Error) -> Option<&'static str> {
+    match error {
+        Error::BadKey => Some("a key is 1 to 64 bytes of text without control characters\n"),
+        Error::BadText => Some("a user is 1 to 255 bytes of text\n"),
+        _ => None,
+    }
+}
+
+fn told(result: Result<Reply, Error>) -> Result<Reply, Error> {
+    result.or_else(|error| {
+        let text = mistake_of_the_client(error).ok_or(error)?;
+        Ok(Reply { status: 400, text: text.into() })
+    })
+}
+
 /// `GET /peek`.
 pub fn peek(session: &Peek, args: &Args) -> Result<Reply, Error> {
-    let key = args.key()?;
-    Ok(Reply::value(text(session.get(key), || session.get(key))?))
+    told(args.key().and_then(|key| text(session.get(key), || session.get(key))).map(Reply::value))
 }
 
 /// All of [`ROUTES`]. `csrf` is the header `x-csrf-token`.
@@ -99,6 +116,10 @@ pub async fn answer(
     args: &Args,
     csrf: Option<&str>,
 ) -> Result<Reply, Error> {
+    told(route(method, path, session, args, csrf).await)
+}
+
+async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: Option<&str>) -> Result<Reply, Error> {
     match (method, path) {
         (_, "/read") => {
             let key = args.key()?;

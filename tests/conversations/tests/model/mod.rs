@@ -126,6 +126,12 @@ fn answer<'q>(
         }
         return (Reply::new(200, "plain"), bug);
     }
+    let cannot_be = |text: &str, most| text.is_empty() || text.len() > most || text.contains("%0A");
+    let path = route.split(' ').next_back().unwrap_or_default();
+    let takes_a_key = ["/read", "/peek", "/set", "/incr", "/add", "/remove", "/set-then-fail", "/big"].contains(&path);
+    if takes_a_key && cannot_be(key, 64) || path == "/login" && cannot_be(argument("user"), 255) {
+        return (Reply::new(400, "a key or a user that cannot be"), bug);
+    }
     let found = s.begin(cookies);
     let loaded = s.record(&found);
     let data = loaded.as_ref().map(|record| record.data.clone()).unwrap_or_default();
