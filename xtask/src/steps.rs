@@ -109,7 +109,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "browser",
-        does: "headless Chromium drives the device's web UI, and the notes application over the std adapters",
+        does: "headless Chromium drives the device's web UI, and the notes application over four adapters",
         needs: &[CHROMIUM, CHROMEDRIVER],
         run: |log| package(log, "browser-tests"),
     },

@@ -1,4 +1,4 @@
-//! The notes application over each std adapter, run as its user runs it.
+//! The notes application over each std adapter and edge-http, run as its user runs it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -22,6 +22,11 @@ fn over_poem() {
 #[test]
 fn over_rocket() {
     story("session-rocket");
+}
+
+#[test]
+fn over_edge_http() {
+    story("session-edge-http");
 }
 
 /// Two browsers of one user; one signs the other out.

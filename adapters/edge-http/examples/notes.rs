@@ -1,0 +1,292 @@
+//! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
+//!
+//! `NOTES_PASSWORD='…' cargo run -p session-edge-http --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
+//! nothing to do with edge-http or with sessions is in examples/sample-app.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use askama::Template;
+use async_io::Async;
+use edge_http::Method;
+use edge_http::io::server::Server;
+use edge_nal::{TcpAccept, WithTimeout};
+use edge_nal_std::TcpSocket;
+use embedded_io_async::Read;
+use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
+use serde::Deserialize;
+use session_edge_http::policy::Policy;
+use session_edge_http::{Error, Failed, Guarded, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket};
+use session_std::{SystemClock, ThreadRng};
+use session_store_memory::MemoryStore;
+
+/// Requests served at once; each has room for a head of so many bytes and header lines, and for its session.
+const TASKS: usize = 32;
+const HEAD: usize = 4 << 10;
+const HEADERS: usize = 32;
+const RECORD: usize = 512;
+/// A form takes no more bytes than this.
+const LARGEST: usize = 16 << 10;
+/// A client that says nothing for so long is left.
+const PATIENCE_MS: u32 = 30_000;
+
+type AppPool = Pool<MemoryStore, SystemClock, ThreadRng, (), TASKS, RECORD>;
+type Session<'r> = session_edge_http::Session<'r, AppPool>;
+
+/// What all handlers share.
+struct App {
+    users: Arc<Users>,
+    notes: Notes,
+}
+
+/// What a handler answers.
+enum Answer {
+    Page(String),
+    Go(&'static str),
+    Refused(u16, &'static str),
+    Style,
+}
+
+impl Handler<AppPool> for App {
+    async fn handle<T: Socket, const N: usize>(
+        &self,
+        request: &mut Request<'_, '_, AppPool, T, N>,
+    ) -> Result<(), Failed<T::Error>> {
+        let headers = request.headers()?;
+        let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
+        let answer = match (method, path) {
+            (Method::Get | Method::Head, "/style.css") => Answer::Style,
+            (Method::Get | Method::Head, _) => self.page(path, &request.session().await?).await?,
+            (Method::Post, _) => {
+                let device = sample_app::device_name(headers.headers.get("User-Agent").unwrap_or_default());
+                let session = request.session().await?;
+                let form = form(request).await?;
+                self.form(path, &session, form, &device).await?
+            }
+            _ => Answer::Refused(405, "this application has pages and forms only\n"),
+        };
+        match answer {
+            Answer::Page(text) => {
+                let headers = [
+                    ("Content-Type", "text/html; charset=utf-8"),
+                    ("Cache-Control", "no-store"),
+                    ("Content-Security-Policy", SECURITY),
+                ];
+                request.send(200, &headers, text.as_bytes()).await
+            }
+            Answer::Go(to) => request.send(303, &[("Location", to)], b"").await,
+            Answer::Refused(status, why) => request.send(status, &[], why.as_bytes()).await,
+            Answer::Style => request.send(200, &[("Content-Type", "text/css; charset=utf-8")], STYLE.as_bytes()).await,
+        }
+    }
+}
+
+impl App {
+    async fn page(&self, path: &str, session: &Session<'_>) -> Result<Answer, Error> {
+        let Some(user) = session.subject(|user| user.map(str::to_owned))? else {
+            return match path {
+                "/sign-in" => sign_in_page(session),
+                "/" | "/devices" => Ok(Answer::Go("/sign-in")),
+                _ => Ok(Answer::Refused(404, "no such page\n")),
+            };
+        };
+        match path {
+            "/" => self.notes_page(user, session),
+            "/sign-in" => sign_in_page(session),
+            "/devices" => devices_page(user, session).await,
+            _ => Ok(Answer::Refused(404, "no such page\n")),
+        }
+    }
+
+    /// A form of one of our pages; one that another site made is refused.
+    async fn form(&self, path: &str, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+        if !session.csrf_ok(&form.csrf)? {
+            return Ok(Answer::Refused(403, words::OLD_FORM));
+        }
+        if path == "/sign-in" {
+            return self.sign_in(session, form, device).await;
+        }
+        let Some(user) = session.subject(|user| user.map(str::to_owned))? else {
+            return Ok(Answer::Go("/sign-in"));
+        };
+        match path {
+            "/notes" => {
+                let added = self.notes.add(&user, &form.text);
+                tell(session, if added { words::ADDED } else { words::NO_NOTE }, "/")
+            }
+            "/notes/remove" => {
+                self.notes.remove(&user, form.id);
+                tell(session, words::REMOVED, "/")
+            }
+            "/devices/end" => {
+                let ended = session.revoke(&form.handle).await?;
+                tell(session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
+            }
+            "/devices/end-others" => {
+                let ended = session.revoke_others().await?;
+                tell(session, &words::ended_others(ended), "/devices")
+            }
+            "/sign-out" => {
+                session.logout().await?;
+                Ok(Answer::Go("/sign-in"))
+            }
+            _ => Ok(Answer::Refused(404, "no such form\n")),
+        }
+    }
+
+    // ---- signing in ----------------------------------------------------------------------------------------------
+
+    async fn sign_in(&self, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+        // before the password is checked: if it is changed meanwhile, this login is refused
+        let ticket = match session.begin_login(&form.name).await {
+            Err(Error::BadText) => return tell(session, words::WRONG, "/sign-in"),
+            ticket => ticket?,
+        };
+        match self.check(form.name.clone(), form.password).await {
+            Checked::Right => {
+                let ticket = if form.remember.is_some() { ticket.remembered() } else { ticket };
+                session.login(ticket.without_data()).await?;
+                session.set_label(device)?;
+                Ok(Answer::Go("/"))
+            }
+            Checked::Wrong => tell(session, words::WRONG, "/sign-in"),
+            Checked::Wait(left) => tell(session, &words::wait(left), "/sign-in"),
+        }
+    }
+
+    /// Hashing takes its time: not on the thread that serves everybody.
+    async fn check(&self, name: String, password: String) -> Checked {
+        let users = self.users.clone();
+        blocking::unblock(move || users.check(&name, &password, Instant::now())).await
+    }
+
+    fn notes_page(&self, user: String, session: &Session<'_>) -> Result<Answer, Error> {
+        let (csrf, message) = token_and_message(session)?;
+        Ok(html(&NotesOf { page: NotesPage { notes: self.notes.of(&user), user, csrf, message } }))
+    }
+}
+
+// ---- pages -------------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignIn {
+    page: SignInPage,
+}
+
+#[derive(Template)]
+#[template(path = "notes.html")]
+struct NotesOf {
+    page: NotesPage,
+}
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesOf {
+    page: DevicesPage,
+}
+
+fn sign_in_page(session: &Session<'_>) -> Result<Answer, Error> {
+    let (csrf, message) = token_and_message(session)?;
+    Ok(html(&SignIn { page: SignInPage { csrf, message } }))
+}
+
+async fn devices_page(user: String, session: &Session<'_>) -> Result<Answer, Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
+    let mut devices = Vec::new();
+    let listed = session.list(|listed| {
+        devices.push(Device {
+            handle: listed.id.to_string(),
+            name: listed.label.unwrap_or_default().to_owned(),
+            signed_in: ago(listed.created.millis()),
+            last_seen: ago(listed.last_seen.millis()),
+            current: listed.current,
+        });
+    });
+    listed.await?;
+    let (csrf, message) = token_and_message(session)?;
+    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+}
+
+/// What every page has: the token of its forms, and what was left for it to tell.
+fn token_and_message(session: &Session<'_>) -> Result<(String, Option<String>), Error> {
+    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash(str::to_owned)?))
+}
+
+fn html(page: &impl Template) -> Answer {
+    page.render().map_or(Answer::Refused(500, "the page cannot be shown\n"), Answer::Page)
+}
+
+/// Leaves a message for the page that is shown next.
+fn tell(session: &Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
+    session.flash(message)?;
+    Ok(Answer::Go(page))
+}
+
+// ---- forms -------------------------------------------------------------------------------------------------------
+
+/// The fields of all our forms.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    csrf: String,
+    name: String,
+    password: String,
+    remember: Option<String>,
+    text: String,
+    id: u64,
+    handle: String,
+}
+
+async fn form<T: Socket, const N: usize>(
+    request: &mut Request<'_, '_, AppPool, T, N>,
+) -> Result<Fields, Failed<T::Error>> {
+    let mut body = vec![0; LARGEST];
+    let mut len = 0;
+    loop {
+        match request.read(body.get_mut(len..).unwrap_or_default()).await? {
+            0 if len == LARGEST => return Err(Failed::Answer(413, "the form is too large\n")),
+            0 => break,
+            read => len += read,
+        }
+    }
+    serde_urlencoded::from_bytes(&body[..len]).map_err(|_| Failed::Answer(400, "the form cannot be read\n"))
+}
+
+// ---- the program -------------------------------------------------------------------------------------------------
+
+/// Serves the application until the network fails.
+pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box<dyn std::error::Error>> {
+    // the sign-in form's token needs a session, so whoever loads it makes one: a limit; behind https Policy::SECURE
+    let sessions = Sessions::new(MemoryStore::at_most(100_000), SystemClock, keys, Policy::PLAIN_HTTP);
+    let pool: Box<AppPool> = Box::new(Pool::new(sessions, ThreadRng));
+    let app = App { users: Arc::new(users), notes: Notes::default() };
+    let acceptor = Guarded::new(WithTimeout::new(PATIENCE_MS, Acceptor(Async::new(listener)?)));
+    let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
+    let served = async_io::block_on(server.run(None, acceptor, SessionLayer::new(&*pool, app)));
+    served.map_err(|why| why.to_string().into())
+}
+
+/// `edge_nal_std::Stack::bind` for a socket that is bound already.
+struct Acceptor(Async<TcpListener>);
+
+impl TcpAccept for Acceptor {
+    type Error = std::io::Error;
+    type Socket<'a> = TcpSocket;
+
+    async fn accept(&self) -> Result<(SocketAddr, TcpSocket), std::io::Error> {
+        let (socket, peer) = self.0.accept().await?;
+        Ok((peer, TcpSocket::new(socket)))
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
+    let keys = session_std::keys::from_env("SESSION_KEY")?;
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    let listener = TcpListener::bind(address)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    serve(listener, Users::new(&[("ann", &password)])?, &keys)
+}
