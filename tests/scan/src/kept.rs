@@ -78,8 +78,8 @@ impl SubjectIndex for Kept {
         self.0.add(subject, seen, entry, now).await
     }
 
-    async fn bump(&self, subject: &SubjectId, seen: Option<Epoch>, now: Time) -> Result<Option<Listing>, SharedError> {
-        self.0.bump(subject, seen, now).await
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, SharedError> {
+        self.0.bump(subject, now).await
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), SharedError> {
