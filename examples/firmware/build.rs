@@ -15,6 +15,9 @@ fn main() {
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::copy(&map, Path::new(&out).join("memory.x")).expect("the board has a map of its memory");
     println!("cargo::rustc-link-search={out}");
+    if board == "riscv-virt" {
+        println!("cargo::rustc-link-arg=-Tmemory.x"); // cortex-m-rt's script takes it in by itself
+    }
     println!("cargo::rustc-link-arg=-Tlink.x");
     println!("cargo::rustc-link-arg=--nmagic");
 }

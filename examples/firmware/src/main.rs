@@ -11,6 +11,9 @@ mod at_once;
 #[cfg(all(target_os = "none", target_arch = "arm"))]
 #[path = "lm3s6965evb/mod.rs"]
 mod board;
+#[cfg(all(target_os = "none", target_arch = "riscv32"))]
+#[path = "riscv-virt/mod.rs"]
+mod board;
 #[cfg(target_os = "none")]
 mod doors;
 #[cfg(target_os = "none")]

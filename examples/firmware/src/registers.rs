@@ -32,6 +32,13 @@ impl Registers {
         unsafe { ptr::write_volatile(self.register(offset), value) }
     }
 
+    /// Writes a register that has eight bits.
+    #[cfg(target_arch = "riscv32")]
+    pub(crate) fn write_byte(self, offset: usize, value: u8) {
+        // SAFETY: inside of the device, which whoever made `self` has promised
+        unsafe { ptr::write_volatile(self.register(offset).cast(), value) }
+    }
+
     const fn register(self, offset: usize) -> *mut u32 {
         assert!(offset < Self::SIZE && offset.is_multiple_of(4), "no register of this device");
         (self.0 + offset) as *mut u32
