@@ -7,8 +7,8 @@ use emulator::Board;
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::run::{Log, cargo, root};
-use crate::setup::{Need, QEMU_ARM, SETPRIV};
-use crate::steps::{package, read};
+use crate::setup::{Need, QEMU_ARM, QEMU_RISCV, SETPRIV};
+use crate::steps::{passed, read};
 
 /// Bytes at most, for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
@@ -19,6 +19,7 @@ const GOAL: (u64, u64) = (96 * 1024, 40 * 1024);
 pub(crate) const fn needs(board: Board) -> &'static [Need] {
     match board {
         Board::Lm3s6965evb => &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM, SETPRIV],
+        Board::RiscvVirt => &[Need::Target("riscv32imac-unknown-none-elf"), QEMU_RISCV, SETPRIV],
     }
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn firmware(log: &mut Log) -> Result<String, String> {
         log.run(&mut board.cargo())?;
         let clippy = ["clippy", "--locked", "-p", "firmware", "--target", board.target(), "--", "-D", "warnings"];
         log.run(&mut cargo(&clippy))?;
-        let (flash, ram) = weigh(&board.program())?;
+        let (flash, ram) = weigh(&board.elf())?;
         let most = sizes.lines().find_map(|line| line.strip_prefix(board.name())).unwrap_or_default();
         let [flash_most, ram_most] = most
             .split_whitespace()
@@ -60,8 +61,10 @@ pub(crate) fn firmware(log: &mut Log) -> Result<String, String> {
     if !missed.is_empty() {
         return Err(missed.join("; "));
     }
-    let tests = package(log, "firmware-tests")?;
-    Ok(format!("{tests}; flash + static RAM: {}", weights.join(", ")))
+    let tests = ["test", "--locked", "-p", "firmware-tests", "--no-fail-fast", "--", "--show-output"];
+    let output = log.run(&mut cargo(&tests))?;
+    let cuts: Vec<&str> = output.lines().filter(|line| line.contains(" power cuts, ")).collect();
+    Ok(format!("{}; {}; flash + static RAM: {}", passed(&output)?, cuts.join("; "), weights.join(", ")))
 }
 
 /// Bytes in flash, and of static RAM without the stack.
@@ -70,7 +73,7 @@ fn weigh(program: &Path) -> Result<(u64, u64), String> {
         let bytes = fs::read(program).map_err(|why| why.to_string())?;
         let file = object::File::parse(&bytes[..]).map_err(|why| why.to_string())?;
         let (mut flash, mut ram) = (0, 0);
-        for section in file.sections() {
+        for section in file.sections().filter(|section| section.name() != Ok(".stack")) {
             let (in_flash, in_ram) = match section.kind() {
                 SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString => (1, 0),
                 SectionKind::Data => (1, 1),

@@ -20,7 +20,7 @@ cargo xtask COMMAND
 
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
-       --board lm3s6965evb            the same on an emulated board
+       --board BOARD                  the same on an emulated board: lm3s6965evb or riscv-virt
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY

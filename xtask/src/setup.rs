@@ -21,6 +21,7 @@ pub(crate) enum Need {
 pub(crate) const RUSTFMT: Need = Need::Component { name: "rustfmt", command: "fmt" };
 pub(crate) const CLIPPY: Need = Need::Component { name: "clippy", command: "clippy" };
 pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
+pub(crate) const QEMU_RISCV: Need = Need::Program { name: "qemu-system-riscv32", package: "qemu-system-misc" };
 pub(crate) const SETPRIV: Need = Need::Program { name: "setpriv", package: "util-linux" };
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };

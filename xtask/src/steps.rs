@@ -11,8 +11,8 @@ use crate::no_panic::no_panic;
 use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, REDIS, RUSTFMT, SETPRIV,
-    VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS,
+    RUSTFMT, SETPRIV, VALGRIND,
 };
 use crate::size::size;
 
@@ -116,7 +116,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors",
-        needs: &[V7M, QEMU_ARM, SETPRIV],
+        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV],
         run: firmware,
     },
     Step {
@@ -196,7 +196,7 @@ fn tests(log: &mut Log) -> Result<String, String> {
 }
 
 /// The tests of one of [`OWN_STEPS`].
-pub(crate) fn package(log: &mut Log, name: &str) -> Result<String, String> {
+fn package(log: &mut Log, name: &str) -> Result<String, String> {
     passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
 }
 
@@ -247,7 +247,7 @@ fn docs(log: &mut Log) -> Result<String, String> {
 }
 
 /// What `cargo test` printed, summed up. A test that is ignored shows nothing, so it is a failure.
-fn passed(output: &str) -> Result<String, String> {
+pub(crate) fn passed(output: &str) -> Result<String, String> {
     let results =
         || output.lines().filter(|line| line.starts_with("test result:")).flat_map(|line| line.split([';', '.']));
     let count = |what: &str| -> u32 {

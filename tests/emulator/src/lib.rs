@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use object::Endianness;
+use object::read::elf::{ElfFile32, ProgramHeader};
+
 /// The device is up after a second at most; this is for a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Board {
     /// Cortex-M3 with an I2C EEPROM of 32 KB.
     Lm3s6965evb,
+    /// riscv32 with NOR flash, of which the device uses eight sectors of 256 KB.
+    RiscvVirt,
 }
 
 /// What is to be different from a board that works.
@@ -34,13 +39,14 @@ pub enum Fault {
 
 impl Board {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Lm3s6965evb];
+    pub const ALL: [Self; 2] = [Self::Lm3s6965evb, Self::RiscvVirt];
 
     /// As `--board` takes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lm3s6965evb => "lm3s6965evb",
+            Self::RiscvVirt => "riscv-virt",
         }
     }
 
@@ -55,6 +61,7 @@ impl Board {
     pub const fn target(self) -> &'static str {
         match self {
             Self::Lm3s6965evb => "thumbv7m-none-eabi",
+            Self::RiscvVirt => "riscv32imac-unknown-none-elf",
         }
     }
 
@@ -63,6 +70,7 @@ impl Board {
     pub const fn image_size(self) -> usize {
         match self {
             Self::Lm3s6965evb => 32 * 1024,
+            Self::RiscvVirt => BANK,
         }
     }
 
@@ -76,18 +84,24 @@ impl Board {
         cargo
     }
 
-    /// Where it then is.
+    /// Where it then is, as the linker writes it.
     #[must_use]
-    pub fn program(self) -> PathBuf {
+    pub fn elf(self) -> PathBuf {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
         target.join(self.target()).join("firmware/firmware")
     }
 
-    /// Builds the firmware, and tells where it is.
+    /// Builds the firmware, and tells where it is as QEMU takes it.
     pub fn build(self) -> Result<PathBuf, String> {
         let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
-        if built.success() { Ok(self.program()) } else { Err("the firmware does not build".into()) }
+        if !built.success() {
+            return Err("the firmware does not build".into());
+        }
+        match self {
+            Self::Lm3s6965evb => Ok(self.elf()),
+            Self::RiscvVirt => bank(&self.elf()),
+        }
     }
 
     /// The flash's image in this directory; made, all erased, if it is not there.
@@ -126,6 +140,18 @@ impl Board {
                     qemu.args(["-device", "at24c-eeprom,bus=i2c,address=0x50,rom-size=32768,drive=flash"]);
                 }
             }
+            Self::RiscvVirt => {
+                qemu.args(["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "16M"]);
+                qemu.args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-net-device,netdev=net"]);
+                qemu.args(["-netdev", &format!("user,id=net,hostfwd=tcp:{listen}-:80")]);
+                for (unit, file, mode) in [(0, program, "on"), (1, image, "off")] {
+                    let file = doubled(file);
+                    qemu.args(["-drive", &format!("if=pflash,unit={unit},format=raw,readonly={mode},file={file}")]);
+                }
+                if !faults.contains(&Fault::NoEntropy) {
+                    qemu.args(["-device", "virtio-rng-device"]);
+                }
+            }
         }
         if faults.contains(&Fault::Later) {
             qemu.args(["-qtest", &format!("unix:{},server=on,wait=off", doubled(&bus(image))), "-qtest-log", "none"]);
@@ -133,6 +159,30 @@ impl Board {
         qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
         qemu
     }
+}
+
+/// Bytes of a NOR bank of the second board.
+const BANK: usize = 32 * 1024 * 1024;
+
+/// Makes of a program for the second board what is in its first NOR bank.
+fn bank(elf: &Path) -> Result<PathBuf, String> {
+    let make = || {
+        let bytes = fs::read(elf).map_err(|why| why.to_string())?;
+        let file = ElfFile32::<Endianness>::parse(&bytes[..]).map_err(|why| why.to_string())?;
+        let mut image = vec![0xff; BANK];
+        for segment in file.elf_program_headers().iter().filter(|segment| segment.p_filesz(file.endian()) > 0) {
+            let from = segment.p_paddr(file.endian()).wrapping_sub(0x2000_0000) as usize;
+            let data = segment.data(file.endian(), &*bytes).map_err(|()| "cut off")?;
+            let place = image.get_mut(from..).and_then(|image| image.get_mut(..data.len()));
+            // what is elsewhere is not loaded
+            place.into_iter().for_each(|place| place.copy_from_slice(data));
+        }
+        // whoever runs the one of before keeps it
+        let (new, path) = (elf.with_extension("new"), elf.with_extension("bank"));
+        fs::write(&new, image).and_then(|()| fs::rename(&new, &path)).map_err(|why| why.to_string())?;
+        Ok(path)
+    };
+    make().map_err(|why: String| format!("{}: {why}", elf.display()))
 }
 
 /// The socket over which the board's registers can be written.
