@@ -40,6 +40,6 @@ impl<'p, P: Requests, A: Clone, PathParameters> Layer<A, PathParameters> for Ses
             return page.write_to(next.into_connection().await?, response_writer).await;
         };
         let state = WithSession { app: state.clone(), handle: lease.handle() };
-        next.run(&state, path_parameters, Committing { lease: &lease, inner: response_writer }).await
+        next.run(&state, path_parameters, Committing { lease, inner: response_writer }).await
     }
 }

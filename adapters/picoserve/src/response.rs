@@ -45,13 +45,14 @@ impl IntoResponse for Failed {
 pub(crate) const CROWDED_OUT: &str =
     "more requests at once than the session pool has places: give it one a connection\n";
 
-/// Commits before the head of the answer is written, whatever its status; an error replaces the answer.
-pub(crate) struct Committing<'l, 'p, P: Requests, W> {
-    pub(crate) lease: &'l Lease<'p, P>,
+/// Commits before the head of the answer is written, whatever its status; an error replaces the answer. The request's
+/// place is given back then, so that whoever still uses the session, in the body, is told that it is over.
+pub(crate) struct Committing<'p, P: Requests, W> {
+    pub(crate) lease: Lease<'p, P>,
     pub(crate) inner: W,
 }
 
-impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, '_, P, W> {
+impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, P, W> {
     type Error = W::Error;
 
     async fn write_response<R: Read<Error = Self::Error>, H: HeadersIter, B: Body>(
@@ -63,6 +64,7 @@ impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, '_, P, W>
         let mut buffer = [0; SET_COOKIE_LEN];
         let written = self.lease.set_cookie(&mut buffer);
         let headers = SessionHeaders { cookie: written.unwrap_or_default(), varies: self.lease.varies() };
+        drop(self.lease);
         match committed.and(written.map(|_| ())) {
             Ok(()) => self.inner.write_response(connection, response.with_headers(headers)).await,
             Err(error) => {
