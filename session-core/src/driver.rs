@@ -124,8 +124,9 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         intent: Intent<'_>,
         work: &mut Work,
     ) -> Result<bool, Error> {
+        // read anew only after an await: what comes between takes no time
+        let mut now = self.clock.now();
         loop {
-            let now = self.clock.now();
             // bound first: the rules must not live across an await, so that the future can be Send
             let step = exchange.next(work, intent, &self.rules(), now)?;
             let reply = match step {
@@ -155,13 +156,9 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
                 }
                 Step::Index(entry) => Reply::Indexed(self.add_to_index(intent, &entry, now).await),
             };
-            exchange.reply(work, intent, reply, &self.rules(), self.clock.now())?;
+            now = self.clock.now();
+            exchange.reply(work, intent, reply, &self.rules(), now)?;
         }
-    }
-
-    /// A verb that has just begun.
-    pub(crate) fn work(&self) -> Work {
-        Work::new(self.clock.now())
     }
 
     /// Random bytes, or the word that there are none: nothing weaker is used (ID2, EM4).

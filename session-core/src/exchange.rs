@@ -143,7 +143,8 @@ pub(crate) struct Work {
     phase: Phase,
     /// What was under way when the answer was lost.
     wrote: Phase,
-    started: Time,
+    /// When its first step was asked for.
+    started: Option<Time>,
     fresh: Option<[u8; 32]>,
     lost: u8,
     handles: u8,
@@ -157,11 +158,11 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) const fn new(started: Time) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             phase: Phase::Ready,
             wrote: Phase::Ready,
-            started,
+            started: None,
             fresh: None,
             lost: 0,
             handles: 0,
@@ -390,6 +391,7 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
+        work.started.get_or_insert(now);
         if self.in_flight {
             // a verb was given up in the middle: nobody knows what is stored
             self.standing = Standing::Failed(Error::Unknown);

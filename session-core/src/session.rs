@@ -20,7 +20,7 @@ use crate::driver::{Listed, Sessions};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
-use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply};
+use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply, Work};
 use crate::record::Record;
 use crate::set_cookie;
 use crate::store::{Handle, Store};
@@ -286,7 +286,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
         if self.exchange.is_live() && self.exchange.changes.dirty() {
             self.commit().await?;
         }
-        let mut work = self.sessions.work();
+        let mut work = Work::new();
         while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
             let edited = self.exchange.writable().and_then(|(record, changes)| edit(record, changes));
             self.exchange.edited(&mut work, edited)?;
@@ -369,7 +369,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        let mut work = self.sessions.work();
+        let mut work = Work::new();
         self.sessions.perform(self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
     }
 

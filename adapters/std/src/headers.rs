@@ -12,17 +12,23 @@ pub fn apply(finished: &Finished, headers: &mut HeaderMap) {
         let merged = cache_control(list(headers, &CACHE_CONTROL).as_deref());
         replace(headers, CACHE_CONTROL, &merged);
     }
-    if finished.varies
-        && let Some(merged) = vary(list(headers, &VARY).as_deref())
-    {
-        replace(headers, VARY, &merged);
+    if finished.varies {
+        match list(headers, &VARY).as_deref() {
+            None => drop(headers.insert(VARY, HeaderValue::from_static("Cookie"))),
+            before => vary(before).into_iter().for_each(|merged| replace(headers, VARY, &merged)),
+        }
     }
 }
 
 /// The values of all lines of this name, as one list.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-    (!lines.is_empty()).then(|| lines.join(", "))
+    let mut lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut list = lines.next()?.to_owned();
+    for line in lines {
+        list.push_str(", ");
+        list.push_str(line);
+    }
+    Some(list)
 }
 
 fn replace(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::{Error, Exchange, Listed, Ticket, csrf, events::Id};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
 use crate::space::Space;
@@ -30,6 +30,15 @@ enum State {
     Failed(Error),
     /// The answer is made.
     Over,
+}
+
+impl State {
+    fn loaded(&mut self) -> Result<&mut Exchange<Space>, Error> {
+        match self {
+            Self::Loaded(exchange) => Ok(exchange),
+            Self::Untouched | Self::Failed(_) | Self::Over => Err(Error::NotMounted),
+        }
+    }
 }
 
 /// What the answer has to say about the session.
@@ -58,7 +67,7 @@ impl Request {
         cookie_lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
-        let mut state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
+        let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = Box::new(Exchange::new(Space::NEW, Space::NEW));
@@ -77,7 +86,7 @@ impl Request {
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
     /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
-        let Ok(mut state) = self.0.state.try_lock() else {
+        let Some(mut state) = self.0.state.try_lock() else {
             return Finished { error: Some(Error::Busy), cookie: None, varies: true };
         };
         let mut exchange = match std::mem::replace(&mut *state, State::Over) {
@@ -105,13 +114,8 @@ type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, Spac
 pub struct Session(Arc<Shared>);
 
 impl Session {
-    fn lock(&self) -> Result<MappedMutexGuard<'_, Exchange<Space>>, Error> {
-        let state = self.0.state.try_lock().map_err(|_| Error::Busy)?;
-        MutexGuard::try_map(state, |state| match state {
-            State::Loaded(exchange) => Some(&mut **exchange),
-            State::Untouched | State::Failed(_) | State::Over => None,
-        })
-        .map_err(|_| Error::NotMounted)
+    fn lock(&self) -> Result<MutexGuard<'_, State>, Error> {
+        self.0.state.try_lock().ok_or(Error::Busy)
     }
 
     fn core(&self) -> &Core {
@@ -119,7 +123,7 @@ impl Session {
     }
 
     fn view<T>(&self, with: impl FnOnce(&mut View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        with(&mut View::new(self.core(), &mut *self.lock()?, ThreadRng))
+        with(&mut View::new(self.core(), self.lock()?.loaded()?, ThreadRng))
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------
@@ -218,30 +222,30 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).update_with(key, change).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).update_with(key, change).await
     }
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
     /// Begins a login: call it **before** the credentials are checked.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<Ticket<'s>, Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).begin_login(subject).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject).await
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
     /// kept unless the ticket says otherwise. Over a session of another subject a new one is made and that one ends.
     pub async fn login(&self, ticket: Ticket<'_>) -> Result<(), Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).login(ticket).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(ticket).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once.
     pub async fn rotate(&self) -> Result<(), Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).rotate().await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).rotate().await
     }
 
     /// Ends the session: nothing brings it back. An error means that it may live on.
     pub async fn logout(&self) -> Result<(), Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).logout().await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).logout().await
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
@@ -250,8 +254,8 @@ impl Session {
     /// [`Error::CannotList`] (501) where the store cannot.
     pub async fn list(&self) -> Result<Vec<Device>, Error> {
         let mut devices = Vec::new();
-        let mut exchange = self.lock()?;
-        let mut session = View::new(self.core(), &mut *exchange, ThreadRng);
+        let mut state = self.lock()?;
+        let mut session = View::new(self.core(), state.loaded()?, ThreadRng);
         session.list(|listed| devices.push(Device::of(listed))).await?;
         Ok(devices)
     }
@@ -259,18 +263,18 @@ impl Session {
     /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
     /// ended, as by [`logout`](Self::logout).
     pub async fn revoke(&self, id: &str) -> Result<bool, Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke(id).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke(id).await
     }
 
     /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
     /// of password. The number of those that were there.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke_others().await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_others().await
     }
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&self) -> Result<usize, Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).revoke_all().await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_all().await
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ impl<B: Buffer> Exchange<B> {
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
-                if now.millis_since(work.started) >= PATIENCE {
+                if work.started.is_none_or(|started| now.millis_since(started) >= PATIENCE) {
                     return Err(Error::Conflict);
                 }
                 (work.phase, work.next, work.edited) = (Phase::Ready, None, false);

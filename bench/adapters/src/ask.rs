@@ -1,0 +1,75 @@
+//! What is asked of an application, and how it is counted. The peers' program has this file, too.
+
+use std::process::ExitCode;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
+
+/// What is asked of an application.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Without sessions.
+    Bare,
+    /// The handler does not ask for its session.
+    Untouched,
+    Read,
+    Increment,
+    /// A visitor's first write.
+    New,
+}
+
+impl Ask {
+    pub(crate) const ALL: [(&str, Self); 5] = [
+        ("bare", Self::Bare),
+        ("untouched", Self::Untouched),
+        ("read", Self::Read),
+        ("increment", Self::Increment),
+        ("new", Self::New),
+    ];
+
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Bare | Self::Untouched => "/plain",
+            Self::Read => "/read",
+            Self::Increment | Self::New => "/increment",
+        }
+    }
+
+    /// The cookie that the request brings: of a session, or, for a visitor's first write, another one of that length.
+    pub(crate) fn cookie(self, set_cookie: &str) -> String {
+        let pair = set_cookie.split(';').next().unwrap_or_default();
+        if self == Self::New { format!("theme={:x<1$}", "", pair.len().saturating_sub(6)) } else { pair.to_owned() }
+    }
+}
+
+/// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that they
+/// made. `through` gives the number of good answers; `None` if it does not know the framework.
+pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -> Option<usize>) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = match &arguments[..] {
+        [framework, ask, times] => Ask::ALL
+            .iter()
+            .find(|(name, _)| name == ask)
+            .and_then(|(_, ask)| Some((framework, *ask, times.parse::<usize>().ok()?))),
+        _ => None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (Some((framework, ask, times)), Ok(runtime)) = (asked, runtime) else { return usage(program) };
+    let region = Region::new(INSTRUMENTED_SYSTEM);
+    match runtime.block_on(through(framework, ask, times)) {
+        Some(good) if good == times => {
+            println!("{}", region.change().allocations);
+            ExitCode::SUCCESS
+        }
+        Some(good) => {
+            eprintln!("{good} of {times} answers were as they should be");
+            ExitCode::FAILURE
+        }
+        None => usage(program),
+    }
+}
+
+fn usage(program: &str) -> ExitCode {
+    let asks = Ask::ALL.map(|(name, _)| name).join(", ");
+    eprintln!("{program} FRAMEWORK REQUEST TIMES, FRAMEWORK one of axum, poem, rocket, REQUEST one of {asks}");
+    ExitCode::from(2)
+}

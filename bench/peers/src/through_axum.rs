@@ -1,0 +1,63 @@
+//! axum with tower-sessions.
+
+use std::hint::black_box;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use tower_service::Service;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session::Error};
+
+use crate::ask::Ask;
+
+fn failed(_: Error) -> StatusCode {
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+async fn plain() -> &'static str {
+    "plain"
+}
+
+async fn read(session: Session) -> Result<&'static str, StatusCode> {
+    black_box(session.get::<u32>("visits").await.map_err(failed)?);
+    Ok("read")
+}
+
+async fn increment(session: Session) -> Result<&'static str, StatusCode> {
+    let visits = session.get::<u32>("visits").await.map_err(failed)?.unwrap_or(0);
+    session.insert("visits", visits + 1).await.map_err(failed)?;
+    Ok("incremented")
+}
+
+/// The number of answers that were as they should be.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
+    let routes =
+        Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment));
+    let layered = routes.clone().layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false));
+    let first = send(&mut layered.clone(), Ask::New, None).await;
+    let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
+    let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
+    let mut app = if ask == Ask::Bare { routes } else { layered };
+    let mut good = 0;
+    for _ in 0..times {
+        let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
+        good += usize::from(answer.status() == 200);
+    }
+    good
+}
+
+async fn send(app: &mut Router, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
+    let mut request = Request::get(ask.path());
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    let Ok(request) = request.body(Body::empty()) else { return Response::default() };
+    match app.call(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,55 @@
+//! Rocket with rocket_flex_session.
+
+use std::hint::black_box;
+
+use rocket::http::Header;
+use rocket::local::asynchronous::{Client, LocalResponse};
+use rocket::{Config, get, routes};
+use rocket_flex_session::{RocketFlexSession, Session};
+
+use crate::ask::Ask;
+
+#[get("/plain")]
+fn plain() -> &'static str {
+    "plain"
+}
+
+#[get("/read")]
+fn read(session: Session<'_, u32>) -> &'static str {
+    black_box(session.get());
+    "read"
+}
+
+#[get("/increment")]
+fn increment(mut session: Session<'_, u32>) -> &'static str {
+    let visits = session.get().unwrap_or(0);
+    session.set(visits + 1);
+    "incremented"
+}
+
+/// The number of answers that were as they should be.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
+    let quiet = Config { log_level: rocket::config::LogLevel::Off, ..Config::release_default() };
+    let layered = rocket::custom(&quiet).mount("/", routes![plain, read, increment]);
+    let layered = Client::untracked(layered.attach(RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build())).await.expect("a rocket");
+    let bare = Client::untracked(rocket::custom(&quiet).mount("/", routes![plain])).await.expect("a rocket");
+    let first = send(&layered, Ask::New, None).await;
+    let set = first.headers().get_one("set-cookie").expect("a cookie");
+    let cookie = ask.cookie(set);
+    let app = if ask == Ask::Bare { &bare } else { &layered };
+    let mut good = 0;
+    for _ in 0..times {
+        let answer = black_box(send(app, ask, Some(&cookie)).await);
+        good += usize::from(answer.status().code == 200);
+    }
+    good
+}
+
+async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&str>) -> LocalResponse<'c> {
+    let mut request = app.get(ask.path());
+    if let Some(cookie) = cookie {
+        request.add_header(Header::new("cookie", cookie.to_owned()));
+    }
+    request.dispatch().await
+}
