@@ -25,7 +25,9 @@ cargo xtask COMMAND
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
-  bench                               instructions and allocations of a request of the core, beside the same work by hand
+  bench                               instructions and allocations of a request: the core beside the same work by hand, and
+                                      what sessions add through axum, Poem and Rocket
+  peers                               the same beside the session libraries of today
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "size" => by_itself("size", size::size, options),
         "bench" => by_itself("bench", bench::bench, options),
+        "peers" => by_itself("bench", bench::peers, options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));

@@ -154,7 +154,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "bench",
-        does: "a request of the core allocates nothing and stays within its multiple of the same work by hand",
+        does: "the core's requests allocate nothing and stay within their multiple of the same work by hand; what adapters add",
         needs: &[VALGRIND],
         run: bench,
     },

@@ -14,7 +14,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Time {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time::from_millis(since.as_millis().try_into().unwrap_or(u64::MAX))
+        Time::from_millis(since.as_secs().saturating_mul(1_000).saturating_add(since.subsec_millis().into()))
     }
 }
 

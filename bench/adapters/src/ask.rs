@@ -54,7 +54,7 @@ pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (Some((framework, ask, times)), Ok(runtime)) = (asked, runtime) else { return usage(program) };
-    let region = Region::new(INSTRUMENTED_SYSTEM);
+    let region = Region::new(&INSTRUMENTED_SYSTEM);
     match runtime.block_on(through(framework, ask, times)) {
         Some(good) if good == times => {
             println!("{}", region.change().allocations);

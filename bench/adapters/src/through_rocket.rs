@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use rocket::config::LogLevel;
 use rocket::http::Header;
 use rocket::local::asynchronous::{Client, LocalResponse};
 use rocket::{Config, get, routes};
@@ -31,7 +32,7 @@ fn increment(session: Session) -> Result<&'static str, Failed> {
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = Config { log_level: rocket::config::LogLevel::Off, ..Config::release_default() };
+    let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
     let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
     let layered = rocket::custom(&quiet).mount("/", routes![plain, read, increment]);
     let layered = Client::untracked(layered.attach(SessionLayer::new(sessions))).await.expect("a rocket");

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use poem::http::header::{COOKIE, SET_COOKIE};
 use poem::http::{HeaderValue, Uri};
-use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use poem::session::{CookieConfig, MemoryStorage, ServerSession, Session};
+use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 
 use crate::ask::Ask;
 

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use rocket::http::Header;
+use rocket::config::{LogLevel, SecretKey};
+use rocket::http::Cookie;
 use rocket::local::asynchronous::{Client, LocalResponse};
 use rocket::{Config, get, routes};
 use rocket_flex_session::{RocketFlexSession, Session};
@@ -30,13 +31,19 @@ fn increment(mut session: Session<'_, u32>) -> &'static str {
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = Config { log_level: rocket::config::LogLevel::Off, ..Config::release_default() };
+    let secret_key = SecretKey::derive_from(&[0x5a; 64]);
+    let quiet = Config { log_level: LogLevel::Off, secret_key, ..Config::release_default() };
     let layered = rocket::custom(&quiet).mount("/", routes![plain, read, increment]);
-    let layered = Client::untracked(layered.attach(RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build())).await.expect("a rocket");
+    let layered = Client::untracked(
+        layered.attach(RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build()),
+    )
+    .await
+    .expect("a rocket");
     let bare = Client::untracked(rocket::custom(&quiet).mount("/", routes![plain])).await.expect("a rocket");
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get_one("set-cookie").expect("a cookie");
-    let cookie = ask.cookie(set);
+    // the local client takes cookies for its jar, and looks at no Cookie line
+    let cookie = Cookie::parse_encoded(ask.cookie(set)).expect("a cookie");
     let app = if ask == Ask::Bare { &bare } else { &layered };
     let mut good = 0;
     for _ in 0..times {
@@ -46,10 +53,10 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     good
 }
 
-async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&str>) -> LocalResponse<'c> {
-    let mut request = app.get(ask.path());
-    if let Some(cookie) = cookie {
-        request.add_header(Header::new("cookie", cookie.to_owned()));
+async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&Cookie<'static>>) -> LocalResponse<'c> {
+    let request = app.get(ask.path());
+    match cookie {
+        Some(cookie) => request.cookie(cookie.clone()).dispatch().await,
+        None => request.dispatch().await,
     }
-    request.dispatch().await
 }
