@@ -205,14 +205,14 @@ impl Session {
     /// the address; the empty one takes the binding away. Stored at once. Bind after `login`, which keeps a binding but may
     /// make a new session.
     pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).bind(fingerprint).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint).await
     }
 
     /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is
     /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`fresh`](Self::fresh) is `false`, or the
     /// session ends. An error means that it should have ended and may live on.
     pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
-        View::new(self.core(), &mut *self.lock()?, ThreadRng).check_binding(fingerprint).await
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).check_binding(fingerprint).await
     }
 
     /// Replaces the value under `key` by what `change` makes of it and stores it at once. If another request was faster,
