@@ -130,6 +130,15 @@ async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect,
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
+async fn change_password(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+    let (name, fields) = (user.subject, sent.fields);
+    let change = move || app.users.change(&name, &fields.password, &fields.new, Instant::now());
+    match tokio::task::spawn_blocking(change).await.unwrap_or_else(|_| Err(words::NOT_YOURS.into())) {
+        Ok(()) => tell(&user.session, &words::changed(user.session.revoke_others().await?), "/devices"),
+        Err(why) => tell(&user.session, &why, "/devices"),
+    }
+}
+
 // ---- forms and pages ---------------------------------------------------------------------------------------------
 
 /// The fields of all our forms.
@@ -139,6 +148,7 @@ struct Fields {
     csrf: String,
     name: String,
     password: String,
+    new: String,
     remember: Option<String>,
     text: String,
     id: u64,
@@ -196,6 +206,7 @@ pub fn app(users: Users, sessions: Sessions) -> Router {
         .route("/devices", get(devices_page))
         .route("/devices/end", post(end_device))
         .route("/devices/end-others", post(end_other_devices))
+        .route("/password", post(change_password))
         .route("/style.css", get(style))
         .with_state(Arc::new(App { users, notes: Notes::default() }))
         .layer(DefaultBodyLimit::max(LARGEST))

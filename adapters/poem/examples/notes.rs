@@ -140,6 +140,17 @@ async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect,
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
+#[handler]
+async fn change_password(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+    let app = app.0.clone();
+    let (name, fields) = (user.subject, sent.fields);
+    let change = move || app.users.change(&name, &fields.password, &fields.new, Instant::now());
+    match tokio::task::spawn_blocking(change).await.unwrap_or_else(|_| Err(words::NOT_YOURS.into())) {
+        Ok(()) => tell(&user.session, &words::changed(user.session.revoke_others().await?), "/devices"),
+        Err(why) => tell(&user.session, &why, "/devices"),
+    }
+}
+
 // ---- forms and pages ---------------------------------------------------------------------------------------------
 
 /// The fields of all our forms.
@@ -149,6 +160,7 @@ struct Fields {
     csrf: String,
     name: String,
     password: String,
+    new: String,
     remember: Option<String>,
     text: String,
     id: u64,
@@ -207,6 +219,7 @@ pub fn app(users: Users, sessions: Sessions) -> impl Endpoint {
         .at("/devices", get(devices_page))
         .at("/devices/end", post(end_device))
         .at("/devices/end-others", post(end_other_devices))
+        .at("/password", post(change_password))
         .at("/style.css", get(style))
         .data(Arc::new(App { users, notes: Notes::default() }))
         .with(SessionLayer::new(sessions).sign_in_at("/sign-in"))

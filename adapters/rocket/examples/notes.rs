@@ -113,6 +113,16 @@ async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect,
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
+#[post("/password", data = "<sent>")]
+async fn change_password(user: Authenticated, sent: Sent, users: &State<Arc<Users>>) -> Result<Redirect, Failed> {
+    let (users, name, fields) = (users.inner().clone(), user.subject, sent.fields);
+    let change = move || users.change(&name, &fields.password, &fields.new, Instant::now());
+    match spawn_blocking(change).await.unwrap_or_else(|_| Err(words::NOT_YOURS.into())) {
+        Ok(()) => tell(&user.session, &words::changed(user.session.revoke_others().await?), "/devices"),
+        Err(why) => tell(&user.session, &why, "/devices"),
+    }
+}
+
 // ---- forms and pages ---------------------------------------------------------------------------------------------
 
 /// The fields of all our forms.
@@ -124,6 +134,8 @@ struct Fields {
     name: String,
     #[field(default = String::new())]
     password: String,
+    #[field(default = String::new())]
+    new: String,
     remember: bool,
     #[field(default = String::new())]
     text: String,
@@ -208,7 +220,7 @@ pub fn app(figment: Figment, users: Users) -> Rocket<Build> {
         })
     });
     let pages = routes![sign_in_page, sign_in, sign_out, notes_page, add_note, remove_note, style];
-    let devices = routes![devices_page, end_device, end_other_devices];
+    let devices = routes![devices_page, end_device, end_other_devices, change_password];
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
     let sessions = SessionLayer::configured(MemoryStore::at_most(100_000)).sign_in_at("/sign-in");
     rocket::custom(figment.join(("template_dir", templates)))

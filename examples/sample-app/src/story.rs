@@ -18,6 +18,7 @@ pub fn tell(address: SocketAddr) {
     notes(address);
     remembered(address);
     devices(address);
+    passwords(address);
     forged_forms(address);
     guessing(address);
 }
@@ -30,7 +31,7 @@ pub fn visitors(address: SocketAddr) {
         assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in")), "{path}");
         assert_eq!(ann.cookie, None, "{path}");
     }
-    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/sign-out"] {
+    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/password", "/sign-out"] {
         let answer = ann.post(path, "text=x&id=1&handle=x");
         assert!([303, 403].contains(&answer.status), "{path}: {}", answer.status);
     }
@@ -131,6 +132,38 @@ pub fn devices(address: SocketAddr) {
     assert_eq!(desk.get("/").status, 200);
 }
 
+/// Takes another password, which ends all other sessions (LC9), and the old one again.
+pub fn passwords(address: SocketAddr) {
+    let (old, new) = (USERS[0].1, "a staple for horses");
+    let mut anns = [(); 2].map(|()| Browser::at(address));
+    anns.iter_mut().for_each(|ann| drop(ann.sign_in("ann", old)));
+    let [desk, phone] = &mut anns;
+    let page = desk.get("/devices");
+    let mut change = |old: &str, new: &str| {
+        let form = format!("password={}&new={}", old.replace(' ', "+"), new.replace(' ', "+"));
+        let answer = desk.submit(&page, "/password", &form);
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/devices")));
+        desk.get("/devices")
+    };
+    assert!(change("not hers", new).tells(words::NOT_YOURS));
+    assert!(change(old, "short").tells(words::NO_PASSWORD));
+    assert_eq!(phone.get("/").status, 200, "nothing was changed");
+    assert!(change(old, new).tells("The password is changed. Signed out elsewhere: "));
+    assert_eq!(phone.get("/").status, 303, "ended at once");
+    phone.sign_in("ann", old);
+    assert!(phone.get("/sign-in").tells(words::WRONG));
+    assert_eq!(phone.sign_in("ann", new).header("location"), Some("/"));
+    assert!(change(new, old).tells("The password is changed. Signed out elsewhere: 1."));
+    assert_eq!(phone.get("/").status, 303);
+
+    // what a browser calls itself is a client's text
+    phone.agent = "<script>alert(1)</script>\u{9b}".into();
+    phone.sign_in("ann", old);
+    let page = phone.get("/devices");
+    let clean = !page.body.contains("<script") && !page.body.contains('\u{9b}');
+    assert!(page.body.contains("A browser on some system") && clean, "{}", page.body);
+}
+
 /// Forms that other sites could send.
 pub fn forged_forms(address: SocketAddr) {
     let mut ann = Browser::at(address);
@@ -144,7 +177,7 @@ pub fn forged_forms(address: SocketAddr) {
     ann.sign_in("ann", USERS[0].1);
     let old = ann.submit(&page, "/notes", "text=x");
     assert_eq!(old.status, 403, "a token of before the login");
-    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/sign-out"] {
+    for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/password", "/sign-out"] {
         assert_eq!(ann.post(path, "text=x&id=1&handle=x").status, 403, "{path}");
     }
     assert_eq!(ann.get("/").status, 200, "still signed in");
@@ -167,6 +200,8 @@ pub struct Browser {
     address: SocketAddr,
     /// The session cookie, `NAME=VALUE`.
     pub cookie: Option<String>,
+    /// What it calls itself.
+    pub agent: String,
 }
 
 /// What was answered.
@@ -214,7 +249,8 @@ impl Browser {
     /// One that talks to this address.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, cookie: None }
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into();
+        Self { address, cookie: None, agent }
     }
 
     /// Opens a page.
@@ -247,7 +283,7 @@ impl Browser {
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-        let agent = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n";
+        let agent = format!("User-Agent: {}\r\n", self.agent);
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n{agent}{cookie}{kind}")?;
         write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
         let mut bytes = Vec::new();

@@ -60,6 +60,15 @@ fn story(adapter: &str) {
     press(&desk, "form[action='/notes/remove'] button");
     assert_at(&desk, "/sign-in");
 
+    sign_in(&desk, PASSWORD);
+    press(&phone, "a[href='/devices']");
+    phone.find("form[action='/password'] [name='password']").fill(PASSWORD);
+    phone.find("form[action='/password'] [name='new']").fill("another password");
+    press(&phone, "form[action='/password'] button");
+    assert_says(&phone, "The password is changed. Signed out elsewhere: 1.");
+    to_next_page(&desk, || desk.reload());
+    assert_at(&desk, "/sign-in");
+
     press(&phone, "form[action='/sign-out'] button");
     assert_at(&phone, "/sign-in");
     // what was on the screen before is gone
