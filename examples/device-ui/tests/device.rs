@@ -525,6 +525,31 @@ fn garbled_data_is_no_first_boot() {
     assert!(error.contains("cut or garbled"), "{error}");
 }
 
+/// A flash that stops answering: what needs it says so, the rest is served, and when it is back, all is as before.
+#[test]
+fn a_flash_that_stops_answering_st10() {
+    let data = directory();
+    let (device, mut browser) = (owned(data.path()), Browser::default());
+    browser.sign_in(&device);
+    let file = data.path().join("device.flash");
+    let whole = std::fs::read(&file).unwrap();
+    let open = || std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    open().set_len(0).unwrap();
+    for path in ["/", "/settings", "/browsers", "/readings"] {
+        let answer = browser.get(&device, path);
+        assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+    }
+    assert_eq!(browser.post(&device, "/sign-in", &format!("password={PASSWORD}")).status, 503);
+    assert!(browser.cookie.is_some(), "nobody is signed out by it");
+    for (path, status) in [("/style.css", 200), ("/app.js", 200), ("/nowhere", 404)] {
+        assert_eq!(browser.get(&device, path).status, status);
+    }
+    assert_eq!(Browser::default().get(&device, "/").view(), "sign-in");
+    open().write_all(&whole).unwrap();
+    assert_eq!(browser.get(&device, "/").view(), "dashboard");
+    assert_eq!(Browser::default().post(&device, "/sign-in", &format!("password={PASSWORD}")).status, 303);
+}
+
 #[test]
 fn all_of_it_takes_at_most_12_kb() {
     let data = directory();

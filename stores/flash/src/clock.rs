@@ -63,6 +63,8 @@ pub enum WithoutPower {
 #[derive(Debug)]
 pub struct PersistedClock<U> {
     uptime: U,
+    /// The uptime when somebody asked last.
+    last: Cell<u64>,
     /// Device time less uptime.
     base: Cell<u64>,
     kept: Cell<Kept>,
@@ -93,9 +95,11 @@ impl<U: Clock> PersistedClock<U> {
             WithoutPower::Charge(span) if kept.is_some() => span,
             _ => Duration::ZERO,
         };
-        let base = from.until.after(charge).millis().saturating_sub(uptime.now().millis());
+        let last = uptime.now().millis();
+        let base = from.until.after(charge).millis().saturating_sub(last);
         // what is charged here is not charged again when a wall clock says how long it was: the offset stays
-        Self { uptime, base: Cell::new(base), kept: Cell::new(from), offset: Cell::new(from.offset) }
+        let (last, base) = (Cell::new(last), Cell::new(base));
+        Self { uptime, last, base, kept: Cell::new(from), offset: Cell::new(from.offset) }
     }
 
     /// A wall clock says that it is `unix` now. May come late, come again, and be wrong: device time moves forward if more time
@@ -151,7 +155,12 @@ impl<U: Clock> PersistedClock<U> {
 }
 
 impl<U: Clock> Clock for PersistedClock<U> {
+    /// An uptime that jumps back (a timer that wraps or was set anew) goes on from where it was: neither back, nor still
+    /// until it has caught up, for both would lengthen sessions.
     fn now(&self) -> Time {
-        Time::from_millis(self.uptime.now().millis().saturating_add(self.base.get()))
+        let uptime = self.uptime.now().millis();
+        let back = self.last.replace(uptime).saturating_sub(uptime);
+        self.base.set(self.base.get().saturating_add(back));
+        Time::from_millis(uptime.saturating_add(self.base.get()))
     }
 }

@@ -197,6 +197,29 @@ fn a_wall_clock_that_jumps_em1() {
     assert_eq!(clock.now(), at(62_000));
 }
 
+/// A session ends after its limits of time that passes, however often the uptime jumps back in between.
+#[test]
+fn an_uptime_that_jumps_back_em1() {
+    let store = Device::new(Flash::new(4));
+    let uptime = ManualClock::at(at(5_000_000));
+    let clock = run(PersistedClock::resume(&uptime, &store, WithoutPower::Free)).unwrap();
+    let draft = Draft { version: 1, login: 1, seen: clock.now().millis(), idle: IDLE, ..Draft::default() };
+    run(store.create(&key(1), &draft.record(), clock.now())).unwrap();
+    let began = clock.now().millis();
+    for minute in 1..20 {
+        let before = clock.now();
+        uptime.advance(Duration::from_secs(60));
+        assert_eq!(clock.now(), before.after(Duration::from_secs(60)));
+        // to zero; by a minute; by a day
+        uptime.set(at(uptime.now().millis().saturating_sub([u64::MAX, 60_000, 86_400_000][minute % 3])));
+        assert_eq!(clock.now(), before.after(Duration::from_secs(60)), "neither back nor on");
+        assert!(load(&store, &key(1), clock.now().millis()).is_some(), "minute {minute}");
+    }
+    uptime.advance(Duration::from_secs(60));
+    assert_eq!(clock.now().millis(), began + IDLE);
+    assert_eq!(load(&store, &key(1), clock.now().millis()), None);
+}
+
 /// What is persisted is always ahead, as long as somebody calls.
 #[test]
 fn a_time_is_persisted_before_it_comes() {

@@ -39,6 +39,8 @@ struct Chip<const WORD: usize, const PAGE: usize> {
     erases: Vec<u32>,
     counts: Counts,
     fuse: Option<u64>,
+    /// Writes and erases before the one in which the power is cut.
+    calls: Option<u64>,
     off: bool,
     noise: u64,
     failing_reads: bool,
@@ -62,6 +64,7 @@ impl<const WORD: usize, const PAGE: usize> Strict<WORD, PAGE> {
             bytes,
             counts: Counts::default(),
             fuse: None,
+            calls: None,
             off: false,
             noise: 1,
             failing_reads: false,
@@ -76,10 +79,17 @@ impl<const WORD: usize, const PAGE: usize> Strict<WORD, PAGE> {
         (chip.fuse, chip.noise) = (Some(ticks), noise);
     }
 
+    /// Cuts power in the middle of a write or an erase, after so many whole ones; `noise` decides where in it, and what is
+    /// torn how.
+    pub fn cut_in_call(&self, calls: u64, noise: u64) {
+        let mut chip = self.chip_mut();
+        (chip.calls, chip.noise) = (Some(calls), noise);
+    }
+
     /// Power is back, and stays.
     pub fn power_on(&self) {
         let mut chip = self.chip_mut();
-        (chip.fuse, chip.off) = (None, false);
+        (chip.fuse, chip.calls, chip.off) = (None, None, false);
     }
 
     /// Whether power was cut.
@@ -161,6 +171,14 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
         }
     }
 
+    /// A write or an erase of so many ticks begins.
+    fn begin(&mut self, ticks: usize) {
+        match self.calls {
+            Some(0) => (self.calls, self.fuse) = (None, Some(self.random() % (ticks as u64).max(1))),
+            calls => self.calls = calls.map(|calls| calls - 1),
+        }
+    }
+
     fn random(&mut self) -> u64 {
         self.noise = self.noise.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.noise ^ (self.noise >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -222,6 +240,7 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
         if self.failing_writes {
             return Err(Failure::Medium);
         }
+        self.begin((to - from) / PAGE * 8);
         for page in from / PAGE..to / PAGE {
             self.erases[page] += 1;
             self.counts.erases += 1;
@@ -246,6 +265,7 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
             return Err(Failure::Medium);
         }
         self.counts.writes += 1;
+        self.begin(bytes.len());
         let words = bytes.len() / WORD;
         let first = if self.fuse.is_some() && words > 0 { self.random() as usize % words } else { 0 };
         for number in (first..words).chain(0..first) {
