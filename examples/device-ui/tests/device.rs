@@ -23,13 +23,17 @@ struct Device {
 
 impl Device {
     fn boot(data: &Path) -> Self {
+        Self::boot_with(data, LIMITS)
+    }
+
+    fn boot_with(data: &Path, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let data = data.to_owned();
         let server = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
-            device_ui::host::serve(listener, &data, clock, LIMITS, Box::pin(async { drop(stopped.await) }))
+            device_ui::host::serve(listener, &data, clock, limits, Box::pin(async { drop(stopped.await) }))
         });
         Self { address, clock, stop: Some(stop), server: Some(server.unwrap()) }
     }
@@ -77,12 +81,23 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
 
 impl Browser {
     fn send(&mut self, device: &Device, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let stream = self.begin(device, method, path, headers, body);
+        self.finish(stream)
+    }
+
+    /// Sends a request.
+    fn begin(&self, device: &Device, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(device.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: device\r\nConnection: close\r\n{cookie}{headers}");
         write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        stream
+    }
+
+    /// Waits for its answer.
+    fn finish(&mut self, mut stream: TcpStream) -> Answer {
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -440,6 +455,34 @@ fn another_password_signs_out_all_others_lc9_lc12() {
     let device = Device::boot(data.path());
     assert_eq!(one.get(&device, "/").view(), "dashboard", "and it is kept");
     assert_eq!(Browser::default().post(&device, "/sign-in", "password=another+password").status, 303);
+}
+
+/// A sign-in whose password was right when it was looked at, and is another by the time that this is over.
+#[test]
+fn a_sign_in_that_overlaps_a_change_of_password_is_refused_lc9() {
+    let data = directory();
+    // the password of before takes long, the new one does not
+    let device = Device::boot_with(data.path(), Limits { rounds: 30_000, ..LIMITS });
+    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
+    let mut owner = Browser::default();
+    assert_eq!(owner.post(&device, "/first-boot", &form).status, 303);
+    device.off().unwrap();
+    let device = Device::boot(data.path());
+    let page = owner.get(&device, "/settings");
+    let mut slow = Browser::default();
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let under_way = slow.begin(&device, "POST", "/sign-in", kind, &format!("password={PASSWORD}"));
+    // the device has begun with it when it has answered those that came later
+    for _ in 0..3 {
+        assert_eq!(owner.get(&device, "/readings").status, 200);
+    }
+    let form = "password=another+password&repeat=another+password";
+    let answer = owner.submit(&device, &page, "/password", form);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/settings")));
+    let answer = slow.finish(under_way);
+    assert_eq!((answer.status, answer.view()), (409, "sorry"), "{}", answer.body);
+    assert_eq!(slow.get(&device, "/").view(), "sign-in");
+    assert_eq!(owner.get(&device, "/").view(), "dashboard");
 }
 
 /// The picture of the flash: a bar for each page, and how full it is.

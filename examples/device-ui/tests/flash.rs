@@ -108,7 +108,12 @@ fn first_boots<const WORD: usize, const PAGE: usize>(pages: usize, step: usize) 
     for ticks in (0..).step_by(step) {
         let flash = Strict::<WORD, PAGE>::new(pages);
         flash.cut_after(ticks, ticks);
-        let cut = boots(&flash).is_err();
+        // the data and what is written next, the time
+        let device = off(&flash);
+        let uptime = ManualClock::at(Time::ZERO);
+        let booted_once = run(device.boot(&mut Numbers(7))).is_ok()
+            && run(PersistedClock::resume(&uptime, device.store(), WithoutPower::Free)).is_ok();
+        let cut = !booted_once;
         assert_eq!(cut, flash.is_off());
         flash.power_on();
         let (_, data) = booted(&flash);
@@ -222,6 +227,10 @@ fn damage_is_never_taken_for_a_first_boot() {
     }
     // both copies lost, all lost but the log, all garbage
     look(&|bytes| bytes[..8192].fill(0xff));
+    look(&|bytes| {
+        bytes[2 * 4096..].fill(0xff);
+        [200, 4096 + 200].iter().for_each(|at| bytes[*at] ^= 1);
+    });
     look(&|bytes| bytes[..8192].fill(0));
     look(&|bytes| bytes.fill(0xa5));
     println!("{found:?}: data, foreign, garbled");
