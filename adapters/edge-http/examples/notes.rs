@@ -127,6 +127,14 @@ impl App {
                 let ended = session.revoke_others().await?;
                 tell(session, &words::ended_others(ended), "/devices")
             }
+            "/password" => {
+                let users = self.users.clone();
+                let change = move || users.change(&user, &form.password, &form.new, Instant::now());
+                match blocking::unblock(change).await {
+                    Ok(()) => tell(session, &words::changed(session.revoke_others().await?), "/devices"),
+                    Err(why) => tell(session, &why, "/devices"),
+                }
+            }
             "/sign-out" => {
                 session.logout().await?;
                 Ok(Answer::Go("/sign-in"))
@@ -234,6 +242,7 @@ struct Fields {
     csrf: String,
     name: String,
     password: String,
+    new: String,
     remember: Option<String>,
     text: String,
     id: u64,
