@@ -115,8 +115,8 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "firmware",
-        does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors",
-        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV],
+        does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
+        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware,
     },
     Step {

@@ -5,11 +5,11 @@ use core::fmt::Write;
 
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
 use device_ui::{Device, Limits};
-use embassy_executor::{Executor, Spawner};
+use embassy_executor::Spawner;
 use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
 use embassy_sync::mutex::Mutex;
-use embassy_time::Timer;
+use embassy_time::{Instant, Timer};
 use embedded_storage_async::nor_flash::ReadNorFlash;
 use rand_core::TryRng;
 use session_core::environment::{Clock as _, EmbassyClock, Time};
@@ -44,10 +44,9 @@ pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
 
 /// Runs it all.
 pub(crate) fn run(network: Network, flash: board::Flash) -> ! {
-    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     let (stack, runner) = join(network);
     let memory = keep(flash);
-    EXECUTOR.init(Executor::new()).run(|spawner| {
+    board::execute(|spawner| {
         spawner.spawn(net(runner).expect("spawned once"));
         spawner.spawn(boot(spawner, stack, memory).expect("spawned once"));
     })
@@ -83,12 +82,17 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
 async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
     let booted = BOOTED.init(Cell::new(site(memory)));
+    let mounted = Instant::now().as_millis();
     stack.wait_config_up().await;
     doors::open(spawner, stack, booted);
     // doors and workers get their turn before anybody is told
     Timer::after_millis(1).await;
     match booted.get() {
-        Ok(_) => drop(writeln!(Serial, "up")),
+        Ok(_) => drop(writeln!(
+            Serial,
+            "up: flash mounted after {mounted} ms, network after {} ms",
+            Instant::now().as_millis()
+        )),
         Err(why) => drop(writeln!(Serial, "up, but: {why}")),
     }
     loop {

@@ -50,7 +50,16 @@ impl Table {
     /// If the device does not come up.
     #[must_use]
     pub fn boot_with(&self, faults: &[Fault]) -> Device {
-        Device::boot(self.board, &self.program, self.directory.path(), emulator::ANY, faults).expect("it boots")
+        self.boot_at(emulator::ANY, faults)
+    }
+
+    /// The same, under an address of before: a browser's cookie is of one address.
+    ///
+    /// # Panics
+    /// If the device does not come up.
+    #[must_use]
+    pub fn boot_at(&self, address: SocketAddrV4, faults: &[Fault]) -> Device {
+        Device::boot(self.board, &self.program, self.directory.path(), address, faults).expect("it boots")
     }
 
     /// The flash's image.

@@ -3,6 +3,7 @@
 mod eeprom;
 mod ethernet;
 mod i2c;
+mod idle;
 mod semihosting;
 mod time;
 
@@ -16,6 +17,7 @@ use crate::registers::Registers;
 use eeprom::Eeprom;
 pub(crate) use ethernet::Ethernet as Network;
 use i2c::Master;
+pub(crate) use idle::run as execute;
 pub(crate) use semihosting::entropy;
 
 /// Where the data and the sessions are.

@@ -9,8 +9,10 @@ mod virtio;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
+use embassy_executor::{Executor, Spawner};
 use riscv::interrupt::machine::Interrupt;
 use riscv_rt::entry;
+use static_cell::StaticCell;
 
 use crate::registers::Registers;
 pub(crate) use network::Network;
@@ -32,6 +34,12 @@ const PLIC: Registers = device(0x0c00_0000);
 const PLIC_ENABLE: Registers = device(0x0c00_2000);
 const PLIC_CLAIM: Registers = device(0x0c20_0000);
 const SERIAL: Registers = device(0x1000_0000);
+
+/// Runs tasks while there is something to do, and sleeps until the next interrupt otherwise.
+pub(crate) fn execute(begin: impl FnOnce(Spawner)) -> ! {
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    EXECUTOR.init(Executor::new()).run(begin)
+}
 
 /// A place in the second NOR bank: registers of a device like any other, as long as nothing else is read from there.
 #[allow(unsafe_code)]
