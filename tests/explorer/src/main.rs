@@ -32,8 +32,12 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum What {
-    /// All pairs of requests, with one fault and one clock step.
-    Two,
+    /// All pairs of requests, with one fault and one clock step; those that list or revoke with one of the two.
+    Two {
+        /// These with both as well, which takes half as long again.
+        #[arg(long)]
+        whole: bool,
+    },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three {
         /// How long.
@@ -44,16 +48,19 @@ enum What {
         seed: u64,
     },
     /// Each rule of the protocol, switched off in a copy of the core, must be found missing.
-    Rules,
+    Rules {
+        /// Only those of these numbers.
+        numbers: Vec<u8>,
+    },
 }
 
 fn main() -> ExitCode {
     let started = Instant::now();
     let (scenarios, deadline) = match Flags::parse().what {
-        What::Rules => return rules::run(),
-        What::Two => (scenario::all(2, 1, 1), None),
+        What::Rules { numbers } => return rules::run(&numbers),
+        What::Two { whole } => (scenario::all(2, 1, 1, whole), None),
         What::Three { seconds, seed } => {
-            let mut scenarios = [scenario::all(3, 1, 0), scenario::all(3, 0, 1)].concat();
+            let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();
             shuffle(&mut scenarios, seed);
             (scenarios, Some(started + Duration::from_secs(seconds)))
         }
@@ -62,6 +69,10 @@ fn main() -> ExitCode {
     if let Some(dialogue) = report.found.counter_example {
         println!("{dialogue}");
         return ExitCode::FAILURE;
+    }
+    println!("{:<10} {:>8} {:>12} {:>12}", "store like", "sets", "states", "paths");
+    for (kind, (sets, found)) in Kind::ALL.iter().zip(&report.kinds) {
+        println!("{:<10} {sets:>8} {:>12} {:>12}", format!("{kind:?}"), found.states, found.paths);
     }
     println!(
         "{} of {} sets of requests, {} states, {} paths, {} s: every property holds",
@@ -74,21 +85,28 @@ fn main() -> ExitCode {
     if report.done == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+#[derive(Default)]
 struct Report {
     found: Found,
     done: usize,
+    /// How many sets were explored over each kind of store, and what they came to.
+    kinds: [(usize, Found); 3],
 }
 
 /// As many threads as there are processors, each with a world of its own.
 fn explore_all(scenarios: &[Scenario], deadline: Option<Instant>) -> Report {
     let next = AtomicUsize::new(0);
-    let report = Mutex::new(Report { found: Found::default(), done: 0 });
+    let report = Mutex::new(Report::default());
     let work = || {
         let starts = Kind::ALL.map(Starts::new);
         while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
             let starts = &starts[scenario.kind as usize];
             let found = explore(starts.app, starts.at(scenario.beginning), scenario, deadline);
             let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let (sets, of_kind) = &mut report.kinds[scenario.kind as usize];
+            *sets += usize::from(!found.cut);
+            of_kind.states += found.states;
+            of_kind.paths += found.paths;
             report.found.states += found.states;
             report.found.paths += found.paths;
             report.done += usize::from(!found.cut);

@@ -169,8 +169,8 @@ const RULES: &[Rule] = &[
 ];
 
 /// Prints the table, with the dialogue that breaks without each rule; failure if a rule is not missed.
-pub(crate) fn run() -> ExitCode {
-    match explore_without_each() {
+pub(crate) fn run(numbers: &[u8]) -> ExitCode {
+    match explore_without_each(numbers) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -179,12 +179,12 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn explore_without_each() -> Result<(), String> {
+fn explore_without_each(numbers: &[u8]) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("rules");
     let copy = target.join("copy");
-    let mut green = Vec::new();
-    for rule in RULES {
+    let (mut green, mut missed) = (Vec::new(), 0);
+    for rule in RULES.iter().filter(|rule| numbers.is_empty() || numbers.contains(&rule.number)) {
         copy_workspace(&root, &copy)?;
         rule.edits.iter().try_for_each(|edit| edit.apply(&copy))?;
         let mut build = Command::new("cargo");
@@ -193,13 +193,16 @@ fn explore_without_each() -> Result<(), String> {
         let ran = ran.map_err(|why| format!("cannot start cargo: {why}"))?;
         let text = String::from_utf8_lossy(&ran.stdout);
         match text.lines().find_map(|line| line.strip_prefix("=> ")) {
-            Some(sentence) => println!("[{}] {}\n     red: {sentence}\n{}", rule.number, rule.without, told(&text)),
+            Some(sentence) => {
+                missed += 1;
+                println!("[{}] {}\n     red: {sentence}\n{}", rule.number, rule.without, told(&text));
+            }
             None if ran.status.success() => green.push(format!("[{}] {}", rule.number, rule.without)),
             None => return Err(format!("[{}] does not run:\n{}", rule.number, String::from_utf8_lossy(&ran.stderr))),
         }
     }
     if green.is_empty() {
-        println!("{} rules switched off, each one is missed", RULES.len());
+        println!("{missed} rules switched off, each one is missed");
         Ok(())
     } else {
         Err(format!("switched off and not missed: {}", green.join("; ")))

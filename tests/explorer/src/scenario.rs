@@ -101,8 +101,9 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// All sets of `requests` requests, from all beginnings, over both kinds of store.
-pub(crate) fn all(requests: usize, faults: u8, jumps: u8) -> Vec<Scenario> {
+/// All sets of `requests` requests, from all beginnings, over each kind of store. Those that list or revoke have faults or
+/// clock steps, and both only if this is to be the `whole`.
+pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Scenario> {
     let both = Verb::ALL.iter().flat_map(|verb| [(*verb, Holder::Browser), (*verb, Holder::Second)]);
     // an administrator is no browser
     let each: Vec<_> = both.filter(|one| *one != (Verb::EndA, Holder::Second)).collect();
@@ -125,7 +126,14 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8) -> Vec<Scenario> {
             let same = beginning == Beginning::Nothing;
             let sets = sets.iter().filter(|set| !same || set.iter().all(|(_, holder)| *holder == Holder::Browser));
             let sets = sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set));
-            scenarios.extend(sets.map(|set| Scenario { kind, beginning, requests: set.clone(), faults, jumps }));
+            for set in sets {
+                let scenario = |faults, jumps| Scenario { kind, beginning, requests: set.clone(), faults, jumps };
+                if whole || faults == 0 || jumps == 0 || !lists(set) {
+                    scenarios.push(scenario(faults, jumps));
+                } else {
+                    scenarios.extend([scenario(faults, 0), scenario(0, jumps)]);
+                }
+            }
         }
     }
     scenarios
@@ -142,13 +150,16 @@ fn offered(kind: Kind, verb: Verb) -> bool {
     }
 }
 
+fn lists(set: &[(Verb, Holder)]) -> bool {
+    set.iter().any(|(verb, _)| verb.revokes() || *verb == Verb::List)
+}
+
 /// Whoever lists or revokes looks at no value: with those that change one, one of them is explored.
 fn meet(set: &[(Verb, Holder)]) -> bool {
-    let lists = set.iter().any(|(verb, _)| verb.revokes() || *verb == Verb::List);
     let of_values = |verb: Verb| {
         matches!(verb, Verb::Peek | Verb::Same | Verb::Remove | Verb::Flash | Verb::TakeFlash | Verb::Clear)
     };
-    !lists || !set.iter().any(|(verb, _)| of_values(*verb))
+    !lists(set) || !set.iter().any(|(verb, _)| of_values(*verb))
 }
 
 fn matters(kind: Kind, beginning: Beginning) -> bool {
