@@ -57,7 +57,7 @@ enum What {
 fn main() -> ExitCode {
     let started = Instant::now();
     let (scenarios, deadline) = match Flags::parse().what {
-        What::Rules { numbers } => return rules::run(&numbers),
+        What::Rules { numbers } => return rules::EXPLORER.without_each(rules::RULES, &numbers),
         What::Two { whole } => (scenario::all(2, 1, 1, whole), None),
         What::Three { seconds, seed } => {
             let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();

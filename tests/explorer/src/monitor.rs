@@ -76,7 +76,7 @@ pub(crate) struct Monitor {
     moves: u32,
     /// The logins by session and number: whose they are, and their tickets.
     logins: BTreeMap<(HandleBytes, u32), (Option<String>, u32)>,
-    /// The logins that were ended by a revocation, and how often the epoch had moved when that was acknowledged.
+    /// The logins that have ended, and how often the epoch had moved when they did, or a revocation was acknowledged.
     revoked: BTreeMap<(HandleBytes, u32), u32>,
     /// Something went wrong, so that a cap need not be reached.
     disturbed: bool,

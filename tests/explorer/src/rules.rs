@@ -1,23 +1,11 @@
-//! Switches off one rule of the protocol after another, in a copy of the core, and explores that: the explorer must find
-//! it missing. The numbers are those of docs/design.md.
+//! The rules of the protocol: each left out in a copy of the core, the explorer must miss it. The numbers are those of
+//! docs/design.md.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use left_out::{Edit, Explorer, Rule};
 
-/// A rule and the edits that switch it off.
-struct Rule {
-    number: u8,
-    without: &'static str,
-    edits: &'static [Edit],
-}
-
-/// A text that occurs once in a file, and what takes its place.
-struct Edit {
-    file: &'static str,
-    text: &'static str,
-    instead: &'static str,
-}
+/// The core and this package.
+pub(crate) const EXPLORER: Explorer =
+    Explorer { package: "explorer", members: &["session-core", "tests/explorer", "tests/left-out"], dialogues: true };
 
 const EXCHANGE: &str = "session-core/src/exchange.rs";
 const STEPS: &str = "session-core/src/exchange/steps.rs";
@@ -28,10 +16,11 @@ const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/changes.rs";
 const STORE: &str = "tests/explorer/src/world.rs";
 
-const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     Rule {
         number: 1,
         without: "after a conflict the cookie is not asked about again",
+        explore: "two",
         edits: &[Edit {
             file: REPLIES,
             text: "match expiry::accept(&token, &self.other, rules.policy, now) {",
@@ -41,6 +30,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 2,
         without: "a cookie may be renewed while a grace runs",
+        explore: "two",
         edits: &[
             Edit { file: EXPIRY, text: "current && !in_grace", instead: "(current || in_grace)" },
             Edit {
@@ -53,6 +43,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 3,
         without: "the store and the driver write to sessions that are over",
+        explore: "two",
         edits: &[
             Edit {
                 file: STORE,
@@ -74,11 +65,13 @@ const RULES: &[Rule] = &[
     Rule {
         number: 4,
         without: "the store keeps the last_seen that came last, not the latest",
+        explore: "two",
         edits: &[Edit { file: STORE, text: "if Record::parse(record).last_seen < seen {", instead: "if seen > 0 {" }],
     },
     Rule {
         number: 5,
         without: "a login takes over the session of another subject",
+        explore: "two",
         edits: &[Edit {
             file: STEPS,
             text: "is_none_or(|(before, _)| before == subject)",
@@ -88,6 +81,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 5,
         without: "a login over another subject ends whatever has the old handle",
+        explore: "two",
         edits: &[Edit {
             file: STEPS,
             text: "return Ok(Step::Delete(handle, Only::Login(login)))",
@@ -97,6 +91,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 6,
         without: "a login's cookie goes out and the index does not have its session",
+        explore: "two",
         edits: &[Edit {
             file: REPLIES,
             text: "if rules.has_index && matches!(intent, Intent::Login { .. }) {",
@@ -106,16 +101,19 @@ const RULES: &[Rule] = &[
     Rule {
         number: 7,
         without: "a login is added whatever became of the epoch since it began",
+        explore: "two",
         edits: &[Edit { file: STORE, text: "if subject.epoch != seen.0 {", instead: "if subject.epoch < seen.0 {" }],
     },
     Rule {
         number: 8,
         without: "a revocation ends whatever has the handle",
+        explore: "two",
         edits: &[Edit { file: SUBJECTS, text: "Only::Login(entry.login)", instead: "Only::Any" }],
     },
     Rule {
         number: 9,
         without: "the session that ends others is not accepted again",
+        explore: "two",
         edits: &[Edit {
             file: SUBJECTS,
             text: "self.accept_again(own, room).await?;\n        self.end_each",
@@ -125,11 +123,13 @@ const RULES: &[Rule] = &[
     Rule {
         number: 9,
         without: "a login at the cap looks at those that were added after it as well",
+        explore: "two",
         edits: &[Edit { file: SUBJECTS, text: "and_then(|order| order.checked_sub(1))", instead: "map(|_| u64::MAX)" }],
     },
     Rule {
         number: 10,
         without: "a value that was read may have changed",
+        explore: "two",
         edits: &[Edit {
             file: CHANGES,
             text: "matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads",
@@ -139,6 +139,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 11,
         without: "after a lost answer the own write counts as somebody else's",
+        explore: "two",
         edits: &[
             Edit {
                 file: REPLIES,
@@ -151,6 +152,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 11,
         without: "after a lost answer somebody else's write counts as proof that the own one was not done",
+        explore: "two",
         edits: &[Edit {
             file: REPLIES,
             text: "|| lost && there != self.base {",
@@ -160,6 +162,7 @@ const RULES: &[Rule] = &[
     Rule {
         number: 12,
         without: "a cookie that was superseded is taken back",
+        explore: "two",
         edits: &[Edit {
             file: EXCHANGE,
             text: "Verdict::Superseded => rules.observer.observe(&Event::Superseded(id)),",
@@ -167,103 +170,3 @@ const RULES: &[Rule] = &[
         }],
     },
 ];
-
-/// Prints the table, with the dialogue that breaks without each rule; failure if a rule is not missed.
-pub(crate) fn run(numbers: &[u8]) -> ExitCode {
-    match explore_without_each(numbers) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn explore_without_each(numbers: &[u8]) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("rules");
-    let copy = target.join("copy");
-    let (mut green, mut missed) = (Vec::new(), 0);
-    for rule in RULES.iter().filter(|rule| numbers.is_empty() || numbers.contains(&rule.number)) {
-        copy_workspace(&root, &copy)?;
-        rule.edits.iter().try_for_each(|edit| edit.apply(&copy))?;
-        let mut build = Command::new("cargo");
-        build.args(["run", "--quiet", "--release", "-p", "explorer", "--", "two"]).current_dir(&copy);
-        let ran = build.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", "-Awarnings").output();
-        let ran = ran.map_err(|why| format!("cannot start cargo: {why}"))?;
-        let text = String::from_utf8_lossy(&ran.stdout);
-        match text.lines().find_map(|line| line.strip_prefix("=> ")) {
-            Some(sentence) => {
-                missed += 1;
-                println!("[{}] {}\n     red: {sentence}\n{}", rule.number, rule.without, told(&text));
-            }
-            None if ran.status.success() => green.push(format!("[{}] {}", rule.number, rule.without)),
-            None => return Err(format!("[{}] does not run:\n{}", rule.number, String::from_utf8_lossy(&ran.stderr))),
-        }
-    }
-    if green.is_empty() {
-        println!("{missed} rules switched off, each one is missed");
-        Ok(())
-    } else {
-        Err(format!("switched off and not missed: {}", green.join("; ")))
-    }
-}
-
-/// The dialogue that leads there, a little to the right.
-fn told(dialogue: &str) -> String {
-    dialogue
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with("=> "))
-        .map(|line| format!("       {line}\n"))
-        .collect()
-}
-
-impl Edit {
-    fn apply(&self, copy: &Path) -> Result<(), String> {
-        let path = copy.join(self.file);
-        let text = read(&path)?;
-        match text.matches(self.text).count() {
-            1 => write(&path, &text.replace(self.text, self.instead)),
-            times => Err(format!("{}: found {times} times, not once: {}", self.file, self.text)),
-        }
-    }
-}
-
-/// The core and this package, as a workspace of two.
-fn copy_workspace(root: &Path, copy: &Path) -> Result<(), String> {
-    let manifest = read(&root.join("Cargo.toml"))?;
-    let members =
-        manifest.split_once("members = [").and_then(|(before, rest)| Some((before, rest.split_once("\n]")?.1)));
-    let (before, after) = members.ok_or("the workspace's members are not where they were")?;
-    let manifest = format!("{before}members = [\"session-core\", \"tests/explorer\"]{after}");
-    for directory in ["session-core", "tests/explorer"] {
-        copy_sources(&root.join(directory), &copy.join(directory))?;
-    }
-    write(&copy.join("Cargo.toml"), &manifest)?;
-    write(&copy.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)
-}
-
-fn copy_sources(from: &Path, to: &Path) -> Result<(), String> {
-    fs::create_dir_all(to).map_err(|why| format!("{}: {why}", to.display()))?;
-    for entry in fs::read_dir(from).map_err(|why| format!("{}: {why}", from.display()))?.flatten() {
-        let (path, place) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy_sources(&path, &place)?;
-        } else {
-            write(&place, &read(&path)?)?;
-        }
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))
-}
-
-/// Leaves a file alone that is as it should be, so that cargo has less to build.
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    if fs::read_to_string(path).is_ok_and(|before| before == text) {
-        return Ok(());
-    }
-    fs::write(path, text).map_err(|why| format!("{}: {why}", path.display()))
-}

@@ -48,7 +48,7 @@ enum What {
 
 fn main() -> ExitCode {
     match Flags::parse().what {
-        What::Rules => rules::run(),
+        What::Rules => rules::EXPLORER.without_each(rules::RULES, &[]),
         What::Explore { requests, faults, seconds, limit } => {
             let deadline = limit.map(|limit| Instant::now() + Duration::from_secs(limit));
             explore_all(&scenarios(requests, faults, seconds), deadline)

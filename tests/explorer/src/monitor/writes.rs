@@ -139,6 +139,10 @@ impl Monitor {
             _ => withdrawn || presented && same,
         };
         self.must(holds, "a request ends a session of a login that it did not see, or that began after the revocation");
+        if !withdrawn {
+            // whoever had it ends nobody from now on
+            self.revoked.entry((write.handle, old.login)).or_insert(self.moves);
+        }
         self.ended.insert(write.handle);
         self.end_cookies(write.handle);
         self.watched[write.id].landed = !withdrawn;
