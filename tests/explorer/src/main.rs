@@ -32,7 +32,8 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum What {
-    /// All pairs of requests, with one fault and one clock step; those that list or revoke with one of the two.
+    /// All pairs of requests, with one fault and one clock step; those that list or revoke, or sign in
+    /// at a cap, with one of the two.
     Two {
         /// These with both as well, which takes half as long again.
         #[arg(long)]

@@ -101,8 +101,8 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// All sets of `requests` requests, from all beginnings, over each kind of store. Those that list or revoke have faults or
-/// clock steps, and both only if this is to be the `whole`.
+/// All sets of `requests` requests, from all beginnings, over each kind of store. Those that list or revoke, and
+/// logins at a cap, have faults or clock steps; both only if this is to be the `whole`.
 pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Scenario> {
     let both = Verb::ALL.iter().flat_map(|verb| [(*verb, Holder::Browser), (*verb, Holder::Second)]);
     // an administrator is no browser
@@ -119,7 +119,6 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
         sets = sets.iter().flat_map(longer).collect();
     }
     let mut scenarios = Vec::new();
-    // the smallest first
     for kind in [Kind::Capped, Kind::Memory, Kind::Cache] {
         for beginning in Beginning::ALL.into_iter().filter(|beginning| matters(kind, *beginning)) {
             // without a cookie both parties are the same
@@ -128,7 +127,7 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
             let sets = sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set));
             for set in sets {
                 let scenario = |faults, jumps| Scenario { kind, beginning, requests: set.clone(), faults, jumps };
-                if whole || faults == 0 || jumps == 0 || !lists(set) {
+                if whole || faults == 0 || jumps == 0 || !lists(set) && kind != Kind::Capped {
                     scenarios.push(scenario(faults, jumps));
                 } else {
                     scenarios.extend([scenario(faults, 0), scenario(0, jumps)]);
@@ -136,6 +135,8 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
             }
         }
     }
+    // the smallest first
+    scenarios.sort_by_key(|scenario: &Scenario| scenario.faults + scenario.jumps);
     scenarios
 }
 

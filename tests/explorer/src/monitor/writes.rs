@@ -139,7 +139,7 @@ impl Monitor {
             _ => withdrawn || presented && same,
         };
         self.must(holds, "a request ends a session of a login that it did not see, or that began after the revocation");
-        if !withdrawn {
+        if !withdrawn && old.login > 0 {
             // whoever had it ends nobody from now on
             self.revoked.entry((write.handle, old.login)).or_insert(self.moves);
         }
