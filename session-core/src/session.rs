@@ -338,6 +338,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
     /// one, [`Error::CannotList`] where the store cannot. Calls the store once for each session.
     pub async fn list(&mut self, mut each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+        self.sessions.can_list()?;
         let (subject, own, room) = self.exchange.signed_in()?;
         self.sessions.list_each(subject, Some(&own), room, &mut each).await
     }
@@ -345,6 +346,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
     /// ended, as by [`logout`](Self::logout).
     pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
+        self.sessions.can_list()?;
         let (subject, own, room) = self.exchange.signed_in()?;
         let Some(entry) = self.sessions.own_entry(subject, id, &own, room).await? else {
             return Ok(false);
@@ -358,6 +360,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
     /// of password. The number of those that were there. An error means that some may live on: ask again.
     pub async fn revoke_others(&mut self) -> Result<usize, Error> {
+        self.sessions.can_list()?;
         let (subject, own, room) = self.exchange.signed_in()?;
         self.sessions.revoke_others(subject, &own, room).await
     }

@@ -71,6 +71,11 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         self.store.index().ok_or(Error::CannotList)
     }
 
+    /// Said before anything else: whoever asks learns it also without a subject.
+    pub(crate) fn can_list(&self) -> Result<(), Error> {
+        self.index().map(drop)
+    }
+
     fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
         answer.map_err(|why| {
             self.observer.observe(&Event::StoreFailed(&why));

@@ -1,6 +1,6 @@
 //! The sessions of a subject: who sees them, who ends them, and which logins are refused (LC9).
 
-use life_cycle::Site;
+use life_cycle::{Browser, Site, World, sign_in};
 use session_core::Error;
 use session_core::policy::Policy;
 use session_core::testing::run;
@@ -117,4 +117,25 @@ fn everybody_at_once_lc10() {
     site.wait(1);
     site.sign_in(&mut ann, "ann").unwrap();
     assert_eq!(site.who(&ann), Some("ann".into()));
+}
+
+#[test]
+fn a_store_that_cannot_list_says_so_lc9() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    for _ in 0..2 {
+        server.request(&mut browser, |session| {
+            world.store.calls();
+            assert_eq!(run(session.list(|_| ())), Err(Error::CannotList));
+            assert_eq!(run(session.revoke("00000000")), Err(Error::CannotList));
+            assert_eq!(run(session.revoke_others()), Err(Error::CannotList));
+            assert_eq!(run(session.revoke_all()), Err(Error::CannotList));
+            assert_eq!(world.store.calls().all(), 0);
+        });
+        server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
+    }
+    server.peek(&browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
+    let capped = world.server(Policy::SECURE.max_sessions(2));
+    capped.request(&mut browser, |session| assert_eq!(sign_in(session, "ann"), Err(Error::CannotList))).ok();
 }
