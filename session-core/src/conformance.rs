@@ -42,6 +42,25 @@ impl core::fmt::Display for Broken {
 
 impl core::error::Error for Broken {}
 
+/// What came of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds.
+    Holds,
+    /// It is about listing the sessions of a subject, and the store cannot.
+    CannotList,
+    /// It does not hold.
+    Broken(Broken),
+}
+
+fn verdict(file: &str, lists: bool, broken: Option<Broken>) -> Verdict {
+    match broken {
+        Some(broken) => Verdict::Broken(broken),
+        None if file == "index" && !lists => Verdict::CannotList,
+        None => Verdict::Holds,
+    }
+}
+
 /// Makes of each rule a function, an entry of [`RULES`] and a step of [`suite`], so that none can be forgotten.
 macro_rules! rules {
     ($($file:ident::$name:ident $rule:ident: $sentence:literal)*) => {
@@ -55,6 +74,14 @@ macro_rules! rules {
         pub async fn suite<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
             $($name(store, start, seed).await?;)*
             Ok(())
+        }
+
+        /// Runs all rules, also after one that is broken, and tells what came of each.
+        pub async fn each<S: Store>(store: &S, start: Time, seed: u64, mut tell: impl FnMut(&'static str, Verdict)) {
+            $({
+                let broken = $name(store, start, seed).await.err();
+                tell(stringify!($name), verdict(stringify!($file), store.index().is_some(), broken));
+            })*
         }
 
         $(

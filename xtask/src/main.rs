@@ -11,6 +11,7 @@ mod run;
 mod setup;
 mod size;
 mod steps;
+mod store_table;
 mod test_all;
 
 use std::process::ExitCode;

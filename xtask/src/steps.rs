@@ -15,6 +15,7 @@ use crate::setup::{
     RUSTFMT, SETPRIV, VALGRIND,
 };
 use crate::size::size;
+use crate::store_table::store_table;
 
 /// One check.
 pub(crate) struct Step {
@@ -202,7 +203,8 @@ fn package(log: &mut Log, name: &str) -> Result<String, String> {
 
 fn stores(log: &mut Log) -> Result<String, String> {
     let mut tests = cargo(&["test", "--locked", "--all-features", "--no-fail-fast"]);
-    passed(&log.run(tests.args(STORES.iter().flat_map(|name| ["-p", name])))?)
+    let output = log.run(tests.args(STORES.iter().flat_map(|name| ["-p", name])).args(["--", "--show-output"]))?;
+    Ok(format!("{}; {}", passed(&output)?, store_table(&output)?))
 }
 
 /// The adapters that have a reference app.

@@ -2,38 +2,35 @@
 
 use std::time::Duration;
 
-use session_core::conformance::{Broken, suite};
+use servers::conformance::conforms;
 use session_core::environment::Clock;
 use session_std::SystemClock;
 use session_store_memcached::{MemcachedStore, Settings};
 
-async fn conforms(settings: Settings) -> Result<(), Broken> {
+async fn keeps_the_contract(name: &str, settings: Settings) {
     // no test is to fail because a machine is slow
     let patient = Duration::from_secs(60);
     let store = MemcachedStore::new(&Settings { connect: patient, time_limit: patient, ..settings }).unwrap();
-    for seed in 0..5 {
-        suite(&store, SystemClock.now(), seed).await?;
-    }
-    Ok(())
+    conforms(name, &store, SystemClock.now(), 0..5).await;
 }
 
 #[tokio::test]
 async fn one_server() {
     let server = servers::memcached::start();
     let settings = Settings::new([server.addr().to_string()]);
-    assert_eq!(conforms(settings).await, Ok(()));
+    keeps_the_contract("memcached", settings).await;
 }
 
 #[tokio::test]
 async fn three_servers() {
     let servers = [(); 3].map(|()| servers::memcached::start());
     let settings = Settings::new(servers.iter().map(|server| server.addr().to_string()));
-    assert_eq!(conforms(settings).await, Ok(()));
+    keeps_the_contract("memcached, three", settings).await;
 }
 
 #[tokio::test]
 async fn one_connection() {
     let server = servers::memcached::start();
     let settings = Settings { connections: 1, ..Settings::new([server.addr().to_string()]) };
-    assert_eq!(conforms(settings).await, Ok(()));
+    keeps_the_contract("memcached, one connection", settings).await;
 }

@@ -2,28 +2,27 @@
 
 mod common;
 
-use session_core::conformance::{end_all_ends_all, suite};
+use servers::conformance::conforms;
+use session_core::conformance::end_all_ends_all;
 use session_store_redis::RedisStore;
 
-async fn conforms(url: &str) {
+async fn keeps_the_contract(name: &str, url: &str) {
     let store = RedisStore::open(url).unwrap().time_limit(common::GUARD);
-    for seed in 0..5 {
-        assert_eq!(suite(&store, common::now(), seed).await, Ok(()));
-    }
+    conforms(name, &store, common::now(), 0..5).await;
     assert_eq!(end_all_ends_all(&store, common::now(), 5).await, Ok(()));
 }
 
 #[tokio::test]
 async fn one_server() {
-    conforms(&servers::redis::start().url()).await;
+    keeps_the_contract("Redis", &servers::redis::start().url()).await;
 }
 
 #[tokio::test]
 async fn a_cluster() {
-    conforms(&servers::redis::Cluster::start().url()).await;
+    keeps_the_contract("Redis, cluster", &servers::redis::Cluster::start().url()).await;
 }
 
 #[tokio::test]
 async fn behind_a_sentinel() {
-    conforms(&servers::redis::Watched::start().url()).await;
+    keeps_the_contract("Redis, sentinel", &servers::redis::Watched::start().url()).await;
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use servers::Server;
-use session_core::conformance::suite;
+use servers::{Server, conformance};
 use session_core::environment::Clock;
 use session_std::{MemoryStore, SharedStore, SystemClock};
 use session_store_layered::{Cache, Layered};
@@ -33,41 +32,44 @@ fn sql(url: &str) -> SqlStore {
     SqlStore::open(url).unwrap().limits(limits)
 }
 
-async fn conforms(cache: impl Cache, durable: impl Into<SharedStore>) {
+async fn conforms(name: &str, cache: impl Cache, durable: impl Into<SharedStore>) {
     let store = Layered::new(cache, durable.into());
-    for seed in 0..3 {
-        assert_eq!(suite(&store, SystemClock.now(), seed).await, Ok(()));
-    }
+    conformance::conforms(name, &store, SystemClock.now(), 0..3).await;
 }
 
 #[tokio::test]
 async fn memcached_before_memory() {
     let cache = servers::memcached::start();
-    conforms(memcached(&cache), MemoryStore::new()).await;
+    conforms("memcached + memory", memcached(&cache), MemoryStore::new()).await;
 }
 
 #[tokio::test]
 async fn redis_before_memory() {
     let cache = servers::redis::start();
-    conforms(RedisCache::from(redis(&cache)), MemoryStore::new()).await;
+    conforms("Redis + memory", RedisCache::from(redis(&cache)), MemoryStore::new()).await;
 }
 
 #[tokio::test]
 async fn memcached_before_redis() {
     let (cache, durable) = (servers::memcached::start(), servers::redis::start());
-    conforms(memcached(&cache), redis(&durable)).await;
+    conforms("memcached + Redis", memcached(&cache), redis(&durable)).await;
 }
 
 #[tokio::test]
 async fn memcached_before_sqlite() {
     let (cache, dir) = (servers::memcached::start(), tempfile::tempdir().unwrap());
-    conforms(memcached(&cache), sql(&format!("sqlite:{}", dir.path().join("sessions.db").display()))).await;
+    conforms(
+        "memcached + SQLite",
+        memcached(&cache),
+        sql(&format!("sqlite:{}", dir.path().join("sessions.db").display())),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn redis_before_postgres() {
     let (cache, durable) = (servers::redis::start(), servers::postgres::start());
-    conforms(RedisCache::from(redis(&cache)), sql(&durable.url())).await;
+    conforms("Redis + PostgreSQL", RedisCache::from(redis(&cache)), sql(&durable.url())).await;
 }
 
 #[test]
