@@ -7,7 +7,7 @@ use session_core::record::Stamp;
 use session_core::store::Version;
 
 /// Bytes before the record.
-pub const ENTRY_HEAD: usize = 16;
+pub const ENTRY_HEAD: usize = 20;
 /// Where the version stands (8 bytes, little-endian), for caches that compare it themselves.
 pub const VERSION_AT: usize = 8;
 
@@ -20,7 +20,8 @@ const FORMAT: u8 = 1;
 ///  1 6  when the durable store was about to be asked, little-endian milliseconds
 ///  7 1  0
 ///  8 8  the durable store's version, little-endian
-/// 16    the record
+/// 16 4  FNV-1a of the record, little-endian: one that was cut would be a session that nobody can read
+/// 20    the record
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -37,7 +38,10 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Option<Self> {
         let (head, record) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
-        let [FORMAT, a, b, c, d, e, f, 0, version @ ..] = *head else { return None };
+        let [FORMAT, a, b, c, d, e, f, 0, version @ .., g, h, i, j] = *head else { return None };
+        if u32::from_le_bytes([g, h, i, j]) != checksum(record) {
+            return None;
+        }
         let since = Time::from_millis(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]));
         Some(Self { since, version: Version(u64::from_le_bytes(version)), record })
     }
@@ -55,6 +59,7 @@ impl<'a> Entry<'a> {
         let mut bytes = Vec::with_capacity(ENTRY_HEAD + self.record.len());
         bytes.extend([FORMAT, a, b, c, d, e, f, 0]);
         bytes.extend(self.version.0.to_le_bytes());
+        bytes.extend(checksum(self.record).to_le_bytes());
         bytes.extend(self.record);
         bytes
     }
@@ -64,6 +69,10 @@ impl<'a> Entry<'a> {
         let age = now.since(self.since).max(self.since.since(now));
         age < trust && Stamp::of(self.record).is_some_and(|stamp| stamp.live(now))
     }
+}
+
+fn checksum(record: &[u8]) -> u32 {
+    record.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -89,5 +98,7 @@ mod tests {
             other[at] ^= 2;
             assert_eq!(Entry::of(&other), None);
         }
+        let whole = Entry { since: Time::ZERO, version: Version(7), record: b"a record of some length" }.bytes();
+        assert!((0..whole.len()).all(|len| Entry::of(&whole[..len]).is_none()));
     }
 }

@@ -44,8 +44,12 @@ impl Connection {
     }
 
     pub(crate) async fn ping(&mut self) -> Result<(), Error> {
-        let answer = self.client.version().await;
-        answer.map(drop).map_err(|why| self.failed(why))
+        let version = self.client.version().await.map_err(|why| self.failed(why))?;
+        // of an answer that is no version, an error too, the client hands out the rest
+        match version.trim() {
+            version if version.starts_with(|first: char| first.is_ascii_digit()) => Ok(()),
+            rest => Err(Error::Refused { server: self.server.clone(), why: format!("to say its version: …{rest}") }),
+        }
     }
 
     /// What is under the key. With `vivify`, an empty item is made where there is none, for so many seconds.

@@ -45,6 +45,12 @@ impl Settings {
         if self.servers.is_empty() {
             return Err(Error::Settings("no server is named".into()));
         }
+        // it is not repeated: there is a password in it
+        if self.servers.iter().any(|server| server.contains('@')) {
+            return Err(Error::Settings(
+                "users and passwords are not for memcached: keep it in a network of your own".into(),
+            ));
+        }
         let port = |server: &str| {
             server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         };
@@ -101,6 +107,10 @@ mod tests {
             "memcached://a?prefix=",
         ] {
             assert!(bad.parse::<Settings>().is_err(), "{bad}");
+        }
+        for with_password in ["memcached://ann:hunter2@h:1", "memcached://ann:hunter2@h", "memcached://a,:hunter2@h"] {
+            let why = with_password.parse::<Settings>().unwrap_err();
+            assert!(matches!(why, Error::Settings(_)) && !format!("{why} {why:?}").contains("hunter2"), "{why:?}");
         }
     }
 }

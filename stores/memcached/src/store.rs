@@ -231,11 +231,13 @@ impl Store for MemcachedStore {
         for server in self.servers.all() {
             server
                 .bounded(async {
-                    if let Err(Error::Broken { .. }) = server.connection().await?.ping().await {
-                        server.forget_connections();
-                        server.connection().await?.ping().await?;
+                    match server.connection().await?.ping().await {
+                        Err(Error::Broken { .. }) => {
+                            server.forget_connections();
+                            server.connection().await?.ping().await
+                        }
+                        answered => answered,
                     }
-                    Ok(())
                 })
                 .await?;
         }

@@ -5,6 +5,8 @@ mod common;
 use std::time::Duration;
 
 use common::{commands, key, load, now, record, say};
+use session_core::environment::Time;
+use session_core::record::LAST_SEEN_AT;
 use session_core::store::{Found, Load, Only, Outcome, Store, Version};
 use session_store_memcached::{Error, MemcachedStore, Settings};
 
@@ -100,16 +102,59 @@ async fn what_others_put_there_is_handed_out_and_can_be_removed() {
     let server = servers::memcached::start();
     let store = MemcachedStore::new(&Settings { prefix: "mine:".into(), ..Settings::new([server.addr().to_string()]) });
     let store = store.unwrap();
-    for foreign in ["", "x", "a value of somebody else that is longer than the head of any record of ours would be"] {
+    let ours = record(5, b"data");
+    let other_format = [&[2], &ours[1..]].concat();
+    let longer = b"a value of somebody else that is longer than the head of any record of ours would be";
+    for foreign in [&b""[..], b"x", longer, &ours[..31], &ours[..40], &ours[..59], &other_format] {
         let handle = key(0);
-        say(server.addr(), format!("set mine:AAAAAAAAAAA 0 0 {}\r\n{foreign}\r\n", foreign.len()).as_bytes(), "STORED");
-        assert_eq!(load(&store, &handle).await, Ok(Some(foreign.into())));
+        let set = format!("set mine:AAAAAAAAAAA 0 0 {}\r\n", foreign.len());
+        say(server.addr(), &[set.as_bytes(), foreign, b"\r\n"].concat(), "STORED");
+        assert_eq!(load(&store, &handle).await, Ok(Some(foreign.to_vec())), "as it is, for the core to refuse");
         assert_eq!(store.create(&handle, &record(1, b""), now()).await, Ok(Outcome::Conflict(None)));
         let another = store.update(&handle, Version(u64::MAX), &record(1, b""), now(), &mut []).await;
         assert_eq!(another, Ok(Outcome::Conflict(None)));
         assert!(matches!(store.delete(&handle, Only::Any, now()).await, Ok(Outcome::Applied(_))));
         assert_eq!(load(&store, &handle).await, Ok(None));
     }
+}
+
+/// Servers that want to know who asks (`-Y`): not served by this store, and told.
+#[tokio::test]
+async fn a_server_that_wants_a_password_is_told_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users");
+    std::fs::write(&file, "ann:correct horse\n").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), open).unwrap();
+    let server = servers::memcached::start_with(&["-Y", file.to_str().unwrap()]);
+    let store = MemcachedStore::open(&server.url()).unwrap();
+    for why in [
+        load(&store, &key(1)).await.unwrap_err(),
+        store.create(&key(1), &record(1, b""), now()).await.unwrap_err(),
+        store.check(now()).await.unwrap_err(),
+    ] {
+        assert!(why.to_string().contains("unauthenticated"), "{why}");
+    }
+}
+
+/// Nodes whose clocks differ: the later activity stays, and the slow node's time to live does not end the session.
+#[tokio::test]
+async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
+    let server = servers::memcached::start();
+    let (fast, slow) = (MemcachedStore::open(&server.url()).unwrap(), MemcachedStore::open(&server.url()).unwrap());
+    let ahead = now().after(Duration::from_secs(1_800));
+    let behind = Time::from_millis(now().millis() - 1_800_000);
+    fast.create(&key(1), &record(1, b""), now()).await.unwrap();
+    fast.touch(&key(1), ahead).await.unwrap();
+    slow.touch(&key(1), behind).await.unwrap();
+    let updated = slow.update(&key(1), Version(1), &record(2, b""), behind, &mut []).await;
+    assert_eq!(updated, Ok(Outcome::Applied(Version(2))));
+    let there = record_as_kept(&fast, &key(1)).await;
+    assert_eq!(there[LAST_SEEN_AT..][..6], ahead.millis().to_le_bytes()[..6]);
+    // an hour after that activity: neither node's time to live is shorter
+    let name = say(server.addr(), b"lru_crawler metadump all\r\n", "END\r\n");
+    let ends: u64 = name.split("exp=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(ends * 1_000 + 2_000 >= ahead.after(Duration::from_secs(3_600)).millis(), "{ends} {name}");
 }
 
 #[tokio::test]

@@ -127,8 +127,8 @@ impl Link {
                 self.circuit.answered();
                 Ok(value)
             }
-            // it is well and says no
-            Ok(Err(why)) if used.is_some() && !broken(&why) => {
+            // it is well and says no; a replica to writes, and goes on reading
+            Ok(Err(why)) if used.is_some() && (!broken(&why) || is_replica(&why)) => {
                 self.circuit.answered();
                 Err(why.into())
             }
@@ -225,6 +225,9 @@ impl Route {
 
 /// The connection is of no use any more: it broke, or leads to a server that does not take writes any more.
 fn broken(why: &RedisError) -> bool {
-    let elsewhere = matches!(why.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown));
-    elsewhere || why.is_io_error() || why.is_unrecoverable_error()
+    is_replica(why) || why.is_io_error() || why.is_unrecoverable_error()
+}
+
+fn is_replica(why: &RedisError) -> bool {
+    matches!(why.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }

@@ -239,6 +239,75 @@ async fn a_database_that_refuses_writes_still_reads_st10() {
     }
 }
 
+/// As PostgreSQL says it when its disk is full: an error without a circuit that opens, and nothing is lost.
+#[tokio::test]
+async fn a_full_disk_is_told_and_nothing_is_lost_st9() {
+    let database = Fresh::postgres();
+    let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+    draft.create(&database.store(), &key(1), 1).await;
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON session_records FOR EACH ROW EXECUTE FUNCTION full_disk()";
+    database.sql(full).await.unwrap();
+    let store = database.store();
+    let next = Draft { version: 2, ..draft }.record();
+    for number in 0..5 {
+        for refused in [
+            store.create(&key(10 + number), &draft.record(), at(1)).await,
+            store.update(&key(1), Version(1), &next, at(1), &mut []).await,
+        ] {
+            assert!(matches!(&refused, Err(SqlError::Refused(why)) if why.contains("53100")), "{refused:?}");
+        }
+    }
+    assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()));
+    database.sql("DROP TRIGGER full_disk ON session_records").await.unwrap();
+    assert_eq!(store.update(&key(1), Version(1), &next, at(1), &mut []).await, Ok(Outcome::Applied(Version(2))));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_not_repeated_id6() {
+    let dir = tempfile::tempdir().unwrap();
+    let hba = dir.path().join("hba.conf");
+    std::fs::write(&hba, "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n").unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), open).unwrap();
+    let database = Fresh::Postgres(postgres::start_with(&[&format!("hba_file={}", hba.display())]));
+    database.store().check(at(0)).await.unwrap();
+    let ann = "CREATE ROLE ann LOGIN PASSWORD 'correct horse'; GRANT ALL ON ALL TABLES IN SCHEMA public TO ann";
+    database.sql(ann).await.unwrap();
+    let store = |user: &str| {
+        let url = database.url().replace("postgres@", &format!("{user}@"));
+        SqlStore::open(&url).unwrap().limits(insistent(PATIENT))
+    };
+    assert_eq!(store("ann:correct%20horse").check(at(0)).await, Ok(()));
+    for user in ["ann:hunter2", "ann", "eve:hunter2"] {
+        let store = store(user);
+        for number in 0..5 {
+            let why = store.load(&key(number), at(0), &mut []).await.unwrap_err();
+            assert!(matches!(why, SqlError::Connect(_) | SqlError::Resting), "{why:?}");
+            let told = format!("{why} {why:?} {store:?}");
+            assert!(!told.contains("hunter2") && !why.to_string().contains('\n'), "{told}");
+        }
+    }
+}
+
+/// Nodes whose clocks differ: the later activity stays.
+#[tokio::test]
+async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
+    for database in Fresh::both() {
+        let (fast, slow) = (database.store(), database.store());
+        let draft = Draft { version: 1, seen: 1_000_000, idle: 3_600_000, ..Draft::default() };
+        draft.create(&fast, &key(1), 1_000_000).await;
+        assert_eq!(fast.touch(&key(1), at(1_030_000)).await, Ok(Outcome::Applied(Version(1))));
+        slow.touch(&key(1), at(970_000)).await.unwrap();
+        let next = Draft { version: 2, seen: 970_000, ..draft }.record();
+        let updated = slow.update(&key(1), Version(1), &next, at(970_000), &mut []).await;
+        assert_eq!(updated, Ok(Outcome::Applied(Version(2))));
+        let kept = Draft { version: 2, seen: 1_030_000, ..draft }.record();
+        assert_eq!(load(&fast, &key(1), 970_000).await, Some(kept));
+    }
+}
+
 /// A statement that waits for somebody's lock is broken off, at the server too.
 #[tokio::test]
 async fn a_lock_is_not_waited_for_forever_st10() {

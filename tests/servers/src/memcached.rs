@@ -26,7 +26,9 @@ pub fn start_with(options: &[&str]) -> Server {
 }
 
 fn answers(addr: SocketAddr) -> bool {
-    ask(addr, "version\r\n", "\r\n").starts_with("VERSION")
+    let answer = ask(addr, "version\r\n", "\r\n");
+    // one that wants a password first answers, too
+    answer.starts_with("VERSION") || answer.contains("unauthenticated")
 }
 
 fn url(addr: SocketAddr) -> String {

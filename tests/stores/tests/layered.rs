@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use servers::{Server, conformance};
 use session_core::environment::Clock;
+use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
+use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore, SystemClock};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::{MemcachedCache, Settings};
+use session_store_memcached::{MemcachedCache, MemcachedStore, Settings};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::{Limits, SqlStore};
 
@@ -34,7 +36,7 @@ fn sql(url: &str) -> SqlStore {
 
 async fn conforms(name: &str, cache: impl Cache, durable: impl Into<SharedStore>) {
     let store = Layered::new(cache, durable.into());
-    conformance::conforms(name, &store, SystemClock.now(), 0..3).await;
+    Box::pin(conformance::conforms(name, &store, SystemClock.now(), 0..3)).await;
 }
 
 #[tokio::test]
@@ -70,6 +72,84 @@ async fn memcached_before_sqlite() {
 async fn redis_before_postgres() {
     let (cache, durable) = (servers::redis::start(), servers::postgres::start());
     conforms("Redis + PostgreSQL", RedisCache::from(redis(&cache)), sql(&durable.url())).await;
+}
+
+/// A cache that is full and may not evict costs time, and nothing else.
+async fn a_full_cache(cache: impl Cache) {
+    let durable = SharedStore::from(MemoryStore::new());
+    let now = SystemClock.now();
+    let store = Layered::new(cache, durable);
+    for number in 0..20 {
+        let handle = Handle::from_bytes([number; 8]);
+        let mut record = vec![0; MIN_LEN + 8_000];
+        record[0] = FORMAT;
+        record[VERSION_AT] = 1;
+        assert!(matches!(store.create(&handle, &record, now).await, Ok(Outcome::Applied(_))));
+        let mut into = vec![0; 10_000];
+        let Ok(Load::Found(found)) = store.load(&handle, now, &mut into).await else { panic!("lost: {number}") };
+        record[VERSION_AT] = 2;
+        let updated = store.update(&handle, found.version, &record, now, &mut []).await;
+        assert!(matches!(updated, Ok(Outcome::Applied(_))), "{updated:?}");
+        for _ in 0..2 {
+            let Ok(Load::Found(found)) = store.load(&handle, now, &mut into).await else { panic!("lost: {number}") };
+            assert_eq!(into[..found.len], record);
+        }
+        assert!(matches!(store.delete(&handle, Only::Any, now).await, Ok(Outcome::Applied(_))));
+        assert_eq!(store.load(&handle, now, &mut into).await.unwrap(), Load::Missing);
+    }
+}
+
+#[tokio::test]
+async fn a_full_memcached_costs_time_only_st4() {
+    let server = servers::memcached::start_with(&["-m", "2", "-M"]);
+    let junk = MemcachedStore::open(&server.url()).unwrap();
+    for large in [100_000, 8_000, 1_000, 10] {
+        let mut record = vec![0; MIN_LEN + large];
+        record[0] = FORMAT;
+        let mut number = 0_u64;
+        let handle = |number: u64| Handle::from_bytes((number << 32 | large as u64).to_le_bytes());
+        while junk.create(&handle(number), &record, SystemClock.now()).await.unwrap() != Outcome::Full {
+            number += 1;
+            assert!(number < 100_000, "it is never full");
+        }
+    }
+    a_full_cache(memcached(&server)).await;
+}
+
+#[tokio::test]
+async fn a_full_redis_costs_time_only_st4() {
+    let server = servers::redis::start_with(&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"]);
+    a_full_cache(RedisCache::from(redis(&server))).await;
+}
+
+/// What the durable store refuses is an error, and what was there stays and is served.
+#[tokio::test]
+async fn before_a_durable_store_that_takes_no_writes_st4_st10() {
+    let (cache, primary) = (servers::memcached::start(), servers::redis::start());
+    let now = SystemClock.now();
+    let mut record = vec![0; MIN_LEN];
+    (record[0], record[VERSION_AT]) = (FORMAT, 1);
+    let handle = Handle::from_bytes(*b"a handle");
+    redis(&primary).create(&handle, &record, now).await.unwrap();
+    let replica = servers::redis::start_with(&["--replicaof", &format!("127.0.0.1 {}", primary.addr().port())]);
+    let durable = redis(&replica);
+    // it copies the primary's data first
+    while !matches!(durable.load(&handle, now, &mut [0; 100]).await, Ok(Load::Found(_))) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let store = Layered::new(memcached(&cache), SharedStore::from(durable));
+    let found = |load| matches!(load, Ok(Load::Found(Found { version: Version(1), .. })));
+    assert!(found(store.load(&handle, now, &mut [0; 100]).await));
+    record[VERSION_AT] = 2;
+    for why in [
+        store.update(&handle, Version(1), &record, now, &mut []).await.unwrap_err(),
+        store.delete(&handle, Only::Any, now).await.unwrap_err(),
+        store.create(&Handle::from_bytes([7; 8]), &record, now).await.unwrap_err(),
+    ] {
+        assert!(why.to_string().contains("READONLY"), "{why}");
+    }
+    let old = store.load(&handle, now, &mut [0; 100]).await.unwrap();
+    assert!(matches!(old, Load::Found(Found { version: Version(1), .. })), "the old one, no half of the new: {old:?}");
 }
 
 #[test]

@@ -20,7 +20,18 @@ struct Node {
 impl Node {
     /// Starts with these signing keys.
     fn start(store: &str, keys: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        Self::run(Command::new(env!("CARGO_BIN_EXE_node")), store, keys)
+    }
+
+    /// Starts with files that may have so many blocks of 512 bytes, and no more.
+    fn with_small_files(store: &str, keys: &str, blocks: u32) -> Self {
+        let mut shell = Command::new("sh");
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_node")]);
+        Self::run(shell, store, keys)
+    }
+
+    fn run(mut command: Command, store: &str, keys: &str) -> Self {
         command.args(["--listen", "127.0.0.1:0", "--store", store, "--key", keys]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -210,6 +221,39 @@ fn two_nodes_over_postgres_lc2_lc3() {
 fn two_nodes_over_sqlite_lc2_lc3() {
     let dir = tempfile::tempdir().unwrap();
     dialogue(&format!("sqlite:{}", dir.path().join("sessions.db").display()));
+}
+
+/// The file may not grow: what needs room is told 503, all else is served, and nothing that was kept is lost.
+#[test]
+fn a_full_disk_under_sqlite_st9_st10() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", dir.path().join("sessions.db").display());
+    let mut ann = Browser::default();
+    let before = Node::start(&store, OLD);
+    ann.ok(&before, "POST /login?user=ann");
+    ann.ok(&before, "POST /set?key=cart&value=book");
+    drop(before);
+
+    let full = Node::with_small_files(&store, OLD, 400);
+    let refused = (0..400).find_map(|_| {
+        let (status, text) = Browser::default().ask(&full, "POST /big?key=a&bytes=2000");
+        (status != 200).then_some((status, text))
+    });
+    assert_eq!(refused.map(|(status, text)| (status, text.lines().count())), Some((503, 1)), "it was never full");
+    for _ in 0..5 {
+        let (status, _) = ann.ask(&full, "POST /big?key=b&bytes=2000");
+        assert!([200, 503].contains(&status), "{status}");
+        ann.is(&full, Some("ann"));
+        assert_eq!(ann.ok(&full, "GET /read?key=cart"), "book");
+        assert_eq!(ann.ok(&full, "GET /plain"), "plain");
+    }
+    drop(full);
+
+    let after = Node::start(&store, OLD);
+    ann.is(&after, Some("ann"));
+    assert_eq!(ann.ok(&after, "GET /read?key=cart"), "book");
+    ann.ok(&after, "POST /set?key=cart&value=another");
+    Browser::default().ok(&after, "POST /big?key=a&bytes=2000");
 }
 
 #[test]
