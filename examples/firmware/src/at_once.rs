@@ -1,8 +1,8 @@
 //! The flash, one operation at a time, each to its end before anything else is done.
 //!
 //! The future of a flash operation takes 1.5 KB, and a request's future is moved a few times before it is polled: with the
-//! operation inside of it, each request takes twice the memory and the stack grows by 12 KB. Here the operation's future is on
-//! the stack, and only while it runs. Others wait meanwhile; not longer than it takes to erase and fill a page.
+//! operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future is on the stack, and
+//! only while it runs. Others wait meanwhile; not longer than it takes to erase and fill a page.
 
 use device_ui::{Data, Keeper, NotKept};
 use embassy_futures::block_on;

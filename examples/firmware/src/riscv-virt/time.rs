@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::task::Waker;
 
-use critical_section::{CriticalSection, Mutex};
+use critical_section::Mutex;
 use embassy_time_driver::{Driver, TICK_HZ};
 use embassy_time_queue_utils::Queue;
 use riscv::interrupt::machine::Interrupt;
@@ -20,17 +20,14 @@ struct Clint {
 
 embassy_time_driver::time_driver_impl!(static CLINT: Clint = Clint { queue: Mutex::new(RefCell::new(Queue::new())) });
 
-impl Clint {
-    /// Wakes whoever is due, and sets the alarm for the next.
-    fn next(&self, cs: CriticalSection<'_>, queue: &mut Queue) {
-        let _ = (self, cs);
-        let next = queue.next_expiration(now());
-        // never a moment that has passed without meaning to: first to the end of time, then the low half, then the high
-        let [low, high] = halves(next.saturating_mul(UNITS));
-        ALARM.write(4, u32::MAX);
-        ALARM.write(0, low);
-        ALARM.write(4, high);
-    }
+/// Wakes whoever is due, and sets the alarm for the next.
+fn next(queue: &mut Queue) {
+    let next = queue.next_expiration(now());
+    // never a moment that has passed without meaning to: first to the end of time, then the low half, then the high
+    let [low, high] = halves(next.saturating_mul(UNITS));
+    ALARM.write(4, u32::MAX);
+    ALARM.write(0, low);
+    ALARM.write(4, high);
 }
 
 const fn halves(time: u64) -> [u32; 2] {
@@ -55,7 +52,7 @@ impl Driver for Clint {
         critical_section::with(|cs| {
             let mut queue = self.queue.borrow_ref_mut(cs);
             if queue.schedule_wake(at, waker) {
-                self.next(cs, &mut queue);
+                next(&mut queue);
             }
         });
     }
@@ -64,5 +61,5 @@ impl Driver for Clint {
 /// An alarm that has passed meanwhile comes at once.
 #[core_interrupt(Interrupt::MachineTimer)]
 fn alarm() {
-    critical_section::with(|cs| CLINT.next(cs, &mut CLINT.queue.borrow_ref_mut(cs)));
+    critical_section::with(|cs| next(&mut CLINT.queue.borrow_ref_mut(cs)));
 }
