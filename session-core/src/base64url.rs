@@ -1,4 +1,4 @@
-//! 32 bytes as 43 characters of base64url without padding (RFC 4648, 5), and back. Without a table, and in constant time:
+//! Bytes as base64url without padding (RFC 4648, 5), and back: 32 of them as 43 characters, or any number. Without a table, and in constant time:
 //! no branch and no address depends on the bytes.
 
 /// Bytes that are written so.
@@ -43,6 +43,53 @@ pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     (all >= 0 && rest == 0).then_some(raw)
 }
 
+/// Characters that so many bytes take.
+pub(crate) const fn text_len(raw: usize) -> usize {
+    raw / 3 * 4 + (raw % 3 * 4).div_ceil(3)
+}
+
+/// Bytes that so many characters hold.
+pub(crate) const fn raw_len(text: usize) -> usize {
+    text / 4 * 3 + text % 4 * 3 / 4
+}
+
+/// Turns the last `len` bytes of `place`, which has the length of their text, into that text.
+pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
+    let (mut read, mut bits, mut have) = (place.len().saturating_sub(len), 0_u32, 0);
+    for write in 0..place.len() {
+        if have < 6 {
+            // the last character has bits more than there are
+            bits = bits << 8 | u32::from(place.get(read).copied().unwrap_or_default());
+            (read, have) = (read + 1, have + 8);
+        }
+        have -= 6;
+        if let Some(place) = place.get_mut(write) {
+            *place = letter((bits >> have & 63) as i16);
+        }
+    }
+}
+
+/// The bytes of a text into the start of `into`, and their number. `None` for another spelling than the one that is
+/// written, or if there is no room.
+pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
+    let len = raw_len(text.len());
+    if text.len() % 4 == 1 || len > into.len() {
+        return None;
+    }
+    let (mut places, mut bits, mut have, mut all) = (into.iter_mut(), 0_i32, 0, 0);
+    for byte in text {
+        let value = i32::from(value((*byte).into()));
+        all |= value;
+        bits = bits << 6 | value & 63;
+        have += 6;
+        if have >= 8 {
+            have -= 8;
+            *places.next()? = (bits >> have) as u8;
+        }
+    }
+    (all >= 0 && bits & ((1 << have) - 1) == 0).then_some(len)
+}
+
 /// All ones if `a < b`, both small.
 const fn below(a: i16, b: i16) -> i16 {
     (a - b) >> 15
@@ -78,6 +125,28 @@ mod tests {
         for byte in 0..=255_u8 {
             let place = ALPHABET.iter().position(|letter| *letter == byte);
             assert_eq!(value(byte.into()), place.map_or(-1, |at| at as i16), "byte {byte}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_bytes_there_and_back() {
+        for len in 0..=40 {
+            let raw: std::vec::Vec<u8> = (0..len).map(|at| (at * 37 + 250) as u8).collect();
+            let mut text = std::vec![0; text_len(len)];
+            let start = text.len() - len;
+            text[start..].copy_from_slice(&raw);
+            encode_in_place(&mut text, len);
+            if len == RAW {
+                assert_eq!(text, encode(raw.first_chunk().unwrap()));
+            }
+            let mut back = std::vec![0; len];
+            assert_eq!(decode_into(&text, &mut back), Some(len));
+            assert_eq!(back, raw);
+            assert_eq!(decode_into(&text, &mut back[..len.saturating_sub(1)]), (len == 0).then_some(0));
+            if len % 3 != 0 {
+                *text.last_mut().unwrap() ^= 1;
+                assert_eq!(decode_into(&text, &mut back), None, "two spellings of one value");
+            }
         }
     }
 

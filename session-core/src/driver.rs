@@ -1,5 +1,6 @@
 //! The only code that calls a store: it does what the exchange says and brings the answers back.
 
+mod sealed;
 mod subjects;
 
 use rand_core::TryCryptoRng;
@@ -10,32 +11,69 @@ use crate::error::Error;
 use crate::events::{Event, Id, Observer};
 use crate::exchange::{Candidate, Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
+use crate::mode::{Either, Mode, Sealed, Stored};
 use crate::policy::Policy;
 use crate::store::{Load, Only, Outcome, Store};
 pub use subjects::Listed;
 
 /// What all requests of an application share.
-pub struct Sessions<S, C, O = ()> {
+pub struct Sessions<S, C, O = (), M = Stored> {
     pub(crate) store: S,
     pub(crate) clock: C,
     pub(crate) policy: Policy,
     pub(crate) ring: Ring,
     observer: O,
+    pub(crate) mode: M,
 }
 
 impl<S: Store, C: Clock> Sessions<S, C> {
     /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
     #[must_use]
     pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, observer: () }
+        Self::of(store, clock, keys, policy, Stored)
     }
 }
 
-impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
+impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
+    /// Sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and kept nowhere. `cut_offs` is
+    /// any store, which ends sessions before their time (LC11): in memory until this program ends, a durable one for
+    /// longer and for all nodes. Each request asks it once, and once more for a session that is signed in. The same limits
+    /// hold, and the same handlers do. What a session without a store cannot do:
+    ///
+    /// - of two requests that change it at the same time, the browser keeps the last answer;
+    /// - login, `rotate` and the logout of an anonymous session replace the cookie, and a copy of the old one works on
+    ///   until its limits; nothing is renewed;
+    /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
+    ///   subject;
+    /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::CannotList`]);
+    /// - record and name take 4096 characters at most (SE6).
+    #[must_use]
+    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(cut_offs, clock, keys, policy, Sealed)
+    }
+}
+
+impl<S: Store, C: Clock> Sessions<S, C, (), Either> {
+    /// As [`new`](Self::new) or [`sealed`](Self::sealed) would make them.
+    #[must_use]
+    pub fn either(store: S, clock: C, keys: &Keys, policy: Policy, mode: Either) -> Self {
+        Self::of(store, clock, keys, policy, mode)
+    }
+}
+
+impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
+    fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
+        let policy = if mode.is_sealed() { policy.without_renewal() } else { policy };
+        Self { ring: Ring::new(keys, policy.cookie_name()), store, clock, policy, observer: (), mode }
+    }
+}
+
+impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Tells `observer` what happens.
     #[must_use]
-    pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P> {
-        Sessions { store: self.store, clock: self.clock, policy: self.policy, ring: self.ring, observer }
+    pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P, M> {
+        let Self { store, clock, policy, ring, mode, .. } = self;
+        Sessions { store, clock, policy, ring, observer, mode }
     }
 
     /// The store.
@@ -64,8 +102,8 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             policy: &self.policy,
             ring: &self.ring,
             observer: &self.observer,
-            touch_is_free: self.store.touch_is_free(),
-            has_index: self.store.index().is_some(),
+            touch_is_free: self.store.touch_is_free() && !self.mode.is_sealed(),
+            has_index: self.store.index().is_some() || self.mode.is_sealed(),
         }
     }
 
@@ -75,41 +113,44 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
 
     /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the
     /// header lines (CP2). A value that is not ours costs no store call.
-    pub(crate) async fn begin<'h, B: Buffer>(
+    pub(crate) async fn begin_stored<'h, B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> Result<(), Error> {
         exchange.look();
-        let name = self.policy.cookie_name();
-        for value in cookie_lines.flat_map(|line| candidates(line, name)).take(MAX_CANDIDATES) {
-            let Some(token) = exchange.candidate(value, &self.rules()) else {
-                continue;
-            };
-            loop {
-                let now = self.clock.now();
-                let answer = self.store.load(&token.handle(), now, exchange.place()).await;
-                let found = match self.reported(answer).map_err(|()| Error::Unavailable)? {
-                    Load::TooLarge { size } => {
-                        exchange.grow(size)?;
-                        continue;
-                    }
-                    Load::Found(found) => Some(found),
-                    Load::Missing => None,
+        let (name, mut left) = (self.policy.cookie_name(), MAX_CANDIDATES);
+        for line in cookie_lines {
+            for value in candidates(line, name).take(left) {
+                left -= 1;
+                let Some(token) = exchange.candidate(value, &self.rules()) else {
+                    continue;
                 };
-                // bound first, as in `perform`
-                let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
-                match candidate {
-                    Candidate::Accepted => return Ok(()),
-                    Candidate::Refused => {}
-                    Candidate::Reused(login) => {
-                        let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
-                        if let Outcome::Applied(_) = self.reported(ended).map_err(|()| Error::Unavailable)? {
-                            self.observer.observe(&Event::Ended(Id(token.handle())));
+                loop {
+                    let now = self.clock.now();
+                    let answer = self.store.load(&token.handle(), now, exchange.place()).await;
+                    let found = match self.reported(answer).map_err(|()| Error::Unavailable)? {
+                        Load::TooLarge { size } => {
+                            exchange.grow(size)?;
+                            continue;
+                        }
+                        Load::Found(found) => Some(found),
+                        Load::Missing => None,
+                    };
+                    // bound first, as in `perform`
+                    let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
+                    match candidate {
+                        Candidate::Accepted => return Ok(()),
+                        Candidate::Refused => {}
+                        Candidate::Reused(login) => {
+                            let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
+                            if let Outcome::Applied(_) = self.reported(ended).map_err(|()| Error::Unavailable)? {
+                                self.observer.observe(&Event::Ended(Id(token.handle())));
+                            }
                         }
                     }
+                    break;
                 }
-                break;
             }
         }
         Ok(())
@@ -117,7 +158,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
 
     /// Carries one verb through: to its end, or to an error after which nothing is half done without being told. `true`:
     /// the data has to be edited first, and then the verb goes on.
-    pub(crate) async fn perform<B: Buffer>(
+    pub(crate) async fn perform_stored<B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
         rng: &mut impl TryCryptoRng,
@@ -168,7 +209,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
             Ok(()) => Reply::Random(bytes),
             Err(_) => {
                 self.observer.observe(&Event::EntropyFailed);
-                Reply::NoRandom
+                Reply::Refused(Error::Entropy)
             }
         }
     }

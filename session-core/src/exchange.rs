@@ -23,6 +23,8 @@ use crate::expiry::{self, Verdict};
 use crate::keys::Ring;
 use crate::policy::Policy;
 use crate::record::Record;
+use crate::sealed;
+use crate::set_cookie::LONGEST_PAIR;
 use crate::store::{Found, Handle, Load, Only, Outcome, Version};
 use crate::subject::{Added, Entry, Epoch};
 use crate::token::Token;
@@ -69,7 +71,7 @@ enum Outgoing {
 
 /// What a verb is about to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Intent<'i> {
+pub enum Intent<'i> {
     /// Store what the handler changed, renew, touch.
     Commit,
     /// Store what a function makes of the newest data.
@@ -114,7 +116,8 @@ pub(crate) enum Candidate {
 /// The store's answer; its error was reported already.
 pub(crate) enum Reply {
     Random([u8; 32]),
-    NoRandom,
+    /// It cannot be done.
+    Refused(Error),
     Loaded(Result<Load, ()>),
     Wrote(Result<Outcome, ()>),
     Indexed(Result<Added, ()>),
@@ -139,7 +142,7 @@ enum Phase {
 }
 
 /// How far one verb has come.
-pub(crate) struct Work {
+pub struct Work {
     phase: Phase,
     /// What was under way when the answer was lost.
     wrote: Phase,
@@ -188,6 +191,8 @@ pub struct Exchange<B> {
     doubted: bool,
     /// A write was sent to the store and its answer has not come.
     in_flight: bool,
+    /// The session is another than the one that came in its cookie; of sealed ones only.
+    pub(crate) rewritten: bool,
     pub(crate) fresh_handle: Option<Handle>,
     seen: Version,
     /// The record's own version as loaded.
@@ -223,6 +228,7 @@ impl<B: Buffer> Exchange<B> {
             looked: false,
             doubted: false,
             in_flight: false,
+            rewritten: false,
         }
     }
 
@@ -250,6 +256,28 @@ impl<B: Buffer> Exchange<B> {
             rules.observer.observe(&Event::Forged);
         }
         token
+    }
+
+    /// Takes a value of our cookie's name that may be a sealed record, and puts the record into its place.
+    pub(crate) fn unseal(&mut self, value: &[u8], rules: &Rules<'_>) -> Option<(Token, Found)> {
+        self.carried = true;
+        let need = sealed::record_len(value.len());
+        let fits = value.len() <= LONGEST_PAIR && (need <= self.mine.capacity() || self.mine.grow(need));
+        let opened = if fits { sealed::open(value, rules.ring, self.mine.buffer()) } else { None };
+        let Some((handle, len)) = opened else {
+            rules.observer.observe(&Event::Forged);
+            return None;
+        };
+        if self.mine.adopt(len).is_err() {
+            rules.observer.observe(&Event::Garbled(Id(handle)));
+            return None;
+        }
+        Some((Token::sealed(handle, self.mine.verifier()), Found { len, version: self.mine.stamp().version }))
+    }
+
+    /// Whose session the record is, when it began and when it was last seen.
+    pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
+        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.stamp().last_seen)
     }
 
     /// The driver loads a candidate's record into this.
@@ -416,7 +444,7 @@ impl<B: Buffer> Exchange<B> {
                 work.fresh = Some(bytes);
                 Ok(())
             }
-            Reply::NoRandom => Err(Error::Entropy),
+            Reply::Refused(error) => Err(error),
             Reply::Loaded(load) => self.reloaded(work, intent, load, rules, now),
             Reply::Wrote(outcome) => self.wrote(work, intent, outcome, rules, now),
             Reply::Indexed(added) => self.indexed(work, intent, added, rules),
@@ -472,6 +500,13 @@ impl<B: Buffer> Exchange<B> {
             Outgoing::Remove => Some(Answer::Remove),
             Outgoing::Nothing => None,
         }
+    }
+
+    /// The session that is to be sealed into the answer's cookie, and the end of its absolute lifetime; nothing if the
+    /// browser has it as it is.
+    pub(crate) fn answer_sealed(&self) -> Option<(Handle, &[u8], u64)> {
+        let token = self.token.filter(|_| self.rewritten && self.is_live())?;
+        Some((token.handle(), self.mine.bytes(), self.mine.stamp().ends))
     }
 
     pub(crate) fn follow(&mut self, key: &str, kind: Kind) {

@@ -39,9 +39,13 @@ mod changes;
 
 mod set_cookie;
 
+mod sealed;
+
 mod exchange;
 
 mod driver;
+
+pub mod mode;
 
 pub mod pool;
 

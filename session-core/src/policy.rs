@@ -339,6 +339,19 @@ impl Policy {
         if self.limits.absolute == 0 { 0 } else { created.millis().saturating_add(self.limits.absolute) }
     }
 
+    /// When every session that has begun by `now` is over, whatever its lifetimes; 0 = never.
+    pub(crate) const fn last_end(&self, now: Time) -> u64 {
+        let Limits { absolute, remember, .. } = self.limits;
+        let longest = if absolute < remember { remember } else { absolute };
+        if absolute == 0 { 0 } else { now.millis().saturating_add(longest) }
+    }
+
+    /// For sessions that travel in their cookies: each touch makes another value, and nothing leads to it from the last.
+    pub(crate) const fn without_renewal(mut self) -> Self {
+        self.limits.renew_after = 0;
+        self
+    }
+
     /// Seconds that the browser keeps the cookie: the rest of the absolute lifetime, so that its copy never ends before
     /// the session, at most 400 days (CK8, CK11).
     pub(crate) const fn max_age(&self, ends: u64, now: Time) -> u64 {

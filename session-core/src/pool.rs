@@ -14,13 +14,25 @@ use crate::environment::{Buffer, Clock};
 use crate::error::Error;
 use crate::events::Observer;
 use crate::exchange::Exchange;
+use crate::mode::{Mode, Stored};
+use crate::policy::SET_COOKIE_LEN;
 use crate::session::{Session, Ticket};
 use crate::store::Store;
 
 /// The sessions of an application and room for `REQUESTS` requests at once (as many as there are connections), each with
-/// two records of at most `BYTES` bytes.
-pub struct Pool<S, C, R, O = (), const REQUESTS: usize = 6, const BYTES: usize = 512> {
-    sessions: Sessions<S, C, O>,
+/// two records of at most `BYTES` bytes. A `Set-Cookie` value takes at most `COOKIE` characters: as they stand, enough for
+/// sessions in a store; one that travels in its cookie takes four thirds of its record and some 150 more.
+pub struct Pool<
+    S,
+    C,
+    R,
+    O = (),
+    const REQUESTS: usize = 6,
+    const BYTES: usize = 512,
+    const COOKIE: usize = SET_COOKIE_LEN,
+    M = Stored,
+> {
+    sessions: Sessions<S, C, O, M>,
     rng: RefCell<R>,
     places: [Place<[u8; BYTES]>; REQUESTS],
 }
@@ -33,9 +45,11 @@ pub struct Place<B> {
     exchange: RefCell<Exchange<B>>,
 }
 
-impl<S, C, R, O, const REQUESTS: usize, const BYTES: usize> Pool<S, C, R, O, REQUESTS, BYTES> {
+impl<S, C, R, O, M, const REQUESTS: usize, const BYTES: usize, const COOKIE: usize>
+    Pool<S, C, R, O, REQUESTS, BYTES, COOKIE, M>
+{
     /// Room for requests of these sessions; `rng` must be cryptographic, and may say that it is not ready.
-    pub fn new(sessions: Sessions<S, C, O>, rng: R) -> Self {
+    pub fn new(sessions: Sessions<S, C, O, M>, rng: R) -> Self {
         let places = core::array::from_fn(|_| Place {
             turn: Cell::new(0),
             loaded: Cell::new(false),
@@ -57,15 +71,21 @@ pub trait Requests: sealed::Sealed {
     type Observer: Observer;
     /// Room for a record.
     type Buffer: Buffer;
+    /// Where sessions are kept.
+    type Mode: Mode;
+    /// Room for a `Set-Cookie` value.
+    type Line: AsMut<[u8]>;
 
     /// What all requests share.
-    fn sessions(&self) -> &Sessions<Self::Store, Self::Clock, Self::Observer>;
+    fn sessions(&self) -> &Sessions<Self::Store, Self::Clock, Self::Observer, Self::Mode>;
     #[doc(hidden)]
     fn rng(&self) -> &RefCell<Self::Rng>;
     #[doc(hidden)]
     fn places(&self) -> &[Place<Self::Buffer>];
     #[doc(hidden)]
     fn fresh(&self) -> Exchange<Self::Buffer>;
+    #[doc(hidden)]
+    fn line(&self) -> Self::Line;
 
     /// Room for a request until the lease is dropped; `None` if all places are taken.
     fn lease(&self) -> Option<Lease<'_, Self>>
@@ -85,18 +105,31 @@ mod sealed {
     pub trait Sealed {}
 }
 
-impl<S, C, R, O, const REQUESTS: usize, const BYTES: usize> sealed::Sealed for Pool<S, C, R, O, REQUESTS, BYTES> {}
+impl<S, C, R, O, M, const REQUESTS: usize, const BYTES: usize, const COOKIE: usize> sealed::Sealed
+    for Pool<S, C, R, O, REQUESTS, BYTES, COOKIE, M>
+{
+}
 
-impl<S: Store, C: Clock, R: TryCryptoRng, O: Observer, const REQUESTS: usize, const BYTES: usize> Requests
-    for Pool<S, C, R, O, REQUESTS, BYTES>
+impl<
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    O: Observer,
+    M: Mode,
+    const REQUESTS: usize,
+    const BYTES: usize,
+    const COOKIE: usize,
+> Requests for Pool<S, C, R, O, REQUESTS, BYTES, COOKIE, M>
 {
     type Store = S;
     type Clock = C;
     type Rng = R;
     type Observer = O;
     type Buffer = [u8; BYTES];
+    type Mode = M;
+    type Line = [u8; COOKIE];
 
-    fn sessions(&self) -> &Sessions<S, C, O> {
+    fn sessions(&self) -> &Sessions<S, C, O, M> {
         &self.sessions
     }
 
@@ -110,6 +143,10 @@ impl<S: Store, C: Clock, R: TryCryptoRng, O: Observer, const REQUESTS: usize, co
 
     fn fresh(&self) -> Exchange<[u8; BYTES]> {
         Exchange::new([0; BYTES], [0; BYTES])
+    }
+
+    fn line(&self) -> [u8; COOKIE] {
+        [0; COOKIE]
     }
 }
 
@@ -128,6 +165,12 @@ impl<'p, P: Requests> Lease<'p, P> {
     pub async fn commit(&self) -> Result<(), Error> {
         let (mut exchange, rng) = self.0.borrow()?;
         Session::new(self.0.pool.sessions(), &mut exchange, rng).commit().await
+    }
+
+    /// Room for [`set_cookie`](Self::set_cookie).
+    #[must_use]
+    pub fn line(&self) -> P::Line {
+        self.0.pool.line()
     }
 
     /// The answer's `Set-Cookie` value; see [`Session::set_cookie`].
@@ -172,6 +215,7 @@ type View<'v, P> = Session<
     SharedRng<'v, <P as Requests>::Rng>,
     <P as Requests>::Buffer,
     <P as Requests>::Observer,
+    <P as Requests>::Mode,
 >;
 
 type Borrowed<'p, P> = (core::cell::RefMut<'p, Exchange<<P as Requests>::Buffer>>, SharedRng<'p, <P as Requests>::Rng>);

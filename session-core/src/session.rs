@@ -14,6 +14,7 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::base64url;
 use crate::changes::{Changes, Kind};
 use crate::csrf;
 use crate::driver::{Listed, Sessions};
@@ -21,7 +22,9 @@ use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply, Work};
+use crate::mode::{Either, Mode, Stored};
 use crate::record::Record;
+use crate::sealed;
 use crate::set_cookie;
 use crate::store::{Handle, Store};
 use crate::subject::{Epoch, SubjectId};
@@ -58,15 +61,26 @@ impl<'s> Ticket<'s> {
 }
 
 /// The session of one request. `R` is used only when something new is made.
-pub struct Session<'a, S, C, R, B, O = ()> {
-    sessions: &'a Sessions<S, C, O>,
+pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
+    sessions: &'a Sessions<S, C, O, M>,
     exchange: &'a mut Exchange<B>,
     rng: R,
 }
 
-impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a, S, C, R, B, O> {
+impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'_, S, C, R, B, O, Either> {
+    /// As [`load`](Self::load), for frameworks that want its future to be `Send`: of a future that a trait's method gives,
+    /// the compiler does not see that.
+    pub async fn load_either<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
+        match self.sessions.mode {
+            Either::Stored => self.sessions.begin_stored(self.exchange, cookie_lines).await,
+            Either::Sealed => self.sessions.begin_sealed(self.exchange, cookie_lines).await,
+        }
+    }
+}
+
+impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
     /// The view of a handler on an exchange.
-    pub const fn new(sessions: &'a Sessions<S, C, O>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
         Self { sessions, exchange, rng }
     }
 
@@ -75,7 +89,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
     pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        self.sessions.begin(self.exchange, cookie_lines).await
+        M::begin(self.sessions, self.exchange, cookie_lines).await
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -92,7 +106,15 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
         let policy = &self.sessions.policy;
+        if self.sessions.mode.is_sealed()
+            && let Some((handle, record, ends)) = self.exchange.answer_sealed()
+        {
+            let max_age = policy.max_age(ends, self.sessions.clock.now());
+            let seal = |place: &mut [u8]| sealed::seal(handle, record, &self.sessions.ring, place);
+            return set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age, into, seal).map(Some);
+        }
         match self.exchange.answer() {
+            Some(Answer::Set(..)) if self.sessions.mode.is_sealed() => Ok(None),
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
             Some(Answer::Set(token, ends)) => {
@@ -102,6 +124,16 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
                 set_cookie::issue(policy, value, max_age, into).map(Some)
             }
         }
+    }
+
+    /// Bytes that [`set_cookie`](Self::set_cookie) needs.
+    #[must_use]
+    pub fn set_cookie_len(&self) -> usize {
+        let value = match self.exchange.answer_sealed() {
+            Some((_, record, _)) if self.sessions.mode.is_sealed() => sealed::text_len(record.len()),
+            _ => base64url::TEXT,
+        };
+        self.sessions.policy.set_cookie_len(value)
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -287,7 +319,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
             self.commit().await?;
         }
         let mut work = Work::new();
-        while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
+        while M::perform(self.sessions, self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
             let edited = self.exchange.writable().and_then(|(record, changes)| edit(record, changes));
             self.exchange.edited(&mut work, edited)?;
         }
@@ -304,7 +336,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
             return Err(Error::BadText);
         }
         let begun = self.sessions.clock.now();
-        Ok(Ticket { subject, epoch: self.sessions.epoch(subject).await?, begun, remember: false, keep_data: true })
+        Ok(Ticket { subject, epoch: M::epoch(self.sessions, subject).await?, begun, remember: false, keep_data: true })
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
@@ -367,13 +399,14 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'a
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        let others = self.revoke_others().await?;
+        // the logout of a session that travels in its cookie ends all of its subject's
+        let others = if self.sessions.mode.is_sealed() { 0 } else { self.revoke_others().await? };
         self.logout().await.map(|()| others + 1)
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut work = Work::new();
-        self.sessions.perform(self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
+        M::perform(self.sessions, self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

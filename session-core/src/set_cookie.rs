@@ -5,20 +5,36 @@ use crate::error::Error;
 use crate::policy::{Policy, SameSite};
 
 /// Octets of name and value together that browsers keep (CK7).
-const LONGEST_PAIR: usize = 4096;
+pub(crate) const LONGEST_PAIR: usize = 4096;
 
 /// The cookie with `value`, kept by the browser for `max_age` seconds.
 pub(crate) fn issue<'b>(policy: &Policy, value: &str, max_age: u64, into: &'b mut [u8]) -> Result<&'b str, Error> {
-    let pair = policy.name.len() + value.len();
+    issue_with(policy, value.len(), max_age, into, |place| {
+        place.copy_from_slice(value.as_bytes());
+        Ok(())
+    })
+}
+
+/// The same with a value of `len` characters that `fill` writes in place.
+pub(crate) fn issue_with<'b>(
+    policy: &Policy,
+    len: usize,
+    max_age: u64,
+    into: &'b mut [u8],
+    fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+) -> Result<&'b str, Error> {
+    let pair = policy.name.len() + len;
     if pair > LONGEST_PAIR {
         return Err(Error::TooLarge { need: pair, have: LONGEST_PAIR });
     }
-    let have = into.len();
+    let too_large = Error::TooLarge { need: policy.set_cookie_len(len), have: into.len() };
     let mut text = Text { into, len: 0 };
-    let written = write(&mut text, policy, value, max_age);
+    text.push(policy.name).and_then(|()| text.push("=")).ok_or(too_large)?;
+    fill(text.room(len).ok_or(too_large)?)?;
+    let written = attributes(&mut text, policy, max_age);
     let Text { into, len } = text;
     let text = written.and_then(|()| into.get(..len)).and_then(|text| core::str::from_utf8(text).ok());
-    text.ok_or(Error::TooLarge { need: policy.set_cookie_len(value.len()), have })
+    text.ok_or(too_large)
 }
 
 /// Takes the cookie back: the same name, path, domain and attributes (LC4).
@@ -26,10 +42,8 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
     issue(policy, "", 0, into)
 }
 
-fn write(text: &mut Text<'_>, policy: &Policy, value: &str, max_age: u64) -> Option<()> {
-    for part in [policy.name, "=", value, "; Max-Age="] {
-        text.push(part)?;
-    }
+fn attributes(text: &mut Text<'_>, policy: &Policy, max_age: u64) -> Option<()> {
+    text.push("; Max-Age=")?;
     text.push_number(max_age)?;
     let (domain, name) = policy.domain.map_or(("", ""), |name| ("; Domain=", name));
     let same_site = match policy.same_site {
@@ -57,6 +71,13 @@ impl Text<'_> {
         place.copy_from_slice(more.as_bytes());
         self.len += more.len();
         Some(())
+    }
+
+    /// The next so many bytes, for somebody else to write.
+    fn room(&mut self, len: usize) -> Option<&mut [u8]> {
+        let place = self.into.get_mut(self.len..)?.get_mut(..len)?;
+        self.len += len;
+        Some(place)
     }
 
     /// Up to `u32::MAX`, in decimal.

@@ -59,6 +59,60 @@ def binding(fingerprint):
     return hashlib.sha256(b"session-core/1 binding\0" + fingerprint).digest()[:8]
 
 
+def rounds(state):
+    words = list(state)
+    def quarter(a, b, c, d):
+        for left, right, mixed, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            words[left] = (words[left] + words[right]) & 0xFFFFFFFF
+            words[mixed] ^= words[left]
+            words[mixed] = (words[mixed] << turn | words[mixed] >> 32 - turn) & 0xFFFFFFFF
+    for _ in range(10):
+        for at in range(4):
+            quarter(at, at + 4, at + 8, at + 12)
+        for at in range(4):
+            quarter(at, 4 + (at + 1) % 4, 8 + (at + 2) % 4, 12 + (at + 3) % 4)
+    return words
+
+
+SIGMA = struct.unpack("<4I", b"expand 32-byte k")
+
+
+def chacha20(key, counter, nonce, data):
+    """RFC 8439, 2.4"""
+    out = b""
+    for at in range(0, len(data), 64):
+        state = (*SIGMA, *struct.unpack("<8I", key), counter + at // 64, *struct.unpack("<3I", nonce))
+        block = struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(rounds(state), state)))
+        out += bytes(a ^ b for a, b in zip(data[at : at + 64], block))
+    return out
+
+
+def poly1305(key, message):
+    """RFC 8439, 2.5"""
+    r = int.from_bytes(key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+    sum_ = 0
+    for at in range(0, len(message), 16):
+        sum_ = (sum_ + int.from_bytes(message[at : at + 16] + b"\1", "little")) * r % (2**130 - 5)
+    return ((sum_ + int.from_bytes(key[16:], "little")) % 2**128).to_bytes(16, "little")
+
+
+def xchacha20_poly1305(key, nonce, associated, plain):
+    """draft-irtf-cfrg-xchacha-03: ciphertext and tag"""
+    words = rounds((*SIGMA, *struct.unpack("<8I", key), *struct.unpack("<4I", nonce[:16])))
+    key, nonce = struct.pack("<8I", *words[:4], *words[12:]), bytes(4) + nonce[16:]
+    cipher = chacha20(key, 1, nonce, plain)
+    pad = lambda data: data + bytes(-len(data) % 16)
+    message = pad(associated) + pad(cipher) + struct.pack("<QQ", len(associated), len(cipher))
+    return cipher, poly1305(chacha20(key, 0, nonce, bytes(32)), message)
+
+
+def sealed(key, name, handle, record, use=b"seal", label=b"sealed cookie"):
+    base = subkey(key, use, name)
+    nonce = mac(mac(base, b"sealed nonce"), handle + record)[:24]
+    cipher, tag = xchacha20_poly1305(mac(base, label), nonce, handle, record)
+    return nonce + tag + handle + cipher
+
+
 LAST = 2**48 - 1
 
 
@@ -305,7 +359,7 @@ rng          32 bytes drawn by the commit: handle, secret, version; a CSRF token
 fingerprint  what the request is known by    binding-ok   whether the session is bound to that, or to nothing
 flip         every one of the 256 bits of the value changed, and every length from 0 to 86 but 43
 stored       the record afterwards          stored-under    its handle
-set-cookie   the answer's header value
+set-cookie   the answer's header value   mode     sealed: the sessions travel in their cookies
 """
 
 
@@ -716,10 +770,105 @@ def bindings():
     section("binding: to nothing", **base | {"record": full(binding=None)}, fingerprint=bound, binding_ok="yes", events="")
 
 
+def sealed_cookies():
+    chapter("Sealed cookies")
+    mine = plain(login=1, subject=(NOW - 10 * MINUTE, b"ann"), data=TABLE)
+    raw = sealed(A, ID, HANDLE, mine)
+    value = base64url(raw)
+    section(
+        "sealed: accepted", mode="sealed", keys=A.hex(), policy="plain", now=NOW, line=f"id={value}", **ACCEPTED,
+        subject="ann", authenticated=NOW - 10 * MINUTE, created=NOW - 10 * MINUTE, last_seen=NOW - MINUTE,
+        expires_in=29 * MINUTE, data_keys="cart n", value=["cart as struct", "n as u32"], clash="n as u16",
+        set_cookie="none",
+    )
+    base = {"base": "sealed: accepted"}
+    section("sealed: second key of the ring", **base, keys=f"{B.hex()} {A.hex()}", **ACCEPTED)
+    section("sealed: after a forged one", **base, line=f"id=x; id={value}", session="yes", events="Forged")
+    host = base64url(sealed(A, HOST, HANDLE, mine))
+    section("sealed: for https", **base, policy="secure", line=f"__Host-id={host}", **ACCEPTED)
+
+    def refused(title, value, events="Forged", **more):
+        value = base64url(value) if isinstance(value, bytes) else value
+        section(f"sealed: refused: {title}", **base, line=f"id={value}", session="none", events=events, **more)
+
+    def changed(at, mask):
+        return raw[:at] + bytes([raw[at] ^ mask]) + raw[at + 1 :]
+
+    parts = {"nonce": (0, 24), "tag": (24, 40), "handle": (40, 48), "record": (48, len(raw))}
+    for part, (start, end) in parts.items():
+        refused(f"first bit of the {part}", changed(start, 0x80))
+        refused(f"last bit of the {part}", changed(end - 1, 1))
+        refused(f"without the {part}", raw[:start] + raw[end:])
+    refused("one character less", value[:-1])
+    refused("one character more", value + "A")
+    refused("four characters more", value + "AAAA")
+    refused("padded", value + "=")
+    refused("64 characters", value[:64])
+    refused("nothing", "")
+    refused("alphabet of base64", value[:10] + "+" + value[11:])
+    refused("4,097 characters", "A" * 4097)
+    refused("handle of another session", raw[:40] + random("another handle", 8) + raw[48:])
+    refused("a key not in the ring", sealed(B, ID, HANDLE, mine))
+    section("sealed: refused: a retired key", **base, keys=f"{B.hex()} {C.hex()}", **REFUSED)
+    refused("for another cookie name", host)
+    refused("the subkey for csrf", sealed(A, ID, HANDLE, mine, use=b"csrf"))
+    refused("the key of nonces", sealed(A, ID, HANDLE, mine, label=b"sealed nonce"))
+    refused("the id of a stored session", T)
+    refused("another format", sealed(A, ID, HANDLE, plain(format=2)), events="Garbled")
+    refused("a record that is cut", sealed(A, ID, HANDLE, mine[:-1]), events="Garbled")
+    refused("idle", sealed(A, ID, HANDLE, plain(seen=NOW - 30 * MINUTE)), events="Expired")
+    refused("past its absolute end", sealed(A, ID, HANDLE, plain(created=NOW - 12 * HOUR)), events="Expired")
+    section("sealed: last seen a minute ahead", **base, line=f"id={base64url(sealed(A, ID, HANDLE, plain(seen=NOW + MINUTE)))}",
+            **ACCEPTED, subject="none", authenticated="none", last_seen=NOW + MINUTE, expires_in=31 * MINUTE, data_keys="",
+            value="", clash="")
+    refused("last seen further ahead", sealed(A, ID, HANDLE, plain(seen=NOW + MINUTE + 1)), events="Expired")
+    ahead = plain(seen=NOW, created=NOW + MINUTE + 1, end=NOW + HOUR)
+    refused("begun further ahead", sealed(A, ID, HANDLE, ahead), events="Expired")
+    section("sealed: refused: where sessions are stored", **base, mode="stored", **REFUSED)
+
+    def cut_off(subject, at, seen=NOW, end=30 * 24 * HOUR):
+        handle = hashlib.sha256(b"session-core/1 subject\0" + subject).digest()[:8]
+        version = struct.pack("<Q", at)
+        stored = record(bytes(16), version=version, login=1, seen=seen, idle=0, end=at + end, created=at, rotated=0, own=True)
+        return {"handle": handle, "record": stored}
+
+    ended = {"session": "none", "events": "Unknown"}
+    section("sealed: refused: cut off as it began", **base, **cut_off(b"ann", NOW - 10 * MINUTE), **ended)
+    section("sealed: cut off a millisecond before it began", **base, **cut_off(b"ann", NOW - 10 * MINUTE - 1), **ACCEPTED)
+    section("sealed: another one cut off", **base, **cut_off(b"bob", NOW), **ACCEPTED)
+    section("sealed: refused: all cut off", **base, **cut_off(b"", NOW), **ended)
+
+    version, drawn = random("next version", 8), random("drawn handle", 8)
+    rng = drawn + SECRET + version
+    header = lambda value, age=12 * HOUR: f"id={value}; Max-Age={age // 1000}; Path=/; HttpOnly; SameSite=Lax"
+    fresh = {"version": version, "seen": NOW, "created": NOW}
+    start = {"mode": "sealed", "keys": A.hex(), "policy": "plain", "now": NOW}
+
+    def made(key=A, handle=drawn, verifier=verifier(A, ID, drawn, SECRET), age=12 * HOUR, **changes):
+        return {"set_cookie": header(base64url(sealed(key, ID, handle, record(verifier, **fresh | changes))), age)}
+
+    section("seal: a first value", **start, do="set n as u32", rng=rng, events="Created",
+            **made(data=entry(b"n", VALUES["u32"])))
+    section("seal: a login", **start, do="login ann", rng=rng, events="Created LoggedIn",
+            **made(login=1, subject=(NOW, b"ann")))
+    section("seal: a login after a cut-off of now", **start, **cut_off(b"ann", NOW), do="login ann", rng=rng,
+            events="Created LoggedIn", **made(login=1, subject=(NOW + 1, b"ann"), seen=NOW + 1, created=NOW + 1, age=12 * HOUR + 1000))
+    ours = {"verifier": V, "handle": HANDLE, "login": 1, "subject": (NOW - 10 * MINUTE, b"ann"), "created": NOW - 10 * MINUTE}
+    left = 12 * HOUR - 10 * MINUTE
+    change = {**base, "rng": rng, "events": ""}
+    section("seal: a change", **change, do="remove cart", **made(**ours, age=left, data=entry(b"n", VALUES["u32"])))
+    section("seal: a touch", **change, do="nothing", **made(**ours, age=left, version=VERSION, data=TABLE))
+    section("seal: a change, by the first key of the ring", **change, keys=f"{B.hex()} {A.hex()}", do="remove cart",
+            **made(key=B, **ours, age=left, data=entry(b"n", VALUES["u32"])))
+    there = cut_off(b"ann", NOW)
+    section("seal: a logout", **base, rng="", do="logout", events="Ended", stored_under=there["handle"], stored=there["record"],
+            set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
+
+
 def main():
     for line in HEAD.splitlines():
         say(f"# {line}".rstrip())
-    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens):
+    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies):
         part()
     made, path = "\n".join(LINES) + "\n", Path(__file__).with_name("vectors.txt")
     if sys.argv[1:] == ["--check"]:

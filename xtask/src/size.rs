@@ -15,7 +15,8 @@ pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 /// until we are there. Lower the budget whenever the program gets smaller; raise it only when the program does more (the
 /// second one's login keeps the index of subjects and the cap since those were built: 4,000 bytes; a
 /// cookie that is used again may end its session: 240).
-const PROGRAMS: [(&str, u64, u64); 2] = [("read-set-create", 8 * 1024, 25_100), ("all-verbs", 12 * 1024, 29_100)];
+const PROGRAMS: [(&str, u64, u64); 3] =
+    [("read-set-create", 8 * 1024, 25_100), ("all-verbs", 12 * 1024, 29_100), ("sealed", 18 * 1024, 35_200)];
 
 /// Bytes of one program.
 struct Weight {
@@ -74,7 +75,10 @@ fn weigh(program: &Path) -> Result<Weight, String> {
                 SectionKind::Text | SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data
             )
         };
-        let symbol = |name| file.symbol_by_name(name).map(|symbol| symbol.size()).ok_or(format!("no symbol {name}"));
+        let symbol = |name| {
+            let found = file.symbols().find(|symbol| symbol.name().is_ok_and(|symbol| symbol.ends_with(name)));
+            found.map(|symbol| symbol.size()).ok_or(format!("no symbol {name}"))
+        };
         Ok(Weight {
             code: file.sections().filter(|section| code(section.kind())).map(|section| section.size()).sum(),
             shared: symbol("SHARED_RAM")?,

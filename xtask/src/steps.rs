@@ -264,8 +264,9 @@ pub(crate) fn passed(output: &str) -> Result<String, String> {
 
 /// The core's dependencies, all looked through: with the features they have here, none uses std or alloc.
 const CORE_DEPENDENCIES: &str = "\
-    base64ct bitflags block-buffer cfg-if cmov cobs cpufeatures crypto-common ctutils defmt digest hmac hybrid-array log postcard \
-    rand_core serde serde_core session-core sha2 subtle thiserror typenum zeroize \
+    aead base64ct bitflags block-buffer cfg-if chacha20 chacha20poly1305 cipher cmov cobs cpufeatures crypto-common ctutils \
+    defmt digest hmac hybrid-array inout log poly1305 postcard rand_core serde serde_core session-core sha2 subtle thiserror \
+    typenum universal-hash zeroize \
     critical-section embassy-time embassy-time-driver embedded-hal embedded-hal-async futures-core nb void";
 
 fn no_alloc(log: &mut Log) -> Result<String, String> {

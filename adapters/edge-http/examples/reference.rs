@@ -14,6 +14,7 @@ use edge_nal_std::TcpSocket;
 use reference_app::routes::{Args, big, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
+use session_core::mode::Either;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_edge_http::{
@@ -26,8 +27,10 @@ const TASKS: usize = 128;
 const HEAD: usize = 20 * 1024;
 const HEADERS: usize = 64;
 const RECORD: usize = 2048;
+/// Room for a session that travels in its cookie.
+const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD, COOKIE, Either>;
 type Session<'r, S> = session_edge_http::Session<'r, AppPool<S>>;
 
 // ---- the routes --------------------------------------------------------------------------------------------------
@@ -202,14 +205,17 @@ fn main() {
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     let Config { store, keys, policy, .. } = config;
+    let mode = if store == StoreUrl::Cookie { Either::Sealed } else { Either::Stored };
     match store {
-        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, stop),
-        StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
+        StoreUrl::Memory { capacity: None } | StoreUrl::Cookie => {
+            run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop)
         }
-        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
-        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, stop),
-        _ => Err("--store: this program is for devices, which have memory:, fixed: and flash: only".into()),
+        StoreUrl::Memory { capacity: Some(limit) } => {
+            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, mode, stop)
+        }
+        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
+        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -219,9 +225,10 @@ fn run<S: Store>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
+    mode: Either,
     stop: Stop,
 ) -> Result<(), String> {
-    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng));
+    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng));
     let acceptor = Guarded::new(Acceptor(Async::new(listener).map_err(|why| why.to_string())?));
     let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
     let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));

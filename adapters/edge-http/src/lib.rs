@@ -13,4 +13,4 @@ pub use layer::{Handler, SessionLayer};
 pub use request::{Request, Socket};
 pub use response::Failed;
 pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, policy};
+pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, mode, policy};

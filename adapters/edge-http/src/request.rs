@@ -7,7 +7,6 @@ use edge_http::{ConnectionType, Method, RequestHeaders};
 use edge_nal::TcpSplit;
 use embedded_io_async::{ErrorType, Read, Write};
 use session_core::Error;
-use session_core::policy::SET_COOKIE_LEN;
 use session_core::pool::{Handle, Lease, Peek, Requests};
 
 use crate::response::{ErrorLine, Failed, HeaderLines, commit};
@@ -111,11 +110,11 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         let mut rest = [0; 64];
         while self.connection.read(&mut rest).await? > 0 {}
 
-        let mut buffer = [0; SET_COOKIE_LEN];
+        let mut cookie_line = self.lease.as_ref().map(Lease::line);
         let mut lines = lines;
         let mut error = None;
-        if let Some(lease) = &self.lease {
-            let (committed, cookie) = commit(lease, &mut buffer).await;
+        if let (Some(lease), Some(buffer)) = (&self.lease, &mut cookie_line) {
+            let (committed, cookie) = commit(lease, buffer.as_mut()).await;
             if let Err(why) = committed {
                 error = Some(why);
                 lines = HeaderLines::default();

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use session_core::Error;
-use session_core::policy::SET_COOKIE_LEN;
 use session_core::pool::{Lease, Requests};
 
 /// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
@@ -102,7 +101,7 @@ impl<'h> HeaderLines<'h> {
 /// What has to be stored is stored; then the cookie, if one is to be set, in the given buffer.
 pub(crate) async fn commit<'b, P: Requests>(
     lease: &Lease<'_, P>,
-    buffer: &'b mut [u8; SET_COOKIE_LEN],
+    buffer: &'b mut [u8],
 ) -> (Result<(), Error>, Option<&'b str>) {
     let committed = lease.commit().await;
     match lease.set_cookie(buffer) {

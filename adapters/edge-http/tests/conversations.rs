@@ -7,6 +7,6 @@ mod reference;
 #[test]
 fn conversations() {
     reference_app::with_flash(|flash| {
-        reference_app::converse("edge-http", &["memory:", "fixed:", flash], reference::serve);
+        reference_app::converse("edge-http", &["memory:", "fixed:", "cookie:", flash], reference::serve);
     });
 }

@@ -16,6 +16,7 @@ use picoserve::{ResponseSent, Router};
 use reference_app::routes::{Args, big as big_text, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
+use session_core::mode::Either;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_picoserve::{App, Error, Failed, Listed, Pool, SessionLayer, Sessions};
@@ -24,8 +25,10 @@ use session_store_memory::{FixedStore, MemoryStore};
 /// Connections served at once, each with room for two records of `RECORD` bytes.
 const CONNECTIONS: usize = 128;
 const RECORD: usize = 2048;
+/// Room for a session that travels in its cookie.
+const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD, COOKIE, Either>;
 type Session<S> = session_picoserve::Session<'static, AppPool<S>>;
 type Peek<S> = session_picoserve::Peek<'static, AppPool<S>>;
 
@@ -253,14 +256,17 @@ fn main() {
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     let Config { store, keys, policy, .. } = config;
+    let mode = if store == StoreUrl::Cookie { Either::Sealed } else { Either::Stored };
     match store {
-        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, stop),
-        StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, stop)
+        StoreUrl::Memory { capacity: None } | StoreUrl::Cookie => {
+            run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop)
         }
-        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, stop),
-        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, stop),
-        _ => Err("--store: this program is for devices, which have memory:, fixed: and flash: only".into()),
+        StoreUrl::Memory { capacity: Some(limit) } => {
+            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, mode, stop)
+        }
+        StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
+        StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -270,9 +276,11 @@ fn run<S: Store + 'static>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
+    mode: Either,
     mut stop: Stop,
 ) -> Result<(), String> {
-    let pool: &'static AppPool<S> = Box::leak(Box::new(Pool::new(Sessions::new(store, clock, keys, policy), OsRng)));
+    let pool: &'static AppPool<S> =
+        Box::leak(Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         listener.set_nonblocking(true).map_err(|why| why.to_string())?;

@@ -9,4 +9,4 @@ pub use extract::{App, WithSession};
 pub use layer::SessionLayer;
 pub use response::Failed;
 pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, policy};
+pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, mode, policy};

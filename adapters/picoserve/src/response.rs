@@ -8,7 +8,6 @@ use picoserve::response::{
     Body, Connection, ForEachHeader, HeadersIter, IntoResponse, Response, ResponseWriter, StatusCode,
 };
 use session_core::Error;
-use session_core::policy::SET_COOKIE_LEN;
 use session_core::pool::{Lease, Requests};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
@@ -61,8 +60,8 @@ impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, P, W> {
         response: Response<H, B>,
     ) -> Result<ResponseSent, Self::Error> {
         let committed = self.lease.commit().await;
-        let mut buffer = [0; SET_COOKIE_LEN];
-        let written = self.lease.set_cookie(&mut buffer);
+        let mut line = self.lease.line();
+        let written = self.lease.set_cookie(line.as_mut());
         let headers = SessionHeaders { cookie: written.unwrap_or_default(), varies: self.lease.varies() };
         drop(self.lease);
         match committed.and(written.map(|_| ())) {

@@ -21,6 +21,7 @@
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
 //! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
+//! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
 //! | `remember` | idle and absolute limit of remembered sessions | 30 days |
 //!
 //! All times are whole seconds. A field of another name is an error.
@@ -43,7 +44,12 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
         other => other.map_err(|why| BadConfig::Table(Box::new(why)))?,
     };
     let debug = cfg!(debug_assertions) && *figment.profile() == Config::DEBUG_PROFILE;
-    Ok(Sessions::new(store, table.keys(debug)?).policy(table.policy()?))
+    let made = if table.sealed {
+        Sessions::sealed(store, table.keys(debug)?)
+    } else {
+        Sessions::new(store, table.keys(debug)?)
+    };
+    Ok(made.policy(table.policy()?))
 }
 
 /// What is wrong with the configuration.
@@ -100,6 +106,7 @@ struct Table {
     touch_every: Option<u64>,
     remember: Option<u64>,
     max_sessions: u16,
+    sealed: bool,
 }
 
 #[derive(Clone, Copy, Default, serde::Deserialize)]

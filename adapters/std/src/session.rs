@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
+use session_core::mode::Either;
 use session_core::{Error, Exchange, Listed, Ticket, csrf, events::Id};
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
@@ -71,7 +72,7 @@ impl Request {
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = Box::new(Exchange::new(Space::NEW, Space::NEW));
-            let loaded = View::new(self.0.sessions.core(), &mut exchange, ThreadRng).load(cookie_lines).await;
+            let loaded = View::new(self.0.sessions.core(), &mut exchange, ThreadRng).load_either(cookie_lines).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {
@@ -96,14 +97,21 @@ impl Request {
         };
         let mut session = View::new(self.0.sessions.core(), &mut exchange, ThreadRng);
         let committed = session.commit().await;
-        let mut buffer = [0; session_core::policy::SET_COOKIE_LEN];
-        let written = session.set_cookie(&mut buffer).map(|cookie| cookie.map(str::to_owned));
+        let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
+        let buffer = match session.set_cookie_len() {
+            len if len > buffer.len() => {
+                larger.resize(len, 0);
+                &mut larger[..]
+            }
+            _ => &mut buffer,
+        };
+        let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
         Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() }
     }
 }
 
-type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, Space, AnyObserver>;
+type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, Space, AnyObserver, Either>;
 
 /// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.

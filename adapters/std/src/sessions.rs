@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
+use session_core::mode::Either;
 use session_core::store::Store;
 use session_core::{Error, Keys};
 
@@ -12,7 +13,7 @@ use crate::space::Space;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver>;
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, Either>;
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -31,13 +32,22 @@ struct Settings {
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
+    mode: Either,
 }
 
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: Keys) -> Self {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver(Arc::new(())));
-        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer })
+        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer, mode: Either::Stored })
+    }
+
+    /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` ends them before
+    /// their time: `MemoryStore::new()` until this process ends, a durable store for longer and for all nodes. What such
+    /// sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
+    pub fn sealed(cut_offs: impl Into<SharedStore>, keys: Keys) -> Self {
+        let settings = Self::new(cut_offs, keys).0.settings.clone();
+        Self::of(Settings { mode: Either::Sealed, ..settings })
     }
 
     /// As `policy` says.
@@ -110,8 +120,8 @@ impl Sessions {
     }
 
     fn of(settings: Settings) -> Self {
-        let Settings { store, keys, policy, clock, observer } = settings.clone();
-        let core = session_core::Sessions::new(store, clock, &keys, policy).observed(observer);
+        let Settings { store, keys, policy, clock, observer, mode } = settings.clone();
+        let core = session_core::Sessions::either(store, clock, &keys, policy, mode).observed(observer);
         Self(Arc::new(Parts { core, settings }))
     }
 

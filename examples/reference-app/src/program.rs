@@ -53,7 +53,7 @@ const STACK: usize = 16 << 20;
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
     let Config { store, keys, policy, .. } = config;
-    Ok(Sessions::new(store.open()?, keys).policy(policy).clock(clock))
+    Ok(store.sessions(keys)?.policy(policy).clock(clock))
 }
 
 /// All conversations with a reference app that runs in this process, on each of these stores.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use session_std::{MemoryStore, SharedStore};
+use session_std::{Keys, MemoryStore, Sessions, SharedStore};
 use session_store_layered::Layered;
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
@@ -36,6 +36,8 @@ pub enum StoreUrl {
         /// Any other.
         durable: Box<StoreUrl>,
     },
+    /// `cookie:`, no store: the sessions travel in their cookies
+    Cookie,
 }
 
 impl FromStr for StoreUrl {
@@ -55,6 +57,7 @@ impl FromStr for StoreUrl {
             ("fixed", "") => Ok(Self::Fixed),
             ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
             ("flash", path) => Ok(Self::Flash(path.into())),
+            ("cookie", "") => Ok(Self::Cookie),
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -79,6 +82,14 @@ impl FromStr for StoreUrl {
 }
 
 impl StoreUrl {
+    /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
+    pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+        match self {
+            Self::Cookie => Ok(Sessions::sealed(MemoryStore::new(), keys)),
+            _ => Ok(Sessions::new(self.open()?, keys)),
+        }
+    }
+
     /// The store, for adapters over session-std. A server is not asked yet: it may come later.
     pub fn open(&self) -> Result<SharedStore, String> {
         match self {
@@ -86,6 +97,7 @@ impl StoreUrl {
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
+            Self::Cookie => Err("--store cookie: keeps nothing; name a store".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
@@ -113,7 +125,7 @@ impl StoreUrl {
             Self::Layered { cache, durable } => {
                 Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
             }
-            own @ (Self::Memory { .. } | Self::Fixed) => own,
+            own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
         }
     }
 }
@@ -128,6 +140,7 @@ mod tests {
         assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
         assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
+        assert_eq!("cookie:".parse(), Ok(StoreUrl::Cookie));
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
@@ -157,6 +170,8 @@ mod tests {
             "memory:capacity=x",
             "fixed:1",
             "flash:",
+            "cookie:1",
+            "layered:memcached://h+cookie:",
             "redis://",
             "redis:",
             "ftp://h",

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     let Flags { store, command } = Flags::parse();
     // not by clap, whose complaint would repeat the URL and the password in it
     let store = store.parse().unwrap_or_else(|why: String| refuse(format!("--store: {why}")));
-    if let StoreUrl::Memory { .. } | StoreUrl::Fixed = store {
+    if let StoreUrl::Memory { .. } | StoreUrl::Fixed | StoreUrl::Cookie = store {
         refuse("--store: sessions in the memory of another program cannot be looked at from outside");
     }
     if let Command::EndAll { yes: false } = command {

@@ -8,6 +8,7 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
+use session_core::mode::{Sealed, Stored};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::subject::NoIndex;
@@ -84,7 +85,7 @@ impl TryRng for Outside {
 
 impl TryCryptoRng for Outside {}
 
-pub type Request = Session<'static, Outside, Outside, Outside, [u8; RECORD]>;
+pub type Request<M = Stored> = Session<'static, Outside, Outside, Outside, [u8; RECORD], (), M>;
 
 /// RAM that the program sets aside, weighed by the names of its statics.
 pub struct Slot<T>(UnsafeCell<MaybeUninit<T>>);
@@ -104,6 +105,8 @@ impl<T> Slot<T> {
 #[unsafe(no_mangle)]
 static SHARED_RAM: Slot<Sessions<Outside, Outside>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
+static SEALED_SHARED_RAM: Slot<Sessions<Outside, Outside, (), Sealed>> = Slot::EMPTY;
+#[unsafe(no_mangle)]
 static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
 
 /// Everything that a request needs.
@@ -111,6 +114,15 @@ pub fn request() -> Option<Request> {
     let keys = Keys::new(black_box(&[0; 32])).ok()?;
     let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
     let sessions = SHARED_RAM.put(Sessions::new(Outside, Outside, &keys, policy));
+    let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
+    Some(Session::new(sessions, exchange, Outside))
+}
+
+/// The same of a session that travels in its cookie.
+pub fn sealed_request() -> Option<Request<Sealed>> {
+    let keys = Keys::new(black_box(&[0; 32])).ok()?;
+    let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
+    let sessions = SEALED_SHARED_RAM.put(Sessions::sealed(Outside, Outside, &keys, policy));
     let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
     Some(Session::new(sessions, exchange, Outside))
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::events::{Event, Id, Observer};
 use crate::exchange::{Intent, LOST};
 use crate::expiry::{self, Verdict};
+use crate::mode::Mode;
 use crate::record::Record;
 use crate::store::{Load, Only, Outcome, Store};
 use crate::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
@@ -66,9 +67,9 @@ impl Pages {
     }
 }
 
-impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
+impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     fn index(&self) -> Result<&S::Index, Error> {
-        self.store.index().ok_or(Error::CannotList)
+        self.store.index().filter(|_| !self.mode.is_sealed()).ok_or(Error::CannotList)
     }
 
     /// Said before anything else: whoever asks learns it also without a subject.
@@ -76,7 +77,7 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
         self.index().map(drop)
     }
 
-    fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
+    pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
         answer.map_err(|why| {
             self.observer.observe(&Event::StoreFailed(&why));
             Error::Unavailable
@@ -91,11 +92,10 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     }
 
     /// Ends every session of `subject`, also those whose login has begun and is not over (LC9). The number of those that
-    /// were there. An error means that some may live on: ask again.
+    /// were there; 0 of sessions that travel in their cookies, which nobody counts. An error means that some may live on:
+    /// ask again.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
-        let id = SubjectId::of(subject);
-        let last = self.bump(&id).await?;
-        self.end_each(&id, last, None).await
+        M::end(self, Some(subject)).await
     }
 
     /// Ends the session of `subject` that a list named `id`; `false` if it has none of that name.
@@ -110,14 +110,23 @@ impl<S: Store, C: Clock, O: Observer> Sessions<S, C, O> {
     /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::CannotList`] if the store
     /// cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
+        M::end(self, None).await.map(|_| ())
+    }
+
+    pub(crate) async fn end_stored(&self, subject: Option<&str>) -> Result<usize, Error> {
+        if let Some(subject) = subject {
+            let id = SubjectId::of(subject);
+            let last = self.bump(&id).await?;
+            return self.end_each(&id, last, None).await;
+        }
         let ended = self.store.end_all(self.clock.now()).await;
-        if self.heard(ended)? { Ok(()) } else { Err(Error::CannotList) }
+        if self.heard(ended)? { Ok(0) } else { Err(Error::CannotList) }
     }
 
     // ---- for a login -----------------------------------------------------------------------------------------------
 
     /// What a ticket keeps of the index. A store that cannot list has epoch 0 for everybody.
-    pub(crate) async fn epoch(&self, subject: &str) -> Result<Epoch, Error> {
+    pub(crate) async fn epoch_stored(&self, subject: &str) -> Result<Epoch, Error> {
         match self.store.index() {
             None if self.policy.max_sessions > 0 => Err(Error::CannotList),
             None => Ok(Epoch(0)),

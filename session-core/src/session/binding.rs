@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::events::{Event, Observer};
 use crate::exchange::Intent;
 use crate::hmac::sha256;
+use crate::mode::Mode;
 use crate::policy::Mismatch;
 use crate::record::Binding;
 use crate::store::Store;
@@ -19,7 +20,7 @@ fn digest(fingerprint: &[u8]) -> Binding {
     sha256(&[b"session-core/1 binding\0", fingerprint]).first_chunk().copied().unwrap_or_default()
 }
 
-impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'_, S, C, R, B, O> {
+impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'_, S, C, R, B, O, M> {
     /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
     /// the address; the empty one takes the binding away. Makes a session if there is none. Eight bytes of the fingerprint's
     /// hash are kept, stored at once together with what was set before; of two at once the last one wins. Bind after

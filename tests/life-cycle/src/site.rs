@@ -1,34 +1,62 @@
-//! A server over a store in memory, which can list.
+//! A server over a store in memory that can list, or without one.
 
 use session_core::environment::Time;
-use session_core::policy::{Policy, SET_COOKIE_LEN};
+use session_core::mode::{Mode, Sealed, Stored};
+use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, Exchange, Keys, Session, Sessions};
 use session_store_memory::MemoryStore;
 use std::cell::Cell;
 use std::time::Duration;
 
 /// The server.
-pub struct Site {
-    sessions: Sessions<MemoryStore, &'static ManualClock>,
+pub struct Site<M = Stored> {
+    sessions: Made<M>,
     clock: &'static ManualClock,
     seed: Cell<u64>,
 }
 
 /// The session of a request.
-pub type Visit<'a> = Session<'a, MemoryStore, &'static ManualClock, ScriptedRng, [u8; 512]>;
+pub type Visit<'a, M> = Session<'a, MemoryStore, &'static ManualClock, ScriptedRng, [u8; 4096], (), M>;
+
+type Made<M> = Sessions<MemoryStore, &'static ManualClock, (), M>;
+type Make<M> = fn(MemoryStore, &'static ManualClock, &Keys, Policy) -> Made<M>;
 
 impl Site {
     /// Sessions in memory.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
+        Self::of(policy, Sessions::new)
+    }
+}
+
+impl Site<Sealed> {
+    /// Sessions in their cookies, with cut-offs in memory.
+    #[must_use]
+    pub fn sealed(policy: Policy) -> Self {
+        Self::of(policy, Sessions::sealed)
+    }
+
+    /// The same under other keys.
+    #[must_use]
+    pub fn sealed_by(keys: &Keys, policy: Policy) -> Self {
+        Self::under(keys, policy, Sessions::sealed)
+    }
+}
+
+impl<M: Mode> Site<M> {
+    fn of(policy: Policy, make: Make<M>) -> Self {
+        Self::under(&crate::keys(), policy, make)
+    }
+
+    fn under(keys: &Keys, policy: Policy, make: Make<M>) -> Self {
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000_000))));
-        let sessions = Sessions::new(MemoryStore::new(), clock, &crate::keys(), policy);
+        let sessions = make(MemoryStore::new(), clock, keys, policy);
         Self { sessions, clock, seed: Cell::new(1) }
     }
 
     /// What an administrator holds.
-    pub const fn sessions(&self) -> &Sessions<MemoryStore, &'static ManualClock> {
+    pub const fn sessions(&self) -> &Made<M> {
         &self.sessions
     }
 
@@ -41,17 +69,17 @@ impl Site {
     pub fn visit<T>(
         &self,
         jar: &mut Option<String>,
-        handler: impl FnOnce(&mut Visit<'_>) -> Result<T, Error>,
+        handler: impl FnOnce(&mut Visit<'_, M>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.seed.set(self.seed.get() + 1);
-        let mut exchange = Exchange::new([0; 512], [0; 512]);
+        let mut exchange = Exchange::new([0; 4096], [0; 4096]);
         let mut session = Session::new(&self.sessions, &mut exchange, ScriptedRng::new(self.seed.get()));
         session.activity();
         let line = jar.clone().unwrap_or_default();
         run(session.load(core::iter::once(line.as_bytes())))?;
         let answer = handler(&mut session);
         let committed = run(session.commit());
-        let mut buffer = [0; SET_COOKIE_LEN];
+        let mut buffer = vec![0; session.set_cookie_len()];
         if let Some(cookie) = session.set_cookie(&mut buffer)? {
             let pair = cookie.split(';').next().unwrap_or_default();
             *jar = (!pair.ends_with('=')).then(|| pair.to_owned());

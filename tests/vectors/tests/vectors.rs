@@ -4,7 +4,8 @@ use std::process::Command;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
-use session_core::policy::{Policy, SET_COOKIE_LEN};
+use session_core::mode::Either;
+use session_core::policy::Policy;
 use session_core::testing::{ManualClock, run};
 use session_core::{Error, Exchange, Keys, Sessions};
 use vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
@@ -33,7 +34,8 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
         other => panic!("policy {other}"),
     };
     let clock = ManualClock::at(Time::from_millis(case.number("now")));
-    let sessions = Sessions::new(&shelf, clock, &keys(case), policy).observed(&log);
+    let mode = if case.find("mode") == Some("sealed") { Either::Sealed } else { Either::Stored };
+    let sessions = Sessions::either(&shelf, clock, &keys(case), policy, mode).observed(&log);
     let mut exchange = Exchange::new([0xee; 2048], [0xee; 2048]);
     let mut view = View::new(&sessions, &mut exchange, Replay(case.find("rng").map(bytes).unwrap_or_default()));
     let lines = case.lines();
@@ -44,7 +46,7 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
 }
 
 fn set_cookie(view: &View<'_>) -> String {
-    let mut buffer = [0; SET_COOKIE_LEN];
+    let mut buffer = vec![0; view.set_cookie_len()];
     view.set_cookie(&mut buffer).unwrap().unwrap_or("none").to_owned()
 }
 
@@ -196,6 +198,28 @@ fn records_and_cookies_are_written_byte_for_byte_ck5_ck8_ck11() {
             let stored = after.shelf.get(case.array("stored-under"));
             assert_eq!(stored.map_or("none".to_owned(), |record| hex(&record)), case.text("stored"), "{}", case.title);
             assert_eq!(after.events, case.text("events"), "{}", case.title);
+        }
+    }
+}
+
+#[test]
+fn sealed_cookies_are_opened_or_refused_se1_se2_se3_se4_lc11() {
+    for case in cases("sealed") {
+        let record = case.find("record").map(bytes);
+        let after = request(&case, record.as_deref(), |view| assert_seen(&case, view));
+        assert_eq!(after.events, case.text("events"), "{}", case.title);
+    }
+}
+
+#[test]
+fn cookies_are_sealed_byte_for_byte_se2_se5_lc11() {
+    for case in cases("seal:") {
+        let record = case.find("record").map(bytes);
+        let after = request(&case, record.as_deref(), |view| handle(&case, view));
+        assert_eq!(after.events, case.text("events"), "{}", case.title);
+        if case.find("stored").is_some() {
+            let stored = after.shelf.get(case.array("stored-under")).map(|record| hex(&record));
+            assert_eq!(stored.as_deref(), case.find("stored"), "{}", case.title);
         }
     }
 }
