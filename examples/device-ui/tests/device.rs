@@ -485,6 +485,44 @@ fn a_sign_in_that_overlaps_a_change_of_password_is_refused_lc9() {
     assert_eq!(owner.get(&device, "/").view(), "dashboard");
 }
 
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/// While a password is hashed, others are served: also those who guess.
+#[test]
+fn guessing_many_times_at_once_is_no_way_around() {
+    let data = directory();
+    let device = Device::boot_with(data.path(), Limits { rounds: 3_000, ..LIMITS });
+    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
+    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+    let mut guesses: Vec<_> = (0..12).map(|_| Browser::default()).collect();
+    let under_way: Vec<_> =
+        guesses.iter_mut().map(|browser| browser.begin(&device, "POST", "/sign-in", FORM, "password=wrong")).collect();
+    let answers = guesses.iter_mut().zip(under_way).map(|(browser, begun)| browser.finish(begun).status);
+    let looked_at = answers.filter(|status| *status != 429).inspect(|status| assert_eq!(*status, 401)).count();
+    assert_eq!(looked_at, 5, "as many as one after the other");
+}
+
+#[test]
+fn one_of_two_at_first_boot_chooses_the_password() {
+    let data = directory();
+    let device = Device::boot_with(data.path(), Limits { rounds: 3_000, ..LIMITS });
+    let mut both = ["the one password", "the other password"].map(|password| (password, Browser::default()));
+    let under_way = both.each_mut().map(|(password, browser)| {
+        browser.begin(&device, "POST", "/first-boot", FORM, &format!("password={password}&repeat={password}"))
+    });
+    let mut chosen = Vec::new();
+    for ((password, browser), begun) in both.iter_mut().zip(under_way) {
+        let status = browser.finish(begun).status;
+        // the second came while the first was being kept, or after it
+        if status == 303 && browser.get(&device, "/").view() == "dashboard" {
+            chosen.push(*password);
+        }
+    }
+    assert_eq!(chosen.len(), 1, "{chosen:?}");
+    let answer = Browser::default().post(&device, "/sign-in", &format!("password={}", chosen[0]));
+    assert_eq!(answer.status, 303);
+}
+
 /// The picture of the flash: a bar for each page, and how full it is.
 #[test]
 fn the_dashboard_shows_the_flash() {
