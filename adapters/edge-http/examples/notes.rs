@@ -16,6 +16,7 @@ use edge_nal_std::TcpSocket;
 use embedded_io_async::Read;
 use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use serde::Deserialize;
+use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{Error, Failed, Guarded, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket};
 use session_std::{SystemClock, ThreadRng};
@@ -297,5 +298,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let listener = TcpListener::bind(address)?;
     println!("listening on http://{}", listener.local_addr()?);
-    serve(listener, Users::new(&[("ann", &password)])?, &keys)
+    serve(listener, Users::new(&[("ann", &password)])?, keys.at(SystemClock.now()))
 }

@@ -3,7 +3,7 @@
 //!
 //! ```toml
 //! [default.session]
-//! key_file = "/run/secrets/session-key"   # or key = "…": 64 hexadecimal digits; after commas up to two that only verify
+//! key_file = "/run/secrets/session-key"   # or key = "…": 64 hexadecimal digits; after commas up to two that only verify; each may have dates: see `keys`
 //! idle = 1800                             # seconds; 0 = no limit
 //!
 //! [debug.session]
@@ -33,8 +33,9 @@ use rocket::figment::value::Value;
 use rocket::figment::value::magic::RelativePathBuf;
 use rocket::figment::{self, Figment};
 use rocket::{Config, figment::error::Kind};
+use session_std::keys::KeyRing;
 use session_std::policy::{self, Lifetimes, PlainCookie, PolicyError, SecureCookie};
-use session_std::{Keys, Policy, Sessions, SharedStore, keys};
+use session_std::{Policy, Sessions, SharedStore, keys};
 
 /// Sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
 /// `SessionLayer::new(config::sessions(&Config::figment(), store)?.observed(…))`.
@@ -119,7 +120,7 @@ enum SameSite {
 }
 
 impl Table {
-    fn keys(&self, debug: bool) -> Result<Keys, BadConfig> {
+    fn keys(&self, debug: bool) -> Result<KeyRing, BadConfig> {
         match (&self.key, &self.key_file) {
             (Some(_), Some(_)) => Err(BadConfig::TwoKeys),
             (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(BadConfig::Keys),
@@ -129,7 +130,7 @@ impl Table {
                     "warning: [default.session] has no key. Made up one: all sessions end with this process, and a \
                      release build will refuse to start."
                 );
-                Ok(keys::generated())
+                Ok(keys::generated().into())
             }
             (None, None) => Err(BadConfig::NoKey),
         }

@@ -1,9 +1,21 @@
 //! Signing keys from where a deployment keeps them. Text: 64 hexadecimal digits a key; the first signs, at most two more,
 //! separated by commas or on lines of their own, still verify. `cargo xtask keygen` prints one.
+//!
+//! A key may have dates, in UTC, so that a change of keys needs one deployment and nobody's attention at its time:
+//!
+//! ```text
+//! 5d0c…  from 2027-01-31
+//! 8e1f…  until 2027-02-01T12:00Z
+//! ```
+//! The first key that has begun and is not over signs; each verifies from the start until it is over, so that a node whose
+//! clock is behind, or that starts late, knows the next key before anybody signs with it. Let the old one verify for the
+//! absolute lifetime after the new one has begun: meanwhile sessions move to it with their next renewal, rotation or login,
+//! and those that travel in their cookies with their next write.
 
 use std::path::Path;
 use std::{env, fmt, fs, io};
 
+use session_core::environment::Time;
 use session_core::{KeyError, Keys};
 
 /// Why there are no keys.
@@ -18,6 +30,10 @@ pub enum NoKeys {
     Text(String),
     /// A key was refused.
     Key(String, KeyError),
+    /// What stands after a key is no date.
+    Date(String),
+    /// At some time none of the keys signs.
+    Gap(String),
 }
 
 impl fmt::Display for NoKeys {
@@ -31,44 +47,140 @@ impl fmt::Display for NoKeys {
                 write!(f, "{place}: a signing key has 64 hexadecimal digits; the first signs, others verify")
             }
             Self::Key(place, why) => write!(f, "{place}: {why}"),
+            Self::Date(place) => write!(
+                f,
+                "{place}: after a key there may be 'from' and 'until', each with a date of UTC: 2027-01-31 or 2027-01-31T12:00Z"
+            ),
+            Self::Gap(place) => {
+                write!(
+                    f,
+                    "{place}: at some time no key signs: one has to from the beginning, and each until another does"
+                )
+            }
         }
     }
 }
 
 impl std::error::Error for NoKeys {}
 
+/// Keys that may change with time: made of [`Keys`], which do not, or of a text with dates.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    pub(crate) first: Keys,
+    /// Those that take its place, each from a time on, in their order.
+    pub(crate) later: Vec<(Time, Keys)>,
+}
+
+impl KeyRing {
+    /// The keys of a time, for sessions of the core's, which keep theirs.
+    #[must_use]
+    pub fn at(&self, time: Time) -> &Keys {
+        self.later.iter().rev().find(|(from, _)| *from <= time).map_or(&self.first, |(_, keys)| keys)
+    }
+}
+
+impl From<Keys> for KeyRing {
+    fn from(first: Keys) -> Self {
+        Self { first, later: Vec::new() }
+    }
+}
+
 /// Keys of the environment variable `name`. Without it a debug build makes up a key, says so on stderr, and every restart
 /// ends all sessions; a release build refuses.
-pub fn from_env(name: &str) -> Result<Keys, NoKeys> {
+pub fn from_env(name: &str) -> Result<KeyRing, NoKeys> {
     match env::var(name) {
         Ok(text) if !text.trim().is_empty() => from_text(&text, name),
         _ if cfg!(debug_assertions) => {
             eprintln!("warning: {name} is not set. Made up a signing key: all sessions end with this process.");
-            Ok(generated())
+            Ok(generated().into())
         }
         _ => Err(NoKeys::NotSet(name.to_owned())),
     }
 }
 
 /// Keys of a file, as a secret store mounts it.
-pub fn from_file(path: impl AsRef<Path>) -> Result<Keys, NoKeys> {
+pub fn from_file(path: impl AsRef<Path>) -> Result<KeyRing, NoKeys> {
     let place = path.as_ref().display().to_string();
     let text = fs::read_to_string(path).map_err(|why| NoKeys::File(place.clone(), why))?;
     from_text(&text, &place)
 }
 
 /// Keys of a text that was found at `place`, which errors name.
-pub fn from_text(text: &str, place: &str) -> Result<Keys, NoKeys> {
-    let mut keys: Option<Keys> = None;
-    for text in text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty()) {
-        let key = parse(text).ok_or_else(|| NoKeys::Text(place.to_owned()))?;
-        let ring = match keys {
-            None => Keys::new(&key),
-            Some(keys) => keys.and_verify(&key),
-        };
-        keys = Some(ring.map_err(|why| NoKeys::Key(place.to_owned(), why))?);
+pub fn from_text(text: &str, place: &str) -> Result<KeyRing, NoKeys> {
+    let keys = text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());
+    let keys = keys.map(|text| Dated::parse(text, place)).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() {
+        return Err(NoKeys::Text(place.to_owned()));
     }
-    keys.ok_or_else(|| NoKeys::Text(place.to_owned()))
+    let mut times: Vec<Time> = keys.iter().flat_map(|key| [key.from, key.until]).collect();
+    times.retain(|time| (Time::from_millis(1)..Time::MAX).contains(time));
+    times.sort_unstable();
+    times.dedup();
+    let first = at(Time::ZERO, &keys, place)?;
+    let later = times.into_iter().map(|time| Ok((time, at(time, &keys, place)?)));
+    Ok(KeyRing { first, later: later.collect::<Result<_, _>>()? })
+}
+
+/// The keys that verify at a time; the one that signs is the first of them.
+fn at(time: Time, keys: &[Dated], place: &str) -> Result<Keys, NoKeys> {
+    let valid: Vec<&Dated> = keys.iter().filter(|key| time < key.until).collect();
+    let signing = valid.iter().position(|key| key.from <= time).ok_or_else(|| NoKeys::Gap(place.to_owned()))?;
+    let refused = |why| NoKeys::Key(place.to_owned(), why);
+    let others = valid.iter().enumerate().filter(|(at, _)| *at != signing);
+    let ring = Keys::new(&valid[signing].bytes).map_err(refused)?;
+    others.into_iter().try_fold(ring, |ring, (_, key)| ring.and_verify(&key.bytes).map_err(refused))
+}
+
+struct Dated {
+    bytes: [u8; 32],
+    from: Time,
+    until: Time,
+}
+
+impl Dated {
+    fn parse(text: &str, place: &str) -> Result<Self, NoKeys> {
+        let mut words = text.split_whitespace();
+        let bytes = words.next().and_then(parse).ok_or_else(|| NoKeys::Text(place.to_owned()))?;
+        let mut key = Self { bytes, from: Time::ZERO, until: Time::MAX };
+        while let Some(word) = words.next() {
+            let date = words.next().and_then(date).ok_or_else(|| NoKeys::Date(place.to_owned()))?;
+            match word {
+                "from" => key.from = date,
+                "until" => key.until = date,
+                _ => return Err(NoKeys::Date(place.to_owned())),
+            }
+        }
+        Ok(key)
+    }
+}
+
+/// `2027-01-31` or `2027-01-31T12:00Z`, as milliseconds of Unix time.
+fn date(text: &str) -> Option<Time> {
+    let (day, time) = text.split_once('T').unwrap_or((text, "00:00Z"));
+    let numbers = |text: &str, separator: char, lengths: &[usize]| {
+        let parts: Vec<&str> = text.split(separator).collect();
+        let digits =
+            |(part, len): (&&str, &usize)| part.len() == *len && part.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = parts.len() == lengths.len() && parts.iter().zip(lengths).all(digits);
+        fits.then(|| parts.iter().filter_map(|part| part.parse::<u64>().ok()).collect::<Vec<_>>())
+    };
+    let ([year, month, day], [hour, minute]) = (
+        <[u64; 3]>::try_from(numbers(day, '-', &[4, 2, 2])?).ok()?,
+        <[u64; 2]>::try_from(numbers(time.strip_suffix('Z')?, ':', &[2, 2])?).ok()?,
+    );
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days_of = |month: u64| match month {
+        2 if leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=days_of(month)).contains(&day) || hour > 23 || minute > 59 {
+        return None;
+    }
+    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let days = years + (1..month).map(days_of).sum::<u64>() + day - 1;
+    Some(Time::from_millis((days * 24 * 60 + hour * 60 + minute) * 60_000))
 }
 
 /// A fresh random key, for tests and for programs whose sessions end with them.
@@ -120,5 +232,70 @@ mod tests {
     fn a_missing_variable_or_file_is_named() {
         assert!(from_file("/nowhere/key").is_err_and(|why| why.to_string().starts_with("/nowhere/key: ")));
         assert_eq!(from_env("SESSION_KEY_THAT_NOBODY_SETS").is_ok(), cfg!(debug_assertions));
+    }
+
+    const OTHER: &str = "01f49c2d66aa7e13d0583be7910c45f22a866dbe19c87054e3379f0bad62d841";
+
+    #[test]
+    fn dates_of_utc() {
+        for (text, minutes) in [
+            ("1970-01-01", 0),
+            ("1970-01-01T23:59Z", 1_439),
+            ("1972-03-01", (365 * 2 + 60) * 1_440),
+            ("2000-02-29T12:00Z", 951_825_600 / 60),
+            ("2027-01-31", 1_801_353_600 / 60),
+            ("2100-03-01", 4_107_542_400 / 60),
+        ] {
+            assert_eq!(date(text), Some(Time::from_millis(minutes * 60_000)), "{text}");
+        }
+        for bad in [
+            "",
+            "2027",
+            "2027-1-31",
+            "2027-13-01",
+            "2027-00-01",
+            "2027-02-29",
+            "2100-02-29",
+            "2027-04-31",
+            "2027-01-00",
+            "1969-12-31",
+            "2027-01-31T24:00Z",
+            "2027-01-31T12:60Z",
+            "2027-01-31T12:00",
+            "2027-01-31T12Z",
+            "2027-01-31Z",
+            "2027-01-31T12:00:00Z",
+            "+027-01-31",
+            "2027-01-31 12:00Z",
+            "tomorrow",
+        ] {
+            assert_eq!(date(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn dated_keys_of_a_text_se3() {
+        let spans = |text: &str| {
+            from_text(text, "K").map(|ring| ring.later.iter().map(|(time, _)| time.millis()).collect::<Vec<_>>())
+        };
+        assert_eq!(spans(KEY).ok(), Some(vec![]));
+        let both = format!("{KEY} from 1970-01-02\n{OTHER} until 1970-01-03T00:00Z");
+        assert_eq!(spans(&both).ok(), Some(vec![86_400_000, 172_800_000]));
+        let ring = from_text(&both, "K").unwrap();
+        let keys_at = |millis| format!("{:?}", ring.at(Time::from_millis(millis)));
+        assert_eq!([0, 86_400_000, 172_799_999].map(keys_at), ["Keys(2 redacted)"; 3]);
+        assert_eq!(keys_at(172_800_000), "Keys(1 redacted)");
+        for bad in ["from", "from soon", "until 2027-02-30", "after 2027-01-01", "2027-01-01"] {
+            assert!(matches!(spans(&format!("{KEY} {bad}")), Err(NoKeys::Date(_))), "{bad}");
+        }
+        for gap in ["from 1970-01-02", "until 1970-01-02"] {
+            let why = spans(&format!("{KEY} {gap}")).err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(why.starts_with("K: at some time no key signs") && !why.contains(KEY), "{why}");
+        }
+        let hole = format!("{KEY} from 1970-01-03, {OTHER} until 1970-01-02");
+        assert!(matches!(spans(&hole), Err(NoKeys::Gap(_))));
+        let one_after_the_other =
+            format!("{KEY}, {KEY} until 1970-01-02, {KEY} until 1970-01-02, {KEY} until 1970-01-02");
+        assert!(matches!(spans(&one_after_the_other), Err(NoKeys::Key(_, KeyError::TooMany))));
     }
 }

@@ -9,6 +9,7 @@ use session_core::mode::Either;
 use session_core::store::Store;
 use session_core::{Error, Keys};
 
+use crate::keys::KeyRing;
 use crate::space::Space;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
@@ -21,6 +22,8 @@ pub struct Sessions(Arc<Parts>);
 
 struct Parts {
     core: Core,
+    /// Those that take its place at a time, under other keys.
+    later: Vec<(Time, Core)>,
     settings: Settings,
 }
 
@@ -28,7 +31,7 @@ struct Parts {
 #[derive(Clone)]
 struct Settings {
     store: SharedStore,
-    keys: Keys,
+    keys: KeyRing,
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
@@ -37,15 +40,22 @@ struct Settings {
 
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
-    pub fn new(store: impl Into<SharedStore>, keys: Keys) -> Self {
+    pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver(Arc::new(())));
-        Self::of(Settings { store: store.into(), keys, policy: Policy::SECURE, clock, observer, mode: Either::Stored })
+        Self::of(Settings {
+            store: store.into(),
+            keys: keys.into(),
+            policy: Policy::SECURE,
+            clock,
+            observer,
+            mode: Either::Stored,
+        })
     }
 
     /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` ends them before
     /// their time: `MemoryStore::new()` until this process ends, a durable store for longer and for all nodes. What such
     /// sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
-    pub fn sealed(cut_offs: impl Into<SharedStore>, keys: Keys) -> Self {
+    pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let settings = Self::new(cut_offs, keys).0.settings.clone();
         Self::of(Settings { mode: Either::Sealed, ..settings })
     }
@@ -70,7 +80,7 @@ impl Sessions {
 
     /// Whether the store answers, for a health page.
     pub async fn check(&self) -> Result<(), Error> {
-        self.0.core.check().await
+        self.core().check().await
     }
 
     // ---- for an administrator ------------------------------------------------------------------------------------
@@ -78,24 +88,24 @@ impl Sessions {
     /// The sessions of a subject, the oldest login first (LC9). [`Error::CannotList`] where the store cannot.
     pub async fn list(&self, subject: &str) -> Result<Vec<Device>, Error> {
         let mut devices = Vec::new();
-        self.0.core.list(subject, Space::NEW, |listed| devices.push(Device::of(listed))).await?;
+        self.core().list(subject, Space::NEW, |listed| devices.push(Device::of(listed))).await?;
         Ok(devices)
     }
 
     /// Ends the session of a subject that a list named `id`; `false` if it has none of that name.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
-        self.0.core.revoke(subject, id).await
+        self.core().revoke(subject, id).await
     }
 
     /// Ends all sessions of a subject, also those whose login has begun and is not over. The number of those that were
     /// there.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
-        self.0.core.revoke_all(subject).await
+        self.core().revoke_all(subject).await
     }
 
     /// Ends everybody's sessions in one step (LC10). [`Error::CannotList`] where the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
-        self.0.core.end_all().await
+        self.core().end_all().await
     }
 
     /// The number of sessions kept, those included that are over and not yet removed. [`Error::CannotList`] where the
@@ -120,13 +130,22 @@ impl Sessions {
     }
 
     fn of(settings: Settings) -> Self {
-        let Settings { store, keys, policy, clock, observer, mode } = settings.clone();
-        let core = session_core::Sessions::either(store, clock, &keys, policy, mode).observed(observer);
-        Self(Arc::new(Parts { core, settings }))
+        let core = |keys: &Keys| {
+            let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
+            session_core::Sessions::either(store, clock, keys, policy, mode).observed(observer)
+        };
+        let first = core(&settings.keys.first);
+        let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();
+        Self(Arc::new(Parts { core: first, later, settings }))
     }
 
     pub(crate) fn core(&self) -> &Core {
-        &self.0.core
+        let Parts { core, later, settings } = &*self.0;
+        if later.is_empty() {
+            return core;
+        }
+        let now = settings.clock.now();
+        later.iter().rev().find(|(from, _)| *from <= now).map_or(core, |(_, core)| core)
     }
 }
 
