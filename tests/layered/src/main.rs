@@ -43,12 +43,15 @@ enum What {
         limit: Option<u64>,
     },
     /// Each rule, switched off in a copy, must be found missing.
-    Rules,
+    Rules {
+        /// Only those of these numbers.
+        numbers: Vec<u8>,
+    },
 }
 
 fn main() -> ExitCode {
     match Flags::parse().what {
-        What::Rules => rules::EXPLORER.without_each(rules::RULES, &[]),
+        What::Rules { numbers } => rules::EXPLORER.without_each(rules::RULES, &numbers),
         What::Explore { requests, faults, seconds, limit } => {
             let deadline = limit.map(|limit| Instant::now() + Duration::from_secs(limit));
             explore_all(&scenarios(requests, faults, seconds), deadline)
