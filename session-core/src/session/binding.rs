@@ -41,7 +41,8 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
     /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
     /// and what the policy says is done ([`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)): nothing, or
     /// [`fresh`](Self::fresh) is `false` for the rest of this request unless the subject signs in, or the session ends
-    /// without a removal cookie. An error means that it should have ended and may live on.
+    /// without a removal cookie (one that is sealed into its cookie is removed with that). An error means that it should
+    /// have ended and may live on.
     pub async fn check_binding(&mut self, fingerprint: &[u8]) -> Result<bool, Error> {
         let bound = self.exchange.record().and_then(|record| record.binding());
         if bound.is_none_or(|bound| bound.ct_eq(&digest(fingerprint)).into()) {
@@ -55,7 +56,9 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
             Mismatch::StepUp => self.exchange.doubt(),
             Mismatch::End => {
                 self.perform(Intent::Logout).await?;
-                self.exchange.keep_cookie();
+                if !self.sessions.mode.is_sealed() {
+                    self.exchange.keep_cookie();
+                }
             }
         }
         Ok(false)

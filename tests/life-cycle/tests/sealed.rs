@@ -2,7 +2,7 @@
 
 use life_cycle::{Site, Visit};
 use session_core::mode::Sealed;
-use session_core::policy::{Lifetimes, PlainCookie, Policy};
+use session_core::policy::{Lifetimes, Mismatch, PlainCookie, Policy};
 use session_core::testing::run;
 use session_core::{Error, Keys};
 use std::time::Duration;
@@ -120,6 +120,25 @@ fn a_login_that_overlaps_a_cut_off_is_refused_lc11() {
         run(session.login(ticket))
     });
     assert_eq!((refused, jar), (Err(Error::SignInAgain), None));
+}
+
+#[test]
+fn a_binding_that_does_not_fit_ends_the_session_lc11() {
+    let site = Server::sealed(Policy::SECURE.on_mismatch(Mismatch::End));
+    let [mut visitor, mut ann]: [Jar; 2] = Default::default();
+    count(&site, &mut visitor).unwrap();
+    site.sign_in(&mut ann, "ann").unwrap();
+    for jar in [&mut visitor, &mut ann] {
+        site.visit(jar, |session| run(session.bind(b"home"))).unwrap();
+        assert_eq!(site.visit(jar, |session| run(session.check_binding(b"home"))), Ok(true));
+    }
+    let stolen = ann.clone();
+    site.wait(1);
+    for jar in [&mut visitor, &mut ann] {
+        assert_eq!(site.visit(jar, |session| run(session.check_binding(b"away"))), Ok(false));
+        assert_eq!(*jar, None);
+    }
+    assert_eq!(site.who(&stolen), None, "by the cut-off");
 }
 
 #[test]
