@@ -88,13 +88,30 @@ fn nonce_key(keys: &Subkeys) -> Hmac {
 mod tests {
     use super::*;
     use crate::keys::{Keys, tests as keys};
-    use core::cell::Cell;
     use std::vec;
     use std::vec::Vec;
 
+    // on a host other tests run beside this one
+    #[cfg(not(target_os = "none"))]
     std::thread_local! {
         /// How often a tag was verified.
-        pub(super) static LOOKS: Cell<u32> = const { Cell::new(0) };
+        pub(super) static LOOKS: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+    }
+    #[cfg(target_os = "none")]
+    pub(super) static LOOKS: Looks = Looks(core::sync::atomic::AtomicU32::new(0));
+
+    #[cfg(target_os = "none")]
+    pub(super) struct Looks(core::sync::atomic::AtomicU32);
+
+    #[cfg(target_os = "none")]
+    impl Looks {
+        pub(super) fn get(&self) -> u32 {
+            self.0.load(core::sync::atomic::Ordering::Relaxed)
+        }
+
+        pub(super) fn set(&self, looks: u32) {
+            self.0.store(looks, core::sync::atomic::Ordering::Relaxed);
+        }
     }
 
     const HANDLE: Handle = Handle::from_bytes(*b"handle 1");
