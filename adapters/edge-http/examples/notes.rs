@@ -102,14 +102,15 @@ impl App {
 
     /// A form of one of our pages; one that another site made is refused.
     async fn form(&self, path: &str, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+        let user = session.subject(|user| user.map(str::to_owned))?;
+        if user.is_none() && path != "/sign-in" {
+            return Ok(Answer::Go("/sign-in"));
+        }
         if !session.csrf_ok(&form.csrf)? {
             return Ok(Answer::Refused(403, words::OLD_FORM));
         }
-        if path == "/sign-in" {
+        let Some(user) = user.filter(|_| path != "/sign-in") else {
             return self.sign_in(session, form, device).await;
-        }
-        let Some(user) = session.subject(|user| user.map(str::to_owned))? else {
-            return Ok(Answer::Go("/sign-in"));
         };
         match path {
             "/notes" => {
