@@ -41,6 +41,8 @@ mod set_cookie;
 
 mod sealed;
 
+mod at_rest;
+
 mod exchange;
 
 mod driver;
@@ -72,6 +74,7 @@ pub mod testing;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use at_rest::AtRest;
 pub use driver::{Listed, Sessions};
 pub use error::{Error, Fault};
 pub use exchange::Exchange;

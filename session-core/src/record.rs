@@ -132,6 +132,11 @@ fn put_u48(bytes: &mut [u8], at: usize, value: u64) {
     put(bytes, at, &[a, b, c, d, e, f]);
 }
 
+/// Where the data of a record begins; `None` if what is before it is no record's.
+pub(crate) fn data_at(record: &[u8]) -> Option<usize> {
+    check(record).ok()
+}
+
 /// The subject of a record, for the index; `None` if it is anonymous or no record.
 pub(crate) fn subject(record: &[u8]) -> Option<&str> {
     let flags = *record.get(1)?;

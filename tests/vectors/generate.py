@@ -113,6 +113,15 @@ def sealed(key, name, handle, record, use=b"seal", label=b"sealed cookie"):
     return nonce + tag + handle + cipher
 
 
+def at_rest(key, handle, record, data_at, label=b"data at rest"):
+    """The record as it lies in a store that seals its data; what a touch moves, bytes 14 to 19, is not bound"""
+    base = subkey(key, b"seal", "data at rest")
+    bound = handle + record[:14] + record[20:data_at]
+    nonce = mac(mac(base, b"nonce at rest"), bound + record[data_at:])[:24]
+    cipher, tag = xchacha20_poly1305(mac(base, label), nonce, mac(mac(base, b"head at rest"), bound), record[data_at:])
+    return record[:data_at] + nonce + tag + cipher
+
+
 LAST = 2**48 - 1
 
 
@@ -360,6 +369,7 @@ fingerprint  what the request is known by    binding-ok   whether the session is
 flip         every one of the 256 bits of the value changed, and every length from 0 to 86 but 43
 stored       the record afterwards          stored-under    its handle
 set-cookie   the answer's header value   mode     sealed: the sessions travel in their cookies
+lies         a record in a store that seals data at rest; `record` is what is loaded, nothing if it is refused
 """
 
 
@@ -865,10 +875,36 @@ def sealed_cookies():
             set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
 
 
+def data_at_rest():
+    chapter("Data at rest")
+
+    def case(title, whole, data=b"", sealed=None, **more):
+        lies = at_rest(A, HANDLE, whole, len(whole) - len(data)) if sealed is None else sealed
+        section(f"at rest: {title}", **{"keys": A.hex(), "handle": HANDLE, "record": whole, "lies": lies, "now": NOW} | more)
+
+    login = {"login": 1, "subject": (NOW - 10 * MINUTE, b"ann")}
+    mine = plain(**login, data=TABLE)
+    case("a record", mine, TABLE)
+    case("without data", plain(**login))
+    case("an anonymous one", plain(data=TABLE), TABLE)
+    by_a = at_rest(A, HANDLE, mine, len(mine) - len(TABLE))
+    touched = lambda bytes_: bytes_[:14] + u48(NOW) + bytes_[20:]
+    case("refused: not sealed", mine, sealed=mine, record=b"")
+    case("refused: another handle", mine, sealed=at_rest(A, random("drawn handle", 8), mine, len(mine) - len(TABLE)), record=b"")
+    case("refused: a key not in the ring", mine, sealed=at_rest(B, HANDLE, mine, len(mine) - len(TABLE)), record=b"")
+    case("refused: under the key of nonces", mine, record=b"",
+         sealed=at_rest(A, HANDLE, mine, len(mine) - len(TABLE), label=b"nonce at rest"))
+    case("refused: another subject", mine, sealed=by_a.replace(b"ann", b"bob"), record=b"")
+    case("refused: cut", mine, sealed=by_a[:-1], record=b"")
+    case("refused: longer", mine, sealed=by_a + b"x", record=b"")
+    section("at rest: opened: second key of the ring", base="at rest: a record", keys=f"{B.hex()} {A.hex()}")
+    section("at rest: opened: touched since", base="at rest: a record", lies=touched(by_a), record=touched(mine))
+
+
 def main():
     for line in HEAD.splitlines():
         say(f"# {line}".rstrip())
-    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies):
+    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies, data_at_rest):
         part()
     made, path = "\n".join(LINES) + "\n", Path(__file__).with_name("vectors.txt")
     if sys.argv[1:] == ["--check"]:

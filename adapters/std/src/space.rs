@@ -7,6 +7,7 @@ const INLINE: usize = 256;
 /// The largest record: what is larger does not belong into a session.
 const LARGEST: usize = 1 << 20;
 
+#[derive(Clone)]
 #[allow(clippy::large_enum_variant)] // a record in place, without an allocation, is its purpose
 pub(crate) enum Space {
     Inline([u8; INLINE]),

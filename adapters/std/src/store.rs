@@ -7,7 +7,10 @@ use std::sync::Arc;
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::{AtRest, Keys};
 use session_store_memory::MemoryStore;
+
+use crate::space::Space;
 
 /// Any store, for any number of threads. The memory store is called directly; others through boxed futures, which is
 /// little beside a network.
@@ -182,6 +185,17 @@ impl From<MemoryStore> for SharedStore {
         Self(Kind::Memory(Arc::new(store)))
     }
 }
+
+impl SharedStore {
+    /// The same, with the data of its records sealed by the first of `keys` and opened by each: see [`AtRest`]. Take other
+    /// keys than those of the cookies if other people have them.
+    #[must_use]
+    pub fn sealed_at_rest(self, keys: &Keys) -> Self {
+        Self::from(AtRest::new(self, keys, Space::NEW))
+    }
+}
+
+crate::shared!(AtRest<SharedStore, Space>);
 
 impl Debug for SharedStore {
     /// Prints no session.

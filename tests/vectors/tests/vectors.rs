@@ -6,8 +6,9 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
 use session_core::mode::Either;
 use session_core::policy::Policy;
+use session_core::store::{Handle, Load, Outcome, Store};
 use session_core::testing::{ManualClock, run};
-use session_core::{Error, Exchange, Keys, Sessions};
+use session_core::{AtRest, Error, Exchange, Keys, Sessions};
 use vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
 
 /// What a request leaves behind.
@@ -220,6 +221,26 @@ fn cookies_are_sealed_byte_for_byte_se2_se5_lc11() {
         if case.find("stored").is_some() {
             let stored = after.shelf.get(case.array("stored-under")).map(|record| hex(&record));
             assert_eq!(stored.as_deref(), case.find("stored"), "{}", case.title);
+        }
+    }
+}
+
+#[test]
+fn data_at_rest_is_sealed_byte_for_byte_and_opened_or_refused_se1_se2_se3_se4() {
+    for case in cases("at rest") {
+        let (shelf, now) = (Shelf::default(), Time::from_millis(case.number("now")));
+        let (handle, record, lies) = (case.array("handle"), case.bytes("record"), case.bytes("lies"));
+        let store = AtRest::new(&shelf, &keys(&case), [0xee; 1024]);
+        shelf.put(handle, &lies);
+        let (key, mut into) = (Handle::from_bytes(handle), [0xee; 1024]);
+        let Load::Found(found) = run(store.load(&key, now, &mut into)).unwrap() else {
+            panic!("{}: nothing", case.title)
+        };
+        assert_eq!(hex(&into[..found.len]), hex(&record), "{}", case.title);
+        if !case.title.contains("refused") && !case.title.contains("opened") {
+            let written = run(store.update(&key, found.version, &record, now, &mut [])).unwrap();
+            assert!(matches!(written, Outcome::Applied(_)), "{}", case.title);
+            assert_eq!(shelf.get(handle).map(|bytes| hex(&bytes)), Some(hex(&lies)), "{}", case.title);
         }
     }
 }
