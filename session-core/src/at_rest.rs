@@ -8,17 +8,13 @@
 //! store moves by itself, and the handle are authenticated with it. The nonce is a MAC of all this and of the data, and each
 //! writer puts a random version into the head, so that it comes again only for the same bytes (SE5).
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
-
 use crate::environment::{Buffer, Time};
 use crate::hmac::Hmac;
 use crate::keys::{Keys, Ring, Subkeys};
 use crate::record::{self, IDLE_AT, LAST_SEEN_AT};
+use crate::sealed::{NONCE, TAG, decrypt, encrypt};
 use crate::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 
-const NONCE: usize = 24;
-const TAG: usize = 16;
 /// In the place of a cookie's name, which it cannot be.
 const PURPOSE: &str = "data at rest";
 
@@ -54,10 +50,9 @@ impl<S, B> AtRest<S, B> {
         let (head, body) = bytes.split_at_mut_checked(data_at)?;
         let (nonce, rest) = body.split_first_chunk_mut::<NONCE>()?;
         let (tag, data) = rest.split_first_chunk_mut::<TAG>()?;
-        // a tag that is wrong leaves the bytes as they are, for the next key
         let opens = |keys: &Subkeys, data: &mut [u8]| {
             let head = mac(keys, b"head at rest", key, head, &[]);
-            cipher(keys).decrypt_inout_detached((&*nonce).into(), &head, data.into(), (&*tag).into()).is_ok()
+            decrypt(&data_key(keys), nonce, &head, data, tag)
         };
         self.ring.iter().find(|(_, keys)| opens(keys, data))?;
         body.copy_within(NONCE + TAG.., 0);
@@ -76,8 +71,7 @@ impl<S, B> AtRest<S, B> {
         data_place.copy_from_slice(data);
         *nonce_place = *mac(keys, b"nonce at rest", key, head, data).first_chunk()?;
         let head = mac(keys, b"head at rest", key, head, &[]);
-        let tag = cipher(keys).encrypt_inout_detached((&*nonce_place).into(), &head, data_place.into());
-        *tag_place = tag.ok()?.into();
+        *tag_place = encrypt(&data_key(keys), nonce_place, &head, data_place)?;
         Some(sealed)
     }
 }
@@ -88,8 +82,8 @@ fn mac(keys: &Subkeys, purpose: &[u8], key: &Handle, head: &[u8], data: &[u8]) -
     Hmac::new(&keys.seal().mac(&[purpose])).mac(&[key.as_bytes(), before, after, data])
 }
 
-fn cipher(keys: &Subkeys) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&keys.seal().mac(&[b"data at rest"]).into())
+fn data_key(keys: &Subkeys) -> [u8; 32] {
+    keys.seal().mac(&[b"data at rest"])
 }
 
 impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {

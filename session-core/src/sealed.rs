@@ -19,8 +19,8 @@ use crate::hmac::Hmac;
 use crate::keys::{Ring, Subkeys};
 use crate::store::Handle;
 
-const NONCE: usize = 24;
-const TAG: usize = 16;
+pub(crate) const NONCE: usize = 24;
+pub(crate) const TAG: usize = 16;
 /// Bytes before the record, and the characters that they take.
 const HEAD: usize = NONCE + TAG + Handle::LEN;
 const HEAD_TEXT: usize = HEAD / 3 * 4;
@@ -47,8 +47,7 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
     let raw = text.get_mut(need - (HEAD + record.len())..).ok_or(too_large)?;
     let (head, body) = raw.split_at_mut_checked(HEAD).ok_or(too_large)?;
     body.copy_from_slice(record);
-    let tag = cipher(keys).encrypt_inout_detached(&nonce.into(), handle.as_bytes(), body.into());
-    let tag: [u8; TAG] = tag.map_err(|_| too_large)?.into();
+    let tag = encrypt(&key(keys), &nonce, handle.as_bytes(), body).ok_or(too_large)?;
     let parts = nonce.iter().chain(&tag).chain(handle.as_bytes());
     head.iter_mut().zip(parts).for_each(|(place, byte)| *place = *byte);
     base64url::encode_in_place(text, HEAD + record.len());
@@ -66,18 +65,32 @@ pub(crate) fn open(value: &[u8], ring: &Ring, room: &mut [u8]) -> Option<(Handle
     let body = room.get_mut(..len)?;
     let (nonce, rest) = head.split_first_chunk::<NONCE>()?;
     let (tag, handle) = rest.split_first_chunk::<TAG>()?;
-    // a tag that is wrong leaves the bytes as they are, for the next key
-    let opens = |keys: &Subkeys, body: &mut [u8]| {
-        #[cfg(test)]
-        tests::LOOKS.set(tests::LOOKS.get() + 1);
-        cipher(keys).decrypt_inout_detached(nonce.into(), handle, body.into(), tag.into()).is_ok()
-    };
-    ring.iter().find(|(_, keys)| opens(keys, body))?;
+    ring.iter().find(|(_, keys)| decrypt(&key(keys), nonce, handle, body, tag))?;
     Some((Handle::from_bytes(handle.try_into().ok()?), len))
 }
 
-fn cipher(keys: &Subkeys) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&keys.seal().mac(&[b"sealed cookie"]).into())
+/// Encrypts `body` and gives the tag of it and of `associated`; `None` if it is longer than the cipher goes.
+pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], associated: &[u8], body: &mut [u8]) -> Option<[u8; TAG]> {
+    let cipher = XChaCha20Poly1305::new(key.into());
+    Some(cipher.encrypt_inout_detached(nonce.into(), associated, body.into()).ok()?.into())
+}
+
+/// Decrypts `body` if the tag is right; else leaves it as it is, for the next key.
+pub(crate) fn decrypt(
+    key: &[u8; 32],
+    nonce: &[u8; NONCE],
+    associated: &[u8],
+    body: &mut [u8],
+    tag: &[u8; TAG],
+) -> bool {
+    #[cfg(test)]
+    tests::LOOKS.set(tests::LOOKS.get() + 1);
+    let cipher = XChaCha20Poly1305::new(key.into());
+    cipher.decrypt_inout_detached(nonce.into(), associated, body.into(), tag.into()).is_ok()
+}
+
+fn key(keys: &Subkeys) -> [u8; 32] {
+    keys.seal().mac(&[b"sealed cookie"])
 }
 
 fn nonce_key(keys: &Subkeys) -> Hmac {
