@@ -12,11 +12,13 @@ use crate::environment::{Buffer, Time};
 use crate::hmac::Hmac;
 use crate::keys::{Keys, Ring, Subkeys};
 use crate::record::{self, IDLE_AT, LAST_SEEN_AT};
-use crate::sealed::{NONCE, TAG, decrypt, encrypt};
+use crate::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
 use crate::store::{Found, Handle, Load, Only, Outcome, Store, Version};
 
 /// In the place of a cookie's name, which it cannot be.
 const PURPOSE: &str = "data at rest";
+/// The purpose of the cipher.
+const DATA: &[u8] = b"data at rest";
 
 /// Any store, with the data of its records sealed (SE1–SE5). A record takes 40 bytes more in it.
 ///
@@ -52,7 +54,7 @@ impl<S, B> AtRest<S, B> {
         let (tag, data) = rest.split_first_chunk_mut::<TAG>()?;
         let opens = |keys: &Subkeys, data: &mut [u8]| {
             let head = mac(keys, b"head at rest", key, head, &[]);
-            decrypt(&data_key(keys), nonce, &head, data, tag)
+            decrypt(&cipher(keys, DATA), nonce, &head, data, tag)
         };
         self.ring.iter().find(|(_, keys)| opens(keys, data))?;
         body.copy_within(NONCE + TAG.., 0);
@@ -71,7 +73,7 @@ impl<S, B> AtRest<S, B> {
         data_place.copy_from_slice(data);
         *nonce_place = *mac(keys, b"nonce at rest", key, head, data).first_chunk()?;
         let head = mac(keys, b"head at rest", key, head, &[]);
-        *tag_place = encrypt(&data_key(keys), nonce_place, &head, data_place)?;
+        *tag_place = encrypt(&cipher(keys, DATA), nonce_place, &head, data_place)?.into();
         Some(sealed)
     }
 }
@@ -80,10 +82,6 @@ impl<S, B> AtRest<S, B> {
 fn mac(keys: &Subkeys, purpose: &[u8], key: &Handle, head: &[u8], data: &[u8]) -> [u8; 32] {
     let (before, after) = (head.get(..LAST_SEEN_AT).unwrap_or_default(), head.get(IDLE_AT..).unwrap_or_default());
     Hmac::new(&keys.seal().mac(&[purpose])).mac(&[key.as_bytes(), before, after, data])
-}
-
-fn data_key(keys: &Subkeys) -> [u8; 32] {
-    keys.seal().mac(&[b"data at rest"])
 }
 
 impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {

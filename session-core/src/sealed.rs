@@ -11,7 +11,7 @@
 //! The first 48 bytes are 64 characters exactly: the record is opened where it is used, and takes no more room than it has.
 
 use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305};
 
 use crate::base64url;
 use crate::error::Error;
@@ -24,6 +24,8 @@ pub(crate) const TAG: usize = 16;
 /// Bytes before the record, and the characters that they take.
 const HEAD: usize = NONCE + TAG + Handle::LEN;
 const HEAD_TEXT: usize = HEAD / 3 * 4;
+/// The purpose of the cipher here.
+const COOKIE: &[u8] = b"sealed cookie";
 
 /// Characters of the sealed value of a record of `len` bytes.
 pub(crate) const fn text_len(len: usize) -> usize {
@@ -47,7 +49,7 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
     let raw = text.get_mut(need - (HEAD + record.len())..).ok_or(too_large)?;
     let (head, body) = raw.split_at_mut_checked(HEAD).ok_or(too_large)?;
     body.copy_from_slice(record);
-    let tag = encrypt(&key(keys), &nonce, handle.as_bytes(), body).ok_or(too_large)?;
+    let tag = encrypt(&cipher(keys, COOKIE), &nonce, handle.as_bytes(), body).ok_or(too_large)?;
     let parts = nonce.iter().chain(&tag).chain(handle.as_bytes());
     head.iter_mut().zip(parts).for_each(|(place, byte)| *place = *byte);
     base64url::encode_in_place(text, HEAD + record.len());
@@ -65,19 +67,28 @@ pub(crate) fn open(value: &[u8], ring: &Ring, room: &mut [u8]) -> Option<(Handle
     let body = room.get_mut(..len)?;
     let (nonce, rest) = head.split_first_chunk::<NONCE>()?;
     let (tag, handle) = rest.split_first_chunk::<TAG>()?;
-    ring.iter().find(|(_, keys)| decrypt(&key(keys), nonce, handle, body, tag))?;
+    ring.iter().find(|(_, keys)| decrypt(&cipher(keys, COOKIE), nonce, handle, body, tag))?;
     Some((Handle::from_bytes(handle.try_into().ok()?), len))
 }
 
+/// The cipher of one key of the ring for one purpose.
+pub(crate) fn cipher(keys: &Subkeys, purpose: &[u8]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&keys.seal().mac(&[purpose]).into())
+}
+
 /// Encrypts `body` and gives the tag of it and of `associated`; `None` if it is longer than the cipher goes.
-pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], associated: &[u8], body: &mut [u8]) -> Option<[u8; TAG]> {
-    let cipher = XChaCha20Poly1305::new(key.into());
-    Some(cipher.encrypt_inout_detached(nonce.into(), associated, body.into()).ok()?.into())
+pub(crate) fn encrypt(
+    cipher: &XChaCha20Poly1305,
+    nonce: &[u8; NONCE],
+    associated: &[u8],
+    body: &mut [u8],
+) -> Option<Tag> {
+    cipher.encrypt_inout_detached(nonce.into(), associated, body.into()).ok()
 }
 
 /// Decrypts `body` if the tag is right; else leaves it as it is, for the next key.
 pub(crate) fn decrypt(
-    key: &[u8; 32],
+    cipher: &XChaCha20Poly1305,
     nonce: &[u8; NONCE],
     associated: &[u8],
     body: &mut [u8],
@@ -85,12 +96,7 @@ pub(crate) fn decrypt(
 ) -> bool {
     #[cfg(test)]
     tests::LOOKS.set(tests::LOOKS.get() + 1);
-    let cipher = XChaCha20Poly1305::new(key.into());
     cipher.decrypt_inout_detached(nonce.into(), associated, body.into(), tag.into()).is_ok()
-}
-
-fn key(keys: &Subkeys) -> [u8; 32] {
-    keys.seal().mac(&[b"sealed cookie"])
 }
 
 fn nonce_key(keys: &Subkeys) -> Hmac {
