@@ -19,7 +19,7 @@ use crate::{Sessions, SharedStore, ThreadRng};
 pub struct Request(Arc<Shared>);
 
 struct Shared {
-    sessions: Sessions,
+    core: Arc<Core>,
     state: Mutex<State>,
 }
 
@@ -57,7 +57,7 @@ impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self(Arc::new(Shared { sessions, state: Mutex::new(State::Untouched) }))
+        Self(Arc::new(Shared { core: sessions.core().clone(), state: Mutex::new(State::Untouched) }))
     }
 
     /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
@@ -72,11 +72,11 @@ impl Request {
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = Box::new(Exchange::new(Space::NEW, Space::NEW));
-            let loaded = View::new(self.0.sessions.core(), &mut exchange, ThreadRng).load_either(cookie_lines).await;
+            let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load_either(cookie_lines).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {
-            State::Loaded(exchange) if activity => View::new(self.0.sessions.core(), exchange, ThreadRng).activity(),
+            State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
             State::Untouched | State::Over => return Err(Error::NotMounted),
@@ -95,7 +95,7 @@ impl Request {
             State::Failed(_) => return Finished { error: None, cookie: None, varies: true },
             State::Untouched | State::Over => return Finished { error: None, cookie: None, varies: false },
         };
-        let mut session = View::new(self.0.sessions.core(), &mut exchange, ThreadRng);
+        let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = session.commit().await;
         let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
         let buffer = match session.set_cookie_len() {
@@ -127,7 +127,7 @@ impl Session {
     }
 
     fn core(&self) -> &Core {
-        self.0.sessions.core()
+        &self.0.core
     }
 
     fn view<T>(&self, with: impl FnOnce(&mut View<'_>) -> Result<T, Error>) -> Result<T, Error> {
@@ -309,7 +309,7 @@ impl Session {
 
     /// Whether the store answers, for a health page.
     pub async fn check(&self) -> Result<(), Error> {
-        self.0.sessions.check().await
+        self.0.core.check().await
     }
 }
 

@@ -21,9 +21,9 @@ pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver
 pub struct Sessions(Arc<Parts>);
 
 struct Parts {
-    core: Core,
+    core: Arc<Core>,
     /// Those that take its place at a time, under other keys.
-    later: Vec<(Time, Core)>,
+    later: Vec<(Time, Arc<Core>)>,
     settings: Settings,
 }
 
@@ -132,14 +132,15 @@ impl Sessions {
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
             let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
-            session_core::Sessions::either(store, clock, keys, policy, mode).observed(observer)
+            Arc::new(session_core::Sessions::either(store, clock, keys, policy, mode).observed(observer))
         };
         let first = core(&settings.keys.first);
         let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();
         Self(Arc::new(Parts { core: first, later, settings }))
     }
 
-    pub(crate) fn core(&self) -> &Core {
+    /// Under the keys of now: a request keeps those with which it began.
+    pub(crate) fn core(&self) -> &Arc<Core> {
         let Parts { core, later, settings } = &*self.0;
         if later.is_empty() {
             return core;

@@ -85,3 +85,18 @@ fn a_sealed_session_moves_with_the_next_write_se3() {
     assert_eq!(one.at(4).visit(&mut stays), 5);
     assert_eq!(one.visit(&mut left), 1, "the old key is over");
 }
+
+#[test]
+fn a_request_under_way_when_the_keys_change_keeps_those_that_it_began_with_se3_lc8() {
+    let (node, ..) = change_of_keys(|keys| Sessions::new(MemoryStore::new(), keys));
+    let mut old = String::new();
+    assert_eq!(node.at(0).visit(&mut old), 1);
+    node.clock.set(Time::from_millis(7_200_000 - 1));
+    let request = Request::new(node.sessions.clone());
+    drop(run(request.session([old.as_bytes()].into_iter(), true)).unwrap());
+    node.clock.set(Time::from_millis(7_200_000));
+    let renewed = run(request.finish()).cookie.expect("a renewal was due");
+    // its answer is lost: in the grace the old cookie leads to the same new one
+    assert_eq!(node.visit(&mut old), 2);
+    assert_eq!(Some(old.as_str()), renewed.split(';').next());
+}
