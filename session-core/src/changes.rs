@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Take,
     /// Written by a function that runs again on the newer record.
     Rerun,
+    /// Not followed any more.
+    Gone,
 }
 
 #[derive(Clone, Copy)]
@@ -35,6 +37,12 @@ struct Touched {
     key: u64,
     base: u64,
     kind: Kind,
+}
+
+impl Touched {
+    fn is(&self, key: u64) -> bool {
+        self.key == key && self.kind != Kind::Gone
+    }
 }
 
 /// The list.
@@ -69,17 +77,17 @@ impl Changes {
 
     /// The data is emptied, whatever is there. What was read or set before stays in the list.
     pub(crate) fn clear(&mut self) {
-        let mut kept = Self::new();
-        for touched in self.list().iter().filter(|touched| matches!(touched.kind, Kind::Read | Kind::Write)) {
-            kept.push(Touched { kind: Kind::Read, ..*touched });
+        self.retain(|kind| matches!(kind, Kind::Read | Kind::Write));
+        for touched in self.list_mut().iter_mut().filter(|touched| touched.kind == Kind::Write) {
+            touched.kind = Kind::Read;
         }
-        *self = Self { rest: self.rest, cleared: true, relabeled: self.relabeled, dirty: true, ..kept };
+        (self.cleared, self.dirty) = (true, true);
     }
 
     /// Follows `key` from before it is read or changed for the first time.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, mine: &[u8]) {
         let hash = values::key_hash(key);
-        if let Some(touched) = self.list_mut().iter_mut().find(|touched| touched.key == hash) {
+        if let Some(touched) = self.list_mut().iter_mut().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,
                 (Kind::Blind, _) => Kind::Blind,
@@ -100,11 +108,8 @@ impl Changes {
 
     /// After a commit: what was written is the state now; what was read before still counts for what comes.
     pub(crate) fn settle(&mut self) {
-        let mut kept = Self::new();
-        for touched in self.list().iter().filter(|touched| touched.kind == Kind::Read) {
-            kept.push(*touched);
-        }
-        *self = kept;
+        self.retain(|kind| kind == Kind::Read);
+        (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
     /// Applies the changes in `mine` to `newer`, or says that they conflict and leaves it unspecified.
@@ -123,10 +128,7 @@ impl Changes {
             return Err(Error::Conflict);
         }
         if self.cleared {
-            newer.edit(|table| {
-                table.clear();
-                Ok(())
-            })?;
+            newer.table().clear();
         }
         if self.rest.is_some() {
             while let Some(extra) = values::entries(newer.data())
@@ -134,15 +136,15 @@ impl Changes {
             {
                 let mut key = [0; 255];
                 let name = copy_key(extra.key, &mut key);
-                newer.edit(|table| Ok(table.remove(name)))?;
+                newer.table().remove(name);
             }
             for entry in values::entries(mine.data()).filter(|entry| !self.follows(entry.key)) {
-                newer.edit(|table| table.put(entry))?;
+                newer.table().put(entry)?;
             }
         }
         for touched in self.list() {
             match touched.kind {
-                Kind::Read | Kind::Rerun => {}
+                Kind::Read | Kind::Rerun | Kind::Gone => {}
                 Kind::Take if fingerprint_at(newer.data(), touched.key) != touched.base => {}
                 Kind::Write | Kind::Blind | Kind::Take => apply(touched.key, mine, newer)?,
             }
@@ -162,19 +164,29 @@ impl Changes {
     }
 
     fn push(&mut self, touched: Touched) -> bool {
-        match self.touched.get_mut(self.len) {
-            Some(place) => {
-                *place = touched;
-                self.len += 1;
-                true
-            }
-            None => false,
+        let free = self.list().iter().position(|touched| touched.kind == Kind::Gone).unwrap_or(self.len);
+        let place = self.touched.get_mut(free);
+        let fits = place.is_some();
+        if let Some(place) = place {
+            *place = touched;
+            self.len = self.len.max(free + 1);
         }
+        fits
+    }
+
+    /// Follows only those any more.
+    fn retain(&mut self, keep: impl Fn(Kind) -> bool) {
+        self.list_mut().iter_mut().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
+    }
+
+    /// Of a session that is another one from now on.
+    pub(crate) fn reset(&mut self) {
+        (self.len, self.rest, self.cleared, self.relabeled, self.dirty) = (0, None, false, false, false);
     }
 
     fn follows(&self, key: &str) -> bool {
         let hash = values::key_hash(key);
-        self.list().iter().any(|touched| touched.key == hash)
+        self.list().iter().any(|touched| touched.is(hash))
     }
 
     /// Independent of order, so that it can be taken over what the list leaves out.
@@ -196,12 +208,12 @@ fn fingerprint_at(data: &[u8], key: u64) -> u64 {
 
 fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
     if let Some(entry) = entry_at(mine.data(), key) {
-        return newer.edit(|table| table.put(entry));
+        return newer.table().put(entry);
     }
     let mut name = [0; 255];
     if let Some(entry) = entry_at(newer.data(), key) {
         let name = copy_key(entry.key, &mut name);
-        newer.edit(|table| Ok(table.remove(name)))?;
+        newer.table().remove(name);
     }
     Ok(())
 }

@@ -40,19 +40,42 @@ impl Time {
     pub(crate) const fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Whether `span` milliseconds, if it is not 0, have gone by since `earlier`.
+    pub(crate) const fn past(self, earlier: Self, span: u64) -> bool {
+        span > 0 && self.millis_since(earlier) >= span
+    }
 }
 
 /// Whole milliseconds of a span, at most what a [`Time`] holds.
 pub(crate) const fn millis(span: Duration) -> u64 {
-    let millis = span.as_secs().saturating_mul(1_000).saturating_add(span.subsec_millis() as u64);
+    let millis = span.as_secs().saturating_mul(1_000).saturating_add(quotient::<1_000_000>(span.subsec_nanos()) as u64);
     if millis < Time::MAX.0 { millis } else { Time::MAX.0 }
 }
 
-/// Seconds of less than 2^48 milliseconds, rounded up, in divisions of 32 bits.
+/// Seconds of less than 2^48 milliseconds, rounded up.
 pub(crate) const fn seconds(millis: u64) -> u64 {
     let (high, low) = ((millis >> 16) as u32, millis as u32 & 0xffff);
-    let rest = (high % 1_000) << 16 | low;
-    (((high / 1_000) as u64) << 16) + rest.div_ceil(1_000) as u64
+    let whole = quotient::<1_000>(high);
+    let rest = (high - 1_000 * whole) << 16 | low;
+    ((whole as u64) << 16) + quotient::<1_000>(rest + 999) as u64
+}
+
+/// `number / BY` by its reciprocal: where processors do not divide, a multiplication instead of half a kilobyte of code.
+pub(crate) const fn quotient<const BY: u32>(number: u32) -> u32 {
+    ((number as u64 * Reciprocal::<BY>::ROUNDED_UP) >> Reciprocal::<BY>::BITS) as u32
+}
+
+struct Reciprocal<const OF: u32>;
+
+impl<const OF: u32> Reciprocal<OF> {
+    const BITS: u32 = 32 + OF.ilog2();
+    const ROUNDED_UP: u64 = {
+        let reciprocal = (1 << Self::BITS) / OF as u64 + 1;
+        // so little too large that quotients of 32 bits are exact (Granlund and Montgomery, 1994)
+        assert!(reciprocal * OF as u64 - (1 << Self::BITS) <= 1 << OF.ilog2());
+        reciprocal
+    };
 }
 
 /// Tells the time. It never goes back while the program runs; with a wall clock it is Unix time.
@@ -98,6 +121,12 @@ mod tests {
     fn seconds_are_rounded_up() {
         for millis in [0, 1, 999, 1_000, 1_001, 65_535, 65_536, 34_560_000_000, (1 << 48) - 1, 123_456_789_012] {
             assert_eq!(seconds(millis), millis.div_ceil(1_000), "{millis}");
+        }
+        for number in (0..=u32::MAX).step_by(65_521).flat_map(|number| [number, number / 1_000 * 1_000, !number]) {
+            assert_eq!((quotient::<10>(number), quotient::<20>(number)), (number / 10, number / 20));
+            assert_eq!(quotient::<1_000>(number), number / 1_000);
+            let below = (number / 1_000 * 1_000).wrapping_sub(1);
+            assert_eq!((quotient::<10>(below), quotient::<1_000>(below)), (below / 10, below / 1_000));
         }
     }
 

@@ -272,12 +272,12 @@ impl<B: Buffer> Exchange<B> {
             rules.observer.observe(&Event::Garbled(Id(handle)));
             return None;
         }
-        Some((Token::sealed(handle, self.mine.verifier()), Found { len, version: self.mine.stamp().version }))
+        Some((Token::sealed(handle, *self.mine.verifier()), Found { len, version: self.mine.version() }))
     }
 
     /// Whose session the record is, when it began and when it was last seen.
     pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
-        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.stamp().last_seen)
+        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.last_seen())
     }
 
     /// The driver loads a candidate's record into this.
@@ -297,7 +297,7 @@ impl<B: Buffer> Exchange<B> {
             rules.observer.observe(&Event::Garbled(id));
             return Candidate::Refused;
         }
-        (self.seen, self.base) = (found.version, self.mine.stamp().version);
+        (self.seen, self.base) = (found.version, self.mine.version());
         let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
@@ -315,11 +315,11 @@ impl<B: Buffer> Exchange<B> {
             if expiry::unsettled(&self.mine, now) {
                 self.standing = Standing::Stale;
             }
-            if verdict == Verdict::Late || self.standing == Standing::Stale {
+            if verdict == Verdict::Late || matches!(self.standing, Standing::Stale) {
                 self.token = Some(token);
             }
-            if rules.policy.reuse_ends && self.standing != Standing::Stale {
-                return Candidate::Reused(self.mine.stamp().login);
+            if rules.policy.reuse_ends && !matches!(self.standing, Standing::Stale) {
+                return Candidate::Reused(self.mine.login());
             }
         }
         Candidate::Refused
@@ -335,7 +335,7 @@ impl<B: Buffer> Exchange<B> {
         let previous = self.mine.previous();
         let next = previous
             .zip(self.token)
-            .and_then(|(previous, token)| token.next(&previous.sealed_next, &self.mine.verifier(), rules.ring));
+            .and_then(|(previous, token)| token.next(previous.sealed_next, self.mine.verifier(), rules.ring));
         if let Some(next) = next {
             self.outgoing = Outgoing::Set(next);
         }
@@ -349,7 +349,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.standing == Standing::Live
+        matches!(self.standing, Standing::Live)
     }
 
     pub(crate) fn handle(&self) -> Option<Handle> {
@@ -390,7 +390,7 @@ impl<B: Buffer> Exchange<B> {
     fn begin(&mut self) -> Result<(), Error> {
         self.mine.begin()?;
         self.standing = Standing::New;
-        self.changes = Changes::new();
+        self.changes.reset();
         self.fresh_handle = None;
         Ok(())
     }
@@ -496,7 +496,7 @@ impl<B: Buffer> Exchange<B> {
     pub(crate) fn answer(&self) -> Option<Answer<'_>> {
         match &self.outgoing {
             Outgoing::Set(token) if self.presented.is_some_and(|presented| presented.same(token)) => None,
-            Outgoing::Set(token) => Some(Answer::Set(token, self.mine.stamp().ends)),
+            Outgoing::Set(token) => Some(Answer::Set(token, self.mine.ends())),
             Outgoing::Remove => Some(Answer::Remove),
             Outgoing::Nothing => None,
         }
@@ -506,7 +506,7 @@ impl<B: Buffer> Exchange<B> {
     /// browser has it as it is.
     pub(crate) fn answer_sealed(&self) -> Option<(Handle, &[u8], u64)> {
         let token = self.token.filter(|_| self.rewritten && self.is_live())?;
-        Some((token.handle(), self.mine.bytes(), self.mine.stamp().ends))
+        Some((token.handle(), self.mine.bytes(), self.mine.ends()))
     }
 
     pub(crate) fn follow(&mut self, key: &str, kind: Kind) {

@@ -27,11 +27,11 @@ pub(crate) enum Verdict {
 pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
     if expired(record, policy, now) {
         Verdict::Expired
-    } else if same(&record.verifier(), &token.verifier) {
+    } else if same(record.verifier(), &token.verifier) {
         Verdict::Current
     } else {
         match record.previous() {
-            Some(previous) if same(&previous.verifier, &token.verifier) => {
+            Some(previous) if same(previous.verifier, &token.verifier) => {
                 if now < previous.grace_until {
                     Verdict::Grace
                 } else {
@@ -46,36 +46,27 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
 /// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
 /// once, a lengthened one from the next write on.
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    let mut stamp = record.stamp();
-    if !stamp.live(now) {
-        return true;
-    }
-    if record.own_lifetimes() {
-        return false;
-    }
-    stamp.idle = policy.limits.idle;
-    stamp.ends = policy.ends(record.created());
-    !stamp.live(now)
+    let limits = &policy.limits;
+    let (seen, created) = (record.last_seen(), record.created());
+    now.past(seen, record.idle())
+        || now.past(Time::ZERO, record.ends())
+        || !record.own_lifetimes() && (now.past(seen, limits.idle) || now.past(created, limits.absolute))
 }
 
 /// Whether the cookie changed so recently that an answer with the old one may still be under way.
 pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
-    now.millis_since(record.rotated_at()) < SETTLED
+    !now.past(record.rotated_at(), SETTLED)
 }
 
 /// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
 /// current cookie renews it: whoever came with the one before could seal the next one for nobody else.
 pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    let after = policy.limits.renew_after;
-    if after == 0 || now.millis_since(record.rotated_at()) < after {
-        return false;
-    }
-    let current = same(&record.verifier(), &token.verifier);
-    let in_grace = record.previous().is_some_and(|previous| now < previous.grace_until);
-    current && !in_grace
+    now.past(record.rotated_at(), policy.limits.renew_after)
+        && same(record.verifier(), &token.verifier)
+        && record.previous().is_none_or(|previous| now >= previous.grace_until)
 }
 
 /// Whether the last activity lies so far back that it has to be recorded anew.
 pub(crate) fn touch_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    now.millis_since(record.stamp().last_seen) >= policy.limits.touch_every
+    now.millis_since(record.last_seen()) >= policy.limits.touch_every
 }

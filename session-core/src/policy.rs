@@ -7,7 +7,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::environment::{Time, millis, seconds};
+use crate::environment::{Time, millis, quotient, seconds};
 
 /// Room for the `Set-Cookie` value of any policy whose name, path and domain together take at most 360 bytes.
 pub const SET_COOKIE_LEN: usize = 512;
@@ -209,7 +209,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) idle: u64,
-    absolute: u64,
+    pub(crate) absolute: u64,
     pub(crate) renew_after: u64,
     pub(crate) grace: u64,
     pub(crate) touch_every: u64,
@@ -223,7 +223,7 @@ impl Limits {
         let touch_every = match lifetimes.touch_every {
             Some(span) => millis(span),
             None if idle == 0 || idle >= 20 * LONGEST_TOUCH => LONGEST_TOUCH,
-            None => (idle as u32 / 20) as u64,
+            None => quotient::<20>(idle as u32) as u64,
         };
         Self {
             idle,

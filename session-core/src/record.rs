@@ -53,6 +53,8 @@ const BINDING: u8 = 2;
 const SUBJECT: u8 = 4;
 const LABEL: u8 = 8;
 const OWN_LIFETIMES: u8 = 16;
+/// As a flag, what follows all sections.
+const DATA: u8 = 16;
 const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SUBJECT | LABEL | OWN_LIFETIMES;
 
 /// The smallest record: anonymous, without data.
@@ -77,22 +79,24 @@ impl Stamp {
     /// Reads the stamp of a record; `None` if these bytes are no record of this format.
     #[must_use]
     pub fn of(record: &[u8]) -> Option<Self> {
-        if record.len() < HEAD_LEN || *record.first()? != FORMAT {
-            return None;
+        let head: &Head = record.first_chunk()?;
+        (head[0] == FORMAT).then(|| Self::at(head))
+    }
+
+    fn at(head: &Head) -> Self {
+        Self {
+            version: Version(number(part::<8>(head, VERSION_AT))),
+            login: number(part::<4>(head, LOGIN_AT)) as u32,
+            last_seen: time(part(head, LAST_SEEN_AT)),
+            idle: time(part(head, IDLE_AT)).millis(),
+            ends: time(part(head, ENDS_AT)).millis(),
         }
-        Some(Self {
-            version: Version(u64::from_le_bytes(array(record, VERSION_AT)?)),
-            login: u32::from_le_bytes(array(record, LOGIN_AT)?),
-            last_seen: Time::from_millis(u48(record, LAST_SEEN_AT)?),
-            idle: u48(record, IDLE_AT)?,
-            ends: u48(record, ENDS_AT)?,
-        })
     }
 
     /// Whether the record is neither idle for too long nor past its absolute end (LC5, LC6, LC7).
     #[must_use]
     pub const fn live(&self, now: Time) -> bool {
-        now.millis() < self.deadline().millis()
+        !now.past(self.last_seen, self.idle) && !now.past(Time::ZERO, self.ends)
     }
 
     /// When the record is over if nothing touches it: the earlier of the two ends, [`Time::MAX`] without any.
@@ -105,49 +109,100 @@ impl Stamp {
 
     /// Moves `last_seen` in the record's bytes forward to `seen`, never back; bytes too short are left alone.
     pub fn touch(record: &mut [u8], seen: Time) {
-        if u48(record, LAST_SEEN_AT).is_some_and(|before| before < seen.millis()) {
-            put_u48(record, LAST_SEEN_AT, seen.millis());
+        if let Some(place) = place(record, LAST_SEEN_AT)
+            && time(place) < seen
+        {
+            put_time(place, seen);
         }
     }
 }
 
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
+/// What every record begins with.
+type Head = [u8; HEAD_LEN];
+
+/// A record that is none: over, whatever the time.
+const NOTHING: Head = {
+    let mut head = [0; HEAD_LEN];
+    (head[IDLE_AT], head[ENDS_AT]) = (1, 1);
+    head
+};
+
+fn part<const N: usize>(bytes: &[u8], at: usize) -> &[u8; N] {
+    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).unwrap_or(&[0; N])
 }
 
-fn u48(bytes: &[u8], at: usize) -> Option<u64> {
-    let [a, b, c, d, e, f] = array(bytes, at)?;
-    Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+fn place<const N: usize>(bytes: &mut [u8], at: usize) -> Option<&mut [u8; N]> {
+    bytes.get_mut(at..)?.first_chunk_mut()
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
-    if let Some(place) = bytes.get_mut(at..at + value.len()) {
-        place.copy_from_slice(value);
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: &[u8; N]) {
+    if let Some(place) = place(bytes, at) {
+        *place = *value;
     }
 }
 
-fn put_u48(bytes: &mut [u8], at: usize, value: u64) {
-    // a sum of times may be past the last one
-    let [a, b, c, d, e, f, ..] = Time::from_millis(value).millis().to_le_bytes();
-    put(bytes, at, &[a, b, c, d, e, f]);
+/// Of any length: four and eight bytes are read by the same few instructions.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[inline]
+fn time(bytes: &[u8; 6]) -> Time {
+    let [a, b, c, d, e, f] = *bytes;
+    Time::from_millis(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+}
+
+fn put_time(place: &mut [u8; 6], time: Time) {
+    let [a, b, c, d, e, f, ..] = time.millis().to_le_bytes();
+    *place = [a, b, c, d, e, f];
+}
+
+/// The text at `at`, after its length; `None` for an empty one.
+fn text(record: &[u8], at: usize) -> Option<&str> {
+    let (len, rest) = record.get(at..)?.split_first()?;
+    core::str::from_utf8(rest.get(..usize::from(*len))?).ok().filter(|text| !text.is_empty())
+}
+
+/// Where the section of `flag` begins or, without one, would; [`DATA`] for what follows them.
+fn section_at(record: &[u8], flag: u8) -> usize {
+    let [_, flags] = *part(record, 0);
+    let (before, mut at) = (flags & (flag - 1), HEAD_LEN);
+    let len = |at| usize::from(record.get(at).copied().unwrap_or_default());
+    if before & PREVIOUS != 0 {
+        at += PREVIOUS_LEN;
+    }
+    if before & BINDING != 0 {
+        at += BINDING_LEN;
+    }
+    if before & SUBJECT != 0 {
+        at += 7 + len(at + 6);
+    }
+    if before & LABEL != 0 {
+        at += 1 + len(at);
+    }
+    at
 }
 
 /// Where the data of a record begins; `None` if what is before it is no record's.
 pub(crate) fn data_at(record: &[u8]) -> Option<usize> {
-    check(record).ok()
+    let head: &Head = record.first_chunk()?;
+    let flags = head[1];
+    if head[0] != FORMAT || flags & !KNOWN_FLAGS != 0 {
+        return None;
+    }
+    if flags & SUBJECT != 0 {
+        text(record, section_at(record, SUBJECT) + 6)?;
+    }
+    if flags & LABEL != 0 {
+        text(record, section_at(record, LABEL))?;
+    }
+    Some(section_at(record, DATA)).filter(|at| *at <= record.len())
 }
 
 /// The subject of a record, for the index; `None` if it is anonymous or no record.
 pub(crate) fn subject(record: &[u8]) -> Option<&str> {
-    let flags = *record.get(1)?;
-    check(record).ok()?;
-    if flags & SUBJECT == 0 {
-        return None;
-    }
-    let previous = if flags & PREVIOUS == 0 { 0 } else { PREVIOUS_LEN };
-    let at = HEAD_LEN + previous + if flags & BINDING == 0 { 0 } else { BINDING_LEN };
-    let len = usize::from(*record.get(at + 6)?);
-    core::str::from_utf8(record.get(at + 7..at + 7 + len)?).ok()
+    data_at(record)?;
+    if record.get(1)? & SUBJECT == 0 { None } else { text(record, section_at(record, SUBJECT) + 6) }
 }
 
 /// Digest of the fingerprint that a session is bound to.
@@ -158,10 +213,10 @@ pub(crate) type Verifier = [u8; 16];
 
 /// The cookie before the last renewal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Previous {
-    pub(crate) verifier: Verifier,
+pub(crate) struct Previous<'r> {
+    pub(crate) verifier: &'r Verifier,
     pub(crate) grace_until: Time,
-    pub(crate) sealed_next: [u8; 16],
+    pub(crate) sealed_next: &'r [u8; 16],
 }
 
 /// The bytes in a buffer are no record that this version understands.
@@ -172,12 +227,14 @@ pub(crate) struct Garbled;
 pub(crate) struct Record<B> {
     bytes: B,
     len: usize,
+    /// Where the data begins.
+    data: usize,
 }
 
 impl<B: Buffer> Record<B> {
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
-        Self { bytes, len: 0 }
+        Self { bytes, len: 0, data: 0 }
     }
 
     /// The whole buffer, for a store to load into; the record is empty until [`adopt`](Self::adopt).
@@ -197,9 +254,7 @@ impl<B: Buffer> Record<B> {
 
     /// Takes the first `len` bytes of the buffer as a record after checking all of them.
     pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Garbled> {
-        let record = self.bytes.as_ref().get(..len).ok_or(Garbled)?;
-        let data = check(record)?;
-        values::check(record.get(data..).ok_or(Garbled)?).then_some(()).ok_or(Garbled)?;
+        self.data = self.bytes.as_ref().get(..len).and_then(check).ok_or(Garbled)?;
         self.len = len;
         Ok(())
     }
@@ -208,10 +263,10 @@ impl<B: Buffer> Record<B> {
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let have = self.capacity();
         self.bytes.grow(HEAD_LEN);
-        let head = self.bytes.as_mut().get_mut(..HEAD_LEN).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
-        head.fill(0);
-        put(head, 0, &[FORMAT]);
-        self.len = HEAD_LEN;
+        let head = place(self.bytes.as_mut(), 0).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
+        *head = [0; HEAD_LEN];
+        head[0] = FORMAT;
+        (self.len, self.data) = (HEAD_LEN, HEAD_LEN);
         Ok(())
     }
 
@@ -219,54 +274,78 @@ impl<B: Buffer> Record<B> {
         self.bytes.as_ref().get(..self.len).unwrap_or_default()
     }
 
-    fn flags(&self) -> u8 {
-        self.bytes().get(1).copied().unwrap_or_default()
+    fn head(&self) -> &Head {
+        if self.len == 0 { &NOTHING } else { self.bytes.as_ref().first_chunk().unwrap_or(&NOTHING) }
     }
 
-    fn time(&self, at: usize) -> Time {
-        Time::from_millis(u48(self.bytes(), at).unwrap_or_default())
+    fn put_time(&mut self, at: usize, time: Time) {
+        if let Some(place) = place(self.bytes.as_mut(), at) {
+            put_time(place, time);
+        }
     }
 
-    fn set_time(&mut self, at: usize, time: Time) {
-        put_u48(self.bytes.as_mut(), at, time.millis());
+    fn has(&self, flag: u8) -> bool {
+        self.head()[1] & flag != 0
+    }
+
+    fn flag(&mut self, flag: u8, on: bool) {
+        if let Some([_, flags]) = place(self.bytes.as_mut(), 0) {
+            *flags = *flags & !flag | if on { flag } else { 0 };
+        }
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp::of(self.bytes()).unwrap_or(Stamp {
-            version: Version(0),
-            login: 0,
-            last_seen: Time::ZERO,
-            idle: 1,
-            ends: 1,
-        })
+        Stamp::at(self.head())
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        Version(number(part::<8>(self.head(), VERSION_AT)))
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
         put(self.bytes.as_mut(), VERSION_AT, &version.0.to_le_bytes());
     }
 
+    pub(crate) fn login(&self) -> u32 {
+        number(part::<4>(self.head(), LOGIN_AT)) as u32
+    }
+
     pub(crate) fn set_login(&mut self, login: u32) {
         put(self.bytes.as_mut(), LOGIN_AT, &login.to_le_bytes());
+    }
+
+    pub(crate) fn last_seen(&self) -> Time {
+        time(part(self.head(), LAST_SEEN_AT))
     }
 
     pub(crate) fn saw(&mut self, now: Time) {
         Stamp::touch(self.bytes.as_mut(), now);
     }
 
+    /// The idle timeout; 0 = none.
+    pub(crate) fn idle(&self) -> u64 {
+        time(part(self.head(), IDLE_AT)).millis()
+    }
+
+    /// The end of the absolute lifetime; 0 = none.
+    pub(crate) fn ends(&self) -> u64 {
+        time(part(self.head(), ENDS_AT)).millis()
+    }
+
     /// Idle timeout and absolute end; `own` if they are the session's and not the policy's (remember me).
     pub(crate) fn set_lifetimes(&mut self, idle: u64, ends: u64, own: bool) {
-        put_u48(self.bytes.as_mut(), IDLE_AT, idle);
-        put_u48(self.bytes.as_mut(), ENDS_AT, ends);
-        let flags = self.flags() & !OWN_LIFETIMES | if own { OWN_LIFETIMES } else { 0 };
-        put(self.bytes.as_mut(), 1, &[flags]);
+        self.put_time(IDLE_AT, Time::from_millis(idle));
+        // a sum of times may be past the last one
+        self.put_time(ENDS_AT, Time::from_millis(ends));
+        self.flag(OWN_LIFETIMES, own);
     }
 
     pub(crate) fn own_lifetimes(&self) -> bool {
-        self.flags() & OWN_LIFETIMES != 0
+        self.has(OWN_LIFETIMES)
     }
 
-    pub(crate) fn verifier(&self) -> Verifier {
-        array(self.bytes(), VERIFIER_AT).unwrap_or_default()
+    pub(crate) fn verifier(&self) -> &Verifier {
+        part(self.head(), VERIFIER_AT)
     }
 
     pub(crate) fn set_verifier(&mut self, verifier: &Verifier) {
@@ -274,185 +353,152 @@ impl<B: Buffer> Record<B> {
     }
 
     pub(crate) fn created(&self) -> Time {
-        self.time(CREATED_AT)
+        time(part(self.head(), CREATED_AT))
     }
 
     pub(crate) fn set_created(&mut self, now: Time) {
-        self.set_time(CREATED_AT, now);
+        self.put_time(CREATED_AT, now);
     }
 
     pub(crate) fn rotated_at(&self) -> Time {
-        self.time(ROTATED_AT)
+        time(part(self.head(), ROTATED_AT))
     }
 
     pub(crate) fn set_rotated_at(&mut self, now: Time) {
-        self.set_time(ROTATED_AT, now);
+        self.put_time(ROTATED_AT, now);
     }
 
-    fn after_previous(&self) -> usize {
-        HEAD_LEN + if self.flags() & PREVIOUS == 0 { 0 } else { PREVIOUS_LEN }
-    }
-
-    fn after_binding(&self) -> usize {
-        self.after_previous() + if self.flags() & BINDING == 0 { 0 } else { BINDING_LEN }
-    }
-
-    fn text_len(&self, at: usize) -> usize {
-        self.bytes().get(at).copied().unwrap_or_default().into()
-    }
-
-    fn after_subject(&self) -> usize {
-        let at = self.after_binding();
-        if self.flags() & SUBJECT == 0 { at } else { at + 7 + self.text_len(at + 6) }
-    }
-
-    fn data_at(&self) -> usize {
-        let at = self.after_subject();
-        if self.flags() & LABEL == 0 { at } else { at + 1 + self.text_len(at) }
-    }
-
-    pub(crate) fn previous(&self) -> Option<Previous> {
-        if self.flags() & PREVIOUS == 0 {
-            return None;
-        }
-        Some(Previous {
-            verifier: array(self.bytes(), HEAD_LEN)?,
-            grace_until: self.time(HEAD_LEN + 16),
-            sealed_next: array(self.bytes(), HEAD_LEN + 22)?,
+    pub(crate) fn previous(&self) -> Option<Previous<'_>> {
+        let section: &[u8; PREVIOUS_LEN] = self.bytes().get(HEAD_LEN..)?.first_chunk()?;
+        self.has(PREVIOUS).then(|| Previous {
+            verifier: part(section, 0),
+            grace_until: time(part(section, 16)),
+            sealed_next: part(section, 22),
         })
     }
 
-    pub(crate) fn set_previous(&mut self, previous: Option<&Previous>) -> Result<(), Error> {
-        self.section(PREVIOUS, HEAD_LEN, self.after_previous(), if previous.is_some() { PREVIOUS_LEN } else { 0 })?;
+    pub(crate) fn set_previous(&mut self, previous: Option<Previous<'_>>) -> Result<(), Error> {
+        let at = self.section(PREVIOUS, if previous.is_some() { PREVIOUS_LEN } else { 0 })?;
         if let Some(previous) = previous {
-            let bytes = self.bytes.as_mut();
-            put(bytes, HEAD_LEN, &previous.verifier);
-            put_u48(bytes, HEAD_LEN + 16, previous.grace_until.millis());
-            put(bytes, HEAD_LEN + 22, &previous.sealed_next);
+            put(self.bytes.as_mut(), at, previous.verifier);
+            self.put_time(at + 16, previous.grace_until);
+            put(self.bytes.as_mut(), at + 22, previous.sealed_next);
         }
         Ok(())
     }
 
+    /// Nothing leads from the previous cookie to the current one any more.
+    pub(crate) fn forget_sealed(&mut self) {
+        put(self.bytes.as_mut(), HEAD_LEN + 22, &[0; 16]);
+    }
+
     pub(crate) fn binding(&self) -> Option<Binding> {
-        if self.flags() & BINDING == 0 { None } else { array(self.bytes(), self.after_previous()) }
+        self.has(BINDING).then(|| *part(self.bytes(), section_at(self.bytes(), BINDING)))
     }
 
     pub(crate) fn set_binding(&mut self, binding: Option<&Binding>) -> Result<(), Error> {
-        let at = self.after_previous();
-        self.section(BINDING, at, self.after_binding(), if binding.is_some() { BINDING_LEN } else { 0 })?;
-        put(self.bytes.as_mut(), at, binding.map_or(&[], |binding| binding));
+        let at = self.section(BINDING, if binding.is_some() { BINDING_LEN } else { 0 })?;
+        if let Some(binding) = binding {
+            put(self.bytes.as_mut(), at, binding);
+        }
         Ok(())
     }
 
     /// The subject and when it authenticated.
     pub(crate) fn subject(&self) -> Option<(&str, Time)> {
-        if self.flags() & SUBJECT == 0 {
-            return None;
-        }
-        let at = self.after_binding();
-        let name = self.bytes().get(at + 7..self.after_subject())?;
-        Some((core::str::from_utf8(name).ok()?, self.time(at)))
+        let (bytes, at) = (self.bytes(), section_at(self.bytes(), SUBJECT));
+        if self.has(SUBJECT) { Some((text(bytes, at + 6)?, time(part(bytes, at)))) } else { None }
     }
 
     pub(crate) fn set_subject(&mut self, subject: &str, authenticated_at: Time) -> Result<(), Error> {
-        let len = u8::try_from(subject.len()).ok().filter(|len| *len > 0).ok_or(Error::BadText)?;
-        let at = self.after_binding();
-        self.section(SUBJECT, at, self.after_subject(), 7 + usize::from(len))?;
-        self.set_time(at, authenticated_at);
-        let bytes = self.bytes.as_mut();
-        put(bytes, at + 6, &[len]);
-        put(bytes, at + 7, subject.as_bytes());
+        if subject.is_empty() {
+            return Err(Error::BadText);
+        }
+        let at = self.set_text(SUBJECT, 6, subject)?;
+        self.put_time(at, authenticated_at);
         Ok(())
     }
 
     pub(crate) fn label(&self) -> Option<&str> {
-        if self.flags() & LABEL == 0 {
-            return None;
-        }
-        core::str::from_utf8(self.bytes().get(self.after_subject() + 1..self.data_at())?).ok()
+        if self.has(LABEL) { text(self.bytes(), section_at(self.bytes(), LABEL)) } else { None }
     }
 
     /// Sets the label; the empty one takes it away.
     pub(crate) fn set_label(&mut self, label: &str) -> Result<(), Error> {
-        let len = u8::try_from(label.len()).map_err(|_| Error::BadText)?;
-        let at = self.after_subject();
-        self.section(LABEL, at, self.data_at(), if len == 0 { 0 } else { 1 + usize::from(len) })?;
-        if len > 0 {
-            put(self.bytes.as_mut(), at, &[len]);
-            put(self.bytes.as_mut(), at + 1, label.as_bytes());
+        self.set_text(LABEL, 0, label).map(|_| ())
+    }
+
+    /// A section that ends with a text and its length after `before` other bytes; none for an empty text.
+    fn set_text(&mut self, flag: u8, before: usize, text: &str) -> Result<usize, Error> {
+        let len = u8::try_from(text.len()).map_err(|_| Error::BadText)?;
+        let at = self.section(flag, if len == 0 { 0 } else { before + 1 + text.len() })?;
+        if len > 0
+            && let Some((place, rest)) =
+                self.bytes.as_mut().get_mut(at + before..).and_then(|bytes| bytes.split_first_mut())
+        {
+            *place = len;
+            values::fill(rest, text.as_bytes());
         }
-        Ok(())
+        Ok(at)
     }
 
     /// The data of the session: see values.rs.
     pub(crate) fn data(&self) -> &[u8] {
-        self.bytes().get(self.data_at()..).unwrap_or_default()
+        self.bytes().get(self.data..).unwrap_or_default()
     }
 
-    /// Changes the data; if it has no room and the place can grow, `change` is called once more.
-    pub(crate) fn edit<T>(&mut self, change: impl Fn(&mut values::Table<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let start = self.data_at();
-        match change(&mut values::Table::new(self.bytes.as_mut(), start, &mut self.len)) {
-            Err(Error::TooLarge { need, .. }) if self.bytes.grow(need) => {
-                change(&mut values::Table::new(self.bytes.as_mut(), start, &mut self.len))
-            }
-            done => done,
-        }
+    /// The data, to be changed.
+    pub(crate) fn table(&mut self) -> values::Table<'_> {
+        values::Table::new(&mut self.bytes, self.data, &mut self.len)
     }
 
-    /// Makes the section of `flag` in `from..to` take `len` bytes, moving what follows.
-    fn section(&mut self, flag: u8, from: usize, to: usize, len: usize) -> Result<(), Error> {
-        if let Err(Error::TooLarge { need, .. }) = splice(self.bytes.as_mut(), &mut self.len, from, to, len) {
-            self.bytes.grow(need);
-            splice(self.bytes.as_mut(), &mut self.len, from, to, len)?;
-        }
-        let flags = self.flags() & !flag | if len == 0 { 0 } else { flag };
-        put(self.bytes.as_mut(), 1, &[flags]);
-        Ok(())
+    /// Makes the section of `flag` take `len` bytes, moving what follows; gives its place.
+    fn section(&mut self, flag: u8, len: usize) -> Result<usize, Error> {
+        let (from, to) = (section_at(self.bytes(), flag), section_at(self.bytes(), flag << 1));
+        splice(&mut self.bytes, &mut self.len, from, to, len)?;
+        self.data = self.data + len - (to - from);
+        self.flag(flag, len > 0);
+        Ok(from)
     }
+}
+
+/// Where the data of a record begins, if all of it is one.
+fn check(record: &[u8]) -> Option<usize> {
+    data_at(record).filter(|at| record.get(*at..).is_some_and(values::check))
 }
 
 /// Replaces `from..to` of the first `len` bytes by a gap of `gap` bytes; nothing changes if that does not fit.
-pub(crate) fn splice(bytes: &mut [u8], len: &mut usize, from: usize, to: usize, gap: usize) -> Result<(), Error> {
+pub(crate) fn splice(place: &mut dyn Buffer, len: &mut usize, from: usize, to: usize, gap: usize) -> Result<(), Error> {
     let need = len.saturating_sub(to.saturating_sub(from)).saturating_add(gap);
-    if need > bytes.len() {
-        return Err(Error::TooLarge { need, have: bytes.len() });
+    let have = place.as_ref().len();
+    if need > have && !place.grow(need) {
+        return Err(Error::TooLarge { need, have });
     }
-    let Some(moved) = bytes.get(to..*len).map(<[u8]>::len) else { return Ok(()) };
-    // always so; spelled out for the optimizer, which then sees that nothing here can panic
-    if from <= to && from + gap <= bytes.len() - moved {
-        bytes.copy_within(to..to + moved, from + gap);
-        *len = need;
-    }
+    shift(place.as_mut(), to, from + gap, len.saturating_sub(to));
+    *len = need;
     Ok(())
 }
 
-/// Checks everything before the data and returns where that begins.
-fn check(record: &[u8]) -> Result<usize, Garbled> {
-    let flags = *record.get(1).ok_or(Garbled)?;
-    if record.len() < HEAD_LEN || record.first() != Some(&FORMAT) || flags & !KNOWN_FLAGS != 0 {
-        return Err(Garbled);
+/// Moves `len` bytes within `bytes`, a few at a time. As `copy_within`, for which processors without one bring a kilobyte
+/// of code, and which most changes do not need: a value is often as long as the one before.
+fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
+    const STEP: usize = 32;
+    if from == to {
+        return;
     }
-    let mut at = HEAD_LEN;
-    if flags & PREVIOUS != 0 {
-        at += PREVIOUS_LEN;
+    let (mut moved, mut some) = (0, [0; STEP]);
+    while moved < len {
+        let step = STEP.min(len - moved);
+        // from the end on which nothing is overwritten that is still to be moved
+        let at = if from < to { len - moved - step } else { moved };
+        if let Some(there) = bytes.get(from + at..from + at + step) {
+            values::fill(&mut some, there);
+        }
+        if let (Some(place), Some(some)) = (bytes.get_mut(to + at..), some.get(..step)) {
+            values::fill(place, some);
+        }
+        moved += step;
     }
-    if flags & BINDING != 0 {
-        at += BINDING_LEN;
-    }
-    if flags & SUBJECT != 0 {
-        at = check_text(record, at + 6, 1)?;
-    }
-    if flags & LABEL != 0 {
-        at = check_text(record, at, 1)?;
-    }
-    if at > record.len() { Err(Garbled) } else { Ok(at) }
-}
-
-fn check_text(record: &[u8], at: usize, least: usize) -> Result<usize, Garbled> {
-    let len = usize::from(*record.get(at).ok_or(Garbled)?);
-    let text = record.get(at + 1..at + 1 + len).ok_or(Garbled)?;
-    if len < least || core::str::from_utf8(text).is_err() { Err(Garbled) } else { Ok(at + 1 + len) }
 }
 
 #[cfg(test)]
@@ -472,12 +518,12 @@ mod tests {
         record.set_subject("ann", Time::from_millis(901)).unwrap();
         record.set_label("<b>phone</b>").unwrap();
         record.set_binding(Some(&[6; 8])).unwrap();
-        record.set_previous(Some(&previous())).unwrap();
+        record.set_previous(Some(previous())).unwrap();
         record
     }
 
-    fn previous() -> Previous {
-        Previous { verifier: [4; 16], grace_until: Time::from_millis(77), sealed_next: [5; 16] }
+    fn previous() -> Previous<'static> {
+        Previous { verifier: &[4; 16], grace_until: Time::from_millis(77), sealed_next: &[5; 16] }
     }
 
     #[test]
@@ -490,7 +536,7 @@ mod tests {
         assert!(record.previous() == Some(previous()));
         assert_eq!(record.binding(), Some([6; 8]));
         assert_eq!((record.created().millis(), record.rotated_at().millis()), (900, 950));
-        assert_eq!(record.stamp().login, 7);
+        assert_eq!(record.login(), 7);
         assert_eq!(record.stamp().deadline().millis(), 1_500);
         record.set_previous(None).unwrap();
         assert_eq!(record.binding(), Some([6; 8]));
@@ -504,7 +550,7 @@ mod tests {
     #[test]
     fn a_cut_or_unknown_record_is_refused() {
         let whole = full();
-        let before_data = whole.data_at();
+        let before_data = whole.data;
         for len in 0..before_data {
             let mut record = Record::new(whole.bytes);
             assert_eq!(record.adopt(len), Err(Garbled), "cut at {len}");
@@ -529,7 +575,7 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(record.set_previous(Some(&previous())), Err(Error::TooLarge { need: 98, have: 70 }));
+        assert_eq!(record.set_previous(Some(previous())), Err(Error::TooLarge { need: 98, have: 70 }));
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }

@@ -196,7 +196,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// The last activity before this request.
     #[must_use]
     pub fn last_seen(&self) -> Option<Time> {
-        Some(self.exchange.record()?.stamp().last_seen)
+        Some(self.exchange.record()?.last_seen())
     }
 
     /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
@@ -238,7 +238,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         self.exchange.follow(key, kind);
         let (record, changes) = self.exchange.writable()?;
         let before = values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry)));
-        record.edit(|table| table.set(key, value))?;
+        record.table().set(key, value)?;
         if before != values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry))) {
             changes.set_dirty();
         }
@@ -257,7 +257,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         }
         self.exchange.follow(key, kind);
         let (record, changes) = self.exchange.writable()?;
-        if record.edit(|table| Ok(table.remove(key)))? {
+        if record.table().remove(key) {
             changes.set_dirty();
         }
         Ok(())
@@ -270,10 +270,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         }
         let (record, changes) = self.exchange.writable()?;
         changes.clear();
-        record.edit(|table| {
-            table.clear();
-            Ok(())
-        })
+        record.table().clear();
+        Ok(())
     }
 
     /// Gives the session a label, for instance the browser's name, shown in a list of sessions; "" takes it away.
@@ -301,7 +299,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             changes.follow(key, Kind::Rerun, record.data());
             let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
             let value = change(before);
-            record.edit(|table| table.set(key, &value))?;
+            record.table().set(key, &value)?;
             changes.set_dirty();
             made = Some(value);
             Ok(())
@@ -442,7 +440,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
                 self.exchange.show_handle(Handle::from_bytes(drawn))
             }
         };
-        let login = self.exchange.record().map_or(0, |record| record.stamp().login);
+        let login = self.exchange.record().map_or(0, |record| record.login());
         let mask = fresh.first_chunk().copied().unwrap_or_default();
         Ok(csrf::Token::make(&self.sessions.ring, handle, login, mask))
     }
@@ -453,6 +451,6 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let (Some(handle), Some(record)) = (self.exchange.handle(), self.exchange.record()) else {
             return false;
         };
-        csrf::verify(&self.sessions.ring, handle, record.stamp().login, token)
+        csrf::verify(&self.sessions.ring, handle, record.login(), token)
     }
 }

@@ -1,6 +1,7 @@
 //! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
 //! and `Max-Age` wins over it anyway (CK8).
 
+use crate::environment::quotient;
 use crate::error::Error;
 use crate::policy::{Policy, SameSite};
 
@@ -86,8 +87,9 @@ impl Text<'_> {
         let mut digits = [b'0'; 10];
         let mut first = digits.len();
         for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
+            let tens = quotient::<10>(rest);
+            *digit = b'0' + (rest - 10 * tens) as u8;
+            rest = tens;
             first = at;
             if rest == 0 {
                 break;

@@ -6,6 +6,7 @@
 //! The shape is what makes a value typed: see shape.rs. The order of the keys makes the bytes a function of the content, so
 //! that equal content is no change. The application's keys are those of [`check_key`]; internal ones begin with NUL.
 
+use crate::environment::Buffer;
 use crate::error::Error;
 use crate::record::splice;
 use crate::shape;
@@ -100,14 +101,14 @@ pub(crate) fn key_hash(key: &str) -> u64 {
 
 /// A table within a record: `start..len` of the record's buffer, to be changed.
 pub(crate) struct Table<'a> {
-    bytes: &'a mut [u8],
+    place: &'a mut dyn Buffer,
     start: usize,
     len: &'a mut usize,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) const fn new(bytes: &'a mut [u8], start: usize, len: &'a mut usize) -> Self {
-        Self { bytes, start, len }
+    pub(crate) const fn new(place: &'a mut dyn Buffer, start: usize, len: &'a mut usize) -> Self {
+        Self { place, start, len }
     }
 
     /// Sets the value of a key. If there is no room or the value cannot be written, nothing changes; a value whose
@@ -134,8 +135,8 @@ impl<'a> Table<'a> {
 
     /// Removes the value of a key; `false` if there was none.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let (from, to) = self.place(key);
-        from != to && splice(self.bytes, self.len, from, to, 0).is_ok()
+        let (from, to) = self.find(key);
+        from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
     /// Removes all values.
@@ -144,8 +145,9 @@ impl<'a> Table<'a> {
     }
 
     /// Where the entry of a key is in the buffer, or, empty, where it belongs.
-    fn place(&self, key: &str) -> (usize, usize) {
-        let (rest, found) = seek(self.bytes.get(self.start..*self.len).unwrap_or_default(), key);
+    fn find(&self, key: &str) -> (usize, usize) {
+        let data = (*self.place).as_ref().get(self.start..*self.len);
+        let (rest, found) = seek(data.unwrap_or_default(), key);
         (*self.len - rest.len(), *self.len - found.map_or(rest, |(_, after)| after).len())
     }
 
@@ -157,11 +159,12 @@ impl<'a> Table<'a> {
         }
         let mut varint = [0; 4];
         let varint = write_len(size, &mut varint);
-        let (from, to) = self.place(key);
+        let (from, to) = self.find(key);
         let gap = 1 + key.len() + 4 + varint.len() + size;
-        splice(self.bytes, self.len, from, to, gap)?;
-        let have = self.bytes.len();
-        let hole = self.bytes.get_mut(from..from + gap).unwrap_or_default();
+        splice(self.place, self.len, from, to, gap)?;
+        let bytes = (*self.place).as_mut();
+        let have = bytes.len();
+        let hole = bytes.get_mut(from..from + gap).unwrap_or_default();
         fill(hole, &[key_len])
             .and_then(|rest| fill(rest, key.as_bytes()))
             .and_then(|rest| fill(rest, &shape.to_le_bytes()))
@@ -226,7 +229,7 @@ fn write_len(mut len: usize, bytes: &mut [u8; 4]) -> &[u8] {
 
 /// Copies `part` to the beginning of `hole` and returns the rest.
 #[inline]
-fn fill<'a>(hole: &'a mut [u8], part: &[u8]) -> Option<&'a mut [u8]> {
+pub(crate) fn fill<'a>(hole: &'a mut [u8], part: &[u8]) -> Option<&'a mut [u8]> {
     let (place, rest) = hole.split_at_mut_checked(part.len())?;
     place.copy_from_slice(part);
     Some(rest)

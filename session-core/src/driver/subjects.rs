@@ -201,7 +201,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 each(&Listed {
                     id: Id(entry.handle),
                     created: room.created(),
-                    last_seen: room.stamp().last_seen,
+                    last_seen: room.last_seen(),
                     label: room.label(),
                     current: own.is_some_and(|own| own.handle() == entry.handle),
                 });
@@ -286,7 +286,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         room: &mut Record<B>,
     ) -> Result<bool, Error> {
         let holds = self.load_into(&entry.handle, room).await?
-            && room.stamp().login == entry.login
+            && room.login() == entry.login
             && room.subject().is_some_and(|(of, _)| of == subject)
             && !expiry::expired(room, &self.policy, self.clock.now());
         if !holds {

@@ -75,7 +75,7 @@ impl<B: Buffer> Exchange<B> {
                 if work.lost <= LOST {
                     return Ok(());
                 }
-                if work.phase != Phase::Deleting {
+                if !matches!(work.phase, Phase::Deleting) {
                     self.outgoing = Outgoing::Nothing;
                 }
                 Err(Error::Unknown)
@@ -87,7 +87,7 @@ impl<B: Buffer> Exchange<B> {
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, work: &mut Work, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
-        (self.seen, self.base) = (version, self.mine.stamp().version);
+        (self.seen, self.base) = (version, self.mine.version());
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (work.phase, work.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
@@ -123,7 +123,7 @@ impl<B: Buffer> Exchange<B> {
 
     /// The session is as the verb wanted it, and so is its cookie.
     fn in_force(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>) {
-        let created = self.standing == Standing::New;
+        let created = matches!(self.standing, Standing::New);
         self.standing = Standing::Live;
         if let Some(next) = work.next.take() {
             self.token = Some(next);
@@ -149,7 +149,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     fn only_renews(&self, intent: Intent<'_>) -> bool {
-        intent == Intent::Commit && !self.changes.dirty()
+        matches!(intent, Intent::Commit) && !self.changes.dirty()
     }
 
     fn lost(&mut self, work: &mut Work) -> Result<(), Error> {
@@ -181,7 +181,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     pub(super) fn target(&self, work: &Work) -> Option<Handle> {
-        if work.wrote == Phase::Creating { self.fresh_handle } else { self.token.map(|token| token.handle()) }
+        if matches!(work.wrote, Phase::Creating) { self.fresh_handle } else { self.token.map(|token| token.handle()) }
     }
 
     pub(super) fn reloaded(
@@ -210,7 +210,7 @@ impl<B: Buffer> Exchange<B> {
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
-        if work.wrote == Phase::Deleting {
+        if matches!(work.wrote, Phase::Deleting) {
             return self.logout_again(work, found, rules, now);
         }
         let Some(found) = found else {
@@ -223,12 +223,12 @@ impl<B: Buffer> Exchange<B> {
                 _ => self.gone(work, intent),
             };
         };
-        let there = self.other.stamp().version;
-        if there == self.mine.stamp().version {
+        let there = self.other.version();
+        if there == self.mine.version() {
             self.landed(work, intent, found.version, rules);
             return Ok(());
         }
-        if work.wrote == Phase::Creating || lost && there != self.base {
+        if matches!(work.wrote, Phase::Creating) || lost && there != self.base {
             return Err(Error::Unknown);
         }
         self.resume(work, intent, found, rules, now)
@@ -248,14 +248,14 @@ impl<B: Buffer> Exchange<B> {
         };
         match expiry::accept(&token, &self.other, rules.policy, now) {
             verdict @ (Verdict::Current | Verdict::Grace) => {
-                let heed_reads = self.changes.dirty() || intent == Intent::Update;
+                let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
                 self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
                 core::mem::swap(&mut self.mine, &mut self.other);
-                (self.seen, self.base) = (found.version, self.mine.stamp().version);
+                (self.seen, self.base) = (found.version, self.mine.version());
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
-                if work.started.is_none_or(|started| now.millis_since(started) >= PATIENCE) {
+                if work.started.is_none_or(|started| now.past(started, PATIENCE)) {
                     return Err(Error::Conflict);
                 }
                 (work.phase, work.next, work.edited) = (Phase::Ready, None, false);

@@ -1,7 +1,6 @@
 //! Decides what is to be done next: load, create, update, touch, delete, or nothing.
 
 use super::{Exchange, FLASH, Intent, Outgoing, Phase, Rules, Standing, Step, Work};
-use crate::changes::Changes;
 use crate::environment::{Buffer, Time};
 use crate::error::Error;
 use crate::expiry;
@@ -30,7 +29,7 @@ impl<B: Buffer> Exchange<B> {
             _ => {}
         }
         if let Standing::Failed(error) = self.standing {
-            return if intent == Intent::Commit { Ok(Step::Done) } else { Err(error) };
+            return if matches!(intent, Intent::Commit) { Ok(Step::Done) } else { Err(error) };
         }
         match intent {
             Intent::Logout => Ok(self.logout_step(work)),
@@ -38,13 +37,13 @@ impl<B: Buffer> Exchange<B> {
                 self.update_step(work, intent, rules, now)
             }
             Intent::Login { .. } => self.login_step(work, intent, rules, now),
-            Intent::Rotate | Intent::Update if self.standing == Standing::Stale => Err(Error::Superseded),
+            Intent::Rotate | Intent::Update if matches!(self.standing, Standing::Stale) => Err(Error::Superseded),
             Intent::Rotate if !self.is_live() => Ok(Step::Done),
-            Intent::Update if self.standing == Standing::None => {
+            Intent::Update if matches!(self.standing, Standing::None) => {
                 self.begin()?;
                 self.create_step(work, intent, rules, now)
             }
-            Intent::Commit | Intent::Update if self.standing == Standing::New => {
+            Intent::Commit | Intent::Update if matches!(self.standing, Standing::New) => {
                 self.create_step(work, intent, rules, now)
             }
             Intent::Commit if !self.is_live() => Ok(Step::Done),
@@ -81,14 +80,14 @@ impl<B: Buffer> Exchange<B> {
     fn logout_step(&mut self, work: &mut Work) -> Step {
         match (self.standing, self.token) {
             (Standing::Live | Standing::Stale | Standing::None, Some(token)) => {
-                if self.standing != Standing::Live && !self.is_late(&token) {
+                if !matches!(self.standing, Standing::Live) && !self.is_late(&token) {
                     work.phase = Phase::Reloading;
                     work.wrote = Phase::Deleting;
                     return Step::Load(token.handle());
                 }
                 work.phase = Phase::Deleting;
                 work.attempted = true;
-                Step::Delete(token.handle(), Only::Login(self.mine.stamp().login))
+                Step::Delete(token.handle(), Only::Login(self.mine.login()))
             }
             _ => {
                 self.end();
@@ -115,7 +114,7 @@ impl<B: Buffer> Exchange<B> {
     pub(super) fn become_nothing(&mut self) {
         self.standing = Standing::None;
         self.token = None;
-        self.changes = Changes::new();
+        self.changes.reset();
         self.fresh_handle = None;
     }
 
@@ -127,9 +126,9 @@ impl<B: Buffer> Exchange<B> {
     /// A login that needs a new session: there is none, or it is another subject's.
     fn login_step(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>, now: Time) -> Result<Step, Error> {
         if let (Standing::Live, Some(token)) = (self.standing, self.token) {
-            work.replaces = Some((token.handle(), self.mine.stamp().login));
+            work.replaces = Some((token.handle(), self.mine.login()));
         }
-        if self.standing != Standing::New {
+        if !matches!(self.standing, Standing::New) {
             self.become_nothing();
             self.begin()?;
         }
@@ -143,17 +142,21 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
-        if self.mine.data().is_empty() && intent == Intent::Commit && !self.handle_shown && !self.changes.dirty() {
+        if self.mine.data().is_empty()
+            && matches!(intent, Intent::Commit)
+            && !self.handle_shown
+            && !self.changes.dirty()
+        {
             return Ok(Step::Done);
         }
-        let Some((drawn, secret, version)) = split(work.fresh) else {
+        let Some((drawn, secret, version)) = split(&work.fresh) else {
             return Ok(Step::Draw);
         };
-        if intent == Intent::Update && !work.edited {
+        if matches!(intent, Intent::Update) && !work.edited {
             return Ok(Step::Edit);
         }
         let handle = *self.fresh_handle.get_or_insert(drawn);
-        let token = Token::mint(handle, &secret, rules.ring);
+        let token = Token::mint(handle, secret, rules.ring);
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
@@ -179,19 +182,19 @@ impl<B: Buffer> Exchange<B> {
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(work, intent).map(|()| Step::Draw);
         }
-        let Some((_, secret, version)) = split(work.fresh) else {
+        let Some((_, secret, version)) = split(&work.fresh) else {
             return Ok(Step::Draw);
         };
         let Some(token) = self.token else { return Ok(Step::Done) };
-        if intent == Intent::Update && !work.edited {
+        if matches!(intent, Intent::Update) && !work.edited {
             return Ok(Step::Edit);
         }
         work.attempted = true;
-        let mint = || Token::mint(token.handle(), &secret, rules.ring);
+        let mint = || Token::mint(token.handle(), secret, rules.ring);
         (work.next, work.renews) = (None, false);
         match intent {
             Intent::Login { subject, remember, keep_data, .. } => {
-                let login = self.mine.stamp().login.saturating_add(1);
+                let login = self.mine.login().saturating_add(1);
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
                 self.mine.set_login(login);
@@ -199,7 +202,7 @@ impl<B: Buffer> Exchange<B> {
             }
             Intent::Rotate => work.next = Some(self.replace_secret(mint(), now)?),
             _ if self.active && expiry::renewal_due(&token, &self.mine, rules.policy, now) => {
-                work.next = self.renew(&token, mint(), &secret, rules, now);
+                work.next = self.renew(&token, mint(), secret, rules, now);
                 work.renews = work.next.is_some();
             }
             _ => self.forget_sealed(now),
@@ -235,14 +238,12 @@ impl<B: Buffer> Exchange<B> {
     ) -> Result<(), Error> {
         self.mine.set_subject(subject, now)?;
         self.limit(rules, now, remember);
-        self.mine.edit(|table| {
-            if keep_data {
-                table.remove(FLASH);
-            } else {
-                table.clear();
-            }
-            Ok(())
-        })
+        if keep_data {
+            self.mine.table().remove(FLASH);
+        } else {
+            self.mine.table().clear();
+        }
+        Ok(())
     }
 
     /// Another secret, and nothing leads from the old cookie to it.
@@ -257,8 +258,9 @@ impl<B: Buffer> Exchange<B> {
     fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
         let sealed_next = token.seal(secret, rules.ring)?;
         let grace_until = Time::from_millis(now.millis().saturating_add(rules.policy.limits.grace));
-        let previous = Previous { verifier: self.mine.verifier(), grace_until, sealed_next };
-        self.mine.set_previous(Some(&previous)).ok()?;
+        let verifier = &{ *self.mine.verifier() };
+        let previous = Previous { verifier, grace_until, sealed_next: &sealed_next };
+        self.mine.set_previous(Some(previous)).ok()?;
         self.mine.set_verifier(&next.verifier);
         self.mine.set_rotated_at(now);
         Some(next)
@@ -266,17 +268,15 @@ impl<B: Buffer> Exchange<B> {
 
     /// After the grace only the verifier of the previous cookie stays, to tell Late from Superseded.
     fn forget_sealed(&mut self, now: Time) {
-        if let Some(previous) = self.mine.previous().filter(|previous| now >= previous.grace_until) {
-            // the section is there already, so that this cannot fail for want of room
-            self.mine.set_previous(Some(&Previous { sealed_next: [0; 16], ..previous })).unwrap_or_default();
+        if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
+            self.mine.forget_sealed();
         }
     }
 }
 
 /// Handle, secret and version out of 32 random bytes.
-fn split(fresh: Option<[u8; 32]>) -> Option<(Handle, [u8; 16], Version)> {
-    let fresh = fresh?;
-    let (handle, rest) = fresh.split_first_chunk()?;
+fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], Version)> {
+    let (handle, rest) = fresh.as_ref()?.split_first_chunk()?;
     let (secret, rest) = rest.split_first_chunk()?;
-    Some((Handle::from_bytes(*handle), *secret, Version(u64::from_le_bytes(*rest.first_chunk()?))))
+    Some((Handle::from_bytes(*handle), secret, Version(u64::from_le_bytes(*rest.first_chunk()?))))
 }

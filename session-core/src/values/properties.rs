@@ -60,7 +60,8 @@ fn a_table_is_a_sorted_map() {
         for _ in 0..200 {
             let key = keys[random.below(keys.len())].to_string();
             let before = (bytes.clone(), len);
-            let mut table = Table::new(&mut bytes, START, &mut len);
+            let mut place = bytes.as_mut_slice();
+            let mut table = Table::new(&mut place, START, &mut len);
             let mut wanted = oracle.clone();
             let done = match random.below(16) {
                 0 if random.below(8) == 0 => {
