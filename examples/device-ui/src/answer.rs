@@ -1,13 +1,16 @@
 //! What a request is answered with, and how it is written.
 
-use core::fmt::{self, Display, Formatter};
+use core::fmt::{self, Display, Formatter, Write as _};
 
+use heapless::String;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::response::{Connection, Content, ForEachHeader, HeadersIter, Response, ResponseWriter, StatusCode};
+use session_picoserve::{Error, Failed};
 
 use crate::data::Settings;
-use crate::page::{Line, Page, sorry};
+use crate::form::BadForm;
+use crate::page::{Page, line, sorry};
 
 const OF_PAGES: [(&str, &str); 4] = [
     (
@@ -21,10 +24,10 @@ const OF_PAGES: [(&str, &str); 4] = [
     ("Referrer-Policy", "same-origin"),
 ];
 
-/// What a handler answers with.
-#[allow(clippy::large_enum_variant)] // there is no heap to put the page on
+/// What a handler answers with. Small, for it goes through many hands; the page itself stays where it is.
 pub(crate) enum Answer {
-    Page(Page),
+    /// The page that the handler filled in.
+    Page,
     /// 303: the next page, by GET.
     See(&'static str),
     /// A file of this type.
@@ -34,93 +37,119 @@ pub(crate) enum Answer {
     /// A form that is not of this session, or of before its last sign-in.
     Forged,
     /// Why there is no page.
-    Sorry(StatusCode, Line),
+    Failed(Error),
+    Unreadable(BadForm),
     WrongMethod,
     Nowhere,
 }
 
-/// What the dashboard polls.
+/// An answer, or one that `?` gives ahead of it.
+pub(crate) type Answered = Result<Answer, Answer>;
+
+/// What the dashboard shows and polls.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Readings {
-    pub(crate) temperature: i16,
+    /// Tenths of a degree Celsius.
+    pub(crate) temperature: i32,
     /// Seconds.
-    pub(crate) uptime: u64,
+    pub(crate) uptime: u32,
     /// Seconds.
-    pub(crate) idle: u64,
+    pub(crate) idle: u32,
 }
 
-impl From<Page> for Answer {
-    fn from(page: Page) -> Self {
-        Self::Page(page)
+impl From<Error> for Answer {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Failed> for Answer {
+    fn from(error: Failed) -> Self {
+        Self::Failed(error.0)
+    }
+}
+
+impl From<BadForm> for Answer {
+    fn from(bad: BadForm) -> Self {
+        Self::Unreadable(bad)
     }
 }
 
 impl Answer {
-    const fn status(&self) -> StatusCode {
+    const fn status(&self, page: &Page) -> StatusCode {
         match self {
-            Self::Page(page) => page.status,
+            Self::Page => page.status,
             Self::See(_) => StatusCode::SEE_OTHER,
             Self::File(..) | Self::Readings(Some(_)) => StatusCode::OK,
             Self::Readings(None) => StatusCode::UNAUTHORIZED,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::Sorry(status, _) => *status,
+            Self::Failed(error) => StatusCode::new(error.status()),
+            Self::Unreadable(bad) => bad.status(),
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Nowhere => StatusCode::NOT_FOUND,
         }
     }
 
-    const fn content_type(&self) -> &'static str {
+    /// Its type, and its headers besides those of its body.
+    const fn kind(&self) -> (&'static str, &[(&str, &str)]) {
         match self {
-            Self::Page(_) | Self::Forged | Self::Sorry(..) => "text/html; charset=utf-8",
-            Self::File(kind, _) => kind,
-            Self::Readings(Some(_)) => "application/json",
-            Self::See(_) | Self::Readings(None) | Self::WrongMethod | Self::Nowhere => "text/plain; charset=utf-8",
+            Self::Page | Self::Forged | Self::Failed(_) | Self::Unreadable(_) => {
+                ("text/html; charset=utf-8", &OF_PAGES)
+            }
+            Self::File(kind, _) => (kind, &[("Cache-Control", "no-cache")]),
+            Self::Readings(Some(_)) => ("application/json", &[("Cache-Control", "no-store")]),
+            Self::Readings(None) => ("text/plain; charset=utf-8", &[("Cache-Control", "no-store")]),
+            Self::See(_) | Self::WrongMethod | Self::Nowhere => ("text/plain; charset=utf-8", &[]),
         }
     }
 
     /// Writes it, without its body for HEAD.
     pub(crate) async fn write<R: Read, W: ResponseWriter<Error = R::Error>>(
         &self,
+        page: &Page,
         settings: &Settings,
         head: bool,
         connection: Connection<'_, R>,
         writer: W,
     ) -> Result<ResponseSent, W::Error> {
-        let response = Response::new(self.status(), Text { answer: self, settings, head });
-        writer.write_response(connection, response.with_headers(Headers(self))).await
+        let response = Response::new(self.status(page), Text { answer: self, page, settings, head });
+        writer.write_response(connection, response.with_headers(Headers { answer: self, page })).await
     }
 }
 
 /// Its body.
 struct Text<'a> {
     answer: &'a Answer,
+    page: &'a Page,
     settings: &'a Settings,
     head: bool,
 }
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.answer {
-            Answer::Page(page) => page.fmt(self.settings, f),
-            Answer::See(_) => Ok(()),
-            Answer::File(_, text) => f.write_str(text),
+        f.write_str(match self.answer {
+            Answer::Page => return self.page.fmt(self.settings, f),
             Answer::Readings(Some(Readings { temperature, uptime, idle })) => {
-                writeln!(f, "{{\"temperature\":{temperature},\"uptime\":{uptime},\"idle\":{idle}}}")
+                return writeln!(f, "{{\"temperature\":{temperature},\"uptime\":{uptime},\"idle\":{idle}}}");
             }
-            Answer::Readings(None) => f.write_str("not signed in\n"),
             Answer::Forged => {
                 let why = "This form is out of date or not from this device's pages. Open the page again, then repeat.";
-                sorry(why, f)
+                return sorry(why, f);
             }
-            Answer::Sorry(_, why) => sorry(why, f),
-            Answer::WrongMethod => f.write_str("not with this method\n"),
-            Answer::Nowhere => f.write_str("there is no such page\n"),
-        }
+            Answer::Failed(error) => return sorry(&line(error), f),
+            Answer::Unreadable(bad) => return sorry(&line(bad), f),
+            Answer::See(_) => "",
+            Answer::File(_, text) => text,
+            Answer::Readings(None) => "not signed in\n",
+            Answer::WrongMethod => "not with this method\n",
+            Answer::Nowhere => "there is no such page\n",
+        })
     }
 }
 
 impl Content for Text<'_> {
     fn content_type(&self) -> &'static str {
-        self.answer.content_type()
+        self.answer.kind().0
     }
 
     fn content_length(&self) -> usize {
@@ -133,23 +162,24 @@ impl Content for Text<'_> {
 }
 
 /// Its headers, besides those of its body.
-struct Headers<'a>(&'a Answer);
+struct Headers<'a> {
+    answer: &'a Answer,
+    page: &'a Page,
+}
 
 impl HeadersIter for Headers<'_> {
     async fn for_each_header<F: ForEachHeader>(self, mut each: F) -> Result<F::Output, F::Error> {
-        let headers: &[(&str, &str)] = match self.0 {
-            Answer::Page(_) | Answer::Forged | Answer::Sorry(..) => &OF_PAGES,
-            Answer::Readings(_) => &[("Cache-Control", "no-store")],
-            Answer::File(..) => &[("Cache-Control", "no-cache")],
-            Answer::See(place) => &[("Location", place)],
-            Answer::WrongMethod | Answer::Nowhere => &[],
+        let mut seconds = String::<10>::new();
+        let one = match self.answer {
+            Answer::See(place) => Some(("Location", *place)),
+            Answer::Page if self.page.wait > 0 => {
+                write!(seconds, "{}", self.page.wait).unwrap_or_default();
+                Some(("Retry-After", seconds.as_str()))
+            }
+            _ => None,
         };
-        for (name, value) in headers {
-            each.call(name, *value).await?;
-        }
-        match self.0 {
-            Answer::Page(page) if page.wait > 0 => each.call("Retry-After", page.wait).await?,
-            _ => {}
+        for (name, value) in self.answer.kind().1.iter().copied().chain(one) {
+            each.call(name, value).await?;
         }
         each.finalize().await
     }

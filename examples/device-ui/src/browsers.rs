@@ -1,16 +1,17 @@
 //! Where the owner is signed in: the list, its buttons, and the change of the password, which ends all others.
 
-use heapless::{String, Vec};
+use heapless::String;
 use picoserve::request::RequestParts;
 use picoserve::response::StatusCode;
 use session_core::events::Id;
 use session_picoserve::Requests;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Answered};
 use crate::data::Keeper;
+use crate::device::seconds;
 use crate::form::Form;
 use crate::page::{Line, View, line};
-use crate::routes::{Answered, Session, Site, chosen, signed_in};
+use crate::routes::Visit;
 
 /// Browsers that can be signed in at once; one more signs out the oldest.
 pub(crate) const MOST: usize = 8;
@@ -69,100 +70,68 @@ fn name_of(agent: &[u8]) -> Name {
                 let bad = if chunk.invalid().is_empty() { None } else { Some(char::REPLACEMENT_CHARACTER) };
                 chunk.valid().chars().chain(bad)
             });
-            // as much as there is room for
-            letters.map(|letter| name.push(letter)).take_while(Result::is_ok).for_each(drop);
+            name = cut(letters);
         }
     }
     name
 }
 
+/// As much as there is room for.
+fn cut(letters: impl Iterator<Item = char>) -> Name {
+    let mut name = Name::new();
+    letters.map(|letter| name.push(letter)).take_while(Result::is_ok).for_each(drop);
+    name
+}
+
 /// The page.
-pub(crate) async fn list<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>) -> Answered {
-    if !signed_in(&session)? {
+pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
+    if !visit.signed_in()? {
         return Ok(Answer::See("/"));
     }
-    let (now, mut browsers) = (site.now(), Vec::<_, MOST>::new());
+    let (now, browsers) = (visit.site.now(), &mut visit.page.browsers);
     let each = |listed: &session_picoserve::Listed<'_>| {
-        let mut name = Name::new();
-        listed
-            .label
-            .unwrap_or_default()
-            .chars()
-            .map(|letter| name.push(letter))
-            .take_while(Result::is_ok)
-            .for_each(drop);
-        let ago = |time| now.since(time).as_secs().try_into().unwrap_or(u32::MAX);
-        let (signed_in, last_seen) = (ago(listed.created), ago(listed.last_seen));
+        let name = cut(listed.label.unwrap_or_default().chars());
+        let (signed_in, last_seen) = (seconds(now.since(listed.created)), seconds(now.since(listed.last_seen)));
         // there are no more than fit unless the policy of the program lets in more
         let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });
     };
-    session.list(each).await?;
-    let notice = session.take_flash(|text| line(text))?.unwrap_or_default();
-    Ok(site.page(View::Browsers { browsers, csrf: session.csrf_token()? }).noting(notice).into())
+    visit.session.list(each).await?;
+    visit.open(View::Browsers)
 }
 
 /// A button of the list.
-pub(crate) async fn end<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
-    if !signed_in(&session)? {
-        return Ok(Answer::See("/?ended"));
-    }
-    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    let ended = session.revoke(&form.field::<16>("id")?).await?;
-    if !signed_in(&session)? {
+pub(crate) async fn end<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>, form: &Form<'_>) -> Answered {
+    let ended = visit.session.revoke(&form.field("id", 16)?).await?;
+    if !visit.signed_in()? {
         return Ok(Answer::See("/?signed-out"));
     }
-    session.flash(if ended { "That browser is signed out." } else { "That browser was signed out already." })?;
+    visit.session.flash(if ended { "That browser is signed out." } else { "That browser was signed out already." })?;
     Ok(Answer::See("/browsers"))
 }
 
 /// The button below it.
-pub(crate) async fn end_others<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
-    if !signed_in(&session)? {
-        return Ok(Answer::See("/?ended"));
-    }
-    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    let ended = session.revoke_others().await?;
-    session.flash(&others(ended))?;
+pub(crate) async fn end_others<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>) -> Answered {
+    let ended = visit.session.revoke_others().await?;
+    visit.session.flash(&others("", ended))?;
     Ok(Answer::See("/browsers"))
 }
 
-fn others(ended: usize) -> Line {
-    line(format_args!("Signed out elsewhere: {ended}."))
+fn others(before: &str, ended: usize) -> Line {
+    line(format_args!("{before}Signed out elsewhere: {ended}."))
 }
 
 /// The change of the password: kept first, then all others end, also those whose sign-in has begun with the old one.
-pub(crate) async fn change_password<P: Requests, K: Keeper>(
-    session: Session<P>,
-    site: Site<P, K>,
-    form: Form<'_>,
-) -> Answered {
-    if !signed_in(&session)? {
-        return Ok(Answer::See("/?ended"));
+pub(crate) async fn change_password<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
+    visit.ask_again("Nothing was changed yet: enter your password as it is, then change it again.")?;
+    let password = visit.chosen(View::Settings, form)?;
+    if visit.site.device.set_password(&password).await.is_err() {
+        return Ok(visit.not_kept(View::Settings));
     }
-    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    let csrf = session.csrf_token()?;
-    if !session.fresh(site.device.limits.step_up)? {
-        let problem = "Nothing was changed yet: enter your password as it is, then change it again.";
-        return Ok(site.page(View::StepUp { csrf }).wrong(StatusCode::FORBIDDEN, problem).into());
-    }
-    let password = match chosen(&form)? {
-        Ok(password) => password,
-        Err(problem) => return Ok(site.page(View::Settings { csrf }).wrong(StatusCode::BAD_REQUEST, problem).into()),
-    };
-    if site.device.set_password(&password).await.is_err() {
-        return Ok(site.not_kept(View::Settings { csrf }).into());
-    }
-    let Ok(ended) = session.revoke_others().await else {
+    let Ok(ended) = visit.session.revoke_others().await else {
         let problem = "The password is changed, but others may still be signed in: look at the signed-in browsers.";
-        return Ok(site.page(View::Settings { csrf }).wrong(StatusCode::SERVICE_UNAVAILABLE, problem).into());
+        return Ok(visit.page.wrong(View::Settings, StatusCode::SERVICE_UNAVAILABLE, problem));
     };
-    session.flash(&line(format_args!("The password is changed. {}", others(ended))))?;
+    visit.session.flash(&others("The password is changed. ", ended))?;
     Ok(Answer::See("/settings"))
 }
 

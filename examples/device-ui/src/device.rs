@@ -68,12 +68,17 @@ impl Wear {
     }
 }
 
+/// Whole seconds.
+pub(crate) fn seconds(span: Duration) -> u32 {
+    span.as_secs().try_into().unwrap_or(u32::MAX)
+}
+
 /// What came of a password.
 pub(crate) enum Tried {
     Right,
     Wrong,
     /// Not even looked at: seconds to wait.
-    Wait(u64),
+    Wait(u32),
 }
 
 #[allow(clippy::await_holding_refcell_ref)] // `changing`: that is its purpose

@@ -11,6 +11,12 @@ use picoserve::response::StatusCode;
 /// Bytes of a form at most.
 const LONGEST: usize = 896;
 
+/// Bytes of a field at most.
+pub(crate) const LONGEST_FIELD: usize = 192;
+
+/// What a field holds.
+pub(crate) type Field = String<LONGEST_FIELD>;
+
 /// A form as it was sent.
 pub(crate) struct Form<'r>(&'r [u8]);
 
@@ -32,12 +38,12 @@ impl<'r> Form<'r> {
         body.read_all().await.map(|bytes| Self(bytes)).map_err(|_| BadForm::CutOff)
     }
 
-    /// The first field of this name.
-    pub(crate) fn field<const N: usize>(&self, field: &'static str) -> Result<String<N>, BadForm> {
+    /// The first field of this name, if it takes no more bytes than `most`.
+    pub(crate) fn field(&self, field: &'static str, most: usize) -> Result<Field, BadForm> {
         let mut pairs = self.0.split(|byte| *byte == b'&');
         let value = pairs.find_map(|pair| pair.strip_prefix(field.as_bytes())?.strip_prefix(b"="));
         let mut rest = value.ok_or(BadForm::Missing(field))?;
-        let mut decoded = Vec::<u8, N>::new();
+        let mut decoded = Vec::new();
         while let Some((first, after)) = rest.split_first() {
             let byte;
             (byte, rest) = match (first, after) {
@@ -49,7 +55,9 @@ impl<'r> Form<'r> {
                 (b'%', _) => return Err(BadForm::NotText(field)),
                 (plain, _) => (*plain, after),
             };
-            decoded.push(byte).map_err(|_| BadForm::FieldTooLong { field, most: N })?;
+            if decoded.len() == most || decoded.push(byte).is_err() {
+                return Err(BadForm::FieldTooLong { field, most });
+            }
         }
         String::from_utf8(decoded).map_err(|_| BadForm::NotText(field))
     }
@@ -60,8 +68,8 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 impl BadForm {
-    pub(crate) fn status(self) -> StatusCode {
-        if self == Self::TooLong { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
+    pub(crate) const fn status(self) -> StatusCode {
+        if matches!(self, Self::TooLong) { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
     }
 }
 
@@ -83,7 +91,7 @@ mod tests {
 
     #[test]
     fn fields_are_decoded_strictly() {
-        let field = |form: &[u8]| Form(form).field::<8>("a");
+        let field = |form: &[u8]| Form(form).field("a", 8);
         let text = |text| Ok(String::try_from(text).unwrap());
         assert_eq!(field(b"b=1&a=x+%c3%A4%26&a=2"), text("x \u{e4}&"));
         assert_eq!(field(b"a="), text(""));

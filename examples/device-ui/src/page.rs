@@ -1,12 +1,12 @@
 //! The one page, in its views. Written straight into the connection; whatever the owner chose is escaped.
 
 use core::fmt::{self, Display, Formatter};
-use core::time::Duration;
 
 use heapless::{String, Vec};
 use picoserve::response::StatusCode;
 use session_core::csrf;
 
+use crate::answer::{Answer, Readings};
 use crate::browsers::{Browser, MOST};
 use crate::data::Settings;
 use crate::device::Wear;
@@ -20,58 +20,74 @@ pub const SCRIPT: &str = include_str!("page/app.js");
 pub(crate) type Line = String<120>;
 
 /// What the page shows.
-#[allow(clippy::large_enum_variant)] // there is no heap to put the list on
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     FirstBoot,
     SignIn,
-    Dashboard { temperature: i16, uptime: Duration, idle: Duration, wear: Option<Wear>, csrf: csrf::Token },
-    Settings { csrf: csrf::Token },
-    Browsers { browsers: Vec<Browser, MOST>, csrf: csrf::Token },
-    StepUp { csrf: csrf::Token },
+    Dashboard,
+    Settings,
+    Browsers,
+    StepUp,
 }
 
-/// The page.
+/// The page. One a request: handlers fill in what their view shows, and pass on no more than that there is a page.
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
     pub(crate) view: View,
     /// What went wrong, if the status says so, or what there is to know.
     pub(crate) notice: Line,
     /// Seconds to wait before the next try.
-    pub(crate) wait: u64,
+    pub(crate) wait: u32,
+    /// For the forms of whoever is signed in.
+    pub(crate) csrf: Option<csrf::Token>,
+    pub(crate) readings: Readings,
+    pub(crate) wear: Option<Wear>,
+    pub(crate) browsers: Vec<Browser, MOST>,
 }
 
 impl Page {
-    pub(crate) fn new(view: View) -> Self {
-        Self { status: StatusCode::OK, view, notice: Line::new(), wait: 0 }
+    pub(crate) const fn new() -> Self {
+        Self {
+            status: StatusCode::OK,
+            view: View::SignIn,
+            notice: Line::new(),
+            wait: 0,
+            csrf: None,
+            readings: Readings { temperature: 0, uptime: 0, idle: 0 },
+            wear: None,
+            browsers: Vec::new(),
+        }
+    }
+
+    /// To be shown like this.
+    pub(crate) const fn show(&mut self, view: View) -> Answer {
+        self.view = view;
+        Answer::Page
     }
 
     /// With a line that says what is wrong.
-    pub(crate) fn wrong(self, status: StatusCode, problem: impl Display) -> Self {
-        Self { status, notice: line(problem), ..self }
-    }
-
-    /// With a line that says what happened.
-    pub(crate) fn noting(self, notice: Line) -> Self {
-        Self { notice, ..self }
+    pub(crate) fn wrong(&mut self, view: View, status: StatusCode, problem: &str) -> Answer {
+        self.status = status;
+        self.notice = line(problem);
+        self.show(view)
     }
 
     /// As a browser gets it.
     pub(crate) fn fmt(&self, settings: &Settings, f: &mut Formatter<'_>) -> fmt::Result {
-        let name = Escaped(&settings.name);
         let view = match self.view {
             View::FirstBoot => "first-boot",
             View::SignIn => "sign-in",
-            View::Dashboard { .. } => "dashboard",
-            View::Settings { .. } => "settings",
-            View::Browsers { .. } => "browsers",
-            View::StepUp { .. } => "step-up",
+            View::Dashboard => "dashboard",
+            View::Settings => "settings",
+            View::Browsers => "browsers",
+            View::StepUp => "step-up",
         };
-        begin(f, &name, view)?;
+        begin(f, &settings.name, view)?;
         if !self.notice.is_empty() {
             let kind = if self.status == StatusCode::OK { "notice role=status" } else { "problem role=alert" };
             write!(f, "<p id={kind}>{}</p>", Escaped(&self.notice))?;
         }
-        self.view.fmt(f, settings)?;
+        self.content(f, settings)?;
         f.write_str("</main></body></html>")
     }
 }
@@ -85,7 +101,8 @@ pub(crate) fn line(text: impl Display) -> Line {
 }
 
 /// The page up to what differs.
-fn begin(f: &mut Formatter<'_>, title: &impl Display, view: &str) -> fmt::Result {
+fn begin(f: &mut Formatter<'_>, title: &str, view: &str) -> fmt::Result {
+    let title = Escaped(title);
     write!(
         f,
         "<!doctype html><html lang=en><head><meta charset=utf-8>\
@@ -97,7 +114,7 @@ fn begin(f: &mut Formatter<'_>, title: &impl Display, view: &str) -> fmt::Result
 
 /// What stands in for a page that cannot be made: why, in one line, and the way back.
 pub(crate) fn sorry(why: &str, f: &mut Formatter<'_>) -> fmt::Result {
-    begin(f, &"That did not work", "sorry")?;
+    begin(f, "That did not work", "sorry")?;
     write!(f, "<p id=problem role=alert>{}</p>", Escaped(why))?;
     f.write_str("<a class=\"button quiet\" href=/>Back to the start</a></main></body></html>")
 }
@@ -107,28 +124,34 @@ const BACK: &str = "<a class=\"button quiet\" href=/>Back to the readings</a>";
 /// For password managers.
 const OWNER: &str = "<input type=hidden name=username autocomplete=username value=owner>";
 
-impl View {
-    fn fmt(&self, f: &mut Formatter<'_>, settings: &Settings) -> fmt::Result {
-        let interval = settings.interval;
-        match self {
-            Self::FirstBoot => write!(
+/// The password as it is.
+const PASSWORD: &str = "<label for=password>Password</label>\
+    <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>";
+
+/// Another password, behind the words of its label.
+const NEW_PASSWORD: &str = ", at least 8 characters</label>\
+    <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required>\
+    <label for=repeat-password>The same again</label>\
+    <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>";
+
+impl Page {
+    /// What differs.
+    fn content(&self, f: &mut Formatter<'_>, settings: &Settings) -> fmt::Result {
+        let interval = u32::from(settings.interval);
+        let csrf = Csrf(self.csrf.as_ref());
+        match self.view {
+            View::FirstBoot => write!(
                 f,
                 "<form id=first-boot class=card method=post action=/first-boot><h2>Welcome</h2>\
                  <p class=soft>Choose the password for this device. It is kept on the device, and nowhere else.</p>{OWNER}\
-                 <label for=new-password>Password, at least 8 characters</label>\
-                 <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required autofocus>\
-                 <label for=repeat-password>The same again</label>\
-                 <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>\
-                 <button>Set up</button></form>"
+                 <label for=new-password>Password{NEW_PASSWORD}<button>Set up</button></form>"
             ),
-            Self::SignIn => write!(
+            View::SignIn => write!(
                 f,
-                "<form id=sign-in class=card method=post action=/sign-in><h2>Sign in</h2>{OWNER}\
-                 <label for=password>Password</label>\
-                 <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
+                "<form id=sign-in class=card method=post action=/sign-in><h2>Sign in</h2>{OWNER}{PASSWORD}\
                  <button>Sign in</button></form>"
             ),
-            Self::Dashboard { temperature, uptime, idle, wear, csrf } => write!(
+            View::Dashboard => write!(
                 f,
                 "<p id=link role=status hidden>The device does not answer. Trying again.</p>\
                  <section id=readings data-interval={interval}><dl>\
@@ -137,68 +160,62 @@ impl View {
                  <div><dt>Signs out in</dt><dd id=idle>{}</dd></div></dl></section>{}\
                  <nav><a id=to-settings class=\"button\" href=/settings>Settings</a>\
                  <a id=to-browsers class=\"button quiet\" href=/browsers>Browsers</a>\
-                 <form id=sign-out method=post action=/sign-out><input type=hidden name=csrf value={}>\
-                 <button class=quiet>Sign out</button></form></nav>",
-                Tenths(*temperature),
-                Span(*uptime),
-                Span(*idle),
-                Memory(wear.as_ref()),
-                csrf.as_str()
+                 <form id=sign-out method=post action=/sign-out>{csrf}<button class=quiet>Sign out</button></form></nav>",
+                Tenths(self.readings.temperature),
+                Span(self.readings.uptime),
+                Span(self.readings.idle),
+                Memory(self.wear.as_ref()),
             ),
-            Self::Settings { csrf } => write!(
+            View::Settings => write!(
                 f,
-                "<form id=settings class=card method=post action=/settings><h2>Settings</h2>\
-                 <input type=hidden name=csrf value={}>\
+                "<form id=settings class=card method=post action=/settings><h2>Settings</h2>{csrf}\
                  <label for=device-name>Name of this device</label>\
                  <input id=device-name name=name value=\"{}\" maxlength=32 required>\
                  <label for=interval>Seconds between readings</label>\
-                 <input id=interval name=interval type=number inputmode=numeric min=1 max=60 value={} required>\
+                 <input id=interval name=interval type=number inputmode=numeric min=1 max=60 value={interval} required>\
                  <button>Save</button></form>\
                  <form id=change-password class=card method=post action=/password><h2>Password</h2>\
-                 <p class=soft>Another password signs out all other browsers.</p>{OWNER}\
-                 <input type=hidden name=csrf value={}>\
-                 <label for=new-password>New password, at least 8 characters</label>\
-                 <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required>\
-                 <label for=repeat-password>The same again</label>\
-                 <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>\
-                 <button>Change the password</button></form>{BACK}",
-                csrf.as_str(),
+                 <p class=soft>Another password signs out all other browsers.</p>{OWNER}{csrf}\
+                 <label for=new-password>New password{NEW_PASSWORD}<button>Change the password</button></form>{BACK}",
                 Escaped(&settings.name),
-                interval,
-                csrf.as_str()
             ),
-            Self::Browsers { browsers, csrf } => {
-                let (csrf, ago) = (csrf.as_str(), |seconds: u32| Span(Duration::from_secs(seconds.into())));
+            View::Browsers => {
                 write!(
                     f,
-                    "<form id=browsers class=card method=post action=/browsers/end><h2>Signed-in browsers</h2>\
-                     <input type=hidden name=csrf value={csrf}><ul>"
+                    "<form id=browsers class=card method=post action=/browsers/end><h2>Signed-in browsers</h2>{csrf}<ul>"
                 )?;
-                for Browser { id, name, signed_in, last_seen, current } in browsers {
+                for Browser { id, name, signed_in, last_seen, current } in &self.browsers {
                     let name = Escaped(if name.is_empty() { "A browser" } else { name });
-                    write!(f, "<li><p>{name} <span class=soft>signed in {} ago, ", ago(*signed_in))?;
+                    write!(f, "<li><p>{name} <span class=soft>signed in {} ago, ", Span(*signed_in))?;
                     match current {
                         true => f.write_str("this one")?,
-                        false => write!(f, "last seen {} ago", ago(*last_seen))?,
+                        false => write!(f, "last seen {} ago", Span(*last_seen))?,
                     }
                     write!(f, "</span></p><button class=quiet name=id value={id}>Sign out</button></li>")?;
                 }
                 write!(
                     f,
-                    "</ul></form><form id=end-others method=post action=/browsers/end-others>\
-                     <input type=hidden name=csrf value={csrf}><button>Sign out all others</button></form>{BACK}"
+                    "</ul></form><form id=end-others method=post action=/browsers/end-others>{csrf}\
+                     <button>Sign out all others</button></form>{BACK}"
                 )
             }
-            Self::StepUp { csrf } => write!(
+            View::StepUp => write!(
                 f,
                 "<form id=step-up class=card method=post action=/step-up><h2>Is it you?</h2>\
-                 <p class=soft>Settings ask for the password again after a while.</p>{OWNER}\
-                 <input type=hidden name=csrf value={}><label for=password>Password</label>\
-                 <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>\
-                 <button>Go on</button></form>{BACK}",
-                csrf.as_str()
+                 <p class=soft>Settings ask for the password again after a while.</p>{OWNER}{csrf}{PASSWORD}\
+                 <button>Go on</button></form>{BACK}"
             ),
         }
+    }
+}
+
+/// The field that shows that a form is of one of our pages.
+struct Csrf<'t>(Option<&'t csrf::Token>);
+
+impl Display for Csrf<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let token = self.0.map(csrf::Token::as_str).unwrap_or_default();
+        write!(f, "<input type=hidden name=csrf value={token}>")
     }
 }
 
@@ -245,7 +262,7 @@ impl Display for Memory<'_> {
         f.write_str("\"><path d=\"")?;
         for (place, count) in erases.iter().enumerate() {
             // a line at the bottom for a page that was never erased
-            let high = 1 + u64::from(*count) * 19 / u64::from(most.max(1));
+            let high = 1 + count.saturating_mul(19) / most.max(1);
             write!(f, "M{} 20v-{high}h3v{high}z", 4 * place)?;
         }
         write!(f, "\"/></svg><p class=soft>Erases of a page so far: {most} at most.</p></section>")
@@ -253,7 +270,7 @@ impl Display for Memory<'_> {
 }
 
 /// Tenths of a degree.
-struct Tenths(i16);
+struct Tenths(i32);
 
 impl Display for Tenths {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -262,12 +279,12 @@ impl Display for Tenths {
     }
 }
 
-/// A span of time as people say it; app.js says it the same way.
-pub(crate) struct Span(pub(crate) Duration);
+/// Seconds as people say them; app.js says them the same way.
+pub(crate) struct Span(pub(crate) u32);
 
 impl Display for Span {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs() {
+        match self.0 {
             s @ 0..60 => write!(f, "{s} s"),
             s @ 60..3600 if s % 60 == 0 => write!(f, "{} min", s / 60),
             s @ 60..3600 => write!(f, "{} min {} s", s / 60, s % 60),

@@ -1,9 +1,7 @@
 //! Which request gets which page.
 //!
 //! All requests go through one function and all answers are of one type, so that a board has the code that writes an answer
-//! once and not once a route.
-
-use core::time::Duration;
+//! once and not once a route. What several handlers do is done once, before them.
 
 use heapless::String;
 use picoserve::extract::FromRequestParts;
@@ -13,25 +11,24 @@ use picoserve::response::{ResponseWriter, StatusCode};
 use picoserve::routing::{PathRouter, PathRouterService};
 use picoserve::{ResponseSent, Router};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{App, Error, Failed, Requests, SessionLayer, Ticket, WithSession};
+use session_picoserve::{App, Error, Requests, SessionLayer, WithSession};
 
-use crate::answer::{Answer, Readings};
+use crate::answer::{Answer, Answered, Readings};
 use crate::browsers;
 use crate::data::{Keeper, Settings};
-use crate::device::{Device, Tried};
-use crate::form::{BadForm, Form};
+use crate::device::{Device, Tried, seconds};
+use crate::form::{Field, Form, LONGEST_FIELD};
 use crate::page::{Page, SCRIPT, STYLE, Span, View, line};
 
 /// There is one account.
 const OWNER: &str = "owner";
-/// Characters of a password at least.
+/// Characters of a password at least, and its bytes at most: the 64 characters that the page's fields hold, in most scripts.
 const SHORTEST: usize = 8;
-/// A password of at most 128 bytes: the 64 characters that the page's fields hold, in most scripts.
-pub(crate) type Password = String<128>;
+const LONGEST: usize = 128;
 /// Characters of a device's name at most.
 const LONGEST_NAME: usize = 32;
 
-pub(crate) type Session<P> = session_picoserve::Session<'static, P>;
+type Session<P> = session_picoserve::Session<'static, P>;
 type Peek<P> = session_picoserve::Peek<'static, P>;
 
 /// What the handlers share.
@@ -58,17 +55,61 @@ type State<P, K> = WithSession<'static, Site<P, K>, P>;
 
 struct Pages;
 
-const PAGES: [&str; 3] = ["/", "/settings", "/browsers"];
-const FORMS: [&str; 8] = [
-    "/first-boot",
-    "/sign-in",
-    "/sign-out",
-    "/settings",
-    "/step-up",
-    "/browsers/end",
-    "/browsers/end-others",
-    "/password",
+/// What can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Style,
+    Script,
+    Readings,
+    Home,
+    Settings,
+    Browsers,
+    FirstBoot,
+    SignIn,
+    SignOut,
+    StepUp,
+    Save,
+    End,
+    EndOthers,
+    Password,
+}
+
+/// Each with its path, and whether it takes a form.
+const PLACES: [(&str, bool, Place); 14] = [
+    ("/style.css", false, Place::Style),
+    ("/app.js", false, Place::Script),
+    ("/readings", false, Place::Readings),
+    ("/", false, Place::Home),
+    ("/settings", false, Place::Settings),
+    ("/browsers", false, Place::Browsers),
+    ("/first-boot", true, Place::FirstBoot),
+    ("/sign-in", true, Place::SignIn),
+    ("/sign-out", true, Place::SignOut),
+    ("/step-up", true, Place::StepUp),
+    ("/settings", true, Place::Save),
+    ("/browsers/end", true, Place::End),
+    ("/browsers/end-others", true, Place::EndOthers),
+    ("/password", true, Place::Password),
 ];
+
+/// Which it is, or why it is none.
+fn place(parts: &RequestParts<'_>) -> Result<Place, Answer> {
+    let form = match parts.method() {
+        "GET" | "HEAD" => Some(false),
+        "POST" => Some(true),
+        _ => None,
+    };
+    let mut otherwise = Answer::Nowhere;
+    for (path, takes_form, place) in PLACES {
+        if parts.path().encoded() == path {
+            if form == Some(takes_form) {
+                return Ok(place);
+            }
+            otherwise = Answer::WrongMethod;
+        }
+    }
+    Err(otherwise)
+}
 
 impl<P: Requests, K: Keeper> PathRouterService<State<P, K>> for Pages {
     async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
@@ -80,11 +121,12 @@ impl<P: Requests, K: Keeper> PathRouterService<State<P, K>> for Pages {
         writer: W,
     ) -> Result<ResponseSent, W::Error> {
         let Ok(App(site)) = App::from_request_parts(state, &request.parts).await;
-        let answer = route(state, site, &request.parts, request.body_connection.body()).await;
-        let answer = answer.unwrap_or_else(Answer::from);
+        let mut page = Page::new();
+        let answer = route(state, site, &request.parts, request.body_connection.body(), &mut page).await;
+        let answer = answer.unwrap_or_else(|instead| instead);
         let head = request.parts.method() == "HEAD";
         let connection = request.body_connection.finalize().await?;
-        answer.write(&site.device.settings(), head, connection, writer).await
+        answer.write(&page, &site.device.settings(), head, connection, writer).await
     }
 }
 
@@ -93,196 +135,143 @@ async fn route<P: Requests, K: Keeper, R: Read>(
     site: Site<P, K>,
     parts: &RequestParts<'_>,
     body: RequestBody<'_, R>,
+    page: &mut Page,
 ) -> Answered {
-    let (path, get) = (parts.path().encoded(), ["GET", "HEAD"].contains(&parts.method()));
-    match (path, get) {
-        ("/style.css", true) => return Ok(Answer::File("text/css", STYLE)),
-        ("/app.js", true) => return Ok(Answer::File("text/javascript", SCRIPT)),
-        ("/readings", true) => return readings(Peek::<P>::from_request_parts(state, parts).await?, site),
-        (_, true) if PAGES.contains(&path) => {}
-        (_, false) if FORMS.contains(&path) && parts.method() == "POST" => {}
-        ("/readings" | "/style.css" | "/app.js", false) => return Ok(Answer::WrongMethod),
-        _ if PAGES.contains(&path) || FORMS.contains(&path) => return Ok(Answer::WrongMethod),
-        _ => return Ok(Answer::Nowhere),
-    }
-    let session = Session::<P>::from_request_parts(state, parts).await?;
-    match path {
-        "/" => return home(session, site, why(parts)).await,
-        "/settings" if get => return settings(session, site),
-        "/browsers" => return browsers::list(session, site).await,
+    let place = place(parts)?;
+    match place {
+        Place::Style => return Ok(Answer::File("text/css", STYLE)),
+        Place::Script => return Ok(Answer::File("text/javascript", SCRIPT)),
+        Place::Readings => return readings(Peek::<P>::from_request_parts(state, parts).await?, site),
         _ => {}
     }
-    if ["/first-boot", "/sign-in"].contains(&path) && !own_site(parts) {
+    let session = Session::<P>::from_request_parts(state, parts).await?;
+    let mut visit = Visit { session, site, page };
+    match place {
+        Place::Home => return home(&mut visit, why(parts)).await,
+        Place::Settings => return settings(&mut visit),
+        Place::Browsers => return browsers::list(&mut visit).await,
+        _ => {}
+    }
+    let beginning = [Place::FirstBoot, Place::SignIn].contains(&place);
+    if beginning && !own_site(parts) {
         return Ok(Answer::Forged);
     }
     let form = Form::read(body).await?;
-    match path {
-        "/first-boot" => first_boot(session, site, form, &browsers::name(parts)).await,
-        "/sign-in" => sign_in(session, site, form, &browsers::name(parts)).await,
-        "/sign-out" => sign_out(session, form).await,
-        "/step-up" => step_up(session, site, form, &browsers::name(parts)).await,
-        "/browsers/end" => browsers::end(session, form).await,
-        "/browsers/end-others" => browsers::end_others(session, form).await,
-        "/password" => browsers::change_password(session, site, form).await,
-        _ => save(session, site, form).await,
+    if !beginning {
+        match visit.signed_in()? {
+            true if visit.session.csrf_ok(&form.field("csrf", 64)?)? => {}
+            true => return Ok(Answer::Forged),
+            // there is nothing to protect
+            false if place == Place::SignOut => {}
+            false => return Ok(Answer::See("/?ended")),
+        }
+    }
+    match place {
+        Place::SignOut => sign_out(&visit).await,
+        Place::Save => save(&mut visit, &form).await,
+        Place::End => browsers::end(&visit, &form).await,
+        Place::EndOthers => browsers::end_others(&visit).await,
+        Place::Password => browsers::change_password(&mut visit, &form).await,
+        Place::FirstBoot => enter(&mut visit, View::FirstBoot, &form, &browsers::name(parts)).await,
+        Place::StepUp => enter(&mut visit, View::StepUp, &form, &browsers::name(parts)).await,
+        _ => enter(&mut visit, View::SignIn, &form, &browsers::name(parts)).await,
     }
 }
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-async fn home<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, why: Why) -> Answered {
-    if !site.device.has_password() {
-        return Ok(site.page(View::FirstBoot).into());
+async fn home<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, why: Why) -> Answered {
+    let device = visit.site.device;
+    if !device.has_password() {
+        return Ok(visit.page.show(View::FirstBoot));
     }
-    if !signed_in(&session)? {
-        let notice = match why {
+    if !visit.signed_in()? {
+        visit.page.notice = match why {
+            Why::Nothing => line(""),
             Why::SignedOut => line("You are signed out."),
             Why::Ended => line(format_args!(
                 "Your session has expired: nobody used the page for {}, or you signed out in another window.",
-                Span(site.device.limits.idle)
+                Span(seconds(device.limits.idle))
             )),
-            Why::Nothing => return Ok(site.page(View::SignIn).into()),
         };
-        return Ok(site.page(View::SignIn).noting(notice).into());
+        return Ok(visit.page.show(View::SignIn));
     }
-    let notice = session.take_flash(|text| line(text))?.unwrap_or_default();
-    let now = site.now();
-    let view = View::Dashboard {
-        temperature: site.device.temperature(now),
-        uptime: site.device.uptime(now),
-        idle: site.device.limits.idle,
-        wear: site.device.wear().await,
-        csrf: session.csrf_token()?,
-    };
-    Ok(site.page(view).noting(notice).into())
+    visit.page.readings = visit.site.readings(seconds(device.limits.idle));
+    visit.page.wear = device.wear().await;
+    visit.open(View::Dashboard)
 }
 
 /// What the dashboard polls: a peek, so that an open page does not keep its session alive.
 fn readings<P: Requests, K: Keeper>(session: Peek<P>, site: Site<P, K>) -> Answered {
     let signed_in = session.subject(|subject| subject.is_some())?;
-    let now = site.now();
-    Ok(Answer::Readings(session.expires_in()?.filter(|_| signed_in).map(|idle| Readings {
-        temperature: site.device.temperature(now),
-        uptime: site.device.uptime(now).as_secs(),
-        idle: idle.as_secs(),
-    })))
+    let idle = session.expires_in()?.filter(|_| signed_in);
+    Ok(Answer::Readings(idle.map(|idle| site.readings(seconds(idle)))))
 }
 
-fn settings<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>) -> Answered {
-    if !signed_in(&session)? {
+fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
+    if !visit.signed_in()? {
         return Ok(Answer::See("/"));
     }
-    let csrf = session.csrf_token()?;
-    if !session.fresh(site.device.limits.step_up)? {
-        return Ok(site.page(View::StepUp { csrf }).into());
+    if visit.session.fresh(visit.site.device.limits.step_up)? {
+        return visit.open(View::Settings);
     }
-    let notice = session.take_flash(|text| line(text))?.unwrap_or_default();
-    Ok(site.page(View::Settings { csrf }).noting(notice).into())
+    visit.give_token()?;
+    Ok(visit.page.show(View::StepUp))
 }
 
 // ---- forms -------------------------------------------------------------------------------------------------------
 
-async fn first_boot<P: Requests, K: Keeper>(
-    session: Session<P>,
-    site: Site<P, K>,
-    form: Form<'_>,
+/// Whoever knows the password is the owner, and at first boot whoever chooses it. A step-up signs in again: a new cookie,
+/// and the time of authentication is now.
+async fn enter<P: Requests, K: Keeper>(
+    visit: &mut Visit<'_, P, K>,
+    view: View,
+    form: &Form<'_>,
     browser: &str,
 ) -> Answered {
-    if site.device.has_password() {
+    let (device, first) = (visit.site.device, view == View::FirstBoot);
+    if device.has_password() == first {
         return Ok(Answer::See("/"));
     }
-    let password = match chosen(&form)? {
-        Ok(password) => password,
-        Err(problem) => return Ok(site.page(View::FirstBoot).wrong(StatusCode::BAD_REQUEST, problem).into()),
-    };
-    let ticket = session.begin_login(OWNER).await?;
-    if site.device.set_password(&password).await.is_err() {
-        return Ok(site.not_kept(View::FirstBoot).into());
-    }
-    enter(&session, ticket, browser).await?;
-    Ok(Answer::See("/"))
-}
-
-async fn sign_in<P: Requests, K: Keeper>(
-    session: Session<P>,
-    site: Site<P, K>,
-    form: Form<'_>,
-    browser: &str,
-) -> Answered {
-    if !site.device.has_password() {
-        return Ok(Answer::See("/"));
-    }
-    let password: Password = form.field("password")?;
+    let password = if first { visit.chosen(view, form)? } else { form.field("password", LONGEST)? };
     // before the password is looked at: if it is changed meanwhile, this sign-in is refused
-    let ticket = session.begin_login(OWNER).await?;
-    match site.device.try_password(&password, site.now()).await {
-        Tried::Right => {
-            enter(&session, ticket, browser).await?;
-            Ok(Answer::See("/"))
+    let ticket = visit.session.begin_login(OWNER).await?;
+    if first {
+        if device.set_password(&password).await.is_err() {
+            return Ok(visit.not_kept(view));
         }
-        tried => Ok(refused(site.page(View::SignIn), tried).into()),
+    } else {
+        match device.try_password(&password, visit.site.now()).await {
+            Tried::Right => {}
+            tried => return visit.refused(view, tried),
+        }
     }
+    visit.session.login(ticket.without_data()).await?;
+    visit.session.set_label(browser)?;
+    Ok(Answer::See(if view == View::StepUp { "/settings" } else { "/" }))
 }
 
-async fn step_up<P: Requests, K: Keeper>(
-    session: Session<P>,
-    site: Site<P, K>,
-    form: Form<'_>,
-    browser: &str,
-) -> Answered {
-    if !signed_in(&session)? {
-        return Ok(Answer::See("/?ended"));
-    }
-    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    let password: Password = form.field("password")?;
-    let ticket = session.begin_login(OWNER).await?;
-    match site.device.try_password(&password, site.now()).await {
-        // the same subject signs in again: a new cookie, and the time of authentication is now
-        Tried::Right => {
-            enter(&session, ticket, browser).await?;
-            Ok(Answer::See("/settings"))
-        }
-        tried => Ok(refused(site.page(View::StepUp { csrf: session.csrf_token()? }), tried).into()),
-    }
-}
-
-async fn save<P: Requests, K: Keeper>(session: Session<P>, site: Site<P, K>, form: Form<'_>) -> Answered {
-    if !signed_in(&session)? {
-        return Ok(Answer::See("/?ended"));
-    }
-    if !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    let csrf = session.csrf_token()?;
-    if !session.fresh(site.device.limits.step_up)? {
-        let problem = "Nothing was saved yet: enter your password, then change the settings again.";
-        return Ok(site.page(View::StepUp { csrf }).wrong(StatusCode::FORBIDDEN, problem).into());
-    }
-    let wrong = |problem| site.page(View::Settings { csrf }).wrong(StatusCode::BAD_REQUEST, problem);
-    let name: String<192> = form.field("name")?;
+async fn save<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
+    visit.ask_again("Nothing was saved yet: enter your password, then change the settings again.")?;
+    let mut wrong = |problem| Ok(visit.page.wrong(View::Settings, StatusCode::BAD_REQUEST, problem));
+    let name = form.field("name", LONGEST_FIELD)?;
     let fits =
         |name: &String<_>| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
     let Some(name) = String::try_from(name.trim()).ok().filter(fits) else {
-        return Ok(wrong("Not saved: the name has 1 to 32 characters.").into());
+        return wrong("Not saved: the name has 1 to 32 characters.");
     };
-    let Some(interval) = form.field::<8>("interval")?.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {
-        return Ok(wrong("Not saved: the interval is 1 to 60 seconds.").into());
+    let Some(interval) = form.field("interval", 8)?.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {
+        return wrong("Not saved: the interval is 1 to 60 seconds.");
     };
-    let settings = Settings { name, interval };
-    if site.device.set_settings(settings).await.is_err() {
-        return Ok(site.not_kept(View::Settings { csrf: session.csrf_token()? }).into());
+    if visit.site.device.set_settings(Settings { name, interval }).await.is_err() {
+        return Ok(visit.not_kept(View::Settings));
     }
-    session.flash("The settings are saved.")?;
+    visit.session.flash("The settings are saved.")?;
     Ok(Answer::See("/settings"))
 }
 
-async fn sign_out<P: Requests>(session: Session<P>, form: Form<'_>) -> Answered {
-    if signed_in(&session)? && !session.csrf_ok(&form.field::<64>("csrf")?)? {
-        return Ok(Answer::Forged);
-    }
-    session.logout().await?;
+async fn sign_out<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>) -> Answered {
+    visit.session.logout().await?;
     Ok(Answer::See("/?signed-out"))
 }
 
@@ -293,81 +282,75 @@ impl<P: Requests, K: Keeper> Site<P, K> {
         self.pool.sessions().clock().now()
     }
 
-    pub(crate) fn page(&self, view: View) -> Page {
-        Page::new(view)
+    fn readings(&self, idle: u32) -> Readings {
+        let now = self.now();
+        let temperature = self.device.temperature(now).into();
+        Readings { temperature, uptime: seconds(self.device.uptime(now)), idle }
+    }
+}
+
+/// A request under way that may ask for its session.
+pub(crate) struct Visit<'v, P: 'static, K: 'static> {
+    pub(crate) session: Session<P>,
+    pub(crate) site: Site<P, K>,
+    pub(crate) page: &'v mut Page,
+}
+
+impl<P: Requests, K: Keeper> Visit<'_, P, K> {
+    pub(crate) fn signed_in(&self) -> Result<bool, Error> {
+        self.session.subject(|subject| subject.is_some())
     }
 
-    pub(crate) fn not_kept(&self, view: View) -> Page {
+    /// Before a page with a form of whoever is signed in.
+    fn give_token(&mut self) -> Result<(), Error> {
+        self.page.csrf = Some(self.session.csrf_token()?);
+        Ok(())
+    }
+
+    /// A page for whoever is signed in, with what there is to tell since the last one.
+    pub(crate) fn open(&mut self, view: View) -> Answered {
+        self.page.notice = self.session.take_flash(|text| line(text))?.unwrap_or_default();
+        self.give_token()?;
+        Ok(self.page.show(view))
+    }
+
+    /// Before a change: for the password, if it was not given lately.
+    pub(crate) fn ask_again(&mut self, problem: &str) -> Result<(), Answer> {
+        self.give_token()?;
+        if self.session.fresh(self.site.device.limits.step_up)? {
+            return Ok(());
+        }
+        Err(self.page.wrong(View::StepUp, StatusCode::FORBIDDEN, problem))
+    }
+
+    /// The password that a form chooses.
+    pub(crate) fn chosen(&mut self, view: View, form: &Form<'_>) -> Result<Field, Answer> {
+        let (password, repeat) = (form.field("password", LONGEST)?, form.field("repeat", LONGEST)?);
+        let problem = if password != repeat {
+            "The two passwords are not the same."
+        } else if password.chars().count() < SHORTEST {
+            "The password is too short: at least 8 characters."
+        } else {
+            return Ok(password);
+        };
+        Err(self.page.wrong(view, StatusCode::BAD_REQUEST, problem))
+    }
+
+    pub(crate) fn not_kept(&mut self, view: View) -> Answer {
         let problem = "Not saved: the device could not write its memory. Try again; if it stays so, it is worn out.";
-        self.page(view).wrong(StatusCode::SERVICE_UNAVAILABLE, problem)
+        self.page.wrong(view, StatusCode::SERVICE_UNAVAILABLE, problem)
     }
-}
 
-pub(crate) fn signed_in<P: Requests>(session: &Session<P>) -> Result<bool, Error> {
-    session.subject(|subject| subject.is_some())
-}
-
-/// The owner has proven who it is.
-async fn enter<P: Requests>(session: &Session<P>, ticket: Ticket<'_>, browser: &str) -> Result<(), Error> {
-    session.login(ticket.without_data()).await?;
-    session.set_label(browser)
-}
-
-/// The password that a form chooses, or what is wrong with it.
-pub(crate) fn chosen(form: &Form<'_>) -> Result<Result<Password, &'static str>, BadForm> {
-    let (password, repeat): (Password, Password) = (form.field("password")?, form.field("repeat")?);
-    Ok(if password != repeat {
-        Err("The two passwords are not the same.")
-    } else if password.chars().count() < SHORTEST {
-        Err("The password is too short: at least 8 characters.")
-    } else {
-        Ok(password)
-    })
-}
-
-fn refused(page: Page, tried: Tried) -> Page {
-    match tried {
-        Tried::Right | Tried::Wrong => page.wrong(StatusCode::UNAUTHORIZED, "The password is wrong."),
-        Tried::Wait(seconds) => {
-            let problem =
-                format_args!("Too many wrong passwords. Wait {}, then try again.", Span(Duration::from_secs(seconds)));
-            Page { wait: seconds, ..page.wrong(StatusCode::TOO_MANY_REQUESTS, problem) }
+    fn refused(&mut self, view: View, tried: Tried) -> Answered {
+        if view == View::StepUp {
+            self.give_token()?;
         }
-    }
-}
-
-pub(crate) type Answered = Result<Answer, Refused>;
-
-/// An error of the session or of the form.
-pub(crate) enum Refused {
-    Session(Error),
-    Form(BadForm),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Session(error)
-    }
-}
-
-impl From<Failed> for Refused {
-    fn from(error: Failed) -> Self {
-        Self::Session(error.0)
-    }
-}
-
-impl From<BadForm> for Refused {
-    fn from(error: BadForm) -> Self {
-        Self::Form(error)
-    }
-}
-
-impl From<Refused> for Answer {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Session(error) => Self::Sorry(StatusCode::new(error.status()), line(error)),
-            Refused::Form(bad) => Self::Sorry(bad.status(), line(bad)),
-        }
+        let Tried::Wait(seconds) = tried else {
+            return Ok(self.page.wrong(view, StatusCode::UNAUTHORIZED, "The password is wrong."));
+        };
+        self.page.wait = seconds;
+        let problem = line(format_args!("Too many wrong passwords. Wait {}, then try again.", Span(seconds)));
+        Ok(self.page.wrong(view, StatusCode::TOO_MANY_REQUESTS, &problem))
     }
 }
 

@@ -6,10 +6,12 @@ use core::time::Duration;
 
 use session_core::environment::Time;
 
+use crate::device::seconds;
+
 /// Wrong passwords that cost nothing.
 const FREE: u32 = 5;
 /// The longest wait.
-const LONGEST: u64 = 60;
+const LONGEST: u32 = 60;
 
 #[derive(Default)]
 pub(crate) struct Throttle {
@@ -19,18 +21,19 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     /// Whole seconds to wait, also with the right password; 0 = try.
-    pub(crate) fn seconds_left(&self, now: Time) -> u64 {
+    pub(crate) fn seconds_left(&self, now: Time) -> u32 {
         // a clock that was set back would otherwise lock the owner out
-        self.until.set(self.until.get().min(now.after(Duration::from_secs(LONGEST))));
-        self.until.get().since(now).as_millis().div_ceil(1_000).try_into().unwrap_or(LONGEST)
+        self.until.set(self.until.get().min(now.after(Duration::from_secs(LONGEST.into()))));
+        let left = self.until.get().since(now);
+        seconds(left) + u32::from(left.subsec_nanos() > 0)
     }
 
     pub(crate) fn wrong(&self, now: Time) {
         let wrong = self.wrong.get().saturating_add(1);
         self.wrong.set(wrong);
         if wrong >= FREE {
-            let seconds = 1_u64.checked_shl(wrong - FREE).unwrap_or(LONGEST).min(LONGEST);
-            self.until.set(now.after(Duration::from_secs(seconds)));
+            let seconds = 1_u32.checked_shl(wrong - FREE).unwrap_or(LONGEST).min(LONGEST);
+            self.until.set(now.after(Duration::from_secs(seconds.into())));
         }
     }
 
