@@ -20,4 +20,5 @@ fn main() {
     }
     println!("cargo::rustc-link-arg=-Tlink.x");
     println!("cargo::rustc-link-arg=--nmagic");
+    println!("cargo::rustc-link-arg=--icf=all"); // functions of the same code are there once
 }

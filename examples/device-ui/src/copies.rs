@@ -17,7 +17,7 @@ use crate::data::Data;
 
 /// No smaller than any flash's word.
 const PIECE: usize = 64;
-const BODY: u32 = 2 * PIECE as u32;
+const BODY: usize = 2 * PIECE;
 const MAGIC: [u8; 4] = *b"DEVI";
 
 /// Both copies, one in each page of `flash`, which has two.
@@ -54,7 +54,7 @@ impl<F: NorFlash> Copies<F> {
                 PIECE.is_multiple_of(F::WRITE_SIZE) && PIECE.is_multiple_of(F::READ_SIZE),
                 "words of 1 to 64 bytes"
             );
-            assert!(Data::LEN.is_multiple_of(PIECE) && F::ERASE_SIZE >= 2 * PIECE + Data::LEN, "pages of 512 bytes");
+            assert!(Data::LEN.is_multiple_of(PIECE) && F::ERASE_SIZE >= BODY + Data::LEN, "pages of 512 bytes");
         }
         Self { flash, newest: None }
     }
@@ -96,45 +96,52 @@ impl<F: NorFlash> Copies<F> {
     }
 
     async fn page(&mut self, page: u32) -> Result<Page, FlashError> {
-        let at = page * F::ERASE_SIZE as u32;
-        let (mut seal, mut after, mut body) = ([0; PIECE], [0; PIECE], [0; Data::LEN]);
-        self.flash.read(at, &mut seal).await.map_err(of)?;
-        self.flash.read(at + PIECE as u32, &mut after).await.map_err(of)?;
-        self.flash.read(at + BODY, &mut body).await.map_err(of)?;
-        let [m, a, g, i, format, word, low, high, p, q, r, s, number @ .., _, _, _, _, _, _, _, _] =
-            *seal.first_chunk::<24>().unwrap_or(&[0; 24]);
-        let len = usize::from(u16::from_le_bytes([low, high]));
-        let genuine =
-            [m, a, g, i] == MAGIC && body.get(..len).is_some_and(|body| seal.get(16..24) == Some(&check(&seal, body)));
-        let ours = format == Data::FORMAT
-            && [word] == [F::WRITE_SIZE as u8]
-            && u32::from_le_bytes([p, q, r, s]) == F::ERASE_SIZE as u32;
-        let data = body.get(..len).and_then(|body| Data::decode(body).ok());
-        Ok(match (genuine, ours, data) {
-            (true, true, Some(data)) => Page::Whole { number: u32::from_le_bytes(number), data },
-            (true, _, _) => Page::Foreign,
-            _ if after.iter().all(|byte| *byte == 0xff) => Page::Nothing,
-            _ => Page::Garbled,
-        })
+        let mut bytes = [0; BODY + Data::LEN];
+        self.flash.read(page * F::ERASE_SIZE as u32, &mut bytes).await.map_err(of)?;
+        Ok(look(&bytes, F::WRITE_SIZE as u8, F::ERASE_SIZE as u32))
     }
 
     async fn write(&mut self, page: u32, number: u32, data: &Data) -> Result<(), FlashError> {
-        let at = page * F::ERASE_SIZE as u32;
+        let data = data.encode();
+        let seal = seal(&data, F::WRITE_SIZE as u8, F::ERASE_SIZE as u32, number);
         let mut body = [0xff; Data::LEN];
-        let len = data.encode(&mut body).map_or(0, <[u8]>::len);
-        let mut seal = [0xff; PIECE];
-        let [low, high] = (len as u16).to_le_bytes();
-        let [p, q, r, s] = (F::ERASE_SIZE as u32).to_le_bytes();
-        let [a, b, c, d] = number.to_le_bytes();
-        let fields = [&MAGIC[..], &[Data::FORMAT, F::WRITE_SIZE as u8, low, high, p, q, r, s, a, b, c, d]];
-        seal.iter_mut().zip(fields.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
-        let sum = check(&seal, body.get(..len).unwrap_or_default());
-        seal.iter_mut().skip(16).zip(sum).for_each(|(place, byte)| *place = byte);
+        body.iter_mut().zip(&data).for_each(|(place, byte)| *place = *byte);
+        let at = page * F::ERASE_SIZE as u32;
         self.flash.erase(at, at + F::ERASE_SIZE as u32).await.map_err(of)?;
-        self.flash.write(at + BODY, &body).await.map_err(of)?;
-        self.flash.write(at, &seal).await.map_err(of)?;
-        self.flash.write(at + PIECE as u32, &[0; PIECE]).await.map_err(of)
+        let pieces: [(usize, &[u8]); 3] = [(BODY, &body), (0, &seal), (PIECE, &[0; PIECE])];
+        for (place, bytes) in pieces {
+            self.flash.write(at + place as u32, bytes).await.map_err(of)?;
+        }
+        Ok(())
     }
+}
+
+/// What these bytes of a page are, in a flash with such words and pages.
+fn look(bytes: &[u8; BODY + Data::LEN], word: u8, size: u32) -> Page {
+    let (head, body) = bytes.split_at(BODY);
+    let (seal, after) = head.split_at(PIECE);
+    let [m, a, g, i, format, word_there, low, high, p, q, r, s, number @ .., _, _, _, _, _, _, _, _] =
+        *seal.first_chunk::<24>().unwrap_or(&[0; 24]);
+    let body = body.get(..u16::from_le_bytes([low, high]).into());
+    let genuine = [m, a, g, i] == MAGIC && body.is_some_and(|body| seal.get(16..24) == Some(&check(seal, body)));
+    let ours = format == Data::FORMAT && word_there == word && u32::from_le_bytes([p, q, r, s]) == size;
+    match (genuine, ours, body.and_then(Data::decode)) {
+        (true, true, Some(data)) => Page::Whole { number: u32::from_le_bytes(number), data },
+        (true, _, _) => Page::Foreign,
+        _ if after.iter().all(|byte| *byte == 0xff) => Page::Nothing,
+        _ => Page::Garbled,
+    }
+}
+
+/// What makes these bytes of data count.
+fn seal(data: &[u8], word: u8, size: u32, number: u32) -> [u8; PIECE] {
+    let mut seal = [0xff; PIECE];
+    let [low, high] = (data.len() as u16).to_le_bytes();
+    let fields = [&MAGIC[..], &[Data::FORMAT, word, low, high], &size.to_le_bytes(), &number.to_le_bytes()];
+    seal.iter_mut().zip(fields.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+    let sum = check(&seal, data);
+    seal.iter_mut().skip(16).zip(sum).for_each(|(place, byte)| *place = byte);
+    seal
 }
 
 fn of(error: impl NorFlashError) -> FlashError {
@@ -142,7 +149,7 @@ fn of(error: impl NorFlashError) -> FlashError {
 }
 
 /// Over the seal's fields and the data.
-fn check(seal: &[u8; PIECE], body: &[u8]) -> [u8; 8] {
+fn check(seal: &[u8], body: &[u8]) -> [u8; 8] {
     let mut hash = Sha256::new_with_prefix(seal.get(..16).unwrap_or_default());
     hash.update(body);
     hash.finalize().first_chunk().copied().unwrap_or_default()

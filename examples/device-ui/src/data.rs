@@ -1,16 +1,13 @@
 //! What the device keeps over a reboot: its key, its password, its settings.
 
-use core::fmt;
-
-use heapless::String;
-use serde::{Deserialize, Serialize};
+use heapless::{String, Vec};
 use session_store_flash::Usage;
 use subtle::ConstantTimeEq;
 
 use crate::password::hash;
 
 /// What the owner may choose.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Shown on every page: 32 characters of any script, as the form's field counts them.
     pub name: String<128>,
@@ -25,7 +22,7 @@ impl Default for Settings {
 }
 
 /// All of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Data {
     /// Signs cookies; made on first boot, of no other device.
     pub key: [u8; 32],
@@ -35,29 +32,20 @@ pub struct Data {
     pub settings: Settings,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 struct Hashed {
     rounds: u32,
     hash: [u8; 32],
 }
 
-/// These bytes are not what [`Data::encode`] wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Garbled;
-
-impl fmt::Display for Garbled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the device's data is cut or garbled")
-    }
-}
-
-impl core::error::Error for Garbled {}
+/// The data as bytes.
+pub(crate) type Encoded = Vec<u8, { Data::LEN }>;
 
 impl Data {
-    /// Bytes of [`Self::encode`] at most.
-    pub const LEN: usize = 256;
+    /// Bytes of it, encoded, at most.
+    pub(crate) const LEN: usize = 256;
     /// Of the bytes; another layout gets another number.
-    pub(crate) const FORMAT: u8 = 1;
+    pub(crate) const FORMAT: u8 = 2;
 
     /// A device that boots for the first time; both arguments are fresh random bytes.
     #[must_use]
@@ -73,6 +61,7 @@ impl Data {
 
     /// Sets the password, hashed with PBKDF2-HMAC-SHA256, which takes long; others get their turn meanwhile.
     pub async fn set_password(&mut self, password: &str, rounds: u32) {
+        let rounds = rounds.max(1);
         self.password = Some(Hashed { rounds, hash: hash(password, &self.salt, rounds).await });
     }
 
@@ -84,19 +73,45 @@ impl Data {
         }
     }
 
-    /// Writes all into `into`. Damage is for whoever keeps it to find.
-    #[must_use]
-    pub fn encode<'b>(&self, into: &'b mut [u8; Self::LEN]) -> Option<&'b [u8]> {
-        postcard::to_slice(self, into).ok().map(|bytes| &*bytes)
+    /// Writes all of it. Damage is for whoever keeps it to find.
+    ///
+    /// ```text
+    /// key 32 | salt 16 | rounds u32, 0 = no password was chosen | hash 32 | interval u8 | length u8 | name
+    /// ```
+    pub(crate) fn encode(&self) -> Encoded {
+        let none = Hashed { rounds: 0, hash: [0; 32] };
+        let Hashed { rounds, hash } = self.password.as_ref().unwrap_or(&none);
+        let (name, mut bytes) = (&self.settings.name, Encoded::new());
+        let fields = [
+            &self.key[..],
+            &self.salt,
+            &rounds.to_le_bytes(),
+            hash,
+            &[self.settings.interval, name.len() as u8],
+            name.as_bytes(),
+        ];
+        fields.into_iter().for_each(|field| bytes.extend_from_slice(field).unwrap_or_default());
+        bytes
     }
 
-    /// Reads it back.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Garbled> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((data, [])) => Ok(data),
-            _ => Err(Garbled),
+    /// Reads it back, if [`Self::encode`] wrote it.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let rest = &mut &*bytes;
+        let (key, salt, rounds, hash) = (take(rest)?, take(rest)?, u32::from_le_bytes(take(rest)?), take(rest)?);
+        let ([interval, length], name) = (take(rest)?, *rest);
+        if name.len() != usize::from(length) {
+            return None;
         }
+        let name = String::try_from(core::str::from_utf8(name).ok()?).ok()?;
+        let password = (rounds > 0).then_some(Hashed { rounds, hash });
+        Some(Self { key, salt, password, settings: Settings { name, interval } })
     }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (field, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*field)
 }
 
 /// The data could not be stored; the next boot finds what was stored before, or the new.

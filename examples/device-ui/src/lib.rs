@@ -53,7 +53,7 @@ mod throttle;
 #[cfg(feature = "host")]
 pub mod host;
 
-pub use data::{Data, Garbled, Keeper, NotKept, Settings};
+pub use data::{Data, Keeper, NotKept, Settings};
 pub use device::{Device, Limits};
 pub use page::{SCRIPT, STYLE};
 pub use routes::router;
