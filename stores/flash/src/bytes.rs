@@ -28,83 +28,45 @@ impl Window {
         Self { start: None, bytes: [0; PIECE] }
     }
 
-    /// Copies what is at `at`.
-    pub(crate) async fn read<F: NorFlash>(
-        &mut self,
-        flash: &mut F,
-        mut at: u32,
-        mut into: &mut [u8],
-    ) -> Result<(), FlashError> {
-        while !into.is_empty() {
-            let skip = at as usize % PIECE;
-            let start = at - skip as u32;
-            if self.start != Some(start) {
-                self.start = None;
-                flash.read(start, &mut self.bytes).await.map_err(FlashError::of)?;
-                self.start = Some(start);
-            }
-            let piece = self.bytes.get(skip..).unwrap_or_default();
-            let (now, later) = into.split_at_mut(piece.len().min(into.len()));
-            now.copy_from_slice(piece.get(..now.len()).unwrap_or_default());
-            at += now.len() as u32;
-            into = later;
+    /// What is at `at`, as far as the piece goes.
+    pub(crate) async fn at<F: NorFlash>(&mut self, flash: &mut F, at: u32) -> Result<&[u8], FlashError> {
+        let skip = at as usize % PIECE;
+        let start = at - skip as u32;
+        if self.start != Some(start) {
+            self.start = None;
+            flash.read(start, &mut self.bytes).await.map_err(FlashError::of)?;
+            self.start = Some(start);
         }
-        Ok(())
+        Ok(self.bytes.get(skip..).unwrap_or_default())
     }
 }
 
-/// Writes one after the other; whole pieces, so that no word is written twice.
-pub(crate) struct Writer<'f, F> {
-    flash: &'f mut F,
-    at: u32,
-    crc: Digest<'static, u32, NoTable>,
-    used: usize,
-    bytes: [u8; PIECE],
-}
-
-impl<'f, F: NorFlash> Writer<'f, F> {
-    /// Begins at `at`, a whole number of words.
-    pub(crate) fn new(flash: &'f mut F, at: u32, crc: Digest<'static, u32, NoTable>) -> Self {
-        Self { flash, at, crc, used: 0, bytes: [0xff; PIECE] }
-    }
-
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), FlashError> {
-        self.crc.update(bytes);
-        self.pass(bytes).await
-    }
-
-    /// Writes the checksum and fills the last word.
-    pub(crate) async fn finish(mut self) -> Result<(), FlashError> {
-        let crc = self.crc.clone().finalize().to_le_bytes();
-        self.pass(&crc).await?;
-        let whole = self.used.next_multiple_of(F::WRITE_SIZE);
-        self.flush(whole).await
-    }
-
-    async fn pass(&mut self, mut bytes: &[u8]) -> Result<(), FlashError> {
-        while !bytes.is_empty() {
-            // the first piece ends where the flash's own pages may end
-            let room = PIECE - self.at as usize % PIECE - self.used;
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            if let Some(place) = self.bytes.get_mut(self.used..self.used + now.len()) {
-                place.copy_from_slice(now);
-            }
-            self.used += now.len();
-            bytes = later;
-            if now.len() == room {
-                self.flush(self.used).await?;
-            }
+/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word. Whole
+/// pieces, so that no word is written twice.
+pub(crate) async fn write<F: NorFlash>(
+    flash: &mut F,
+    mut at: u32,
+    mut crc: Digest<'static, u32, NoTable>,
+    head: &[u8],
+    payload: &[&[u8]],
+) -> Result<(), FlashError> {
+    let parts = [head].into_iter().chain(payload.iter().copied());
+    parts.clone().for_each(|part| crc.update(part));
+    let sum = crc.finalize().to_le_bytes();
+    let mut bytes = parts.chain([&sum[..]]).flatten();
+    loop {
+        // the first piece ends where the flash's own pages may end
+        let room = PIECE - at as usize % PIECE;
+        let (mut piece, mut used) = ([0xff; PIECE], 0_usize);
+        for (place, byte) in piece.iter_mut().take(room).zip(&mut bytes) {
+            *place = *byte;
+            used += 1;
         }
-        Ok(())
-    }
-
-    async fn flush(&mut self, len: usize) -> Result<(), FlashError> {
-        if len > 0 {
-            self.flash.write(self.at, self.bytes.get(..len).unwrap_or_default()).await.map_err(FlashError::of)?;
+        let whole = piece.get(..used.next_multiple_of(F::WRITE_SIZE)).unwrap_or_default();
+        if whole.is_empty() {
+            return Ok(());
         }
-        self.at += len as u32;
-        self.used = 0;
-        self.bytes.fill(0xff);
-        Ok(())
+        flash.write(at, whole).await.map_err(FlashError::of)?;
+        at += whole.len() as u32;
     }
 }

@@ -17,7 +17,7 @@
 //! entry begins is known in either case. Nothing in a body is ever taken for an entry. No word is written twice.
 
 use crate::FlashError;
-use crate::bytes::{PIECE, Window, Writer, checksum};
+use crate::bytes::{self, PIECE, Window, checksum};
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
@@ -61,8 +61,21 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    const fn head(&self) -> usize {
-        HEAD + if self.kind == REPLACING { GONE } else { 0 }
+    /// Bytes before the payload.
+    const fn head(kind: u8) -> usize {
+        HEAD + if kind == REPLACING { GONE } else { 0 }
+    }
+
+    fn bytes(&self) -> [u8; HEAD + GONE] {
+        let mut bytes = [0; HEAD + GONE];
+        let fields = [&[self.kind][..], &self.name, &self.number.to_le_bytes(), &self.gone];
+        bytes.iter_mut().zip(fields.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+        bytes
+    }
+
+    fn parse(bytes: [u8; HEAD + GONE]) -> Self {
+        let [kind, n, a, m, e, f, g, h, i, p, q, r, s, gone @ ..] = bytes;
+        Self { kind, name: [n, a, m, e, f, g, h, i], number: u32::from_le_bytes([p, q, r, s]), gone }
     }
 }
 
@@ -116,8 +129,7 @@ impl<F: NorFlash> Log<F> {
 
     /// Bytes that an entry takes.
     pub(crate) const fn size(kind: u8, payload: usize) -> u32 {
-        let head = Entry { kind, name: [0; 8], number: 0, gone: [0; 8] }.head();
-        (Self::UNIT + (head + payload + CRC).next_multiple_of(Self::UNIT)) as u32
+        (Self::UNIT + (Entry::head(kind) + payload + CRC).next_multiple_of(Self::UNIT)) as u32
     }
 
     /// Bytes of a page for entries that are not needed to open it.
@@ -141,8 +153,8 @@ impl<F: NorFlash> Log<F> {
 
     /// The number and the erases of the page at `place`; `Err` says whether it is blank.
     async fn header(&mut self, place: u32) -> Result<Result<(u32, u32), bool>, FlashError> {
-        let (at, mut bytes) = (self.start(place), [0; HEADER]);
-        Window::new().read(&mut self.flash, at, &mut bytes).await?;
+        let (at, mut window) = (self.start(place), Window::new());
+        let bytes = window.at(&mut self.flash, at).await?.first_chunk().unwrap_or(&[0; HEADER]);
         let fields = |bytes: &[u8; HEADER]| {
             let (rest, crc) = bytes.split_last_chunk::<CRC>()?;
             let (rest, erases) = rest.split_last_chunk::<4>()?;
@@ -156,7 +168,7 @@ impl<F: NorFlash> Log<F> {
             let known = (1..=LAST).contains(&number) && number % self.pages().max(1) == place;
             (genuine && known).then_some((number, u32::from_le_bytes(*erases)))
         };
-        Ok(fields(&bytes).ok_or_else(|| bytes.iter().all(|byte| *byte == 0xff)))
+        Ok(fields(bytes).ok_or_else(|| bytes.iter().all(|byte| *byte == 0xff)))
     }
 
     fn identity(&self) -> [u8; 12] {
@@ -234,9 +246,8 @@ impl<F: NorFlash> Log<F> {
         let unit = Self::UNIT as u32;
         while cursor.at + unit <= cursor.end {
             let at = cursor.at;
-            let mut bytes = [0xff; PIECE];
-            let bytes = bytes.get_mut(..Self::UNIT).unwrap_or_default();
-            cursor.window.read(&mut self.flash, at, bytes).await?;
+            let piece = cursor.window.at(&mut self.flash, at).await?;
+            let bytes = piece.get(..Self::UNIT).unwrap_or_default();
             let Some(body) = length(bytes).filter(|body| at + unit + padded::<F>(*body) <= cursor.end) else {
                 cursor.at += unit;
                 if bytes.iter().any(|byte| *byte != 0xff) {
@@ -260,35 +271,32 @@ impl<F: NorFlash> Log<F> {
         body: usize,
         into: &mut [u8],
     ) -> Result<Option<Found>, FlashError> {
-        let (mut place, mut crc) = (at + Self::UNIT as u32, checksum(cursor.number, at));
-        let mut take = async |window: &mut Window, bytes: &mut [u8]| {
-            window.read(&mut self.flash, place, bytes).await?;
-            place += bytes.len() as u32;
-            Ok::<_, FlashError>(())
-        };
-        let mut head = [0; HEAD];
-        take(&mut cursor.window, &mut head).await?;
-        crc.update(&head);
-        let [kind, name @ .., a, b, c, d] = head;
-        let mut entry = Entry { kind, name, number: u32::from_le_bytes([a, b, c, d]), gone: [0; GONE] };
-        let Some(len) = body.checked_sub(entry.head() + CRC) else { return Ok(None) };
-        if kind == REPLACING {
-            take(&mut cursor.window, &mut entry.gone).await?;
-            crc.update(&entry.gone);
+        let (start, mut crc) = (at + Self::UNIT as u32, checksum(cursor.number, at));
+        let (mut head, mut sum) = ([0; HEAD + GONE], [0; CRC]);
+        let (mut done, end) = (0, body.saturating_sub(CRC));
+        while done < body {
+            let piece = cursor.window.at(&mut self.flash, start + done as u32).await?;
+            for byte in piece.iter().take(body - done) {
+                if let Some(place) = head.get_mut(done) {
+                    *place = *byte;
+                }
+                let [kind, ..] = head;
+                if done >= end {
+                    sum.rotate_left(1);
+                    sum[CRC - 1] = *byte;
+                } else if let Some(place) = done.checked_sub(Entry::head(kind)).and_then(|place| into.get_mut(place)) {
+                    *place = *byte;
+                }
+                if done < end {
+                    crc.update(&[*byte]);
+                }
+                done += 1;
+            }
         }
-        let fits = len.min(into.len());
-        let payload = into.get_mut(..fits).unwrap_or_default();
-        take(&mut cursor.window, payload).await?;
-        crc.update(payload);
-        let mut rest = [0; 16];
-        for done in (fits..len).step_by(rest.len()) {
-            let piece = rest.get_mut(..(len - done).min(16)).unwrap_or_default();
-            take(&mut cursor.window, piece).await?;
-            crc.update(piece);
-        }
-        let mut sum = [0; CRC];
-        take(&mut cursor.window, &mut sum).await?;
-        Ok((sum == crc.finalize().to_le_bytes()).then_some(Found { entry, at, len }))
+        let entry = Entry::parse(head);
+        let len = end.checked_sub(Entry::head(entry.kind));
+        let genuine = sum == crc.finalize().to_le_bytes();
+        Ok(len.filter(|_| genuine).map(|len| Found { entry, at, len }))
     }
 
     /// Reads the entry at `at` again.
@@ -314,28 +322,19 @@ impl<F: NorFlash> Log<F> {
     /// Writes an entry, for which there is room, and tells where.
     pub(crate) async fn write(&mut self, entry: &Entry, payload: &[&[u8]]) -> Result<u32, FlashError> {
         let len: usize = payload.iter().map(|part| part.len()).sum();
-        let (at, body) = (self.tail, entry.head() + len + CRC);
+        let (at, head) = (self.tail, Entry::head(entry.kind));
         // at once, so that nothing is written twice if this future is dropped
         self.tail += Self::size(entry.kind, len);
         let mut unit = [0xff; PIECE];
         if let Some(place) = unit.first_chunk_mut::<4>() {
-            let [low, high] = u16::try_from(body).unwrap_or(0).to_le_bytes();
+            let [low, high] = u16::try_from(head + len + CRC).unwrap_or(0).to_le_bytes();
             *place = [low, high, !low, !high];
         }
         let unit = unit.get(..Self::UNIT).unwrap_or_default();
         self.flash.write(at, unit).await.map_err(FlashError::of)?;
-        let sum = checksum(self.newest, at);
-        let mut writer = Writer::new(&mut self.flash, at + Self::UNIT as u32, sum);
-        writer.write(&[entry.kind]).await?;
-        writer.write(&entry.name).await?;
-        writer.write(&entry.number.to_le_bytes()).await?;
-        if entry.kind == REPLACING {
-            writer.write(&entry.gone).await?;
-        }
-        for part in payload {
-            writer.write(part).await?;
-        }
-        writer.finish().await?;
+        let (sum, bytes) = (checksum(self.newest, at), entry.bytes());
+        let head = bytes.get(..head).unwrap_or_default();
+        bytes::write(&mut self.flash, at + Self::UNIT as u32, sum, head, payload).await?;
         Ok(at)
     }
 
@@ -354,11 +353,8 @@ impl<F: NorFlash> Log<F> {
         let erases = erases.saturating_add(1);
         self.flash.erase(start, start + F::ERASE_SIZE as u32).await.map_err(FlashError::of)?;
         let identity = self.identity();
-        let mut writer = Writer::new(&mut self.flash, start, checksum(number, start));
-        writer.write(&identity).await?;
-        writer.write(&number.to_le_bytes()).await?;
-        writer.write(&erases.to_le_bytes()).await?;
-        writer.finish().await?;
+        let numbers: [&[u8]; 2] = [&number.to_le_bytes(), &erases.to_le_bytes()];
+        bytes::write(&mut self.flash, start, checksum(number, start), &identity, &numbers).await?;
         self.newest = number;
         self.tail = self.cursor(number).at;
         Ok((number + 1).saturating_sub(self.pages()))
