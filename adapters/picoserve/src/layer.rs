@@ -3,12 +3,12 @@
 use picoserve::ResponseSent;
 use picoserve::io::Read;
 use picoserve::request::RequestParts;
-use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
+use picoserve::response::{ResponseWriter, StatusCode};
 use picoserve::routing::{Layer, Next};
 use session_core::pool::Requests;
 
 use crate::extract::WithSession;
-use crate::response::{CROWDED_OUT, Committing};
+use crate::response::{CROWDED_OUT, Committing, SessionHeaders, refuse};
 
 /// Sessions for all handlers inside: `router.layer(SessionLayer::new(&pool))`.
 pub struct SessionLayer<'p, P>(&'p P);
@@ -36,8 +36,9 @@ impl<'p, P: Requests, A: Clone, PathParameters> Layer<A, PathParameters> for Ses
         W: ResponseWriter<Error = R::Error>,
     {
         let Some(lease) = self.0.lease() else {
-            let page = (StatusCode::SERVICE_UNAVAILABLE, CROWDED_OUT);
-            return page.write_to(next.into_connection().await?, response_writer).await;
+            let connection = next.into_connection().await?;
+            let none = SessionHeaders { cookie: None, varies: false };
+            return refuse(connection, response_writer, StatusCode::SERVICE_UNAVAILABLE, &CROWDED_OUT, none).await;
         };
         let state = WithSession { app: state.clone(), handle: lease.handle() };
         next.run(&state, path_parameters, Committing { lease, inner: response_writer }).await

@@ -41,8 +41,7 @@ impl IntoResponse for Failed {
 }
 
 /// More requests at once than the pool has places.
-pub(crate) const CROWDED_OUT: &str =
-    "more requests at once than the session pool has places: give it one a connection\n";
+pub(crate) const CROWDED_OUT: &str = "more requests at once than the session pool has places: give it one a connection";
 
 /// Commits before the head of the answer is written, whatever its status; an error replaces the answer. The request's
 /// place is given back then, so that whoever still uses the session, in the body, is told that it is over.
@@ -66,20 +65,29 @@ impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, P, W> {
         drop(self.lease);
         match committed.and(written.map(|_| ())) {
             Ok(()) => self.inner.write_response(connection, response.with_headers(headers)).await,
-            Err(error) => {
-                let status = StatusCode::new(error.status());
-                let text = format_args!("{error}\n");
-                self.inner.write_response(connection, Response::new(status, text).with_headers(headers)).await
-            }
+            Err(error) => refuse(connection, self.inner, StatusCode::new(error.status()), &error, headers).await,
         }
     }
 }
 
+/// The layer's own answer. One function and one type of answer for all of them: each type is a kilobyte on a board.
+pub(crate) async fn refuse<R: Read, W: ResponseWriter<Error = R::Error>>(
+    connection: Connection<'_, R>,
+    response_writer: W,
+    status: StatusCode,
+    why: &dyn fmt::Display,
+    headers: SessionHeaders<'_>,
+) -> Result<ResponseSent, W::Error> {
+    response_writer
+        .write_response(connection, Response::new(status, format_args!("{why}\n")).with_headers(headers))
+        .await
+}
+
 /// `Set-Cookie` with `Cache-Control: no-store`, and `Vary: Cookie` (CK9). They stand in lines of their own beside what
 /// the handler set: all three are lists, so that the lines add up.
-struct SessionHeaders<'c> {
-    cookie: Option<&'c str>,
-    varies: bool,
+pub(crate) struct SessionHeaders<'c> {
+    pub(crate) cookie: Option<&'c str>,
+    pub(crate) varies: bool,
 }
 
 impl HeadersIter for SessionHeaders<'_> {
