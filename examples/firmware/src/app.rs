@@ -6,7 +6,6 @@ use core::fmt::Write;
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
 use device_ui::{Device, Limits};
 use embassy_executor::Spawner;
-use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
 use embassy_sync::mutex::Mutex;
 use embassy_time::{Instant, Timer};
@@ -17,7 +16,7 @@ use session_picoserve::{Keys, Pool, Requests as _, Sessions};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use static_cell::StaticCell;
 
-use crate::at_once::AtOnce;
+use crate::at_once::{AtOnce, block_on};
 use crate::board::{self, Network, Serial};
 use crate::doors::{self, DOORS, WORKERS};
 use crate::random::Random;
@@ -82,17 +81,13 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
 async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
     let booted = BOOTED.init(Cell::new(site(memory)));
-    let mounted = Instant::now().as_millis();
+    let mounted = millis();
     stack.wait_config_up().await;
     doors::open(spawner, stack, booted);
     // doors and workers get their turn before anybody is told
     Timer::after_millis(1).await;
     match booted.get() {
-        Ok(_) => drop(writeln!(
-            Serial,
-            "up: flash mounted after {mounted} ms, network after {} ms",
-            Instant::now().as_millis()
-        )),
+        Ok(_) => drop(writeln!(Serial, "up: flash mounted after {mounted} ms, network after {} ms", millis())),
         Err(why) => drop(writeln!(Serial, "up, but: {why}")),
     }
     loop {
@@ -108,6 +103,11 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) 
             }
         }
     }
+}
+
+/// Since the start.
+fn millis() -> u32 {
+    Instant::now().as_millis() as u32
 }
 
 #[inline(never)]

@@ -4,12 +4,24 @@
 //! operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future is on the stack, and
 //! only while it runs. Others wait meanwhile; not longer than it takes to erase and fill a page.
 
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+
 use device_ui::{Data, Keeper, NotKept};
-use embassy_futures::block_on;
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
 use session_store_flash::Usage;
+
+/// Runs it to its end. embassy's `block_on` does the same with a waker of its own, of which each use is a few dozen bytes.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
+}
 
 /// Does it at once. All users of the flash do, so that none waits for another that waits for its turn.
 #[derive(Clone, Copy)]
