@@ -4,6 +4,7 @@ mod bench;
 mod compliance;
 mod demo;
 mod firmware;
+mod fuzz;
 mod keygen;
 mod no_panic;
 mod outside;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::bench;
 use crate::compliance::compliance;
 use crate::firmware::firmware;
+use crate::fuzz::fuzz;
 use crate::no_panic::no_panic;
 use crate::outside::outside;
 use crate::run::{Log, cargo, root, target};
@@ -161,7 +162,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        does: "the fuzz targets compile (their bodies run in tests; libFuzzer itself needs a nightly compiler)",
+        does: "any bytes as cookies, records, flash images and operations on a flash: libFuzzer, so many inputs for each",
         needs: &[CPP],
         run: fuzz,
     },
@@ -330,12 +331,6 @@ fn on_target(log: &mut Log) -> Result<String, String> {
         return Err(format!("{ran} tests ran on the target, the core has {both}"));
     }
     Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in files marked so, need a host"))
-}
-
-fn fuzz(log: &mut Log) -> Result<String, String> {
-    // not --locked: the lock file there follows the workspace's manifests
-    log.run(&mut cargo(&["check", "--manifest-path", "fuzz/Cargo.toml"]))?;
-    Ok("the fuzz targets compile".into())
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, String> {

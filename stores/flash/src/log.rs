@@ -18,6 +18,7 @@
 
 use crate::FlashError;
 use crate::bytes::{self, PIECE, Window, checksum};
+use crate::clock::Kept;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
@@ -107,6 +108,9 @@ pub(crate) struct Log<F> {
     floor: u32,
     /// Where the next entry goes.
     tail: u32,
+    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page into
+    /// which all of this is moved may.
+    spare: u32,
 }
 
 impl<F: NorFlash> Log<F> {
@@ -120,7 +124,7 @@ impl<F: NorFlash> Log<F> {
             assert!(F::ERASE_SIZE.is_multiple_of(PIECE), "a page of the flash is a multiple of 64 bytes");
             assert!(F::ERASE_SIZE <= 1 << 24, "a page of the flash is at most 16 MB");
         }
-        Self { flash, newest: 0, floor: 1, tail: 0 }
+        Self { flash, newest: 0, floor: 1, tail: 0, spare: 0 }
     }
 
     pub(crate) fn pages(&self) -> u32 {
@@ -132,10 +136,14 @@ impl<F: NorFlash> Log<F> {
         (Self::UNIT + (Entry::head(kind) + payload + CRC).next_multiple_of(Self::UNIT)) as u32
     }
 
-    /// Bytes of a page for entries that are not needed to open it.
+    /// Bytes that the opening of a page takes at most.
+    const fn opening() -> u32 {
+        Self::size(EPOCH, 0) + Self::size(TIME, Kept::OFFSET) + Self::size(OPENED, 0)
+    }
+
+    /// Bytes of a page for all other entries.
     pub(crate) const fn payload() -> u32 {
-        let opening = Self::size(EPOCH, 0) + Self::size(TIME, crate::clock::Kept::OFFSET) + Self::size(OPENED, 0);
-        (F::ERASE_SIZE as u32).saturating_sub(HEADER.next_multiple_of(Self::UNIT) as u32 + opening)
+        (F::ERASE_SIZE as u32).saturating_sub(HEADER.next_multiple_of(Self::UNIT) as u32 + Self::opening())
     }
 
     const fn start(&self, place: u32) -> u32 {
@@ -193,9 +201,13 @@ impl<F: NorFlash> Log<F> {
                 return Ok(if self.is_blank().await? { Contents::Blank } else { Contents::Foreign });
             }
             self.newest = newest;
-            let mut cursor = self.cursor(newest);
+            let (mut cursor, mut opening) = (self.cursor(newest), 0);
             while let Some(found) = self.next(&mut cursor, &mut []).await? {
+                if [EPOCH, TIME, OPENED].contains(&found.entry.kind) {
+                    opening += Self::size(found.entry.kind, found.len);
+                }
                 if found.entry.kind == OPENED {
+                    self.spare = Self::opening().saturating_sub(opening);
                     let oldest = (newest + 2).saturating_sub(self.pages()).max(1);
                     self.floor = found.entry.number.clamp(oldest, newest);
                     return Ok(Contents::Ours);
@@ -316,7 +328,7 @@ impl<F: NorFlash> Log<F> {
 
     pub(crate) fn has_room(&self, size: u32) -> bool {
         let start = self.start(self.newest % self.pages().max(1));
-        self.newest > 0 && self.tail.saturating_add(size) <= start + F::ERASE_SIZE as u32
+        self.newest > 0 && self.tail.saturating_add(size + self.spare) <= start + F::ERASE_SIZE as u32
     }
 
     /// Writes an entry, for which there is room, and tells where.
@@ -339,7 +351,7 @@ impl<F: NorFlash> Log<F> {
     }
 
     /// Begins the free page and tells the number of the one that gives way: what counts there is to be copied, then
-    /// [`Self::opened`].
+    /// [`Self::open`].
     pub(crate) async fn begin(&mut self) -> Result<u32, FlashError> {
         let number = self.newest + 1;
         let place = number % self.pages().max(1);
@@ -356,16 +368,24 @@ impl<F: NorFlash> Log<F> {
         let numbers: [&[u8]; 2] = [&number.to_le_bytes(), &erases.to_le_bytes()];
         bytes::write(&mut self.flash, start, checksum(number, start), &identity, &numbers).await?;
         self.newest = number;
-        self.tail = self.cursor(number).at;
+        (self.tail, self.spare) = (self.cursor(number).at, Self::opening());
         Ok((number + 1).saturating_sub(self.pages()))
     }
 
     /// From here on the page counts that was begun.
-    pub(crate) async fn opened(&mut self) -> Result<(), FlashError> {
+    pub(crate) async fn open(&mut self, epoch: u64, kept: Option<Kept>) -> Result<(), FlashError> {
+        let begin = self.tail;
+        self.write(&Entry { kind: EPOCH, name: epoch.to_le_bytes(), ..Entry::default() }, &[]).await?;
+        if let Some(kept) = kept {
+            let (name, offset) = kept.bytes();
+            let entry = Entry { kind: TIME, name, ..Entry::default() };
+            self.write(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])]).await?;
+        }
         let oldest = (self.newest + 2).saturating_sub(self.pages());
         self.floor = self.floor.max(oldest);
-        let entry = Entry { kind: OPENED, number: self.floor, ..Entry::default() };
-        self.write(&entry, &[]).await.map(|_| ())
+        self.write(&Entry { kind: OPENED, number: self.floor, ..Entry::default() }, &[]).await?;
+        self.spare = Self::opening().saturating_sub(self.tail - begin);
+        Ok(())
     }
 
     /// How often each page was erased; 0 for those never begun.

@@ -139,11 +139,12 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let size = Log::<F>::size(entry.kind, payload.iter().map(|part| part.len()).sum());
         for _ in 0..=self.log.pages() {
             if self.log.has_room(size) {
-                break;
+                return self.log.write(entry, payload).await;
             }
             self.next_page(now).await?;
         }
-        self.log.write(entry, payload).await
+        let size = self.log.pages() * F::ERASE_SIZE as u32;
+        Err(FlashError::TooSmall { need: size.saturating_add(1), have: size })
     }
 
     /// Opens another page and moves into it what still counts in the oldest one.
@@ -155,7 +156,9 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             else {
                 continue;
             };
-            let (mut moved, stays) = (*slot, slot.live(now));
+            // the page that gives way was never fuller than this one gets; garbage may say so
+            let room = self.log.has_room(Log::<F>::size(log::RECORD, usize::from(slot.len)));
+            let (mut moved, stays) = (*slot, slot.live(now) && room);
             let found = if stays { self.log.read(moved.at, &mut buffer).await? } else { None };
             if let Some(record) = found.and_then(|found| buffer.get_mut(..found.len)) {
                 Stamp::touch(record, moved.seen());
@@ -164,7 +167,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
                 moved.at = self.log.write(&entry, &[record]).await?;
                 moved.kept = Millis::new(moved.seen().millis());
             } else {
-                // over, or its bits have decayed
+                // over, or garbled
                 moved = Slot::FREE;
             }
             if let Some(slot) = self.table.0.get_mut(place) {
@@ -177,7 +180,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
                 continue;
             };
             let (at, mut moved) = (item.at, Item { at: 0, len: item.len });
-            if let Some(found) = self.log.read(at, &mut buffer).await? {
+            let room = self.log.has_room(Log::<F>::size(log::ITEM, usize::from(item.len)));
+            if let Some(found) = self.log.read(at, &mut buffer).await?.filter(|_| room) {
                 let bytes = buffer.get(..found.len).unwrap_or_default();
                 moved.at = self.log.write(&found.entry, &[bytes]).await?;
             }
@@ -185,14 +189,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
                 *item = moved;
             }
         }
-        let epoch = Entry { kind: log::EPOCH, name: self.epoch.to_le_bytes(), ..Entry::default() };
-        self.log.write(&epoch, &[]).await?;
-        if let Some(kept) = self.kept {
-            let (name, offset) = kept.bytes();
-            let entry = Entry { kind: log::TIME, name, ..Entry::default() };
-            self.log.write(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])]).await?;
-        }
-        self.log.opened().await
+        self.log.open(self.epoch, self.kept).await
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -220,6 +220,20 @@ fn an_uptime_that_jumps_back_em1() {
     assert_eq!(load(&store, &key(1), clock.now().millis()), None);
 }
 
+/// Power that never lasts until somebody persists the time: each boot has done so.
+#[test]
+fn boots_that_are_cut_short_em1() {
+    let (flash, mut last) = (Flash::new(4), Time::ZERO);
+    for boot in 0..50 {
+        let (store, uptime) = (Device::new(flash.clone()), ManualClock::new());
+        let clock = run(PersistedClock::resume(&uptime, &store, WithoutPower::Free)).unwrap();
+        assert!(clock.now() >= last, "boot {boot}: device time went back");
+        uptime.advance(Duration::from_secs(14));
+        last = clock.now();
+    }
+    assert!(last >= at(50 * 14_000));
+}
+
 /// What is persisted is always ahead, as long as somebody calls.
 #[test]
 fn a_time_is_persisted_before_it_comes() {

@@ -121,21 +121,33 @@ fn a_flash_that_stops_answering_st10() {
     assert_eq!(failed.to_string(), "the flash does not answer");
 }
 
+/// Whichever bit of an entry it is, its length and checksum too: that one is lost, those around it are not.
 #[test]
 fn bits_that_decay_cost_one_session() {
     let flash = Flash::new(2);
     let store = Four::new(flash.clone());
+    let draft = |number| Draft { version: number, data: 25, ..SIGNED_IN };
     for number in 0..3 {
-        assert_eq!(create(&store, number, 0, Draft { data: 25, ..SIGNED_IN }), APPLIED);
+        run(store.create(&key(number), &draft(number).record(), at(0))).unwrap();
     }
-    let needle = Draft { seen: 0, data: 25, ..SIGNED_IN }.record();
-    flash.damage(|bytes| {
-        let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
-        bytes[at + 20] ^= 4;
-    });
-    assert_eq!([0, 1, 2].map(|number| load(&store, &key(number), 1).is_some()), [false, true, true]);
-    let again = Four::new(flash);
-    assert_eq!([0, 1, 2].map(|number| load(&again, &key(number), 1).is_some()), [false, true, true]);
+    let (whole, needle) = (flash.bytes(), draft(1).record());
+    let record = whole.windows(needle.len()).position(|window| window == needle).unwrap();
+    // before it: length, kind, handle, number; after it: the checksum
+    for byte in record - 4 - 13..record + needle.len() + 4 {
+        for bit in 0..8 {
+            let mut damaged = whole.clone();
+            damaged[byte] ^= 1 << bit;
+            let store = Four::new(Flash::with(damaged));
+            let there = [0, 1, 2].map(|number| load(&store, &key(number), 1).is_some());
+            assert_eq!(there, [true, false, true], "bit {bit} of byte {byte}");
+            assert_eq!(create(&store, 3, 1, SIGNED_IN), APPLIED);
+        }
+    }
+    // while it runs
+    flash.damage(|bytes| bytes[record + 20] ^= 4);
+    for store in [store, Four::new(flash)] {
+        assert_eq!([0, 1, 2].map(|number| load(&store, &key(number), 1).is_some()), [true, false, true]);
+    }
 }
 
 /// The list comes from the records, keeps its order over a reboot, and the epoch guards it.

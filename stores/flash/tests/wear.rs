@@ -89,6 +89,27 @@ fn ten_years_of_polling_em3() {
     assert!(pages.iter().sum::<u32>() > 100 && DAY == 1_440 * 60_000);
 }
 
+/// A page whose count decayed shows none, and goes on from about as many as the others have.
+#[test]
+fn a_count_that_decayed_is_not_believed_em3() {
+    let flash = Flash::new(8);
+    let store = Device::new(flash.clone());
+    let page = |store: &Device, number: u64| {
+        while flash.erases().iter().map(|erases| u64::from(*erases)).sum::<u64>() < number {
+            run(store.keep(0, &[1; 200], at(0))).unwrap();
+        }
+        let mut erases = [0; 8];
+        run(store.wear(&mut erases)).unwrap();
+        erases
+    };
+    assert_eq!(page(&store, 22), [2, 3, 3, 3, 3, 3, 3, 2]);
+    // of the header: magic 4, format, word, pages 2, page size 4, number 4; then the count
+    flash.damage(|bytes| bytes[7 * 4096 + 18] ^= 0x40);
+    let again = Device::new(flash.clone());
+    assert_eq!(page(&again, 22), [2, 3, 3, 3, 3, 3, 3, 0]);
+    assert_eq!(page(&again, 24), [3, 3, 3, 3, 3, 3, 3, 4]);
+}
+
 /// Bytes of flash that a record takes: its length, kind, name and number before it, its checksum after it.
 fn entry(draft: &Draft) -> u32 {
     (4 + (1 + 8 + 4 + draft.record().len() + 4).next_multiple_of(4)) as u32

@@ -2,8 +2,10 @@
 
 mod oracle;
 mod play;
+mod seeds;
 
 pub use play::{Played, image_after, play};
+pub use seeds::{image_seeds, operation_seeds, sequence, what_goes_is_forgotten, what_stays_is_moved};
 
 use nor_flash::Strict;
 use session_core::environment::Time;
