@@ -33,7 +33,10 @@ pub enum Fault {
     NoFlash,
     /// There is no source of random bytes.
     NoEntropy,
-    /// Nothing yet: the bus to the flash can be cut later, with [`Device::bus`].
+    /// The flash can be read and not be written. Of the second board only.
+    ReadOnly,
+    /// Nothing yet: the bus to the flash can be cut later, with [`Device::bus`], and the processor be hung, with
+    /// [`Device::hang`].
     Later,
 }
 
@@ -144,7 +147,9 @@ impl Board {
                 qemu.args(["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "16M"]);
                 qemu.args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-net-device,netdev=net"]);
                 qemu.args(["-netdev", &format!("user,id=net,hostfwd=tcp:{listen}-:80")]);
-                for (unit, file, mode) in [(0, program, "on"), (1, image, "off")] {
+                let mode = if faults.contains(&Fault::ReadOnly) { "on" } else { "off" };
+                let banks = if faults.contains(&Fault::NoFlash) { 1 } else { 2 };
+                for (unit, file, mode) in [(0, program, "on"), (1, image, mode)].into_iter().take(banks) {
                     let file = doubled(file);
                     qemu.args(["-drive", &format!("if=pflash,unit={unit},format=raw,readonly={mode},file={file}")]);
                 }
@@ -154,7 +159,8 @@ impl Board {
             }
         }
         if faults.contains(&Fault::Later) {
-            qemu.args(["-qtest", &format!("unix:{},server=on,wait=off", doubled(&bus(image))), "-qtest-log", "none"]);
+            let socket = |path: &Path| format!("unix:{},server=on,wait=off", doubled(path));
+            qemu.args(["-qtest", &socket(&bus(image)), "-qtest-log", "none", "-gdb", &socket(&debugger(image))]);
         }
         qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
         qemu
@@ -190,6 +196,11 @@ fn bus(image: &Path) -> PathBuf {
     image.with_extension("bus")
 }
 
+/// The socket of the debugger.
+fn debugger(image: &Path) -> PathBuf {
+    image.with_extension("debugger")
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -205,6 +216,7 @@ pub struct Device {
     qemu: Child,
     address: SocketAddrV4,
     bus: PathBuf,
+    debugger: PathBuf,
     serial: Receiver<String>,
     said: Vec<String>,
     /// What QEMU itself says.
@@ -236,15 +248,23 @@ impl Device {
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
         let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
-        let mut device = Self { qemu, address, bus: bus(&image), serial, said: Vec::new(), complaints };
-        while device.said.last().is_none_or(|line| !line.starts_with("up")) {
-            match device.serial.recv_timeout(PATIENCE) {
-                Ok(line) => device.said.push(line),
-                Err(RecvTimeoutError::Timeout) => return Err(device.failed("is not up")),
-                Err(RecvTimeoutError::Disconnected) => return Err(device.failed("QEMU ended")),
+        let mut device =
+            Self { qemu, address, bus: bus(&image), debugger: debugger(&image), serial, said: Vec::new(), complaints };
+        device.is_up().map(|()| device)
+    }
+
+    /// Waits until it says so, once more if it has before.
+    pub fn is_up(&mut self) -> Result<(), String> {
+        loop {
+            match self.serial.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push(line),
+                Err(RecvTimeoutError::Timeout) => return Err(self.failed("is not up")),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.failed("QEMU ended")),
+            }
+            if self.said.last().is_some_and(|line| line.starts_with("up")) {
+                return Ok(());
             }
         }
-        Ok(device)
     }
 
     fn failed(&self, what: &str) -> String {
@@ -274,6 +294,29 @@ impl Device {
         if answer == *b"OK\n" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
+    /// Lets the processor of the first board go in a circle, as a debugger can: whatever it was doing, it never gets on
+    /// with it. Of a board with [`Fault::Later`].
+    pub fn hang(&self) -> io::Result<()> {
+        let mut debugger = UnixStream::connect(&self.debugger)?;
+        // registers have numbers for those who have read what they are; a jump to itself, at the far end of the stack; the
+        // program counter; go on without a debugger
+        for packet in ["qXfer:features:read:target.xml:0,ffb", "M20000000,2:fee7", "Pf=00000020", "D"] {
+            let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
+            write!(debugger, "${packet}#{sum:02x}")?;
+            let answer = loop {
+                let answer = answer(&mut debugger)?;
+                // that it has stopped for us it says by itself
+                if !answer.starts_with('T') {
+                    break answer;
+                }
+            };
+            if !answer.starts_with(if packet.starts_with('q') { "l" } else { "OK" }) {
+                return Err(io::Error::other(format!("{packet}: {answer}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until QEMU ends.
     pub fn wait(&mut self) -> Result<(), String> {
         self.qemu.wait().map(drop).map_err(|why| format!("QEMU: {why}"))
@@ -286,6 +329,21 @@ impl Drop for Device {
         drop(self.qemu.kill());
         drop(self.qemu.wait());
     }
+}
+
+/// What a debugger's server says next: `$`, that, `#`, and a sum in two digits.
+fn answer(debugger: &mut UnixStream) -> io::Result<String> {
+    let mut said = Vec::new();
+    while said.iter().rev().nth(2) != Some(&b'#') {
+        let mut byte = [0];
+        debugger.read_exact(&mut byte)?;
+        // acknowledgements of what we said come between
+        if !said.is_empty() || byte == *b"$" {
+            said.extend(byte);
+        }
+    }
+    debugger.write_all(b"+")?;
+    Ok(String::from_utf8_lossy(&said[1..said.len() - 3]).into_owned())
 }
 
 /// The address, with a port that is free.

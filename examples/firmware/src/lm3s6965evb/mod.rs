@@ -6,18 +6,19 @@ mod i2c;
 mod idle;
 mod semihosting;
 mod time;
+mod watchdog;
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
+use embassy_executor::Spawner;
 
 use crate::registers::Registers;
 use eeprom::Eeprom;
 pub(crate) use ethernet::Ethernet as Network;
 use i2c::Master;
-pub(crate) use idle::run as execute;
 pub(crate) use semihosting::entropy;
 
 /// Where the data and the sessions are.
@@ -31,23 +32,34 @@ const fn device(address: usize) -> Registers {
     unsafe { Registers::at(address) }
 }
 
+const WATCHDOG: Registers = device(0x4000_0000);
 const SERIAL: Registers = device(0x4000_c000);
 const I2C: Registers = device(0x4002_0000);
 const MAC: Registers = device(0x4004_8000);
 const SYSTEM: Registers = device(0x400f_e000);
 
 /// Which devices get a clock.
-const CLOCKS: usize = 0x104; // and 0x108
+const CLOCKS: usize = 0x100; // and the next two
 
 #[entry]
 fn main() -> ! {
     let Some(chip) = cortex_m::Peripherals::take() else { SCB::sys_reset() };
-    SYSTEM.write(CLOCKS, 1 | 1 << 12); // serial line, I2C
-    SYSTEM.write(CLOCKS + 4, 1 << 28 | 1 << 30); // ethernet
+    SYSTEM.write(CLOCKS, 1 << 3); // watchdog
+    SYSTEM.write(CLOCKS + 4, 1 | 1 << 12); // serial line, I2C
+    SYSTEM.write(CLOCKS + 8, 1 << 28 | 1 << 30); // ethernet
+    watchdog::start();
     time::start(chip.SYST);
     let network = Network::new([0x02, 0x00, 0x00, 0x65, 0x69, 0x65]);
     allow(ethernet::INTERRUPT);
     crate::app::run(network, Eeprom(Master::new()))
+}
+
+/// Runs tasks while there is something to do, and sleeps until the next interrupt otherwise.
+pub(crate) fn execute(begin: impl FnOnce(Spawner)) -> ! {
+    idle::run(|spawner| {
+        spawner.spawn(watchdog::feed().expect("spawned once"));
+        begin(spawner);
+    })
 }
 
 /// Lets an interrupt through.

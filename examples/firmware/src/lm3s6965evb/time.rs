@@ -11,7 +11,7 @@ use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 
 /// The processor's clock after a reset, as the emulator has it.
-const HERTZ: u32 = 12_500_000;
+pub(crate) const HERTZ: u32 = 12_500_000;
 
 struct Ticks {
     passed: Mutex<Cell<u64>>,

@@ -1,24 +1,59 @@
 //! What is broken is told, and the device goes on.
 
-use firmware_tests::{Board, Browser, Fault, PASSWORD, Table};
+use firmware_tests::{Board, Browser, Device, Fault, PASSWORD, Table};
+use sha2::{Digest, Sha256};
+
+/// Whatever is asked for, the answer says what is wrong, and nothing makes the device boot again.
+fn is_out_of_order(device: &mut Device, browser: &mut Browser, why: &str) {
+    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
+    for _ in 0..5 {
+        for path in ["/", "/readings", "/style.css"] {
+            let answer = browser.get(device.address(), path).unwrap();
+            assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+            assert!(answer.body.contains("out of order") && answer.body.contains(why), "{path}: {}", answer.body);
+        }
+        for path in ["/sign-in", "/first-boot"] {
+            let answer = Browser::default().post(device.address(), path, &form).unwrap();
+            assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+            assert!(answer.body.contains(why) && !answer.head.contains("Set-Cookie"), "{path}: {}", answer.body);
+        }
+    }
+    assert_eq!(device.said().len(), 1, "one boot: {:?}", device.said());
+}
 
 #[test]
 fn without_its_flash_it_says_so_st10() {
-    // the other board's flash cannot be taken away
-    let table = Table::new(Board::Lm3s6965evb);
+    // where there is no EEPROM nothing answers; where there is no NOR flash there are zeros
+    for (board, why) in [(Board::Lm3s6965evb, "does not answer"), (Board::RiscvVirt, "something else")] {
+        let table = Table::new(board);
+        let (device, mut browser) = table.owned();
+        drop(device);
+        let mut device = table.boot_with(&[Fault::NoFlash]);
+        is_out_of_order(&mut device, &mut browser, why);
+        assert!(browser.cookie.is_some(), "the cookie is left alone");
+        drop(device);
+        let device = table.boot();
+        assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
+    }
+}
+
+/// The time cannot be persisted, so that a session could live too long: nobody is served, and all is there afterwards.
+#[test]
+fn a_flash_that_cannot_be_written_st10() {
+    let table = Table::new(Board::RiscvVirt);
+    let mut device = table.boot_with(&[Fault::ReadOnly]);
+    is_out_of_order(&mut device, &mut Browser::default(), "does not answer");
+    drop(device);
     let (device, mut browser) = table.owned();
     drop(device);
-    let mut device = table.boot_with(&[Fault::NoFlash]);
-    for path in ["/", "/readings", "/style.css"].repeat(5) {
-        let answer = browser.get(device.address(), path).unwrap();
-        assert_eq!(answer.status, 503, "{path}: {}", answer.body);
-        assert!(answer.body.contains("out of order"), "{}", answer.body);
-    }
-    assert!(browser.cookie.is_some(), "the cookie is left alone");
-    assert_eq!(device.said().len(), 1, "one boot: {:?}", device.said());
+    let before = std::fs::read(table.image()).unwrap();
+    let mut device = table.boot_with(&[Fault::ReadOnly]);
+    is_out_of_order(&mut device, &mut browser, "does not answer");
     drop(device);
+    assert!(std::fs::read(table.image()).unwrap() == before);
     let device = table.boot();
     assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
+    assert_eq!(Browser::default().sign_in(device.address()).unwrap().status, 303);
 }
 
 #[test]
@@ -67,30 +102,66 @@ fn without_entropy_nobody_is_signed_in_em4() {
     }
 }
 
+/// The device's data as a later version may write it, and otherwise whole.
+fn of_another_version(mut image: Vec<u8>, page: usize) -> Vec<u8> {
+    for copy in image.chunks_mut(page).take(2) {
+        assert!(copy.starts_with(b"DEVI"));
+        copy[4] += 1;
+        let len = usize::from(u16::from_le_bytes([copy[6], copy[7]]));
+        let sum = Sha256::new_with_prefix(&copy[..16]).chain_update(&copy[128..128 + len]).finalize();
+        copy[16..24].copy_from_slice(&sum[..8]);
+    }
+    image
+}
+
+/// The same for the sessions.
+fn log_of_another_version(mut image: Vec<u8>, page: usize) -> Vec<u8> {
+    let pages = image.chunks_mut(page).filter(|page| page.starts_with(b"SESS"));
+    assert!(pages.map(|page| page[4] += 1).count() > 0);
+    image
+}
+
 #[test]
 fn another_flash_is_told_and_left_alone() {
-    for board in Board::ALL {
-        let table = Table::new(board);
-        let (device, mut browser) = table.owned();
-        drop(device);
-        let ours = std::fs::read(table.image()).unwrap();
-        // something else; and the device's data of another version
+    let tables = Board::ALL.map(Table::new);
+    let owned = tables.each_ref().map(|table| {
+        let (_, browser) = table.owned();
+        (std::fs::read(table.image()).unwrap(), browser)
+    });
+    for (at, (board, page)) in Board::ALL.into_iter().zip([1024, 256 * 1024]).enumerate() {
+        let (table, (ours, browser), (theirs, _)) = (&tables[at], &owned[at], &owned[1 - at]);
+        let mut browser = browser.clone();
         let letter = b"a letter ".iter().copied().cycle().take(ours.len()).collect();
-        let version = [ours.clone()].concat().iter().map(|byte| byte ^ 0x10).collect::<Vec<u8>>();
-        for content in [letter, version] {
+        let other_pages = theirs.iter().copied().chain(std::iter::repeat(0xff)).take(ours.len()).collect();
+        let versions = [of_another_version(ours.clone(), page), log_of_another_version(ours.clone(), page)];
+        for content in [letter, other_pages].into_iter().chain(versions) {
             std::fs::write(table.image(), &content).unwrap();
-            let device = table.boot();
-            let answer = browser.get(device.address(), "/").unwrap();
-            assert_eq!(answer.status, 503);
-            assert!(answer.body.contains("out of order"), "{}", answer.body);
+            let mut device = table.boot();
+            is_out_of_order(&mut device, &mut browser, "another version or page size");
             drop(device);
             assert!(std::fs::read(table.image()).unwrap() == content, "it is left as it was");
         }
         std::fs::write(table.image(), &ours[1..]).unwrap();
         let error = board.image(table.directory()).unwrap_err();
         assert!(error.contains(&(ours.len() - 1).to_string()) && error.contains("delete it"), "{error}");
-        std::fs::write(table.image_path(), &ours).unwrap();
+        std::fs::write(table.image_path(), ours).unwrap();
         let device = table.boot();
         assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
     }
+}
+
+/// Where nothing gets on any more, the watchdog resets the board; to the browser it is a request that took long.
+#[test]
+fn a_processor_that_hangs_is_reset() {
+    let table = Table::new(Board::Lm3s6965evb);
+    let (device, mut browser) = table.owned();
+    drop(device);
+    let mut device = table.boot_with(&[Fault::Later]);
+    let address = device.address();
+    assert_eq!(browser.get(address, "/").unwrap().view(), "dashboard");
+    device.hang().unwrap();
+    device.is_up().unwrap();
+    assert_eq!(browser.get(address, "/").unwrap().view(), "dashboard");
+    assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
+    assert_eq!(device.said().len(), 2, "two boots: {:?}", device.said());
 }
