@@ -13,7 +13,7 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
     for (three, four) in bytes.chunks_exact(3).zip(values.chunks_exact_mut(4)) {
         let mut bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
         for place in four.iter_mut().rev() {
-            *place = (bits & 63) as i16;
+            *place = (bits & 63) as i8;
             bits >>= 6;
         }
     }
@@ -26,8 +26,8 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let text: &[u8; TEXT] = text.try_into().ok()?;
     // filled up to whole eights: where there are vector instructions, a few of them do
-    let mut values = [b'A'.into(); 48];
-    values.iter_mut().zip(text).for_each(|(place, byte)| *place = (*byte).into());
+    let mut values = [b'A' as i8; 48];
+    values.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte as i8);
     let mut all = 0;
     for place in &mut values {
         *place = value(*place);
@@ -64,7 +64,7 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
         }
         have -= 6;
         if let Some(place) = place.get_mut(write) {
-            *place = letter((bits >> have & 63) as i16);
+            *place = letter((bits >> have & 63) as i8);
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     }
     let (mut places, mut bits, mut have, mut all) = (into.iter_mut(), 0_i32, 0, 0);
     for byte in text {
-        let value = i32::from(value((*byte).into()));
+        let value = i32::from(value(*byte as i8));
         all |= value;
         bits = bits << 6 | value & 63;
         have += 6;
@@ -90,25 +90,25 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     (all >= 0 && bits & ((1 << have) - 1) == 0).then_some(len)
 }
 
-/// All ones if `a < b`, both small.
-const fn below(a: i16, b: i16) -> i16 {
-    (a - b) >> 15
+/// All ones if `a < b`, both from 0 to 127.
+const fn below(a: i8, b: i8) -> i8 {
+    a.wrapping_sub(b) >> 7
 }
 
-fn letter(value: i16) -> u8 {
+fn letter(value: i8) -> u8 {
     let from = |first, step| !below(value, first) & step;
-    (value + 65 + from(26, 97 - 65 - 26) + from(52, 48 - 97 - 26) + from(62, 45 - 48 - 10) + from(63, 95 - 45 - 1))
-        as u8
+    let letter = value.wrapping_add(65).wrapping_add(from(26, 97 - 65 - 26)).wrapping_add(from(52, 48 - 97 - 26));
+    letter.wrapping_add(from(62, 45 - 48 - 10)).wrapping_add(from(63, 95 - 45 - 1)) as u8
 }
 
-/// The value of a letter, -1 if it is none.
-fn value(byte: i16) -> i16 {
-    let range = |first: u8, last: u8, value: i16| {
-        let (first, last) = (first.into(), last.into());
-        !below(byte, first) & !below(last, byte) & (byte - first + value + 1)
+/// The value of a letter, negative if it is none.
+fn value(byte: i8) -> i8 {
+    let range = |first: u8, last: u8, value: i8| {
+        let (first, last) = (first as i8, last as i8);
+        !below(byte, first) & !below(last, byte) & byte.wrapping_sub(first).wrapping_add(value + 1)
     };
-    let plain = range(b'A', b'Z', 0) + range(b'a', b'z', 26) + range(b'0', b'9', 52);
-    plain + range(b'-', b'-', 62) + range(b'_', b'_', 63) - 1
+    let plain = range(b'A', b'Z', 0) | range(b'a', b'z', 26) | range(b'0', b'9', 52);
+    (plain | range(b'-', b'-', 62) | range(b'_', b'_', 63)).wrapping_sub(1) | byte >> 7
 }
 
 #[cfg(test)]
@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn every_letter_and_no_other_byte() {
         for (at, byte) in ALPHABET.iter().enumerate() {
-            assert_eq!(letter(at as i16), *byte);
+            assert_eq!(letter(at as i8), *byte);
         }
         for byte in 0..=255_u8 {
             let place = ALPHABET.iter().position(|letter| *letter == byte);
-            assert_eq!(value(byte.into()), place.map_or(-1, |at| at as i16), "byte {byte}");
+            assert_eq!(value(byte as i8), place.map_or(-1, |at| at as i8), "byte {byte}");
         }
     }
 

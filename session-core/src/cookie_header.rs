@@ -8,11 +8,35 @@ pub const MAX_CANDIDATES: usize = 8;
 
 /// The values of all cookies named `name` in one header line, in its order.
 pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
-    line.split(|byte| *byte == b';').filter_map(move |pair| value_of(pair, name.as_bytes()))
+    let mut rest = Some(line);
+    let pairs = core::iter::from_fn(move || {
+        let left = rest?;
+        let (pair, after) = left.split_at_checked(semicolon(left)).unwrap_or((left, &[]));
+        rest = after.split_first().map(|(_, after)| after);
+        Some(pair)
+    });
+    pairs.filter_map(move |pair| value_of(pair, name.as_bytes()))
+}
+
+/// Where the first semicolon stands, or how long the line is. Skips words without one: most bytes are of other cookies.
+fn semicolon(line: &[u8]) -> usize {
+    const ONES: usize = usize::MAX / 255;
+    const WORD: usize = size_of::<usize>();
+    let (words, _) = line.as_chunks();
+    let none = words.iter().take_while(|word| {
+        let differ = usize::from_ne_bytes(**word) ^ (ONES * b';' as usize);
+        // a byte of zero borrows, and had no high bit before
+        differ.wrapping_sub(ONES) & !differ & (ONES << 7) == 0
+    });
+    let skipped = WORD * none.count();
+    let rest = line.get(skipped..).unwrap_or_default();
+    skipped + rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len())
 }
 
 fn value_of<'h>(pair: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
-    let rest = trim_start(pair).strip_prefix(name)?;
+    let pair = trim_start(pair);
+    // most differ in the first byte, which is sooner said
+    let rest = if pair.first() == name.first() { pair.strip_prefix(name)? } else { return None };
     Some(trim(trim_start(rest).strip_prefix(b"=")?))
 }
 

@@ -28,6 +28,7 @@ use crate::set_cookie::LONGEST_PAIR;
 use crate::store::{Found, Handle, Load, Only, Outcome, Version};
 use crate::subject::{Added, Entry, Epoch};
 use crate::token::Token;
+use crate::values;
 
 /// Data that is shown once: kept under a key that no handler can name.
 pub(crate) const FLASH: &str = "\0flash";
@@ -509,8 +510,12 @@ impl<B: Buffer> Exchange<B> {
         Some((token.handle(), self.mine.bytes(), self.mine.ends()))
     }
 
-    pub(crate) fn follow(&mut self, key: &str, kind: Kind) {
-        self.changes.follow(key, kind, self.mine.data());
+    /// Follows a key, and gives its value.
+    pub(crate) fn follow<'k>(&mut self, key: &'k str, kind: Kind) -> Option<values::Entry<'_, &'k str>> {
+        let data = self.mine.data();
+        let entry = values::find(data, key);
+        self.changes.follow(key, kind, entry, data);
+        entry
     }
 }
 

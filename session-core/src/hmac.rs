@@ -54,14 +54,15 @@ fn hash(state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u8; 32] {
     let mut sha = Sha { state, block: [0; BLOCK], len: before };
     parts.iter().for_each(|part| sha.absorb(part));
     // a one bit, zeros up to eight bytes before the end of a block, and the number of bits before all this (5.1.1)
-    const PAD: [u8; BLOCK] = {
-        let mut pad = [0; BLOCK];
-        pad[0] = 0x80;
-        pad
-    };
     let bits = 8 * sha.len as u64;
-    sha.absorb(PAD.get(..=55_usize.wrapping_sub(sha.len) % BLOCK).unwrap_or_default());
-    sha.absorb(&bits.to_be_bytes());
+    sha.absorb(&[0x80]);
+    if sha.len % BLOCK > BLOCK - 8 {
+        sha.compress();
+    }
+    if let Some(end) = sha.block.last_chunk_mut() {
+        *end = bits.to_be_bytes();
+    }
+    sha.compress();
     let mut out = [0; 32];
     out.as_chunks_mut().0.iter_mut().zip(sha.state).for_each(|(place, word)| *place = word.to_be_bytes());
     out
@@ -82,9 +83,15 @@ impl Sha {
             bytes = later;
             self.len += now.len();
             if self.len.is_multiple_of(BLOCK) {
-                compress256(&mut self.state, core::slice::from_ref(&self.block));
+                self.compress();
             }
         }
+    }
+
+    /// Absorbs the block; the next one begins as zeros.
+    fn compress(&mut self) {
+        compress256(&mut self.state, core::slice::from_ref(&self.block));
+        self.block = [0; BLOCK];
     }
 }
 

@@ -118,10 +118,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
             Some(Answer::Set(token, ends)) => {
-                let text = token.text();
-                let value = core::str::from_utf8(&text).unwrap_or_default();
                 let max_age = policy.max_age(ends, self.sessions.clock.now());
-                set_cookie::issue(policy, value, max_age, into).map(Some)
+                set_cookie::issue(policy, &token.text(), max_age, into).map(Some)
             }
         }
     }
@@ -150,9 +148,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.exchange.record().is_none() {
             return Ok(None);
         }
-        self.exchange.follow(key, Kind::Read);
-        let data = self.exchange.record().map(|record| record.data()).unwrap_or_default();
-        values::find(data, key).map(|entry| entry.read()).transpose()
+        self.exchange.follow(key, Kind::Read).map(|entry| entry.read()).transpose()
     }
 
     /// The keys in use, in the order of their bytes.
@@ -237,9 +233,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         self.exchange.writable()?;
         self.exchange.follow(key, kind);
         let (record, changes) = self.exchange.writable()?;
-        let before = values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry)));
-        record.table().set(key, value)?;
-        if before != values::find(record.data(), key).map(|entry| values::fingerprint(Some(entry))) {
+        if record.table().set(key, value)? {
             changes.set_dirty();
         }
         Ok(())
@@ -296,8 +290,9 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         values::check_key(key)?;
         let mut made = None;
         self.update(|record, changes| {
-            changes.follow(key, Kind::Rerun, record.data());
-            let before = values::find(record.data(), key).map(|entry| entry.read()).transpose()?;
+            let entry = values::find(record.data(), key);
+            changes.follow(key, Kind::Rerun, entry, record.data());
+            let before = entry.map(|entry| entry.read()).transpose()?;
             let value = change(before);
             record.table().set(key, &value)?;
             changes.set_dirty();

@@ -9,9 +9,9 @@ use crate::policy::{Policy, SameSite};
 pub(crate) const LONGEST_PAIR: usize = 4096;
 
 /// The cookie with `value`, kept by the browser for `max_age` seconds.
-pub(crate) fn issue<'b>(policy: &Policy, value: &str, max_age: u64, into: &'b mut [u8]) -> Result<&'b str, Error> {
+pub(crate) fn issue<'b>(policy: &Policy, value: &[u8], max_age: u64, into: &'b mut [u8]) -> Result<&'b str, Error> {
     issue_with(policy, value.len(), max_age, into, |place| {
-        place.copy_from_slice(value.as_bytes());
+        place.copy_from_slice(value);
         Ok(())
     })
 }
@@ -40,7 +40,7 @@ pub(crate) fn issue_with<'b>(
 
 /// Takes the cookie back: the same name, path, domain and attributes (LC4).
 pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str, Error> {
-    issue(policy, "", 0, into)
+    issue(policy, &[], 0, into)
 }
 
 fn attributes(text: &mut Text<'_>, policy: &Policy, max_age: u64) -> Option<()> {
@@ -68,9 +68,11 @@ struct Text<'b> {
 
 impl Text<'_> {
     fn push(&mut self, more: &str) -> Option<()> {
-        let place = self.into.get_mut(self.len..)?.get_mut(..more.len())?;
-        place.copy_from_slice(more.as_bytes());
-        self.len += more.len();
+        self.push_bytes(more.as_bytes())
+    }
+
+    fn push_bytes(&mut self, more: &[u8]) -> Option<()> {
+        self.room(more.len())?.copy_from_slice(more);
         Some(())
     }
 
@@ -95,7 +97,7 @@ impl Text<'_> {
                 break;
             }
         }
-        core::str::from_utf8(digits.get(first..)?).ok().and_then(|digits| self.push(digits))
+        self.push_bytes(digits.get(first..)?)
     }
 }
 
@@ -107,9 +109,9 @@ mod tests {
     #[test]
     fn the_defaults_word_by_word_ck5() {
         let mut buffer = [0; SET_COOKIE_LEN];
-        let secure = issue(&Policy::SECURE, "v", 60, &mut buffer);
+        let secure = issue(&Policy::SECURE, b"v", 60, &mut buffer);
         assert_eq!(secure, Ok("__Host-id=v; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Secure"));
-        let plain = issue(&Policy::PLAIN_HTTP, "v", 60, &mut buffer);
+        let plain = issue(&Policy::PLAIN_HTTP, b"v", 60, &mut buffer);
         assert_eq!(plain, Ok("id=v; Max-Age=60; Path=/; HttpOnly; SameSite=Lax"));
     }
 
@@ -120,7 +122,7 @@ mod tests {
         let policy = Policy::secure(cookie, Lifetimes::DEFAULT).unwrap();
         let attributes = "; Path=/app; Domain=example.org; HttpOnly; SameSite=None; Secure; Partitioned";
         let mut buffer = [0; SET_COOKIE_LEN];
-        let set = issue(&policy, "v", 60, &mut buffer).unwrap();
+        let set = issue(&policy, b"v", 60, &mut buffer).unwrap();
         assert_eq!(set.strip_prefix("__Secure-id=v; Max-Age=60"), Some(attributes));
         let removed = remove(&policy, &mut buffer).unwrap();
         assert_eq!(removed.strip_prefix("__Secure-id=; Max-Age=0"), Some(attributes));
@@ -131,14 +133,14 @@ mod tests {
         let need = Policy::SECURE.set_cookie_len(1);
         for have in 0..60 {
             let mut buffer = [0; 60];
-            assert_eq!(issue(&Policy::SECURE, "v", 60, &mut buffer[..have]), Err(Error::TooLarge { need, have }));
+            assert_eq!(issue(&Policy::SECURE, b"v", 60, &mut buffer[..have]), Err(Error::TooLarge { need, have }));
         }
     }
 
     #[test]
     fn name_and_value_take_at_most_4096_octets_ck7() {
         let mut buffer = [0; 5_000];
-        let value = core::str::from_utf8(&[b'x'; 4_095]).unwrap();
+        let value = &[b'x'; 4_095];
         assert!(issue(&Policy::PLAIN_HTTP, &value[..4_094], 1, &mut buffer).is_ok());
         let too_large = Error::TooLarge { need: 4_097, have: 4_096 };
         assert_eq!(issue(&Policy::PLAIN_HTTP, value, 1, &mut buffer), Err(too_large));

@@ -33,8 +33,11 @@ pub(crate) fn check(data: &[u8]) -> bool {
 
 /// Whether an application may use this key: 1 to 64 bytes without control characters.
 pub(crate) fn check_key(key: &str) -> Result<(), Error> {
-    let good = (1..=MAX_KEY).contains(&key.len()) && !key.chars().any(char::is_control);
-    if good { Ok(()) } else { Err(Error::BadKey) }
+    // the control characters of Unicode: below space, DEL, and U+0080 to U+009F, which is 0xc2 and the byte of that number
+    let control = |before, byte| matches!((before, byte), (_, 0..0x20 | 0x7f) | (0xc2, 0x80..0xa0));
+    let mut before = 0;
+    let good = key.bytes().all(|byte| !control(core::mem::replace(&mut before, byte), byte));
+    if good && (1..=MAX_KEY).contains(&key.len()) { Ok(()) } else { Err(Error::BadKey) }
 }
 
 /// A value in the table. Its key is text from there, the one that was asked for, or bytes not yet known to be text.
@@ -111,14 +114,14 @@ impl<'a> Table<'a> {
         Self { place, start, len }
     }
 
-    /// Sets the value of a key. If there is no room or the value cannot be written, nothing changes; a value whose
+    /// Sets the value of a key; `false` if it is the same as before. If there is no room or the value cannot be written, nothing changes; a value whose
     /// `Serialize` does not write the same twice is removed, because its old bytes are gone by then.
-    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<bool, Error> {
         let shape = shape::digest(value).ok_or(Error::Unwritable)?;
         let size = postcard::serialize_with_flavor(value, Size::default()).map_err(|_| Error::Unwritable)?;
-        let place = self.hole(key, shape, size)?;
-        match postcard::to_slice(value, place).map(|written| written.len()) {
-            Ok(written) if written == size => Ok(()),
+        let (before, place) = self.hole(key, shape, size)?;
+        match postcard::to_slice(value, place) {
+            Ok(bytes) if bytes.len() == size => Ok(before != hash(shape.into(), bytes)),
             _ => {
                 self.remove(key);
                 Err(Error::Unwritable)
@@ -128,14 +131,14 @@ impl<'a> Table<'a> {
 
     /// Sets a value as it stands in another table. If there is no room, nothing changes.
     pub(crate) fn put(&mut self, entry: Entry<'_>) -> Result<(), Error> {
-        let place = self.hole(entry.key, entry.shape, entry.bytes.len())?;
+        let (_, place) = self.hole(entry.key, entry.shape, entry.bytes.len())?;
         fill(place, entry.bytes);
         Ok(())
     }
 
     /// Removes the value of a key; `false` if there was none.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let (from, to) = self.find(key);
+        let (from, to, _) = self.find(key);
         from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
@@ -144,32 +147,34 @@ impl<'a> Table<'a> {
         *self.len = self.start;
     }
 
-    /// Where the entry of a key is in the buffer, or, empty, where it belongs.
-    fn find(&self, key: &str) -> (usize, usize) {
+    /// Where the entry of a key is in the buffer, or, empty, where it belongs; and its fingerprint.
+    fn find(&self, key: &str) -> (usize, usize, u64) {
         let data = (*self.place).as_ref().get(self.start..*self.len);
         let (rest, found) = seek(data.unwrap_or_default(), key);
-        (*self.len - rest.len(), *self.len - found.map_or(rest, |(_, after)| after).len())
+        let after = found.map_or(rest, |(_, after)| after).len();
+        (*self.len - rest.len(), *self.len - after, fingerprint(found.map(|(entry, _)| entry)))
     }
 
-    /// An entry for a value of `size` bytes, complete but for them; these are returned.
-    fn hole(&mut self, key: &str, shape: u32, size: usize) -> Result<&mut [u8], Error> {
+    /// An entry for a value of `size` bytes, complete but for them; these are returned, and the fingerprint of the old one.
+    fn hole(&mut self, key: &str, shape: u32, size: usize) -> Result<(u64, &mut [u8]), Error> {
         let key_len = u8::try_from(key.len()).ok().filter(|len| *len > 0).ok_or(Error::BadKey)?;
         if size > MAX_VALUE {
             return Err(Error::TooLarge { need: size, have: MAX_VALUE });
         }
         let mut varint = [0; 4];
         let varint = write_len(size, &mut varint);
-        let (from, to) = self.find(key);
+        let (from, to, before) = self.find(key);
         let gap = 1 + key.len() + 4 + varint.len() + size;
         splice(self.place, self.len, from, to, gap)?;
         let bytes = (*self.place).as_mut();
         let have = bytes.len();
         let hole = bytes.get_mut(from..from + gap).unwrap_or_default();
-        fill(hole, &[key_len])
+        let place = fill(hole, &[key_len])
             .and_then(|rest| fill(rest, key.as_bytes()))
             .and_then(|rest| fill(rest, &shape.to_le_bytes()))
             .and_then(|rest| fill(rest, varint))
-            .ok_or(Error::TooLarge { need: *self.len, have })
+            .ok_or(Error::TooLarge { need: *self.len, have })?;
+        Ok((before, place))
     }
 }
 
