@@ -312,10 +312,10 @@ mod tests {
         let (mut bytes, mut len) = two();
         let before = (bytes, len);
         let mut table = Table::new(&mut bytes, START, &mut len);
-        table.set("cart", "abc").unwrap();
-        table.set("n", &300_u32).unwrap();
+        assert_eq!((table.set("cart", "abc"), table.set("n", &300_u32)), (Ok(false), Ok(false)));
+        assert_eq!((table.set("n", &301_u32), table.set("n", &300_u32)), (Ok(true), Ok(true)));
         assert!(table.remove("cart") && !table.remove("cart"));
-        table.set("cart", "abc").unwrap();
+        assert_eq!(table.set("cart", "abc"), Ok(true));
         assert_eq!((bytes, len), before);
     }
 

@@ -82,7 +82,8 @@ fn a_table_is_a_sorted_map() {
                     let value = value(&mut random, size);
                     let entry = (shape::digest(&value).unwrap(), encode(&value));
                     replaced += usize::from(wanted.insert(key.clone(), entry).is_some());
-                    table.set(&key, &value)
+                    let done = table.set(&key, &value);
+                    done.map(|changed| assert_eq!(changed, wanted.get(&key) != oracle.get(&key)))
                 }
             };
             let need = START + encoded(&wanted).len();
@@ -158,4 +159,12 @@ fn any_bytes_are_refused_or_read_whole() {
         }
     }
     assert!(accepted > 3_000 && refused > 3_000, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn keys_have_no_control_character() {
+    for char in '\0'..=char::MAX {
+        let key = std::format!("k{char}");
+        assert_eq!(check_key(&key).is_ok(), !char.is_control(), "{char:?}");
+    }
 }

@@ -23,7 +23,7 @@ struct Type {
 }
 
 fn of<T: Serialize + DeserializeOwned + Debug>(name: &'static str, samples: impl IntoIterator<Item = T>) -> Type {
-    let sample = |value: T| (format!("{value:?}"), table(|table| table.set("k", &value).unwrap()));
+    let sample = |value: T| (format!("{value:?}"), table(|table| assert!(table.set("k", &value).unwrap())));
     Type {
         name,
         samples: samples.into_iter().map(sample).collect(),
@@ -219,7 +219,7 @@ fn what_is_not_there_has_no_type() {
 #[test]
 fn a_hash_map_of_mixed_shapes_reads_in_any_order() {
     let map: HashMap<u32, Option<u32>> = (0..9).map(|n| (n, Some(n).filter(|n| n % 3 > 0))).collect();
-    let data = table(|table| table.set("map", &map).unwrap());
+    let data = table(|table| assert!(table.set("map", &map).unwrap()));
     for _ in 0..50 {
         assert_eq!(find(&data, "map").unwrap().read().as_ref(), Ok(&map));
     }
