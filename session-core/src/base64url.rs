@@ -10,37 +10,44 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
     let mut bytes = [0; RAW + 1];
     bytes[..RAW].copy_from_slice(raw);
     let mut values = [0; TEXT + 1];
-    for (three, four) in bytes.chunks_exact(3).zip(values.chunks_exact_mut(4)) {
-        let mut bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
-        for place in four.iter_mut().rev() {
-            *place = (bits & 63) as i8;
-            bits >>= 6;
-        }
+    for (three, four) in bytes.as_chunks().0.iter().zip(values.as_chunks_mut().0) {
+        let [a, b, c] = *three;
+        // 24 bits, twelve in each half, six in each byte; the first ones lowest
+        let bits = u32::from_be_bytes([0, a, b, c]);
+        let bits = bits >> 12 | (bits & 0xfff) << 16;
+        let bits = bits >> 6 & 0x3f_003f | (bits & 0x3f_003f) << 8;
+        *four = bits.to_le_bytes();
     }
     // the last letter stands for nothing but what was filled up
-    let [values @ .., _] = values;
-    values.map(letter)
+    let [mut text @ .., _] = values;
+    text.iter_mut().for_each(|place| *place = letter(*place));
+    text
 }
 
 /// `None` for anything but what [`encode`] writes.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let text: &[u8; TEXT] = text.try_into().ok()?;
-    // filled up to whole eights: where there are vector instructions, a few of them do
-    let mut values = [b'A' as i8; 48];
-    values.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte as i8);
-    let mut all = 0;
+    // filled up to whole sixteens: where there are vector instructions, a few of them do
+    let mut values = [b'A'; 48];
+    values[..TEXT].copy_from_slice(text);
+    let mut wrong = 0;
     for place in &mut values {
-        *place = value(*place);
-        all |= *place;
+        let value = value(*place);
+        wrong |= letter(value) ^ *place;
+        *place = value;
     }
     let mut bytes = [0; RAW + 1];
-    for (three, four) in bytes.chunks_exact_mut(3).zip(values.chunks_exact(4)) {
-        let bits = four.iter().fold(0, |bits, value| bits << 6 | *value as u32);
-        three.copy_from_slice(&bits.to_be_bytes()[1..]);
+    for (three, four) in bytes.as_chunks_mut().0.iter_mut().zip(values.as_chunks().0) {
+        // six bits in each byte, twelve in each half, 24; the first ones lowest
+        let bits = u32::from_le_bytes(*four);
+        let bits = (bits & 0x3f_003f) << 6 | bits >> 8 & 0x3f_003f;
+        let bits = (bits & 0xfff) << 12 | bits >> 16;
+        let [_, a, b, c] = bits.to_be_bytes();
+        *three = [a, b, c];
     }
     // no letter was wrong, and the two bits too many are zero
     let [raw @ .., rest] = bytes;
-    (all >= 0 && rest == 0).then_some(raw)
+    (wrong | rest == 0).then_some(raw)
 }
 
 /// Characters that so many bytes take.
@@ -64,7 +71,7 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
         }
         have -= 6;
         if let Some(place) = place.get_mut(write) {
-            *place = letter((bits >> have & 63) as i8);
+            *place = letter((bits >> have & 63) as u8);
         }
     }
 }
@@ -76,39 +83,37 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     if text.len() % 4 == 1 || len > into.len() {
         return None;
     }
-    let (mut places, mut bits, mut have, mut all) = (into.iter_mut(), 0_i32, 0, 0);
+    let (mut places, mut bits, mut have, mut wrong) = (into.iter_mut(), 0_u32, 0, 0);
     for byte in text {
-        let value = i32::from(value(*byte as i8));
-        all |= value;
-        bits = bits << 6 | value & 63;
+        let value = value(*byte);
+        wrong |= letter(value) ^ byte;
+        bits = bits << 6 | u32::from(value);
         have += 6;
         if have >= 8 {
             have -= 8;
             *places.next()? = (bits >> have) as u8;
         }
     }
-    (all >= 0 && bits & ((1 << have) - 1) == 0).then_some(len)
+    (wrong == 0 && bits & ((1 << have) - 1) == 0).then_some(len)
 }
 
-/// All ones if `a < b`, both from 0 to 127.
-const fn below(a: i8, b: i8) -> i8 {
-    a.wrapping_sub(b) >> 7
+/// `step` if `value` is not below `first`, both from 0 to 127; else 0.
+const fn from(value: u8, first: u8, step: i8) -> u8 {
+    (!(value.wrapping_sub(first) as i8 >> 7) & step) as u8
 }
 
-fn letter(value: i8) -> u8 {
-    let from = |first, step| !below(value, first) & step;
-    let letter = value.wrapping_add(65).wrapping_add(from(26, 97 - 65 - 26)).wrapping_add(from(52, 48 - 97 - 26));
-    letter.wrapping_add(from(62, 45 - 48 - 10)).wrapping_add(from(63, 95 - 45 - 1)) as u8
+/// The letter of a value from 0 to 63.
+const fn letter(value: u8) -> u8 {
+    let letter = value.wrapping_add(65).wrapping_add(from(value, 26, 97 - 65 - 26));
+    let letter = letter.wrapping_add(from(value, 52, 48 - 97 - 26));
+    letter.wrapping_add(from(value, 62, 45 - 48 - 10)).wrapping_add(from(value, 63, 95 - 45 - 1))
 }
 
-/// The value of a letter, negative if it is none.
-fn value(byte: i8) -> i8 {
-    let range = |first: u8, last: u8, value: i8| {
-        let (first, last) = (first as i8, last as i8);
-        !below(byte, first) & !below(last, byte) & byte.wrapping_sub(first).wrapping_add(value + 1)
-    };
-    let plain = range(b'A', b'Z', 0) | range(b'a', b'z', 26) | range(b'0', b'9', 52);
-    (plain | range(b'-', b'-', 62) | range(b'_', b'_', 63)).wrapping_sub(1) | byte >> 7
+/// The value of a letter; of another byte, that of some other letter.
+const fn value(byte: u8) -> u8 {
+    let value = byte.wrapping_add(62 - 45).wrapping_add(from(byte, 48, 45 - 48 - 10));
+    let value = value.wrapping_add(from(byte, 65, 48 - 65 - 52)).wrapping_add(from(byte, 95, 65 - 95 + 63));
+    value.wrapping_add(from(byte, 97, 95 - 97 - 37)) & 63
 }
 
 #[cfg(test)]
@@ -120,11 +125,10 @@ mod tests {
     #[test]
     fn every_letter_and_no_other_byte() {
         for (at, byte) in ALPHABET.iter().enumerate() {
-            assert_eq!(letter(at as i8), *byte);
+            assert_eq!((letter(at as u8), value(*byte)), (*byte, at as u8));
         }
         for byte in 0..=255_u8 {
-            let place = ALPHABET.iter().position(|letter| *letter == byte);
-            assert_eq!(value(byte as i8), place.map_or(-1, |at| at as i8), "byte {byte}");
+            assert_eq!(letter(value(byte)) == byte, ALPHABET.contains(&byte), "byte {byte}");
         }
     }
 

@@ -131,14 +131,9 @@ impl Changes {
             newer.table().clear();
         }
         if self.rest.is_some() {
-            while let Some(extra) = values::entries(newer.data())
-                .find(|entry| !self.follows(entry.key) && values::find(mine.data(), entry.key).is_none())
-            {
-                let mut key = [0; 255];
-                let name = copy_key(extra.key, &mut key);
-                newer.table().remove(name);
-            }
-            for entry in values::entries(mine.data()).filter(|entry| !self.follows(entry.key)) {
+            let mine = mine.data();
+            while newer.table().remove_first(|key| !self.follows(key) && values::find(mine, key).is_none()) {}
+            for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
                 newer.table().put(entry)?;
             }
         }
@@ -210,16 +205,6 @@ fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result
     if let Some(entry) = entry_at(mine.data(), key) {
         return newer.table().put(entry);
     }
-    let mut name = [0; 255];
-    if let Some(entry) = entry_at(newer.data(), key) {
-        let name = copy_key(entry.key, &mut name);
-        newer.table().remove(name);
-    }
+    newer.table().remove_first(|name| values::key_hash(name) == key);
     Ok(())
-}
-
-fn copy_key<'b>(key: &str, into: &'b mut [u8; 255]) -> &'b str {
-    let place = into.get_mut(..key.len()).unwrap_or_default();
-    place.copy_from_slice(key.as_bytes().get(..place.len()).unwrap_or_default());
-    core::str::from_utf8(place).unwrap_or_default()
 }

@@ -18,19 +18,19 @@ pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item =
     pairs.filter_map(move |pair| value_of(pair, name.as_bytes()))
 }
 
-/// Where the first semicolon stands, or how long the line is. Skips words without one: most bytes are of other cookies.
+/// Where the first semicolon stands, or how long the line is. A word at a time: most bytes are of other cookies.
 fn semicolon(line: &[u8]) -> usize {
     const ONES: usize = usize::MAX / 255;
-    const WORD: usize = size_of::<usize>();
-    let (words, _) = line.as_chunks();
-    let none = words.iter().take_while(|word| {
-        let differ = usize::from_ne_bytes(**word) ^ (ONES * b';' as usize);
-        // a byte of zero borrows, and had no high bit before
-        differ.wrapping_sub(ONES) & !differ & (ONES << 7) == 0
-    });
-    let skipped = WORD * none.count();
-    let rest = line.get(skipped..).unwrap_or_default();
-    skipped + rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len())
+    let (words, rest) = line.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let differ = usize::from_le_bytes(*word) ^ (ONES * b';' as usize);
+        // the first byte of zero borrows, and had no high bit before
+        let zeros = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
+        if zeros != 0 {
+            return at * size_of::<usize>() + zeros.trailing_zeros() as usize / 8;
+        }
+    }
+    line.len() - rest.len() + rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len())
 }
 
 fn value_of<'h>(pair: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {

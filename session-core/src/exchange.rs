@@ -154,7 +154,6 @@ pub struct Work {
     handles: u8,
     /// The cookie that is valid once the write has landed.
     next: Option<Token>,
-    renews: bool,
     attempted: bool,
     /// The function of `update_with` has seen the data as it is.
     edited: bool,
@@ -171,7 +170,6 @@ impl Work {
             lost: 0,
             handles: 0,
             next: None,
-            renews: false,
             attempted: false,
             edited: false,
             replaces: None,
@@ -413,6 +411,7 @@ impl<B: Buffer> Exchange<B> {
     // ---- a verb, step by step ------------------------------------------------------------------------------------
 
     /// What is to be done now.
+    #[inline(never)]
     pub(crate) fn next(
         &mut self,
         work: &mut Work,

@@ -141,8 +141,8 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: &[u8; N]) {
     }
 }
 
-/// Of any length: four and eight bytes are read by the same few instructions.
-fn number(bytes: &[u8]) -> u64 {
+/// Little-endian, of up to eight bytes: four and eight bytes are read by the same few instructions.
+pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -223,12 +223,14 @@ pub(crate) struct Previous<'r> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Garbled;
 
-/// A record in a buffer, always in the form in which it is stored. Everything up to `len` was checked.
+/// A record in a buffer, always in the form in which it is stored. Everything up to `len` was checked. The small fields
+/// come first, as in the exchange.
+#[repr(C)]
 pub(crate) struct Record<B> {
-    bytes: B,
     len: usize,
     /// Where the data begins.
     data: usize,
+    bytes: B,
 }
 
 impl<B: Buffer> Record<B> {
@@ -302,8 +304,8 @@ impl<B: Buffer> Record<B> {
         Version(number(part::<8>(self.head(), VERSION_AT)))
     }
 
-    pub(crate) fn set_version(&mut self, version: Version) {
-        put(self.bytes.as_mut(), VERSION_AT, &version.0.to_le_bytes());
+    pub(crate) fn set_version(&mut self, version: &[u8; 8]) {
+        put(self.bytes.as_mut(), VERSION_AT, version);
     }
 
     pub(crate) fn login(&self) -> u32 {
@@ -377,14 +379,18 @@ impl<B: Buffer> Record<B> {
         })
     }
 
-    pub(crate) fn set_previous(&mut self, previous: Option<Previous<'_>>) -> Result<(), Error> {
-        let at = self.section(PREVIOUS, if previous.is_some() { PREVIOUS_LEN } else { 0 })?;
-        if let Some(previous) = previous {
-            put(self.bytes.as_mut(), at, previous.verifier);
-            self.put_time(at + 16, previous.grace_until);
-            put(self.bytes.as_mut(), at + 22, previous.sealed_next);
-        }
+    /// The cookie is about to be another, to which the one of now leads until then.
+    pub(crate) fn keep_previous(&mut self, grace_until: Time, sealed_next: &[u8; 16]) -> Result<(), Error> {
+        self.section(PREVIOUS, PREVIOUS_LEN)?;
+        let verifier = *part(self.bytes.as_ref(), VERIFIER_AT);
+        put::<16>(self.bytes.as_mut(), HEAD_LEN, &verifier);
+        self.put_time(HEAD_LEN + 16, grace_until);
+        put(self.bytes.as_mut(), HEAD_LEN + 22, sealed_next);
         Ok(())
+    }
+
+    pub(crate) fn drop_previous(&mut self) -> Result<(), Error> {
+        self.section(PREVIOUS, 0).map(|_| ())
     }
 
     /// Nothing leads from the previous cookie to the current one any more.
@@ -508,17 +514,18 @@ mod tests {
     fn full() -> Record<[u8; 256]> {
         let mut record = Record::new([0xee; 256]);
         record.begin().unwrap();
-        record.set_version(Version(0x0102_0304_0506_0708));
+        record.set_version(&[8, 7, 6, 5, 4, 3, 2, 1]);
         record.set_login(7);
         record.saw(Time::from_millis(1_000));
         record.set_lifetimes(500, 9_000, true);
-        record.set_verifier(&[3; 16]);
+        record.set_verifier(&[4; 16]);
         record.set_created(Time::from_millis(900));
         record.set_rotated_at(Time::from_millis(950));
         record.set_subject("ann", Time::from_millis(901)).unwrap();
         record.set_label("<b>phone</b>").unwrap();
         record.set_binding(Some(&[6; 8])).unwrap();
-        record.set_previous(Some(previous())).unwrap();
+        record.keep_previous(Time::from_millis(77), &[5; 16]).unwrap();
+        record.set_verifier(&[3; 16]);
         record
     }
 
@@ -538,7 +545,7 @@ mod tests {
         assert_eq!((record.created().millis(), record.rotated_at().millis()), (900, 950));
         assert_eq!(record.login(), 7);
         assert_eq!(record.stamp().deadline().millis(), 1_500);
-        record.set_previous(None).unwrap();
+        record.drop_previous().unwrap();
         assert_eq!(record.binding(), Some([6; 8]));
         record.set_binding(None).unwrap();
         record.set_subject("someone else", Time::ZERO).unwrap();
@@ -575,7 +582,7 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(record.set_previous(Some(previous())), Err(Error::TooLarge { need: 98, have: 70 }));
+        assert_eq!(record.keep_previous(Time::ZERO, &[5; 16]), Err(Error::TooLarge { need: 98, have: 70 }));
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }

@@ -29,13 +29,12 @@ pub(crate) fn issue_with<'b>(
         return Err(Error::TooLarge { need: pair, have: LONGEST_PAIR });
     }
     let too_large = Error::TooLarge { need: policy.set_cookie_len(len), have: into.len() };
-    let mut text = Text { into, len: 0 };
-    text.push(policy.name).and_then(|()| text.push("=")).ok_or(too_large)?;
-    fill(text.room(len).ok_or(too_large)?)?;
-    let written = attributes(&mut text, policy, max_age);
-    let Text { into, len } = text;
-    let text = written.and_then(|()| into.get(..len)).and_then(|text| core::str::from_utf8(text).ok());
-    text.ok_or(too_large)
+    let mut rest = &mut *into;
+    push(&mut rest, policy.name.as_bytes()).and_then(|()| push(&mut rest, b"=")).ok_or(too_large)?;
+    fill(rest.split_off_mut(..len).ok_or(too_large)?)?;
+    let left = attributes(&mut rest, policy, max_age).map(|()| rest.len());
+    let written = left.and_then(|left| into.get(..into.len() - left));
+    written.and_then(|text| core::str::from_utf8(text).ok()).ok_or(too_large)
 }
 
 /// Takes the cookie back: the same name, path, domain and attributes (LC4).
@@ -43,9 +42,9 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
     issue(policy, &[], 0, into)
 }
 
-fn attributes(text: &mut Text<'_>, policy: &Policy, max_age: u64) -> Option<()> {
-    text.push("; Max-Age=")?;
-    text.push_number(max_age)?;
+fn attributes(rest: &mut &mut [u8], policy: &Policy, max_age: u64) -> Option<()> {
+    push(rest, b"; Max-Age=")?;
+    push_number(rest, max_age)?;
     let (domain, name) = policy.domain.map_or(("", ""), |name| ("; Domain=", name));
     let same_site = match policy.same_site {
         SameSite::Lax => "Lax",
@@ -55,50 +54,31 @@ fn attributes(text: &mut Text<'_>, policy: &Policy, max_age: u64) -> Option<()> 
     let secure = if policy.secure { "; Secure" } else { "" };
     let partitioned = if policy.partitioned { "; Partitioned" } else { "" };
     for part in ["; Path=", policy.path, domain, name, "; HttpOnly; SameSite=", same_site, secure, partitioned] {
-        text.push(part)?;
+        push(rest, part.as_bytes())?;
     }
     Some(())
 }
 
-/// A buffer that is written like a string; without `core::fmt`, which weighs two kilobytes.
-struct Text<'b> {
-    into: &'b mut [u8],
-    len: usize,
+/// Writes at the beginning of `rest`, and leaves what is after it; without `core::fmt`, which weighs two kilobytes.
+fn push(rest: &mut &mut [u8], more: &[u8]) -> Option<()> {
+    rest.split_off_mut(..more.len())?.copy_from_slice(more);
+    Some(())
 }
 
-impl Text<'_> {
-    fn push(&mut self, more: &str) -> Option<()> {
-        self.push_bytes(more.as_bytes())
-    }
-
-    fn push_bytes(&mut self, more: &[u8]) -> Option<()> {
-        self.room(more.len())?.copy_from_slice(more);
-        Some(())
-    }
-
-    /// The next so many bytes, for somebody else to write.
-    fn room(&mut self, len: usize) -> Option<&mut [u8]> {
-        let place = self.into.get_mut(self.len..)?.get_mut(..len)?;
-        self.len += len;
-        Some(place)
-    }
-
-    /// Up to `u32::MAX`, in decimal.
-    fn push_number(&mut self, number: u64) -> Option<()> {
-        let mut rest = u32::try_from(number).ok()?;
-        let mut digits = [b'0'; 10];
-        let mut first = digits.len();
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            let tens = quotient::<10>(rest);
-            *digit = b'0' + (rest - 10 * tens) as u8;
-            rest = tens;
-            first = at;
-            if rest == 0 {
-                break;
-            }
+/// Up to `u32::MAX`, in decimal.
+fn push_number(rest: &mut &mut [u8], number: u64) -> Option<()> {
+    let mut left = u32::try_from(number).ok()?;
+    let mut digits = [b'0'; 10];
+    let mut first = digits.len();
+    for digit in digits.iter_mut().rev() {
+        let tens = quotient::<10>(left);
+        *digit = b'0' + (left - 10 * tens) as u8;
+        (left, first) = (tens, first - 1);
+        if left == 0 {
+            break;
         }
-        self.push_bytes(digits.get(first..)?)
     }
+    push(rest, digits.get(first..)?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use crate::environment::Buffer;
 use crate::error::Error;
-use crate::record::splice;
+use crate::record::{number, splice};
 use crate::shape;
 use core::cmp::Ordering;
 use postcard::ser_flavors::Size;
@@ -33,11 +33,15 @@ pub(crate) fn check(data: &[u8]) -> bool {
 
 /// Whether an application may use this key: 1 to 64 bytes without control characters.
 pub(crate) fn check_key(key: &str) -> Result<(), Error> {
-    // the control characters of Unicode: below space, DEL, and U+0080 to U+009F, which is 0xc2 and the byte of that number
-    let control = |before, byte| matches!((before, byte), (_, 0..0x20 | 0x7f) | (0xc2, 0x80..0xa0));
     let mut before = 0;
-    let good = key.bytes().all(|byte| !control(core::mem::replace(&mut before, byte), byte));
-    if good && (1..=MAX_KEY).contains(&key.len()) { Ok(()) } else { Err(Error::BadKey) }
+    for byte in key.bytes() {
+        // the control characters of Unicode: below space, DEL, and U+0080 to U+009F, which is 0xc2 and the byte of that number
+        if byte < b' ' || byte >= 0x7f && (byte == 0x7f || before == 0xc2 && byte < 0xa0) {
+            return Err(Error::BadKey);
+        }
+        before = byte;
+    }
+    if key.is_empty() || key.len() > MAX_KEY { Err(Error::BadKey) } else { Ok(()) }
 }
 
 /// A value in the table. Its key is text from there, the one that was asked for, or bytes not yet known to be text.
@@ -142,15 +146,32 @@ impl<'a> Table<'a> {
         from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
+    /// Removes the first value whose key is meant; `false` if there was none.
+    pub(crate) fn remove_first(&mut self, meant: impl Fn(&str) -> bool) -> bool {
+        let mut entries = entries(self.data());
+        let mut from = self.start;
+        while let Some(entry) = entries.next() {
+            let to = *self.len - entries.rest.len();
+            if meant(entry.key) {
+                return splice(self.place, self.len, from, to, 0).is_ok();
+            }
+            from = to;
+        }
+        false
+    }
+
     /// Removes all values.
     pub(crate) fn clear(&mut self) {
         *self.len = self.start;
     }
 
+    fn data(&self) -> &[u8] {
+        (*self.place).as_ref().get(self.start..*self.len).unwrap_or_default()
+    }
+
     /// Where the entry of a key is in the buffer, or, empty, where it belongs; and its fingerprint.
     fn find(&self, key: &str) -> (usize, usize, u64) {
-        let data = (*self.place).as_ref().get(self.start..*self.len);
-        let (rest, found) = seek(data.unwrap_or_default(), key);
+        let (rest, found) = seek(self.data(), key);
         let after = found.map_or(rest, |(_, after)| after).len();
         (*self.len - rest.len(), *self.len - after, fingerprint(found.map(|(entry, _)| entry)))
     }
@@ -249,7 +270,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let (words, tail) = bytes.as_chunks();
     let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
     let hash = words.iter().fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
-    tail.iter().fold(hash, |hash, byte| fold(hash, u64::from(*byte)))
+    fold(hash, number(tail))
 }
 
 // host only: they need std's types and an oracle

@@ -122,7 +122,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             let moved = Time::from_millis(before.next(now).0);
             let mut record = Record::new([0; MIN_LEN]);
             record.begin()?;
-            record.set_version(Version(moved.millis()));
+            record.set_version(&moved.millis().to_le_bytes());
             // as one that is signed in: a store that is full does not give it up
             record.set_login(1);
             record.set_created(moved);

@@ -138,7 +138,7 @@ impl<B: Buffer> Exchange<B> {
                     rules.observer.observe(&Event::LoggedIn(id));
                 }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
-                _ if work.renews => rules.observer.observe(&Event::Renewed(id)),
+                _ if !created => rules.observer.observe(&Event::Renewed(id)),
                 _ => {}
             }
         }

@@ -4,8 +4,7 @@ use super::{Exchange, FLASH, Intent, Outgoing, Phase, Rules, Standing, Step, Wor
 use crate::environment::{Buffer, Time};
 use crate::error::Error;
 use crate::expiry;
-use crate::record::Previous;
-use crate::store::{Handle, Only, Version};
+use crate::store::{Handle, Only};
 use crate::subject::Entry;
 use crate::token::Token;
 
@@ -156,7 +155,6 @@ impl<B: Buffer> Exchange<B> {
             return Ok(Step::Edit);
         }
         let handle = *self.fresh_handle.get_or_insert(drawn);
-        let token = Token::mint(handle, secret, rules.ring);
         work.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
@@ -164,11 +162,11 @@ impl<B: Buffer> Exchange<B> {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
         }
-        self.mine.set_rotated_at(now);
-        self.mine.set_verifier(&token.verifier);
         self.mine.set_version(version);
         self.mine.saw(now);
-        (work.next, work.phase, work.wrote) = (Some(token), Phase::Creating, Phase::Creating);
+        let next = Token::mint(handle, secret, rules.ring);
+        self.change_cookie(work.next.insert(next), now);
+        (work.phase, work.wrote) = (Phase::Creating, Phase::Creating);
         Ok(Step::Create(handle))
     }
 
@@ -185,27 +183,42 @@ impl<B: Buffer> Exchange<B> {
         let Some((_, secret, version)) = split(&work.fresh) else {
             return Ok(Step::Draw);
         };
-        let Some(token) = self.token else { return Ok(Step::Done) };
+        let Some(token) = &self.token else { return Ok(Step::Done) };
         if matches!(intent, Intent::Update) && !work.edited {
             return Ok(Step::Edit);
         }
         work.attempted = true;
-        let mint = || Token::mint(token.handle(), secret, rules.ring);
-        (work.next, work.renews) = (None, false);
-        match intent {
+        work.next = None;
+        let handle = token.handle();
+        let another = match intent {
             Intent::Login { subject, remember, keep_data, .. } => {
-                let login = self.mine.login().saturating_add(1);
+                self.mine.set_login(self.mine.login().saturating_add(1));
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
-                self.mine.set_login(login);
-                work.next = Some(self.replace_secret(mint(), now)?);
+                self.mine.drop_previous()?;
+                true
             }
-            Intent::Rotate => work.next = Some(self.replace_secret(mint(), now)?),
-            _ if self.active && expiry::renewal_due(&token, &self.mine, rules.policy, now) => {
-                work.next = self.renew(&token, mint(), secret, rules, now);
-                work.renews = work.next.is_some();
+            Intent::Rotate => {
+                self.mine.drop_previous()?;
+                true
             }
-            _ => self.forget_sealed(now),
+            _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
+                // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
+                let grace_until = Time::from_millis(now.millis().saturating_add(rules.policy.limits.grace));
+                let sealed = token.seal(secret, rules.ring);
+                sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
+            }
+            _ => {
+                // after the grace only the verifier of the previous cookie stays, to tell Late from Superseded
+                if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
+                    self.mine.forget_sealed();
+                }
+                false
+            }
+        };
+        if another {
+            let next = Token::mint(handle, secret, rules.ring);
+            self.change_cookie(work.next.insert(next), now);
         }
         if !self.mine.own_lifetimes() {
             self.limit(rules, self.mine.created(), false);
@@ -215,7 +228,12 @@ impl<B: Buffer> Exchange<B> {
         }
         self.mine.set_version(version);
         (work.phase, work.wrote) = (Phase::Updating, Phase::Updating);
-        Ok(Step::Update(token.handle(), self.seen))
+        Ok(Step::Update(handle, self.seen))
+    }
+
+    fn change_cookie(&mut self, next: &Token, now: Time) {
+        self.mine.set_verifier(&next.verifier);
+        self.mine.set_rotated_at(now);
     }
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
@@ -245,38 +263,11 @@ impl<B: Buffer> Exchange<B> {
         }
         Ok(())
     }
-
-    /// Another secret, and nothing leads from the old cookie to it.
-    fn replace_secret(&mut self, next: Token, now: Time) -> Result<Token, Error> {
-        self.mine.set_previous(None)?;
-        self.mine.set_verifier(&next.verifier);
-        self.mine.set_rotated_at(now);
-        Ok(next)
-    }
-
-    /// Another secret, to which the old cookie leads for the grace, from now on; none if there is no room for that.
-    fn renew(&mut self, token: &Token, next: Token, secret: &[u8; 16], rules: &Rules<'_>, now: Time) -> Option<Token> {
-        let sealed_next = token.seal(secret, rules.ring)?;
-        let grace_until = Time::from_millis(now.millis().saturating_add(rules.policy.limits.grace));
-        let verifier = &{ *self.mine.verifier() };
-        let previous = Previous { verifier, grace_until, sealed_next: &sealed_next };
-        self.mine.set_previous(Some(previous)).ok()?;
-        self.mine.set_verifier(&next.verifier);
-        self.mine.set_rotated_at(now);
-        Some(next)
-    }
-
-    /// After the grace only the verifier of the previous cookie stays, to tell Late from Superseded.
-    fn forget_sealed(&mut self, now: Time) {
-        if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
-            self.mine.forget_sealed();
-        }
-    }
 }
 
 /// Handle, secret and version out of 32 random bytes.
-fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], Version)> {
+fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], &[u8; 8])> {
     let (handle, rest) = fresh.as_ref()?.split_first_chunk()?;
     let (secret, rest) = rest.split_first_chunk()?;
-    Some((Handle::from_bytes(*handle), secret, Version(u64::from_le_bytes(*rest.first_chunk()?))))
+    Some((Handle::from_bytes(*handle), secret, rest.first_chunk()?))
 }
