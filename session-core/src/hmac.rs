@@ -55,17 +55,19 @@ fn hash(state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().for_each(|part| sha.absorb(part));
     // a one bit, zeros up to eight bytes before the end of a block, and the number of bits before all this (5.1.1)
     let bits = 8 * sha.len as u64;
-    sha.absorb(&[0x80]);
-    if sha.len % BLOCK > BLOCK - 8 {
+    let at = sha.len % BLOCK;
+    if let Some(next) = sha.block.get_mut(at) {
+        *next = 0x80;
+    }
+    if at >= BLOCK - 8 {
         sha.compress();
     }
     if let Some(end) = sha.block.last_chunk_mut() {
         *end = bits.to_be_bytes();
     }
     sha.compress();
-    let mut out = [0; 32];
-    out.as_chunks_mut().0.iter_mut().zip(sha.state).for_each(|(place, word)| *place = word.to_be_bytes());
-    out
+    let words = sha.state.map(u32::to_be_bytes);
+    words.as_flattened().first_chunk().copied().unwrap_or_default()
 }
 
 struct Sha {

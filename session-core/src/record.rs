@@ -475,6 +475,9 @@ fn check(record: &[u8]) -> Option<usize> {
 
 /// Replaces `from..to` of the first `len` bytes by a gap of `gap` bytes; nothing changes if that does not fit.
 pub(crate) fn splice(place: &mut dyn Buffer, len: &mut usize, from: usize, to: usize, gap: usize) -> Result<(), Error> {
+    if gap == to.saturating_sub(from) {
+        return Ok(());
+    }
     let need = len.saturating_sub(to.saturating_sub(from)).saturating_add(gap);
     let have = place.as_ref().len();
     if need > have && !place.grow(need) {
@@ -485,13 +488,9 @@ pub(crate) fn splice(place: &mut dyn Buffer, len: &mut usize, from: usize, to: u
     Ok(())
 }
 
-/// Moves `len` bytes within `bytes`, a few at a time. As `copy_within`, for which processors without one bring a kilobyte
-/// of code, and which most changes do not need: a value is often as long as the one before.
+/// Moves `len` bytes within `bytes`, a few at a time. As `copy_within`, which on small processors is a kilobyte of code.
 fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
     const STEP: usize = 32;
-    if from == to {
-        return;
-    }
     let (mut moved, mut some) = (0, [0; STEP]);
     while moved < len {
         let step = STEP.min(len - moved);
