@@ -22,7 +22,7 @@ impl<B: Buffer> Exchange<B> {
             Phase::DeletingOld(handle, login) => return Ok(Step::Delete(handle, Only::Login(login))),
             Phase::Indexing => return Ok(self.entry(work).map_or(Step::Done, Step::Index)),
             Phase::Withdrawing(_) => {
-                let own = self.entry(work).map(|own| Step::Delete(own.handle, Only::Login(own.login)));
+                let own = work.next.as_ref().map(|own| Step::Delete(own.handle(), Only::Login(self.mine.login())));
                 return Ok(own.unwrap_or(Step::Done));
             }
             _ => {}
@@ -61,7 +61,8 @@ impl<B: Buffer> Exchange<B> {
 
     /// The index's entry for the login that has just been stored.
     fn entry(&self, work: &Work) -> Option<Entry> {
-        Entry::of(work.next?.handle(), self.mine.bytes()).map(|(_, entry)| entry)
+        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
+        Some(Entry { handle: work.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
     }
 
     fn touch_step(&mut self, work: &mut Work, rules: &Rules<'_>, now: Time) -> Step {
