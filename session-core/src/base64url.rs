@@ -27,9 +27,11 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
 /// `None` for anything but what [`encode`] writes.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let text: &[u8; TEXT] = text.try_into().ok()?;
-    // filled up to whole sixteens: where there are vector instructions, a few of them do
-    let mut values = [b'A'; 48];
+    // filled up to whole sixteens: where there are vector instructions, a few of them do. The first of the five stands for
+    // the bits after the last byte, the others for nothing
+    let mut values = [0; 48];
     values[..TEXT].copy_from_slice(text);
+    values[TEXT..].copy_from_slice(b"ABCDE");
     let mut wrong = 0;
     for place in &mut values {
         let value = value(*place);

@@ -42,6 +42,7 @@ impl Time {
     }
 
     /// Whether `span` milliseconds, if it is not 0, have gone by since `earlier`.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn past(self, earlier: Self, span: u64) -> bool {
         span > 0 && self.millis_since(earlier) >= span
     }

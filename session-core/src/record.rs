@@ -276,6 +276,7 @@ impl<B: Buffer> Record<B> {
         self.bytes.as_ref().get(..self.len).unwrap_or_default()
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn head(&self) -> &Head {
         if self.len == 0 { &NOTHING } else { self.bytes.as_ref().first_chunk().unwrap_or(&NOTHING) }
     }
