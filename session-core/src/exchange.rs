@@ -201,9 +201,9 @@ pub struct Exchange<B> {
     /// The value that the request's cookie had, if it was one of ours.
     presented: Option<Token>,
     outgoing: Outgoing,
-    pub(crate) changes: Changes,
     mine: Record<B>,
     other: Record<B>,
+    pub(crate) changes: Changes,
 }
 
 impl<B: Buffer> Exchange<B> {
@@ -331,11 +331,9 @@ impl<B: Buffer> Exchange<B> {
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
     fn hand_out_current(&mut self, rules: &Rules<'_>) {
-        let previous = self.mine.previous();
-        let next = previous
-            .zip(self.token)
-            .and_then(|(previous, token)| token.next(previous.sealed_next, self.mine.verifier(), rules.ring));
-        if let Some(next) = next {
+        if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
+            && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
+        {
             self.outgoing = Outgoing::Set(next);
         }
     }
@@ -449,7 +447,7 @@ impl<B: Buffer> Exchange<B> {
             Reply::Wrote(outcome) => self.wrote(work, intent, outcome, rules, now),
             Reply::Indexed(added) => self.indexed(work, intent, added, rules),
         };
-        if let (Err(Error::Conflict), Some(token)) = (done, self.token) {
+        if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
             rules.observer.observe(&Event::Conflict(Id(token.handle())));
         }
         self.settle_failure(work, done)

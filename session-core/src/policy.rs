@@ -336,14 +336,14 @@ impl Policy {
 
     /// The end of the absolute lifetime as records keep it; 0 = none.
     pub(crate) const fn ends(&self, created: Time) -> u64 {
-        if self.limits.absolute == 0 { 0 } else { created.millis().saturating_add(self.limits.absolute) }
+        if self.limits.absolute == 0 { 0 } else { created.millis() + self.limits.absolute }
     }
 
     /// When every session that has begun by `now` is over, whatever its lifetimes; 0 = never.
     pub(crate) const fn last_end(&self, now: Time) -> u64 {
         let Limits { absolute, remember, .. } = self.limits;
         let longest = if absolute < remember { remember } else { absolute };
-        if absolute == 0 { 0 } else { now.millis().saturating_add(longest) }
+        if absolute == 0 { 0 } else { now.millis() + longest }
     }
 
     /// For sessions that travel in their cookies: each touch makes another value, and nothing leads to it from the last.

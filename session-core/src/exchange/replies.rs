@@ -57,7 +57,7 @@ impl<B: Buffer> Exchange<B> {
                 Ok(())
             }
             (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
-                if let Some(token) = self.token {
+                if let Some(token) = &self.token {
                     rules.observer.observe(&Event::Ended(Id(token.handle())));
                 }
                 self.end();
@@ -125,9 +125,8 @@ impl<B: Buffer> Exchange<B> {
     fn in_force(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>) {
         let created = matches!(self.standing, Standing::New);
         self.standing = Standing::Live;
-        if let Some(next) = work.next.take() {
-            self.token = Some(next);
-            self.outgoing = Outgoing::Set(next);
+        if let Some(next) = &work.next {
+            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(*next));
             let id = Id(next.handle());
             if created {
                 rules.observer.observe(&Event::Created(id));
@@ -243,10 +242,10 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        let Some(token) = self.token else {
+        let Some(token) = &self.token else {
             return Err(Error::Unknown);
         };
-        match expiry::accept(&token, &self.other, rules.policy, now) {
+        match expiry::accept(token, &self.other, rules.policy, now) {
             verdict @ (Verdict::Current | Verdict::Grace) => {
                 let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
                 self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
@@ -280,7 +279,10 @@ impl<B: Buffer> Exchange<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        let verdict = self.token.zip(found).map(|(token, _)| expiry::accept(&token, &self.other, rules.policy, now));
+        let verdict = match &self.token {
+            Some(token) if found.is_some() => Some(expiry::accept(token, &self.other, rules.policy, now)),
+            _ => None,
+        };
         match verdict {
             None | Some(Verdict::Expired) => {
                 self.end();

@@ -49,7 +49,11 @@ impl<B: Buffer> Exchange<B> {
             Intent::Commit if !self.changes.dirty() => {
                 if !self.active || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Step::Done)
-                } else if self.token.is_some_and(|token| expiry::renewal_due(&token, &self.mine, rules.policy, now)) {
+                } else if self
+                    .token
+                    .as_ref()
+                    .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
+                {
                     self.update_step(work, intent, rules, now)
                 } else {
                     Ok(self.touch_step(work, rules, now))
@@ -67,20 +71,20 @@ impl<B: Buffer> Exchange<B> {
 
     fn touch_step(&mut self, work: &mut Work, rules: &Rules<'_>, now: Time) -> Step {
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
-        match self.token.filter(|_| due) {
-            Some(token) => {
+        match &self.token {
+            Some(token) if due => {
                 work.phase = Phase::Touching;
                 Step::Touch(token.handle())
             }
-            None => Step::Done,
+            _ => Step::Done,
         }
     }
 
     /// Deletes by login number, so that writers cannot starve a logout. A Late cookie is the session's own here.
     fn logout_step(&mut self, work: &mut Work) -> Step {
-        match (self.standing, self.token) {
+        match (self.standing, &self.token) {
             (Standing::Live | Standing::Stale | Standing::None, Some(token)) => {
-                if !matches!(self.standing, Standing::Live) && !self.is_late(&token) {
+                if !matches!(self.standing, Standing::Live) && !self.is_late(token) {
                     work.phase = Phase::Reloading;
                     work.wrote = Phase::Deleting;
                     return Step::Load(token.handle());
@@ -125,7 +129,7 @@ impl<B: Buffer> Exchange<B> {
 
     /// A login that needs a new session: there is none, or it is another subject's.
     fn login_step(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>, now: Time) -> Result<Step, Error> {
-        if let (Standing::Live, Some(token)) = (self.standing, self.token) {
+        if let (Standing::Live, Some(token)) = (self.standing, &self.token) {
             work.replaces = Some((token.handle(), self.mine.login()));
         }
         if !matches!(self.standing, Standing::New) {
@@ -205,7 +209,7 @@ impl<B: Buffer> Exchange<B> {
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
-                let grace_until = Time::from_millis(now.millis().saturating_add(rules.policy.limits.grace));
+                let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
                 let sealed = token.seal(secret, rules.ring);
                 sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
             }
@@ -240,7 +244,7 @@ impl<B: Buffer> Exchange<B> {
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
         if remember {
             let span = rules.policy.limits.remember;
-            self.mine.set_lifetimes(span, created.millis().saturating_add(span), true);
+            self.mine.set_lifetimes(span, created.millis() + span, true);
         } else {
             self.mine.set_lifetimes(rules.policy.limits.idle, rules.policy.ends(created), false);
         }
