@@ -84,7 +84,7 @@ impl Changes {
         (self.cleared, self.dirty) = (true, true);
     }
 
-    /// Follows `key`, whose entry in `mine` this is, from before it is read or changed for the first time.
+    /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
         let hash = values::key_hash(key);
         if let Some(touched) = self.list_mut().iter_mut().find(|touched| touched.is(hash)) {
@@ -100,7 +100,7 @@ impl Changes {
             return;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
-        let touched = Touched { key: hash, base: values::fingerprint(entry), kind };
+        let touched = Touched { key: hash, base: values::fingerprint(entry.or_else(|| values::find(mine, key))), kind };
         if !self.push(touched) {
             self.rest = Some(self.fingerprint_of_rest(mine));
         }

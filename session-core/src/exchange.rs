@@ -507,11 +507,15 @@ impl<B: Buffer> Exchange<B> {
         Some((token.handle(), self.mine.bytes(), self.mine.ends()))
     }
 
-    /// Follows a key, and gives its value.
-    pub(crate) fn follow<'k>(&mut self, key: &'k str, kind: Kind) -> Option<values::Entry<'_, &'k str>> {
+    pub(crate) fn follow(&mut self, key: &str, kind: Kind) {
+        self.changes.follow(key, kind, None, self.mine.data());
+    }
+
+    /// Follows a key that is read, and gives its value.
+    pub(crate) fn read<'k>(&mut self, key: &'k str) -> Option<values::Entry<'_, &'k str>> {
         let data = self.mine.data();
         let entry = values::find(data, key);
-        self.changes.follow(key, kind, entry, data);
+        self.changes.follow(key, Kind::Read, entry, data);
         entry
     }
 }

@@ -148,7 +148,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.exchange.record().is_none() {
             return Ok(None);
         }
-        self.exchange.follow(key, Kind::Read).map(|entry| entry.read()).transpose()
+        self.exchange.read(key).map(|entry| entry.read()).transpose()
     }
 
     /// The keys in use, in the order of their bytes.

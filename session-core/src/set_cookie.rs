@@ -43,18 +43,25 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
 }
 
 fn attributes(rest: &mut &mut [u8], policy: &Policy, max_age: u64) -> Option<()> {
+    let same_site: &[u8] = match policy.same_site {
+        SameSite::Lax => b"; HttpOnly; SameSite=Lax",
+        SameSite::Strict => b"; HttpOnly; SameSite=Strict",
+        SameSite::None => b"; HttpOnly; SameSite=None",
+    };
     push(rest, b"; Max-Age=")?;
     push_number(rest, max_age)?;
-    let (domain, name) = policy.domain.map_or(("", ""), |name| ("; Domain=", name));
-    let same_site = match policy.same_site {
-        SameSite::Lax => "Lax",
-        SameSite::Strict => "Strict",
-        SameSite::None => "None",
-    };
-    let secure = if policy.secure { "; Secure" } else { "" };
-    let partitioned = if policy.partitioned { "; Partitioned" } else { "" };
-    for part in ["; Path=", policy.path, domain, name, "; HttpOnly; SameSite=", same_site, secure, partitioned] {
-        push(rest, part.as_bytes())?;
+    push(rest, b"; Path=")?;
+    push(rest, policy.path.as_bytes())?;
+    if let Some(domain) = policy.domain {
+        push(rest, b"; Domain=")?;
+        push(rest, domain.as_bytes())?;
+    }
+    push(rest, same_site)?;
+    if policy.secure {
+        push(rest, b"; Secure")?;
+    }
+    if policy.partitioned {
+        push(rest, b"; Partitioned")?;
     }
     Some(())
 }

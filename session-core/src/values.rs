@@ -23,7 +23,9 @@ const MAX_KEY: usize = 64;
 pub(crate) fn check(data: &[u8]) -> bool {
     let (mut rest, mut before) = (data, [].as_slice());
     while let Some((entry, after)) = split(rest) {
-        if entry.key <= before || core::str::from_utf8(entry.key).is_err() {
+        // most keys are ASCII, which is sooner said
+        let text = entry.key.iter().all(|byte| *byte < 0x80) || core::str::from_utf8(entry.key).is_ok();
+        if entry.key <= before || !text {
             return false;
         }
         (rest, before) = (after, entry.key);
