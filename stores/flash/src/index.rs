@@ -18,16 +18,13 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         into: &mut [Entry],
     ) -> Result<Listing, FlashError> {
         let inside = self.mounted().await?;
-        let entries = || inside.table.0.iter().filter_map(|slot| slot.entry(subject));
-        let last = entries().map(|entry| entry.order).max().unwrap_or(0);
-        let (mut above, mut listed) = (after, 0);
+        let (mut above, mut listed) = (u32::try_from(after).unwrap_or(u32::MAX), 0);
         for place in into {
-            let next = entries().filter(|entry| entry.order > above).min_by_key(|entry| entry.order);
-            let Some(entry) = next else { break };
-            (above, *place) = (entry.order, entry);
+            let Some(slot) = inside.table.next_of(subject, above) else { break };
+            (above, *place) = (slot.order, slot.entry());
             listed += 1;
         }
-        Ok(Listing { epoch: Epoch(inside.epoch), last, entries: listed })
+        Ok(Listing { epoch: Epoch(inside.epoch), last: inside.table.last_of(subject), entries: listed })
     }
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, FlashError> {
@@ -47,14 +44,13 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         let mut inside = self.mounted().await?;
         let epoch = Epoch(inside.epoch).next(now);
         inside.set_epoch(epoch.0, now).await?;
-        let last = inside.table.0.iter().filter_map(|slot| slot.entry(subject)).map(|entry| entry.order).max();
-        Ok(Listing { epoch, last: last.unwrap_or(0), entries: 0 })
+        Ok(Listing { epoch, last: inside.table.last_of(subject), entries: 0 })
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), FlashError> {
         let mut inside = self.mounted().await?;
-        let there = inside.table.get(&entry.handle).and_then(|slot| slot.entry(subject));
-        if there.is_some_and(|there| there.login == entry.login) {
+        let there = inside.table.get(&entry.handle).filter(|slot| slot.listed(subject));
+        if there.is_some_and(|there| there.stamp().login == entry.login) {
             inside.set_order(&entry.handle, 0, now).await?;
         }
         Ok(())

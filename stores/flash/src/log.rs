@@ -20,6 +20,7 @@ use crate::FlashError;
 use crate::bytes::{self, PIECE, Window, checksum};
 use crate::clock::Kept;
 use embedded_storage_async::nor_flash::NorFlash;
+use session_core::store::Handle;
 
 /// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
 pub(crate) const RECORD: u8 = 1;
@@ -62,6 +63,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// One about a session.
+    pub(crate) fn of(kind: u8, session: &Handle) -> Self {
+        Self { kind, name: *session.as_bytes(), ..Self::default() }
+    }
+
     /// Bytes before the payload.
     const fn head(kind: u8) -> usize {
         HEAD + if kind == REPLACING { GONE } else { 0 }

@@ -147,6 +147,14 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         Err(FlashError::TooSmall { need: size.saturating_add(1), have: size })
     }
 
+    /// Writes an entry and does what reading it again would do.
+    pub(crate) async fn put(&mut self, entry: Entry, payload: &[u8], now: Time) -> Result<(), FlashError> {
+        let at = self.append(&entry, &[payload], now).await?;
+        self.apply(&log::Found { entry, at, len: payload.len() }, payload);
+        self.in_step = Some(Contents::Ours);
+        Ok(())
+    }
+
     /// Opens another page and moves into it what still counts in the oldest one.
     async fn next_page(&mut self, now: Time) -> Result<(), FlashError> {
         let oldest = self.log.begin().await?;
@@ -287,17 +295,11 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let seen = slot.seen().max(now).millis();
         let due = seen.saturating_sub(slot.kept.get()) >= u64::from(self.touch_every);
         if due {
-            let bytes = seen.to_le_bytes();
-            let entry = Entry { kind: log::TOUCH, name: *key.as_bytes(), ..Entry::default() };
-            self.append(&entry, &[bytes.get(..TIME_LEN).unwrap_or_default()], now).await?;
-            self.in_step = Some(Contents::Ours);
-        }
-        // only now: RAM is never ahead of the flash by more than was said
-        if let Some(slot) = self.table.get_mut(key) {
+            let (bytes, entry) = (seen.to_le_bytes(), Entry::of(log::TOUCH, key));
+            self.put(entry, bytes.get(..TIME_LEN).unwrap_or_default(), now).await?;
+        } else if let Some(slot) = self.table.get_mut(key) {
+            // RAM is never ahead of the flash by more than was said
             slot.saw(now);
-            if due {
-                slot.kept = Millis::new(seen);
-            }
         }
         Ok(Outcome::Applied(slot.stamp().version))
     }
@@ -307,45 +309,23 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         if !only.means(&slot.stamp()) {
             return Ok(Outcome::Conflict(None));
         }
-        self.append(&Entry { kind: log::DELETE, name: *key.as_bytes(), ..Entry::default() }, &[], now).await?;
-        self.table.remove(key);
-        self.in_step = Some(Contents::Ours);
+        self.put(Entry::of(log::DELETE, key), &[], now).await?;
         Ok(Outcome::Applied(slot.stamp().version))
     }
 
-    async fn end_all(&mut self, now: Time) -> Result<bool, FlashError> {
-        self.append(&Entry { kind: log::END_ALL, ..Entry::default() }, &[], now).await?;
-        self.table.0 = [Slot::FREE; SESSIONS];
-        self.in_step = Some(Contents::Ours);
-        Ok(true)
-    }
-
     pub(crate) async fn set_epoch(&mut self, epoch: u64, now: Time) -> Result<(), FlashError> {
-        let entry = Entry { kind: log::EPOCH, name: epoch.to_le_bytes(), ..Entry::default() };
-        self.append(&entry, &[], now).await?;
-        self.epoch = epoch;
-        self.in_step = Some(Contents::Ours);
-        Ok(())
+        self.put(Entry { kind: log::EPOCH, name: epoch.to_le_bytes(), ..Entry::default() }, &[], now).await
     }
 
     /// Gives a session its place in its subject's list.
     pub(crate) async fn set_order(&mut self, key: &Handle, order: u32, now: Time) -> Result<(), FlashError> {
-        let entry = Entry { kind: log::LISTED, name: *key.as_bytes(), number: order, ..Entry::default() };
-        self.append(&entry, &[], now).await?;
-        if let Some(slot) = self.table.get_mut(key) {
-            slot.order = order;
-        }
-        self.in_step = Some(Contents::Ours);
-        Ok(())
+        self.put(Entry { number: order, ..Entry::of(log::LISTED, key) }, &[], now).await
     }
 
     pub(crate) async fn keep_time(&mut self, kept: Kept, now: Time) -> Result<(), FlashError> {
         let (name, offset) = kept.bytes();
         let entry = Entry { kind: log::TIME, name, ..Entry::default() };
-        self.append(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])], now).await?;
-        self.kept = Some(kept);
-        self.in_step = Some(Contents::Ours);
-        Ok(())
+        self.put(entry, offset.as_ref().map_or(&[], |offset| &offset[..]), now).await
     }
 
     pub(crate) async fn keep(&mut self, number: usize, bytes: &[u8], now: Time) -> Result<(), FlashError> {
@@ -355,13 +335,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         if bytes.len() > BYTES {
             return Err(FlashError::TooLarge { need: bytes.len(), have: BYTES });
         }
-        let entry = Entry { kind: log::ITEM, number: number as u32, ..Entry::default() };
-        let at = self.append(&entry, &[bytes], now).await?;
-        if let Some(item) = self.items.get_mut(number) {
-            *item = Item { at, len: bytes.len() as u16 };
-        }
-        self.in_step = Some(Contents::Ours);
-        Ok(())
+        self.put(Entry { kind: log::ITEM, number: number as u32, ..Entry::default() }, bytes, now).await
     }
 
     pub(crate) async fn kept<'b>(&mut self, number: usize, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, FlashError> {
@@ -435,7 +409,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Store for FlashStor
     }
 
     async fn end_all(&self, now: Time) -> Result<bool, FlashError> {
-        self.mounted().await?.end_all(now).await
+        self.mounted().await?.put(Entry { kind: log::END_ALL, ..Entry::default() }, &[], now).await?;
+        Ok(true)
     }
 
     async fn count(&self, _now: Time) -> Result<Option<u64>, FlashError> {

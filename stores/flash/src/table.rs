@@ -107,11 +107,15 @@ impl Slot {
         self.used && self.subject == *subject.as_bytes()
     }
 
-    /// Its entry in the list of `subject`, if it is in it.
-    pub(crate) fn entry(&self, subject: &SubjectId) -> Option<Entry> {
+    /// Whether it is in the list of `subject`.
+    pub(crate) fn listed(&self, subject: &SubjectId) -> bool {
+        self.order > 0 && self.belongs(subject)
+    }
+
+    /// Its entry there.
+    pub(crate) fn entry(&self) -> Entry {
         let ends = if self.ends == Millis::ZERO { Time::MAX } else { Time::from_millis(self.ends.get()) };
-        let entry = Entry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) };
-        (self.order > 0 && self.belongs(subject)).then_some(entry)
+        Entry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) }
     }
 }
 
@@ -150,6 +154,17 @@ impl<const SESSIONS: usize> Table<SESSIONS> {
             slots.min_by_key(|(_, slot)| slot.seen()).map(|(place, _)| place)
         };
         free.or_else(|| if login > 0 { anonymous() } else { None })
+    }
+
+    /// The first session in the list of `subject` behind that place.
+    pub(crate) fn next_of(&self, subject: &SubjectId, above: u32) -> Option<&Slot> {
+        let behind = self.0.iter().filter(|slot| slot.order > above && slot.listed(subject));
+        behind.min_by_key(|slot| slot.order)
+    }
+
+    /// The last place in that list.
+    pub(crate) fn last_of(&self, subject: &SubjectId) -> u64 {
+        self.0.iter().filter(|slot| slot.listed(subject)).map(|slot| slot.order).max().unwrap_or(0).into()
     }
 
     /// The next place in the lists of subjects.
