@@ -295,18 +295,14 @@ impl<F: NorFlash> Log<F> {
         while done < body {
             let piece = cursor.window.at(&mut self.flash, start + done as u32).await?;
             for byte in piece.iter().take(body - done) {
-                if let Some(place) = head.get_mut(done) {
-                    *place = *byte;
-                }
+                head.get_mut(done).into_iter().for_each(|place| *place = *byte);
                 let [kind, ..] = head;
                 if done >= end {
-                    sum.rotate_left(1);
-                    sum[CRC - 1] = *byte;
-                } else if let Some(place) = done.checked_sub(Entry::head(kind)).and_then(|place| into.get_mut(place)) {
-                    *place = *byte;
-                }
-                if done < end {
+                    sum.get_mut(done - end).into_iter().for_each(|place| *place = *byte);
+                } else {
                     crc.update(&[*byte]);
+                    let place = done.checked_sub(Entry::head(kind)).and_then(|place| into.get_mut(place));
+                    place.into_iter().for_each(|place| *place = *byte);
                 }
                 done += 1;
             }
