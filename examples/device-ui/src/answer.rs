@@ -30,8 +30,8 @@ pub(crate) enum Answer {
     Page,
     /// 303: the next page, by GET.
     See(&'static str),
-    /// A file of this type.
-    File(&'static str, &'static str),
+    /// A file of this type, packed.
+    File(&'static str, &'static [u8]),
     /// `None` for whoever is not signed in.
     Readings(Option<Readings>),
     /// A form that is not of this session, or of before its last sign-in.
@@ -96,7 +96,7 @@ impl Answer {
             Self::Page | Self::Forged | Self::Failed(_) | Self::Unreadable(_) => {
                 ("text/html; charset=utf-8", &OF_PAGES)
             }
-            Self::File(kind, _) => (kind, &[("Cache-Control", "no-cache")]),
+            Self::File(kind, _) => (kind, &[("Cache-Control", "no-cache"), ("Content-Encoding", "gzip")]),
             Self::Readings(Some(_)) => ("application/json", &[("Cache-Control", "no-store")]),
             Self::Readings(None) => ("text/plain; charset=utf-8", &[("Cache-Control", "no-store")]),
             Self::See(_) | Self::WrongMethod | Self::Nowhere => ("text/plain; charset=utf-8", &[]),
@@ -138,8 +138,7 @@ impl Display for Text<'_> {
             }
             Answer::Failed(error) => return sorry(&line(error), f),
             Answer::Unreadable(bad) => return sorry(&line(bad), f),
-            Answer::See(_) => "",
-            Answer::File(_, text) => text,
+            Answer::See(_) | Answer::File(..) => "",
             Answer::Readings(None) => "not signed in\n",
             Answer::WrongMethod => "not with this method\n",
             Answer::Nowhere => "there is no such page\n",
@@ -153,11 +152,18 @@ impl Content for Text<'_> {
     }
 
     fn content_length(&self) -> usize {
-        format_args!("{self}").content_length()
+        match self.answer {
+            Answer::File(_, bytes) => bytes.len(),
+            _ => format_args!("{self}").content_length(),
+        }
     }
 
     async fn write_content<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        if self.head { Ok(()) } else { writer.write_fmt(format_args!("{self}")).await }
+        match self.answer {
+            _ if self.head => Ok(()),
+            Answer::File(_, bytes) => writer.write_all(bytes).await,
+            _ => writer.write_fmt(format_args!("{self}")).await,
+        }
     }
 }
 

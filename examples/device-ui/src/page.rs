@@ -11,10 +11,10 @@ use crate::browsers::{Browser, MOST};
 use crate::data::Settings;
 use crate::device::Wear;
 
-/// `/style.css`.
-pub const STYLE: &str = include_str!("page/style.css");
-/// `/app.js`.
-pub const SCRIPT: &str = include_str!("page/app.js");
+/// `/style.css`, packed by gzip, as every browser takes it.
+pub const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/style.css.gz"));
+/// `/app.js`, likewise.
+pub const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/app.js.gz"));
 
 /// Text of at most a line.
 pub(crate) type Line = String<120>;

@@ -98,8 +98,10 @@ impl Browser {
 
     /// Waits for its answer.
     fn finish(&mut self, mut stream: TcpStream) -> Answer {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        // style and script are packed
+        let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let answer = Answer { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() };
         if let Some(set) = answer.header("set-cookie") {
@@ -629,6 +631,24 @@ fn a_flash_that_stops_answering_st10() {
     open().write_all(&whole).unwrap();
     assert_eq!(browser.get(&device, "/").view(), "dashboard");
     assert_eq!(Browser::default().post(&device, "/sign-in", &format!("password={PASSWORD}")).status, 303);
+}
+
+#[test]
+fn style_and_script_are_packed() {
+    let data = directory();
+    let device = Device::boot(data.path());
+    for (path, packed, source) in [
+        ("/style.css", STYLE, include_str!("../src/page/style.css")),
+        ("/app.js", SCRIPT, include_str!("../src/page/app.js")),
+    ] {
+        let answer = Browser::default().get(&device, path);
+        assert_eq!(answer.header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(answer.header("content-length"), Some(&*packed.len().to_string()), "{path}");
+        assert_eq!(answer.body, String::from_utf8_lossy(packed), "{path}");
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, source);
+    }
 }
 
 #[test]

@@ -178,13 +178,15 @@ impl Browser {
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: device\r\n{cookie}Content-Length: {length}\r\n\r\n{body}");
         stream.write_all(request.as_bytes())?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        // style and script are packed
+        let text = String::from_utf8_lossy(&bytes);
         let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, format!("{method} {path}: {text:?}"));
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
         let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-        if header("Content-Length: ").is_some_and(|length| length.parse() != Ok(body.len())) {
+        if header("Content-Length: ").is_some_and(|length| length.parse() != Ok(bytes.len() - head.len() - 4)) {
             return Err(cut());
         }
         if let Some(set) = header("Set-Cookie: ") {
