@@ -100,19 +100,23 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
 }
 
 /// `step` if `value` is not below `first`, both from 0 to 127; else 0.
-const fn from(value: u8, first: u8, step: i8) -> u8 {
-    (!(value.wrapping_sub(first) as i8 >> 7) & step) as u8
+fn from(value: u8, first: u8, step: i8) -> u8 {
+    let below = value.wrapping_sub(first) as i8 >> 7;
+    // small processors have no conditional move, and the compiler would make a branch of the mask
+    #[cfg(target_pointer_width = "32")]
+    let below = core::hint::black_box(below);
+    (!below & step) as u8
 }
 
 /// The letter of a value from 0 to 63.
-const fn letter(value: u8) -> u8 {
+fn letter(value: u8) -> u8 {
     let letter = value.wrapping_add(65).wrapping_add(from(value, 26, 97 - 65 - 26));
     let letter = letter.wrapping_add(from(value, 52, 48 - 97 - 26));
     letter.wrapping_add(from(value, 62, 45 - 48 - 10)).wrapping_add(from(value, 63, 95 - 45 - 1))
 }
 
 /// The value of a letter; of another byte, that of some other letter.
-const fn value(byte: u8) -> u8 {
+fn value(byte: u8) -> u8 {
     let value = byte.wrapping_add(62 - 45).wrapping_add(from(byte, 48, 45 - 48 - 10));
     let value = value.wrapping_add(from(byte, 65, 48 - 65 - 52)).wrapping_add(from(byte, 95, 65 - 95 + 63));
     value.wrapping_add(from(byte, 97, 95 - 97 - 37)) & 63
