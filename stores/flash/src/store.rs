@@ -5,7 +5,7 @@ use crate::log::{self, Contents, Entry, Log};
 use crate::table::{Millis, Slot, Table, stamp};
 use crate::{FlashError, FlashStore, Usage};
 use core::time::Duration;
-use embedded_storage_async::nor_flash::NorFlash;
+use embedded_storage_async::nor_flash::{NorFlash, NorFlashErrorKind};
 use session_core::environment::Time;
 use session_core::record::{LAST_SEEN_AT, Stamp};
 use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
@@ -15,6 +15,9 @@ const TIME_LEN: usize = 6;
 
 /// Items of the application's.
 pub(crate) const ITEMS: usize = 4;
+
+/// As if it did not answer.
+const NONSENSE: FlashError = FlashError::Flash(NorFlashErrorKind::Other);
 
 /// One of the application's things: where its entry begins (0 = none), and its length.
 #[derive(Clone, Copy)]
@@ -33,6 +36,8 @@ pub(crate) struct Inside<F, const SESSIONS: usize, const BYTES: usize> {
     /// Whether RAM says what flash says. Not at first, nor while something is being written: if that fails or its future
     /// is dropped, the next operation looks.
     pub(crate) in_step: Option<Contents>,
+    /// Whether it ever did while there was a log.
+    ours: bool,
     pub(crate) touch_every: u32,
 }
 
@@ -46,6 +51,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             epoch: 0,
             kept: None,
             in_step: None,
+            ours: false,
             touch_every: 60_000,
         }
     }
@@ -55,6 +61,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
     /// Reads the log, if that is necessary.
     pub(crate) async fn mount(&mut self) -> Result<Contents, FlashError> {
         if let Some(contents) = self.in_step {
+            self.ours |= contents == Contents::Ours;
             return Ok(contents);
         }
         let (need, have) = (Self::flash_needed(), self.log.pages() * F::ERASE_SIZE as u32);
@@ -62,6 +69,10 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             return Err(FlashError::TooSmall { need, have });
         }
         let contents = self.log.find().await?;
+        if self.ours && contents != Contents::Ours {
+            // a log does not go away: it is not to be begun anew because the flash answers nonsense
+            return Err(NONSENSE);
+        }
         self.table.forget_places();
         self.items = [Item { at: 0, len: 0 }; ITEMS];
         (self.epoch, self.kept) = (0, None);
@@ -167,7 +178,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             // the page that gives way was never fuller than this one gets; garbage may say so
             let room = self.log.has_room(Log::<F>::size(log::RECORD, usize::from(slot.len)));
             let (mut moved, stays) = (*slot, slot.live(now) && room);
-            let found = if stays { self.log.read(moved.at, &mut buffer).await? } else { None };
+            let found = if stays { self.read(moved.at, &mut buffer).await? } else { None };
             if let Some(record) = found.and_then(|found| buffer.get_mut(..found.len)) {
                 Stamp::touch(record, moved.seen());
                 let entry =
@@ -189,7 +200,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
             };
             let (at, mut moved) = (item.at, Item { at: 0, len: item.len });
             let room = self.log.has_room(Log::<F>::size(log::ITEM, usize::from(item.len)));
-            if let Some(found) = self.log.read(at, &mut buffer).await?.filter(|_| room) {
+            if let Some(found) = self.read(at, &mut buffer).await?.filter(|_| room) {
                 let bytes = buffer.get(..found.len).unwrap_or_default();
                 moved.at = self.log.write(&found.entry, &[bytes]).await?;
             }
@@ -211,13 +222,23 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
 
     // ---- the operations --------------------------------------------------------------------------------------------------
 
+    /// Reads an entry. `None`: its bits have decayed, while its page is what it was; otherwise the flash answers nonsense.
+    async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<log::Found>, FlashError> {
+        let found = self.log.read(at, into).await?;
+        if found.is_none() && !self.log.holds(self.log.page_of(at)).await? {
+            self.in_step = None;
+            return Err(NONSENSE);
+        }
+        Ok(found)
+    }
+
     /// The record that the slot stands for. `Err(size)`: `into` is too small. `None`: its bits have decayed.
     async fn fetch(&mut self, slot: &Slot, into: &mut [u8]) -> Result<Option<Result<Found, usize>>, FlashError> {
         let len = usize::from(slot.len);
         let Some(place) = into.get_mut(..len) else { return Ok(Some(Err(len))) };
         // once more, in case the fault was on the way
         for _ in 0..2 {
-            let found = self.log.read(slot.at, place).await?;
+            let found = self.read(slot.at, place).await?;
             if found.is_some_and(|found| found.len == len && found.entry.name == *slot.handle.as_bytes()) {
                 Stamp::touch(place, slot.seen());
                 return Ok(Some(Ok(Found { len, version: slot.stamp().version })));
@@ -342,7 +363,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         let item = *self.items.get(number).ok_or(FlashError::NoSuchItem)?;
         let (need, have) = (usize::from(item.len), into.len());
         let place = into.get_mut(..need).ok_or(FlashError::TooLarge { need, have })?;
-        let found = if item.at == 0 { None } else { self.log.read(item.at, place).await? };
+        let found = if item.at == 0 { None } else { self.read(item.at, place).await? };
         Ok(found.is_some_and(|found| found.len == need).then_some(place))
     }
 }

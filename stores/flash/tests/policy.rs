@@ -7,7 +7,7 @@ use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
 use session_core::store::{Load, Only, Outcome, Store, Version};
 use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
-use session_store_flash::{Contents, FlashError, FlashStore};
+use session_store_flash::{Contents, FlashError, FlashStore, Kept};
 
 type Flash = Strict<4, 4096>;
 type Four = FlashStore<Flash, 4, 96>;
@@ -119,6 +119,62 @@ fn a_flash_that_stops_answering_st10() {
     assert_eq!(run(store.check(at(1))), Ok(()));
     assert_eq!(load(&store, &key(0), 1), record);
     assert_eq!(failed.to_string(), "the flash does not answer");
+}
+
+/// A chip that was left in another mode, or a bus that hangs: nothing is taken for lost, and nothing begun anew.
+#[test]
+fn a_flash_that_answers_nonsense_st10() {
+    let failed = FlashError::Flash(NorFlashErrorKind::Other);
+    for nonsense in [0x00, 0x80, 0xff] {
+        let flash = Flash::new(2);
+        let store = Four::new(flash.clone());
+        for number in 0..3 {
+            assert_eq!(create(&store, number, 0, SIGNED_IN), APPLIED);
+        }
+        run(store.keep(1, b"item", at(1))).unwrap();
+        flash.answer(Some(nonsense));
+        for _ in 0..3 {
+            assert_eq!(run(store.load(&key(0), at(1), &mut [0; 96])), Err(failed));
+            assert_eq!(run(store.kept(1, &mut [0; 96])), Err(failed));
+            assert_eq!(run(store.create(&key(3), &SIGNED_IN.record(), at(1))), Err(failed));
+        }
+        flash.answer(None);
+        let all = |store: &Four| [0, 1, 2, 3].map(|number| load(store, &key(number), 1).is_some());
+        assert_eq!(all(&store), [true, true, true, false]);
+        // what stays is to be moved meanwhile
+        flash.answer(Some(nonsense));
+        let moving = (0..1_000).find_map(|_| run(store.keep_time(Kept { until: at(9), offset: None }, at(1))).err());
+        assert_eq!(moving, Some(failed));
+        flash.answer(None);
+        for store in [store, Four::new(flash)] {
+            assert_eq!(all(&store), [true, true, true, false]);
+            assert_eq!(run(store.kept(1, &mut [0; 96])), Ok(Some(&b"item"[..])));
+        }
+    }
+}
+
+/// A page whose header decays while the device runs costs its sessions; the store goes on.
+#[test]
+fn a_page_that_decays_costs_its_sessions() {
+    let flash = Flash::new(3);
+    let store = Four::new(flash.clone());
+    let mut number = 0;
+    while flash.erases().iter().sum::<u32>() < 2 {
+        assert_eq!(run(store.keep(0, &[7; 90], at(0))), Ok(()));
+        if number < 2 {
+            assert_eq!(create(&store, number, 0, SIGNED_IN), APPLIED);
+            number += 1;
+        }
+    }
+    assert_eq!(create(&store, 2, 0, SIGNED_IN), APPLIED);
+    // the first two lie in the first page, which lies behind the free one
+    flash.damage(|bytes| bytes[4096] ^= 1);
+    assert!(run(store.load(&key(0), at(1), &mut [0; 96])).is_ok(), "its entry is still whole");
+    flash.damage(|bytes| bytes[4096..2 * 4096].fill(0x33));
+    assert!(run(store.load(&key(0), at(1), &mut [0; 96])).is_err(), "the flash may come back");
+    assert_eq!([0, 1, 2].map(|number| load(&store, &key(number), 1).is_some()), [false, false, true]);
+    assert_eq!(run(store.count(at(1))), Ok(Some(1)));
+    assert_eq!(create(&store, 0, 1, SIGNED_IN), APPLIED);
 }
 
 /// Whichever bit of an entry it is, its length and checksum too: that one is lost, those around it are not.

@@ -45,6 +45,7 @@ struct Chip<const WORD: usize, const PAGE: usize> {
     noise: u64,
     failing_reads: bool,
     failing_writes: bool,
+    nonsense: Option<u8>,
     waits: bool,
 }
 
@@ -69,6 +70,7 @@ impl<const WORD: usize, const PAGE: usize> Strict<WORD, PAGE> {
             noise: 1,
             failing_reads: false,
             failing_writes: false,
+            nonsense: None,
             waits: false,
         })))
     }
@@ -106,6 +108,11 @@ impl<const WORD: usize, const PAGE: usize> Strict<WORD, PAGE> {
     /// Lets all writes and erases fail before they change anything, or not any more.
     pub fn fail_writes(&self, fail: bool) {
         self.chip_mut().failing_writes = fail;
+    }
+
+    /// Lets every read answer nothing but this byte, or what is there again.
+    pub fn answer(&self, nonsense: Option<u8>) {
+        self.chip_mut().nonsense = nonsense;
     }
 
     /// Lets every operation wait once before it begins and once after it is done, so that its future can be dropped
@@ -229,6 +236,7 @@ impl<const WORD: usize, const PAGE: usize> Chip<WORD, PAGE> {
         self.counts.reads += 1;
         self.counts.read += bytes.len() as u64;
         bytes.copy_from_slice(&self.bytes[at..at + bytes.len()]);
+        self.nonsense.into_iter().for_each(|nonsense| bytes.fill(nonsense));
         Ok(())
     }
 
