@@ -5,6 +5,7 @@ mod common;
 use common::{Draft, at, key, load, run};
 use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
+use session_core::record::Stamp;
 use session_core::store::{Load, Only, Outcome, Store, Version};
 use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
 use session_store_flash::{Contents, FlashError, FlashStore, Kept};
@@ -150,6 +151,23 @@ fn a_flash_that_answers_nonsense_st10() {
             assert_eq!(all(&store), [true, true, true, false]);
             assert_eq!(run(store.kept(1, &mut [0; 96])), Ok(Some(&b"item"[..])));
         }
+    }
+}
+
+/// A session that moves to another page keeps when it was seen last, to the touch interval, also after a power cut.
+#[test]
+fn a_moved_session_keeps_its_last_activity_lc5() {
+    let flash = Flash::new(2);
+    let store = Four::new(flash.clone());
+    assert_eq!(create(&store, 0, 0, Draft { idle: 0, ..SIGNED_IN }), APPLIED);
+    for now in (0..2_000_000).step_by(100_000) {
+        assert_eq!(run(store.touch(&key(0), at(now))), Ok(APPLIED));
+        let before = flash.counts().erases;
+        while flash.counts().erases == before {
+            run(store.keep(0, &[7; 90], at(now))).unwrap();
+        }
+        let record = load(&Four::new(flash.clone()), &key(0), now).unwrap();
+        assert_eq!(Stamp::of(&record).unwrap().last_seen, at(now));
     }
 }
 
