@@ -222,27 +222,30 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
 
     // ---- the operations --------------------------------------------------------------------------------------------------
 
-    /// Reads an entry. `None`: its bits have decayed, while its page is what it was; otherwise the flash answers nonsense.
+    /// Reads an entry, once more if that fails. `None`: its bits have decayed, while its page is what it was; otherwise
+    /// the flash answers nonsense.
     async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<log::Found>, FlashError> {
-        let found = self.log.read(at, into).await?;
-        if found.is_none() && !self.log.holds(self.log.page_of(at)).await? {
-            self.in_step = None;
-            return Err(NONSENSE);
+        for _ in 0..2 {
+            let found = self.log.read(at, into).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            if !self.log.holds(self.log.page_of(at)).await? {
+                self.in_step = None;
+                return Err(NONSENSE);
+            }
         }
-        Ok(found)
+        Ok(None)
     }
 
     /// The record that the slot stands for. `Err(size)`: `into` is too small. `None`: its bits have decayed.
     async fn fetch(&mut self, slot: &Slot, into: &mut [u8]) -> Result<Option<Result<Found, usize>>, FlashError> {
         let len = usize::from(slot.len);
         let Some(place) = into.get_mut(..len) else { return Ok(Some(Err(len))) };
-        // once more, in case the fault was on the way
-        for _ in 0..2 {
-            let found = self.read(slot.at, place).await?;
-            if found.is_some_and(|found| found.len == len && found.entry.name == *slot.handle.as_bytes()) {
-                Stamp::touch(place, slot.seen());
-                return Ok(Some(Ok(Found { len, version: slot.stamp().version })));
-            }
+        let found = self.read(slot.at, place).await?;
+        if found.is_some_and(|found| found.len == len && found.entry.name == *slot.handle.as_bytes()) {
+            Stamp::touch(place, slot.seen());
+            return Ok(Some(Ok(Found { len, version: slot.stamp().version })));
         }
         self.table.remove(&slot.handle);
         Ok(None)

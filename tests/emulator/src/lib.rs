@@ -35,8 +35,8 @@ pub enum Fault {
     NoEntropy,
     /// The flash can be read and not be written. Of the second board only.
     ReadOnly,
-    /// Nothing yet: the bus to the flash can be cut later, with [`Device::bus`], and the processor be hung, with
-    /// [`Device::hang`].
+    /// Nothing yet: the flash can be cut off or confused later, with [`Device::bus`] and [`Device::confuse`], and the
+    /// processor be hung, with [`Device::hang`].
     Later,
 }
 
@@ -191,7 +191,7 @@ fn bank(elf: &Path) -> Result<PathBuf, String> {
     make().map_err(|why: String| format!("{}: {why}", elf.display()))
 }
 
-/// The socket over which the board's registers can be written.
+/// The socket over which what is on the board's bus can be written.
 fn bus(image: &Path) -> PathBuf {
     image.with_extension("bus")
 }
@@ -284,11 +284,21 @@ impl Device {
         &self.said
     }
 
-    /// Switches the bus to the EEPROM off or on, behind the firmware's back; of a board with [`Fault::Later`].
+    /// Switches the bus to the EEPROM off or on, behind the firmware's back; of a first board with [`Fault::Later`].
     pub fn bus(&self, on: bool) -> io::Result<()> {
-        let mut qtest = UnixStream::connect(&self.bus)?;
         // the I2C controller's configuration: whether it is a master
-        writeln!(qtest, "writel 0x40020020 {:#x}", u8::from(on) << 4)?;
+        self.write(0x4002_0020, u32::from(on) << 4)
+    }
+
+    /// Leaves the NOR flash in a mode in which it answers what it is instead of what it holds; of a second board with
+    /// [`Fault::Later`].
+    pub fn confuse(&self) -> io::Result<()> {
+        self.write(0x2200_0000, 0x0098_0098)
+    }
+
+    fn write(&self, address: u32, value: u32) -> io::Result<()> {
+        let mut qtest = UnixStream::connect(&self.bus)?;
+        writeln!(qtest, "writel {address:#x} {value:#x}")?;
         let mut answer = [0; 3];
         qtest.read_exact(&mut answer)?;
         if answer == *b"OK\n" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }

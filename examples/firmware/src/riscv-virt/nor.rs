@@ -83,6 +83,11 @@ impl ReadNorFlash for Nor {
 
     async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Failed> {
         inside(at, bytes.len(), 1)?;
+        // whatever mode the chip was left in; there, because the store looks there when it doubts what it has read, and
+        // because at each read it would take seconds to read all
+        if (at as usize).is_multiple_of(SECTOR) {
+            bank(at).0.write(0, READ_ARRAY);
+        }
         for (at, byte) in (at..).zip(bytes) {
             let (page, offset) = bank(at & !3);
             *byte = page.read(offset).to_le_bytes()[at as usize % 4];

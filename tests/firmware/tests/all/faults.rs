@@ -102,6 +102,26 @@ fn without_entropy_nobody_is_signed_in_em4() {
     }
 }
 
+#[test]
+fn a_nor_flash_in_another_mode_is_brought_back_st10() {
+    let table = Table::new(Board::RiscvVirt);
+    let (device, mut browser) = table.owned();
+    drop(device);
+    let mut device = table.boot_with(&[Fault::Later]);
+    let address = device.address();
+    for _ in 0..5 {
+        device.confuse().unwrap();
+        assert_eq!(browser.get(address, "/").unwrap().view(), "dashboard");
+        device.confuse().unwrap();
+        assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
+        // eight at most
+        device.confuse().unwrap();
+        let page = browser.get(address, "/").unwrap();
+        assert_eq!(browser.submit(address, &page, "/browsers/end-others", "").unwrap().status, 303);
+    }
+    assert_eq!(device.said().len(), 1, "one boot: {:?}", device.said());
+}
+
 /// The device's data as a later version may write it, and otherwise whole.
 fn of_another_version(mut image: Vec<u8>, page: usize) -> Vec<u8> {
     for copy in image.chunks_mut(page).take(2) {
