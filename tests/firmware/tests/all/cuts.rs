@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use firmware_tests::{Board, Browser, Numbers, PASSWORD, Table};
 
+/// So many at least; more on a machine that is busy with other things, until enough was done.
 const CUTS: u64 = 60;
+const ENOUGH: u32 = 10;
 
 /// What must be of a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,7 +134,10 @@ fn nothing_acknowledged_is_lost_nothing_signed_out_returns_st5() {
             signed_out: 0,
             unknown: false,
         };
-        for cut in 0..CUTS {
+        let mut cuts = 0;
+        while cuts < CUTS || known.signed_in.min(known.saved).min(known.signed_out) < ENOUGH {
+            assert!(cuts < 10 * CUTS, "too little was done");
+            cuts += 1;
             let (address, power) = (device.address(), Duration::from_micros(20_000 + known.numbers.below(300_000)));
             known = thread::scope(|scope| {
                 let worker = scope.spawn(|| {
@@ -144,7 +149,7 @@ fn nothing_acknowledged_is_lost_nothing_signed_out_returns_st5() {
                 worker.join().unwrap()
             });
             device = table.boot();
-            known.check(device.address(), cut);
+            known.check(device.address(), cuts);
             known.tidy(device.address());
             // those that are gone are looked at for some time
             while known.sessions.len() > 12 {
@@ -154,9 +159,8 @@ fn nothing_acknowledged_is_lost_nothing_signed_out_returns_st5() {
         }
         let Known { signed_in, saved, signed_out, .. } = known;
         println!(
-            "{}: {CUTS} power cuts, {signed_in} sign-ins, {saved} saved settings and {signed_out} sign-outs acknowledged, none lost",
+            "{}: {cuts} power cuts, {signed_in} sign-ins, {saved} saved settings and {signed_out} sign-outs acknowledged, none lost",
             board.name()
         );
-        assert!(signed_in > 10 && saved > 10 && signed_out > 10, "too little was done");
     }
 }
