@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use session_std::{Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -54,15 +55,14 @@ pub struct SessionService<S> {
 
 impl<S, B, A> Service<Request<B>> for SessionService<S>
 where
-    S: Service<Request<B>, Response = Response<A>> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Send + 'static,
+    S: Service<Request<B>, Response = Response<A>>,
+    S::Future: Send + 'static,
     A: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     A::Error: Into<BoxError>,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = SessionFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -72,18 +72,46 @@ where
         let session = session_std::Request::new(self.layer.sessions.clone());
         let mounted = Mounted { request: session.clone(), sign_in_at: self.layer.sign_in_at.clone() };
         request.extensions_mut().insert(mounted);
-        // the one that was polled ready is used, its clone stays
-        let clone = self.inner.clone();
-        let mut ready = std::mem::replace(&mut self.inner, clone);
-        Box::pin(async move {
-            let answer = ready.call(request).await?;
-            let finished = session.finish().await;
-            let mut answer = match finished.error {
-                Some(error) => Failed(error).into_response(),
-                None => answer.map(Body::new),
-            };
-            headers::apply(&finished, answer.headers_mut());
-            Ok(answer)
-        })
+        SessionFuture { answering: self.inner.call(request), session, finishing: None }
+    }
+}
+
+pin_project! {
+    /// An answer, and then what its session says. Costs an allocation if a handler asked for the session.
+    pub struct SessionFuture<F> {
+        #[pin]
+        answering: F,
+        session: session_std::Request,
+        finishing: Option<Pin<Box<dyn Future<Output = Response<Body>> + Send>>>,
+    }
+}
+
+impl<F, A, E> Future for SessionFuture<F>
+where
+    F: Future<Output = Result<Response<A>, E>>,
+    A: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    A::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let finishing = match this.finishing {
+            Some(finishing) => finishing,
+            None => {
+                let answer = ready!(this.answering.poll(context))?.map(Body::new);
+                if this.session.finish_untouched() {
+                    return Poll::Ready(Ok(answer));
+                }
+                let session = this.session.clone();
+                this.finishing.insert(Box::pin(async move {
+                    let finished = session.finish().await;
+                    let mut answer = finished.error.map_or(answer, |error| Failed(error).into_response());
+                    headers::apply(finished, answer.headers_mut());
+                    answer
+                }))
+            }
+        };
+        finishing.as_mut().poll(context).map(Ok)
     }
 }

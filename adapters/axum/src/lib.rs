@@ -5,7 +5,7 @@ mod layer;
 mod response;
 
 pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
-pub use layer::{SessionLayer, SessionService};
+pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::Failed;
 pub use session_std::{
     Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,

@@ -62,7 +62,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             // an error has no place for headers: from here on it is an answer
             (None, Err(error)) => error.into_response(),
         };
-        headers::apply(&finished, answer.headers_mut());
+        headers::apply(finished, answer.headers_mut());
         Ok(answer)
     }
 }

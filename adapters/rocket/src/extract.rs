@@ -14,9 +14,10 @@ use crate::response::Failed;
 
 async fn load(request: &rocket::Request<'_>, activity: bool) -> Result<session_std::Session, Error> {
     let place = Place::of(request)?;
-    if request.headers().contains("Cookie") {
-        // all Cookie lines are one (CP1)
-        return place.session(request.headers().get("Cookie").map(str::as_bytes), activity).await;
+    // all Cookie lines are one (CP1)
+    let mut lines = request.headers().get("Cookie").map(str::as_bytes).peekable();
+    if lines.peek().is_some() {
+        return place.session(lines, activity).await;
     }
     // `rocket::local` puts cookies into the jar and writes no Cookie line
     let pairs: Vec<String> =

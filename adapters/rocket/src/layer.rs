@@ -95,7 +95,7 @@ impl Fairing for SessionLayer {
         if let Some(error) = finished.error {
             Failed(error).replace(answer);
         }
-        apply(&finished, answer);
+        apply(finished, answer);
     }
 }
 

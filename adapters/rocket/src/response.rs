@@ -87,18 +87,14 @@ fn line(status: Status, text: &Failed) -> Response<'static> {
 }
 
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
-pub(crate) fn apply(finished: &Finished, answer: &mut Response<'_>) {
-    let list = |answer: &Response<'_>, name| {
-        let lines: Vec<&str> = answer.headers().get(name).collect();
-        (!lines.is_empty()).then(|| lines.join(", "))
-    };
-    if let Some(cookie) = &finished.cookie {
-        answer.adjoin_raw_header("Set-Cookie", cookie.clone());
-        let merged = headers::cache_control(list(answer, "Cache-Control").as_deref());
+pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
+    if let Some(cookie) = finished.cookie {
+        answer.adjoin_raw_header("Set-Cookie", cookie);
+        let merged = headers::cache_control(headers::list(answer.headers().get("Cache-Control")).as_deref());
         answer.set_raw_header("Cache-Control", merged);
     }
     if finished.varies
-        && let Some(merged) = headers::vary(list(answer, "Vary").as_deref())
+        && let Some(merged) = headers::vary(headers::list(answer.headers().get("Vary")).as_deref())
     {
         answer.set_raw_header("Vary", merged);
     }

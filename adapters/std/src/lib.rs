@@ -8,6 +8,7 @@ mod peek;
 mod session;
 mod sessions;
 mod space;
+mod spare;
 mod store;
 mod typed;
 

@@ -11,10 +11,10 @@ use session_core::{Error, Exchange, Listed, Ticket, csrf, events::Id};
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
 use crate::space::Space;
-use crate::{Sessions, SharedStore, ThreadRng};
+use crate::{Sessions, SharedStore, ThreadRng, spare};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
-/// Costs one allocation, and a second when a handler asks for the session.
+/// Costs one allocation; the place of a session that a handler asks for is used again in its thread.
 #[derive(Clone)]
 pub struct Request(Arc<Shared>);
 
@@ -71,7 +71,7 @@ impl Request {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
-            let mut exchange = Box::new(Exchange::new(Space::NEW, Space::NEW));
+            let mut exchange = spare::take();
             let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load_either(cookie_lines).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
@@ -82,6 +82,17 @@ impl Request {
             State::Untouched | State::Over => return Err(Error::NotMounted),
         }
         Ok(Session(self.0.clone()))
+    }
+
+    /// As [`finish`](Self::finish) if nobody has asked for the session, and then `true`: there is nothing to wait for, and
+    /// the answer stays as it is.
+    #[must_use]
+    pub fn finish_untouched(&self) -> bool {
+        let state = self.0.state.try_lock();
+        state.filter(|state| matches!(**state, State::Untouched)).is_some_and(|mut state| {
+            *state = State::Over;
+            true
+        })
     }
 
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
@@ -107,7 +118,9 @@ impl Request {
         };
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
-        Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() }
+        let finished = Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() };
+        spare::give(exchange);
+        finished
     }
 }
 

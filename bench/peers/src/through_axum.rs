@@ -41,7 +41,8 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     let first = send(&mut layered.clone(), Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
-    let mut app = if ask == Ask::Bare { routes } else { layered };
+    // as axum::serve does; without it the layer would be put around the handler anew for each request
+    let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
     let mut good = 0;
     for _ in 0..times {
         let answer = black_box(send(&mut app, ask, Some(&cookie)).await);

@@ -77,15 +77,20 @@ impl MemoryStore {
         self.at(&entry.handle, |shard| shard.login(&entry.handle, now)) == Some(Some(entry.login))
     }
 
-    /// The shards, the one of this handle first. The bits that choose it are none that the hash table uses.
-    fn shards_from(&self, key: &Handle) -> impl Iterator<Item = &Lock<Shard>> {
+    /// The place of the shard of this handle. The bits that choose it are none that the hash table uses.
+    fn place(&self, key: &Handle) -> usize {
         let [.., bits, _] = *key.as_bytes();
-        self.shards.iter().cycle().skip(usize::from(bits) % self.shards.len().max(1)).take(self.shards.len())
+        usize::from(bits) % self.shards.len().max(1)
+    }
+
+    /// The shards, the one of this handle first.
+    fn shards_from(&self, key: &Handle) -> impl Iterator<Item = &Lock<Shard>> {
+        self.shards.iter().cycle().skip(self.place(key)).take(self.shards.len())
     }
 
     /// Does something with the shard of a handle and counts what it freed.
     fn at<T>(&self, key: &Handle, action: impl FnOnce(&mut Shard) -> T) -> Option<T> {
-        self.shards_from(key).next().map(|shard| self.counted(shard, action))
+        self.shards.get(self.place(key)).map(|shard| self.counted(shard, action))
     }
 
     fn counted<T>(&self, shard: &Lock<Shard>, action: impl FnOnce(&mut Shard) -> T) -> T {
