@@ -30,3 +30,35 @@ pub(crate) fn give(mut place: Box<Exchange<Space>>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Finished, MemoryStore, Policy, Request, Sessions, keys};
+    use session_core::testing::run;
+
+    #[test]
+    fn nothing_of_a_request_stays_in_its_place_lc15() {
+        let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+        let visit = |write: bool| {
+            let request = Request::new(sessions.clone());
+            let session = run(request.session(std::iter::empty(), true)).unwrap();
+            let keys = session.keys().unwrap();
+            if write {
+                session.set("n", &"a value".repeat(99)).unwrap();
+            }
+            (keys, run(request.finish()))
+        };
+        assert!(visit(true).1.cookie.is_some());
+        assert_eq!(SPARE.with_borrow(Vec::len), 1, "the place waits for the next request");
+        assert_eq!(visit(false), (Vec::new(), Finished { error: None, cookie: None, varies: true }));
+        assert_eq!(SPARE.with_borrow(Vec::len), 1);
+    }
+
+    #[test]
+    fn a_thread_keeps_a_few() {
+        let taken: Vec<_> = (0..=MOST).map(|_| take()).collect();
+        taken.into_iter().for_each(give);
+        assert_eq!(SPARE.with_borrow(Vec::len), MOST);
+    }
+}

@@ -101,3 +101,15 @@ fn who_asks_again_after_a_load_was_given_up_loads() {
     let session = run(request.session([cookie.as_bytes()].into_iter(), true)).unwrap();
     assert_eq!(session.get::<u32>("n"), Ok(Some(1)));
 }
+
+#[test]
+fn a_request_that_nobody_asked_for_its_session_is_over_at_once() {
+    let (_, sessions, cookie) = begin();
+    let request = Request::new(sessions.clone());
+    assert!(request.finish_untouched());
+    let late = run(request.session(std::iter::once(cookie.as_bytes()), true));
+    assert_eq!(late.map(|_| ()), Err(Error::NotMounted));
+    let request = Request::new(sessions);
+    run(request.session(std::iter::once(cookie.as_bytes()), true)).unwrap();
+    assert!(!request.finish_untouched() && run(request.finish()).varies);
+}
