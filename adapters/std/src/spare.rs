@@ -10,6 +10,7 @@ use crate::space::Space;
 const MOST: usize = 16;
 
 thread_local! {
+    #[allow(clippy::vec_box)] // the boxes are what is kept
     static SPARE: RefCell<Vec<Box<Exchange<Space>>>> = const { RefCell::new(Vec::new()) };
 }
 
