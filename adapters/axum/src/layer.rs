@@ -10,7 +10,7 @@ use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use session_std::{Sessions, headers};
+use session_std::{Finished, Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -72,7 +72,7 @@ where
         let session = session_std::Request::new(self.layer.sessions.clone());
         let mounted = Mounted { request: session.clone(), sign_in_at: self.layer.sign_in_at.clone() };
         request.extensions_mut().insert(mounted);
-        SessionFuture { answering: self.inner.call(request), session, finishing: None }
+        SessionFuture { answering: self.inner.call(request), session, answer: None, finishing: None }
     }
 }
 
@@ -82,7 +82,8 @@ pin_project! {
         #[pin]
         answering: F,
         session: session_std::Request,
-        finishing: Option<Pin<Box<dyn Future<Output = Response<Body>> + Send>>>,
+        answer: Option<Response<Body>>,
+        finishing: Option<Pin<Box<dyn Future<Output = Finished> + Send>>>,
     }
 }
 
@@ -104,14 +105,14 @@ where
                     return Poll::Ready(Ok(answer));
                 }
                 let session = this.session.clone();
-                this.finishing.insert(Box::pin(async move {
-                    let finished = session.finish().await;
-                    let mut answer = finished.error.map_or(answer, |error| Failed(error).into_response());
-                    headers::apply(finished, answer.headers_mut());
-                    answer
-                }))
+                *this.answer = Some(answer);
+                this.finishing.insert(Box::pin(async move { session.finish().await }))
             }
         };
-        finishing.as_mut().poll(context).map(Ok)
+        let finished = ready!(finishing.as_mut().poll(context));
+        let answer = this.answer.take().unwrap_or_default();
+        let mut answer = finished.error.map_or(answer, |error| Failed(error).into_response());
+        headers::apply(finished, answer.headers_mut());
+        Poll::Ready(Ok(answer))
     }
 }
