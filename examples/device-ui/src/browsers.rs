@@ -61,26 +61,18 @@ fn name_of(agent: &[u8]) -> Name {
     };
     let mut name = Name::new();
     match (first(&BROWSERS), first(&SYSTEMS)) {
-        (Some(browser), system) => {
-            let parts = [browser, if system.is_some() { " on " } else { "" }, system.unwrap_or_default()];
-            parts.into_iter().flat_map(str::chars).try_for_each(|letter| name.push(letter)).unwrap_or_default();
-        }
-        (None, _) => {
-            let letters = agent.utf8_chunks().flat_map(|chunk| {
-                let bad = if chunk.invalid().is_empty() { None } else { Some(char::REPLACEMENT_CHARACTER) };
-                chunk.valid().chars().chain(bad)
-            });
-            name = cut(letters);
-        }
-    }
+        (Some(browser), Some(system)) => [browser, " on ", system].iter().all(|part| add(&mut name, part)),
+        (Some(browser), None) => add(&mut name, browser),
+        (None, _) => agent
+            .utf8_chunks()
+            .all(|chunk| add(&mut name, chunk.valid()) && (chunk.invalid().is_empty() || add(&mut name, "\u{fffd}"))),
+    };
     name
 }
 
-/// As much as there is room for.
-fn cut(letters: impl Iterator<Item = char>) -> Name {
-    let mut name = Name::new();
-    letters.map(|letter| name.push(letter)).take_while(Result::is_ok).for_each(drop);
-    name
+/// As much as there is room for; whether that is all of it.
+fn add(name: &mut Name, text: &str) -> bool {
+    text.chars().all(|letter| name.push(letter).is_ok())
 }
 
 /// The page.
@@ -90,7 +82,8 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
     }
     let (now, browsers) = (visit.site.now(), &mut visit.page.browsers);
     let each = |listed: &session_picoserve::Listed<'_>| {
-        let name = cut(listed.label.unwrap_or_default().chars());
+        let mut name = Name::new();
+        add(&mut name, listed.label.unwrap_or_default());
         let (signed_in, last_seen) = (seconds(now.since(listed.created)), seconds(now.since(listed.last_seen)));
         // there are no more than fit unless the policy of the program lets in more
         let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });

@@ -47,6 +47,15 @@ enum Page {
     Garbled,
 }
 
+impl Page {
+    const fn number(&self) -> Option<u32> {
+        match self {
+            Self::Whole { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 impl<F: NorFlash> Copies<F> {
     pub(crate) const fn new(flash: F) -> Self {
         const {
@@ -62,22 +71,16 @@ impl<F: NorFlash> Copies<F> {
     /// Reads both and makes both the newer one.
     pub(crate) async fn read(&mut self) -> Result<Held, FlashError> {
         let (first, second) = (self.page(0).await?, self.page(1).await?);
-        let (newest, number, data, both) = match (first, second) {
-            (Page::Whole { number, data }, Page::Whole { number: other, .. }) if number == other => {
-                (0, number, data, true)
-            }
-            (Page::Whole { number, data }, Page::Whole { number: other, .. }) if number > other => {
-                (0, number, data, false)
-            }
-            (_, Page::Whole { number, data }) => (1, number, data, false),
-            (Page::Whole { number, data }, _) => (0, number, data, false),
+        let (page, number, data, other) = match (first, second) {
+            (Page::Whole { number, data }, other) if other.number() <= Some(number) => (0, number, data, other),
+            (other, Page::Whole { number, data }) => (1, number, data, other),
             (Page::Foreign, _) | (_, Page::Foreign) => return Ok(Held::Foreign),
             (Page::Nothing, Page::Nothing) => return Ok(Held::Nothing),
-            (Page::Garbled, _) | (_, Page::Garbled) => return Ok(Held::Garbled),
+            _ => return Ok(Held::Garbled),
         };
-        self.newest = Some((newest, number));
-        if !both {
-            self.write(1 - newest, number, &data).await?;
+        self.newest = Some((page, number));
+        if other.number() != Some(number) {
+            self.write(1 - page, number, &data).await?;
         }
         Ok(Held::Data(data))
     }
