@@ -230,9 +230,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
-        self.exchange.writable()?;
-        self.exchange.follow(key, kind);
         let (record, changes) = self.exchange.writable()?;
+        changes.follow(key, kind, None, record.data());
         if record.table().set(key, value)? {
             changes.set_dirty();
         }
