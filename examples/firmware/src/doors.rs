@@ -1,6 +1,6 @@
 //! Connections and those who serve them. A connection is cheap, a request under way is not: there are doors for a browser's
 //! six connections, and some more for the moment in which others are being closed (the stack has no queue of those who
-//! knock; without a free door they are turned away). Whoever has sent the first byte waits for one of two workers.
+//! knock; without a free door they are turned away). Whoever has sent the first byte waits for one of three workers.
 
 use device_ui::flash::CannotBoot;
 use embassy_executor::Spawner;
@@ -20,7 +20,7 @@ use crate::app::Booted;
 /// Connections at once.
 pub(crate) const DOORS: usize = 8;
 /// Requests at once.
-pub(crate) const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 3;
 /// Bytes of a request's head and body.
 const REQUEST: usize = 2048;
 /// Bytes under way on a connection, in and out.

@@ -1,6 +1,8 @@
 //! A device's life: first boot, reboots, a full reset, many visitors.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::thread;
 
 use firmware_tests::{Board, Browser, Table};
@@ -80,6 +82,28 @@ fn five_hundred_requests_over_six_connections() {
         }
         assert_eq!(all, 504);
         assert_eq!(device.said().iter().filter(|line| line.starts_with("up")).count(), 1, "{:?}", device.said());
+    }
+}
+
+/// Three requests are served at once: whoever does not finish his keeps others out only if there are three of him.
+#[test]
+fn two_who_dawdle_keep_nobody_out() {
+    for board in Board::ALL {
+        let (table, mut browser) = (Table::new(board), Browser::default());
+        let device = table.boot();
+        let mut dawdlers = [(); 2].map(|()| {
+            let mut stream = TcpStream::connect(device.address()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        });
+        for _ in 0..10 {
+            assert_eq!(browser.get(device.address(), "/").unwrap().view(), "first-boot");
+        }
+        for stream in &mut dawdlers {
+            let waits = stream.read(&mut [0]).map_err(|why| why.kind());
+            assert_eq!(waits, Err(ErrorKind::WouldBlock), "it was sent away before others were served");
+        }
     }
 }
 
