@@ -14,9 +14,9 @@ const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sa
 
 /// A target, how many inputs it gets, and how long they are at most.
 const TARGETS: [(&str, u32, u32); 4] = [
-    ("cookie_header", 1_000_000, 1_024),
+    ("cookie_header", 600_000, 1_024),
     ("record", 1_000_000, 1_024),
-    ("flash_operations", 40_000, 900),
+    ("flash_operations", 25_000, 900),
     ("flash_image", 250_000, 9 * 512),
 ];
 
