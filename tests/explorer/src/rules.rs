@@ -23,7 +23,7 @@ pub(crate) const RULES: &[Rule] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            text: "match expiry::accept(&token, &self.other, rules.policy, now) {",
+            text: "match expiry::accept(token, &self.other, rules.policy, now) {",
             instead: "let _ = token; match core::convert::identity(Verdict::Current) {",
         }],
     },
@@ -32,7 +32,11 @@ pub(crate) const RULES: &[Rule] = &[
         without: "a cookie may be renewed while a grace runs",
         explore: "two",
         edits: &[
-            Edit { file: EXPIRY, text: "current && !in_grace", instead: "(current || in_grace)" },
+            Edit {
+                file: EXPIRY,
+                text: "&& same(record.verifier(), &token.verifier)\n        && record.previous().is_none_or(|previous| now >= previous.grace_until)",
+                instead: "&& (same(record.verifier(), &token.verifier) || record.previous().is_some_and(|previous| now < previous.grace_until))",
+            },
             Edit {
                 file: POLICY,
                 text: "if millis(after) <= millis(lifetimes.grace)",
@@ -143,8 +147,8 @@ pub(crate) const RULES: &[Rule] = &[
         edits: &[
             Edit {
                 file: REPLIES,
-                text: "if there == self.mine.stamp().version {",
-                instead: "if there == self.mine.stamp().version && !lost {",
+                text: "if there == self.mine.version() {",
+                instead: "if there == self.mine.version() && !lost {",
             },
             Edit { file: REPLIES, text: "|| lost && there != self.base {", instead: "{" },
         ],
