@@ -1,6 +1,8 @@
 //! The only code that calls a store: it does what the exchange says and brings the answers back.
 
+mod overflow;
 mod sealed;
+mod stored;
 mod subjects;
 
 use rand_core::TryCryptoRng;
@@ -8,12 +10,12 @@ use rand_core::TryCryptoRng;
 use crate::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::environment::{Buffer, Clock};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Candidate, Exchange, Intent, Reply, Rules, Step, Work};
+use crate::events::{Event, Observer};
+use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
-use crate::mode::{Either, Mode, Sealed, Stored};
+use crate::mode::{Either, Mode, Overflowing, Sealed, Stored};
 use crate::policy::Policy;
-use crate::store::{Load, Only, Outcome, Store};
+use crate::store::Store;
 pub use subjects::Listed;
 
 /// What all requests of an application share.
@@ -53,8 +55,27 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
     }
 }
 
+impl<S: Store, C: Clock> Sessions<S, C, (), Overflowing> {
+    /// Sessions that travel in their cookies as [`sealed`](Self::sealed) ones do while they fit, and are kept in `store` while
+    /// they do not; handlers do not notice when one moves. What is stored cannot be lost to an old copy: where `store` has a
+    /// record, it is the session, but for copies sealed after it had moved back. `store` has a record of
+    ///
+    /// - sessions that do not fit into a cookie; of two requests that change one at the same time none is lost, as with
+    ///   [`new`](Self::new);
+    /// - sessions that once did not fit, or signed in, or were rotated: so a cookie from before that is void;
+    /// - sessions that were logged out, until they would be over by themselves: only the one that logs out ends.
+    ///
+    /// Visitors with little data, and what signed-in sessions read and write while they are small, cost no write. Each
+    /// request asks `store` for its session and for the cut-offs of all and of its subject. Nothing is renewed, sessions are
+    /// not listed or ended one by one, and a cap is refused ([`Error::CannotList`]).
+    #[must_use]
+    pub fn overflowing(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(store, clock, keys, policy, Overflowing)
+    }
+}
+
 impl<S: Store, C: Clock> Sessions<S, C, (), Either> {
-    /// As [`new`](Self::new) or [`sealed`](Self::sealed) would make them.
+    /// As [`new`](Self::new), [`sealed`](Self::sealed) or [`overflowing`](Self::overflowing) would make them.
     #[must_use]
     pub fn either(store: S, clock: C, keys: &Keys, policy: Policy, mode: Either) -> Self {
         Self::of(store, clock, keys, policy, mode)
@@ -112,8 +133,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the
-    /// header lines (CP2). A value that is not ours costs no store call.
-    pub(crate) async fn begin_stored<'h, B: Buffer>(
+    /// header lines (CP2).
+    pub(crate) async fn begin<'h, B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
@@ -123,33 +144,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         for line in cookie_lines {
             for value in candidates(line, name).take(left) {
                 left -= 1;
-                let Some(token) = exchange.candidate(value, &self.rules()) else {
-                    continue;
-                };
-                loop {
-                    let now = self.clock.now();
-                    let answer = self.store.load(&token.handle(), now, exchange.place()).await;
-                    let found = match self.reported(answer).map_err(|()| Error::Unavailable)? {
-                        Load::TooLarge { size } => {
-                            exchange.grow(size)?;
-                            continue;
-                        }
-                        Load::Found(found) => Some(found),
-                        Load::Missing => None,
-                    };
-                    // bound first, as in `perform`
-                    let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
-                    match candidate {
-                        Candidate::Accepted => return Ok(()),
-                        Candidate::Refused => {}
-                        Candidate::Reused(login) => {
-                            let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
-                            if let Outcome::Applied(_) = self.reported(ended).map_err(|()| Error::Unavailable)? {
-                                self.observer.observe(&Event::Ended(Id(token.handle())));
-                            }
-                        }
-                    }
-                    break;
+                if M::accept(self, exchange, value).await? {
+                    return Ok(());
                 }
             }
         }
@@ -158,7 +154,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// Carries one verb through: to its end, or to an error after which nothing is half done without being told. `true`:
     /// the data has to be edited first, and then the verb goes on.
-    pub(crate) async fn perform_stored<B: Buffer>(
+    pub(crate) async fn perform<B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
         rng: &mut impl TryCryptoRng,
@@ -166,7 +162,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         work: &mut Work,
     ) -> Result<bool, Error> {
         // read anew only after an await: what comes between takes no time
-        let mut now = self.clock.now();
+        let mut now = self.time_of(intent);
         loop {
             // bound first: the rules must not live across an await, so that the future can be Send
             let step = exchange.next(work, intent, &self.rules(), now)?;
@@ -174,30 +170,9 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Step::Done => return Ok(false),
                 Step::Edit => return Ok(true),
                 Step::Draw => self.draw(rng),
-                Step::Load(handle) => {
-                    let answer = self.store.load(&handle, now, exchange.spare()).await;
-                    Reply::Loaded(self.reported(answer))
-                }
-                Step::Create(handle) => {
-                    let answer = self.store.create(&handle, exchange.outgoing().0, now).await;
-                    Reply::Wrote(self.reported(answer))
-                }
-                Step::Update(handle, seen) => {
-                    let (record, there) = exchange.outgoing();
-                    let answer = self.store.update(&handle, seen, record, now, there).await;
-                    Reply::Wrote(self.reported(answer))
-                }
-                Step::Touch(handle) => {
-                    let answer = self.store.touch(&handle, now).await;
-                    Reply::Wrote(self.reported(answer))
-                }
-                Step::Delete(handle, only) => {
-                    let answer = self.store.delete(&handle, only, now).await;
-                    Reply::Wrote(self.reported(answer))
-                }
-                Step::Index(entry) => Reply::Indexed(self.add_to_index(intent, &entry, now).await),
+                _ => M::carry_out(self, exchange, step, intent, now).await,
             };
-            now = self.clock.now();
+            now = self.time_of(intent);
             exchange.reply(work, intent, reply, &self.rules(), now)?;
         }
     }

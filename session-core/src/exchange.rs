@@ -12,6 +12,7 @@
 //! ```
 //! The numbers are the rules of the protocol, in docs/design.md.
 
+mod overflow;
 mod replies;
 mod steps;
 
@@ -87,7 +88,7 @@ pub enum Intent<'i> {
 
 /// What the driver does next. Records stand in the exchange's buffers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
+pub enum Step {
     /// Bring 32 random bytes.
     Draw,
     /// Let the function of `update_with` change the data, anew for each state of it.
@@ -115,7 +116,7 @@ pub(crate) enum Candidate {
 }
 
 /// The store's answer; its error was reported already.
-pub(crate) enum Reply {
+pub enum Reply {
     Random([u8; 32]),
     /// It cannot be done.
     Refused(Error),
@@ -143,7 +144,7 @@ enum Phase {
 }
 
 /// How far one verb has come.
-pub struct Work {
+pub(crate) struct Work {
     phase: Phase,
     /// What was under way when the answer was lost.
     wrote: Phase,
@@ -192,6 +193,9 @@ pub struct Exchange<B> {
     in_flight: bool,
     /// The session is another than the one that came in its cookie; of sealed ones only.
     pub(crate) rewritten: bool,
+    /// The store has the session; the browser's cookie only points to it. Of overflowing ones only.
+    pub(crate) stored: bool,
+    pub(crate) pointed: bool,
     pub(crate) fresh_handle: Option<Handle>,
     seen: Version,
     /// The record's own version as loaded.
@@ -204,6 +208,10 @@ pub struct Exchange<B> {
     mine: Record<B>,
     other: Record<B>,
     pub(crate) changes: Changes,
+    /// The record's own version of what the store has under the session's handle, and the session's place in time before
+    /// this request moves it; of overflowing ones only.
+    pub(crate) beneath: Option<Version>,
+    moved_at: Time,
 }
 
 impl<B: Buffer> Exchange<B> {
@@ -228,6 +236,10 @@ impl<B: Buffer> Exchange<B> {
             doubted: false,
             in_flight: false,
             rewritten: false,
+            stored: false,
+            pointed: false,
+            beneath: None,
+            moved_at: Time::ZERO,
         }
     }
 
@@ -491,20 +503,18 @@ impl<B: Buffer> Exchange<B> {
     // ---- the cookie goes out -------------------------------------------------------------------------------------
 
     /// The cookie for the answer; nothing if the browser has that value already (CK11).
-    pub(crate) fn answer(&self) -> Option<Answer<'_>> {
+    pub(crate) fn answer(&self, sealed: bool) -> Option<Answer<'_>> {
+        let ends = self.mine.ends();
         match &self.outgoing {
-            Outgoing::Set(token) if self.presented.is_some_and(|presented| presented.same(token)) => None,
-            Outgoing::Set(token) => Some(Answer::Set(token, self.mine.ends())),
             Outgoing::Remove => Some(Answer::Remove),
+            _ if sealed => {
+                let token = self.token.filter(|_| self.rewritten && self.is_live())?;
+                Some(Answer::Seal(token.handle(), self.mine.bytes(), ends))
+            }
+            Outgoing::Set(token) if self.presented.is_some_and(|presented| presented.same(token)) => None,
+            Outgoing::Set(token) => Some(Answer::Set(token, ends)),
             Outgoing::Nothing => None,
         }
-    }
-
-    /// The session that is to be sealed into the answer's cookie, and the end of its absolute lifetime; nothing if the
-    /// browser has it as it is.
-    pub(crate) fn answer_sealed(&self) -> Option<(Handle, &[u8], u64)> {
-        let token = self.token.filter(|_| self.rewritten && self.is_live())?;
-        Some((token.handle(), self.mine.bytes(), self.mine.ends()))
     }
 
     pub(crate) fn follow(&mut self, key: &str, kind: Kind) {
@@ -524,5 +534,7 @@ impl<B: Buffer> Exchange<B> {
 pub(crate) enum Answer<'a> {
     /// The cookie's value, and the end of the session's absolute lifetime.
     Set(&'a Token, u64),
+    /// The session's handle, its record, which is to be sealed, and the same end.
+    Seal(Handle, &'a [u8], u64),
     Remove,
 }

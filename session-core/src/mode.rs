@@ -1,38 +1,37 @@
-//! Where sessions are kept: in a store, or sealed in their cookies. A type and not a setting, because a setting would
-//! bring the futures of both into every program. Users of [`Sessions::new`] and [`Sessions::sealed`] need not name one.
-
-use rand_core::TryCryptoRng;
+//! Where sessions are kept: in a store, sealed in their cookies, or in the cookie while they are small. A type and not a
+//! setting, because a setting would bring the futures of all into every program. Users of [`Sessions::new`],
+//! [`Sessions::sealed`] and [`Sessions::overflowing`] need not name one.
 
 use crate::driver::Sessions;
-use crate::environment::{Buffer, Clock};
+use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::Observer;
-use crate::exchange::{Exchange, Intent, Work};
+use crate::exchange::{Exchange, Intent, Reply, Step};
 use crate::store::Store;
 use crate::subject::Epoch;
 
-/// One of [`Stored`], [`Sealed`] and [`Either`].
+/// One of [`Stored`], [`Sealed`], [`Overflowing`] and [`Either`].
 pub trait Mode: Copy + closed::Closed {
-    /// The sessions travel in their cookies.
+    /// Cookies are sealed records, or stand for one that is in the store.
     fn is_sealed(self) -> bool;
 
-    /// Finds the request's session.
+    /// Whether a value of our cookie's name is the request's session.
     #[doc(hidden)]
-    fn begin<'h, S: Store, C: Clock, O: Observer, B: Buffer>(
+    fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> impl Future<Output = Result<(), Error>>;
-
-    /// Carries one verb through.
-    #[doc(hidden)]
-    fn perform<S: Store, C: Clock, O: Observer, B: Buffer>(
-        sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
-        rng: &mut impl TryCryptoRng,
-        intent: Intent<'_>,
-        work: &mut Work,
+        value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>>;
+
+    /// Does what a step says to the session's record, at `now`.
+    #[doc(hidden)]
+    fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
+        sessions: &Sessions<S, C, O, Self>,
+        exchange: &mut Exchange<B>,
+        step: Step,
+        intent: Intent<'_>,
+        now: Time,
+    ) -> impl Future<Output = Reply>;
 
     /// What a login ticket keeps.
     #[doc(hidden)]
@@ -53,6 +52,7 @@ mod closed {
     pub trait Closed {}
     impl Closed for super::Stored {}
     impl Closed for super::Sealed {}
+    impl Closed for super::Overflowing {}
     impl Closed for super::Either {}
 }
 
@@ -64,6 +64,10 @@ pub struct Stored;
 #[derive(Clone, Copy, Debug)]
 pub struct Sealed;
 
+/// In their cookies while they fit, else in a store: see [`Sessions::overflowing`].
+#[derive(Clone, Copy, Debug)]
+pub struct Overflowing;
+
 /// Known when the program runs, for programs in which a few kilobytes of code do not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Either {
@@ -71,6 +75,8 @@ pub enum Either {
     Stored,
     /// As [`Sealed`](struct@Sealed).
     Sealed,
+    /// As [`Overflowing`](struct@Overflowing).
+    Overflowing,
 }
 
 impl Mode for Stored {
@@ -78,22 +84,22 @@ impl Mode for Stored {
         false
     }
 
-    fn begin<'h, S: Store, C: Clock, O: Observer, B: Buffer>(
+    fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        sessions.begin_stored(exchange, cookie_lines)
+        value: &[u8],
+    ) -> impl Future<Output = Result<bool, Error>> {
+        sessions.accept_stored(exchange, value)
     }
 
-    fn perform<S: Store, C: Clock, O: Observer, B: Buffer>(
+    fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        rng: &mut impl TryCryptoRng,
+        step: Step,
         intent: Intent<'_>,
-        work: &mut Work,
-    ) -> impl Future<Output = Result<bool, Error>> {
-        sessions.perform_stored(exchange, rng, intent, work)
+        now: Time,
+    ) -> impl Future<Output = Reply> {
+        sessions.carry_out_stored(exchange, step, intent, now)
     }
 
     fn epoch<S: Store, C: Clock, O: Observer>(
@@ -116,22 +122,60 @@ impl Mode for Sealed {
         true
     }
 
-    fn begin<'h, S: Store, C: Clock, O: Observer, B: Buffer>(
+    fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        sessions.begin_sealed(exchange, cookie_lines)
+        value: &[u8],
+    ) -> impl Future<Output = Result<bool, Error>> {
+        sessions.accept_sealed(exchange, value)
     }
 
-    fn perform<S: Store, C: Clock, O: Observer, B: Buffer>(
+    fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        rng: &mut impl TryCryptoRng,
+        step: Step,
         intent: Intent<'_>,
-        work: &mut Work,
+        now: Time,
+    ) -> impl Future<Output = Reply> {
+        sessions.carry_out_sealed(exchange, step, intent, now)
+    }
+
+    fn epoch<S: Store, C: Clock, O: Observer>(
+        sessions: &Sessions<S, C, O, Self>,
+        subject: &str,
+    ) -> impl Future<Output = Result<Epoch, Error>> {
+        sessions.epoch_sealed(subject)
+    }
+
+    fn end<S: Store, C: Clock, O: Observer>(
+        sessions: &Sessions<S, C, O, Self>,
+        subject: Option<&str>,
+    ) -> impl Future<Output = Result<usize, Error>> {
+        sessions.end_sealed(subject)
+    }
+}
+
+impl Mode for Overflowing {
+    fn is_sealed(self) -> bool {
+        true
+    }
+
+    fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
+        sessions: &Sessions<S, C, O, Self>,
+        exchange: &mut Exchange<B>,
+        value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>> {
-        sessions.perform_sealed(exchange, rng, intent, work)
+        sessions.accept_overflowing(exchange, value)
+    }
+
+    fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
+        sessions: &Sessions<S, C, O, Self>,
+        exchange: &mut Exchange<B>,
+        step: Step,
+        intent: Intent<'_>,
+        now: Time,
+    ) -> impl Future<Output = Reply> {
+        sessions.carry_out_overflowing(exchange, step, intent, now)
     }
 
     fn epoch<S: Store, C: Clock, O: Observer>(
@@ -151,30 +195,32 @@ impl Mode for Sealed {
 
 impl Mode for Either {
     fn is_sealed(self) -> bool {
-        self == Self::Sealed
+        self != Self::Stored
     }
 
-    async fn begin<'h, S: Store, C: Clock, O: Observer, B: Buffer>(
+    async fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> Result<(), Error> {
+        value: &[u8],
+    ) -> Result<bool, Error> {
         match sessions.mode {
-            Self::Stored => sessions.begin_stored(exchange, cookie_lines).await,
-            Self::Sealed => sessions.begin_sealed(exchange, cookie_lines).await,
+            Self::Stored => sessions.accept_stored(exchange, value).await,
+            Self::Sealed => sessions.accept_sealed(exchange, value).await,
+            Self::Overflowing => sessions.accept_overflowing(exchange, value).await,
         }
     }
 
-    async fn perform<S: Store, C: Clock, O: Observer, B: Buffer>(
+    async fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
         exchange: &mut Exchange<B>,
-        rng: &mut impl TryCryptoRng,
+        step: Step,
         intent: Intent<'_>,
-        work: &mut Work,
-    ) -> Result<bool, Error> {
+        now: Time,
+    ) -> Reply {
         match sessions.mode {
-            Self::Stored => sessions.perform_stored(exchange, rng, intent, work).await,
-            Self::Sealed => sessions.perform_sealed(exchange, rng, intent, work).await,
+            Self::Stored => sessions.carry_out_stored(exchange, step, intent, now).await,
+            Self::Sealed => sessions.carry_out_sealed(exchange, step, intent, now).await,
+            Self::Overflowing => sessions.carry_out_overflowing(exchange, step, intent, now).await,
         }
     }
 
@@ -184,7 +230,7 @@ impl Mode for Either {
     ) -> Result<Epoch, Error> {
         match sessions.mode {
             Self::Stored => sessions.epoch_stored(subject).await,
-            Self::Sealed => sessions.epoch_sealed(subject).await,
+            Self::Sealed | Self::Overflowing => sessions.epoch_sealed(subject).await,
         }
     }
 
@@ -194,7 +240,7 @@ impl Mode for Either {
     ) -> Result<usize, Error> {
         match sessions.mode {
             Self::Stored => sessions.end_stored(subject).await,
-            Self::Sealed => sessions.end_sealed(subject).await,
+            Self::Sealed | Self::Overflowing => sessions.end_sealed(subject).await,
         }
     }
 }

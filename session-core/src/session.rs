@@ -22,8 +22,8 @@ use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Id, Observer};
 use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply, Work};
-use crate::mode::{Either, Mode, Stored};
-use crate::record::Record;
+use crate::mode::{Mode, Stored};
+use crate::record::{MIN_LEN, Record};
 use crate::sealed;
 use crate::set_cookie;
 use crate::store::{Handle, Store};
@@ -67,17 +67,6 @@ pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
     rng: R,
 }
 
-impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer> Session<'_, S, C, R, B, O, Either> {
-    /// As [`load`](Self::load), for frameworks that want its future to be `Send`: of a future that a trait's method gives,
-    /// the compiler does not see that.
-    pub async fn load_either<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        match self.sessions.mode {
-            Either::Stored => self.sessions.begin_stored(self.exchange, cookie_lines).await,
-            Either::Sealed => self.sessions.begin_sealed(self.exchange, cookie_lines).await,
-        }
-    }
-}
-
 impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
     /// The view of a handler on an exchange.
     pub const fn new(sessions: &'a Sessions<S, C, O, M>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
@@ -89,7 +78,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
     pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        M::begin(self.sessions, self.exchange, cookie_lines).await
+        self.sessions.begin(self.exchange, cookie_lines).await
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -106,20 +95,16 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
         let policy = &self.sessions.policy;
-        if self.sessions.mode.is_sealed()
-            && let Some((handle, record, ends)) = self.exchange.answer_sealed()
-        {
-            let max_age = policy.max_age(ends, self.sessions.clock.now());
-            let seal = |place: &mut [u8]| sealed::seal(handle, record, &self.sessions.ring, place);
-            return set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age, into, seal).map(Some);
-        }
-        match self.exchange.answer() {
-            Some(Answer::Set(..)) if self.sessions.mode.is_sealed() => Ok(None),
+        let max_age = |ends| policy.max_age(ends, self.sessions.clock.now());
+        match self.exchange.answer(self.sessions.mode.is_sealed()) {
             None => Ok(None),
             Some(Answer::Remove) => set_cookie::remove(policy, into).map(Some),
-            Some(Answer::Set(token, ends)) => {
-                let max_age = policy.max_age(ends, self.sessions.clock.now());
-                set_cookie::issue(policy, &token.text(), max_age, into).map(Some)
+            Some(Answer::Set(token, ends)) => set_cookie::issue(policy, &token.text(), max_age(ends), into).map(Some),
+            Some(Answer::Seal(handle, record, ends)) => {
+                let pointer = self.exchange.pointer();
+                let record = if self.exchange.stored { pointer.bytes() } else { record };
+                let seal = |place: &mut [u8]| sealed::seal(handle, record, &self.sessions.ring, place);
+                set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age(ends), into, seal).map(Some)
             }
         }
     }
@@ -127,8 +112,9 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// Bytes that [`set_cookie`](Self::set_cookie) needs.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        let value = match self.exchange.answer_sealed() {
-            Some((_, record, _)) if self.sessions.mode.is_sealed() => sealed::text_len(record.len()),
+        let value = match self.exchange.answer(self.sessions.mode.is_sealed()) {
+            Some(Answer::Seal(_, record, _)) if !self.exchange.stored => sealed::text_len(record.len()),
+            Some(Answer::Seal(..)) => sealed::text_len(MIN_LEN),
             _ => base64url::TEXT,
         };
         self.sessions.policy.set_cookie_len(value)
@@ -311,7 +297,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             self.commit().await?;
         }
         let mut work = Work::new();
-        while M::perform(self.sessions, self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
+        while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
             let edited = self.exchange.writable().and_then(|(record, changes)| edit(record, changes));
             self.exchange.edited(&mut work, edited)?;
         }
@@ -391,14 +377,18 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        // the logout of a session that travels in its cookie ends all of its subject's
-        let others = if self.sessions.mode.is_sealed() { 0 } else { self.revoke_others().await? };
+        let others = if self.sessions.mode.is_sealed() {
+            let (subject, ..) = self.exchange.signed_in()?;
+            self.sessions.end_sealed(Some(subject)).await?
+        } else {
+            self.revoke_others().await?
+        };
         self.logout().await.map(|()| others + 1)
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut work = Work::new();
-        M::perform(self.sessions, self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
+        self.sessions.perform(self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ use session_store_memory::{FixedStore, MemoryStore};
 const TASKS: usize = 128;
 const HEAD: usize = 20 * 1024;
 const HEADERS: usize = 64;
-const RECORD: usize = 2048;
+const RECORD: usize = 4096;
 /// Room for a session that travels in its cookie.
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
@@ -205,17 +205,18 @@ fn main() {
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     let Config { store, keys, policy, .. } = config;
-    let mode = if store == StoreUrl::Cookie { Either::Sealed } else { Either::Stored };
+    let (mode, store) = store.parts();
     match store {
-        StoreUrl::Memory { capacity: None } | StoreUrl::Cookie => {
-            run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop)
-        }
+        StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Memory { capacity: Some(limit) } => {
             run(listener, MemoryStore::at_most(limit), clock, &keys, policy, mode, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
-        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
+        _ => {
+            Err("--store: this program is for devices, which have memory:, fixed:, flash:, cookie: and overflow: only"
+                .into())
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Request {
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = spare::take();
-            let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load_either(cookie_lines).await;
+            let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load(cookie_lines).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {

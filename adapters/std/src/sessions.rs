@@ -60,6 +60,14 @@ impl Sessions {
         Self::of(Settings { mode: Either::Sealed, ..settings })
     }
 
+    /// Sessions that travel in their cookies while they fit, and are kept in `store` while they do not; handlers do not
+    /// notice when one moves. What such sessions cost and cannot do: see the core's
+    /// [`Sessions::overflowing`](session_core::Sessions::overflowing).
+    pub fn overflowing(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
+        let settings = Self::new(store, keys).0.settings.clone();
+        Self::of(Settings { mode: Either::Overflowing, ..settings })
+    }
+
     /// As `policy` says.
     #[must_use]
     pub fn policy(self, policy: Policy) -> Self {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use session_core::mode::Either;
 use session_std::{Keys, MemoryStore, Sessions, SharedStore};
 use session_store_layered::Layered;
 use session_store_memcached::{MemcachedCache, MemcachedStore};
@@ -38,6 +39,8 @@ pub enum StoreUrl {
     },
     /// `cookie:`, no store: the sessions travel in their cookies
     Cookie,
+    /// `overflow:STORE_URL`: they do while they fit, and are in this store while they do not
+    Overflow(Box<StoreUrl>),
 }
 
 impl FromStr for StoreUrl {
@@ -58,6 +61,13 @@ impl FromStr for StoreUrl {
             ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
             ("flash", path) => Ok(Self::Flash(path.into())),
             ("cookie", "") => Ok(Self::Cookie),
+            ("overflow", store) => match store.parse() {
+                Ok(Self::Cookie | Self::Overflow(_)) => {
+                    Err("expected overflow:STORE_URL, a store that keeps records".into())
+                }
+                Ok(store) => Ok(Self::Overflow(Box::new(store))),
+                Err(why) => Err(format!("overflow: {why}")),
+            },
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -84,9 +94,22 @@ impl FromStr for StoreUrl {
 impl StoreUrl {
     /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
     pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+        let (mode, store) = self.clone().parts();
+        let store = store.open()?;
+        Ok(match mode {
+            Either::Stored => Sessions::new(store, keys),
+            Either::Sealed => Sessions::sealed(store, keys),
+            Either::Overflowing => Sessions::overflowing(store, keys),
+        })
+    }
+
+    /// Where sessions are kept, and the store that they need for it.
+    #[must_use]
+    pub fn parts(self) -> (Either, Self) {
         match self {
-            Self::Cookie => Ok(Sessions::sealed(MemoryStore::new(), keys)),
-            _ => Ok(Sessions::new(self.open()?, keys)),
+            Self::Cookie => (Either::Sealed, Self::Memory { capacity: None }),
+            Self::Overflow(store) => (Either::Overflowing, *store),
+            store => (Either::Stored, store),
         }
     }
 
@@ -97,7 +120,7 @@ impl StoreUrl {
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
-            Self::Cookie => Err("--store cookie: keeps nothing; name a store".into()),
+            Self::Cookie | Self::Overflow(_) => Err("--store: this is no store of records; name one".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
@@ -125,6 +148,7 @@ impl StoreUrl {
             Self::Layered { cache, durable } => {
                 Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
             }
+            Self::Overflow(store) => Self::Overflow(Box::new(store.apart(name))),
             own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
         }
     }
@@ -141,6 +165,8 @@ mod tests {
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
         assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
         assert_eq!("cookie:".parse(), Ok(StoreUrl::Cookie));
+        let memory = Box::new(StoreUrl::Memory { capacity: None });
+        assert_eq!("overflow:memory:".parse(), Ok(StoreUrl::Overflow(memory)));
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
@@ -171,6 +197,10 @@ mod tests {
             "fixed:1",
             "flash:",
             "cookie:1",
+            "overflow:",
+            "overflow:cookie:",
+            "overflow:overflow:memory:",
+            "layered:memcached://h+overflow:memory:",
             "layered:memcached://h+cookie:",
             "redis://",
             "redis:",

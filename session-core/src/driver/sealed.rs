@@ -1,116 +1,109 @@
 //! Sessions that travel in their cookies: what takes the place of the store's answers. The store keeps cut-offs only
 //! (LC11), one record each, for a subject and for everybody: a session that began by then is over.
 
-use rand_core::TryCryptoRng;
-
 use super::Sessions;
-use crate::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::{Event, Id, Observer};
-use crate::exchange::{Candidate, Exchange, Intent, Reply, Step, Work};
+use crate::exchange::{Candidate, Exchange, Intent, Reply, Step};
 use crate::mode::Mode;
-use crate::record::{MIN_LEN, Record, Stamp};
+use crate::record::{MIN_LEN, Record};
 use crate::sealed;
 use crate::set_cookie::LONGEST_PAIR;
-use crate::store::{Handle, Load, Outcome, Store, Version};
+use crate::store::{Found, Handle, Load, Outcome, Store, Version};
 use crate::subject::{Added, Epoch, SubjectId};
+use crate::token::Token;
 
 /// Whose cut-off is everybody's: nobody can sign in as this.
 const EVERYBODY: &str = "";
 /// How far the clock that a cookie was written by may be ahead of this one, in milliseconds.
 const AHEAD: u64 = 60_000;
 /// How often a cut-off is tried against others of the same subject.
-const TRIES: u8 = 4;
+pub(super) const TRIES: u8 = 4;
+/// There is nothing to do.
+pub(super) const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Finds the request's session, as [`begin_stored`](Self::begin_stored) does.
-    pub(crate) async fn begin_sealed<'h, B: Buffer>(
+    /// Whether a value of our cookie's name is the request's session.
+    pub(crate) async fn accept_sealed<B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> Result<(), Error> {
-        exchange.look();
-        let (name, mut left) = (self.policy.cookie_name(), MAX_CANDIDATES);
-        for line in cookie_lines {
-            for value in candidates(line, name).take(left) {
-                left -= 1;
-                let Some((token, found)) = exchange.unseal(value, &self.rules()) else {
-                    continue;
-                };
-                // whatever a genuine value is refused for, the store was asked the same before
-                let (subject, created, seen) = exchange.owner();
-                let over = self.is_cut_off(subject, created).await?;
-                let now = self.clock.now();
-                if over || created.max(seen).millis_since(now) > AHEAD {
-                    let id = Id(token.handle());
-                    self.observer.observe(&if over { Event::Unknown(id) } else { Event::Expired(id) });
-                } else if exchange.loaded(token, Some(found), &self.rules(), now) == Candidate::Accepted {
-                    return Ok(());
-                }
-            }
+        value: &[u8],
+    ) -> Result<bool, Error> {
+        // bound first, as in `perform`
+        let opened = exchange.unseal(value, &self.rules());
+        match opened {
+            Some((token, found)) => self.admit(exchange, token, found).await,
+            None => Ok(false),
         }
-        Ok(())
     }
 
-    /// Carries one verb through, as [`perform_stored`](Self::perform_stored) does.
-    pub(crate) async fn perform_sealed<B: Buffer>(
+    /// Whether a session holds whose record is in its place.
+    pub(super) async fn admit<B: Buffer>(
         &self,
         exchange: &mut Exchange<B>,
-        rng: &mut impl TryCryptoRng,
-        intent: Intent<'_>,
-        work: &mut Work,
+        token: Token,
+        found: Found,
     ) -> Result<bool, Error> {
-        loop {
-            let now = self.time_of(intent);
-            let step = exchange.next(work, intent, &self.rules(), now)?;
-            let reply = match step {
-                Step::Done => return Ok(false),
-                Step::Edit => return Ok(true),
-                Step::Draw => self.draw(rng),
-                _ => self.answer_sealed(exchange, step, intent).await,
-            };
-            exchange.reply(work, intent, reply, &self.rules(), self.clock.now())?;
+        // whatever a genuine value is refused for, the store was asked the same before
+        let (subject, created, seen) = exchange.owner();
+        let over = self.is_cut_off(subject, created).await? || exchange.is_pointer();
+        let now = self.clock.now();
+        if over || created.max(seen).millis_since(now) > AHEAD {
+            let id = Id(token.handle());
+            self.observer.observe(&if over { Event::Unknown(id) } else { Event::Expired(id) });
+            return Ok(false);
         }
+        Ok(exchange.loaded(token, Some(found), &self.rules(), now) == Candidate::Accepted)
     }
 
     /// What a store would answer: the record is as the exchange has made it, and goes out with the cookie.
-    async fn answer_sealed<B: Buffer>(&self, exchange: &mut Exchange<B>, step: Step, intent: Intent<'_>) -> Reply {
-        let record = exchange.outgoing().0;
-        let version = Stamp::of(record).map_or(Version(0), |stamp| stamp.version);
-        let need = self.policy.cookie_name().len() + sealed::text_len(record.len());
+    pub(crate) async fn carry_out_sealed<B: Buffer>(
+        &self,
+        exchange: &mut Exchange<B>,
+        step: Step,
+        intent: Intent<'_>,
+        _: Time,
+    ) -> Reply {
+        let (need, have) = (self.cookie_len(exchange), LONGEST_PAIR);
         match (step, intent) {
-            (Step::Create(_) | Step::Update(..), _) if need > LONGEST_PAIR => {
-                return Reply::Refused(Error::TooLarge { need, have: LONGEST_PAIR });
-            }
-            (Step::Create(_), _) => exchange.rewritten = true,
-            // after a cut-off that came meanwhile nobody would accept the cookie
-            (Step::Update(..) | Step::Touch(_), _) => {
-                let (subject, created, _) = exchange.owner();
-                match self.is_cut_off(subject, created).await {
-                    Ok(false) => exchange.rewritten = true,
-                    Ok(true) => return Reply::Wrote(Ok(Outcome::Missing)),
-                    Err(_) if matches!(step, Step::Touch(_)) => return Reply::Wrote(Err(())),
-                    Err(error) => return Reply::Refused(error),
-                }
-            }
-            (Step::Index(_), Intent::Login { subject, epoch, .. }) => {
-                let now = self.cut_offs(Some(subject)).await.map_err(|_| ());
-                return Reply::Indexed(now.map(|now| if now == epoch { Added::Applied } else { Added::Moved }));
-            }
-            (Step::Delete(..), Intent::Logout) => {
-                if let (Some(subject), ..) = exchange.owner() {
-                    match self.cut_off(subject).await {
-                        Ok(()) => {}
-                        Err(Error::Full) => return Reply::Refused(Error::Full),
-                        Err(_) => return Reply::Wrote(Err(())),
-                    }
-                }
-            }
-            (Step::Load(_), _) => return Reply::Loaded(Ok(Load::Missing)),
-            _ => {}
+            (Step::Create(_) | Step::Update(..), _) if need > have => Reply::Refused(Error::TooLarge { need, have }),
+            (Step::Create(_), _) => sealed_anew(exchange),
+            (Step::Update(..) | Step::Touch(_), _) => self.seal_anew(exchange, step).await,
+            (Step::Index(_), Intent::Login { subject, epoch, .. }) => self.admit_login(subject, epoch).await,
+            (Step::Delete(..), Intent::Logout) => match exchange.owner() {
+                (Some(subject), ..) => match self.cut_off(subject).await {
+                    Ok(()) => APPLIED,
+                    Err(Error::Full) => Reply::Refused(Error::Full),
+                    Err(_) => Reply::Wrote(Err(())),
+                },
+                _ => APPLIED,
+            },
+            (Step::Load(_), _) => Reply::Loaded(Ok(Load::Missing)),
+            _ => APPLIED,
         }
-        Reply::Wrote(Ok(Outcome::Applied(version)))
+    }
+
+    /// The answer carries the record, unless it was cut off meanwhile: nobody would accept it.
+    pub(super) async fn seal_anew<B: Buffer>(&self, exchange: &mut Exchange<B>, step: Step) -> Reply {
+        let (subject, created, _) = exchange.owner();
+        match self.is_cut_off(subject, created).await {
+            Ok(false) => sealed_anew(exchange),
+            Ok(true) => Reply::Wrote(Ok(Outcome::Missing)),
+            Err(_) if matches!(step, Step::Touch(_)) => Reply::Wrote(Err(())),
+            Err(error) => Reply::Refused(error),
+        }
+    }
+
+    /// A login that overlaps a cut-off is refused.
+    pub(super) async fn admit_login(&self, subject: &str, seen: Epoch) -> Reply {
+        let now = self.cut_offs(Some(subject)).await.map_err(|_| ());
+        Reply::Indexed(now.map(|now| if now == seen { Added::Applied } else { Added::Moved }))
+    }
+
+    /// Characters of the cookie's name and of the record as it is, sealed.
+    pub(super) fn cookie_len<B: Buffer>(&self, exchange: &mut Exchange<B>) -> usize {
+        self.policy.cookie_name().len() + sealed::text_len(exchange.outgoing().0.len())
     }
 
     /// Ends every session of `subject` that has begun by now.
@@ -118,27 +111,38 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         let key = key(subject);
         for _ in 0..TRIES {
             let (before, seen) = self.cut_off_of(subject).await?;
-            let now = self.clock.now();
-            let moved = Time::from_millis(before.next(now).0);
-            let mut record = Record::new([0; MIN_LEN]);
-            record.begin()?;
-            record.set_version(&moved.millis().to_le_bytes());
+            let at = Time::from_millis(before.next(self.clock.now()).0);
             // as one that is signed in: a store that is full does not give it up
-            record.set_login(1);
-            record.set_created(moved);
-            record.saw(now);
-            record.set_lifetimes(0, self.policy.last_end(moved), true);
-            let outcome = match seen {
-                None => self.store.create(&key, record.bytes(), now).await,
-                Some(version) => self.store.update(&key, version, record.bytes(), now, &mut []).await,
-            };
-            match self.heard(outcome)? {
+            match self.put_cut_off(&key, at, 1, seen).await? {
                 Outcome::Applied(_) => return Ok(()),
                 Outcome::Full => return Err(Error::Full),
                 Outcome::Missing | Outcome::Conflict(_) => {}
             }
         }
         Err(Error::Unavailable)
+    }
+
+    /// Puts a cut-off in the place of the version that was seen there, or where nothing was.
+    pub(super) async fn put_cut_off(
+        &self,
+        key: &Handle,
+        at: Time,
+        login: u32,
+        seen: Option<Version>,
+    ) -> Result<Outcome, Error> {
+        let now = self.clock.now();
+        let mut record = Record::new([0; MIN_LEN]);
+        record.begin()?;
+        record.set_version(&at.millis().to_le_bytes());
+        record.set_login(login);
+        record.set_created(at);
+        record.saw(now);
+        record.set_lifetimes(0, self.policy.last_end(at), true);
+        let outcome = match seen {
+            None => self.store.create(key, record.bytes(), now).await,
+            Some(version) => self.store.update(key, version, record.bytes(), now, &mut []).await,
+        };
+        self.heard(outcome)
     }
 
     pub(crate) async fn end_sealed(&self, subject: Option<&str>) -> Result<usize, Error> {
@@ -152,10 +156,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// When a verb takes place: a login after the cut-off that it saw, though that be of this millisecond, or of a node
     /// whose clock is ahead.
-    fn time_of(&self, intent: Intent<'_>) -> Time {
+    pub(super) fn time_of(&self, intent: Intent<'_>) -> Time {
         let now = self.clock.now();
         match intent {
-            Intent::Login { epoch: Epoch(seen), .. } if seen > 0 => now.max(Time::from_millis(seen.saturating_add(1))),
+            Intent::Login { epoch: Epoch(seen), .. } if self.mode.is_sealed() && seen > 0 => {
+                now.max(Time::from_millis(seen.saturating_add(1)))
+            }
             _ => now,
         }
     }
@@ -170,7 +176,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(Epoch(all.max(own)))
     }
 
-    async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
+    pub(super) async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
         let Epoch(last) = self.cut_offs(subject).await?;
         Ok(last > 0 && created.millis() <= last)
     }
@@ -187,6 +193,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
         }
     }
+}
+
+/// The answer's cookie carries the record as it is.
+pub(super) fn sealed_anew<B: Buffer>(exchange: &mut Exchange<B>) -> Reply {
+    exchange.rewritten = true;
+    Reply::Wrote(Ok(Outcome::Applied(exchange.seen())))
 }
 
 /// Where the cut-off of a subject stands.

@@ -1,7 +1,7 @@
 //! A server over a store in memory that can list, or without one.
 
 use session_core::environment::Time;
-use session_core::mode::{Mode, Sealed, Stored};
+use session_core::mode::{Mode, Overflowing, Sealed, Stored};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Exchange, Keys, Session, Sessions};
@@ -44,14 +44,32 @@ impl Site<Sealed> {
     }
 }
 
+impl Site<Overflowing> {
+    /// Sessions in their cookies while they fit, else in memory.
+    #[must_use]
+    pub fn overflowing(policy: Policy) -> Self {
+        Self::of(policy, Sessions::overflowing)
+    }
+
+    /// The same over a store that takes so many records.
+    #[must_use]
+    pub fn overflowing_into(store: MemoryStore, policy: Policy) -> Self {
+        Self::over(store, &crate::keys(), policy, Sessions::overflowing)
+    }
+}
+
 impl<M: Mode> Site<M> {
     fn of(policy: Policy, make: Make<M>) -> Self {
         Self::under(&crate::keys(), policy, make)
     }
 
     fn under(keys: &Keys, policy: Policy, make: Make<M>) -> Self {
+        Self::over(MemoryStore::new(), keys, policy, make)
+    }
+
+    fn over(store: MemoryStore, keys: &Keys, policy: Policy, make: Make<M>) -> Self {
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000_000))));
-        let sessions = make(MemoryStore::new(), clock, keys, policy);
+        let sessions = make(store, clock, keys, policy);
         Self { sessions, clock, seed: Cell::new(1) }
     }
 
