@@ -18,9 +18,9 @@ type Budget = (&'static str, u64, u64);
 /// frameworks hash with seeds that differ from process to process, which moves the instructions by some hundreds; so there
 /// is a margin of six in a hundred. Lower them whenever one gets cheaper; never raise them for anything that is ours.
 const ADDED: [(&str, [Budget; 4]); 3] = [
-    ("axum", [("untouched", 1_800, 4), ("read", 15_100, 5), ("increment", 17_300, 5), ("new", 17_900, 7)]),
+    ("axum", [("untouched", 1_800, 4), ("read", 15_500, 5), ("increment", 17_600, 5), ("new", 18_100, 7)]),
     ("poem", [("untouched", 2_300, 2), ("read", 14_900, 2), ("increment", 16_900, 2), ("new", 16_500, 4)]),
-    ("rocket", [("untouched", 1_400, 3), ("read", 15_400, 6), ("increment", 17_900, 6), ("new", 28_500, 18)]),
+    ("rocket", [("untouched", 1_400, 3), ("read", 15_900, 6), ("increment", 18_300, 6), ("new", 29_700, 18)]),
 ];
 /// Requests of the two runs whose difference is counted.
 const TIMES: [u64; 2] = [1_000, 2_000];
