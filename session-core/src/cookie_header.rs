@@ -19,6 +19,7 @@ pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item =
 }
 
 /// Where the first semicolon stands, or how long the line is. A word at a time: most bytes are of other cookies.
+#[inline]
 fn semicolon(line: &[u8]) -> usize {
     const ONES: usize = usize::MAX / 255;
     let (words, rest) = line.as_chunks();
@@ -33,6 +34,7 @@ fn semicolon(line: &[u8]) -> usize {
     line.len() - rest.len() + rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len())
 }
 
+#[inline]
 fn value_of<'h>(pair: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     let pair = trim_start(pair);
     // most differ in the first byte, which is sooner said
@@ -44,6 +46,7 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
+#[inline]
 fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes
         && is_blank(*first)

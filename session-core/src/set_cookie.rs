@@ -30,7 +30,8 @@ pub(crate) fn issue_with<'b>(
     }
     let too_large = Error::TooLarge { need: policy.set_cookie_len(len), have: into.len() };
     let mut rest = &mut *into;
-    push(&mut rest, policy.name.as_bytes()).and_then(|()| push(&mut rest, b"=")).ok_or(too_large)?;
+    push(&mut rest, policy.name.as_bytes()).ok_or(too_large)?;
+    *rest.split_off_first_mut().ok_or(too_large)? = b'=';
     fill(rest.split_off_mut(..len).ok_or(too_large)?)?;
     let left = attributes(&mut rest, policy, max_age).map(|()| rest.len());
     let written = left.and_then(|left| into.get(..into.len() - left));
