@@ -325,7 +325,7 @@ fn judge(
     for (id, told) in told.iter().enumerate() {
         let known = [Error::Conflict, Error::Ended, Error::Superseded];
         let lost = [Error::Unknown, Error::Unavailable];
-        if told.is_err_and(|why| !known.contains(&why) && !(faults && lost.contains(&why))) {
+        if told.is_err_and(|why| !(known.contains(&why) || faults && lost.contains(&why))) {
             return Some(format!("request {id} says {told:?}"));
         }
         if verbs[1 - id] == Verb::Read && *told == Err(Error::Conflict) {
