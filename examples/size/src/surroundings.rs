@@ -8,11 +8,11 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_core::mode::{Sealed, Stored};
+use session_core::mode::{Mode, Overflowing, Sealed, Stored};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
 use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
 use session_core::subject::NoIndex;
-use session_core::{Exchange, Keys, Session, Sessions};
+use session_core::{Error, Exchange, Keys, Session, Sessions};
 
 /// Bytes of a record in these programs.
 const RECORD: usize = 512;
@@ -103,28 +103,60 @@ impl<T> Slot<T> {
 }
 
 #[unsafe(no_mangle)]
-static SHARED_RAM: Slot<Sessions<Outside, Outside>> = Slot::EMPTY;
+static SHARED_RAM: Slot<Made<Stored>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
-static SEALED_SHARED_RAM: Slot<Sessions<Outside, Outside, (), Sealed>> = Slot::EMPTY;
+static SEALED_SHARED_RAM: Slot<Made<Sealed>> = Slot::EMPTY;
+#[unsafe(no_mangle)]
+static OVERFLOWING_SHARED_RAM: Slot<Made<Overflowing>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
 static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
 
 /// Everything that a request needs.
 pub fn request() -> Option<Request> {
-    let keys = Keys::new(black_box(&[0; 32])).ok()?;
-    let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
-    let sessions = SHARED_RAM.put(Sessions::new(Outside, Outside, &keys, policy));
-    let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
-    Some(Session::new(sessions, exchange, Outside))
+    place(&SHARED_RAM, Sessions::new)
 }
 
 /// The same of a session that travels in its cookie.
 pub fn sealed_request() -> Option<Request<Sealed>> {
+    place(&SEALED_SHARED_RAM, Sessions::sealed)
+}
+
+/// The same of one that does so while it fits.
+pub fn overflowing_request() -> Option<Request<Overflowing>> {
+    place(&OVERFLOWING_SHARED_RAM, Sessions::overflowing)
+}
+
+type Made<M> = Sessions<Outside, Outside, (), M>;
+
+fn place<M: Mode>(
+    shared: &'static Slot<Made<M>>,
+    make: impl FnOnce(Outside, Outside, &Keys, Policy) -> Made<M>,
+) -> Option<Request<M>> {
     let keys = Keys::new(black_box(&[0; 32])).ok()?;
     let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
-    let sessions = SEALED_SHARED_RAM.put(Sessions::sealed(Outside, Outside, &keys, policy));
+    let sessions = shared.put(make(Outside, Outside, &keys, policy));
     let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
     Some(Session::new(sessions, exchange, Outside))
+}
+
+/// A request that reads, and then sets, increments, signs in, rotates or signs out; `cookie` is room for the answer's.
+pub async fn any_verb<M: Mode>(session: &mut Request<M>, cookie: &mut [u8]) -> Result<usize, Error> {
+    let line: &[u8] = black_box(b"id=x");
+    session.load(core::iter::once(line)).await?;
+    session.activity();
+    let visits = session.get::<u32>("visits")?.unwrap_or(0);
+    match black_box(0) {
+        0 => session.set("visits", &visits.wrapping_add(1))?,
+        1 => drop(session.update_with("visits", |visits: Option<u32>| visits.unwrap_or(0).wrapping_add(1)).await?),
+        2 => {
+            let ticket = session.begin_login(black_box("ada")).await?;
+            session.login(ticket).await?;
+        }
+        3 => session.rotate().await?,
+        _ => session.logout().await?,
+    }
+    session.commit().await?;
+    Ok(black_box(session.set_cookie(cookie)?).map_or(0, str::len))
 }
 
 /// Polls until it is done.
