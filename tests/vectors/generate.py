@@ -882,7 +882,7 @@ def overflowing():
     who = {"login": 1, "subject": (began, b"ann"), "created": began}
     mine = plain(**who, rotated=NOW - 5 * MINUTE, data=TABLE)
     theirs = lambda ago, **more: plain(**who | {"rotated": NOW - ago * MINUTE, "data": entry(b"n", VALUES["u32"])} | more)
-    pointer = record(V, idle=0, end=0, rotated=0)
+    pointer = record(V, idle=0, end=0, created=LAST, rotated=0)
     cookie = lambda bytes_: f"id={base64url(sealed(A, ID, HANDLE, bytes_))}"
     base = {"mode": "overflow", "keys": A.hex(), "policy": "plain", "now": NOW, "handle": HANDLE, "line": cookie(mine)}
     seen = {"session": "yes", "subject": "ann", "authenticated": began, "created": began, "last_seen": NOW - MINUTE,

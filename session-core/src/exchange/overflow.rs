@@ -8,7 +8,7 @@ use crate::store::{Found, Version};
 impl<B: Buffer> Exchange<B> {
     /// The unsealed record is none, but stands for the one in the store.
     pub(crate) fn is_pointer(&self) -> bool {
-        self.mine.rotated_at() == Time::ZERO
+        self.mine.created() == Time::MAX
     }
 
     /// Of a sealed record and the one in the store, which is in the other place, takes the session's into its place: what
@@ -63,6 +63,7 @@ impl<B: Buffer> Exchange<B> {
         let mut pointer = Record::new([0; MIN_LEN]);
         if pointer.begin().is_ok() {
             pointer.set_verifier(self.mine.verifier());
+            pointer.set_created(Time::MAX);
         }
         pointer
     }

@@ -2,9 +2,10 @@
 //! it where an allocator is there to be used.)
 
 use life_cycle::keys;
+use session_core::mode::Mode;
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, Exchange, Keys, Session, Sessions};
 use session_store_memory::FixedStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -12,13 +13,14 @@ use std::alloc::System;
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-type App = Sessions<FixedStore<4, 256>, ManualClock>;
-type Request<'a> = Session<'a, FixedStore<4, 256>, ManualClock, ScriptedRng, [u8; 256]>;
+type App<M> = Sessions<FixedStore<4, 256>, ManualClock, (), M>;
+type Make<M> = fn(FixedStore<4, 256>, ManualClock, &Keys, Policy) -> App<M>;
+type Request<'a, M> = Session<'a, FixedStore<4, 256>, ManualClock, ScriptedRng, [u8; 256], (), M>;
 
-type Verb = fn(&mut Request<'_>) -> Result<(), Error>;
+type Verb<M> = fn(&mut Request<'_, M>) -> Result<(), Error>;
 
 /// One request from the Cookie header to the `Set-Cookie`; gives its allocations.
-fn request(app: &App, seed: u64, cookie: &mut [u8; 64], verb: Verb) -> usize {
+fn request<M: Mode>(app: &App<M>, seed: u64, cookie: &mut [u8; 512], verb: Verb<M>) -> usize {
     let region = Region::new(COUNTING);
     let mut exchange = Exchange::new([0; 256], [0; 256]);
     let mut session = Session::new(app, &mut exchange, ScriptedRng::new(seed));
@@ -27,7 +29,7 @@ fn request(app: &App, seed: u64, cookie: &mut [u8; 64], verb: Verb) -> usize {
     session.activity();
     verb(&mut session).unwrap();
     run(session.commit()).unwrap();
-    let mut into = [0; 512];
+    let mut into = [0; 1024];
     if let Some(set_cookie) = session.set_cookie(&mut into).unwrap() {
         let value = set_cookie.split(';').next().unwrap();
         cookie.fill(0);
@@ -38,7 +40,15 @@ fn request(app: &App, seed: u64, cookie: &mut [u8; 64], verb: Verb) -> usize {
 
 #[test]
 fn requests_allocate_nothing_em5() {
-    let verbs: [(&str, Verb); 8] = [
+    assert_no_allocation(Sessions::new);
+    assert_no_allocation(Sessions::sealed);
+    assert_no_allocation(Sessions::overflowing);
+    let control = Region::new(COUNTING);
+    assert!(std::hint::black_box(vec![1_u8; 10]).len() == 10 && control.change().allocations > 0);
+}
+
+fn assert_no_allocation<M: Mode>(make: Make<M>) {
+    let verbs: [(&str, Verb<M>); 8] = [
         ("no session", |s| s.get::<u32>("n").map(drop)),
         ("create", |s| s.set("n", &1_u32)),
         ("read", |s| s.get::<u32>("n").map(|n| assert_eq!(n, Some(1)))),
@@ -53,14 +63,12 @@ fn requests_allocate_nothing_em5() {
     // the test's own threads may allocate meanwhile: at least one of several rounds is undisturbed
     let mut least = [usize::MAX; 8];
     for round in 0..5 {
-        let app = Sessions::new(FixedStore::new(), ManualClock::new(), &keys(), Policy::SECURE);
-        let mut cookie = [0; 64];
+        let app = make(FixedStore::new(), ManualClock::new(), &keys(), Policy::SECURE);
+        let mut cookie = [0; 512];
         for ((at, least), (_, verb)) in least.iter_mut().enumerate().zip(verbs) {
             *least = request(&app, round * 100 + at as u64, &mut cookie, verb).min(*least);
         }
     }
     let names = verbs.map(|(name, _)| name);
     assert_eq!(names.into_iter().zip(least).filter(|(_, count)| *count > 0).collect::<Vec<_>>(), []);
-    let control = Region::new(COUNTING);
-    assert!(std::hint::black_box(vec![1_u8; 10]).len() == 10 && control.change().allocations > 0);
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 /// What is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The 32 bytes of a cookie that a browser had.
+    /// The bytes of a cookie that a browser had: 32 of an id, more of a sealed record.
     Cookie,
     /// The 32 bytes of a CSRF token.
     Csrf,

@@ -53,13 +53,18 @@ fn keys() -> Vec<Vec<u8>> {
     keys
 }
 
+/// The handle in a cookie, and what opens a session: of a sealed one nonce and tag, without which it is not the cookie.
+fn split(cookie: &[u8]) -> (&[u8], &[u8]) {
+    if cookie.len() == 32 { cookie.split_at(8) } else { (&cookie[40..48], &cookie[..40]) }
+}
+
 impl Left {
     /// What opens a session, or helps to: may be found neither in what is told nor in what is kept.
     fn opens(&self) -> Needles {
         let mut needles = Needles::default();
         keys().iter().for_each(|key| needles.add(key));
         for cookie in of(&self.notes, Note::Cookie) {
-            needles.add(&cookie[8..]);
+            needles.add(split(&cookie).1);
         }
         for token in of(&self.notes, Note::Csrf) {
             let (mask, masked) = token.split_at(16);
@@ -72,11 +77,13 @@ impl Left {
     /// What only the store knows besides: the names of the records, and what is in them about cookies.
     fn names(&self) -> Needles {
         let mut needles = Needles::default();
-        let cookies = of(&self.notes, Note::Cookie).map(|cookie| cookie[..8].to_vec());
+        let cookies = of(&self.notes, Note::Cookie).map(|cookie| split(&cookie).0.to_vec());
         cookies.chain(of(&self.notes, Note::Handle)).for_each(|handle| needles.add(&handle));
         of(&self.notes, Note::Index).for_each(|bytes| needles.add(&bytes));
         for record in of(&self.notes, Note::Record) {
-            needles.add(&record[32..48]);
+            if record[32..48] != [0; 16] {
+                needles.add(&record[32..48]); // a cut-off has none
+            }
             if record[1] & 1 != 0 {
                 needles.add(&record[60..76]);
                 let sealed_next = &record[82..98];

@@ -20,6 +20,7 @@ use scan::kept::Kept;
 use scan::notes::{self, Note, last, note};
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::{SessionLayer, Sessions};
+use session_core::mode::Either;
 use tracing_subscriber::filter::LevelFilter;
 
 /// What the observer does that none may; empty: nothing.
@@ -49,10 +50,10 @@ fn learn(headers: &HeaderMap) {
     let lines = headers.get_all(header::SET_COOKIE).iter().chain(headers.get_all(header::COOKIE));
     for pair in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';')) {
         let value = pair.split_once('=').map_or("", |(_, value)| value);
-        if let Ok(value @ [_, ..]) = Base64UrlUnpadded::decode(value.trim(), &mut [0; 32])
-            && value.len() == 32
-        {
-            note(Note::Cookie, value);
+        // an id, or a sealed record
+        match Base64UrlUnpadded::decode_vec(value.trim()) {
+            Ok(value) if value.len() == 32 || value.len() >= 108 => note(Note::Cookie, &value),
+            _ => {}
         }
     }
 }
@@ -75,7 +76,14 @@ async fn tell(request: Request, next: Next) -> Response {
 fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     eprintln!("{config:?} {config:#?}");
     let Config { store, keys, policy, .. } = config;
-    let sessions = Sessions::new(Kept(store.open()?), keys).policy(policy).clock(clock);
+    let (mode, store) = store.parts();
+    let store = Kept(store.open()?);
+    let sessions = match mode {
+        Either::Stored => Sessions::new(store, keys),
+        Either::Sealed => Sessions::sealed(store, keys),
+        Either::Overflowing => Sessions::overflowing(store, keys),
+    };
+    let sessions = sessions.policy(policy).clock(clock);
     let sessions = sessions.observed(((Tracing, Log), (Metrics, Everything)));
     eprintln!("{sessions:?} {:?}", SessionLayer::new(sessions.clone()));
     axum_app::run(listener, axum_app::router(sessions).layer(from_fn(tell)), stop)
@@ -111,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing::subscriber::set_global_default(format.with_max_level(LevelFilter::TRACE).finish())?;
 
     if all {
-        reference_app::converse("axum", &["memory:"], serve);
+        reference_app::converse("axum", &["memory:", "cookie:", "overflow:memory:"], serve);
     } else {
         reference_app::converse_about(&["TR1"], "axum", &["memory:"], serve);
     }
