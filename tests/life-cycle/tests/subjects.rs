@@ -59,6 +59,30 @@ fn revoked_sessions_are_over_and_stay_so_lc9_lc3() {
 }
 
 #[test]
+fn a_session_that_ended_meanwhile_ends_nobody_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut thief, mut owner]: [Jar; 2] = Default::default();
+    for rotated in [false, true] {
+        site.sign_in(&mut thief, "ann").unwrap();
+        site.sign_in(&mut owner, "ann").unwrap();
+        let owners = names(&site, &mut owner).into_iter().find(|(_, _, current)| *current).unwrap().0;
+        // the thief's requests are under way when its session ends, or its cookie is replaced
+        let end = |thief: &mut Jar| match rotated {
+            false => site.visit(&mut owner.clone(), |session| run(session.revoke_others())).map(drop),
+            true => site.visit(thief, |session| run(session.rotate())),
+        };
+        let late = if rotated { Error::Superseded } else { Error::Ended };
+        let mut old = thief.clone();
+        let one = site.visit(&mut old, |session| end(&mut thief).and_then(|()| run(session.revoke(&owners))));
+        assert_eq!((one, site.who(&owner)), (Err(late), Some("ann".into())));
+        site.sign_in(&mut thief, "ann").unwrap();
+        let mut old = thief.clone();
+        let all = site.visit(&mut old, |session| end(&mut thief).and_then(|()| run(session.revoke_others())));
+        assert_eq!((all, site.who(&owner)), (Err(late), Some("ann".into())));
+    }
+}
+
+#[test]
 fn a_login_that_overlaps_a_change_of_password_is_refused_lc9() {
     let site = Site::new(Policy::SECURE);
     let [mut owner, mut thief]: [Jar; 2] = Default::default();
