@@ -202,8 +202,6 @@ pub struct Exchange<B> {
     base: Version,
     /// The cookie under which the session was accepted, or is Late.
     token: Option<Token>,
-    /// The value that the request's cookie had, if it was one of ours.
-    presented: Option<Token>,
     outgoing: Outgoing,
     mine: Record<B>,
     other: Record<B>,
@@ -223,7 +221,6 @@ impl<B: Buffer> Exchange<B> {
             other: Record::new(two),
             standing: Standing::None,
             token: None,
-            presented: None,
             carried: false,
             seen: Version(0),
             base: Version(0),
@@ -299,7 +296,6 @@ impl<B: Buffer> Exchange<B> {
     /// What a candidate's load found.
     pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = Id(token.handle());
-        self.presented.get_or_insert(token);
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
             return Candidate::Refused;
@@ -312,7 +308,7 @@ impl<B: Buffer> Exchange<B> {
         let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.standing, self.token, self.presented) = (Standing::Live, Some(token), Some(token));
+                (self.standing, self.token) = (Standing::Live, Some(token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
@@ -502,7 +498,7 @@ impl<B: Buffer> Exchange<B> {
 
     // ---- the cookie goes out -------------------------------------------------------------------------------------
 
-    /// The cookie for the answer; nothing if the browser has that value already (CK11).
+    /// The cookie for the answer: always another value than the one that came (CK11).
     pub(crate) fn answer(&self, sealed: bool) -> Option<Answer<'_>> {
         let ends = self.mine.ends();
         match &self.outgoing {
@@ -511,7 +507,6 @@ impl<B: Buffer> Exchange<B> {
                 let token = self.token.filter(|_| self.rewritten && self.is_live())?;
                 Some(Answer::Seal(token.handle(), self.mine.bytes(), ends))
             }
-            Outgoing::Set(token) if self.presented.is_some_and(|presented| presented.same(token)) => None,
             Outgoing::Set(token) => Some(Answer::Set(token, ends)),
             Outgoing::Nothing => None,
         }

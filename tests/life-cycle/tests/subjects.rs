@@ -1,8 +1,12 @@
 //! The sessions of a subject: who sees them, who ends them, and which logins are refused (LC9).
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use life_cycle::{Browser, Site, World, sign_in};
 use session_core::Error;
+use session_core::environment::Time;
 use session_core::policy::Policy;
+use session_core::store::{Handle, Store};
+use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
 use session_core::testing::run;
 
 type Jar = Option<String>;
@@ -80,6 +84,31 @@ fn a_session_that_ended_meanwhile_ends_nobody_lc9() {
         let all = site.visit(&mut old, |session| end(&mut thief).and_then(|()| run(session.revoke_others())));
         assert_eq!((all, site.who(&owner)), (Err(late), Some("ann".into())));
     }
+}
+
+#[test]
+fn the_index_is_never_believed_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut laptop, mut phone, mut bob]: [Jar; 3] = Default::default();
+    for (jar, subject) in [(&mut laptop, "ann"), (&mut phone, "ann"), (&mut bob, "bob")] {
+        site.sign_in(jar, subject).unwrap();
+    }
+    assert_eq!(names(&site, &mut laptop).len(), 2);
+    let (index, ann) = (site.sessions().store().index().unwrap(), SubjectId::of("ann"));
+    // another login of the phone than the one that there is, and a session of somebody else
+    for (jar, login) in [(&phone, 9), (&bob, 1)] {
+        let entry = Entry { handle: handle(jar), login, ..Entry::NONE };
+        let entry = Entry { ends: Time::MAX, ..entry };
+        assert_eq!(run(index.add(&ann, Epoch(0), &entry, Time::ZERO)).unwrap(), Added::Applied);
+    }
+    assert_eq!(names(&site, &mut laptop).len(), 1, "what the records do not say is not shown");
+    assert_eq!(site.visit(&mut laptop, |session| run(session.revoke_others())), Ok(0));
+    assert_eq!((site.who(&phone), site.who(&bob)), (Some("ann".into()), Some("bob".into())));
+}
+
+fn handle(jar: &Jar) -> Handle {
+    let value = jar.as_ref().unwrap().split_once('=').unwrap().1;
+    Handle::from_bytes(*Base64UrlUnpadded::decode_vec(value).unwrap().first_chunk().unwrap())
 }
 
 #[test]

@@ -101,6 +101,30 @@ fn a_request_that_is_given_up_leaves_all_or_nothing_st1() {
     assert!(done[0] > 1 && done[1] > 1, "{done:?}");
 }
 
+/// What a verb that was dropped at its write has done is not known: its session is not used again in this request.
+#[test]
+fn after_a_verb_that_was_given_up_the_session_is_not_used_st1() {
+    let mut unknown = 0;
+    for polls in 0..8 {
+        let site = site();
+        let cookie = begin(&site);
+        let handler = async |session: &mut Work<'_>| {
+            let done = give_up(increment(session), polls).is_some();
+            Ok((done, increment(session).await))
+        };
+        let (done, again) = match run(request(&site, 3, Some(&cookie), handler)) {
+            Ok((said, _)) => said,
+            Err(why) => (false, Err(why)),
+        };
+        match again {
+            Ok(told) => assert_eq!((told, state(&site, &cookie).0), (1 + u32::from(done), Some(told)), "{polls}"),
+            Err(why) => assert_eq!((why, state(&site, &cookie).0 <= Some(1)), (Error::Unknown, true), "{polls}"),
+        }
+        unknown += u32::from(again.is_err());
+    }
+    assert!(unknown > 0);
+}
+
 /// A login that is dropped while it waits gives nobody a cookie, and can be repeated (LC2).
 #[test]
 fn a_login_that_is_given_up_signs_nobody_in_lc2() {
