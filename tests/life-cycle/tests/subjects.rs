@@ -95,8 +95,8 @@ fn the_index_is_never_believed_lc9() {
     }
     assert_eq!(names(&site, &mut laptop).len(), 2);
     let (index, ann) = (site.sessions().store().index().unwrap(), SubjectId::of("ann"));
-    // another login of the phone than the one that there is, and a session of somebody else
-    for (jar, login) in [(&phone, 9), (&bob, 1)] {
+    // a session of somebody else, and another login of the phone than the one that there is
+    for (jar, login) in [(&bob, 1), (&phone, 9)] {
         let entry = Entry { handle: handle(jar), login, ..Entry::NONE };
         let entry = Entry { ends: Time::MAX, ..entry };
         assert_eq!(run(index.add(&ann, Epoch(0), &entry, Time::ZERO)).unwrap(), Added::Applied);
