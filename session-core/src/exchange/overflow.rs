@@ -14,14 +14,14 @@ impl<B: Buffer> Exchange<B> {
     /// Of a sealed record and the one in the store, which is in the other place, takes the session's into its place: what
     /// is stored, if it is not older. The browser is told if it has another one.
     pub(crate) fn choose(&mut self, sealed: Found, stored: Option<Found>) -> Found {
+        // a cookie that came before this one and was refused leaves nothing
+        (self.stored, self.rewritten, self.beneath) = (false, false, None);
+        (self.pointed, self.moved_at) = (self.is_pointer(), self.mine.rotated_at());
         let Some(stored) = stored else {
-            self.moved_at = self.mine.rotated_at();
             return sealed;
         };
-        self.pointed = self.is_pointer();
-        self.beneath = Some(self.other.version());
-        self.moved_at = self.mine.rotated_at();
         if self.moved_at >= self.other.rotated_at() {
+            self.beneath = Some(self.other.version());
             return Found { version: stored.version, ..sealed };
         }
         self.rewritten = !self.pointed;

@@ -193,6 +193,27 @@ fn a_login_and_a_rotation_void_the_cookies_from_before_lc2() {
 }
 
 #[test]
+fn a_refused_cookie_leaves_nothing_behind_for_the_next_one_cp2() {
+    let site = Server::overflowing(Policy::SECURE);
+    let [mut ended, mut small]: [Jar; 2] = Default::default();
+    count(&site, &mut ended).unwrap();
+    let planted = ended.clone().unwrap();
+    site.sign_in(&mut ended, "ann").unwrap();
+    put(&site, &mut ended, "large", LARGE).unwrap();
+    count(&site, &mut small).unwrap();
+    let genuine = small.clone().unwrap();
+    // what the first one would be is in the store, and it may not have it; the second one is a session of its own
+    site.wait(61_000);
+    let mut both = Some(format!("{planted}; {genuine}"));
+    assert_eq!(count(&site, &mut both), Ok(2));
+    assert_eq!((count(&site, &mut both), is_pointer(&both)), (Ok(3), false), "it is small, and not in the store");
+    let mut both = Some(format!("{planted}; {genuine}"));
+    assert_eq!(site.visit(&mut both, |session| session.get::<u32>("n")), Ok(Some(1)));
+    let kept = both.unwrap().rsplit("; ").next().map(str::to_owned);
+    assert_eq!(site.visit(&mut kept.clone(), |session| session.get::<u32>("n")), Ok(Some(1)), "reading loses nothing");
+}
+
+#[test]
 fn a_subject_and_everybody_are_cut_off_lc10_lc11() {
     let site = Server::overflowing(Policy::SECURE);
     let [mut small, mut large, mut bob]: [Jar; 3] = Default::default();
