@@ -15,7 +15,8 @@ use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
 use crate::keys::{Keys, Ring};
 use crate::mode::{Either, Mode, Overflowing, Sealed, Stored};
 use crate::policy::Policy;
-use crate::store::Store;
+use crate::record::Record;
+use crate::store::{Found, Handle, Load, Store};
 pub use subjects::Listed;
 
 /// What all requests of an application share.
@@ -130,6 +131,30 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     fn reported<T>(&self, answer: Result<T, S::Error>) -> Result<T, ()> {
         answer.map_err(|why| self.observer.observe(&Event::StoreFailed(&why)))
+    }
+
+    pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
+        answer.map_err(|why| {
+            self.observer.observe(&Event::StoreFailed(&why));
+            Error::Unavailable
+        })
+    }
+
+    /// Loads what the store has under `key` into `room`, which may grow; nothing is known of the bytes.
+    async fn load_into<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<Option<Found>, Error> {
+        loop {
+            let load = self.store.load(key, self.clock.now(), room.buffer()).await;
+            match self.heard(load)? {
+                Load::Found(found) => return Ok(Some(found)),
+                Load::Missing => return Ok(None),
+                Load::TooLarge { size } => {
+                    let have = room.capacity();
+                    if size <= have || !room.grow(size) {
+                        return Err(Error::TooLarge { need: size, have });
+                    }
+                }
+            }
+        }
     }
 
     /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the

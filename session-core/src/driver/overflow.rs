@@ -99,11 +99,10 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 _ => APPLIED,
             },
             Step::Delete(handle, only) => match self.end_one(exchange, &handle, only).await {
-                Ok(outcome) => Reply::Wrote(Ok(outcome)),
-                Err(Error::Full) => Reply::Refused(Error::Full),
-                Err(_) => Reply::Wrote(Err(())),
+                Ok(Outcome::Full) => Reply::Refused(Error::Full),
+                outcome => Reply::Wrote(outcome.map_err(|_| ())),
             },
-            Step::Draw | Step::Edit | Step::Done => APPLIED,
+            Step::Draw | Step::Edit | Step::Done => Reply::Refused(Error::Unknown),
         }
     }
 
@@ -118,8 +117,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         another: bool,
     ) -> Reply {
         exchange.move_on(now);
-        let mut seen = exchange.beneath.map(|_| exchange.seen());
         for _ in 0..TRIES {
+            let seen = exchange.beneath.map(|_| exchange.seen());
             let (record, there) = exchange.outgoing();
             let outcome = match seen {
                 None => self.store.create(handle, record, now).await,
@@ -131,37 +130,35 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                     exchange.rewritten |= fits || another || !exchange.pointed;
                     return Reply::Wrote(Ok(Outcome::Applied(version)));
                 }
-                Ok(Outcome::Conflict(_)) => {}
-                // a store that forgot the record of a session that is sealed, too
-                Ok(Outcome::Missing) if !exchange.stored && seen.is_some() => {
-                    seen = None;
-                    continue;
-                }
+                Ok(Outcome::Conflict(_) | Outcome::Missing) => {}
                 outcome => return Reply::Wrote(outcome),
             }
-            match self.beneath(handle, exchange.other()).await {
-                Ok(Beneath::Record(found)) if exchange.is_news() => {
-                    exchange.news();
-                    return Reply::Wrote(Ok(Outcome::Conflict(Some(found))));
-                }
-                // where the store's version counts touches
-                Ok(Beneath::Record(found)) => seen = Some(found.version),
-                Ok(Beneath::Nothing | Beneath::CutOff) => return Reply::Wrote(Ok(Outcome::Missing)),
-                Ok(Beneath::Garbled) | Err(_) => return Reply::Wrote(Err(())),
+            match self.news(exchange, handle).await {
+                Ok(None) => {}
+                Ok(Some(there)) => return Reply::Wrote(Ok(there)),
+                Err(_) => return Reply::Wrote(Err(())),
             }
         }
         Reply::Refused(Error::Unavailable)
     }
 
-    /// What another request has made of a sealed session in the store meanwhile, if anything.
+    /// What another request has made of the session in the store meanwhile. `None`: nothing; a store may count touches as
+    /// versions, or have forgotten the record of a session that is sealed, too.
     async fn news<B: Buffer>(&self, exchange: &mut Exchange<B>, handle: &Handle) -> Result<Option<Outcome>, Error> {
         Ok(match self.beneath(handle, exchange.other()).await? {
             Beneath::Record(found) if exchange.is_news() => {
                 exchange.news();
                 Some(Outcome::Conflict(Some(found)))
             }
-            Beneath::Nothing | Beneath::Record(_) => None,
-            Beneath::CutOff => Some(Outcome::Missing),
+            Beneath::Record(found) => {
+                exchange.unchanged(found.version);
+                None
+            }
+            Beneath::Nothing if !exchange.stored => {
+                exchange.nothing_beneath();
+                None
+            }
+            Beneath::Nothing | Beneath::CutOff => Some(Outcome::Missing),
             Beneath::Garbled => return Err(Error::Unavailable),
         })
     }
@@ -210,7 +207,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             };
             match self.put_cut_off(handle, self.clock.now(), login, seen).await? {
                 Outcome::Missing | Outcome::Conflict(_) => {}
-                outcome => return if outcome == Outcome::Full { Err(Error::Full) } else { Ok(outcome) },
+                outcome => return Ok(outcome),
             }
         }
         Err(Error::Unavailable)
@@ -218,20 +215,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// Looks at what the store has under a handle; a record goes into `room`.
     async fn beneath<B: Buffer>(&self, handle: &Handle, room: &mut Record<B>) -> Result<Beneath, Error> {
-        loop {
-            let load = self.store.load(handle, self.clock.now(), room.buffer()).await;
-            match self.heard(load)? {
-                Load::Missing => return Ok(Beneath::Nothing),
-                Load::Found(found) if room.adopt(found.len).is_err() => return Ok(Beneath::Garbled),
-                Load::Found(_) if *room.verifier() == [0; 16] => return Ok(Beneath::CutOff),
-                Load::Found(found) => return Ok(Beneath::Record(found)),
-                Load::TooLarge { size } => {
-                    let have = room.capacity();
-                    if size <= have || !room.grow(size) {
-                        return Err(Error::TooLarge { need: size, have });
-                    }
-                }
-            }
-        }
+        Ok(match self.load_into(handle, room).await? {
+            None => Beneath::Nothing,
+            Some(found) if room.adopt(found.len).is_err() => Beneath::Garbled,
+            Some(_) if *room.verifier() == [0; 16] => Beneath::CutOff,
+            Some(found) => Beneath::Record(found),
+        })
     }
 }

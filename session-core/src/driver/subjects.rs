@@ -9,7 +9,7 @@ use crate::exchange::{Intent, LOST};
 use crate::expiry::{self, Verdict};
 use crate::mode::Mode;
 use crate::record::Record;
-use crate::store::{Load, Only, Outcome, Store};
+use crate::store::{Handle, Only, Outcome, Store};
 use crate::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
 use crate::token::Token;
 
@@ -75,13 +75,6 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Said before anything else: whoever asks learns it also without a subject.
     pub(crate) fn can_list(&self) -> Result<(), Error> {
         self.index().map(drop)
-    }
-
-    pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
-        answer.map_err(|why| {
-            self.observer.observe(&Event::StoreFailed(&why));
-            Error::Unavailable
-        })
     }
 
     // ---- for an administrator ------------------------------------------------------------------------------------
@@ -251,7 +244,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
-        if !self.load_into(&own.handle(), room).await? {
+        if !self.is_there(&own.handle(), room).await? {
             return Err(Error::Ended);
         }
         match expiry::accept(own, room, &self.policy, self.clock.now()) {
@@ -262,20 +255,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Loads a record into `room`; `false` if there is none, or none that can be read.
-    async fn load_into<B: Buffer>(&self, key: &crate::store::Handle, room: &mut Record<B>) -> Result<bool, Error> {
-        loop {
-            let load = self.store.load(key, self.clock.now(), room.buffer()).await;
-            match self.heard(load)? {
-                Load::Found(found) => return Ok(room.adopt(found.len).is_ok()),
-                Load::Missing => return Ok(false),
-                Load::TooLarge { size } => {
-                    let have = room.capacity();
-                    if size <= have || !room.grow(size) {
-                        return Err(Error::TooLarge { need: size, have });
-                    }
-                }
-            }
-        }
+    async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<bool, Error> {
+        Ok(self.load_into(key, room).await?.is_some_and(|found| room.adopt(found.len).is_ok()))
     }
 
     async fn holds_or_forget<B: Buffer>(
@@ -285,7 +266,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         subject: &str,
         room: &mut Record<B>,
     ) -> Result<bool, Error> {
-        let holds = self.load_into(&entry.handle, room).await?
+        let holds = self.is_there(&entry.handle, room).await?
             && room.login() == entry.login
             && room.subject().is_some_and(|(of, _)| of == subject)
             && !expiry::expired(room, &self.policy, self.clock.now());

@@ -53,9 +53,14 @@ impl<B: Buffer> Exchange<B> {
         self.moved_at = self.mine.rotated_at();
     }
 
-    /// Another session begins, which the store has nothing of.
+    /// What the store has is what this request has seen, under another of the store's versions.
+    pub(crate) fn unchanged(&mut self, version: Version) {
+        self.seen = version;
+    }
+
+    /// The store has nothing of the session.
     pub(crate) fn nothing_beneath(&mut self) {
-        (self.stored, self.beneath, self.moved_at) = (false, None, Time::ZERO);
+        (self.stored, self.beneath) = (false, None);
     }
 
     /// A record that stands for the one in the store, to be sealed.
