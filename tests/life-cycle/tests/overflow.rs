@@ -329,6 +329,20 @@ fn what_the_store_forgets_lives_on_in_cookies_only() {
 }
 
 #[test]
+fn what_was_stored_and_is_gone_is_not_made_again_st1() {
+    let site = Server::overflowing(Policy::SECURE);
+    let mut jar = None;
+    put(&site, &mut jar, "large", LARGE).unwrap();
+    let gone = handle(&jar);
+    let late = site.visit(&mut jar, |session| {
+        session.set("late", &1_u32)?;
+        run(site.sessions().store().delete(&gone, Only::Any, Time::ZERO)).unwrap();
+        Ok(())
+    });
+    assert_eq!((late, site.sessions().store().is_empty()), (Err(Error::Ended), true));
+}
+
+#[test]
 fn a_pointer_is_no_session_for_those_who_do_not_store_se1() {
     let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
     let lifetimes = Lifetimes { idle: None, absolute: year, renew_after: None, ..Lifetimes::DEFAULT };
