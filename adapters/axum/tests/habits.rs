@@ -195,13 +195,14 @@ async fn behind_a_service_builder_and_around_any_tower_service() {
         .layer(ServiceBuilder::new().layer(layer()).map_response(|answer: Response<Body>| answer));
     assert!(cookie(&send(&app, "GET", "/", None).await.1).is_some());
     // no axum around it: the service takes the session out of the request by itself
-    let service = layer().layer(service_fn(async |request: Request<Body>| {
+    async fn by_hand(request: Request<Body>) -> Result<Response<Body>, Infallible> {
         use axum::extract::FromRequestParts;
         let (mut parts, _) = request.into_parts();
         let session = <Session as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.unwrap();
         session.set("a", &1).unwrap();
-        Ok::<_, Infallible>(Response::new(Body::from("made by hand")))
-    }));
+        Ok(Response::new(Body::from("made by hand")))
+    }
+    let service = layer().layer(service_fn(by_hand));
     let answer = service.oneshot(Request::new(Body::empty())).await.unwrap();
     assert!(cookie(answer.headers()).is_some());
 }
