@@ -7,10 +7,10 @@ use std::hint::black_box;
 use session_core::environment::{Clock, Time};
 use session_core::policy::Policy;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::run;
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 
 use crate::surroundings::{KEY, RECORD, Rng, Slot, Table, Ticks, header, table};
 
@@ -91,7 +91,7 @@ impl Store for InTable {
         Ok(Outcome::Applied(stamp.version))
     }
 
-    async fn delete(&self, handle: &Handle, _: Only, _: Time) -> Result<Outcome, Infallible> {
+    async fn delete(&self, handle: &Handle, _: DeleteCondition, _: Time) -> Result<Outcome, Infallible> {
         Ok(self.0.borrow_mut().remove(&key(handle)).map_or(Outcome::Missing, |_| Outcome::Applied(Version(0))))
     }
 }
@@ -125,7 +125,7 @@ pub(crate) const NEW: Handler = Handler { act: |session| session.set("visits", &
 
 /// One request; gives the new cookie's value.
 fn request<'b>(app: &App, seed: &Cell<u64>, header: &str, handler: Handler, into: &'b mut [u8]) -> Option<&'b str> {
-    let mut exchange = Exchange::new([0; RECORD], [0; RECORD]);
+    let mut exchange = RequestState::new([0; RECORD], [0; RECORD]);
     let mut session = Session::new(app, &mut exchange, Rng(seed));
     let done = run(async {
         session.load([black_box(header.as_bytes())].into_iter()).await?;

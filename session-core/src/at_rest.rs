@@ -13,7 +13,7 @@ use crate::hmac::Hmac;
 use crate::keys::{Keys, Ring, Subkeys};
 use crate::record::{self, IDLE_AT, LAST_SEEN_AT};
 use crate::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
-use crate::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use crate::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 
 /// In the place of a cookie's name, which it cannot be.
 const PURPOSE: &str = "data at rest";
@@ -152,8 +152,8 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
         self.store.touch(key, now).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, S::Error> {
-        self.store.delete(key, only, now).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, S::Error> {
+        self.store.delete(key, condition, now).await
     }
 
     async fn check(&self, now: Time) -> Result<(), S::Error> {

@@ -48,7 +48,7 @@ pub enum Verdict {
     /// It holds.
     Holds,
     /// It is about listing the sessions of a subject, and the store cannot.
-    CannotList,
+    Unsupported,
     /// It does not hold.
     Broken(Broken),
 }
@@ -56,7 +56,7 @@ pub enum Verdict {
 fn verdict(file: &str, lists: bool, broken: Option<Broken>) -> Verdict {
     match broken {
         Some(broken) => Verdict::Broken(broken),
-        None if file == "index" && !lists => Verdict::CannotList,
+        None if file == "index" && !lists => Verdict::Unsupported,
         None => Verdict::Holds,
     }
 }

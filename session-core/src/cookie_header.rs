@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn names_byte_for_byte_after_trimming_sp_and_htab_cp3() {
         assert_values(b" \tid\t =\t a \t;", &[b"a"]);
-        assert_values(b"ID=1; Id=2; idx=3; xid=4; i%64=5; \x0bid=6; id\x0b=7; \xa0id=8", &[]);
+        assert_values(b"ID=1; LogId=2; idx=3; xid=4; i%64=5; \x0bid=6; id\x0b=7; \xa0id=8", &[]);
         assert_values(b"$Version=1; id=2; $Path=/", &[b"2"]);
         assert!(candidates(b"__host-id=1; __Host-id=2", "__Host-id").eq([&b"2"[..]]));
     }

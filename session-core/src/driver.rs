@@ -11,13 +11,13 @@ use crate::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::environment::{Buffer, Clock};
 use crate::error::Error;
 use crate::events::{Event, Observer};
-use crate::exchange::{Exchange, Intent, Reply, Rules, Step, Work};
+use crate::exchange::{Intent, Operation, Reply, RequestState, Rules, Step};
 use crate::keys::{Keys, Ring};
 use crate::mode::{Either, Mode, Overflowing, Sealed, Stored};
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::store::{Found, Handle, Load, Store};
-pub use subjects::Listed;
+pub use subjects::SessionInfo;
 
 /// What all requests of an application share.
 pub struct Sessions<S, C, O = (), M = Stored> {
@@ -48,7 +48,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
     ///   until its limits; nothing is renewed;
     /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
     ///   subject;
-    /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::CannotList`]);
+    /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
     /// - record and name take 4096 characters at most (SE6).
     #[must_use]
     pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
@@ -68,7 +68,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Overflowing> {
     ///
     /// Visitors with little data, and what signed-in sessions read and write while they are small, cost no write. Each
     /// request asks `store` for its session and for the cut-offs of all and of its subject. Nothing is renewed, sessions are
-    /// not listed or ended one by one, and a cap is refused ([`Error::CannotList`]).
+    /// not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]).
     #[must_use]
     pub fn overflowing(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
         Self::of(store, clock, keys, policy, Overflowing)
@@ -161,7 +161,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// header lines (CP2).
     pub(crate) async fn begin<'h, B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> Result<(), Error> {
         exchange.look();
@@ -181,16 +181,16 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// the data has to be edited first, and then the verb goes on.
     pub(crate) async fn perform<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         rng: &mut impl TryCryptoRng,
         intent: Intent<'_>,
-        work: &mut Work,
+        operation: &mut Operation,
     ) -> Result<bool, Error> {
         // read anew only after an await: what comes between takes no time
         let mut now = self.time_of(intent);
         loop {
             // bound first: the rules must not live across an await, so that the future can be Send
-            let step = exchange.next(work, intent, &self.rules(), now)?;
+            let step = exchange.next(operation, intent, &self.rules(), now)?;
             let reply = match step {
                 Step::Done => return Ok(false),
                 Step::Edit => return Ok(true),
@@ -198,7 +198,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 _ => M::carry_out(self, exchange, step, intent, now).await,
             };
             now = self.time_of(intent);
-            exchange.reply(work, intent, reply, &self.rules(), now)?;
+            exchange.reply(operation, intent, reply, &self.rules(), now)?;
         }
     }
 

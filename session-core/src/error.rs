@@ -12,13 +12,13 @@ pub enum Error {
     /// The session ended (logout, expiry, revocation) while this request was under way. (409)
     Ended,
     /// The request's cookie was replaced by a newer one: its session goes on under that. (409)
-    Superseded,
+    CookieReplaced,
     /// The subject's sessions were all ended after this login began, or it took longer than ten minutes. (409)
     SignInAgain,
     /// Only somebody who is signed in can do this. (401)
     NotSignedIn,
     /// The stored value was written as another type than it is read as. (409)
-    TypeClash,
+    TypeMismatch,
     /// The record would need `need` bytes, `have` can be used. (413)
     TooLarge {
         /// Bytes that the record, with this value, would take.
@@ -31,13 +31,13 @@ pub enum Error {
     /// A subject is 1 to 255 bytes of text, a label at most 255. (500, the application's)
     BadText,
     /// The value cannot be written: its `Serialize` refused, or needs a length in advance. (500, the application's)
-    Unwritable,
+    NotSerializable,
     /// The session handle was used twice at the same time within one request. (500, the application's)
     Busy,
     /// No session layer is mounted around this handler. (500, the application's)
     NotMounted,
     /// The store cannot list a subject's sessions, or cannot end all. (501, the application's)
-    CannotList,
+    Unsupported,
     /// The store is full, and the session to be stored has no claim to another's place. (507)
     Full,
     /// The random number generator is not ready; no weaker one is used. (503)
@@ -45,7 +45,7 @@ pub enum Error {
     /// The store did not answer, or answered with an error. (503)
     Unavailable,
     /// The store's answer was lost and the change may or may not have been kept. (503)
-    Unknown,
+    Indeterminate,
 }
 
 /// Who has to act on an [`Error`].
@@ -65,11 +65,11 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotSignedIn => 401,
-            Self::Conflict | Self::Ended | Self::Superseded | Self::SignInAgain | Self::TypeClash => 409,
+            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::TypeMismatch => 409,
             Self::TooLarge { .. } => 413,
-            Self::BadKey | Self::BadText | Self::Unwritable | Self::Busy | Self::NotMounted => 500,
-            Self::CannotList => 501,
-            Self::Entropy | Self::Unavailable | Self::Unknown => 503,
+            Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => 500,
+            Self::Unsupported => 501,
+            Self::Entropy | Self::Unavailable | Self::Indeterminate => 503,
             Self::Full => 507,
         }
     }
@@ -78,16 +78,18 @@ impl Error {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Conflict | Self::Ended | Self::Superseded | Self::SignInAgain | Self::NotSignedIn => Fault::Request,
-            Self::TypeClash
+            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::NotSignedIn => {
+                Fault::Request
+            }
+            Self::TypeMismatch
             | Self::TooLarge { .. }
             | Self::BadKey
             | Self::BadText
-            | Self::CannotList
-            | Self::Unwritable
+            | Self::Unsupported
+            | Self::NotSerializable
             | Self::Busy
             | Self::NotMounted => Fault::Application,
-            Self::Full | Self::Entropy | Self::Unavailable | Self::Unknown => Fault::Environment,
+            Self::Full | Self::Entropy | Self::Unavailable | Self::Indeterminate => Fault::Environment,
         }
     }
 }
@@ -97,23 +99,23 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
             Self::Ended => "the session ended while this request was under way: sign in again",
-            Self::Superseded => "the session goes on under a newer cookie: send the request again",
+            Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
             Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
             Self::NotSignedIn => "sign in first",
-            Self::TypeClash => "the stored value has another type than the one it is read as",
+            Self::TypeMismatch => "the stored value has another type than the one it is read as",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
             }
             Self::BadKey => "a session key is 1 to 64 bytes of text without control characters",
             Self::BadText => "a subject is 1 to 255 bytes of text, a label at most 255",
-            Self::Unwritable => "the value's Serialize implementation refused, or gives no length in advance",
+            Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
-            Self::CannotList => "the session store cannot list the sessions of a person, or cannot end all sessions",
+            Self::Unsupported => "the session store cannot list the sessions of a person, or cannot end all sessions",
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",
-            Self::Unknown => {
+            Self::Indeterminate => {
                 "the session store did not confirm the change: load the page again to see whether it was kept"
             }
         })

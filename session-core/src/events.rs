@@ -17,7 +17,7 @@
 //! | `entropy_failed` | warn | there were no random numbers |
 //!
 //! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for
-//! servers. They say the event's name, its level and the session's [`Id`], never a cookie. A pair of observers is one:
+//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. A pair of observers is one:
 //! `observed((Log, Counter))`.
 
 use core::fmt;
@@ -37,9 +37,9 @@ use crate::store::Handle;
 
 /// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Id(pub(crate) Handle);
+pub struct LogId(pub(crate) Handle);
 
-impl Id {
+impl LogId {
     fn hash(self) -> [u8; 4] {
         sha256(&[b"session-core/1 id", self.0.as_bytes()]).first_chunk().copied().unwrap_or_default()
     }
@@ -51,13 +51,13 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.hash().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl fmt::Debug for Id {
+impl fmt::Debug for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -68,33 +68,33 @@ impl fmt::Debug for Id {
 #[non_exhaustive]
 pub enum Event<'e> {
     /// A session was stored for the first time.
-    Created(Id),
+    Created(LogId),
     /// The cookie value was renewed after its age; the old one works until the grace is over.
-    Renewed(Id),
+    Renewed(LogId),
     /// A subject signed in.
-    LoggedIn(Id),
+    LoggedIn(LogId),
     /// The cookie value was changed by `rotate`.
-    Rotated(Id),
+    Rotated(LogId),
     /// The session was ended by `logout`.
-    Ended(Id),
+    Ended(LogId),
     /// The session was ended by its subject from another one, by an administrator, or by a login beyond the cap.
-    Revoked(Id),
+    Revoked(LogId),
     /// A cookie came whose session had reached its idle or absolute limit.
-    Expired(Id),
+    Expired(LogId),
     /// A cookie value came that none of our keys signed, or that is malformed.
     Forged,
     /// A well-signed cookie came whose session the store does not have.
-    Unknown(Id),
+    Unknown(LogId),
     /// The cookie before the last renewal came after its grace.
-    Late(Id),
+    PastGrace(LogId),
     /// A cookie came that was replaced before the last change of the cookie.
-    Superseded(Id),
+    Replaced(LogId),
     /// A request came from elsewhere than its session was bound to.
-    Mismatch(Id),
+    Mismatch(LogId),
     /// The store held bytes that are no record of this version; they were left alone and not used.
-    Garbled(Id),
+    Corrupt(LogId),
     /// Two requests changed the same value; this one was told (409).
-    Conflict(Id),
+    Conflict(LogId),
     /// The store failed; its own words.
     StoreFailed(&'e dyn fmt::Display),
     /// The random number generator failed.
@@ -127,7 +127,7 @@ impl<'e> Event<'e> {
 
     /// The session to which it happened; `None` if there is none.
     #[must_use]
-    pub fn id(&self) -> Option<Id> {
+    pub fn log_id(&self) -> Option<LogId> {
         self.parts().2
     }
 
@@ -137,7 +137,7 @@ impl<'e> Event<'e> {
         if let Self::StoreFailed(why) = self { Some(*why) } else { None }
     }
 
-    fn parts(&self) -> (&'static str, Level, Option<Id>) {
+    fn parts(&self) -> (&'static str, Level, Option<LogId>) {
         match *self {
             Self::Created(id) => ("created", Level::Debug, Some(id)),
             Self::Renewed(id) => ("renewed", Level::Debug, Some(id)),
@@ -148,10 +148,10 @@ impl<'e> Event<'e> {
             Self::Expired(id) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
-            Self::Late(id) => ("late", Level::Warn, Some(id)),
-            Self::Superseded(id) => ("superseded", Level::Warn, Some(id)),
+            Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
+            Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
             Self::Mismatch(id) => ("mismatch", Level::Warn, Some(id)),
-            Self::Garbled(id) => ("garbled", Level::Warn, Some(id)),
+            Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
@@ -171,10 +171,10 @@ impl fmt::Display for Event<'_> {
             Self::Expired(id) => write!(f, "session {id} expired"),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
-            Self::Late(id) => write!(f, "session {id}: old cookie after its grace"),
-            Self::Superseded(id) => write!(f, "session {id}: superseded cookie"),
+            Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
+            Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
             Self::Mismatch(id) => write!(f, "session {id}: not from where it was bound to"),
-            Self::Garbled(id) => write!(f, "session {id}: stored bytes are no record of this version"),
+            Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),

@@ -4,7 +4,7 @@
 //! ```text
 //!  cookie ──open──▶ load ──accept──▶ Live ──changes──▶ update ─▶ Applied ─▶ cookie out, if it is another
 //!     │                │  Unknown, Expired ▶ None            ├─▶ Conflict ▶ (load) ▶ accept again [1] ▶ merge ▶ update
-//!     └─ forged ▶ None │  Late, Superseded ▶ Stale           ├─▶ Missing ─▶ Ended: nothing is created
+//!     └─ forged ▶ None │  PastGrace, Replaced ▶ Stale           ├─▶ Missing ─▶ Ended: nothing is created
 //!                                                            └─▶ answer lost ▶ load: mine? the old one? unknown [11]
 //!  None ──first write──▶ New ──▶ create (at most three handles)
 //!  login: record ──▶ index [6] ─▶ Applied ─▶ cookie out
@@ -19,15 +19,15 @@ mod steps;
 use crate::changes::{Changes, Kind};
 use crate::environment::{Buffer, Time};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
+use crate::events::{Event, LogId, Observer};
 use crate::expiry::{self, Verdict};
 use crate::keys::Ring;
 use crate::policy::Policy;
 use crate::record::Record;
 use crate::sealed;
 use crate::set_cookie::LONGEST_PAIR;
-use crate::store::{Found, Handle, Load, Only, Outcome, Version};
-use crate::subject::{Added, Entry, Epoch};
+use crate::store::{DeleteCondition, Found, Handle, Load, Outcome, Version};
+use crate::subject::{Added, Epoch, IndexEntry};
 use crate::token::Token;
 use crate::values;
 
@@ -51,7 +51,7 @@ pub(crate) struct Rules<'r> {
 
 /// What the request has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
+enum SessionState {
     /// No session: reads are empty, a write makes one.
     None,
     /// A session that is not stored yet.
@@ -99,9 +99,9 @@ pub enum Step {
     /// Update; a record found instead goes into the other buffer.
     Update(Handle, Version),
     Touch(Handle),
-    Delete(Handle, Only),
+    Delete(Handle, DeleteCondition),
     /// Add this to the index of the subject that signs in.
-    Index(Entry),
+    Index(IndexEntry),
     Done,
 }
 
@@ -144,7 +144,7 @@ enum Phase {
 }
 
 /// How far one verb has come.
-pub(crate) struct Work {
+pub(crate) struct Operation {
     phase: Phase,
     /// What was under way when the answer was lost.
     wrote: Phase,
@@ -161,7 +161,7 @@ pub(crate) struct Work {
     replaces: Option<(Handle, u32)>,
 }
 
-impl Work {
+impl Operation {
     pub(crate) const fn new() -> Self {
         Self {
             phase: Phase::Ready,
@@ -181,8 +181,8 @@ impl Work {
 /// One request's session and what became of it. The small fields come first: a small processor reaches only what is
 /// near the start in one instruction.
 #[repr(C)]
-pub struct Exchange<B> {
-    standing: Standing,
+pub struct RequestState<B> {
+    session: SessionState,
     carried: bool,
     handle_shown: bool,
     active: bool,
@@ -200,7 +200,7 @@ pub struct Exchange<B> {
     seen: Version,
     /// The record's own version as loaded.
     base: Version,
-    /// The cookie under which the session was accepted, or is Late.
+    /// The cookie under which the session was accepted, or is PastGrace.
     token: Option<Token>,
     outgoing: Outgoing,
     mine: Record<B>,
@@ -212,14 +212,14 @@ pub struct Exchange<B> {
     moved_at: Time,
 }
 
-impl<B: Buffer> Exchange<B> {
+impl<B: Buffer> RequestState<B> {
     /// A request of which nothing is known yet, with room for two records.
     #[must_use]
     pub const fn new(one: B, two: B) -> Self {
         Self {
             mine: Record::new(one),
             other: Record::new(two),
-            standing: Standing::None,
+            session: SessionState::None,
             token: None,
             carried: false,
             seen: Version(0),
@@ -277,7 +277,7 @@ impl<B: Buffer> Exchange<B> {
             return None;
         };
         if self.mine.adopt(len).is_err() {
-            rules.observer.observe(&Event::Garbled(Id(handle)));
+            rules.observer.observe(&Event::Corrupt(LogId(handle)));
             return None;
         }
         Some((Token::sealed(handle, *self.mine.verifier()), Found { len, version: self.mine.version() }))
@@ -295,37 +295,37 @@ impl<B: Buffer> Exchange<B> {
 
     /// What a candidate's load found.
     pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
-        let id = Id(token.handle());
+        let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
             return Candidate::Refused;
         };
         if self.mine.adopt(found.len).is_err() {
-            rules.observer.observe(&Event::Garbled(id));
+            rules.observer.observe(&Event::Corrupt(id));
             return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.version());
         let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.standing, self.token) = (Standing::Live, Some(token));
+                (self.session, self.token) = (SessionState::Live, Some(token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
                 return Candidate::Accepted;
             }
             Verdict::Expired => rules.observer.observe(&Event::Expired(id)),
-            Verdict::Late => rules.observer.observe(&Event::Late(id)),
-            Verdict::Superseded => rules.observer.observe(&Event::Superseded(id)),
+            Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id)),
+            Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),
         }
-        if matches!(verdict, Verdict::Late | Verdict::Superseded) {
+        if matches!(verdict, Verdict::PastGrace | Verdict::Replaced) {
             if expiry::unsettled(&self.mine, now) {
-                self.standing = Standing::Stale;
+                self.session = SessionState::Stale;
             }
-            if verdict == Verdict::Late || matches!(self.standing, Standing::Stale) {
+            if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
                 self.token = Some(token);
             }
-            if rules.policy.reuse_ends && !matches!(self.standing, Standing::Stale) {
+            if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
             }
         }
@@ -350,39 +350,39 @@ impl<B: Buffer> Exchange<B> {
 
     /// The record of a session that exists or is about to; nothing otherwise, also for a stale cookie.
     pub(crate) fn record(&self) -> Option<&Record<B>> {
-        matches!(self.standing, Standing::Live | Standing::New).then_some(&self.mine)
+        matches!(self.session, SessionState::Live | SessionState::New).then_some(&self.mine)
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.standing, Standing::Live)
+        matches!(self.session, SessionState::Live)
     }
 
     pub(crate) fn handle(&self) -> Option<Handle> {
-        match self.standing {
-            Standing::Live => self.token.map(|token| token.handle()),
-            Standing::New => self.fresh_handle,
+        match self.session {
+            SessionState::Live => self.token.map(|token| token.handle()),
+            SessionState::New => self.fresh_handle,
             _ => None,
         }
     }
 
     /// The record for a change, begun if there is none.
     pub(crate) fn writable(&mut self) -> Result<(&mut Record<B>, &mut Changes), Error> {
-        match self.standing {
-            Standing::Stale => return Err(Error::Superseded),
-            Standing::Failed(error) => return Err(error),
-            Standing::None => self.begin()?,
-            Standing::Live | Standing::New => {}
+        match self.session {
+            SessionState::Stale => return Err(Error::CookieReplaced),
+            SessionState::Failed(error) => return Err(error),
+            SessionState::None => self.begin()?,
+            SessionState::Live | SessionState::New => {}
         }
         Ok((&mut self.mine, &mut self.changes))
     }
 
     /// Whether there is a session whose data could be taken away; refused where a write would be.
     pub(crate) fn has_data(&self) -> Result<bool, Error> {
-        match self.standing {
-            Standing::Stale => Err(Error::Superseded),
-            Standing::Failed(error) => Err(error),
-            Standing::None => Ok(false),
-            Standing::Live | Standing::New => Ok(true),
+        match self.session {
+            SessionState::Stale => Err(Error::CookieReplaced),
+            SessionState::Failed(error) => Err(error),
+            SessionState::None => Ok(false),
+            SessionState::Live | SessionState::New => Ok(true),
         }
     }
 
@@ -394,7 +394,7 @@ impl<B: Buffer> Exchange<B> {
 
     fn begin(&mut self) -> Result<(), Error> {
         self.mine.begin()?;
-        self.standing = Standing::New;
+        self.session = SessionState::New;
         self.changes.reset();
         self.fresh_handle = None;
         Ok(())
@@ -420,25 +420,25 @@ impl<B: Buffer> Exchange<B> {
     #[inline(never)]
     pub(crate) fn next(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
-        work.started.get_or_insert(now);
+        operation.started.get_or_insert(now);
         if self.in_flight {
             // a verb was given up in the middle: nobody knows what is stored
-            self.standing = Standing::Failed(Error::Unknown);
+            self.session = SessionState::Failed(Error::Indeterminate);
         }
-        let step = self.step(work, intent, rules, now);
+        let step = self.step(operation, intent, rules, now);
         self.in_flight = matches!(step, Ok(Step::Create(_) | Step::Update(..) | Step::Delete(..) | Step::Index(_)));
-        self.settle_failure(work, step)
+        self.settle_failure(operation, step)
     }
 
     /// Takes the answer to the last step.
     pub(crate) fn reply(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         reply: Reply,
         rules: &Rules<'_>,
@@ -447,33 +447,33 @@ impl<B: Buffer> Exchange<B> {
         self.in_flight = false;
         let done = match reply {
             Reply::Random(bytes) => {
-                work.fresh = Some(bytes);
+                operation.fresh = Some(bytes);
                 Ok(())
             }
             Reply::Refused(error) => Err(error),
-            Reply::Loaded(load) => self.reloaded(work, intent, load, rules, now),
-            Reply::Wrote(outcome) => self.wrote(work, intent, outcome, rules, now),
-            Reply::Indexed(added) => self.indexed(work, intent, added, rules),
+            Reply::Loaded(load) => self.reloaded(operation, intent, load, rules, now),
+            Reply::Wrote(outcome) => self.wrote(operation, intent, outcome, rules, now),
+            Reply::Indexed(added) => self.indexed(operation, intent, added, rules),
         };
         if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
-            rules.observer.observe(&Event::Conflict(Id(token.handle())));
+            rules.observer.observe(&Event::Conflict(LogId(token.handle())));
         }
-        self.settle_failure(work, done)
+        self.settle_failure(operation, done)
     }
 
     /// The data was edited, or could not be.
-    pub(crate) fn edited(&mut self, work: &mut Work, edited: Result<(), Error>) -> Result<(), Error> {
-        work.edited = true;
-        self.settle_failure(work, edited)
+    pub(crate) fn edited(&mut self, operation: &mut Operation, edited: Result<(), Error>) -> Result<(), Error> {
+        operation.edited = true;
+        self.settle_failure(operation, edited)
     }
 
     /// Who is signed in under which cookie, and the other place for a record.
     pub(crate) fn signed_in(&mut self) -> Result<(&str, Token, &mut Record<B>), Error> {
-        let token = match self.standing {
-            Standing::Live => self.token,
-            Standing::Failed(error) => return Err(error),
-            Standing::Stale => return Err(Error::Superseded),
-            Standing::None | Standing::New => None,
+        let token = match self.session {
+            SessionState::Live => self.token,
+            SessionState::Failed(error) => return Err(error),
+            SessionState::Stale => return Err(Error::CookieReplaced),
+            SessionState::None | SessionState::New => None,
         };
         let subject = self.mine.subject().map(|(subject, _)| subject);
         Ok((subject.ok_or(Error::NotSignedIn)?, token.ok_or(Error::NotSignedIn)?, &mut self.other))
@@ -489,9 +489,9 @@ impl<B: Buffer> Exchange<B> {
         (self.mine.bytes(), self.other.buffer())
     }
 
-    fn settle_failure<T>(&mut self, work: &Work, done: Result<T, Error>) -> Result<T, Error> {
-        if let (Err(error), true) = (&done, work.attempted) {
-            self.standing = Standing::Failed(*error);
+    fn settle_failure<T>(&mut self, operation: &Operation, done: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(error), true) = (&done, operation.attempted) {
+            self.session = SessionState::Failed(*error);
         }
         done
     }

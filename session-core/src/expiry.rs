@@ -18,9 +18,9 @@ pub(crate) enum Verdict {
     /// The cookie before the last renewal, within the grace.
     Grace,
     /// The same, after the grace.
-    Late,
+    PastGrace,
     /// An older one.
-    Superseded,
+    Replaced,
 }
 
 /// Holds after every load and every reload (protocol rule 1).
@@ -35,10 +35,10 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
                 if now < previous.grace_until {
                     Verdict::Grace
                 } else {
-                    Verdict::Late
+                    Verdict::PastGrace
                 }
             }
-            _ => Verdict::Superseded,
+            _ => Verdict::Replaced,
         }
     }
 }

@@ -75,11 +75,11 @@ pub mod testing;
 pub mod conformance;
 
 pub use at_rest::AtRest;
-pub use driver::{Listed, Sessions};
+pub use driver::{SessionInfo, Sessions};
 pub use error::{Error, Fault};
-pub use exchange::Exchange;
+pub use exchange::RequestState;
 pub use keys::{KeyError, Keys};
-pub use session::{Session, Ticket};
+pub use session::{LoginAttempt, Session};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

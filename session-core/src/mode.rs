@@ -6,7 +6,7 @@ use crate::driver::Sessions;
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
 use crate::events::Observer;
-use crate::exchange::{Exchange, Intent, Reply, Step};
+use crate::exchange::{Intent, Reply, RequestState, Step};
 use crate::store::Store;
 use crate::subject::Epoch;
 
@@ -19,7 +19,7 @@ pub trait Mode: Copy + closed::Closed {
     #[doc(hidden)]
     fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>>;
 
@@ -27,13 +27,13 @@ pub trait Mode: Copy + closed::Closed {
     #[doc(hidden)]
     fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
     ) -> impl Future<Output = Reply>;
 
-    /// What a login ticket keeps.
+    /// What a login attempt keeps.
     #[doc(hidden)]
     fn epoch<S: Store, C: Clock, O: Observer>(
         sessions: &Sessions<S, C, O, Self>,
@@ -86,7 +86,7 @@ impl Mode for Stored {
 
     fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>> {
         sessions.accept_stored(exchange, value)
@@ -94,7 +94,7 @@ impl Mode for Stored {
 
     fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
@@ -124,7 +124,7 @@ impl Mode for Sealed {
 
     fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>> {
         sessions.accept_sealed(exchange, value)
@@ -132,7 +132,7 @@ impl Mode for Sealed {
 
     fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
@@ -162,7 +162,7 @@ impl Mode for Overflowing {
 
     fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>> {
         sessions.accept_overflowing(exchange, value)
@@ -170,7 +170,7 @@ impl Mode for Overflowing {
 
     fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
@@ -200,7 +200,7 @@ impl Mode for Either {
 
     async fn accept<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
         match sessions.mode {
@@ -212,7 +212,7 @@ impl Mode for Either {
 
     async fn carry_out<S: Store, C: Clock, O: Observer, B: Buffer>(
         sessions: &Sessions<S, C, O, Self>,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,

@@ -311,7 +311,7 @@ impl Policy {
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can
-    /// list; over another one a login is [`Error::CannotList`](crate::Error::CannotList).
+    /// list; over another one a login is [`Error::Unsupported`](crate::Error::Unsupported).
     #[must_use]
     pub const fn max_sessions(self, of_a_subject: u16) -> Self {
         Self { max_sessions: of_a_subject, ..self }

@@ -221,7 +221,7 @@ pub(crate) struct Previous<'r> {
 
 /// The bytes in a buffer are no record that this version understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Garbled;
+pub(crate) struct Corrupt;
 
 /// A record in a buffer, always in the form in which it is stored. Everything up to `len` was checked. The small fields
 /// come first, as in the exchange.
@@ -255,8 +255,8 @@ impl<B: Buffer> Record<B> {
     }
 
     /// Takes the first `len` bytes of the buffer as a record after checking all of them.
-    pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Garbled> {
-        self.data = self.bytes.as_ref().get(..len).and_then(check).ok_or(Garbled)?;
+    pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Corrupt> {
+        self.data = self.bytes.as_ref().get(..len).and_then(check).ok_or(Corrupt)?;
         self.len = len;
         Ok(())
     }
@@ -560,12 +560,12 @@ mod tests {
         let before_data = whole.data;
         for len in 0..before_data {
             let mut record = Record::new(whole.bytes);
-            assert_eq!(record.adopt(len), Err(Garbled), "cut at {len}");
+            assert_eq!(record.adopt(len), Err(Corrupt), "cut at {len}");
         }
         for (at, bit) in [(0, 1), (0, 2), (1, 32), (1, 64), (1, 128)] {
             let mut record = Record::new(whole.bytes);
             record.bytes[at] ^= bit;
-            assert_eq!(record.adopt(before_data), Err(Garbled), "byte {at} bit {bit}");
+            assert_eq!(record.adopt(before_data), Err(Corrupt), "byte {at} bit {bit}");
         }
     }
 

@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::base64url;
 use crate::changes::{Changes, Kind};
 use crate::csrf;
-use crate::driver::{Listed, Sessions};
+use crate::driver::{SessionInfo, Sessions};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
-use crate::events::{Id, Observer};
-use crate::exchange::{Answer, Exchange, FLASH, Intent, Reply, Work};
+use crate::events::{LogId, Observer};
+use crate::exchange::{Answer, FLASH, Intent, Operation, Reply, RequestState};
 use crate::mode::{Mode, Stored};
 use crate::record::{MIN_LEN, Record};
 use crate::sealed;
@@ -32,7 +32,7 @@ use crate::values;
 
 /// Proof that a login was begun before the credentials were checked.
 #[derive(Clone, Copy, Debug)]
-pub struct Ticket<'s> {
+pub struct LoginAttempt<'s> {
     subject: &'s str,
     epoch: Epoch,
     begun: Time,
@@ -40,7 +40,7 @@ pub struct Ticket<'s> {
     keep_data: bool,
 }
 
-impl<'s> Ticket<'s> {
+impl<'s> LoginAttempt<'s> {
     /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
     #[must_use]
     pub const fn remembered(self) -> Self {
@@ -63,13 +63,13 @@ impl<'s> Ticket<'s> {
 /// The session of one request. `R` is used only when something new is made.
 pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
     sessions: &'a Sessions<S, C, O, M>,
-    exchange: &'a mut Exchange<B>,
+    exchange: &'a mut RequestState<B>,
     rng: R,
 }
 
 impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
     /// The view of a handler on an exchange.
-    pub const fn new(sessions: &'a Sessions<S, C, O, M>, exchange: &'a mut Exchange<B>, rng: R) -> Self {
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, exchange: &'a mut RequestState<B>, rng: R) -> Self {
         Self { sessions, exchange, rng }
     }
 
@@ -128,7 +128,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeClash`].
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.exchange.record().is_none() {
@@ -164,14 +164,14 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12). `false` also after
     /// a mismatch of the binding, if the policy says so.
     #[must_use]
-    pub fn fresh(&self, span: Duration) -> bool {
+    pub fn authenticated_within(&self, span: Duration) -> bool {
         !self.exchange.doubted()
             && self.authenticated_at().is_some_and(|at| self.sessions.clock.now().since(at) <= span)
     }
 
     /// When the session began: at the last login, or when the visitor first stored something.
     #[must_use]
-    pub fn created(&self) -> Option<Time> {
+    pub fn started_at(&self) -> Option<Time> {
         Some(self.exchange.record()?.created())
     }
 
@@ -196,8 +196,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Names the session in logs.
     #[must_use]
-    pub fn id(&self) -> Option<Id> {
-        self.exchange.handle().map(Id)
+    pub fn log_id(&self) -> Option<LogId> {
+        self.exchange.handle().map(LogId)
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             Ok(())
         })
         .await?;
-        made.ok_or(Error::Unknown)
+        made.ok_or(Error::Indeterminate)
     }
 
     /// Stores what was set before, then what `edit` makes of the newest record.
@@ -296,10 +296,10 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.exchange.is_live() && self.exchange.changes.dirty() {
             self.commit().await?;
         }
-        let mut work = Work::new();
-        while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut work).await? {
+        let mut operation = Operation::new();
+        while self.sessions.perform(self.exchange, &mut self.rng, Intent::Update, &mut operation).await? {
             let edited = self.exchange.writable().and_then(|(record, changes)| edit(record, changes));
-            self.exchange.edited(&mut work, edited)?;
+            self.exchange.edited(&mut operation, edited)?;
         }
         Ok(())
     }
@@ -309,21 +309,27 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// Begins a login: call it **before** the credentials are checked. If all sessions of the subject are ended between
     /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
     /// rule 7).
-    pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+    pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
             return Err(Error::BadText);
         }
         let begun = self.sessions.clock.now();
-        Ok(Ticket { subject, epoch: M::epoch(self.sessions, subject).await?, begun, remember: false, keep_data: true })
+        Ok(LoginAttempt {
+            subject,
+            epoch: M::epoch(self.sessions, subject).await?,
+            begun,
+            remember: false,
+            keep_data: true,
+        })
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
-    /// Data is kept unless the ticket says otherwise; flash messages and CSRF tokens are not. Over a session of another
+    /// Data is kept unless the attempt says otherwise; flash messages and CSRF tokens are not. Over a session of another
     /// subject a new one is made, without its data, and that one ends. Stored at once. [`Error::SignInAgain`]: the
     /// credentials are to be checked again. With a cap, the subject's oldest sessions beyond it have ended then; an error
     /// may mean that only this was not done.
-    pub async fn login(&mut self, ticket: Ticket<'_>) -> Result<(), Error> {
-        let Ticket { subject, epoch, begun, remember, keep_data } = ticket;
+    pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
+        let LoginAttempt { subject, epoch, begun, remember, keep_data } = attempt;
         if !self.sessions.in_time(begun) {
             return Err(Error::SignInAgain);
         }
@@ -346,8 +352,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     // ---- the subject's sessions -----------------------------------------------------------------------------------
 
     /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
-    /// one, [`Error::CannotList`] where the store cannot. Calls the store once for each session.
-    pub async fn list(&mut self, mut each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+    /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
+    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
         self.sessions.can_list()?;
         let (subject, own, room) = self.exchange.signed_in()?;
         self.sessions.list_each(subject, Some(&own), room, &mut each).await
@@ -387,19 +393,19 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        let mut work = Work::new();
-        self.sessions.perform(self.exchange, &mut self.rng, intent, &mut work).await.map(|_| ())
+        let mut operation = Operation::new();
+        self.sessions.perform(self.exchange, &mut self.rng, intent, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
 
     /// Leaves a message for the next page, which takes it once (TR2). A later message replaces it.
-    pub fn flash(&mut self, message: &str) -> Result<(), Error> {
+    pub fn flash_message(&mut self, message: &str) -> Result<(), Error> {
         self.put(FLASH, message, Kind::Blind)
     }
 
     /// Takes the message: passes it to `show` and removes it, but not another one that arrives meanwhile.
-    pub fn take_flash<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
+    pub fn take_flash_message<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
         let Some(record) = self.exchange.record() else {
             return Ok(None);
         };

@@ -93,7 +93,7 @@ pub enum Outcome {
 
 /// Which record a delete may remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
+pub enum DeleteCondition {
     /// Whatever is there.
     Any,
     /// The one that was loaded.
@@ -139,7 +139,7 @@ pub trait Store {
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error>;
 
     /// Removes the record if it is the one that `only` means. Idempotent: absent is `Missing`, which is as good.
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error>;
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error>;
 
     /// Asks the medium whether it answers, for a health page.
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
@@ -198,8 +198,8 @@ impl<S: Store> Store for &S {
         (**self).touch(key, now).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        (**self).delete(key, only, now).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
+        (**self).delete(key, condition, now).await
     }
 
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
@@ -247,15 +247,15 @@ impl Store for NullStore {
         Ok(Outcome::Missing)
     }
 
-    async fn delete(&self, _: &Handle, _: Only, _: Time) -> Result<Outcome, Self::Error> {
+    async fn delete(&self, _: &Handle, _: DeleteCondition, _: Time) -> Result<Outcome, Self::Error> {
         Ok(Outcome::Missing)
     }
 }
 
-impl Only {
+impl DeleteCondition {
     /// Whether a record with this stamp is meant. Stores whose version is the record's use it as it stands.
     #[must_use]
-    pub fn means(self, stamp: &Stamp) -> bool {
+    pub fn matches(self, stamp: &Stamp) -> bool {
         match self {
             Self::Any => true,
             Self::Version(version) => version == stamp.version,

@@ -9,7 +9,7 @@
 //! by [`add`](SubjectIndex::add) (rules 7 and 8).
 //!
 //! A store may forget the index of a subject that has no entries an hour after its epoch last moved, for no login takes
-//! so long ([`Ticket`](crate::Ticket) is refused after ten minutes).
+//! so long ([`LoginAttempt`](crate::LoginAttempt) is refused after ten minutes).
 
 use crate::environment::Time;
 use crate::hmac::sha256;
@@ -49,7 +49,7 @@ impl core::fmt::Debug for SubjectId {
 
 /// One session of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct IndexEntry {
     /// Its handle.
     pub handle: Handle,
     /// Its login number; a record with another one is not meant.
@@ -60,7 +60,7 @@ pub struct Entry {
     pub order: u64,
 }
 
-impl Entry {
+impl IndexEntry {
     /// No session; to fill an array with.
     pub const NONE: Self = Self { handle: Handle::from_bytes([0; Handle::LEN]), login: 0, ends: Time::ZERO, order: 0 };
 
@@ -131,18 +131,18 @@ pub trait SubjectIndex {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error>;
 
     /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle
     /// and login number that is there already keeps its place (an answer was lost), one of another login number goes.
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error>;
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error>;
 
     /// Moves the epoch on ([`Epoch::next`]). The new one and the last order at this very moment (and no entries).
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error>;
 
     /// Removes the entry of this handle and login number; idempotent.
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error>;
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error>;
 }
 
 impl<I: SubjectIndex> SubjectIndex for &I {
@@ -153,12 +153,12 @@ impl<I: SubjectIndex> SubjectIndex for &I {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
         (**self).list(subject, after, now, into).await
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
         (**self).add(subject, seen, entry, now).await
     }
 
@@ -166,7 +166,7 @@ impl<I: SubjectIndex> SubjectIndex for &I {
         (**self).bump(subject, now).await
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error> {
         (**self).remove(subject, entry, now).await
     }
 }
@@ -178,11 +178,11 @@ pub enum NoIndex {}
 impl SubjectIndex for NoIndex {
     type Error = core::convert::Infallible;
 
-    async fn list(&self, _: &SubjectId, _: u64, _: Time, _: &mut [Entry]) -> Result<Listing, Self::Error> {
+    async fn list(&self, _: &SubjectId, _: u64, _: Time, _: &mut [IndexEntry]) -> Result<Listing, Self::Error> {
         match *self {}
     }
 
-    async fn add(&self, _: &SubjectId, _: Epoch, _: &Entry, _: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, _: &SubjectId, _: Epoch, _: &IndexEntry, _: Time) -> Result<Added, Self::Error> {
         match *self {}
     }
 
@@ -190,7 +190,7 @@ impl SubjectIndex for NoIndex {
         match *self {}
     }
 
-    async fn remove(&self, _: &SubjectId, _: &Entry, _: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, _: &SubjectId, _: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         match *self {}
     }
 }

@@ -65,7 +65,7 @@ impl<'a, K> Entry<'a, K> {
     pub(crate) fn read<T: Serialize + Deserialize<'a>>(&self) -> Result<T, Error> {
         match postcard::take_from_bytes(self.bytes) {
             Ok((value, [])) if shape::digest(&value) == Some(self.shape) => Ok(value),
-            _ => Err(Error::TypeClash),
+            _ => Err(Error::TypeMismatch),
         }
     }
 }
@@ -123,14 +123,14 @@ impl<'a> Table<'a> {
     /// Sets the value of a key; `false` if it is the same as before. If there is no room or the value cannot be written, nothing changes; a value whose
     /// `Serialize` does not write the same twice is removed, because its old bytes are gone by then.
     pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<bool, Error> {
-        let shape = shape::digest(value).ok_or(Error::Unwritable)?;
-        let size = postcard::serialize_with_flavor(value, Size::default()).map_err(|_| Error::Unwritable)?;
+        let shape = shape::digest(value).ok_or(Error::NotSerializable)?;
+        let size = postcard::serialize_with_flavor(value, Size::default()).map_err(|_| Error::NotSerializable)?;
         let (before, place) = self.hole(key, shape, size)?;
         match postcard::to_slice(value, place) {
             Ok(bytes) if bytes.len() == size => Ok(before != hash(shape.into(), bytes)),
             _ => {
                 self.remove(key);
-                Err(Error::Unwritable)
+                Err(Error::NotSerializable)
             }
         }
     }
@@ -318,16 +318,16 @@ mod tests {
         let data = &bytes[START..len];
         assert_eq!(read(data, "n"), Ok(300_u32));
         assert_eq!(read(data, "cart"), Ok("abc"));
-        assert_eq!(read::<u16>(data, "n"), Err(Error::TypeClash));
-        assert_eq!(read::<(u8, u8)>(data, "n"), Err(Error::TypeClash));
-        assert_eq!(read::<&[u8]>(data, "cart"), Err(Error::TypeClash));
+        assert_eq!(read::<u16>(data, "n"), Err(Error::TypeMismatch));
+        assert_eq!(read::<(u8, u8)>(data, "n"), Err(Error::TypeMismatch));
+        assert_eq!(read::<&[u8]>(data, "cart"), Err(Error::TypeMismatch));
         assert!(find(data, "a").is_none() && find(data, "m").is_none() && find(data, "z").is_none());
     }
 
     #[test]
     fn bytes_left_over_are_a_clash() {
         let entry = Entry { key: "n", shape: shape::digest(&0_u8).unwrap(), bytes: &[1, 2] };
-        assert_eq!(entry.read::<u8>(), Err(Error::TypeClash));
+        assert_eq!(entry.read::<u8>(), Err(Error::TypeMismatch));
     }
 
     #[test]

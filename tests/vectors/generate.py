@@ -543,20 +543,20 @@ def verdicts():
         "grace: old key first in the ring, the new cookie by the second", **base, keys=f"{B.hex()} {A.hex()}",
         record=renewed(old_key=B), line=f"id={cookie(B, ID, HANDLE, OLD)}", **ACCEPTED, data_keys="", set_cookie=set_cookie,
     )
-    section("grace: over, within a minute", **base, record=renewed(grace=NOW), line=old_line, session="none", events="Late",
+    section("grace: over, within a minute", **base, record=renewed(grace=NOW), line=old_line, session="none", events="PastGrace",
             do="refused")
     section("grace: over, later", **base, record=renewed(grace=NOW, rotated=NOW - MINUTE), line=old_line, session="none",
-            events="Late", do="allowed")
+            events="PastGrace", do="allowed")
     older = f"id={cookie(A, ID, HANDLE, random('older secret', 16))}"
-    section("superseded: within a minute", **base, record=renewed(), line=older, session="none", events="Superseded",
+    section("superseded: within a minute", **base, record=renewed(), line=older, session="none", events="Replaced",
             do="refused")
     section("superseded: later", **base, record=renewed(rotated=NOW - MINUTE), line=older, session="none",
-            events="Superseded", do="allowed")
+            events="Replaced", do="allowed")
 
     another = random("another handle", 8)
     section("superseded: the record of another session", **base, record=plain(verifier=verifier(A, ID, another, new)),
-            session="none", events="Superseded")
-    section("superseded: a verifier of zeros", **base, record=plain(verifier=bytes(16)), session="none", events="Superseded")
+            session="none", events="Replaced")
+    section("superseded: a verifier of zeros", **base, record=plain(verifier=bytes(16)), session="none", events="Replaced")
     section("grace: sealed_next leads to no cookie", **base, line=old_line, **ACCEPTED, data_keys="", set_cookie="none",
             record=renewed(previous=(verifier(A, ID, HANDLE, OLD), NOW + 1, bytes(16))))
 
@@ -599,7 +599,7 @@ def records():
             data_keys="t", value="t as long text", clash="t as bytes")
 
     def garbled(title, data):
-        section(f"record: {title}", **base, record=data, session="none", events="Garbled", **nothing)
+        section(f"record: {title}", **base, record=data, session="none", events="Corrupt", **nothing)
 
     whole = full()
     for format in (0, 2, 255):
@@ -825,8 +825,8 @@ def sealed_cookies():
     refused("the subkey for csrf", sealed(A, ID, HANDLE, mine, use=b"csrf"))
     refused("the key of nonces", sealed(A, ID, HANDLE, mine, label=b"sealed nonce"))
     refused("the id of a stored session", T)
-    refused("another format", sealed(A, ID, HANDLE, plain(format=2)), events="Garbled")
-    refused("a record that is cut", sealed(A, ID, HANDLE, mine[:-1]), events="Garbled")
+    refused("another format", sealed(A, ID, HANDLE, plain(format=2)), events="Corrupt")
+    refused("a record that is cut", sealed(A, ID, HANDLE, mine[:-1]), events="Corrupt")
     refused("idle", sealed(A, ID, HANDLE, plain(seen=NOW - 30 * MINUTE)), events="Expired")
     refused("past its absolute end", sealed(A, ID, HANDLE, plain(created=NOW - 12 * HOUR)), events="Expired")
     section("sealed: last seen a minute ahead", **base, line=f"id={base64url(sealed(A, ID, HANDLE, plain(seen=NOW + MINUTE)))}",
@@ -899,10 +899,10 @@ def overflowing():
     section("overflow: a pointer to nothing", **base | {"line": cookie(pointer)}, **none, events="Unknown")
     other = verifier(A, ID, HANDLE, random("another secret", 16))
     section("overflow: a pointer from before the last login", **base | {"line": cookie(pointer)},
-            record=theirs(4, verifier=other), **none, events="Superseded")
-    section("overflow: a copy from before the last login", **base, record=theirs(4, verifier=other), **none, events="Superseded")
+            record=theirs(4, verifier=other), **none, events="Replaced")
+    section("overflow: a copy from before the last login", **base, record=theirs(4, verifier=other), **none, events="Replaced")
     section("overflow: what is stored is over", **base, record=theirs(4, seen=NOW - 30 * MINUTE), **none, events="Expired")
-    section("overflow: what is stored is garbled", **base, record=theirs(4, format=2), **none, events="Garbled")
+    section("overflow: what is stored is garbled", **base, record=theirs(4, format=2), **none, events="Corrupt")
     ended = lambda at, login: record(bytes(16), version=struct.pack("<Q", at), login=login, seen=at, idle=0,
                                      end=at + 30 * 24 * HOUR, created=at, rotated=0, own=True)
     section("overflow: logged out", **base, record=ended(NOW, 1), **none, events="Unknown")

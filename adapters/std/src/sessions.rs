@@ -10,7 +10,7 @@ use session_core::store::Store;
 use session_core::{Error, Keys};
 
 use crate::keys::KeyRing;
-use crate::space::Space;
+use crate::space::RecordBuffer;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
@@ -93,10 +93,10 @@ impl Sessions {
 
     // ---- for an administrator ------------------------------------------------------------------------------------
 
-    /// The sessions of a subject, the oldest login first (LC9). [`Error::CannotList`] where the store cannot.
+    /// The sessions of a subject, the oldest login first (LC9). [`Error::Unsupported`] where the store cannot.
     pub async fn list(&self, subject: &str) -> Result<Vec<Device>, Error> {
         let mut devices = Vec::new();
-        self.core().list(subject, Space::NEW, |listed| devices.push(Device::of(listed))).await?;
+        self.core().list(subject, RecordBuffer::NEW, |listed| devices.push(Device::of(listed))).await?;
         Ok(devices)
     }
 
@@ -111,16 +111,16 @@ impl Sessions {
         self.core().revoke_all(subject).await
     }
 
-    /// Ends everybody's sessions in one step (LC10). [`Error::CannotList`] where the store cannot.
+    /// Ends everybody's sessions in one step (LC10). [`Error::Unsupported`] where the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.core().end_all().await
     }
 
-    /// The number of sessions kept, those included that are over and not yet removed. [`Error::CannotList`] where the
+    /// The number of sessions kept, those included that are over and not yet removed. [`Error::Unsupported`] where the
     /// store cannot count.
     pub async fn count(&self) -> Result<u64, Error> {
         let Settings { store, clock, .. } = &self.0.settings;
-        self.heard(store.count(clock.now()).await)?.ok_or(Error::CannotList)
+        self.heard(store.count(clock.now()).await)?.ok_or(Error::Unsupported)
     }
 
     /// Removes up to `most` sessions that are over and says how many; `None` where the store does so by itself. Stores

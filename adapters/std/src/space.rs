@@ -9,16 +9,16 @@ const LARGEST: usize = 1 << 20;
 
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant)] // a record in place, without an allocation, is its purpose
-pub(crate) enum Space {
+pub(crate) enum RecordBuffer {
     Inline([u8; INLINE]),
     Heap(Vec<u8>),
 }
 
-impl Space {
+impl RecordBuffer {
     pub(crate) const NEW: Self = Self::Inline([0; INLINE]);
 }
 
-impl AsRef<[u8]> for Space {
+impl AsRef<[u8]> for RecordBuffer {
     fn as_ref(&self) -> &[u8] {
         match self {
             Self::Inline(bytes) => bytes,
@@ -27,7 +27,7 @@ impl AsRef<[u8]> for Space {
     }
 }
 
-impl AsMut<[u8]> for Space {
+impl AsMut<[u8]> for RecordBuffer {
     fn as_mut(&mut self) -> &mut [u8] {
         match self {
             Self::Inline(bytes) => bytes,
@@ -36,7 +36,7 @@ impl AsMut<[u8]> for Space {
     }
 }
 
-impl Buffer for Space {
+impl Buffer for RecordBuffer {
     fn grow(&mut self, need: usize) -> bool {
         if need > self.as_ref().len() && need <= LARGEST {
             let mut larger = vec![0; need.next_power_of_two()];
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn room_grows_and_keeps_what_is_there() {
-        let mut space = Space::NEW;
+        let mut space = RecordBuffer::NEW;
         space.as_mut()[..3].copy_from_slice(b"abc");
-        assert!(space.grow(256) && matches!(space, Space::Inline(_)));
+        assert!(space.grow(256) && matches!(space, RecordBuffer::Inline(_)));
         assert!(space.grow(257) && space.as_ref().len() == 512 && space.as_ref().starts_with(b"abc"));
         assert!(!space.grow(LARGEST + 1) && space.as_ref().len() == 512);
     }

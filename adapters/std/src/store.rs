@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_core::{AtRest, Keys};
 use session_store_memory::MemoryStore;
 
-use crate::space::Space;
+use crate::space::RecordBuffer;
 
 /// Any store, for any number of threads. The memory store is called directly; others through boxed futures, which is
 /// little beside a network.
@@ -67,16 +67,22 @@ pub trait ErasedStore: Send + Sync {
         there: &'a mut [u8],
     ) -> Boxed<'a, Outcome>;
     fn touch<'a>(&'a self, key: &'a Handle, now: Time) -> Boxed<'a, Outcome>;
-    fn delete<'a>(&'a self, key: &'a Handle, only: Only, now: Time) -> Boxed<'a, Outcome>;
+    fn delete<'a>(&'a self, key: &'a Handle, condition: DeleteCondition, now: Time) -> Boxed<'a, Outcome>;
     fn check(&self, now: Time) -> Boxed<'_, ()>;
     fn end_all(&self, now: Time) -> Boxed<'_, bool>;
     fn count(&self, now: Time) -> Boxed<'_, Option<u64>>;
     fn remove_expired(&self, most: usize, now: Time) -> Boxed<'_, Option<usize>>;
     fn has_index(&self) -> bool;
-    fn list<'a>(&'a self, subject: &'a SubjectId, after: u64, now: Time, into: &'a mut [Entry]) -> Boxed<'a, Listing>;
-    fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a Entry, now: Time) -> Boxed<'a, Added>;
+    fn list<'a>(
+        &'a self,
+        subject: &'a SubjectId,
+        after: u64,
+        now: Time,
+        into: &'a mut [IndexEntry],
+    ) -> Boxed<'a, Listing>;
+    fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a IndexEntry, now: Time) -> Boxed<'a, Added>;
     fn bump<'a>(&'a self, subject: &'a SubjectId, now: Time) -> Boxed<'a, Listing>;
-    fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()>;
+    fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a IndexEntry, now: Time) -> Boxed<'a, ()>;
 }
 
 /// Lets a store be given to `Sessions`: `session_std::shared!(MyStore);` where it is defined, and
@@ -112,8 +118,8 @@ macro_rules! shared {
                 fn touch<'a>(&'a self, key: &'a Handle, now: Time) -> Boxed<'a, Outcome> {
                     Box::pin(async move { Store::touch(self, key, now).await.map_err(SharedError::new) })
                 }
-                fn delete<'a>(&'a self, key: &'a Handle, only: Only, now: Time) -> Boxed<'a, Outcome> {
-                    Box::pin(async move { Store::delete(self, key, only, now).await.map_err(SharedError::new) })
+                fn delete<'a>(&'a self, key: &'a Handle, condition: DeleteCondition, now: Time) -> Boxed<'a, Outcome> {
+                    Box::pin(async move { Store::delete(self, key, condition, now).await.map_err(SharedError::new) })
                 }
                 fn check(&self, now: Time) -> Boxed<'_, ()> {
                     Box::pin(async move { Store::check(self, now).await.map_err(SharedError::new) })
@@ -135,7 +141,7 @@ macro_rules! shared {
                     subject: &'a SubjectId,
                     after: u64,
                     now: Time,
-                    into: &'a mut [Entry],
+                    into: &'a mut [IndexEntry],
                 ) -> Boxed<'a, Listing> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
@@ -146,7 +152,7 @@ macro_rules! shared {
                     &'a self,
                     subject: &'a SubjectId,
                     seen: Epoch,
-                    entry: &'a Entry,
+                    entry: &'a IndexEntry,
                     now: Time,
                 ) -> Boxed<'a, Added> {
                     Box::pin(async move {
@@ -160,7 +166,7 @@ macro_rules! shared {
                         SubjectIndex::bump(index, subject, now).await.map_err(SharedError::new)
                     })
                 }
-                fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a Entry, now: Time) -> Boxed<'a, ()> {
+                fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a IndexEntry, now: Time) -> Boxed<'a, ()> {
                     Box::pin(async move {
                         let index = Store::index(self).ok_or_else(SharedError::no_index)?;
                         SubjectIndex::remove(index, subject, entry, now).await.map_err(SharedError::new)
@@ -191,11 +197,11 @@ impl SharedStore {
     /// keys than those of the cookies if other people have them.
     #[must_use]
     pub fn sealed_at_rest(self, keys: &Keys) -> Self {
-        Self::from(AtRest::new(self, keys, Space::NEW))
+        Self::from(AtRest::new(self, keys, RecordBuffer::NEW))
     }
 }
 
-crate::shared!(AtRest<SharedStore, Space>);
+crate::shared!(AtRest<SharedStore, RecordBuffer>);
 
 impl Debug for SharedStore {
     /// Prints no session.
@@ -265,10 +271,10 @@ impl Store for SharedStore {
         }
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SharedError> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SharedError> {
         match &self.0 {
-            Kind::Memory(store) => store.delete(key, only, now).await.map_err(never),
-            Kind::Other(store) => store.delete(key, only, now).await,
+            Kind::Memory(store) => store.delete(key, condition, now).await.map_err(never),
+            Kind::Other(store) => store.delete(key, condition, now).await,
         }
     }
 
@@ -309,7 +315,7 @@ impl SubjectIndex for SharedStore {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, SharedError> {
         match &self.0 {
             Kind::Memory(store) => memory_index(store)?.list(subject, after, now, into).await.map_err(never),
@@ -317,7 +323,7 @@ impl SubjectIndex for SharedStore {
         }
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, SharedError> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, SharedError> {
         match &self.0 {
             Kind::Memory(store) => memory_index(store)?.add(subject, seen, entry, now).await.map_err(never),
             Kind::Other(store) => store.add(subject, seen, entry, now).await,
@@ -331,7 +337,7 @@ impl SubjectIndex for SharedStore {
         }
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), SharedError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), SharedError> {
         match &self.0 {
             Kind::Memory(store) => memory_index(store)?.remove(subject, entry, now).await.map_err(never),
             Kind::Other(store) => store.remove(subject, entry, now).await,
@@ -343,6 +349,6 @@ impl SubjectIndex for SharedStore {
 pub mod erased {
     pub use super::{Boxed, ErasedStore, SharedError};
     pub use session_core::environment::Time;
-    pub use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-    pub use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+    pub use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+    pub use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 }

@@ -8,7 +8,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use axum::routing::get;
-use session_axum::{Failed, Keys, MemoryStore, Session, SessionLayer, Sessions};
+use session_axum::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 use tower_service::Service;
 
 use crate::KEY;
@@ -18,12 +18,12 @@ async fn plain() -> &'static str {
     "plain"
 }
 
-async fn read(session: Session) -> Result<&'static str, Failed> {
+async fn read(session: Session) -> Result<&'static str, SessionRejection> {
     black_box(session.get::<u32>("visits")?);
     Ok("read")
 }
 
-async fn increment(session: Session) -> Result<&'static str, Failed> {
+async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     let visits = session.get::<u32>("visits")?.unwrap_or(0);
     session.set("visits", &(visits + 1))?;
     Ok("incremented")

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use poem::http::header::{COOKIE, SET_COOKIE};
 use poem::http::{HeaderValue, Uri};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
-use session_poem::{Failed, Keys, MemoryStore, Session, SessionLayer, Sessions};
+use session_poem::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
 use crate::ask::Ask;
@@ -16,13 +16,13 @@ async fn plain() -> &'static str {
 }
 
 #[handler]
-async fn read(session: Session) -> Result<&'static str, Failed> {
+async fn read(session: Session) -> Result<&'static str, SessionRejection> {
     black_box(session.get::<u32>("visits")?);
     Ok("read")
 }
 
 #[handler]
-async fn increment(session: Session) -> Result<&'static str, Failed> {
+async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     let visits = session.get::<u32>("visits")?.unwrap_or(0);
     session.set("visits", &(visits + 1))?;
     Ok("incremented")

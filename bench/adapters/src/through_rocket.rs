@@ -6,7 +6,7 @@ use rocket::config::LogLevel;
 use rocket::http::Header;
 use rocket::local::asynchronous::{Client, LocalResponse};
 use rocket::{Config, get, routes};
-use session_rocket::{Failed, Keys, MemoryStore, Session, SessionLayer, Sessions};
+use session_rocket::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
 use crate::ask::Ask;
@@ -17,13 +17,13 @@ fn plain() -> &'static str {
 }
 
 #[get("/read")]
-fn read(session: Session) -> Result<&'static str, Failed> {
+fn read(session: Session) -> Result<&'static str, SessionRejection> {
     black_box(session.get::<u32>("visits")?);
     Ok("read")
 }
 
 #[get("/increment")]
-fn increment(session: Session) -> Result<&'static str, Failed> {
+fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     let visits = session.get::<u32>("visits")?.unwrap_or(0);
     session.set("visits", &(visits + 1))?;
     Ok("incremented")

@@ -117,7 +117,7 @@ impl StoreUrl {
     pub fn open(&self) -> Result<SharedStore, String> {
         match self {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
-            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
+            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
             Self::Cookie | Self::Overflow(_) => Err("--store: this is no store of records; name one".into()),

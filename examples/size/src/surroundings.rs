@@ -10,9 +10,9 @@ use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_core::mode::{Mode, Overflowing, Sealed, Stored};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 
 /// Bytes of a record in these programs.
 const RECORD: usize = 512;
@@ -54,8 +54,8 @@ impl Store for Outside {
         black_box(Ok(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, u8> {
-        black_box((key, only, now));
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, u8> {
+        black_box((key, condition, now));
         black_box(Ok(Outcome::Missing))
     }
 }
@@ -109,7 +109,7 @@ static SEALED_SHARED_RAM: Slot<Made<Sealed>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
 static OVERFLOWING_SHARED_RAM: Slot<Made<Overflowing>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
-static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
+static REQUEST_RAM: Slot<RequestState<[u8; RECORD]>> = Slot::EMPTY;
 
 /// Everything that a request needs.
 pub fn request() -> Option<Request> {
@@ -135,7 +135,7 @@ fn place<M: Mode>(
     let keys = Keys::new(black_box(&[0; 32])).ok()?;
     let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
     let sessions = shared.put(make(Outside, Outside, &keys, policy));
-    let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
+    let exchange = REQUEST_RAM.put(RequestState::new([0; RECORD], [0; RECORD]));
     Some(Session::new(sessions, exchange, Outside))
 }
 
@@ -149,8 +149,8 @@ pub async fn any_verb<M: Mode>(session: &mut Request<M>, cookie: &mut [u8]) -> R
         0 => session.set("visits", &visits.wrapping_add(1))?,
         1 => drop(session.update_with("visits", |visits: Option<u32>| visits.unwrap_or(0).wrapping_add(1)).await?),
         2 => {
-            let ticket = session.begin_login(black_box("ada")).await?;
-            session.login(ticket).await?;
+            let attempt = session.begin_login(black_box("ada")).await?;
+            session.login(attempt).await?;
         }
         3 => session.rotate().await?,
         _ => session.logout().await?,

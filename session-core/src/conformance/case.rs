@@ -7,7 +7,7 @@ use core::task::Poll;
 use super::Broken;
 use crate::environment::Time;
 use crate::record::{CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
-use crate::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use crate::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 
 /// The largest record of the suite.
 pub(super) const LARGEST: usize = 192;
@@ -102,8 +102,8 @@ impl<'a, S: Store> Case<'a, S> {
         self.well(self.store.touch(key, now).await)
     }
 
-    pub(super) async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Broken> {
-        self.well(self.store.delete(key, only, now).await)
+    pub(super) async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Broken> {
+        self.well(self.store.delete(key, condition, now).await)
     }
 
     pub(super) async fn answers(&self, now: Time) -> Result<(), Broken> {
@@ -165,7 +165,7 @@ impl<'a, S: Store> Case<'a, S> {
 
     /// Leaves nothing behind, not even a record that is over: at the start none is.
     pub(super) async fn tidy(&self, key: &Handle) -> Result<(), Broken> {
-        self.delete(key, Only::Any, self.start).await.map(|_| ())
+        self.delete(key, DeleteCondition::Any, self.start).await.map(|_| ())
     }
 }
 

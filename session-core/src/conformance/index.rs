@@ -3,8 +3,8 @@
 use super::Broken;
 use super::case::{Case, Record};
 use crate::environment::Time;
-use crate::store::{Handle, Only, Store, Version};
-use crate::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use crate::store::{DeleteCondition, Handle, Store, Version};
+use crate::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 /// The index of a store, and two subjects that nobody else has.
 struct Indexed<'a, S: Store> {
@@ -14,7 +14,7 @@ struct Indexed<'a, S: Store> {
 }
 
 /// What a list shows at most here.
-type Page = [Entry; 3];
+type Page = [IndexEntry; 3];
 
 impl<'a, S: Store> Indexed<'a, S> {
     fn of(case: Case<'a, S>) -> Option<Self> {
@@ -48,17 +48,17 @@ impl<'a, S: Store> Indexed<'a, S> {
         Ok((key, self.case.created(&key, &record, self.case.at(0)).await?))
     }
 
-    async fn list(&self, subject: usize, after: u64, into: &mut [Entry]) -> Result<Listing, Broken> {
+    async fn list(&self, subject: usize, after: u64, into: &mut [IndexEntry]) -> Result<Listing, Broken> {
         self.case.well(self.index.list(&self.subject(subject), after, self.case.at(0), into).await)
     }
 
     async fn all(&self, subject: usize) -> Result<(Listing, Page), Broken> {
-        let mut page = [Entry::NONE; 3];
+        let mut page = [IndexEntry::NONE; 3];
         Ok((self.list(subject, 0, &mut page).await?, page))
     }
 
     async fn add(&self, subject: usize, seen: Epoch, handle: Handle, login: u32) -> Result<Added, Broken> {
-        let entry = Entry { handle, login, ends: Time::MAX, order: 0 };
+        let entry = IndexEntry { handle, login, ends: Time::MAX, order: 0 };
         self.case.well(self.index.add(&self.subject(subject), seen, &entry, self.case.at(0)).await)
     }
 
@@ -73,7 +73,7 @@ impl<'a, S: Store> Indexed<'a, S> {
     }
 
     async fn remove(&self, subject: usize, handle: Handle, login: u32) -> Result<(), Broken> {
-        let entry = Entry { handle, login, ends: Time::MAX, order: 0 };
+        let entry = IndexEntry { handle, login, ends: Time::MAX, order: 0 };
         self.case.well(self.index.remove(&self.subject(subject), &entry, self.case.at(0)).await)
     }
 
@@ -111,7 +111,7 @@ pub(super) async fn entries_are_listed_in_order<S: Store>(case: Case<'_, S>) -> 
     indexed.case.check(rising, "the order begins above 0 and rises")?;
     let last = page.get(1).is_some_and(|entry| entry.order <= listing.last);
     indexed.case.check(last, "no entry has a higher order than the last one")?;
-    let mut one = [Entry::NONE];
+    let mut one = [IndexEntry::NONE];
     let begin = indexed.list(0, 0, &mut one).await?;
     let [first_shown] = one;
     let paged = begin.entries == 1 && first_shown.handle == second;
@@ -156,7 +156,7 @@ pub(super) async fn a_moved_epoch_refuses<S: Store>(case: Case<'_, S>) -> Result
     indexed.case.check(now == moved.epoch, "the epoch that a move tells is the one that a list tells")?;
     let refused = indexed.add(0, before, handle, 1).await?;
     indexed.case.check(refused == Added::Moved, "an entry that saw another epoch is refused")?;
-    let mut page = [Entry::NONE; 3];
+    let mut page = [IndexEntry::NONE; 3];
     // stores that find entries by their records may list a session that was refused: its login takes the record away
     indexed.tidy(0, handle, 1).await?;
     let after = indexed.list(0, 0, &mut page).await?;
@@ -184,7 +184,7 @@ pub(super) async fn removed_entries_are_gone<S: Store>(case: Case<'_, S>) -> Res
     let (listing, page) = indexed.all(0).await?;
     let both = [Some((first, 3)), Some((second, 1)), None];
     indexed.case.check(shown(listing, &page) == both, "removing an entry of another login number removes nothing")?;
-    indexed.case.delete(&first, Only::Any, indexed.case.at(0)).await?;
+    indexed.case.delete(&first, DeleteCondition::Any, indexed.case.at(0)).await?;
     for _ in 0..2 {
         indexed.remove(0, first, 3).await?;
         let (listing, page) = indexed.all(0).await?;

@@ -3,7 +3,7 @@
 
 use super::Broken;
 use super::case::{Case, both, dropped_after};
-use crate::store::{Only, Outcome, Store};
+use crate::store::{DeleteCondition, Outcome, Store};
 
 pub(super) async fn one_of_two_creates_wins<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let (key, now) = (case.key(0), case.at(0));
@@ -36,7 +36,7 @@ pub(super) async fn update_revives_nothing<S: Store>(case: Case<'_, S>) -> Resul
     let (key, now) = (case.key(0), case.at(0));
     let new = case.record(2).data(b"too late");
     let seen = case.created(&key, &case.record(1), now).await?;
-    let (update, delete) = both(case.update(&key, seen, &new, now), case.delete(&key, Only::Any, now)).await;
+    let (update, delete) = both(case.update(&key, seen, &new, now), case.delete(&key, DeleteCondition::Any, now)).await;
     case.applied(delete?, "a delete of whatever is there is applied, whoever writes at the same time")?;
     let outcome = update?;
     let either = matches!(outcome, Outcome::Applied(_) | Outcome::Missing);

@@ -3,7 +3,7 @@
 use super::Broken;
 use super::case::{Case, LARGEST, found};
 use crate::record::MIN_LEN;
-use crate::store::{Handle, Load, Only, Outcome, Store, Version};
+use crate::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 
 /// What formats and protocols stumble over: ends of strings and lines, quotes, no UTF-8, all bits.
 const AWKWARD: &[u8] = b"\x00\xff\r\n\r\nEND\r\n'\"\\%s\x1a\xc3\x28\x80\n\x00";
@@ -79,7 +79,7 @@ pub(super) async fn update_creates_nothing<S: Store>(case: Case<'_, S>) -> Resul
     case.check(outcome == Outcome::Missing, "an update of what was never created is Missing")?;
     case.missing(&key, now, "an update of what was never created creates nothing").await?;
     let version = case.created(&key, &record, now).await?;
-    case.delete(&key, Only::Any, now).await?;
+    case.delete(&key, DeleteCondition::Any, now).await?;
     let outcome = case.update(&key, version, &case.record(2), now).await?;
     case.check(outcome == Outcome::Missing, "an update of what was deleted is Missing")?;
     case.missing(&key, now, "an update of what was deleted creates nothing").await
@@ -126,7 +126,7 @@ pub(super) async fn handles_are_apart<S: Store>(case: Case<'_, S>) -> Result<(),
         let other = case.record(2).data(b"other");
         case.created(&near, &other, now).await?;
         case.holds(&near, &other, now, "each of two handles that differ in one bit has its record").await?;
-        case.delete(&near, Only::Any, now).await?;
+        case.delete(&near, DeleteCondition::Any, now).await?;
         let loaded = case.holds(&key, &record, now, "writes under another handle change nothing").await?;
         case.check(loaded == version, "writes under another handle change no version")?;
     }
@@ -164,7 +164,7 @@ pub(super) async fn delete_any<S: Store>(case: Case<'_, S>) -> Result<(), Broken
     for number in [1, 2] {
         let record = case.record(number);
         case.created(&key, &record, now).await?;
-        let outcome = case.delete(&key, Only::Any, now).await?;
+        let outcome = case.delete(&key, DeleteCondition::Any, now).await?;
         case.applied(outcome, "a delete of whatever is there is applied")?;
         case.missing(&key, now, "what was deleted is Missing").await?;
     }
@@ -177,11 +177,11 @@ pub(super) async fn delete_by_version<S: Store>(case: Case<'_, S>) -> Result<(),
     let first = case.created(&key, &case.record(1), now).await?;
     let second = case.updated(&key, first, &record, now).await?;
     for another in [first, Version(second.0 ^ 1), Version(second.0 ^ 1 << 63)] {
-        let outcome = case.delete(&key, Only::Version(another), now).await?;
+        let outcome = case.delete(&key, DeleteCondition::Version(another), now).await?;
         case.check(outcome == Outcome::Conflict(None), "a delete of another version is a Conflict")?;
         case.holds(&key, &record, now, "a delete of another version removes nothing").await?;
     }
-    let outcome = case.delete(&key, Only::Version(second), now).await?;
+    let outcome = case.delete(&key, DeleteCondition::Version(second), now).await?;
     case.applied(outcome, "a delete of the version that is there is applied")?;
     case.missing(&key, now, "what was deleted by its version is Missing").await
 }
@@ -193,30 +193,35 @@ pub(super) async fn delete_by_login<S: Store>(case: Case<'_, S>) -> Result<(), B
     let version = case.created(&key, &case.record(1).login(LOGIN), now).await?;
     case.updated(&key, version, &record, now).await?;
     for another in [0, 1, LOGIN - 1, LOGIN + 1, LOGIN ^ 1 << 31] {
-        let outcome = case.delete(&key, Only::Login(another), now).await?;
+        let outcome = case.delete(&key, DeleteCondition::Login(another), now).await?;
         case.check(outcome == Outcome::Conflict(None), "a delete by another login number is a Conflict")?;
         case.holds(&key, &record, now, "a delete by another login number removes nothing").await?;
     }
-    let outcome = case.delete(&key, Only::Login(LOGIN), now).await?;
+    let outcome = case.delete(&key, DeleteCondition::Login(LOGIN), now).await?;
     case.applied(outcome, "a delete by the login number that is there is applied, whoever wrote in between")?;
     case.missing(&key, now, "what was deleted by its login number is Missing").await?;
     case.created(&key, &case.record(3), now).await?;
-    let outcome = case.delete(&key, Only::Login(0), now).await?;
+    let outcome = case.delete(&key, DeleteCondition::Login(0), now).await?;
     case.applied(outcome, "an anonymous record is that of login number 0")?;
     case.missing(&key, now, "what was deleted by login number 0 is Missing").await
 }
 
 pub(super) async fn delete_is_idempotent<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let (key, now) = (case.key(0), case.at(0));
-    let conditions = [Only::Any, Only::Version(Version(u64::MAX - 1)), Only::Version(Version(0)), Only::Login(0)];
-    for only in conditions {
-        let outcome = case.delete(&key, only, now).await?;
+    let conditions = [
+        DeleteCondition::Any,
+        DeleteCondition::Version(Version(u64::MAX - 1)),
+        DeleteCondition::Version(Version(0)),
+        DeleteCondition::Login(0),
+    ];
+    for condition in conditions {
+        let outcome = case.delete(&key, condition, now).await?;
         case.check(outcome == Outcome::Missing, "a delete of what was never created is Missing")?;
     }
     case.created(&key, &case.record(1), now).await?;
-    case.delete(&key, Only::Any, now).await?;
-    for only in conditions {
-        let outcome = case.delete(&key, only, now).await?;
+    case.delete(&key, DeleteCondition::Any, now).await?;
+    for condition in conditions {
+        let outcome = case.delete(&key, condition, now).await?;
         case.check(outcome == Outcome::Missing, "a delete of what was deleted is Missing")?;
     }
     Ok(())

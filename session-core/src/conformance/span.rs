@@ -2,7 +2,7 @@
 
 use super::Broken;
 use super::case::{Case, IDLE};
-use crate::store::{Load, Only, Outcome, Store, Version};
+use crate::store::{DeleteCondition, Load, Outcome, Store, Version};
 
 const SECOND: u64 = 1_000;
 /// An absolute end, in milliseconds after the start.
@@ -64,9 +64,9 @@ pub(super) async fn update_gives_the_new_login<S: Store>(case: Case<'_, S>) -> R
     let (key, now) = (case.key(0), case.at(0));
     let version = case.created(&key, &case.record(1).login(1), now).await?;
     case.updated(&key, version, &case.record(2).login(2), now).await?;
-    let outcome = case.delete(&key, Only::Login(1), now).await?;
+    let outcome = case.delete(&key, DeleteCondition::Login(1), now).await?;
     case.check(outcome == Outcome::Conflict(None), LAST)?;
-    let outcome = case.delete(&key, Only::Login(2), now).await?;
+    let outcome = case.delete(&key, DeleteCondition::Login(2), now).await?;
     case.applied(outcome, LAST)?;
     case.missing(&key, now, "what was deleted by its login number is Missing").await
 }
@@ -104,11 +104,14 @@ pub(super) async fn update_keeps_the_later_last_seen<S: Store>(case: Case<'_, S>
 }
 
 pub(super) async fn delete_after_expiry_is_missing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
-    for (number, only) in [(1, Only::Any), (2, Only::Login(0)), (3, Only::Version(Version(0)))] {
+    for (number, condition) in
+        [(1, DeleteCondition::Any), (2, DeleteCondition::Login(0)), (3, DeleteCondition::Version(Version(0)))]
+    {
         let key = case.key(number);
         let version = case.created(&key, &case.record(1), case.at(0)).await?;
-        let only = if let Only::Version(_) = only { Only::Version(version) } else { only };
-        let outcome = case.delete(&key, only, case.at(IDLE)).await?;
+        let condition =
+            if let DeleteCondition::Version(_) = condition { DeleteCondition::Version(version) } else { condition };
+        let outcome = case.delete(&key, condition, case.at(IDLE)).await?;
         case.check(outcome == Outcome::Missing, "a delete of a record that is over is Missing")?;
         case.tidy(&key).await?;
     }
@@ -121,7 +124,7 @@ pub(super) async fn touch_creates_nothing<S: Store>(case: Case<'_, S>) -> Result
     case.check(outcome == Outcome::Missing, "a touch of what was never created is Missing")?;
     case.missing(&key, now, "a touch of what was never created creates nothing").await?;
     case.created(&key, &case.record(1), now).await?;
-    case.delete(&key, Only::Any, now).await?;
+    case.delete(&key, DeleteCondition::Any, now).await?;
     let outcome = case.touch(&key, now).await?;
     case.check(outcome == Outcome::Missing, "a touch of what was deleted is Missing")?;
     case.missing(&key, now, "a touch of what was deleted creates nothing").await

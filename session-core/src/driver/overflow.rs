@@ -12,12 +12,12 @@ use super::Sessions;
 use super::sealed::{APPLIED, TRIES, sealed_anew};
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Exchange, Intent, Reply, Step};
+use crate::events::{Event, LogId, Observer};
+use crate::exchange::{Intent, Reply, RequestState, Step};
 use crate::mode::Mode;
 use crate::record::Record;
 use crate::set_cookie::LONGEST_PAIR;
-use crate::store::{Found, Handle, Load, Only, Outcome, Store};
+use crate::store::{DeleteCondition, Found, Handle, Load, Outcome, Store};
 
 /// What the store has under a session's handle.
 enum Beneath {
@@ -25,7 +25,7 @@ enum Beneath {
     /// The cut-off of a session that was logged out.
     CutOff,
     /// No record.
-    Garbled,
+    Corrupt,
     Record(Found),
 }
 
@@ -33,13 +33,13 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Whether a value of our cookie's name is the request's session.
     pub(crate) async fn accept_overflowing<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
         let Some((token, sealed)) = exchange.unseal(value, &self.rules()) else {
             return Ok(false);
         };
-        let id = Id(token.handle());
+        let id = LogId(token.handle());
         let found = match self.beneath(&token.handle(), exchange.other()).await? {
             Beneath::Nothing => exchange.choose(sealed, None),
             Beneath::Record(stored) => exchange.choose(sealed, Some(stored)),
@@ -47,8 +47,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 self.observer.observe(&Event::Unknown(id));
                 return Ok(false);
             }
-            Beneath::Garbled => {
-                self.observer.observe(&Event::Garbled(id));
+            Beneath::Corrupt => {
+                self.observer.observe(&Event::Corrupt(id));
                 return Ok(false);
             }
         };
@@ -58,7 +58,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Does what a step says to the session's record.
     pub(crate) async fn carry_out_overflowing<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
@@ -98,11 +98,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Intent::Login { subject, epoch, .. } => self.admit_login(subject, epoch).await,
                 _ => APPLIED,
             },
-            Step::Delete(handle, only) => match self.end_one(exchange, &handle, only).await {
+            Step::Delete(handle, condition) => match self.end_one(exchange, &handle, condition).await {
                 Ok(Outcome::Full) => Reply::Refused(Error::Full),
                 outcome => Reply::Wrote(outcome.map_err(|_| ())),
             },
-            Step::Draw | Step::Edit | Step::Done => Reply::Refused(Error::Unknown),
+            Step::Draw | Step::Edit | Step::Done => Reply::Refused(Error::Indeterminate),
         }
     }
 
@@ -110,7 +110,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// A cookie that points there already goes on doing so, but for `another` cookie.
     async fn put<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         handle: &Handle,
         fits: bool,
         now: Time,
@@ -144,7 +144,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// What another request has made of the session in the store meanwhile. `None`: nothing; a store may count touches as
     /// versions, or have forgotten the record of a session that is sealed, too.
-    async fn news<B: Buffer>(&self, exchange: &mut Exchange<B>, handle: &Handle) -> Result<Option<Outcome>, Error> {
+    async fn news<B: Buffer>(&self, exchange: &mut RequestState<B>, handle: &Handle) -> Result<Option<Outcome>, Error> {
         Ok(match self.beneath(handle, exchange.other()).await? {
             Beneath::Record(found) if exchange.is_news() => {
                 exchange.news();
@@ -159,12 +159,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 None
             }
             Beneath::Nothing | Beneath::CutOff => Some(Outcome::Missing),
-            Beneath::Garbled => return Err(Error::Unavailable),
+            Beneath::Corrupt => return Err(Error::Unavailable),
         })
     }
 
     /// After a conflict or a lost answer: what is there now, and whether it is the own record.
-    async fn look_again<B: Buffer>(&self, exchange: &mut Exchange<B>, handle: &Handle, fits: bool) -> Reply {
+    async fn look_again<B: Buffer>(&self, exchange: &mut RequestState<B>, handle: &Handle, fits: bool) -> Reply {
         match self.beneath(handle, exchange.other()).await {
             Ok(Beneath::Record(found)) => {
                 if exchange.other().version() == exchange.version() {
@@ -183,27 +183,27 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Puts a cut-off under the handle of a session, unless somebody has signed in there since.
     async fn end_one<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         handle: &Handle,
-        only: Only,
+        condition: DeleteCondition,
     ) -> Result<Outcome, Error> {
-        let mut login = match only {
-            Only::Login(login) => login,
-            Only::Any | Only::Version(_) => 0,
+        let mut login = match condition {
+            DeleteCondition::Login(login) => login,
+            DeleteCondition::Any | DeleteCondition::Version(_) => 0,
         };
         for _ in 0..TRIES {
             let seen = match self.beneath(handle, exchange.other()).await? {
                 Beneath::CutOff => return Ok(Outcome::Missing),
                 Beneath::Record(found) => {
                     let stamp = exchange.other().stamp();
-                    if !only.means(&stamp) {
+                    if !condition.matches(&stamp) {
                         return Ok(Outcome::Conflict(None));
                     }
                     login = stamp.login;
                     Some(found.version)
                 }
                 Beneath::Nothing => None,
-                Beneath::Garbled => return Err(Error::Unavailable),
+                Beneath::Corrupt => return Err(Error::Unavailable),
             };
             match self.put_cut_off(handle, self.clock.now(), login, seen).await? {
                 Outcome::Missing | Outcome::Conflict(_) => {}
@@ -217,7 +217,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     async fn beneath<B: Buffer>(&self, handle: &Handle, room: &mut Record<B>) -> Result<Beneath, Error> {
         Ok(match self.load_into(handle, room).await? {
             None => Beneath::Nothing,
-            Some(found) if room.adopt(found.len).is_err() => Beneath::Garbled,
+            Some(found) if room.adopt(found.len).is_err() => Beneath::Corrupt,
             Some(_) if *room.verifier() == [0; 16] => Beneath::CutOff,
             Some(found) => Beneath::Record(found),
         })

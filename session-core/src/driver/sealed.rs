@@ -4,8 +4,8 @@
 use super::Sessions;
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Candidate, Exchange, Intent, Reply, Step};
+use crate::events::{Event, LogId, Observer};
+use crate::exchange::{Candidate, Intent, Reply, RequestState, Step};
 use crate::mode::Mode;
 use crate::record::{MIN_LEN, Record};
 use crate::sealed;
@@ -27,7 +27,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Whether a value of our cookie's name is the request's session.
     pub(crate) async fn accept_sealed<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
         // bound first, as in `perform`
@@ -41,7 +41,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Whether a session holds whose record is in its place.
     pub(super) async fn admit<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         token: Token,
         found: Found,
     ) -> Result<bool, Error> {
@@ -50,7 +50,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         let over = self.is_cut_off(subject, created).await? || exchange.is_pointer();
         let now = self.clock.now();
         if over || created.max(seen).millis_since(now) > AHEAD {
-            let id = Id(token.handle());
+            let id = LogId(token.handle());
             self.observer.observe(&if over { Event::Unknown(id) } else { Event::Expired(id) });
             return Ok(false);
         }
@@ -60,7 +60,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// What a store would answer: the record is as the exchange has made it, and goes out with the cookie.
     pub(crate) async fn carry_out_sealed<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         _: Time,
@@ -85,7 +85,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// The answer carries the record, unless it was cut off meanwhile: nobody would accept it.
-    pub(super) async fn seal_anew<B: Buffer>(&self, exchange: &mut Exchange<B>, step: Step) -> Reply {
+    pub(super) async fn seal_anew<B: Buffer>(&self, exchange: &mut RequestState<B>, step: Step) -> Reply {
         let (subject, created, _) = exchange.owner();
         match self.is_cut_off(subject, created).await {
             Ok(false) => sealed_anew(exchange),
@@ -102,7 +102,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Characters of the cookie's name and of the record as it is, sealed.
-    pub(super) fn cookie_len<B: Buffer>(&self, exchange: &mut Exchange<B>) -> usize {
+    pub(super) fn cookie_len<B: Buffer>(&self, exchange: &mut RequestState<B>) -> usize {
         self.policy.cookie_name().len() + sealed::text_len(exchange.outgoing().0.len())
     }
 
@@ -151,7 +151,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// A login that overlaps a cut-off is refused, and there is nothing that a cap could count.
     pub(crate) async fn epoch_sealed(&self, subject: &str) -> Result<Epoch, Error> {
-        if self.policy.max_sessions > 0 { Err(Error::CannotList) } else { self.cut_offs(Some(subject)).await }
+        if self.policy.max_sessions > 0 { Err(Error::Unsupported) } else { self.cut_offs(Some(subject)).await }
     }
 
     /// When a verb takes place: a login after the cut-off that it saw, though that be of this millisecond, or of a node
@@ -196,7 +196,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 }
 
 /// The answer's cookie carries the record as it is.
-pub(super) fn sealed_anew<B: Buffer>(exchange: &mut Exchange<B>) -> Reply {
+pub(super) fn sealed_anew<B: Buffer>(exchange: &mut RequestState<B>) -> Reply {
     exchange.rewritten = true;
     Reply::Wrote(Ok(Outcome::Applied(exchange.seen())))
 }

@@ -3,16 +3,16 @@
 use super::Sessions;
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Candidate, Exchange, Intent, Reply, Step};
+use crate::events::{Event, LogId, Observer};
+use crate::exchange::{Candidate, Intent, Reply, RequestState, Step};
 use crate::mode::Mode;
-use crate::store::{Load, Only, Outcome, Store};
+use crate::store::{DeleteCondition, Load, Outcome, Store};
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Whether a value of our cookie's name is the request's session. One that is not ours costs no store call.
     pub(crate) async fn accept_stored<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
         let Some(token) = exchange.candidate(value, &self.rules()) else {
@@ -30,9 +30,9 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         // bound first, as in `perform`
         let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
         if let Candidate::Reused(login) = candidate {
-            let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
+            let ended = self.store.delete(&token.handle(), DeleteCondition::Login(login), self.clock.now()).await;
             if let Outcome::Applied(_) = self.heard(ended)? {
-                self.observer.observe(&Event::Ended(Id(token.handle())));
+                self.observer.observe(&Event::Ended(LogId(token.handle())));
             }
         }
         Ok(candidate == Candidate::Accepted)
@@ -41,7 +41,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Does what a step says to the session's record, at `now`.
     pub(crate) async fn carry_out_stored<B: Buffer>(
         &self,
-        exchange: &mut Exchange<B>,
+        exchange: &mut RequestState<B>,
         step: Step,
         intent: Intent<'_>,
         now: Time,
@@ -58,8 +58,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 self.store.update(&handle, seen, record, now, there).await
             }
             Step::Touch(handle) => self.store.touch(&handle, now).await,
-            Step::Delete(handle, only) => self.store.delete(&handle, only, now).await,
-            Step::Draw | Step::Edit | Step::Done => return Reply::Refused(Error::Unknown),
+            Step::Delete(handle, condition) => self.store.delete(&handle, condition, now).await,
+            Step::Draw | Step::Edit | Step::Done => return Reply::Refused(Error::Indeterminate),
         };
         Reply::Wrote(self.reported(wrote))
     }

@@ -4,13 +4,13 @@
 use super::Sessions;
 use crate::environment::{Buffer, Clock, Time};
 use crate::error::Error;
-use crate::events::{Event, Id, Observer};
+use crate::events::{Event, LogId, Observer};
 use crate::exchange::{Intent, LOST};
 use crate::expiry::{self, Verdict};
 use crate::mode::Mode;
 use crate::record::Record;
-use crate::store::{Handle, Only, Outcome, Store};
-use crate::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
+use crate::store::{DeleteCondition, Handle, Outcome, Store};
+use crate::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use crate::token::Token;
 
 /// Entries that are read at a time.
@@ -20,9 +20,9 @@ const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
 /// A session in a list of its subject's.
 #[derive(Clone, Copy, Debug)]
-pub struct Listed<'l> {
+pub struct SessionInfo<'l> {
     /// Names it, for its owner to end it by; opens nothing.
-    pub id: Id,
+    pub id: LogId,
     /// When it began: its last login.
     pub created: Time,
     /// Its last activity; where touching costs a write, up to the touch interval too early.
@@ -38,7 +38,7 @@ struct Pages {
     subject: SubjectId,
     after: u64,
     last: u64,
-    page: [Entry; PAGE],
+    page: [IndexEntry; PAGE],
     len: usize,
     at: usize,
     ended: bool,
@@ -46,10 +46,10 @@ struct Pages {
 
 impl Pages {
     const fn new(subject: SubjectId, last: u64) -> Self {
-        Self { subject, after: 0, last, page: [Entry::NONE; PAGE], len: 0, at: 0, ended: false }
+        Self { subject, after: 0, last, page: [IndexEntry::NONE; PAGE], len: 0, at: 0, ended: false }
     }
 
-    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<Entry>, I::Error> {
+    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<IndexEntry>, I::Error> {
         if self.at == self.len && !self.ended {
             let listing = index.list(&self.subject, self.after, now, &mut self.page).await?;
             (self.len, self.at, self.ended) = (listing.entries.min(PAGE), 0, listing.entries < PAGE);
@@ -69,7 +69,7 @@ impl Pages {
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     fn index(&self) -> Result<&S::Index, Error> {
-        self.store.index().filter(|_| !self.mode.is_sealed()).ok_or(Error::CannotList)
+        self.store.index().filter(|_| !self.mode.is_sealed()).ok_or(Error::Unsupported)
     }
 
     /// Said before anything else: whoever asks learns it also without a subject.
@@ -80,7 +80,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     // ---- for an administrator ------------------------------------------------------------------------------------
 
     /// Shows each session of `subject`, the oldest login first. `room` is for one record; one that is larger is an error.
-    pub async fn list(&self, subject: &str, room: impl Buffer, mut each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+    pub async fn list(
+        &self,
+        subject: &str,
+        room: impl Buffer,
+        mut each: impl FnMut(&SessionInfo<'_>),
+    ) -> Result<(), Error> {
         self.list_each(subject, None, &mut Record::new(room), &mut each).await
     }
 
@@ -100,7 +105,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         }
     }
 
-    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::CannotList`] if the store
+    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
     /// cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
         M::end(self, None).await.map(|_| ())
@@ -113,15 +118,15 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             return self.end_each(&id, last, None).await;
         }
         let ended = self.store.end_all(self.clock.now()).await;
-        if self.heard(ended)? { Ok(0) } else { Err(Error::CannotList) }
+        if self.heard(ended)? { Ok(0) } else { Err(Error::Unsupported) }
     }
 
     // ---- for a login -----------------------------------------------------------------------------------------------
 
-    /// What a ticket keeps of the index. A store that cannot list has epoch 0 for everybody.
+    /// What a attempt keeps of the index. A store that cannot list has epoch 0 for everybody.
     pub(crate) async fn epoch_stored(&self, subject: &str) -> Result<Epoch, Error> {
         match self.store.index() {
-            None if self.policy.max_sessions > 0 => Err(Error::CannotList),
+            None if self.policy.max_sessions > 0 => Err(Error::Unsupported),
             None => Ok(Epoch(0)),
             Some(index) => {
                 let listing = index.list(&SubjectId::of(subject), 0, self.clock.now(), &mut []).await;
@@ -135,7 +140,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         self.clock.now().millis_since(begun) < LONGEST_LOGIN
     }
 
-    pub(super) async fn add_to_index(&self, intent: Intent<'_>, entry: &Entry, now: Time) -> Result<Added, ()> {
+    pub(super) async fn add_to_index(&self, intent: Intent<'_>, entry: &IndexEntry, now: Time) -> Result<Added, ()> {
         match (intent, self.store.index()) {
             (Intent::Login { subject, epoch, .. }, Some(index)) => {
                 let added = index.add(&SubjectId::of(subject), epoch, entry, now).await;
@@ -185,14 +190,14 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         subject: &str,
         own: Option<&Token>,
         room: &mut Record<B>,
-        each: &mut impl FnMut(&Listed<'_>),
+        each: &mut impl FnMut(&SessionInfo<'_>),
     ) -> Result<(), Error> {
         let (index, id) = (self.index()?, SubjectId::of(subject));
         let mut pages = Pages::new(id, u64::MAX);
         while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
             if self.holds_or_forget(&id, &entry, subject, room).await? {
-                each(&Listed {
-                    id: Id(entry.handle),
+                each(&SessionInfo {
+                    id: LogId(entry.handle),
                     created: room.created(),
                     last_seen: room.last_seen(),
                     label: room.label(),
@@ -226,17 +231,17 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         name: &str,
         own: &Token,
         room: &mut Record<B>,
-    ) -> Result<Option<Entry>, Error> {
+    ) -> Result<Option<IndexEntry>, Error> {
         let entry = self.named(&SubjectId::of(subject), name).await?;
         self.accept_again(own, room).await?;
         Ok(entry)
     }
 
-    async fn named(&self, subject: &SubjectId, name: &str) -> Result<Option<Entry>, Error> {
+    async fn named(&self, subject: &SubjectId, name: &str) -> Result<Option<IndexEntry>, Error> {
         let index = self.index()?;
         let mut pages = Pages::new(*subject, u64::MAX);
         while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
-            if Id(entry.handle).is(name) {
+            if LogId(entry.handle).is(name) {
                 return Ok(Some(entry));
             }
         }
@@ -250,7 +255,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         match expiry::accept(own, room, &self.policy, self.clock.now()) {
             Verdict::Current | Verdict::Grace => Ok(()),
             Verdict::Expired => Err(Error::Ended),
-            Verdict::Late | Verdict::Superseded => Err(Error::Superseded),
+            Verdict::PastGrace | Verdict::Replaced => Err(Error::CookieReplaced),
         }
     }
 
@@ -262,7 +267,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     async fn holds_or_forget<B: Buffer>(
         &self,
         id: &SubjectId,
-        entry: &Entry,
+        entry: &IndexEntry,
         subject: &str,
         room: &mut Record<B>,
     ) -> Result<bool, Error> {
@@ -289,24 +294,26 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Ends the session of an entry if its login number is the entry's: an old revocation ends no newer login (rule 8).
-    pub(crate) async fn end(&self, id: &SubjectId, entry: &Entry) -> Result<bool, Error> {
+    pub(crate) async fn end(&self, id: &SubjectId, entry: &IndexEntry) -> Result<bool, Error> {
         let mut lost = 0;
         let ended = loop {
-            match self.heard(self.store.delete(&entry.handle, Only::Login(entry.login), self.clock.now()).await) {
+            match self
+                .heard(self.store.delete(&entry.handle, DeleteCondition::Login(entry.login), self.clock.now()).await)
+            {
                 Ok(Outcome::Applied(_)) => break true,
                 Ok(_) => break lost > 0,
                 Err(_) if lost < LOST => lost += 1,
-                Err(_) => return Err(Error::Unknown),
+                Err(_) => return Err(Error::Indeterminate),
             }
         };
         if ended {
-            self.observer.observe(&Event::Revoked(Id(entry.handle)));
+            self.observer.observe(&Event::Revoked(LogId(entry.handle)));
         }
         self.forget(id, entry).await?;
         Ok(ended)
     }
 
-    async fn forget(&self, id: &SubjectId, entry: &Entry) -> Result<(), Error> {
+    async fn forget(&self, id: &SubjectId, entry: &IndexEntry) -> Result<(), Error> {
         let removed = self.index()?.remove(id, entry, self.clock.now()).await;
         // what stays there holds no more, and is met again
         self.heard(removed).or(Ok(()))
@@ -320,7 +327,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             match self.heard(index.bump(id, self.clock.now()).await) {
                 Ok(moved) => return Ok(moved.last),
                 Err(_) if lost < LOST => lost += 1,
-                Err(_) => return Err(Error::Unknown),
+                Err(_) => return Err(Error::Indeterminate),
             }
         }
     }

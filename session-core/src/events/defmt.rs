@@ -2,7 +2,7 @@
 
 use defmt::{Display2Format, Formatter, debug, info, warn, write};
 
-use super::{Event, Id, Level, Observer};
+use super::{Event, Level, LogId, Observer};
 
 /// Tells the program's `defmt` logger: "session 0a1b2c3d: logged_in". The level is chosen when the program is compiled,
 /// by `DEFMT_LOG`: unset it is `error`, and nothing is told; what is left out takes no code. The program brings the logger;
@@ -20,7 +20,7 @@ impl Observer for Defmt {
     }
 }
 
-impl defmt::Format for Id {
+impl defmt::Format for LogId {
     fn format(&self, to: Formatter<'_>) {
         write!(to, "{=u32:08x}", u32::from_be_bytes(self.hash()));
     }
@@ -28,7 +28,7 @@ impl defmt::Format for Id {
 
 impl defmt::Format for Event<'_> {
     fn format(&self, to: Formatter<'_>) {
-        match (self.id(), self.reason()) {
+        match (self.log_id(), self.reason()) {
             (Some(id), _) => write!(to, "session {}: {=str}", id, self.name()),
             (None, Some(why)) => write!(to, "session store failed: {}", Display2Format(&why)),
             (None, None) => write!(to, "session: {=str}", self.name()),

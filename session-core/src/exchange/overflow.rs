@@ -1,11 +1,11 @@
 //! Decides which record is the session where its cookie and the store may both have one, and says where it is.
 
-use super::Exchange;
+use super::RequestState;
 use crate::environment::{Buffer, Time};
 use crate::record::{MIN_LEN, Record};
 use crate::store::{Found, Version};
 
-impl<B: Buffer> Exchange<B> {
+impl<B: Buffer> RequestState<B> {
     /// The unsealed record is none, but stands for the one in the store.
     pub(crate) fn is_pointer(&self) -> bool {
         self.mine.created() == Time::MAX

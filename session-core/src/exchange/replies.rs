@@ -1,133 +1,133 @@
 //! Decides what the store's answer means: stored, gone, changed by somebody else, or lost on the way.
 
-use super::{Exchange, HANDLES, Intent, LOST, Outgoing, PATIENCE, Phase, Rules, Standing, Work};
+use super::{HANDLES, Intent, LOST, Operation, Outgoing, PATIENCE, Phase, RequestState, Rules, SessionState};
 use crate::environment::{Buffer, Time};
 use crate::error::Error;
-use crate::events::{Event, Id};
+use crate::events::{Event, LogId};
 use crate::expiry::{self, Verdict};
 use crate::store::{Found, Handle, Load, Outcome, Version};
 use crate::subject::Added;
 
-impl<B: Buffer> Exchange<B> {
+impl<B: Buffer> RequestState<B> {
     pub(super) fn wrote(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         outcome: Result<Outcome, ()>,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        match (work.phase, outcome) {
+        match (operation.phase, outcome) {
             (Phase::Updating | Phase::Creating, Ok(Outcome::Applied(version))) => {
-                self.landed(work, intent, version, rules);
+                self.landed(operation, intent, version, rules);
                 Ok(())
             }
             (Phase::Updating | Phase::Creating, Ok(Outcome::Full)) => Err(Error::Full),
-            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(work, intent),
+            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(operation, intent),
             (Phase::Updating, Ok(Outcome::Conflict(Some(found)))) => {
-                work.phase = Phase::Reloading;
-                self.reloaded(work, intent, Ok(Load::Found(found)), rules, now)
+                operation.phase = Phase::Reloading;
+                self.reloaded(operation, intent, Ok(Load::Found(found)), rules, now)
             }
             (Phase::Updating, Ok(Outcome::Conflict(None))) => {
-                work.phase = Phase::Reloading;
+                operation.phase = Phase::Reloading;
                 Ok(())
             }
             (Phase::Updating, Err(())) if self.only_renews(intent) => {
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
-            (Phase::Updating | Phase::Creating, Err(())) => self.lost(work),
+            (Phase::Updating | Phase::Creating, Err(())) => self.lost(operation),
             (Phase::Creating, Ok(_)) => {
-                work.handles += 1;
-                if work.handles >= HANDLES || self.handle_shown {
+                operation.handles += 1;
+                if operation.handles >= HANDLES || self.handle_shown {
                     return Err(Error::Unavailable);
                 }
-                (work.fresh, self.fresh_handle, work.phase) = (None, None, Phase::Ready);
+                (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
                 Ok(())
             }
             (Phase::Touching, outcome) => {
                 if matches!(outcome, Ok(Outcome::Applied(_))) {
                     self.mine.saw(now);
                 }
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
             (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
-                (work.phase, work.wrote) = (Phase::Reloading, Phase::Deleting);
+                (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
                 Ok(())
             }
             (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
                 if let Some(token) = &self.token {
-                    rules.observer.observe(&Event::Ended(Id(token.handle())));
+                    rules.observer.observe(&Event::Ended(LogId(token.handle())));
                 }
                 self.end();
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
             // a slower login of somebody else must not end a newer one: a conflict is left alone
             (Phase::DeletingOld(..), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
             (Phase::Withdrawing(why), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => Err(why),
             (Phase::Deleting | Phase::DeletingOld(..) | Phase::Withdrawing(_), _) => {
-                work.lost += 1;
-                if work.lost <= LOST {
+                operation.lost += 1;
+                if operation.lost <= LOST {
                     return Ok(());
                 }
-                if !matches!(work.phase, Phase::Deleting) {
+                if !matches!(operation.phase, Phase::Deleting) {
                     self.outgoing = Outgoing::Nothing;
                 }
-                Err(Error::Unknown)
+                Err(Error::Indeterminate)
             }
-            (Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished, _) => Err(Error::Unknown),
+            (Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished, _) => Err(Error::Indeterminate),
         }
     }
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
-    fn landed(&mut self, work: &mut Work, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
+    fn landed(&mut self, operation: &mut Operation, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
         (self.seen, self.base) = (version, self.mine.version());
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
-            (work.phase, work.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
+            (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
-            self.in_force(work, intent, rules);
+            self.in_force(operation, intent, rules);
         }
     }
 
     /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
     pub(super) fn indexed(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         added: Result<Added, ()>,
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
         let why = match added {
             Ok(Added::Applied) => {
-                self.in_force(work, intent, rules);
+                self.in_force(operation, intent, rules);
                 return Ok(());
             }
             Ok(Added::Moved) => Error::SignInAgain,
             Ok(Added::Full) => Error::Full,
-            Err(()) if work.lost < LOST => {
-                work.lost += 1;
+            Err(()) if operation.lost < LOST => {
+                operation.lost += 1;
                 return Ok(());
             }
-            Err(()) => Error::Unknown,
+            Err(()) => Error::Indeterminate,
         };
-        (work.phase, work.lost) = (Phase::Withdrawing(why), 0);
+        (operation.phase, operation.lost) = (Phase::Withdrawing(why), 0);
         Ok(())
     }
 
     /// The session is as the verb wanted it, and so is its cookie.
-    fn in_force(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>) {
-        let created = matches!(self.standing, Standing::New);
-        self.standing = Standing::Live;
-        if let Some(next) = &work.next {
+    fn in_force(&mut self, operation: &mut Operation, intent: Intent<'_>, rules: &Rules<'_>) {
+        let created = matches!(self.session, SessionState::New);
+        self.session = SessionState::Live;
+        if let Some(next) = &operation.next {
             (self.token, self.outgoing) = (Some(*next), Outgoing::Set(*next));
-            let id = Id(next.handle());
+            let id = LogId(next.handle());
             if created {
                 rules.observer.observe(&Event::Created(id));
             }
@@ -141,7 +141,7 @@ impl<B: Buffer> Exchange<B> {
                 _ => {}
             }
         }
-        work.phase = match work.replaces.take() {
+        operation.phase = match operation.replaces.take() {
             Some((handle, login)) => Phase::DeletingOld(handle, login),
             None => Phase::Finished,
         };
@@ -151,53 +151,57 @@ impl<B: Buffer> Exchange<B> {
         matches!(intent, Intent::Commit) && !self.changes.dirty()
     }
 
-    fn lost(&mut self, work: &mut Work) -> Result<(), Error> {
-        work.lost += 1;
-        if work.lost > LOST {
-            return Err(Error::Unknown);
+    fn lost(&mut self, operation: &mut Operation) -> Result<(), Error> {
+        operation.lost += 1;
+        if operation.lost > LOST {
+            return Err(Error::Indeterminate);
         }
-        work.phase = Phase::Reloading;
+        operation.phase = Phase::Reloading;
         Ok(())
     }
 
     /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
-    pub(super) fn gone(&mut self, work: &mut Work, intent: Intent<'_>) -> Result<(), Error> {
+    pub(super) fn gone(&mut self, operation: &mut Operation, intent: Intent<'_>) -> Result<(), Error> {
         match intent {
             Intent::Login { .. } => {
                 self.become_nothing();
-                (work.phase, work.next) = (Phase::Ready, None);
+                (operation.phase, operation.next) = (Phase::Ready, None);
                 Ok(())
             }
             _ if self.only_renews(intent) => {
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
             _ => {
-                work.attempted = true;
+                operation.attempted = true;
                 Err(Error::Ended)
             }
         }
     }
 
-    pub(super) fn target(&self, work: &Work) -> Option<Handle> {
-        if matches!(work.wrote, Phase::Creating) { self.fresh_handle } else { self.token.map(|token| token.handle()) }
+    pub(super) fn target(&self, operation: &Operation) -> Option<Handle> {
+        if matches!(operation.wrote, Phase::Creating) {
+            self.fresh_handle
+        } else {
+            self.token.map(|token| token.handle())
+        }
     }
 
     pub(super) fn reloaded(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         load: Result<Load, ()>,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        let lost = work.lost > 0;
+        let lost = operation.lost > 0;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 return Ok(());
             }
-            Err(()) => return self.lost(work),
+            Err(()) => return self.lost(operation),
             Ok(Load::TooLarge { size }) => {
                 let have = self.other.capacity();
                 return if size > have && self.other.grow(size) {
@@ -209,41 +213,41 @@ impl<B: Buffer> Exchange<B> {
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
-        if matches!(work.wrote, Phase::Deleting) {
-            return self.logout_again(work, found, rules, now);
+        if matches!(operation.wrote, Phase::Deleting) {
+            return self.logout_again(operation, found, rules, now);
         }
         let Some(found) = found else {
-            return match work.wrote {
+            return match operation.wrote {
                 Phase::Creating => {
-                    work.phase = Phase::Ready;
+                    operation.phase = Phase::Ready;
                     Ok(())
                 }
-                _ if lost => Err(Error::Unknown),
-                _ => self.gone(work, intent),
+                _ if lost => Err(Error::Indeterminate),
+                _ => self.gone(operation, intent),
             };
         };
         let there = self.other.version();
         if there == self.mine.version() {
-            self.landed(work, intent, found.version, rules);
+            self.landed(operation, intent, found.version, rules);
             return Ok(());
         }
-        if matches!(work.wrote, Phase::Creating) || lost && there != self.base {
-            return Err(Error::Unknown);
+        if matches!(operation.wrote, Phase::Creating) || lost && there != self.base {
+            return Err(Error::Indeterminate);
         }
-        self.resume(work, intent, found, rules, now)
+        self.resume(operation, intent, found, rules, now)
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
     fn resume(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         found: Found,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
         let Some(token) = &self.token else {
-            return Err(Error::Unknown);
+            return Err(Error::Indeterminate);
         };
         match expiry::accept(token, &self.other, rules.policy, now) {
             verdict @ (Verdict::Current | Verdict::Grace) => {
@@ -254,27 +258,27 @@ impl<B: Buffer> Exchange<B> {
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
-                if work.started.is_none_or(|started| now.past(started, PATIENCE)) {
+                if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
                     return Err(Error::Conflict);
                 }
-                (work.phase, work.next, work.edited) = (Phase::Ready, None, false);
+                (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
                 Ok(())
             }
-            Verdict::Late | Verdict::Superseded if !matches!(intent, Intent::Login { .. }) => {
+            Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
                 if self.only_renews(intent) {
-                    work.phase = Phase::Finished;
+                    operation.phase = Phase::Finished;
                     return Ok(());
                 }
-                Err(Error::Superseded)
+                Err(Error::CookieReplaced)
             }
-            Verdict::Expired | Verdict::Late | Verdict::Superseded => self.gone(work, intent),
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation, intent),
         }
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
     fn logout_again(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         found: Option<Found>,
         rules: &Rules<'_>,
         now: Time,
@@ -286,14 +290,14 @@ impl<B: Buffer> Exchange<B> {
         match verdict {
             None | Some(Verdict::Expired) => {
                 self.end();
-                work.phase = Phase::Finished;
+                operation.phase = Phase::Finished;
                 Ok(())
             }
-            Some(Verdict::Superseded) => Err(Error::Superseded),
-            Some(Verdict::Current | Verdict::Grace | Verdict::Late) => {
+            Some(Verdict::Replaced) => Err(Error::CookieReplaced),
+            Some(Verdict::Current | Verdict::Grace | Verdict::PastGrace) => {
                 core::mem::swap(&mut self.mine, &mut self.other);
-                self.standing = Standing::Live;
-                work.phase = Phase::Ready;
+                self.session = SessionState::Live;
+                operation.phase = Phase::Ready;
                 Ok(())
             }
         }

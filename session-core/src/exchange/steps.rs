@@ -1,49 +1,54 @@
 //! Decides what is to be done next: load, create, update, touch, delete, or nothing.
 
-use super::{Exchange, FLASH, Intent, Outgoing, Phase, Rules, Standing, Step, Work};
+use super::{FLASH, Intent, Operation, Outgoing, Phase, RequestState, Rules, SessionState, Step};
 use crate::environment::{Buffer, Time};
 use crate::error::Error;
 use crate::expiry;
-use crate::store::{Handle, Only};
-use crate::subject::Entry;
+use crate::store::{DeleteCondition, Handle};
+use crate::subject::IndexEntry;
 use crate::token::Token;
 
-impl<B: Buffer> Exchange<B> {
+impl<B: Buffer> RequestState<B> {
     pub(super) fn step(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
-        match work.phase {
+        match operation.phase {
             Phase::Finished => return Ok(Step::Done),
-            Phase::Reloading => return Ok(self.target(work).map_or(Step::Done, Step::Load)),
-            Phase::DeletingOld(handle, login) => return Ok(Step::Delete(handle, Only::Login(login))),
-            Phase::Indexing => return Ok(self.entry(work).map_or(Step::Done, Step::Index)),
+            Phase::Reloading => return Ok(self.target(operation).map_or(Step::Done, Step::Load)),
+            Phase::DeletingOld(handle, login) => return Ok(Step::Delete(handle, DeleteCondition::Login(login))),
+            Phase::Indexing => return Ok(self.entry(operation).map_or(Step::Done, Step::Index)),
             Phase::Withdrawing(_) => {
-                let own = work.next.as_ref().map(|own| Step::Delete(own.handle(), Only::Login(self.mine.login())));
+                let own = operation
+                    .next
+                    .as_ref()
+                    .map(|own| Step::Delete(own.handle(), DeleteCondition::Login(self.mine.login())));
                 return Ok(own.unwrap_or(Step::Done));
             }
             _ => {}
         }
-        if let Standing::Failed(error) = self.standing {
+        if let SessionState::Failed(error) = self.session {
             return if matches!(intent, Intent::Commit) { Ok(Step::Done) } else { Err(error) };
         }
         match intent {
-            Intent::Logout => Ok(self.logout_step(work)),
+            Intent::Logout => Ok(self.logout_step(operation)),
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
-                self.update_step(work, intent, rules, now)
+                self.update_step(operation, intent, rules, now)
             }
-            Intent::Login { .. } => self.login_step(work, intent, rules, now),
-            Intent::Rotate | Intent::Update if matches!(self.standing, Standing::Stale) => Err(Error::Superseded),
+            Intent::Login { .. } => self.login_step(operation, intent, rules, now),
+            Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
+                Err(Error::CookieReplaced)
+            }
             Intent::Rotate if !self.is_live() => Ok(Step::Done),
-            Intent::Update if matches!(self.standing, Standing::None) => {
+            Intent::Update if matches!(self.session, SessionState::None) => {
                 self.begin()?;
-                self.create_step(work, intent, rules, now)
+                self.create_step(operation, intent, rules, now)
             }
-            Intent::Commit | Intent::Update if matches!(self.standing, Standing::New) => {
-                self.create_step(work, intent, rules, now)
+            Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
+                self.create_step(operation, intent, rules, now)
             }
             Intent::Commit if !self.is_live() => Ok(Step::Done),
             Intent::Commit if !self.changes.dirty() => {
@@ -54,44 +59,44 @@ impl<B: Buffer> Exchange<B> {
                     .as_ref()
                     .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
                 {
-                    self.update_step(work, intent, rules, now)
+                    self.update_step(operation, intent, rules, now)
                 } else {
-                    Ok(self.touch_step(work, rules, now))
+                    Ok(self.touch_step(operation, rules, now))
                 }
             }
-            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(work, intent, rules, now),
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, intent, rules, now),
         }
     }
 
     /// The index's entry for the login that has just been stored.
-    fn entry(&self, work: &Work) -> Option<Entry> {
+    fn entry(&self, operation: &Operation) -> Option<IndexEntry> {
         let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
-        Some(Entry { handle: work.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
+        Some(IndexEntry { handle: operation.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
     }
 
-    fn touch_step(&mut self, work: &mut Work, rules: &Rules<'_>, now: Time) -> Step {
+    fn touch_step(&mut self, operation: &mut Operation, rules: &Rules<'_>, now: Time) -> Step {
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
             Some(token) if due => {
-                work.phase = Phase::Touching;
+                operation.phase = Phase::Touching;
                 Step::Touch(token.handle())
             }
             _ => Step::Done,
         }
     }
 
-    /// Deletes by login number, so that writers cannot starve a logout. A Late cookie is the session's own here.
-    fn logout_step(&mut self, work: &mut Work) -> Step {
-        match (self.standing, &self.token) {
-            (Standing::Live | Standing::Stale | Standing::None, Some(token)) => {
-                if !matches!(self.standing, Standing::Live) && !self.is_late(token) {
-                    work.phase = Phase::Reloading;
-                    work.wrote = Phase::Deleting;
+    /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
+    fn logout_step(&mut self, operation: &mut Operation) -> Step {
+        match (self.session, &self.token) {
+            (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
+                if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
+                    operation.phase = Phase::Reloading;
+                    operation.wrote = Phase::Deleting;
                     return Step::Load(token.handle());
                 }
-                work.phase = Phase::Deleting;
-                work.attempted = true;
-                Step::Delete(token.handle(), Only::Login(self.mine.login()))
+                operation.phase = Phase::Deleting;
+                operation.attempted = true;
+                Step::Delete(token.handle(), DeleteCondition::Login(self.mine.login()))
             }
             _ => {
                 self.end();
@@ -116,7 +121,7 @@ impl<B: Buffer> Exchange<B> {
     }
 
     pub(super) fn become_nothing(&mut self) {
-        self.standing = Standing::None;
+        self.session = SessionState::None;
         self.token = None;
         self.changes.reset();
         self.fresh_handle = None;
@@ -128,20 +133,26 @@ impl<B: Buffer> Exchange<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(&mut self, work: &mut Work, intent: Intent<'_>, rules: &Rules<'_>, now: Time) -> Result<Step, Error> {
-        if let (Standing::Live, Some(token)) = (self.standing, &self.token) {
-            work.replaces = Some((token.handle(), self.mine.login()));
+    fn login_step(
+        &mut self,
+        operation: &mut Operation,
+        intent: Intent<'_>,
+        rules: &Rules<'_>,
+        now: Time,
+    ) -> Result<Step, Error> {
+        if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
+            operation.replaces = Some((token.handle(), self.mine.login()));
         }
-        if !matches!(self.standing, Standing::New) {
+        if !matches!(self.session, SessionState::New) {
             self.become_nothing();
             self.begin()?;
         }
-        self.create_step(work, intent, rules, now)
+        self.create_step(operation, intent, rules, now)
     }
 
     fn create_step(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
@@ -153,14 +164,14 @@ impl<B: Buffer> Exchange<B> {
         {
             return Ok(Step::Done);
         }
-        let Some((drawn, secret, version)) = split(&work.fresh) else {
+        let Some((drawn, secret, version)) = split(&operation.fresh) else {
             return Ok(Step::Draw);
         };
-        if matches!(intent, Intent::Update) && !work.edited {
+        if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Step::Edit);
         }
         let handle = *self.fresh_handle.get_or_insert(drawn);
-        work.attempted = true;
+        operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
         if let Intent::Login { subject, remember, keep_data, .. } = intent {
@@ -170,30 +181,30 @@ impl<B: Buffer> Exchange<B> {
         self.mine.set_version(version);
         self.mine.saw(now);
         let next = Token::mint(handle, secret, rules.ring);
-        self.change_cookie(work.next.insert(next), now);
-        (work.phase, work.wrote) = (Phase::Creating, Phase::Creating);
+        self.change_cookie(operation.next.insert(next), now);
+        (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
         Ok(Step::Create(handle))
     }
 
     fn update_step(
         &mut self,
-        work: &mut Work,
+        operation: &mut Operation,
         intent: Intent<'_>,
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<Step, Error> {
         if expiry::expired(&self.mine, rules.policy, now) {
-            return self.gone(work, intent).map(|()| Step::Draw);
+            return self.gone(operation, intent).map(|()| Step::Draw);
         }
-        let Some((_, secret, version)) = split(&work.fresh) else {
+        let Some((_, secret, version)) = split(&operation.fresh) else {
             return Ok(Step::Draw);
         };
         let Some(token) = &self.token else { return Ok(Step::Done) };
-        if matches!(intent, Intent::Update) && !work.edited {
+        if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Step::Edit);
         }
-        work.attempted = true;
-        work.next = None;
+        operation.attempted = true;
+        operation.next = None;
         let handle = token.handle();
         let another = match intent {
             Intent::Login { subject, remember, keep_data, .. } => {
@@ -214,7 +225,7 @@ impl<B: Buffer> Exchange<B> {
                 sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
             }
             _ => {
-                // after the grace only the verifier of the previous cookie stays, to tell Late from Superseded
+                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
                 if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
                     self.mine.forget_sealed();
                 }
@@ -223,7 +234,7 @@ impl<B: Buffer> Exchange<B> {
         };
         if another {
             let next = Token::mint(handle, secret, rules.ring);
-            self.change_cookie(work.next.insert(next), now);
+            self.change_cookie(operation.next.insert(next), now);
         }
         if !self.mine.own_lifetimes() {
             self.limit(rules, self.mine.created(), false);
@@ -232,7 +243,7 @@ impl<B: Buffer> Exchange<B> {
             self.mine.saw(now);
         }
         self.mine.set_version(version);
-        (work.phase, work.wrote) = (Phase::Updating, Phase::Updating);
+        (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
         Ok(Step::Update(handle, self.seen))
     }
 

@@ -40,7 +40,7 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
 
     /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
     /// and what the policy says is done ([`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)): nothing, or
-    /// [`fresh`](Self::fresh) is `false` for the rest of this request unless the subject signs in, or the session ends
+    /// [`authenticated_within`](Self::authenticated_within) is `false` for the rest of this request unless the subject signs in, or the session ends
     /// without a removal cookie (one that is sealed into its cookie is removed with that). An error means that it should
     /// have ended and may live on.
     pub async fn check_binding(&mut self, fingerprint: &[u8]) -> Result<bool, Error> {
@@ -48,7 +48,7 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
         if bound.is_none_or(|bound| bound.ct_eq(&digest(fingerprint)).into()) {
             return Ok(true);
         }
-        if let Some(id) = self.id() {
+        if let Some(id) = self.log_id() {
             self.sessions.rules().observer.observe(&Event::Mismatch(id));
         }
         match self.sessions.policy.mismatch {

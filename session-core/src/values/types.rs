@@ -192,7 +192,7 @@ fn a_value_reads_as_no_other_type() {
                 if asked.name == written.name {
                     assert!(read.is_ok(), "{value} of {} as {}: {read:?}", written.name, asked.name);
                 } else {
-                    assert_eq!(read, Err(Error::TypeClash), "{value} of {} as {}", written.name, asked.name);
+                    assert_eq!(read, Err(Error::TypeMismatch), "{value} of {} as {}", written.name, asked.name);
                     saved += usize::from((asked.decodes)(data));
                 }
             }
@@ -211,9 +211,9 @@ fn what_is_not_there_has_no_type() {
     let read = |key| find(&data, key).unwrap();
     assert_eq!(read("none").read(), Ok(None::<String>));
     assert_eq!(read("empty").read(), Ok(Vec::<String>::new()));
-    assert_eq!(read("none").read::<Vec<u8>>(), Err(Error::TypeClash));
-    assert_eq!(read("empty").read::<Option<u8>>(), Err(Error::TypeClash));
-    assert_eq!(read("empty").read::<String>(), Err(Error::TypeClash));
+    assert_eq!(read("none").read::<Vec<u8>>(), Err(Error::TypeMismatch));
+    assert_eq!(read("empty").read::<Option<u8>>(), Err(Error::TypeMismatch));
+    assert_eq!(read("empty").read::<String>(), Err(Error::TypeMismatch));
 }
 
 #[test]
@@ -250,9 +250,9 @@ fn unwritable_values() {
     Table::new(&mut bytes, 0, &mut len).set("k", &1_u8).unwrap();
     let before = (bytes, len);
     let mut table = Table::new(&mut bytes, 0, &mut len);
-    assert_eq!(table.set("k", &Skips { a: None, b: Vec::new() }), Err(Error::Unwritable));
-    assert_eq!(table.set("k", &Endless), Err(Error::Unwritable));
-    assert_eq!(table.set("k", &Refuses), Err(Error::Unwritable));
+    assert_eq!(table.set("k", &Skips { a: None, b: Vec::new() }), Err(Error::NotSerializable));
+    assert_eq!(table.set("k", &Endless), Err(Error::NotSerializable));
+    assert_eq!(table.set("k", &Refuses), Err(Error::NotSerializable));
     assert_eq!((bytes, len), before);
     Table::new(&mut bytes, 0, &mut len).set("k", &Skips { a: Some(1), b: Vec::new() }).unwrap();
 }
@@ -271,7 +271,7 @@ fn a_value_that_changes_while_it_is_written_leaves_a_table() {
             table.set("a", &1_u8).unwrap();
             table.set("k", &2_u8).unwrap();
             table.set("z", &3_u8).unwrap();
-            assert_eq!(table.set("k", &Grows(Cell::new(5), step)), Err(Error::Unwritable));
+            assert_eq!(table.set("k", &Grows(Cell::new(5), step)), Err(Error::NotSerializable));
         });
         assert!(entries(&data).map(|entry| entry.key).eq(["a", "z"]));
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use session_core::environment::Time;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_std::SharedStore;
 
 use crate::doubts::{Doubt, Doubts};
@@ -157,8 +157,8 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         Ok(outcome)
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, D::Error> {
-        let outcome = self.durable.delete(key, only, now).await;
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, D::Error> {
+        let outcome = self.durable.delete(key, condition, now).await;
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.doubts.note(key, Doubt::Conflict, now),

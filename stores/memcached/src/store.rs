@@ -4,7 +4,7 @@ use std::fmt;
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 
 use crate::connection::{Did, If, Item};
@@ -27,7 +27,7 @@ pub struct MemcachedStore {
 enum Change<'a> {
     Update { seen: Version, record: &'a [u8] },
     Touch,
-    Delete(Only),
+    Delete(DeleteCondition),
 }
 
 impl MemcachedStore {
@@ -69,7 +69,7 @@ impl MemcachedStore {
         let mut note = self.notes.take(key).filter(|_| !matches!(change, Change::Touch));
         for _ in 0..ROUNDS {
             if let Some(Note { cas, stamp }) =
-                note.take().filter(|note| note.stamp.live(now) && change.means(&note.stamp))
+                note.take().filter(|note| note.stamp.live(now) && change.matches(&note.stamp))
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
@@ -84,7 +84,7 @@ impl MemcachedStore {
             let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| stamp.live(now)) else {
                 return Ok(Outcome::Missing);
             };
-            if !change.means(&stamp) {
+            if !change.matches(&stamp) {
                 return Ok(match change {
                     // ours, whose answer was lost: a version is drawn for one write only
                     Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
@@ -222,8 +222,8 @@ impl Store for MemcachedStore {
         self.change(key, Change::Touch, now, &mut []).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Error> {
-        self.change(key, Change::Delete(only), now, &mut []).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Error> {
+        self.change(key, Change::Delete(condition), now, &mut []).await
     }
 
     /// All servers answer; a key has only one.
@@ -249,11 +249,11 @@ session_std::shared!(MemcachedStore);
 
 impl Change<'_> {
     /// Whether it may be done to a record with this stamp.
-    fn means(self, stamp: &Stamp) -> bool {
+    fn matches(self, stamp: &Stamp) -> bool {
         match self {
             Self::Update { seen, .. } => stamp.version == seen,
             Self::Touch => true,
-            Self::Delete(only) => only.means(stamp),
+            Self::Delete(condition) => condition.matches(stamp),
         }
     }
 }

@@ -105,7 +105,7 @@ async fn connections_cut_in_mid_answer_leave_the_old_or_the_new_st10() {
     assert_eq!(store.create(&key(2), &record(1, b"c"), now()).await, Ok(Outcome::Applied(Version(1))));
     load(&store, &key(2)).await.unwrap();
     proxy.set(Fault::Cut(0));
-    let deleted = store.delete(&key(2), session_core::store::Only::Login(3), now()).await;
+    let deleted = store.delete(&key(2), session_core::store::DeleteCondition::Login(3), now()).await;
     assert!(matches!(deleted, Ok(Outcome::Missing)), "it was done, so there is nothing left: {deleted:?}");
 }
 

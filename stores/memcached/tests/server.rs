@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{commands, key, load, now, record, say};
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
-use session_core::store::{Found, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Load, Outcome, Store, Version};
 use session_store_memcached::{Error, MemcachedStore, Settings};
 
 #[tokio::test]
@@ -44,10 +44,10 @@ async fn round_trips_st6() {
     let Ok(Outcome::Conflict(Some(Found { len, version: Version(4) }))) = updated else { panic!("{updated:?}") };
     assert_eq!(there[..len], record_as_kept(&store, &key).await);
     spent("a conflict, and a load", 3);
-    let deleted = store.delete(&key, Only::Login(3), now()).await;
+    let deleted = store.delete(&key, DeleteCondition::Login(3), now()).await;
     assert_eq!(deleted, Ok(Outcome::Applied(Version(4))));
     spent("a delete after a load", 1);
-    assert_eq!(store.delete(&key, Only::Any, now()).await, Ok(Outcome::Missing));
+    assert_eq!(store.delete(&key, DeleteCondition::Any, now()).await, Ok(Outcome::Missing));
     spent("a delete of nothing", 1);
 }
 
@@ -113,7 +113,7 @@ async fn what_others_put_there_is_handed_out_and_can_be_removed() {
         assert_eq!(store.create(&handle, &record(1, b""), now()).await, Ok(Outcome::Conflict(None)));
         let another = store.update(&handle, Version(u64::MAX), &record(1, b""), now(), &mut []).await;
         assert_eq!(another, Ok(Outcome::Conflict(None)));
-        assert!(matches!(store.delete(&handle, Only::Any, now()).await, Ok(Outcome::Applied(_))));
+        assert!(matches!(store.delete(&handle, DeleteCondition::Any, now()).await, Ok(Outcome::Applied(_))));
         assert_eq!(load(&store, &handle).await, Ok(None));
     }
 }

@@ -8,7 +8,7 @@ use redis::{Cmd, Script, Value};
 use session_core::store::{Handle, Version};
 use session_store_layered::{Cache, Look, VERSION_AT};
 
-use crate::error::{BadUrl, RedisStoreError};
+use crate::error::{RedisStoreError, UrlError};
 use crate::link::Again;
 use crate::store::Inner;
 use crate::{RedisStore, keys};
@@ -34,7 +34,7 @@ impl RedisCache {
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, BadUrl> {
+    pub fn open(url: &str) -> Result<Self, UrlError> {
         RedisStore::open(url).map(Into::into)
     }
 

@@ -56,15 +56,15 @@ impl From<RedisError> for RedisStoreError {
 
 /// Why a URL names no Redis; it does not repeat a password.
 #[derive(Debug, PartialEq, Eq)]
-pub struct BadUrl(pub(crate) String);
+pub struct UrlError(pub(crate) String);
 
-impl fmt::Display for BadUrl {
+impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for BadUrl {}
+impl std::error::Error for UrlError {}
 
 #[cfg(test)]
 mod tests {

@@ -19,5 +19,5 @@ mod url;
 mod error;
 
 pub use cache::{Lease, RedisCache};
-pub use error::{BadUrl, RedisStoreError};
+pub use error::{RedisStoreError, UrlError};
 pub use store::RedisStore;

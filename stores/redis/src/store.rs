@@ -7,9 +7,9 @@ use std::time::Duration;
 use redis::{Cmd, Script, Value};
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 
-use crate::error::{BadUrl, RedisStoreError};
+use crate::error::{RedisStoreError, UrlError};
 use crate::keys::{self, GROUPS};
 use crate::link::{Again, Link};
 use crate::url;
@@ -48,7 +48,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, BadUrl> {
+    pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
         let prefix = target.prefix.unwrap_or_else(|| "session:".into());
         Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
@@ -58,7 +58,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// It is empty, too long, or has braces in it.
-    pub fn prefix(self, prefix: &str) -> Result<Self, BadUrl> {
+    pub fn prefix(self, prefix: &str) -> Result<Self, UrlError> {
         url::check_prefix(prefix)?;
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
@@ -190,11 +190,11 @@ impl Store for RedisStore {
         Ok(self.step("touch", key, now, [&[], &[]]).await?.outcome(&mut []))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, RedisStoreError> {
-        let reply = match only {
-            Only::Any => self.step("delete", key, now, [b"0", &[]]).await,
-            Only::Version(version) => self.step("delete", key, now, [b"2", &version.0.to_le_bytes()]).await,
-            Only::Login(login) => self.step("delete", key, now, [b"10", &login.to_le_bytes()]).await,
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, RedisStoreError> {
+        let reply = match condition {
+            DeleteCondition::Any => self.step("delete", key, now, [b"0", &[]]).await,
+            DeleteCondition::Version(version) => self.step("delete", key, now, [b"2", &version.0.to_le_bytes()]).await,
+            DeleteCondition::Login(login) => self.step("delete", key, now, [b"10", &login.to_le_bytes()]).await,
         };
         Ok(reply?.outcome(&mut []))
     }

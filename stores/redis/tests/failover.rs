@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{GUARD, now, record};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::RedisStore;
 
 /// One handle in each of the 256 groups, so some on each node.
@@ -56,7 +56,7 @@ async fn each_operation_stays_on_one_node() {
     assert!(store.end_all(now()).await.unwrap());
     for group in 0..=255 {
         assert_eq!(store.load(&handle(group), now(), &mut [0; 256]).await.unwrap(), Load::Missing);
-        assert_eq!(store.delete(&handle(group), Only::Any, now()).await.unwrap(), Outcome::Missing);
+        assert_eq!(store.delete(&handle(group), DeleteCondition::Any, now()).await.unwrap(), Outcome::Missing);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use tokio::time::timeout_at;
 
 use crate::connection::{Place, Row, Value};
@@ -139,16 +139,18 @@ impl Store for SqlStore {
         Ok(applied(&rows)?.unwrap_or(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SqlError> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SqlError> {
         let (key_is, now_is) = (handle(key), time(now));
-        let rows = match only {
-            Only::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
-            Only::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
-            Only::Login(login) => self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?,
+        let rows = match condition {
+            DeleteCondition::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
+            DeleteCondition::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
+            DeleteCondition::Login(login) => {
+                self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?
+            }
         };
         match applied(&rows)? {
             Some(outcome) => Ok(outcome),
-            None if only == Only::Any => Ok(Outcome::Missing),
+            None if condition == DeleteCondition::Any => Ok(Outcome::Missing),
             None => self.other(key, now, &mut []).await,
         }
     }

@@ -9,8 +9,8 @@ use common::{Draft, Fresh, at, key, load, proxy};
 use servers::postgres;
 use servers::proxy::Fault;
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{Limits, SqlError, SqlStore};
 
 /// Patient enough for a machine that does other things; impatient where nothing is to come.
@@ -87,7 +87,7 @@ async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
     sparing.pause = Duration::from_millis(100);
     let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
     assert_eq!(store.check(at(1)).await, Err(SqlError::Slow));
-    assert_eq!(store.delete(&key(1), Only::Any, at(1)).await, Err(SqlError::Slow));
+    assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(1)).await, Err(SqlError::Slow));
     assert_eq!(store.check(at(1)).await, Err(SqlError::Resting));
     server.resume();
     assert_eq!(load(&patient, &key(1), 1).await, Some(draft.record()), "its connections are as they were");
@@ -175,7 +175,7 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
             let (mine, other) = (key(10 + polls), key(100 + polls));
             store.create(&mine, &record(1), at(1)).await.unwrap();
             store.create(&other, &record(2), at(1)).await.unwrap();
-            let entry = Entry { handle: mine, login: 1, ends: Time::MAX, order: 0 };
+            let entry = IndexEntry { handle: mine, login: 1, ends: Time::MAX, order: 0 };
             dropped(polls, store.load(&mine, at(1), &mut [0; 256])).await;
             assert_eq!(load(store, &other, 1).await, Some(record(2)));
             dropped(polls, store.update(&mine, Version(1), &record(3), at(1), &mut [])).await;
@@ -185,14 +185,17 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
             dropped(polls, store.add(&subject, Epoch(0), &entry, at(1))).await;
             assert_eq!(load(store, &other, 1).await, Some(record(2)));
             dropped(polls, store.touch(&mine, at(1))).await;
-            dropped(polls, store.delete(&mine, Only::Any, at(1))).await;
+            dropped(polls, store.delete(&mine, DeleteCondition::Any, at(1))).await;
             assert_eq!(load(store, &other, 1).await, Some(record(2)));
             dropped(polls, store.create(&key(1000 + polls), &record(4), at(1))).await;
             assert!(matches!(store.count(at(1)).await, Ok(Some(_))));
-            assert!(matches!(store.delete(&other, Only::Any, at(1)).await, Ok(Outcome::Applied(Version(2)))));
+            assert!(matches!(
+                store.delete(&other, DeleteCondition::Any, at(1)).await,
+                Ok(Outcome::Applied(Version(2)))
+            ));
         }
         store
-            .add(&subject, Epoch(0), &Entry { handle: Handle::from_bytes([9; 8]), ..Entry::NONE }, at(1))
+            .add(&subject, Epoch(0), &IndexEntry { handle: Handle::from_bytes([9; 8]), ..IndexEntry::NONE }, at(1))
             .await
             .unwrap();
     }
@@ -234,7 +237,7 @@ async fn a_database_that_refuses_writes_still_reads_st10() {
             assert!(matches!(&refused, Err(SqlError::Refused(why)) if why.contains("read-only")), "{refused:?}");
         }
         assert!(matches!(store.touch(&key(1), at(2)).await, Err(SqlError::Refused(_))));
-        assert!(matches!(store.delete(&key(1), Only::Any, at(1)).await, Err(SqlError::Refused(_))));
+        assert!(matches!(store.delete(&key(1), DeleteCondition::Any, at(1)).await, Err(SqlError::Refused(_))));
         assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "no circuit opens for it");
     }
 }

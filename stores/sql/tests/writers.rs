@@ -120,8 +120,8 @@ async fn two_nodes_share_a_store_lc2_lc3() {
         let [one, other] = [node(&database), node(&database)];
         let before = new_session(&one).await;
         let login = async |session: Session| {
-            let ticket = session.begin_login("ann").await?;
-            session.login(ticket).await
+            let attempt = session.begin_login("ann").await?;
+            session.login(attempt).await
         };
         let (done, finished) = request(&one, &before, login).await;
         done.unwrap();

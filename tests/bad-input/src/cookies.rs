@@ -1,6 +1,6 @@
 //! Any bytes as Cookie header lines.
 
-use session_core::Exchange;
+use session_core::RequestState;
 use session_core::cookie_header::{MAX_CANDIDATES, candidates};
 use session_core::testing::{ScriptedRng, run};
 
@@ -45,7 +45,7 @@ impl World {
         self.seen.forget();
         self.sessions.clock().set(self.now);
         self.sessions.store().put(self.handle, &self.record);
-        let mut exchange = Exchange::new([0xee; PLACE], [0xee; PLACE]);
+        let mut exchange = RequestState::new([0xee; PLACE], [0xee; PLACE]);
         let mut view = View::new(&self.sessions, &mut exchange, ScriptedRng::failing());
         watch(&mut || run(view.load(lines.iter().copied())).expect("a store that answers"));
         assert_eq!(view.exists(), ours().any(|value| genuine(&value)), "whether there is a session");

@@ -83,9 +83,9 @@ impl Observer for Seen {
         match event {
             Event::Forged => self.forged.set(self.forged.get() + 1),
             Event::Expired(_) => self.verdict.set(Some("expired")),
-            Event::Garbled(_) => self.verdict.set(Some("garbled")),
-            Event::Late(_) => self.verdict.set(Some("late")),
-            Event::Superseded(_) => self.verdict.set(Some("superseded")),
+            Event::Corrupt(_) => self.verdict.set(Some("corrupt")),
+            Event::PastGrace(_) => self.verdict.set(Some("past_grace")),
+            Event::Replaced(_) => self.verdict.set(Some("replaced")),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use session_core::environment::Time;
 use session_core::testing::{ScriptedRng, run};
-use session_core::{Error, Exchange};
+use session_core::{Error, RequestState};
 
 use vectors::{bytes, cases};
 
@@ -37,7 +37,7 @@ pub fn record(data: &[u8], watch: Watch<'_>) {
 /// Inputs for [`record`]: the records of the vectors.
 #[must_use]
 pub fn record_seeds() -> Vec<Vec<u8>> {
-    let kinds = ["cookie", "grace", "superseded", "end", "record", "change"];
+    let kinds = ["cookie", "grace", "replaced", "end", "record", "change"];
     let records = kinds.into_iter().flat_map(cases).filter_map(|case| case.find("record").map(bytes));
     records.map(|record| [&[0], &record[..]].concat()).collect()
 }
@@ -47,13 +47,13 @@ impl World {
         self.mend(how, &mut bytes);
         let expected = reference::record(&bytes);
         let now = self.now.millis();
-        let verdict = expected.as_ref().map_or(Some("garbled"), |record| record.verdict(&self.verifier, now));
+        let verdict = expected.as_ref().map_or(Some("corrupt"), |record| record.verdict(&self.verifier, now));
 
         self.seen.forget();
         self.sessions.clock().set(self.now);
         self.sessions.store().put(self.handle, &bytes);
         let line = format!("id={}", self.cookie);
-        let mut exchange = Exchange::new([0xee; PLACE], [0xee; PLACE]);
+        let mut exchange = RequestState::new([0xee; PLACE], [0xee; PLACE]);
         let mut view = View::new(&self.sessions, &mut exchange, ScriptedRng::new(now));
         let mut loaded = Ok(());
         watch(&mut || loaded = run(view.load([line.as_bytes()].into_iter())));
@@ -67,7 +67,7 @@ impl World {
             Some(expected) => assert_seen(&mut view, &expected),
             None => {
                 assert!(!view.exists() && view.subject().is_none() && view.label().is_none(), "a refused record shows");
-                assert!(view.keys().next().is_none() && view.created().is_none(), "a refused record shows");
+                assert!(view.keys().next().is_none() && view.started_at().is_none(), "a refused record shows");
                 assert!(!view.csrf_ok(&self.cookie) && view.get::<u32>("n") == Ok(None), "a refused record shows");
             }
         }
@@ -76,7 +76,7 @@ impl World {
             read(&mut view);
             change = view.set("n", &300_u32);
         });
-        let stale = matches!(verdict, Some("late" | "superseded")) && change == Err(Error::Superseded);
+        let stale = matches!(verdict, Some("past_grace" | "replaced")) && change == Err(Error::CookieReplaced);
         assert!(stale || matches!(change, Ok(()) | Err(Error::TooLarge { .. })), "{change:?}");
         self.commit(&mut view, change.is_ok());
     }
@@ -103,17 +103,17 @@ impl World {
     fn commit(&self, view: &mut View<'_>, set: bool) {
         view.activity();
         let label = view.set_label("phone");
-        let _ = view.flash("saved");
-        let shown = view.take_flash(str::len);
-        assert!(matches!(shown, Ok(None | Some(_)) | Err(Error::TypeClash | Error::Superseded)), "{shown:?}");
+        let _ = view.flash_message("saved");
+        let shown = view.take_flash_message(str::len);
+        assert!(matches!(shown, Ok(None | Some(_)) | Err(Error::TypeMismatch | Error::CookieReplaced)), "{shown:?}");
         let committed = run(view.commit());
         let Some(stored) = self.sessions.store().get(self.handle) else { panic!("the record is gone") };
-        let (true, Ok(()), Ok(()), true) = (set, committed, label, view.id().is_some()) else { return };
+        let (true, Ok(()), Ok(()), true) = (set, committed, label, view.log_id().is_some()) else { return };
         let mut buffer = [0; 512];
         let cookie =
             view.set_cookie(&mut buffer).expect("room").map(|cookie| cookie.split(';').next().unwrap_or_default());
         let line = cookie.map_or(format!("id={}", self.cookie), str::to_owned);
-        let mut exchange = Exchange::new([0xee; PLACE], [0xee; PLACE]);
+        let mut exchange = RequestState::new([0xee; PLACE], [0xee; PLACE]);
         let mut next = View::new(&self.sessions, &mut exchange, ScriptedRng::failing());
         run(next.load([line.as_bytes()].into_iter())).expect("a record that fits");
         assert_eq!(next.get::<u32>("n"), Ok(Some(300)), "what was set; stored: {}", vectors::hex(&stored));
@@ -127,7 +127,7 @@ fn assert_seen(view: &mut View<'_>, expected: &reference::Record) {
     assert!(view.exists() && view.subject() == subject, "subject");
     assert_eq!(view.authenticated_at().map(Time::millis), expected.subject.as_ref().map(|(at, _)| *at));
     assert_eq!(view.label(), expected.label.as_deref());
-    assert_eq!(view.created().map(Time::millis), Some(expected.created));
+    assert_eq!(view.started_at().map(Time::millis), Some(expected.created));
     assert_eq!(view.last_seen().map(Time::millis), Some(expected.last_seen));
     assert!(view.keys().eq(expected.keys.iter().map(String::as_str).filter(|key| !key.starts_with('\0'))), "keys");
 }
@@ -135,7 +135,7 @@ fn assert_seen(view: &mut View<'_>, expected: &reference::Record) {
 /// Reads a few keys as many types: a value or a clash, never anything else.
 fn read(view: &mut View<'_>) {
     fn as_one<'v, T: Serialize + Deserialize<'v>>(read: Result<Option<T>, Error>) {
-        assert!(matches!(read, Ok(_) | Err(Error::TypeClash)));
+        assert!(matches!(read, Ok(_) | Err(Error::TypeMismatch)));
     }
     for key in ["n", "cart", "k", "t", "a"] {
         as_one(view.get::<u8>(key));

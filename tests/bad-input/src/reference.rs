@@ -110,8 +110,8 @@ impl Record {
         match &self.previous {
             _ if now >= (1 << 48) - 1 || over(self.idle, self.end) || policy() => Some("expired"),
             _ if self.verifier == verifier => None,
-            Some((previous, grace_until)) if previous == verifier => (now >= *grace_until).then_some("late"),
-            _ => Some("superseded"),
+            Some((previous, grace_until)) if previous == verifier => (now >= *grace_until).then_some("past_grace"),
+            _ => Some("replaced"),
         }
     }
 }

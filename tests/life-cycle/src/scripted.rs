@@ -2,7 +2,7 @@
 //! that passes.
 
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use std::cell::RefCell;
 use std::fmt;
@@ -190,8 +190,8 @@ impl<S: Store> Store for Scripted<S> {
         answer(lost, self.inner.touch(key, now).await)
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Down> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Down> {
         let lost = self.begin(key, |calls| &mut calls.delete)?;
-        answer(lost, self.inner.delete(key, only, now).await)
+        answer(lost, self.inner.delete(key, condition, now).await)
     }
 }

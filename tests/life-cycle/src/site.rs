@@ -4,7 +4,7 @@ use session_core::environment::Time;
 use session_core::mode::{Mode, Overflowing, Sealed, Stored};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 use std::cell::Cell;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl<M: Mode> Site<M> {
         handler: impl FnOnce(&mut Visit<'_, M>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.seed.set(self.seed.get() + 1);
-        let mut exchange = Exchange::new([0; 4096], [0; 4096]);
+        let mut exchange = RequestState::new([0; 4096], [0; 4096]);
         let mut session = Session::new(&self.sessions, &mut exchange, ScriptedRng::new(self.seed.get()));
         session.activity();
         let line = jar.clone().unwrap_or_default();
@@ -108,8 +108,8 @@ impl<M: Mode> Site<M> {
     /// Signs in.
     pub fn sign_in(&self, jar: &mut Option<String>, subject: &str) -> Result<(), Error> {
         self.visit(jar, |session| {
-            let ticket = run(session.begin_login(subject))?;
-            run(session.login(ticket))
+            let attempt = run(session.begin_login(subject))?;
+            run(session.login(attempt))
         })
     }
 

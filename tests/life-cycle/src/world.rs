@@ -7,9 +7,9 @@ use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 use session_core::policy::{Policy, SET_COOKIE_LEN};
-use session_core::store::{Handle, Load, Only, Outcome, Store};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store};
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 use std::cell::RefCell;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl<S: Store> World<S> {
     /// If the store does not take them.
     pub fn plant(&self, cookie: &str, bytes: &[u8]) {
         let (store, key, now) = (self.store.inner(), handle(cookie), self.clock.now());
-        run(store.delete(&key, Only::Any, now)).expect("works");
+        run(store.delete(&key, DeleteCondition::Any, now)).expect("works");
         assert!(matches!(run(store.create(&key, bytes, now)), Ok(Outcome::Applied(_))));
     }
 
@@ -91,8 +91,8 @@ impl<S: Store> World<S> {
 
 /// Signs in: the credentials are taken for proven.
 pub fn sign_in<S: Store>(session: &mut Request<'_, S>, subject: &str) -> Result<(), Error> {
-    let ticket = run(session.begin_login(subject))?;
-    run(session.login(ticket))
+    let attempt = run(session.begin_login(subject))?;
+    run(session.login(attempt))
 }
 
 /// Adds one to what is under `n` and stores it at once.
@@ -237,7 +237,7 @@ impl<S: Store> Server<S> {
         active: bool,
         handler: impl FnOnce(&mut Request<'_, S>) -> T,
     ) -> Answer<T> {
-        let mut exchange = Exchange::new([0; 512], [0; 512]);
+        let mut exchange = RequestState::new([0; 512], [0; 512]);
         let mut session = Session::new(&self.sessions, &mut exchange, Rng(&self.world.rng));
         if let Err(error) = run(session.load(cookie.map(str::as_bytes).into_iter())) {
             return Answer { handler: Err(error), commit: Ok(()), set_cookie: None };

@@ -5,7 +5,7 @@ use life_cycle::keys;
 use session_core::mode::Mode;
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 use session_store_memory::FixedStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -22,7 +22,7 @@ type Verb<M> = fn(&mut Request<'_, M>) -> Result<(), Error>;
 /// One request from the Cookie header to the `Set-Cookie`; gives its allocations.
 fn request<M: Mode>(app: &App<M>, seed: u64, cookie: &mut [u8; 512], verb: Verb<M>) -> usize {
     let region = Region::new(COUNTING);
-    let mut exchange = Exchange::new([0; 256], [0; 256]);
+    let mut exchange = RequestState::new([0; 256], [0; 256]);
     let mut session = Session::new(app, &mut exchange, ScriptedRng::new(seed));
     let line = cookie.split(|byte| *byte == 0).next().filter(|line| !line.is_empty());
     run(session.load(line.into_iter())).unwrap();
@@ -53,9 +53,12 @@ fn assert_no_allocation<M: Mode>(make: Make<M>) {
         ("create", |s| s.set("n", &1_u32)),
         ("read", |s| s.get::<u32>("n").map(|n| assert_eq!(n, Some(1)))),
         ("increment", |s| run(s.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1)).map(drop)),
-        ("login", |s| run(s.begin_login("ann")).and_then(|ticket| run(s.login(ticket)))),
+        ("login", |s| run(s.begin_login("ann")).and_then(|attempt| run(s.login(attempt)))),
         ("forms", |s| {
-            s.csrf_token().map(drop).and_then(|()| s.flash("saved")).and_then(|()| s.take_flash(str::len).map(drop))
+            s.csrf_token()
+                .map(drop)
+                .and_then(|()| s.flash_message("saved"))
+                .and_then(|()| s.take_flash_message(str::len).map(drop))
         }),
         ("rotate", |s| run(s.rotate())),
         ("logout", |s| run(s.logout())),

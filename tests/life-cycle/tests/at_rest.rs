@@ -3,7 +3,7 @@
 use life_cycle::{Browser, OTHER_KEY, Scripted, Server, World, increment, keys, parts, sign_in};
 use session_core::environment::{Clock, Time};
 use session_core::policy::Policy;
-use session_core::store::{Handle, Load, Only, Outcome, Store};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store};
 use session_core::testing::run;
 use session_core::{AtRest, Error, Keys, conformance};
 use session_store_memory::MemoryStore;
@@ -46,7 +46,7 @@ impl Site {
     }
 
     fn put_raw(&self, handle: Handle, bytes: &[u8]) {
-        run(self.medium.delete(&handle, Only::Any, self.now)).unwrap();
+        run(self.medium.delete(&handle, DeleteCondition::Any, self.now)).unwrap();
         assert!(matches!(run(self.medium.create(&handle, bytes, self.now)), Ok(Outcome::Applied(_))));
     }
 }

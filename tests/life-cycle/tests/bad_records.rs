@@ -3,7 +3,7 @@
 use life_cycle::{Browser, Request, Server, World, increment, parts, sign_in};
 use session_core::policy::Policy;
 use session_core::testing::{ScriptedRng, run};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, RequestState, Session, Sessions};
 
 type Verb = fn(&mut Request<'_>) -> Result<(), Error>;
 
@@ -97,7 +97,7 @@ fn garbled_records_never_panic_lc13() {
     let verbs: [Verb; 8] = [
         |s| s.set("n", &2_u32),
         |s| increment(s).map(drop),
-        |s| s.flash("x").and_then(|()| s.take_flash(|_| ()).map(drop)),
+        |s| s.flash_message("x").and_then(|()| s.take_flash_message(|_| ()).map(drop)),
         |s| s.remove("text").and_then(|()| s.clear()),
         |s| s.set_label("other"),
         |s| sign_in(s, "bob"),
@@ -161,7 +161,7 @@ fn a_record_that_does_not_fit_names_both_sizes_ck7() {
     assert_eq!(world.record(browser.cookie(server.now()).unwrap()).unwrap().len(), 512);
     // reading with less room than it was written with: refused, and nothing is made of it
     let small = Sessions::new(&world.store, &world.clock, &life_cycle::keys(), policy());
-    let mut exchange = Exchange::new([0; 256], [0; 256]);
+    let mut exchange = RequestState::new([0; 256], [0; 256]);
     let mut session = Session::new(&small, &mut exchange, ScriptedRng::new(1));
     let line = browser.cookie(server.now()).unwrap().as_bytes();
     assert_eq!(run(session.load([line].into_iter())), Err(Error::TooLarge { need: 512, have: 256 }));
@@ -175,7 +175,7 @@ fn a_value_of_another_type_is_a_clash() {
     let server = world.server(policy());
     let mut browser = Browser::new();
     server.request(&mut browser, |session| session.set("n", &1_u32).unwrap()).ok();
-    let clash = Err(Error::TypeClash);
+    let clash = Err(Error::TypeMismatch);
     let answer = server.request(&mut browser, |session| {
         assert_eq!(session.get::<u64>("n").map(drop), clash);
         assert_eq!(session.get::<i32>("n").map(drop), clash);
@@ -185,7 +185,7 @@ fn a_value_of_another_type_is_a_clash() {
         assert_eq!(run(session.update_with("n", |_: Option<u8>| 1)).map(drop), clash);
         assert_eq!(session.get::<u32>("n"), Ok(Some(1)));
     });
-    assert_eq!((Error::TypeClash.status(), answer.commit), (409, Ok(())));
+    assert_eq!((Error::TypeMismatch.status(), answer.commit), (409, Ok(())));
     // it can be written over and removed
     server.request(&mut browser, |session| session.set("n", "text").unwrap()).ok();
     assert_eq!(server.peek(&browser, |session| session.get::<&str>("n").map(|n| n == Some("text"))).ok(), Ok(true));

@@ -28,7 +28,9 @@ fn a_mismatch_is_told_and_left_to_the_application_lc13() {
     let mut browser = bound(&server);
     world.log.take();
     let check = |browser: &mut Browser, fingerprint: &[u8]| {
-        server.request(browser, |session| (run(session.check_binding(fingerprint)), session.fresh(SPAN))).ok()
+        server
+            .request(browser, |session| (run(session.check_binding(fingerprint)), session.authenticated_within(SPAN)))
+            .ok()
     };
     assert_eq!(check(&mut browser, HOME), (Ok(true), true));
     assert_eq!(world.log.take(), [""; 0]);
@@ -51,14 +53,18 @@ fn a_mismatch_asks_for_the_password_again_lc12() {
     let server = world.server(Policy::SECURE.on_mismatch(Mismatch::StepUp));
     let mut browser = bound(&server);
     let fresh = |browser: &mut Browser, fingerprint: &[u8]| {
-        server.request(browser, |session| run(session.check_binding(fingerprint)).map(|_| session.fresh(SPAN))).ok()
+        server
+            .request(browser, |session| {
+                run(session.check_binding(fingerprint)).map(|_| session.authenticated_within(SPAN))
+            })
+            .ok()
     };
     assert_eq!(fresh(&mut browser, AWAY), Ok(false));
     assert_eq!(fresh(&mut browser, HOME), Ok(true), "a doubt is one request's");
     // who signs in is where it is now
     let moved = server.request(&mut browser, |session| {
         assert_eq!(run(session.check_binding(AWAY)), Ok(false));
-        sign_in(session, "ann").and(run(session.bind(AWAY))).map(|()| session.fresh(SPAN))
+        sign_in(session, "ann").and(run(session.bind(AWAY))).map(|()| session.authenticated_within(SPAN))
     });
     assert_eq!(moved.ok(), Ok(true));
     assert_eq!((fresh(&mut browser, AWAY), fresh(&mut browser, HOME)), (Ok(true), Ok(false)));
@@ -99,7 +105,7 @@ fn a_session_that_could_not_be_ended_is_told() {
         world.store.recover();
         checked
     });
-    assert_eq!(failed.handler, Ok(Err(Error::Unknown)));
+    assert_eq!(failed.handler, Ok(Err(Error::Indeterminate)));
     server.peek(&browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
 }
 

@@ -30,7 +30,7 @@ fn every_step_of_a_life_is_told_once_lc13() {
     assert_eq!(step(&mut browser, |s| assert_eq!(increment(s), Ok(3))), [""; 0]);
     let old = browser.clone();
     assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: signed in"]);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: superseded cookie"]);
+    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: replaced cookie"]);
     assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID: cookie rotated"]);
     for _ in 0..3 {
         world.wait(20 * 60_000 - 1);
@@ -92,7 +92,7 @@ fn a_session_has_one_name_in_logs_lc13() {
     let life = || {
         let mut browser = Browser::new();
         server.request(&mut browser, |session| session.set("n", &1_u32).unwrap()).ok();
-        let id = server.request(&mut browser, |session| session.id().unwrap().to_string()).ok();
+        let id = server.request(&mut browser, |session| session.log_id().unwrap().to_string()).ok();
         server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
         server.request(&mut browser, |session| run(session.logout()).unwrap()).ok();
         let log = world.log.take();

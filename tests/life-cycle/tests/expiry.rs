@@ -201,8 +201,8 @@ fn a_remembered_session_keeps_its_own_lifetime_lc14() {
     let server = world.server(policy(lifetimes));
     let mut browser = begin(&server);
     let answer = server.request(&mut browser, |session| {
-        let ticket = run(session.begin_login("ann")).unwrap();
-        run(session.login(ticket.remembered())).unwrap();
+        let attempt = run(session.begin_login("ann")).unwrap();
+        run(session.login(attempt.remembered())).unwrap();
     });
     assert!(answer.set_cookie.as_ref().unwrap().contains("; Max-Age=2592000;"), "{answer:?}");
     for day in 1..=14 {
@@ -230,8 +230,8 @@ fn a_later_login_that_is_not_remembered_has_the_usual_lifetime_lc14() {
     let server = world.server(Policy::PLAIN_HTTP);
     let mut browser = begin(&server);
     server.request(&mut browser, |session| {
-        let ticket = run(session.begin_login("ann")).unwrap();
-        run(session.login(ticket.remembered())).unwrap();
+        let attempt = run(session.begin_login("ann")).unwrap();
+        run(session.login(attempt.remembered())).unwrap();
     });
     let answer = server.request(&mut browser, |session| sign_in(session, "ann").unwrap());
     assert!(answer.set_cookie.unwrap().contains("; Max-Age=43200;"));

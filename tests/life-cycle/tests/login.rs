@@ -56,7 +56,7 @@ fn a_change_of_privilege_changes_the_value_lc2() {
     let verbs: [(Verb, bool); 5] = [
         (|s| sign_in(s, "ann"), true),
         (|s| sign_in(s, "ann").and_then(|()| sign_in(s, "bob")), true),
-        (|s| run(s.begin_login("ann")).and_then(|ticket| run(s.login(ticket.without_data()))), true),
+        (|s| run(s.begin_login("ann")).and_then(|attempt| run(s.login(attempt.without_data()))), true),
         (|s| run(s.rotate()), true),
         (|s| run(s.logout()), false),
     ];
@@ -101,9 +101,9 @@ fn data_across_a_login_lc2() {
 
     let mut browser = begin(&server);
     server.request(&mut browser, |session| {
-        let ticket = run(session.begin_login("ann")).unwrap();
-        assert_eq!(ticket.subject(), "ann");
-        run(session.login(ticket.without_data())).unwrap();
+        let attempt = run(session.begin_login("ann")).unwrap();
+        assert_eq!(attempt.subject(), "ann");
+        run(session.login(attempt.without_data())).unwrap();
     });
     assert_eq!((n(&browser), who(&server, &browser).as_deref()), (None, Some("ann")));
 }
@@ -128,7 +128,7 @@ fn nothing_brings_a_session_back_lc3() {
         ("set", |s| s.set("n", &2_u32), Err(Error::Ended)),
         ("update_with", |s| increment(s).map(drop), Err(Error::Ended)),
         ("clear", |s| s.clear(), Err(Error::Ended)),
-        ("flash", |s| s.flash("hello"), Err(Error::Ended)),
+        ("flash", |s| s.flash_message("hello"), Err(Error::Ended)),
         ("rotate", |s| run(s.rotate()), Err(Error::Ended)),
         ("logout", |s| run(s.logout()), Ok(())),
     ];
@@ -206,7 +206,7 @@ fn a_request_from_before_the_login_changes_nothing_lc2() {
             server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
             verb(session)
         });
-        assert_eq!(slow.handler.flatten().and(slow.commit), Err(Error::Superseded));
+        assert_eq!(slow.handler.flatten().and(slow.commit), Err(Error::CookieReplaced));
         assert_eq!(slow.set_cookie, None);
         let after = server.peek(&browser, |session| (session.get("n").unwrap(), session.subject().is_some()));
         assert_eq!(after.ok(), (Some(1_u32), true));
@@ -250,7 +250,7 @@ fn a_logout_that_fails_says_so_lc4() {
     let mut browser = signed_in(&server, "ann");
     world.store.fail(1..99);
     let answer = server.request(&mut browser, |session| run(session.logout()));
-    assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::Unknown)), None));
+    assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::Indeterminate)), None));
     world.store.recover();
     assert_eq!(who(&server, &browser).as_deref(), Some("ann"));
     // the second attempt does it
@@ -278,7 +278,7 @@ fn when_the_subject_was_authenticated_lc12() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
     let span = Duration::from_secs(300);
-    let fresh = |browser: &mut Browser| server.request(browser, |session| session.fresh(span)).ok();
+    let fresh = |browser: &mut Browser| server.request(browser, |session| session.authenticated_within(span)).ok();
     let mut browser = begin(&server);
     assert!(!fresh(&mut browser), "nobody is signed in");
     let at = server.now();
@@ -332,29 +332,32 @@ fn csrf_tokens_belong_to_one_login_tr1() {
 fn a_message_is_shown_once_tr2() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
-    let take =
-        |browser: &mut Browser| server.request(browser, |session| session.take_flash(str::to_owned).unwrap()).ok();
+    let take = |browser: &mut Browser| {
+        server.request(browser, |session| session.take_flash_message(str::to_owned).unwrap()).ok()
+    };
     let mut browser = Browser::new();
-    server.request(&mut browser, |session| session.flash("saved <b>").unwrap()).ok();
+    server.request(&mut browser, |session| session.flash_message("saved <b>").unwrap()).ok();
     assert_eq!(server.peek(&browser, |session| session.keys().count()).ok(), 0, "no key of the application's");
     // it survives the redirect and requests in between that do not take it
     server.request(&mut browser, |session| session.get::<u32>("n").unwrap()).ok();
     assert_eq!(take(&mut browser).as_deref(), Some("saved <b>"));
     assert_eq!(take(&mut browser), None);
     // the later one wins, and one that arrives while another is taken is kept
-    server.request(&mut browser, |session| session.flash("one").and(session.flash("two")).unwrap()).ok();
+    server
+        .request(&mut browser, |session| session.flash_message("one").and(session.flash_message("two")).unwrap())
+        .ok();
     let shown = server.lost(&browser.clone(), |session| {
-        let shown = session.take_flash(str::to_owned).unwrap();
-        server.request(&mut browser, |session| session.flash("three").unwrap()).ok();
+        let shown = session.take_flash_message(str::to_owned).unwrap();
+        server.request(&mut browser, |session| session.flash_message("three").unwrap()).ok();
         shown
     });
     assert_eq!(shown.ok().as_deref(), Some("two"));
     assert_eq!(take(&mut browser).as_deref(), Some("three"));
     // a message that was planted before the login is not shown after it
-    server.request(&mut browser, |session| session.flash("planted").unwrap()).ok();
+    server.request(&mut browser, |session| session.flash_message("planted").unwrap()).ok();
     server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
     assert_eq!(take(&mut browser), None);
     // one that the login leaves is
-    server.request(&mut browser, |session| sign_in(session, "ann").and(session.flash("welcome")).unwrap()).ok();
+    server.request(&mut browser, |session| sign_in(session, "ann").and(session.flash_message("welcome")).unwrap()).ok();
     assert_eq!(take(&mut browser).as_deref(), Some("welcome"));
 }

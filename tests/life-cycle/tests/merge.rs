@@ -3,7 +3,7 @@
 use life_cycle::{Browser, Calls, KEY, Request, Server, World, increment, sign_in};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 
 type Verb = fn(&mut Request<'_>) -> Result<(), Error>;
@@ -51,7 +51,7 @@ fn different_keys_are_both_kept_st3() {
         assert_eq!(race(quick, |s| s.set("b", &3_u32)), ([a, Some(3), n], Ok(())));
         assert_eq!(race(quick, |s| s.remove("b")), ([a, None, n], Ok(())));
         assert_eq!(race(quick, |s| s.set_label("tablet")), ([a, Some(1), n], Ok(())));
-        assert_eq!(race(quick, |s| s.flash("x")), ([a, Some(1), n], Ok(())));
+        assert_eq!(race(quick, |s| s.flash_message("x")), ([a, Some(1), n], Ok(())));
         assert_eq!(race(quick, |s| increment(s).map(drop)), ([a, Some(1), Some(2)], Ok(())));
     }
 }
@@ -156,7 +156,7 @@ fn a_hundred_increments_from_several_threads_st3() {
     let keys = Keys::new(&KEY).unwrap();
     let sessions = Sessions::new(&store, ManualClock::new(), &keys, Policy::SECURE);
     let request = &|seed: u64, cookie: Option<&str>| {
-        let mut exchange = Exchange::new([0; 256], [0; 256]);
+        let mut exchange = RequestState::new([0; 256], [0; 256]);
         let mut session = Session::new(&sessions, &mut exchange, ScriptedRng::new(seed));
         run(session.load(cookie.map(str::as_bytes).into_iter())).unwrap();
         let n = run(session.update_with("n", |n: Option<u32>| n.map_or(0, |n| n + 1))).unwrap();
@@ -194,7 +194,7 @@ fn round_trips_st6() {
     world.wait(60_000);
     let write: [Verb; 5] = [
         |s| s.set("a", &7_u32),
-        |s| s.set("a", &8_u32).and(s.remove("b")).and(s.flash("x")).and(s.set_label("y")),
+        |s| s.set("a", &8_u32).and(s.remove("b")).and(s.flash_message("x")).and(s.set_label("y")),
         |s| increment(s).map(drop),
         |s| s.clear(),
         |s| run(s.rotate()),
@@ -249,7 +249,7 @@ fn a_store_that_is_down_st10() {
     assert_eq!(world.log.take(), ["session store failed: connection refused"]);
     // a new one cannot be made
     let answer = server.lost(&Browser::new(), |session| session.set("a", &2_u32).unwrap());
-    assert_eq!((answer.commit, answer.set_cookie), (Err(Error::Unknown), None));
+    assert_eq!((answer.commit, answer.set_cookie), (Err(Error::Indeterminate), None));
     // nothing was overwritten
     world.store.recover();
     assert_eq!(world.record(browser.cookie(server.now()).unwrap()), before);
@@ -279,7 +279,7 @@ fn going_on_without_the_store_overwrites_nothing_st10() {
                 world.store.recover();
                 // the handler swallows the error and changes more: refused, or lost with the request
                 if first.is_err() {
-                    assert_eq!(session.set("b", &2_u32), Err(Error::Unknown));
+                    assert_eq!(session.set("b", &2_u32), Err(Error::Indeterminate));
                 }
                 world.store.fail(0..99);
             });

@@ -6,7 +6,7 @@ use rand_core::TryRng;
 use session_core::Error;
 use session_core::environment::Time;
 use session_core::policy::Policy;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::ScriptedRng;
 use session_store_memory::MemoryStore;
@@ -173,7 +173,7 @@ fn judge(keys: u32, cases: u32) -> [u32; 3] {
             }
             Err(error) => {
                 ends[2] += 1;
-                assert_eq!(error, Error::Unknown, "{told}");
+                assert_eq!(error, Error::Indeterminate, "{told}");
                 assert!(after == without || moments.any(|(_, data)| data == after), "{told}");
             }
         }
@@ -253,7 +253,7 @@ impl Store for Terse {
         self.0.touch(key, now).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        self.0.delete(key, only, now).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
+        self.0.delete(key, condition, now).await
     }
 }

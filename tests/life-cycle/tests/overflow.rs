@@ -7,7 +7,7 @@ use session_core::Error;
 use session_core::environment::Time;
 use session_core::mode::Overflowing;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
-use session_core::store::{Handle, Only, Store};
+use session_core::store::{DeleteCondition, Handle, Store};
 use session_core::testing::run;
 use session_store_memory::MemoryStore;
 use std::time::Duration;
@@ -229,10 +229,10 @@ fn a_subject_and_everybody_are_cut_off_lc10_lc11() {
     run(site.sessions().end_all()).unwrap();
     assert_eq!(site.who(&bob), None);
     let refused = site.visit(&mut None, |session| {
-        let ticket = run(session.begin_login("ann"))?;
+        let attempt = run(session.begin_login("ann"))?;
         site.wait(1);
         run(site.sessions().revoke_all("ann"))?;
-        run(session.login(ticket))
+        run(session.login(attempt))
     });
     assert_eq!(refused, Err(Error::SignInAgain));
 }
@@ -259,7 +259,7 @@ fn a_slow_logout_ends_no_newer_login_lc3() {
         site.sign_in(&mut jar, "ann")?;
         run(session.logout())
     });
-    assert_eq!((slow, site.who(&jar)), (Err(Error::Superseded), Some("ann".into())));
+    assert_eq!((slow, site.who(&jar)), (Err(Error::CookieReplaced), Some("ann".into())));
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn limits_hold_in_both_places_lc5_lc6() {
 
 #[test]
 fn a_full_store_refuses_what_does_not_fit_into_a_cookie_st9() {
-    let site = Server::overflowing_into(MemoryStore::at_most(1), Policy::SECURE);
+    let site = Server::overflowing_into(MemoryStore::with_max_sessions(1), Policy::SECURE);
     let [mut ann, mut visitor]: [Jar; 2] = Default::default();
     site.sign_in(&mut ann, "ann").unwrap();
     count(&site, &mut visitor).unwrap();
@@ -318,7 +318,7 @@ fn what_the_store_forgets_lives_on_in_cookies_only() {
     for _ in 0..2 {
         let handle = handle(&small);
         let rotated = restarted.visit(&mut small, |session| {
-            run(store.delete(&handle, Only::Any, Time::ZERO)).unwrap();
+            run(store.delete(&handle, DeleteCondition::Any, Time::ZERO)).unwrap();
             run(session.rotate())
         });
         assert_eq!(rotated, Ok(()), "forgotten while the request was under way");
@@ -336,7 +336,7 @@ fn what_was_stored_and_is_gone_is_not_made_again_st1() {
     let gone = handle(&jar);
     let late = site.visit(&mut jar, |session| {
         session.set("late", &1_u32)?;
-        run(site.sessions().store().delete(&gone, Only::Any, Time::ZERO)).unwrap();
+        run(site.sessions().store().delete(&gone, DeleteCondition::Any, Time::ZERO)).unwrap();
         Ok(())
     });
     assert_eq!((late, site.sessions().store().is_empty()), (Err(Error::Ended), true));
@@ -362,6 +362,6 @@ fn what_cannot_be_done_says_so_lc9() {
     let mut jar = None;
     site.sign_in(&mut jar, "ann").unwrap();
     let refused = |session: &mut Visit<'_, Overflowing>| run(session.revoke_others()).map(drop);
-    assert_eq!(site.visit(&mut jar, refused), Err(Error::CannotList));
+    assert_eq!(site.visit(&mut jar, refused), Err(Error::Unsupported));
     assert_eq!(site.visit(&mut None, |session| run(session.revoke_all()).map(drop)), Err(Error::NotSignedIn));
 }

@@ -7,10 +7,10 @@ use life_cycle::keys;
 use session_core::environment::Time;
 use session_core::mode::Overflowing;
 use session_core::policy::Policy;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{NoIndex, SubjectId};
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -146,8 +146,8 @@ impl Store for &Gate {
         self.pass(key, true, touch).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Lost> {
-        self.pass(key, true, self.inner.delete(key, only, now)).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Lost> {
+        self.pass(key, true, self.inner.delete(key, condition, now)).await
     }
 }
 
@@ -158,7 +158,7 @@ type Jar = Option<String>;
 type Answer = (Result<(), Error>, Jar);
 
 async fn serve(server: &Server<'_>, verb: Verb, cookie: Jar, seed: u64) -> Answer {
-    let mut exchange = Exchange::new([0; 4_096], [0; 4_096]);
+    let mut exchange = RequestState::new([0; 4_096], [0; 4_096]);
     let mut session = Session::new(server, &mut exchange, ScriptedRng::new(seed));
     session.activity();
     let line = cookie.clone().unwrap_or_default();
@@ -172,7 +172,7 @@ async fn serve(server: &Server<'_>, verb: Verb, cookie: Jar, seed: u64) -> Answe
         Verb::Grow => session.set("large", "x".repeat(LARGE).as_str()),
         Verb::Shrink => session.remove("large"),
         Verb::Login => match session.begin_login("ann").await {
-            Ok(ticket) => session.login(ticket).await,
+            Ok(attempt) => session.login(attempt).await,
             Err(error) => Err(error),
         },
         Verb::Rotate => session.rotate().await,
@@ -195,7 +195,7 @@ async fn serve(server: &Server<'_>, verb: Verb, cookie: Jar, seed: u64) -> Answe
 type View = Option<(u32, Option<String>, Vec<String>)>;
 
 fn view(server: &Server<'_>, cookie: &Jar) -> View {
-    let mut exchange = Exchange::new([0; 4_096], [0; 4_096]);
+    let mut exchange = RequestState::new([0; 4_096], [0; 4_096]);
     let mut session = Session::new(server, &mut exchange, ScriptedRng::new(9));
     run(session.load(core::iter::once(cookie.as_deref().unwrap_or_default().as_bytes()))).ok()?;
     let keys = session.keys().map(str::to_owned).collect();
@@ -323,8 +323,8 @@ fn judge(
     let done = |verb| (0..2).any(|id| verbs[id] == verb && told[id].is_ok());
     let (from_before, own) = views.split_at(views.len() - 2);
     for (id, told) in told.iter().enumerate() {
-        let known = [Error::Conflict, Error::Ended, Error::Superseded];
-        let lost = [Error::Unknown, Error::Unavailable];
+        let known = [Error::Conflict, Error::Ended, Error::CookieReplaced];
+        let lost = [Error::Indeterminate, Error::Unavailable];
         if told.is_err_and(|why| !(known.contains(&why) || faults && lost.contains(&why))) {
             return Some(format!("request {id} says {told:?}"));
         }

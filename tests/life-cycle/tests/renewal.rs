@@ -105,8 +105,8 @@ fn after_the_grace_the_old_value_is_refused_and_then_unknown_lc8() {
     let verbs: [Verb; 4] = [|s| s.set("n", &2_u32), |s| increment(s).map(drop), |s| run(s.rotate()), |s| s.clear()];
     for verb in verbs {
         let answer = server.lost(&old, verb);
-        assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::Superseded)), None));
-        assert_eq!((Error::Superseded.status(), answer.commit), (409, Ok(())));
+        assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::CookieReplaced)), None));
+        assert_eq!((Error::CookieReplaced.status(), answer.commit), (409, Ok(())));
     }
     let calls = world.store.calls();
     assert_eq!((calls.load, calls.all()), (4, 4));
@@ -175,8 +175,8 @@ fn a_superseded_value_ends_nothing_lc8() {
     }
     world.log.take();
     let answer = server.lost(&old, |session| run(session.logout()));
-    assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::Superseded)), None));
-    assert!(world.log.take()[0].ends_with("superseded cookie"));
+    assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::CookieReplaced)), None));
+    assert!(world.log.take()[0].ends_with("replaced cookie"));
     assert_eq!(n(&server, &browser), Some(1));
 }
 
@@ -353,7 +353,7 @@ fn each_verb_when_the_store_goes_away_st1() {
             let now = (n, subject.as_deref());
             match result {
                 Ok(()) => assert_eq!(now, expected, "{case}"),
-                Err(Error::Unknown) => {
+                Err(Error::Indeterminate) => {
                     // a login or rotation that has landed made the browser's cookie an old one
                     assert!([expected, (Some(1), None), (None, None)].contains(&now), "{case}: {now:?}");
                     assert!(landed || now == (Some(1), None), "{case}: {now:?}");

@@ -5,7 +5,7 @@ use life_cycle::{Answer, Browser, KEY, Request, World, increment, keys, parts, s
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::store::Handle;
 use session_core::testing::{ScriptedRng, run};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, RequestState, Session, Sessions};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ const VERBS: [Verb; 15] = [
     |s| s.clear(),
     |s| s.set_label("a phone"),
     |s| increment(s).map(drop),
-    |s| s.flash("saved"),
-    |s| s.take_flash(str::len).map(drop),
+    |s| s.flash_message("saved"),
+    |s| s.take_flash_message(str::len).map(drop),
     |s| sign_in(s, "ann"),
     |s| sign_in(s, "bob"),
-    |s| run(s.begin_login("ann")).and_then(|ticket| run(s.login(ticket.remembered().without_data()))),
+    |s| run(s.begin_login("ann")).and_then(|attempt| run(s.login(attempt.remembered().without_data()))),
     |s| run(s.rotate()),
     |s| run(s.logout()),
 ];
@@ -135,7 +135,7 @@ fn scenario(seed: u64) -> Left {
         "rotated",
         "ended",
         "after its grace",
-        "superseded",
+        "replaced",
         "no session",
         "conflict",
         "store failed",
@@ -176,16 +176,16 @@ fn what_is_printed_shows_nothing_id6() {
     assert_eq!(format!("{ring:?} {ring:#?}"), "Keys(2 redacted) Keys(2 redacted)");
     let world = World::new();
     let sessions = Sessions::new(&world.store, &world.clock, &ring, Policy::SECURE).observed(&world.log);
-    let mut exchange = Exchange::new([0; 256], [0; 256]);
+    let mut exchange = RequestState::new([0; 256], [0; 256]);
     let mut session = Session::new(&sessions, &mut exchange, ScriptedRng::new(1));
     session.set("n", &1_u32).unwrap();
     let token = session.csrf_token().unwrap();
     run(session.commit()).unwrap();
     let mut into = [0; 512];
     let (handle, secret, _) = parts(session.set_cookie(&mut into).unwrap().unwrap().split(';').next().unwrap());
-    let id = session.id().unwrap();
-    let ticket = run(session.begin_login("ann")).unwrap();
-    let printed = format!("{id} {id:?} {token:?} {ticket:?} {:?} {:?}", sessions.policy(), world.store.inner());
+    let id = session.log_id().unwrap();
+    let attempt = run(session.begin_login("ann")).unwrap();
+    let printed = format!("{id} {id:?} {token:?} {attempt:?} {:?} {:?}", sessions.policy(), world.store.inner());
     for hidden in [&handle[..], &secret[..], &KEY[..]] {
         let hex: String = hidden.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let list: Vec<_> = hidden.iter().take(4).map(u8::to_string).collect();

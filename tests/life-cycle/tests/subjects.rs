@@ -6,7 +6,7 @@ use session_core::Error;
 use session_core::environment::Time;
 use session_core::policy::Policy;
 use session_core::store::{Handle, Store};
-use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::run;
 
 type Jar = Option<String>;
@@ -75,7 +75,7 @@ fn a_session_that_ended_meanwhile_ends_nobody_lc9() {
             false => site.visit(&mut owner.clone(), |session| run(session.revoke_others())).map(drop),
             true => site.visit(thief, |session| run(session.rotate())),
         };
-        let late = if rotated { Error::Superseded } else { Error::Ended };
+        let late = if rotated { Error::CookieReplaced } else { Error::Ended };
         let mut old = thief.clone();
         let one = site.visit(&mut old, |session| end(&mut thief).and_then(|()| run(session.revoke(&owners))));
         assert_eq!((one, site.who(&owner)), (Err(late), Some("ann".into())));
@@ -97,8 +97,8 @@ fn the_index_is_never_believed_lc9() {
     let (index, ann) = (site.sessions().store().index().unwrap(), SubjectId::of("ann"));
     // a session of somebody else, and another login of the phone than the one that there is
     for (jar, login) in [(&bob, 1), (&phone, 9)] {
-        let entry = Entry { handle: handle(jar), login, ..Entry::NONE };
-        let entry = Entry { ends: Time::MAX, ..entry };
+        let entry = IndexEntry { handle: handle(jar), login, ..IndexEntry::NONE };
+        let entry = IndexEntry { ends: Time::MAX, ..entry };
         assert_eq!(run(index.add(&ann, Epoch(0), &entry, Time::ZERO)).unwrap(), Added::Applied);
     }
     assert_eq!(names(&site, &mut laptop).len(), 1, "what the records do not say is not shown");
@@ -117,10 +117,10 @@ fn a_login_that_overlaps_a_change_of_password_is_refused_lc9() {
     let [mut owner, mut thief]: [Jar; 2] = Default::default();
     site.sign_in(&mut owner, "ann").unwrap();
     let refused = site.visit(&mut thief, |session| {
-        let ticket = run(session.begin_login("ann"))?;
+        let attempt = run(session.begin_login("ann"))?;
         // the old password was right; then it is changed
         site.visit(&mut owner, |session| run(session.revoke_others()))?;
-        run(session.login(ticket))
+        run(session.login(attempt))
     });
     assert_eq!((refused, thief.clone()), (Err(Error::SignInAgain), None));
     assert_eq!(run(site.sessions().revoke_all("ann")), Ok(1), "of the refused login nothing is left");
@@ -134,9 +134,9 @@ fn an_old_ticket_is_refused_lc9() {
     let after = |millis| {
         let mut jar = None;
         site.visit(&mut jar, |session| {
-            let ticket = run(session.begin_login("ann"))?;
+            let attempt = run(session.begin_login("ann"))?;
             site.wait(millis);
-            run(session.login(ticket))
+            run(session.login(attempt))
         })
     };
     assert_eq!((after(599_999), after(600_000)), (Ok(()), Err(Error::SignInAgain)));
@@ -180,15 +180,15 @@ fn a_store_that_cannot_list_says_so_lc9() {
     for _ in 0..2 {
         server.request(&mut browser, |session| {
             world.store.calls();
-            assert_eq!(run(session.list(|_| ())), Err(Error::CannotList));
-            assert_eq!(run(session.revoke("00000000")), Err(Error::CannotList));
-            assert_eq!(run(session.revoke_others()), Err(Error::CannotList));
-            assert_eq!(run(session.revoke_all()), Err(Error::CannotList));
+            assert_eq!(run(session.list(|_| ())), Err(Error::Unsupported));
+            assert_eq!(run(session.revoke("00000000")), Err(Error::Unsupported));
+            assert_eq!(run(session.revoke_others()), Err(Error::Unsupported));
+            assert_eq!(run(session.revoke_all()), Err(Error::Unsupported));
             assert_eq!(world.store.calls().all(), 0);
         });
         server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
     }
     server.peek(&browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
     let capped = world.server(Policy::SECURE.max_sessions(2));
-    capped.request(&mut browser, |session| assert_eq!(sign_in(session, "ann"), Err(Error::CannotList))).ok();
+    capped.request(&mut browser, |session| assert_eq!(sign_in(session, "ann"), Err(Error::Unsupported))).ok();
 }

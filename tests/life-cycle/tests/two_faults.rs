@@ -138,7 +138,7 @@ fn a_logout_does_not_end_a_login_that_overtook_it_lc3() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
     let logout: Verb = |session| match run(session.logout()) {
-        Err(Error::Superseded) => Ok(()),
+        Err(Error::CookieReplaced) => Ok(()),
         other => panic!("{other:?}"),
     };
     let (first, second) = overtake(1, &server, world, |session| sign_in(session, "ann"), logout);

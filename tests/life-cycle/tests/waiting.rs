@@ -3,10 +3,10 @@
 use life_cycle::KEY;
 use session_core::environment::Time;
 use session_core::policy::{Policy, SET_COOKIE_LEN};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -26,7 +26,7 @@ async fn request<T>(
     cookie: Option<&str>,
     handler: impl AsyncFnOnce(&mut Work<'_>) -> Result<T, Error>,
 ) -> Result<(T, Option<String>), Error> {
-    let mut exchange = Exchange::new([0; 256], [0; 256]);
+    let mut exchange = RequestState::new([0; 256], [0; 256]);
     let mut rng = ScriptedRng::new(seed << 32);
     let mut session = Session::new(site, &mut exchange, &mut rng);
     session.load(cookie.map(str::as_bytes).into_iter()).await?;
@@ -43,8 +43,8 @@ async fn increment(session: &mut Work<'_>) -> Result<u32, Error> {
 }
 
 async fn sign_in(session: &mut Work<'_>) -> Result<(), Error> {
-    let ticket = session.begin_login("ann").await?;
-    session.login(ticket).await
+    let attempt = session.begin_login("ann").await?;
+    session.login(attempt).await
 }
 
 fn begin(site: &Site) -> String {
@@ -118,7 +118,7 @@ fn after_a_verb_that_was_given_up_the_session_is_not_used_st1() {
         };
         match again {
             Ok(told) => assert_eq!((told, state(&site, &cookie).0), (1 + u32::from(done), Some(told)), "{polls}"),
-            Err(why) => assert_eq!((why, state(&site, &cookie).0 <= Some(1)), (Error::Unknown, true), "{polls}"),
+            Err(why) => assert_eq!((why, state(&site, &cookie).0 <= Some(1)), (Error::Indeterminate, true), "{polls}"),
         }
         unknown += u32::from(again.is_err());
     }
@@ -235,8 +235,8 @@ impl Store for Waiting {
         waiting(self.0.touch(key, now)).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        waiting(self.0.delete(key, only, now)).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
+        waiting(self.0.delete(key, condition, now)).await
     }
 }
 
@@ -248,12 +248,12 @@ impl SubjectIndex for Waiting {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
         waiting(self.0.list(subject, after, now, into)).await
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
         waiting(self.0.add(subject, seen, entry, now)).await
     }
 
@@ -261,7 +261,7 @@ impl SubjectIndex for Waiting {
         waiting(self.0.bump(subject, now)).await
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error> {
         waiting(self.0.remove(subject, entry, now)).await
     }
 }

@@ -9,7 +9,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_edge_http::policy::Policy;
 use session_edge_http::{
-    Failed, GuardedSocket, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket, edge_http,
+    GuardedSocket, Handler, Keys, Pool, Request, SessionLayer, SessionRejection, Sessions, Socket, edge_http,
 };
 use session_store_memory::FixedStore;
 
@@ -24,12 +24,12 @@ impl<'c> Handler<AppPool<'c>> for App {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool<'c>, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         match (request.headers()?.method, request.headers()?.path) {
             (Method::Post, "/login") => {
                 let session = request.session().await?;
-                let ticket = session.begin_login("ann").await?;
-                session.login(ticket).await?;
+                let attempt = session.begin_login("ann").await?;
+                session.login(attempt).await?;
                 session.set("visits", &1_u32)?;
                 request.send(200, &[], b"signed in").await
             }

@@ -10,7 +10,7 @@ use picoserve::time::{Duration, Timer};
 use picoserve::{Config, Router, Server, Timeouts};
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_picoserve::policy::Policy;
-use session_picoserve::{Failed, Keys, Pool, SessionLayer, Sessions};
+use session_picoserve::{Keys, Pool, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::FixedStore;
 
 use crate::KEY;
@@ -19,14 +19,14 @@ use crate::wire::{Incoming, Outgoing, Wire};
 type AppPool<'c> = Pool<FixedStore<4, 256>, &'c ManualClock, ScriptedRng, (), 2, 256>;
 type Session<'p, 'c> = session_picoserve::Session<'p, AppPool<'c>>;
 
-async fn login(session: Session<'_, '_>) -> Result<&'static str, Failed> {
-    let ticket = session.begin_login("ann").await?;
-    session.login(ticket).await?;
+async fn login(session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
+    let attempt = session.begin_login("ann").await?;
+    session.login(attempt).await?;
     session.set("visits", &1_u32)?;
     Ok("signed in")
 }
 
-async fn visits(session: Session<'_, '_>) -> Result<&'static str, Failed> {
+async fn visits(session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
     Ok(match session.get::<u32>("visits")? {
         Some(1) => "one visit",
         _ => "no visit",

@@ -2,7 +2,7 @@
 
 use session_core::environment::Time;
 use session_core::record::{LAST_SEEN_AT, Stamp};
-use session_core::store::{Found, Handle, Only, Outcome, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Outcome, Version};
 use session_store_flash::Kept;
 use std::collections::BTreeMap;
 
@@ -77,9 +77,9 @@ impl Oracle {
         Outcome::Applied(stamp(there).version)
     }
 
-    pub(crate) fn delete(&mut self, key: &Handle, only: Only) -> Outcome {
+    pub(crate) fn delete(&mut self, key: &Handle, condition: DeleteCondition) -> Outcome {
         let Some(there) = self.records.get(key).map(|record| stamp(record)) else { return Outcome::Missing };
-        if !only.means(&there) {
+        if !condition.matches(&there) {
             return Outcome::Conflict(None);
         }
         self.records.remove(key);

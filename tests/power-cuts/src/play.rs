@@ -8,8 +8,8 @@ use core::time::Duration;
 use nor_flash::Strict;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::run;
 use session_store_flash::{FlashError, FlashStore, Kept};
 
@@ -62,7 +62,7 @@ enum Operation {
     Create(Handle, Vec<u8>),
     Update(Handle, Version, Vec<u8>),
     Touch(Handle),
-    Delete(Handle, Only),
+    Delete(Handle, DeleteCondition),
     Keep(usize, Vec<u8>),
     KeepTime(Kept),
     List(Handle, u32),
@@ -149,10 +149,10 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
             0..=3 => Operation::Create(key, new),
             4..=6 => Operation::Update(key, seen, new),
             7 | 8 => Operation::Touch(key),
-            9 => Operation::Delete(key, Only::Any),
+            9 => Operation::Delete(key, DeleteCondition::Any),
             10 => Operation::Delete(
                 key,
-                [Only::Version(seen), Only::Login(login)][usize::from(which) / KEYS as usize % 2],
+                [DeleteCondition::Version(seen), DeleteCondition::Login(login)][usize::from(which) / KEYS as usize % 2],
             ),
             11 => Operation::Keep(usize::from(which) % 4, vec![size; usize::from(size) % BYTES]),
             12 => {
@@ -301,7 +301,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
                 Load::TooLarge { size } => panic!("{size} bytes"),
             }
         }
-        let mut entries = [Entry::NONE; SESSIONS + 1];
+        let mut entries = [IndexEntry::NONE; SESSIONS + 1];
         let listing = run(store.list(&SubjectId::of(SUBJECT), 0, now, &mut entries)).expect("power is on");
         let listed = entries[..listing.entries].iter().map(|entry| entry.handle);
         found.logins = listed.filter(|key| found.records.contains_key(key)).collect();
@@ -319,7 +319,7 @@ fn apply(oracle: &mut Oracle, operation: &Operation, now: Time) -> Answer {
         Operation::Create(key, record) => Answer::Outcome(oracle.create(*key, record)),
         Operation::Update(key, seen, record) => Answer::Outcome(oracle.update(*key, *seen, record)),
         Operation::Touch(key) => Answer::Outcome(oracle.touch(key, now)),
-        Operation::Delete(key, only) => Answer::Outcome(oracle.delete(key, *only)),
+        Operation::Delete(key, condition) => Answer::Outcome(oracle.delete(key, *condition)),
         Operation::Keep(item, bytes) => {
             oracle.items[*item] = Some(bytes.clone());
             Answer::Done
@@ -354,11 +354,12 @@ async fn call<const WORD: usize, const PAGE: usize>(
             store.update(key, *seen, record, now, &mut [0; BYTES]).await.map(Answer::Outcome)
         }
         Operation::Touch(key) => store.touch(key, now).await.map(Answer::Outcome),
-        Operation::Delete(key, only) => store.delete(key, *only, now).await.map(Answer::Outcome),
+        Operation::Delete(key, condition) => store.delete(key, *condition, now).await.map(Answer::Outcome),
         Operation::Keep(item, bytes) => store.keep(*item, bytes, now).await.map(|()| Answer::Done),
         Operation::KeepTime(kept) => store.keep_time(*kept, now).await.map(|()| Answer::Done),
         Operation::List(key, login) => {
-            let (subject, entry) = (SubjectId::of(SUBJECT), Entry { handle: *key, login: *login, ..Entry::NONE });
+            let (subject, entry) =
+                (SubjectId::of(SUBJECT), IndexEntry { handle: *key, login: *login, ..IndexEntry::NONE });
             let epoch = store.list(&subject, 0, now, &mut []).await?.epoch;
             store.add(&subject, epoch, &entry, now).await.map(|_| Answer::Done)
         }

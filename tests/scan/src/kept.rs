@@ -1,8 +1,8 @@
 //! A store that writes down everything that it is given to keep.
 
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_std::{SharedError, SharedStore, shared};
 
 use crate::notes::{Note, note};
@@ -50,8 +50,8 @@ impl Store for Kept {
         self.0.touch(key, now).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SharedError> {
-        self.0.delete(key, only, now).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SharedError> {
+        self.0.delete(key, condition, now).await
     }
 
     async fn check(&self, now: Time) -> Result<(), SharedError> {
@@ -67,12 +67,12 @@ impl SubjectIndex for Kept {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, SharedError> {
         self.0.list(subject, after, now, into).await
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, SharedError> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, SharedError> {
         note(Note::Index, subject.as_bytes());
         note(Note::Index, entry.handle.as_bytes());
         self.0.add(subject, seen, entry, now).await
@@ -82,7 +82,7 @@ impl SubjectIndex for Kept {
         self.0.bump(subject, now).await
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), SharedError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), SharedError> {
         self.0.remove(subject, entry, now).await
     }
 }

@@ -115,7 +115,7 @@ fn nothing_told_or_kept_in_any_conversation_opens_a_session_id6_lc13() {
     for word in [
         "event=\"created\"",
         "event=\"logged_in\"",
-        "event=\"superseded\"",
+        "event=\"replaced\"",
         "event=\"forged\"",
         "target: \"session\"",
         "session_events_total",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use servers::proxy::{Fault, Proxy};
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore};
 use session_store_layered::{Cache, Layered};
 use session_store_memcached::{MemcachedCache, Settings};
@@ -64,7 +64,7 @@ async fn goes_on_without<C: Cache>(here: C, there: C, fails: impl FnOnce(), work
     assert_eq!(version(&there, &clock).await, Some(2), "a write that was acknowledged is seen");
     let touched = here.touch(&KEY, clock.now()).await.unwrap();
     assert_eq!(touched, Outcome::Applied(Version(2)));
-    let deleted = here.delete(&KEY, Only::Login(1), clock.now()).await.unwrap();
+    let deleted = here.delete(&KEY, DeleteCondition::Login(1), clock.now()).await.unwrap();
     assert_eq!(deleted, Outcome::Applied(Version(2)));
     assert_eq!(version(&there, &clock).await, None, "a logout that was acknowledged holds");
 

@@ -10,7 +10,7 @@ use session_core::environment::Time;
 use session_core::events::{Event, Observer};
 use session_core::mode::Either;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::ManualClock;
 
@@ -85,9 +85,9 @@ impl Store for Shelf {
         Ok(self.version(key).map_or(Outcome::Missing, Outcome::Applied))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, _: Time) -> Result<Outcome, Infallible> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, _: Time) -> Result<Outcome, Infallible> {
         let stamp = self.0.borrow().get(key).and_then(|record| Stamp::of(record));
-        let Some(stamp) = stamp.filter(|stamp| only.means(stamp)) else { return Ok(Outcome::Missing) };
+        let Some(stamp) = stamp.filter(|stamp| condition.matches(stamp)) else { return Ok(Outcome::Missing) };
         self.0.borrow_mut().remove(key);
         Ok(Outcome::Applied(stamp.version))
     }
@@ -155,10 +155,10 @@ impl Observer for Log {
             Event::Expired(_) => "Expired",
             Event::Forged => "Forged",
             Event::Unknown(_) => "Unknown",
-            Event::Late(_) => "Late",
-            Event::Superseded(_) => "Superseded",
+            Event::PastGrace(_) => "PastGrace",
+            Event::Replaced(_) => "Replaced",
             Event::Mismatch(_) => "Mismatch",
-            Event::Garbled(_) => "Garbled",
+            Event::Corrupt(_) => "Corrupt",
             Event::Conflict(_) => "Conflict",
             Event::EntropyFailed => "EntropyFailed",
             _ => "other",

@@ -8,7 +8,7 @@ use session_core::mode::Either;
 use session_core::policy::Policy;
 use session_core::store::{Handle, Load, Outcome, Store};
 use session_core::testing::{ManualClock, run};
-use session_core::{AtRest, Error, Exchange, Keys, Sessions};
+use session_core::{AtRest, Error, Keys, RequestState, Sessions};
 use vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
 
 /// What a request leaves behind.
@@ -41,7 +41,7 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
         _ => Either::Stored,
     };
     let sessions = Sessions::either(&shelf, clock, &keys(case), policy, mode).observed(&log);
-    let mut exchange = Exchange::new([0xee; 2048], [0xee; 2048]);
+    let mut exchange = RequestState::new([0xee; 2048], [0xee; 2048]);
     let mut view = View::new(&sessions, &mut exchange, Replay(case.find("rng").map(bytes).unwrap_or_default()));
     let lines = case.lines();
     run(view.load(lines.iter().map(Vec::as_slice))).unwrap();
@@ -59,18 +59,18 @@ fn set_cookie(view: &View<'_>) -> String {
 fn assert_seen(case: &Case, view: &mut View<'_>) {
     let title = case.title.as_str();
     if case.text("session") == "none" {
-        assert!(!view.exists() && view.id().is_none(), "{title}: a session");
+        assert!(!view.exists() && view.log_id().is_none(), "{title}: a session");
         assert_eq!(
-            (view.subject(), view.label(), view.created(), view.last_seen()),
+            (view.subject(), view.label(), view.started_at(), view.last_seen()),
             (None, None, None, None),
             "{title}"
         );
         assert_eq!((view.authenticated_at(), view.expires_in(), view.keys().count()), (None, None, 0), "{title}");
-        assert_eq!((view.get::<u32>("n"), view.take_flash(str::len)), (Ok(None), Ok(None)), "{title}");
+        assert_eq!((view.get::<u32>("n"), view.take_flash_message(str::len)), (Ok(None), Ok(None)), "{title}");
         assert!(!view.csrf_ok("") && view.remove("n") == view.clear(), "{title}");
         assert_eq!(set_cookie(view), "none", "{title}");
         match case.find("do") {
-            Some("refused") => assert_eq!(view.set("n", &1_u8), Err(Error::Superseded), "{title}"),
+            Some("refused") => assert_eq!(view.set("n", &1_u8), Err(Error::CookieReplaced), "{title}"),
             Some("allowed") => assert_eq!(view.set("n", &1_u8), Ok(()), "{title}"),
             _ => {}
         }
@@ -83,7 +83,7 @@ fn assert_seen(case: &Case, view: &mut View<'_>) {
         ("subject", view.subject().unwrap_or("none").to_owned()),
         ("authenticated", millis(view.authenticated_at())),
         ("label", view.label().unwrap_or("none").to_owned()),
-        ("created", millis(view.created())),
+        ("created", millis(view.started_at())),
         ("last-seen", millis(view.last_seen())),
         ("expires-in", left),
         ("data-keys", keys.join(" ")),
@@ -97,7 +97,7 @@ fn assert_seen(case: &Case, view: &mut View<'_>) {
         assert_eq!(sample(name).is_at(view, key), Ok(true), "{title}: {key} as {name}");
     }
     for (key, name) in case.all("clash").filter_map(|value| value.split_once(" as ")) {
-        assert_eq!(sample(name).is_at(view, key), Err(Error::TypeClash), "{title}: {key} as {name}");
+        assert_eq!(sample(name).is_at(view, key), Err(Error::TypeMismatch), "{title}: {key} as {name}");
     }
 }
 
@@ -155,7 +155,7 @@ fn records_cut_at_every_length() {
             let mut exists = false;
             let after = request(&case, Some(&record[..len]), |view| exists = view.exists());
             assert_eq!(exists, len == record.len() || whole.contains(&len), "{} at {len}", case.title);
-            assert_eq!(after.events, if exists { "" } else { "Garbled" }, "{} at {len}", case.title);
+            assert_eq!(after.events, if exists { "" } else { "Corrupt" }, "{} at {len}", case.title);
         }
     }
 }
@@ -176,12 +176,12 @@ fn handle(case: &Case, view: &mut View<'_>) {
         let done = match verb {
             "set" => rest.split_once(" as ").map(|(key, name)| sample(name).set(view, key)).unwrap(),
             "remove" => view.remove(rest),
-            "flash" => view.flash(rest),
+            "flash" => view.flash_message(rest),
             "label" => view.set_label(rest),
             "bind" => run(view.bind(rest.as_bytes())),
             "login" | "remember" => run(async {
-                let ticket = view.begin_login(rest).await?;
-                view.login(if verb == "remember" { ticket.remembered() } else { ticket }).await
+                let attempt = view.begin_login(rest).await?;
+                view.login(if verb == "remember" { attempt.remembered() } else { attempt }).await
             }),
             "rotate" => run(view.rotate()),
             "logout" => run(view.logout()),
@@ -278,7 +278,7 @@ fn values_read_as_their_own_type_only() {
                 let expected = match name(read) {
                     same if same == name(stored) => Ok(true),
                     other if alike.contains(&other.as_str()) => Ok(false),
-                    _ => Err(Error::TypeClash),
+                    _ => Err(Error::TypeMismatch),
                 };
                 assert_eq!(sample(&name(read)).is_at(view, "k"), expected, "{} as {}", name(stored), name(read));
             }

@@ -5,8 +5,8 @@ use core::future::poll_fn;
 use core::task::Poll;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, LAST_SEEN_AT, MIN_LEN, Stamp};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use std::collections::BTreeMap;
 
 /// How a store differs from the plain one. The first five are right.
@@ -99,7 +99,7 @@ struct Kept {
     created: Version,
 }
 
-type Subjects = BTreeMap<[u8; 16], (Epoch, Vec<Entry>)>;
+type Subjects = BTreeMap<[u8; 16], (Epoch, Vec<IndexEntry>)>;
 
 pub(crate) struct WrongStore {
     way: Way,
@@ -193,11 +193,11 @@ impl WrongStore {
         }
     }
 
-    fn means(&self, only: Only, there: &Kept) -> bool {
-        match only {
-            Only::Any => true,
-            Only::Version(version) => version == there.version || self.is(DeleteIgnoresTheVersion),
-            Only::Login(login) => match self.way {
+    fn matches(&self, condition: DeleteCondition, there: &Kept) -> bool {
+        match condition {
+            DeleteCondition::Any => true,
+            DeleteCondition::Version(version) => version == there.version || self.is(DeleteIgnoresTheVersion),
+            DeleteCondition::Login(login) => match self.way {
                 DeleteIgnoresTheLogin => true,
                 LoginIsThatOfTheVersionCreated => login == there.login && there.version == there.created,
                 LoginsHave31Bits => login << 1 == there.login << 1,
@@ -248,7 +248,7 @@ async fn wait() {
 }
 
 impl WrongStore {
-    fn subject<T>(&self, subject: &SubjectId, action: impl FnOnce(&mut Epoch, &mut Vec<Entry>) -> T) -> T {
+    fn subject<T>(&self, subject: &SubjectId, action: impl FnOnce(&mut Epoch, &mut Vec<IndexEntry>) -> T) -> T {
         let mut id = *subject.as_bytes();
         if self.is(SubjectsLoseTheirLastByte) {
             id = [0; 16];
@@ -258,7 +258,7 @@ impl WrongStore {
         action(epoch, entries)
     }
 
-    fn last(&self, entries: &[Entry]) -> u64 {
+    fn last(&self, entries: &[IndexEntry]) -> u64 {
         entries.iter().map(|entry| entry.order).max().unwrap_or(0)
     }
 }
@@ -266,11 +266,17 @@ impl WrongStore {
 impl SubjectIndex for WrongStore {
     type Error = &'static str;
 
-    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Self::Error> {
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        _: Time,
+        into: &mut [IndexEntry],
+    ) -> Result<Listing, Self::Error> {
         Ok(self.subject(subject, |epoch, entries| {
             let mut shown: Vec<_> = entries.iter().filter(|entry| entry.order > after).copied().collect();
             match self.way {
-                ListShowsAnything if entries.is_empty() => shown.push(Entry { order: 1, ..Entry::NONE }),
+                ListShowsAnything if entries.is_empty() => shown.push(IndexEntry { order: 1, ..IndexEntry::NONE }),
                 ListIgnoresThePage => shown = entries.clone(),
                 ListIsUnordered => shown.sort_by_key(|entry| entry.login),
                 _ => {}
@@ -280,7 +286,7 @@ impl SubjectIndex for WrongStore {
         }))
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, _: Time) -> Result<Added, Self::Error> {
         Ok(self.subject(subject, |epoch, entries| {
             if *epoch != seen && !self.is(AddIgnoresTheEpoch) {
                 return Added::Moved;
@@ -292,7 +298,7 @@ impl SubjectIndex for WrongStore {
                 entries.retain(|old| old.handle != entry.handle);
             }
             self.count.set(self.count.get() + 1);
-            entries.push(Entry { order: self.count.get(), ..*entry });
+            entries.push(IndexEntry { order: self.count.get(), ..*entry });
             Added::Applied
         }))
     }
@@ -305,7 +311,7 @@ impl SubjectIndex for WrongStore {
         }))
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         self.subject(subject, |_, entries| {
             entries.retain(|old| !old.is(entry) && (old.handle != entry.handle || !self.is(RemoveIgnoresTheLogin)));
         });
@@ -435,14 +441,14 @@ impl Store for WrongStore {
         Ok(self.put(key, kept))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
         if self.is(EveryCallWaits) {
             wait().await;
         }
         let Some(kept) = self.get(key).filter(|kept| self.live(kept, now) || self.is(DeleteFindsTheDead)) else {
             return Ok(if self.is(DeleteInvents) { Outcome::Applied(Version(0)) } else { Outcome::Missing });
         };
-        if !self.means(only, &kept) {
+        if !self.matches(condition, &kept) {
             return Ok(Outcome::Conflict(None));
         }
         if !self.is(DeleteForgetsTo) {

@@ -30,7 +30,7 @@ struct Everything;
 
 impl Observer for Everything {
     fn observe(&self, event: &Event<'_>) {
-        eprintln!("{event} | {} {:?} {:?}", event.name(), event.level(), event.id());
+        eprintln!("{event} | {} {:?} {:?}", event.name(), event.level(), event.log_id());
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
         match BLUNDER.get().map_or("", String::as_str) {
             "cookie" => eprintln!("id={}", Base64UrlUnpadded::encode_string(&last(Note::Cookie))),
