@@ -8,16 +8,18 @@ use core::time::Duration;
 use rand_core::{TryCryptoRng, TryRng};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::csrf;
-use crate::driver::{SessionInfo, Sessions};
-use crate::environment::{Buffer, Clock};
-use crate::error::Error;
-use crate::events::Observer;
-use crate::exchange::RequestState;
-use crate::mode::{Mode, Stored};
-use crate::policy::SET_COOKIE_LEN;
-use crate::session::{LoginAttempt, Session};
-use crate::store::Store;
+use crate::base::environment::{Buffer, Clock};
+use crate::base::error::Error;
+use crate::base::events::Observer;
+use crate::base::policy::SET_COOKIE_LEN;
+use crate::driver::mode::Mode;
+use crate::driver::sessions::Sessions;
+use crate::driver::stored::Stored;
+use crate::driver::subjects::SessionInfo;
+use crate::protocol::state::RequestState;
+use crate::session::view::{LoginAttempt, Session};
+use crate::store::contract::Store;
+use crate::wire::csrf;
 
 /// The sessions of an application and room for `REQUESTS` requests at once (as many as there are connections), each with
 /// two records of at most `BYTES` bytes. A `Set-Cookie` value takes at most `COOKIE` characters: as they stand, enough for

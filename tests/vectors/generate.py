@@ -368,8 +368,7 @@ rng          32 bytes drawn by the commit: handle, secret, version; a CSRF token
 fingerprint  what the request is known by    binding-ok   whether the session is bound to that, or to nothing
 flip         every one of the 256 bits of the value changed, and every length from 0 to 86 but 43
 stored       the record afterwards          stored-under    its handle
-set-cookie   the answer's header value   mode     sealed: the sessions travel in their cookies;
-             overflow: while they fit
+set-cookie   the answer's header value   mode     sealed: the sessions travel in their cookies
 lies         a record in a store that seals data at rest; `record` is what is loaded, nothing if it is refused
 """
 
@@ -876,48 +875,6 @@ def sealed_cookies():
             set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
 
 
-def overflowing():
-    chapter("Small in the cookie, large in the store")
-    began = NOW - 10 * MINUTE
-    who = {"login": 1, "subject": (began, b"ann"), "created": began}
-    mine = plain(**who, rotated=NOW - 5 * MINUTE, data=TABLE)
-    theirs = lambda ago, **more: plain(**who | {"rotated": NOW - ago * MINUTE, "data": entry(b"n", VALUES["u32"])} | more)
-    pointer = record(V, idle=0, end=0, created=LAST, rotated=0)
-    cookie = lambda bytes_: f"id={base64url(sealed(A, ID, HANDLE, bytes_))}"
-    base = {"mode": "overflow", "keys": A.hex(), "policy": "plain", "now": NOW, "handle": HANDLE, "line": cookie(mine)}
-    seen = {"session": "yes", "subject": "ann", "authenticated": began, "created": began, "last_seen": NOW - MINUTE,
-            "expires_in": 29 * MINUTE, "events": ""}
-    from_cookie = seen | {"data_keys": "cart n", "value": ["cart as struct", "n as u32"], "set_cookie": "none"}
-    from_store = seen | {"data_keys": "n", "value": "n as u32"}
-    points = {"set_cookie": f"{cookie(pointer)}; Max-Age={12 * 3600 - 600}; Path=/; HttpOnly; SameSite=Lax"}
-    none = {"session": "none", "set_cookie": "none"}
-    section("overflow: nothing is stored", **base, **from_cookie)
-    section("overflow: what is stored is older", **base, record=theirs(6), **from_cookie)
-    section("overflow: both are of the same move", **base, record=theirs(5), **from_cookie)
-    section("overflow: what is stored is newer", **base, record=theirs(4), **from_store, **points)
-    section("overflow: a pointer", **base | {"line": cookie(pointer)}, record=theirs(4), **from_store, set_cookie="none")
-    section("overflow: a pointer to nothing", **base | {"line": cookie(pointer)}, **none, events="Unknown")
-    other = verifier(A, ID, HANDLE, random("another secret", 16))
-    section("overflow: a pointer from before the last login", **base | {"line": cookie(pointer)},
-            record=theirs(4, verifier=other), **none, events="Replaced")
-    section("overflow: a copy from before the last login", **base, record=theirs(4, verifier=other), **none, events="Replaced")
-    section("overflow: what is stored is over", **base, record=theirs(4, seen=NOW - 30 * MINUTE), **none, events="Expired")
-    section("overflow: what is stored is garbled", **base, record=theirs(4, format=2), **none, events="Corrupt")
-    ended = lambda at, login: record(bytes(16), version=struct.pack("<Q", at), login=login, seen=at, idle=0,
-                                     end=at + 30 * 24 * HOUR, created=at, rotated=0, own=True)
-    section("overflow: logged out", **base, record=ended(NOW, 1), **none, events="Unknown")
-    drawn, version = random("drawn handle", 8), random("next version", 8)
-    rng = drawn + SECRET + version
-    fresh = {"version": version, "seen": NOW, "created": NOW, "login": 1, "subject": (NOW, b"ann")}
-    start = {"mode": "overflow", "keys": A.hex(), "policy": "plain", "now": NOW}
-    whole = record(verifier(A, ID, drawn, SECRET), **fresh)
-    header = lambda value: f"id={value}; Max-Age=43200; Path=/; HttpOnly; SameSite=Lax"
-    section("overflows: a login is stored", **start, do="login ann", rng=rng, events="Created LoggedIn",
-            stored_under=drawn, stored=whole, set_cookie=header(base64url(sealed(A, ID, drawn, whole))))
-    section("overflows: a logout", **base, record=theirs(4), do="logout", rng="", events="Ended", stored_under=HANDLE,
-            stored=ended(NOW, 1), set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
-
-
 def data_at_rest():
     chapter("Data at rest")
 
@@ -947,7 +904,7 @@ def data_at_rest():
 def main():
     for line in HEAD.splitlines():
         say(f"# {line}".rstrip())
-    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies, overflowing, data_at_rest):
+    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies, data_at_rest):
         part()
     made, path = "\n".join(LINES) + "\n", Path(__file__).with_name("vectors.txt")
     if sys.argv[1:] == ["--check"]:

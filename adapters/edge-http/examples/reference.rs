@@ -14,7 +14,7 @@ use edge_nal_std::TcpSocket;
 use reference_app::routes::{Args, big, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_edge_http::{
@@ -30,7 +30,7 @@ const RECORD: usize = 4096;
 /// Room for a session that travels in its cookie.
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD, COOKIE, Either>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD, COOKIE, DynamicMode>;
 type Session<'r, S> = session_edge_http::Session<'r, AppPool<S>>;
 
 // ---- the routes --------------------------------------------------------------------------------------------------
@@ -217,10 +217,7 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
-        _ => {
-            Err("--store: this program is for devices, which have memory:, fixed:, flash:, cookie: and overflow: only"
-                .into())
-        }
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -230,10 +227,10 @@ fn run<S: Store>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
-    mode: Either,
+    mode: DynamicMode,
     stop: Stop,
 ) -> Result<(), String> {
-    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng));
+    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::dynamic(store, clock, keys, policy, mode), OsRng));
     let acceptor = Guarded::new(Acceptor(Async::new(listener).map_err(|why| why.to_string())?));
     let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
     let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));

@@ -16,7 +16,7 @@ use picoserve::{ResponseSent, Router};
 use reference_app::routes::{Args, big as big_text, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_picoserve::{App, Error, Pool, SessionInfo, SessionLayer, SessionRejection, Sessions};
@@ -28,7 +28,7 @@ const RECORD: usize = 4096;
 /// Room for a session that travels in its cookie.
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD, COOKIE, Either>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD, COOKIE, DynamicMode>;
 type Session<S> = session_picoserve::Session<'static, AppPool<S>>;
 type Peek<S> = session_picoserve::Peek<'static, AppPool<S>>;
 
@@ -264,10 +264,7 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
-        _ => {
-            Err("--store: this program is for devices, which have memory:, fixed:, flash:, cookie: and overflow: only"
-                .into())
-        }
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -277,11 +274,11 @@ fn run<S: Store + 'static>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
-    mode: Either,
+    mode: DynamicMode,
     mut stop: Stop,
 ) -> Result<(), String> {
     let pool: &'static AppPool<S> =
-        Box::leak(Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng)));
+        Box::leak(Box::new(Pool::new(Sessions::dynamic(store, clock, keys, policy, mode), OsRng)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         listener.set_nonblocking(true).map_err(|why| why.to_string())?;

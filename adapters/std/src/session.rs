@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::{Error, LoginAttempt, RequestState, SessionInfo, csrf, events::LogId};
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
@@ -124,7 +124,7 @@ impl Request {
     }
 }
 
-type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, RecordBuffer, AnyObserver, Either>;
+type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, RecordBuffer, AnyObserver, DynamicMode>;
 
 /// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::store::Store;
 use session_core::{Error, Keys};
 
@@ -14,7 +14,7 @@ use crate::space::RecordBuffer;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, Either>;
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, DynamicMode>;
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ struct Settings {
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
-    mode: Either,
+    mode: DynamicMode,
 }
 
 impl Sessions {
@@ -48,7 +48,7 @@ impl Sessions {
             policy: Policy::SECURE,
             clock,
             observer,
-            mode: Either::Stored,
+            mode: DynamicMode::Stored,
         })
     }
 
@@ -57,15 +57,7 @@ impl Sessions {
     /// sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let settings = Self::new(cut_offs, keys).0.settings.clone();
-        Self::of(Settings { mode: Either::Sealed, ..settings })
-    }
-
-    /// Sessions that travel in their cookies while they fit, and are kept in `store` while they do not; handlers do not
-    /// notice when one moves. What such sessions cost and cannot do: see the core's
-    /// [`Sessions::overflowing`](session_core::Sessions::overflowing).
-    pub fn overflowing(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let settings = Self::new(store, keys).0.settings.clone();
-        Self::of(Settings { mode: Either::Overflowing, ..settings })
+        Self::of(Settings { mode: DynamicMode::Sealed, ..settings })
     }
 
     /// As `policy` says.
@@ -140,7 +132,7 @@ impl Sessions {
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
             let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
-            Arc::new(session_core::Sessions::either(store, clock, keys, policy, mode).observed(observer))
+            Arc::new(session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer))
         };
         let first = core(&settings.keys.first);
         let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();

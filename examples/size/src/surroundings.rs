@@ -8,7 +8,7 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_core::mode::{Mode, Overflowing, Sealed, Stored};
+use session_core::mode::{Mode, Sealed, Stored};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
@@ -107,8 +107,6 @@ static SHARED_RAM: Slot<Made<Stored>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
 static SEALED_SHARED_RAM: Slot<Made<Sealed>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
-static OVERFLOWING_SHARED_RAM: Slot<Made<Overflowing>> = Slot::EMPTY;
-#[unsafe(no_mangle)]
 static REQUEST_RAM: Slot<RequestState<[u8; RECORD]>> = Slot::EMPTY;
 
 /// Everything that a request needs.
@@ -119,11 +117,6 @@ pub fn request() -> Option<Request> {
 /// The same of a session that travels in its cookie.
 pub fn sealed_request() -> Option<Request<Sealed>> {
     place(&SEALED_SHARED_RAM, Sessions::sealed)
-}
-
-/// The same of one that does so while it fits.
-pub fn overflowing_request() -> Option<Request<Overflowing>> {
-    place(&OVERFLOWING_SHARED_RAM, Sessions::overflowing)
 }
 
 type Made<M> = Sessions<Outside, Outside, (), M>;

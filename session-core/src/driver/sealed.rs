@@ -1,119 +1,221 @@
 //! Sessions that travel in their cookies: what takes the place of the store's answers. The store keeps cut-offs only
-//! (LC11), one record each, for a subject and for everybody: a session that began by then is over.
+//! (LC11): one record for each subject that was signed out, and one for everybody. A session that began by the time of
+//! its cut-off has ended.
 
-use super::Sessions;
-use crate::environment::{Buffer, Clock, Time};
-use crate::error::Error;
-use crate::events::{Event, LogId, Observer};
-use crate::exchange::{Candidate, Intent, Reply, RequestState, Step};
-use crate::mode::Mode;
-use crate::record::{MIN_LEN, Record};
-use crate::sealed;
-use crate::set_cookie::LONGEST_PAIR;
-use crate::store::{Found, Handle, Load, Outcome, Store, Version};
-use crate::subject::{Added, Epoch, SubjectId};
-use crate::token::Token;
+use super::context::Context;
+use super::mode::{Abilities, Closed, Mode};
+use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId, Observer};
+use crate::base::names::{Handle, Version};
+use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::state::{Candidate, Outgoing, RequestState};
+use crate::record::layout::{MIN_LEN, Record};
+use crate::store::contract::{Found, Load, Outcome, Store};
+use crate::store::index::{Added, Epoch, SubjectId};
+use crate::wire::set_cookie::{self, LONGEST_PAIR};
+use crate::wire::token::Token;
+use crate::wire::{base64url, sealed};
 
 /// Whose cut-off is everybody's: nobody can sign in as this.
 const EVERYBODY: &str = "";
 /// How far the clock that a cookie was written by may be ahead of this one, in milliseconds.
 const AHEAD: u64 = 60_000;
 /// How often a cut-off is tried against others of the same subject.
-pub(super) const TRIES: u8 = 4;
+const TRIES: u8 = 4;
 /// There is nothing to do.
-pub(super) const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
+const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
-impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Whether a value of our cookie's name is the request's session.
-    pub(crate) async fn accept_sealed<B: Buffer>(
-        &self,
-        exchange: &mut RequestState<B>,
+/// Sessions in their cookies: see [`Sessions::sealed`](crate::Sessions::sealed).
+#[derive(Clone, Copy, Debug)]
+pub struct Sealed;
+
+impl Closed for Sealed {}
+
+impl Mode for Sealed {
+    /// Each change makes another cookie, and nothing leads to it from the last.
+    fn abilities(self) -> Abilities {
+        Abilities { renews: false, lives_in_cookie: true }
+    }
+
+    fn index<S: Store>(self, _: &S) -> Option<&S::Index> {
+        None
+    }
+
+    /// In the place of the index, a login asks the cut-offs.
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+        let Context { policy, ring, observer, .. } = context;
+        Rules { policy, ring, observer, touch_is_free: false, has_index: true }
+    }
+
+    /// A login takes place after the cut-off that it saw, even if that is of this millisecond or was written by a node
+    /// whose clock is ahead.
+    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time {
+        let now = context.now();
+        match intent {
+            Intent::Login { epoch: Epoch(seen), .. } if seen > 0 => now.max(Time::from_millis(seen.saturating_add(1))),
+            _ => now,
+        }
+    }
+
+    async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
-        // bound first, as in `perform`
-        let opened = exchange.unseal(value, &self.rules());
-        match opened {
-            Some((token, found)) => self.admit(exchange, token, found).await,
-            None => Ok(false),
-        }
-    }
-
-    /// Whether a session holds whose record is in its place.
-    pub(super) async fn admit<B: Buffer>(
-        &self,
-        exchange: &mut RequestState<B>,
-        token: Token,
-        found: Found,
-    ) -> Result<bool, Error> {
+        let Some((token, found)) = open(context, request, value) else {
+            return Ok(false);
+        };
         // whatever a genuine value is refused for, the store was asked the same before
-        let (subject, created, seen) = exchange.owner();
-        let over = self.is_cut_off(subject, created).await? || exchange.is_pointer();
-        let now = self.clock.now();
-        if over || created.max(seen).millis_since(now) > AHEAD {
+        let (subject, created, seen) = request.owner();
+        let ended = context.is_cut_off(subject, created).await?;
+        let now = context.now();
+        if ended || created.max(seen).millis_since(now) > AHEAD {
             let id = LogId(token.handle());
-            self.observer.observe(&if over { Event::Unknown(id) } else { Event::Expired(id) });
+            context.observer.observe(&if ended { Event::Unknown(id) } else { Event::Expired(id) });
             return Ok(false);
         }
-        Ok(exchange.loaded(token, Some(found), &self.rules(), now) == Candidate::Accepted)
+        Ok(request.loaded(token, Some(found), &self.rules(context), now) == Candidate::Accepted)
     }
 
-    /// What a store would answer: the record is as the exchange has made it, and goes out with the cookie.
-    pub(crate) async fn carry_out_sealed<B: Buffer>(
-        &self,
-        exchange: &mut RequestState<B>,
-        step: Step,
+    /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
+    async fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        step: StoreRequest,
         intent: Intent<'_>,
         _: Time,
     ) -> Reply {
-        let (need, have) = (self.cookie_len(exchange), LONGEST_PAIR);
-        match (step, intent) {
-            (Step::Create(_) | Step::Update(..), _) if need > have => Reply::Refused(Error::TooLarge { need, have }),
-            (Step::Create(_), _) => sealed_anew(exchange),
-            (Step::Update(..) | Step::Touch(_), _) => self.seal_anew(exchange, step).await,
-            (Step::Index(_), Intent::Login { subject, epoch, .. }) => self.admit_login(subject, epoch).await,
-            (Step::Delete(..), Intent::Logout) => match exchange.owner() {
-                (Some(subject), ..) => match self.cut_off(subject).await {
+        match step {
+            StoreRequest::Load(_) => Reply::Loaded(Ok(Load::Missing)),
+            StoreRequest::Create(_) | StoreRequest::Update(..) | StoreRequest::Touch(_) => {
+                seal(context, request, step).await
+            }
+            StoreRequest::Index(_) => admit_login(context, intent).await,
+            StoreRequest::Delete(..) => match (intent, request.owner()) {
+                (Intent::Logout, (Some(subject), ..)) => match context.cut_off(subject).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
                     Err(_) => Reply::Wrote(Err(())),
                 },
                 _ => APPLIED,
             },
-            (Step::Load(_), _) => Reply::Loaded(Ok(Load::Missing)),
-            _ => APPLIED,
         }
     }
 
-    /// The answer carries the record, unless it was cut off meanwhile: nobody would accept it.
-    pub(super) async fn seal_anew<B: Buffer>(&self, exchange: &mut RequestState<B>, step: Step) -> Reply {
-        let (subject, created, _) = exchange.owner();
-        match self.is_cut_off(subject, created).await {
-            Ok(false) => sealed_anew(exchange),
-            Ok(true) => Reply::Wrote(Ok(Outcome::Missing)),
-            Err(_) if matches!(step, Step::Touch(_)) => Reply::Wrote(Err(())),
-            Err(error) => Reply::Refused(error),
+    /// A login that overlaps a cut-off is refused, and there is nothing that a cap could count.
+    async fn epoch<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: &str,
+    ) -> Result<Epoch, Error> {
+        if context.policy.max_sessions > 0 { Err(Error::Unsupported) } else { context.cut_offs(Some(subject)).await }
+    }
+
+    async fn end<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: Option<&str>,
+    ) -> Result<usize, Error> {
+        context.cut_off(subject.unwrap_or(EVERYBODY)).await.map(|()| 0)
+    }
+
+    /// All of the subject's sessions end, for the cut-off does not tell them apart.
+    async fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+    ) -> Result<usize, Error> {
+        let (subject, ..) = request.signed_in()?;
+        self.end(context, Some(subject)).await
+    }
+
+    fn set_cookie<'b, S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &RequestState<B>,
+        into: &'b mut [u8],
+    ) -> Result<Option<&'b str>, Error> {
+        let Context { policy, ring, .. } = context;
+        if matches!(request.outgoing_cookie(), Outgoing::Remove) {
+            return set_cookie::remove(policy, into).map(Some);
+        }
+        let Some((handle, record)) = request.record_to_seal() else {
+            return Ok(None);
+        };
+        let max_age = policy.max_age(request.ends(), context.now());
+        let fill = |place: &mut [u8]| sealed::seal(handle, record, ring, place);
+        set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age, into, fill).map(Some)
+    }
+
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
+        request.record_to_seal().map_or(base64url::TEXT, |(_, record)| sealed::text_len(record.len()))
+    }
+}
+
+/// Opens a value that may be a sealed record into the request's place for it.
+fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
+    context: &Context<S, C, O>,
+    request: &mut RequestState<B>,
+    value: &[u8],
+) -> Option<(Token, Found)> {
+    request.cookie_came();
+    let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
+    let opened = if fits { sealed::open(value, &context.ring, request.place()) } else { None };
+    let Some((handle, len)) = opened else {
+        context.observer.observe(&Event::Forged);
+        return None;
+    };
+    let adopted = request.adopt(handle, len);
+    if adopted.is_none() {
+        context.observer.observe(&Event::Corrupt(LogId(handle)));
+    }
+    adopted
+}
+
+/// The answer carries the record, unless it does not fit into a cookie, or was cut off meanwhile and nobody would accept it.
+async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
+    context: &Context<S, C, O>,
+    request: &mut RequestState<B>,
+    step: StoreRequest,
+) -> Reply {
+    let (need, have) =
+        (context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len()), LONGEST_PAIR);
+    if need > have && !matches!(step, StoreRequest::Touch(_)) {
+        return Reply::Refused(Error::TooLarge { need, have });
+    }
+    if !matches!(step, StoreRequest::Create(_)) {
+        let (subject, created, _) = request.owner();
+        match context.is_cut_off(subject, created).await {
+            Ok(false) => {}
+            Ok(true) => return Reply::Wrote(Ok(Outcome::Missing)),
+            Err(_) if matches!(step, StoreRequest::Touch(_)) => return Reply::Wrote(Err(())),
+            Err(error) => return Reply::Refused(error),
         }
     }
+    Reply::Wrote(Ok(Outcome::Applied(request.seal_record())))
+}
 
-    /// A login that overlaps a cut-off is refused.
-    pub(super) async fn admit_login(&self, subject: &str, seen: Epoch) -> Reply {
-        let now = self.cut_offs(Some(subject)).await.map_err(|_| ());
-        Reply::Indexed(now.map(|now| if now == seen { Added::Applied } else { Added::Moved }))
-    }
+/// A login that overlaps a cut-off is refused.
+async fn admit_login<S: Store, C: Clock, O: Observer>(context: &Context<S, C, O>, intent: Intent<'_>) -> Reply {
+    let Intent::Login { subject, epoch, .. } = intent else {
+        return APPLIED;
+    };
+    let now = context.cut_offs(Some(subject)).await.map_err(|_| ());
+    Reply::Indexed(now.map(|now| if now == epoch { Added::Applied } else { Added::Moved }))
+}
 
-    /// Characters of the cookie's name and of the record as it is, sealed.
-    pub(super) fn cookie_len<B: Buffer>(&self, exchange: &mut RequestState<B>) -> usize {
-        self.policy.cookie_name().len() + sealed::text_len(exchange.outgoing().0.len())
-    }
-
+// the cut-offs
+impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
     /// Ends every session of `subject` that has begun by now.
     async fn cut_off(&self, subject: &str) -> Result<(), Error> {
         let key = key(subject);
         for _ in 0..TRIES {
             let (before, seen) = self.cut_off_of(subject).await?;
-            let at = Time::from_millis(before.next(self.clock.now()).0);
-            // as one that is signed in: a store that is full does not give it up
-            match self.put_cut_off(&key, at, 1, seen).await? {
+            let at = Time::from_millis(before.next(self.now()).0);
+            match self.put_cut_off(&key, at, seen).await? {
                 Outcome::Applied(_) => return Ok(()),
                 Outcome::Full => return Err(Error::Full),
                 Outcome::Missing | Outcome::Conflict(_) => {}
@@ -123,18 +225,13 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Puts a cut-off in the place of the version that was seen there, or where nothing was.
-    pub(super) async fn put_cut_off(
-        &self,
-        key: &Handle,
-        at: Time,
-        login: u32,
-        seen: Option<Version>,
-    ) -> Result<Outcome, Error> {
-        let now = self.clock.now();
+    async fn put_cut_off(&self, key: &Handle, at: Time, seen: Option<Version>) -> Result<Outcome, Error> {
+        let now = self.now();
         let mut record = Record::new([0; MIN_LEN]);
         record.begin()?;
         record.set_version(&at.millis().to_le_bytes());
-        record.set_login(login);
+        // as of a subject that is signed in: a store that is full does not evict it
+        record.set_login(1);
         record.set_created(at);
         record.saw(now);
         record.set_lifetimes(0, self.policy.last_end(at), true);
@@ -143,27 +240,6 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             Some(version) => self.store.update(key, version, record.bytes(), now, &mut []).await,
         };
         self.heard(outcome)
-    }
-
-    pub(crate) async fn end_sealed(&self, subject: Option<&str>) -> Result<usize, Error> {
-        self.cut_off(subject.unwrap_or(EVERYBODY)).await.map(|()| 0)
-    }
-
-    /// A login that overlaps a cut-off is refused, and there is nothing that a cap could count.
-    pub(crate) async fn epoch_sealed(&self, subject: &str) -> Result<Epoch, Error> {
-        if self.policy.max_sessions > 0 { Err(Error::Unsupported) } else { self.cut_offs(Some(subject)).await }
-    }
-
-    /// When a verb takes place: a login after the cut-off that it saw, though that be of this millisecond, or of a node
-    /// whose clock is ahead.
-    pub(super) fn time_of(&self, intent: Intent<'_>) -> Time {
-        let now = self.clock.now();
-        match intent {
-            Intent::Login { epoch: Epoch(seen), .. } if self.mode.is_sealed() && seen > 0 => {
-                now.max(Time::from_millis(seen.saturating_add(1)))
-            }
-            _ => now,
-        }
     }
 
     /// The later one of everybody's cut-off and the subject's; 0 without any.
@@ -176,14 +252,14 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(Epoch(all.max(own)))
     }
 
-    pub(super) async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
+    async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
         let Epoch(last) = self.cut_offs(subject).await?;
         Ok(last > 0 && created.millis() <= last)
     }
 
     async fn cut_off_of(&self, subject: &str) -> Result<(Epoch, Option<Version>), Error> {
         let mut record = Record::new([0; MIN_LEN]);
-        let load = self.store.load(&key(subject), self.clock.now(), record.buffer()).await;
+        let load = self.store.load(&key(subject), self.now(), record.buffer()).await;
         match self.heard(load)? {
             Load::Found(found) if record.adopt(found.len).is_ok() => {
                 Ok((Epoch(record.created().millis()), Some(found.version)))
@@ -193,12 +269,6 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
         }
     }
-}
-
-/// The answer's cookie carries the record as it is.
-pub(super) fn sealed_anew<B: Buffer>(exchange: &mut RequestState<B>) -> Reply {
-    exchange.rewritten = true;
-    Reply::Wrote(Ok(Outcome::Applied(exchange.seen())))
 }
 
 /// Where the cut-off of a subject stands.

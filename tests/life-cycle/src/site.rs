@@ -1,7 +1,7 @@
 //! A server over a store in memory that can list, or without one.
 
 use session_core::environment::Time;
-use session_core::mode::{Mode, Overflowing, Sealed, Stored};
+use session_core::mode::{Mode, Sealed, Stored};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Keys, RequestState, Session, Sessions};
@@ -41,20 +41,6 @@ impl Site<Sealed> {
     #[must_use]
     pub fn sealed_by(keys: &Keys, policy: Policy) -> Self {
         Self::under(keys, policy, Sessions::sealed)
-    }
-}
-
-impl Site<Overflowing> {
-    /// Sessions in their cookies while they fit, else in memory.
-    #[must_use]
-    pub fn overflowing(policy: Policy) -> Self {
-        Self::of(policy, Sessions::overflowing)
-    }
-
-    /// The same over a store that takes so many records.
-    #[must_use]
-    pub fn overflowing_into(store: MemoryStore, policy: Policy) -> Self {
-        Self::over(store, &crate::keys(), policy, Sessions::overflowing)
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::{Handle, Load, Outcome, Store};
 use session_core::testing::{ManualClock, run};
@@ -36,11 +36,10 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
     };
     let clock = ManualClock::at(Time::from_millis(case.number("now")));
     let mode = match case.find("mode") {
-        Some("sealed") => Either::Sealed,
-        Some("overflow") => Either::Overflowing,
-        _ => Either::Stored,
+        Some("sealed") => DynamicMode::Sealed,
+        _ => DynamicMode::Stored,
     };
-    let sessions = Sessions::either(&shelf, clock, &keys(case), policy, mode).observed(&log);
+    let sessions = Sessions::dynamic(&shelf, clock, &keys(case), policy, mode).observed(&log);
     let mut exchange = RequestState::new([0xee; 2048], [0xee; 2048]);
     let mut view = View::new(&sessions, &mut exchange, Replay(case.find("rng").map(bytes).unwrap_or_default()));
     let lines = case.lines();
@@ -208,15 +207,6 @@ fn records_and_cookies_are_written_byte_for_byte_ck5_ck8_ck11() {
 }
 
 #[test]
-fn of_a_sealed_copy_and_what_is_stored_one_is_the_session_lc11() {
-    for case in cases("overflow:") {
-        let record = case.find("record").map(bytes);
-        let after = request(&case, record.as_deref(), |view| assert_seen(&case, view));
-        assert_eq!(after.events, case.text("events"), "{}", case.title);
-    }
-}
-
-#[test]
 fn sealed_cookies_are_opened_or_refused_se1_se2_se3_se4_lc11() {
     for case in cases("sealed") {
         let record = case.find("record").map(bytes);
@@ -227,7 +217,7 @@ fn sealed_cookies_are_opened_or_refused_se1_se2_se3_se4_lc11() {
 
 #[test]
 fn cookies_are_sealed_byte_for_byte_se2_se5_lc11() {
-    for case in cases("seal:").into_iter().chain(cases("overflows:")) {
+    for case in cases("seal:") {
         let record = case.find("record").map(bytes);
         let after = request(&case, record.as_deref(), |view| handle(&case, view));
         assert_eq!(after.events, case.text("events"), "{}", case.title);

@@ -20,7 +20,7 @@ use scan::kept::Kept;
 use scan::notes::{self, Note, last, note};
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::{SessionLayer, Sessions};
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use tracing_subscriber::filter::LevelFilter;
 
 /// What the observer does that none may; empty: nothing.
@@ -79,9 +79,8 @@ fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> 
     let (mode, store) = store.parts();
     let store = Kept(store.open()?);
     let sessions = match mode {
-        Either::Stored => Sessions::new(store, keys),
-        Either::Sealed => Sessions::sealed(store, keys),
-        Either::Overflowing => Sessions::overflowing(store, keys),
+        DynamicMode::Stored => Sessions::new(store, keys),
+        DynamicMode::Sealed => Sessions::sealed(store, keys),
     };
     let sessions = sessions.policy(policy).clock(clock);
     let sessions = sessions.observed(((Tracing, Log), (Metrics, Everything)));
@@ -119,7 +118,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing::subscriber::set_global_default(format.with_max_level(LevelFilter::TRACE).finish())?;
 
     if all {
-        reference_app::converse("axum", &["memory:", "cookie:", "overflow:memory:"], serve);
+        reference_app::converse("axum", &["memory:", "cookie:"], serve);
     } else {
         reference_app::converse_about(&["TR1"], "axum", &["memory:"], serve);
     }
