@@ -42,6 +42,19 @@ def verifier(key, name, handle, secret):
     return signed(key, name, handle, secret)[8:24]
 
 
+EVERYBODY = hashlib.sha256(b"session-core/2 everybody").digest()[:8]
+
+
+def mark_name(key, subject):
+    """Where a subject's mark stands, and its name; `key` is the name of everybody's mark"""
+    long = mac(key + bytes(16), subject)
+    return long[:8], long[8:24]
+
+
+def proof(everybody, own=b""):
+    return hashlib.sha256(b"session-core/2 marks\0" + everybody + own).digest()[:16]
+
+
 def xor(one, two):
     return bytes(a ^ b for a, b in zip(one, two, strict=True))
 
@@ -51,8 +64,8 @@ def seal(key, name, handle, old, new):
     return xor(new, mac(subkey(key, b"seal", name), handle + old)[:16])
 
 
-def csrf(key, name, handle, login, mask):
-    return base64url(mask + xor(mask, mac(subkey(key, b"csrf", name), handle + struct.pack("<I", login))[:16]))
+def csrf(key, name, handle, salt, mask):
+    return base64url(mask + xor(mask, mac(subkey(key, b"csrf", name), handle + salt)[:16]))
 
 
 def binding(fingerprint):
@@ -130,7 +143,7 @@ def u48(millis):
     return struct.pack("<Q", min(millis, LAST))[:6]
 
 
-PREVIOUS, BINDING, SUBJECT, LABEL, OWN = 1, 2, 4, 8, 16
+PREVIOUS, BINDING, SALT, SUBJECT, LABEL, OWN = 1, 2, 4, 8, 16, 32
 
 
 def text(data):
@@ -138,12 +151,13 @@ def text(data):
 
 
 def record(
-    verifier, *, format=1, extra=0, version=bytes(8), login=0, seen=0, idle=1_800_000, end=None, created=0, rotated=None,
-    previous=None, binding=None, subject=None, label=None, own=False, data=b"",
+    verifier, *, format=2, extra=0, version=bytes(8), login=0, seen=0, idle=1_800_000, end=None, created=0, rotated=None,
+    previous=None, binding=None, salt=None, subject=None, label=None, own=False, data=b"",
 ):
     flags = extra
     flags |= PREVIOUS if previous else 0
     flags |= BINDING if binding else 0
+    flags |= SALT if salt else 0
     flags |= SUBJECT if subject else 0
     flags |= LABEL if label is not None else 0
     flags |= OWN if own else 0
@@ -158,6 +172,8 @@ def record(
         bytes_ += old + u48(until) + sealed
     if binding:
         bytes_ += binding
+    if salt:
+        bytes_ += salt
     if subject:
         at, who = subject
         bytes_ += u48(at) + text(who)
@@ -359,7 +375,7 @@ those that the case has itself.
 
 keys         the ring, the first signs      policy   secure (__Host-id) or plain (id), with the default lifetimes
 now          the clock                      line     a Cookie header line, as text; line-hex: as bytes
-record       what the store has under `handle`
+record       what the store has under `handle`    mark    a handle, and what the store has under it
 session      none: the request has no session; else yes, and what the handler sees of it follows
 events       what the observer is told      do       what the handler does, in order; `as` names a value of [value …];
              refused, allowed: a write is, without a session
@@ -399,6 +415,7 @@ A, B, C = (random(f"signing key {name}", 32) for name in "ABC")
 ID, HOST = "id", "__Host-id"
 HANDLE, OLD = random("handle", 8), random("old secret", 16)
 VERSION, NOW = random("version", 8), 1_700_000_000_000
+SALTY = random("salt", 8)
 HOUR, MINUTE = 3_600_000, 60_000
 
 
@@ -424,7 +441,7 @@ def plain(**changes):
 def full(**changes):
     """Every part of a record."""
     parts = {
-        "login": 7, "previous": (verifier(A, ID, HANDLE, OLD), NOW - MINUTE, bytes(16)), "binding": random("binding", 8),
+        "login": 7, "previous": (verifier(A, ID, HANDLE, OLD), NOW - MINUTE, bytes(16)), "binding": random("binding", 8), "salt": SALTY,
         "subject": (NOW - 10 * MINUTE, "änn".encode()), "label": "Ännchens phone".encode(), "own": True,
         "idle": 30 * 24 * HOUR, "end": NOW + 30 * 24 * HOUR, "data": TABLE,
     }
@@ -519,7 +536,7 @@ def cookies():
     section("cookie: name in other letters", **base, line=f"ID={T}", session="none", events="")
     refused("tag by the key for seal", cookie(A, ID, HANDLE, SECRET, b"seal"))
     refused("tag by the key for csrf", cookie(A, ID, HANDLE, SECRET, b"csrf"))
-    refused("a CSRF token", csrf(A, ID, HANDLE, 0, random("mask", 16)))
+    refused("a CSRF token", csrf(A, ID, HANDLE, bytes(8), random("mask", 16)))
     section("flip: every bit and every length of a value", **base, **REFUSED)
     section("cookie: no such session", **base, handle=random("another handle", 8), session="none", events="Unknown")
 
@@ -584,7 +601,7 @@ def records():
     nothing = {"subject": "none", "authenticated": "none", "label": "none"}
     section("record: 255 bytes of subject and label", **base, record=full(subject=(NOW, b"s" * 255), label=b"l" * 255),
             **ACCEPTED, subject="s" * 255, authenticated=NOW, label="l" * 255)
-    for name, without in (("previous", "previous"), ("binding", "binding")):
+    for name, without in (("previous", "previous"), ("binding", "binding"), ("salt", "salt")):
         section(f"record: without {name}", **base, record=full(**{without: None}), **ACCEPTED)
     section("record: without subject", **base, record=full(subject=None), **ACCEPTED, subject="none", authenticated="none")
     section("record: without label", **base, record=full(label=None), **ACCEPTED, label="none")
@@ -601,15 +618,15 @@ def records():
         section(f"record: {title}", **base, record=data, session="none", events="Corrupt", **nothing)
 
     whole = full()
-    for format in (0, 2, 255):
+    for format in (0, 1, 255):
         garbled(f"format {format}", full(format=format))
-    for flag in (32, 64, 128):
+    for flag in (64, 128):
         garbled(f"unknown flag {flag}", full(extra=flag))
-    for name, flag in (("previous", PREVIOUS), ("binding", BINDING), ("subject", SUBJECT), ("label", LABEL)):
+    for name, flag in (("previous", PREVIOUS), ("binding", BINDING), ("salt", SALT), ("subject", SUBJECT), ("label", LABEL)):
         garbled(f"flag of {name} without its part", plain(extra=flag))
     garbled("subject of no bytes", full(subject=(NOW, b"")))
     garbled("label of no bytes", full(label=b""))
-    garbled("a part whose flag is not set", bytes([1, whole[1] & ~LABEL]) + whole[2:])
+    garbled("a part whose flag is not set", bytes([2, whole[1] & ~LABEL]) + whole[2:])
     for name, data in (
         ("ff", b"\xff"), ("overlong NUL", b"\xc0\x80"), ("surrogate", b"\xed\xa0\x80"), ("cut", b"\xe2\x82"),
         ("beyond U+10FFFF", b"\xf4\x90\x80\x80"), ("Latin-1", b"M\xfcller"),
@@ -693,7 +710,7 @@ def written():
     section("write: at the end of times", base="write: a first value", now=LAST - 1, **new,
             stored=fresh(seen=LAST - 1, created=LAST - 1, data=entry(b"n", VALUES["u32"])),
             set_cookie=header(cookie(A, ID, drawn, SECRET), age=1000))
-    signed_in = {"login": 1, "subject": (NOW, b"ann")}
+    signed_in = {"login": 1, "salt": version, "subject": (NOW, b"ann")}
     login = {"base": "write: a first value", "rng": rng, "stored_under": drawn, "events": "Created LoggedIn"}
     section("write: a login without a session", **login, do="login ann", stored=fresh(**signed_in),
             set_cookie=header(cookie(A, ID, drawn, SECRET)))
@@ -718,9 +735,9 @@ def written():
             stored=record(V, **ten, data=entry(b"n", VALUES["u32"])), set_cookie="none")
     section("change: a login over data", **base, record=plain(data=entry(b"\0flash", VALUES["text"]) + TABLE), do="login ann",
             events="LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=version, login=1, seen=NOW, created=NOW, subject=(NOW, b"ann"), data=TABLE))
+            stored=record(next_verifier, version=version, login=1, salt=version, seen=NOW, created=NOW, subject=(NOW, b"ann"), data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
-            stored=record(next_verifier, **ten, rotated=NOW, data=TABLE),
+            stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))
 
     hour_ago = {"seen": NOW - MINUTE, "created": NOW - HOUR}
@@ -744,17 +761,17 @@ def written():
 def csrf_tokens():
     chapter("CSRF tokens")
     mask = random("mask", 16)
-    good = csrf(A, ID, HANDLE, 7, mask)
+    good = csrf(A, ID, HANDLE, SALTY, mask)
     base = {"base": "csrf: made"}
     section("csrf: made", base="record: every part", rng=mask + bytes(16), csrf=good, csrf_ok="yes")
-    section("csrf: another mask", **base, csrf=csrf(A, ID, HANDLE, 7, bytes(16)), csrf_ok="yes", rng=bytes(32))
-    section("csrf: another key of the ring", **base, keys=f"{A.hex()} {B.hex()}", csrf=csrf(B, ID, HANDLE, 7, mask),
+    section("csrf: another mask", **base, csrf=csrf(A, ID, HANDLE, SALTY, bytes(16)), csrf_ok="yes", rng=bytes(32))
+    section("csrf: another key of the ring", **base, keys=f"{A.hex()} {B.hex()}", csrf=csrf(B, ID, HANDLE, SALTY, mask),
             csrf_ok="yes", rng="")
     for title, token in (
-        ("a key not in the ring", csrf(B, ID, HANDLE, 7, mask)),
-        ("another session", csrf(A, ID, random("another handle", 8), 7, mask)),
-        ("before the login", csrf(A, ID, HANDLE, 6, mask)),
-        ("another cookie name", csrf(A, HOST, HANDLE, 7, mask)),
+        ("a key not in the ring", csrf(B, ID, HANDLE, SALTY, mask)),
+        ("another session", csrf(A, ID, random("another handle", 8), SALTY, mask)),
+        ("before the login", csrf(A, ID, HANDLE, bytes(8), mask)),
+        ("another cookie name", csrf(A, HOST, HANDLE, SALTY, mask)),
         ("no bytes", ""),
         ("cut", good[:42]),
         ("longer", good + "A"),
@@ -780,13 +797,26 @@ def bindings():
     section("binding: to nothing", **base | {"record": full(binding=None)}, fingerprint=bound, binding_ok="yes", events="")
 
 
+def mark(name, nonce, replaced=0, version=bytes(8), end=0, seen=0):
+    created, rotated = nonce[:6], nonce[6:]
+    bytes_ = bytes([2, OWN]) + version + struct.pack("<I", replaced + 1) + u48(seen) + u48(0) + u48(end)
+    return bytes_ + name + created + rotated
+
+
 def sealed_cookies():
-    chapter("Sealed cookies")
-    mine = plain(login=1, subject=(NOW - 10 * MINUTE, b"ann"), data=TABLE)
+    chapter("Sealed cookies. `mark` is what the store has: a handle and a record.")
+    names, all_, own = random("names", 16), random("everybody's nonce", 12), random("ann's nonce", 12)
+    at, name = mark_name(names, b"ann")
+    line = lambda handle, record: f"{handle.hex()} {record.hex()}"
+    ours, everybodys = line(at, mark(name, own)), line(EVERYBODY, mark(names, all_))
+    marks = {"mark": [everybodys, ours]}
+    anonymous, signed = proof(all_), proof(all_, own)
+    plain_ = lambda **changes: plain(**{"verifier": anonymous} | changes)
+    mine = plain(verifier=signed, login=1, subject=(NOW - 10 * MINUTE, b"ann"), data=TABLE)
     raw = sealed(A, ID, HANDLE, mine)
     value = base64url(raw)
     section(
-        "sealed: accepted", mode="sealed", keys=A.hex(), policy="plain", now=NOW, line=f"id={value}", **ACCEPTED,
+        "sealed: accepted", mode="sealed", keys=A.hex(), policy="plain", now=NOW, line=f"id={value}", **marks, **ACCEPTED,
         subject="ann", authenticated=NOW - 10 * MINUTE, created=NOW - 10 * MINUTE, last_seen=NOW - MINUTE,
         expires_in=29 * MINUTE, data_keys="cart n", value=["cart as struct", "n as u32"], clash="n as u16",
         set_cookie="none",
@@ -824,55 +854,67 @@ def sealed_cookies():
     refused("the subkey for csrf", sealed(A, ID, HANDLE, mine, use=b"csrf"))
     refused("the key of nonces", sealed(A, ID, HANDLE, mine, label=b"sealed nonce"))
     refused("the id of a stored session", T)
-    refused("another format", sealed(A, ID, HANDLE, plain(format=2)), events="Corrupt")
+    refused("another format", sealed(A, ID, HANDLE, plain_(format=1)), events="Corrupt")
     refused("a record that is cut", sealed(A, ID, HANDLE, mine[:-1]), events="Corrupt")
-    refused("idle", sealed(A, ID, HANDLE, plain(seen=NOW - 30 * MINUTE)), events="Expired")
-    refused("past its absolute end", sealed(A, ID, HANDLE, plain(created=NOW - 12 * HOUR)), events="Expired")
-    section("sealed: last seen a minute ahead", **base, line=f"id={base64url(sealed(A, ID, HANDLE, plain(seen=NOW + MINUTE)))}",
+    refused("idle", sealed(A, ID, HANDLE, plain_(seen=NOW - 30 * MINUTE)), events="Expired")
+    refused("past its absolute end", sealed(A, ID, HANDLE, plain_(created=NOW - 12 * HOUR)), events="Expired")
+    section("sealed: last seen a minute ahead", **base, line=f"id={base64url(sealed(A, ID, HANDLE, plain_(seen=NOW + MINUTE)))}",
             **ACCEPTED, subject="none", authenticated="none", last_seen=NOW + MINUTE, expires_in=31 * MINUTE, data_keys="",
             value="", clash="")
-    refused("last seen further ahead", sealed(A, ID, HANDLE, plain(seen=NOW + MINUTE + 1)), events="Expired")
-    ahead = plain(seen=NOW, created=NOW + MINUTE + 1, end=NOW + HOUR)
+    refused("last seen further ahead", sealed(A, ID, HANDLE, plain_(seen=NOW + MINUTE + 1)), events="Expired")
+    ahead = plain_(seen=NOW, created=NOW + MINUTE + 1, end=NOW + HOUR)
     refused("begun further ahead", sealed(A, ID, HANDLE, ahead), events="Expired")
     section("sealed: refused: where sessions are stored", **base, mode="stored", **REFUSED)
 
-    def cut_off(subject, at, seen=NOW, end=30 * 24 * HOUR):
-        handle = hashlib.sha256(b"session-core/1 subject\0" + subject).digest()[:8]
-        version = struct.pack("<Q", at)
-        stored = record(bytes(16), version=version, login=1, seen=seen, idle=0, end=at + end, created=at, rotated=0, own=True)
-        return {"handle": handle, "record": stored}
-
-    ended = {"session": "none", "events": "Unknown"}
-    section("sealed: refused: cut off as it began", **base, **cut_off(b"ann", NOW - 10 * MINUTE), **ended)
-    section("sealed: cut off a millisecond before it began", **base, **cut_off(b"ann", NOW - 10 * MINUTE - 1), **ACCEPTED)
-    section("sealed: another one cut off", **base, **cut_off(b"bob", NOW), **ACCEPTED)
-    section("sealed: refused: all cut off", **base, **cut_off(b"", NOW), **ended)
+    gone = {"session": "none", "events": "Unknown"}
+    other = random("another nonce", 12)
+    there = lambda *lines: {"mark": list(lines)}
+    section("sealed: refused: signed out", **base, **there(everybodys, line(at, mark(name, other, 1))), **gone)
+    section("sealed: refused: everybody signed out", **base, **there(line(EVERYBODY, mark(names, other, 1)), ours), **gone)
+    section("sealed: refused: the subject's mark is lost", **base, **there(everybodys), **gone)
+    section("sealed: refused: everybody's mark is lost", **base, **there(ours), **gone)
+    section("sealed: refused: another subject's mark", **base, **there(everybodys, line(at, mark(bytes(16), own))), **gone)
+    visitor = base64url(sealed(A, ID, HANDLE, plain(verifier=proof(bytes(12)))))
+    section("sealed: a visitor before anybody signed in", **base, mark=[], line=f"id={visitor}", **ACCEPTED, subject="none",
+            authenticated="none", data_keys="", value="", clash="")
+    section("sealed: a visitor, and nobody was signed out", **base, line=f"id={visitor}",
+            **there(line(EVERYBODY, mark(names, bytes(12)))), **ACCEPTED, subject="none", authenticated="none", data_keys="",
+            value="", clash="")
+    section("sealed: refused: a visitor, and everybody was signed out", **base, line=f"id={visitor}", **there(everybodys), **gone)
 
     version, drawn = random("next version", 8), random("drawn handle", 8)
     rng = drawn + SECRET + version
     header = lambda value, age=12 * HOUR: f"id={value}; Max-Age={age // 1000}; Path=/; HttpOnly; SameSite=Lax"
     fresh = {"version": version, "seen": NOW, "created": NOW}
-    start = {"mode": "sealed", "keys": A.hex(), "policy": "plain", "now": NOW}
+    start = {"mode": "sealed", "keys": A.hex(), "policy": "plain", "now": NOW, **marks}
 
-    def made(key=A, handle=drawn, verifier=verifier(A, ID, drawn, SECRET), age=12 * HOUR, **changes):
+    def made(key=A, handle=drawn, verifier=anonymous, age=12 * HOUR, **changes):
         return {"set_cookie": header(base64url(sealed(key, ID, handle, record(verifier, **fresh | changes))), age)}
 
     section("seal: a first value", **start, do="set n as u32", rng=rng, events="Created",
             **made(data=entry(b"n", VALUES["u32"])))
     section("seal: a login", **start, do="login ann", rng=rng, events="Created LoggedIn",
-            **made(login=1, subject=(NOW, b"ann")))
-    section("seal: a login after a cut-off of now", **start, **cut_off(b"ann", NOW), do="login ann", rng=rng,
-            events="Created LoggedIn", **made(login=1, subject=(NOW + 1, b"ann"), seen=NOW + 1, created=NOW + 1, age=12 * HOUR + 1000))
-    ours = {"verifier": V, "handle": HANDLE, "login": 1, "subject": (NOW - 10 * MINUTE, b"ann"), "created": NOW - 10 * MINUTE}
+            **made(login=1, salt=version, subject=(NOW, b"ann"), verifier=signed))
+    ours = {"verifier": signed, "handle": HANDLE, "login": 1, "subject": (NOW - 10 * MINUTE, b"ann"), "created": NOW - 10 * MINUTE}
     left = 12 * HOUR - 10 * MINUTE
     change = {**base, "rng": rng, "events": ""}
     section("seal: a change", **change, do="remove cart", **made(**ours, age=left, data=entry(b"n", VALUES["u32"])))
     section("seal: a touch", **change, do="nothing", **made(**ours, age=left, version=VERSION, data=TABLE))
     section("seal: a change, by the first key of the ring", **change, keys=f"{B.hex()} {A.hex()}", do="remove cart",
             **made(key=B, **ours, age=left, data=entry(b"n", VALUES["u32"])))
-    there = cut_off(b"ann", NOW)
-    section("seal: a logout", **base, rng="", do="logout", events="Ended", stored_under=there["handle"], stored=there["record"],
+
+    def fresh_mark(purpose, at, old, now=NOW):
+        """A MAC under the key that seals"""
+        return mac(subkey(A, b"seal", ID), b"mark" + purpose + at + old + struct.pack("<Q", now))
+
+    next_ = fresh_mark(b"nonce", at, own)[:12]
+    section("seal: a logout", **base, rng="", do="logout", events="Ended", stored_under=at,
+            stored=mark(name, next_, 1, fresh_mark(b"version", at, next_)[:8], 0, NOW),
             set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
+    first = fresh_mark(b"nonce", at, version)[:12]
+    section("seal: a first login", **start | there(everybodys), do="login ann", rng=rng, events="Created LoggedIn",
+            stored_under=at, stored=mark(name, first, 0, fresh_mark(b"version", at, first)[:8], NOW + 12 * HOUR, NOW),
+            **made(login=1, salt=version, subject=(NOW, b"ann"), verifier=proof(all_, first)))
 
 
 def data_at_rest():

@@ -45,13 +45,6 @@ impl Mode for DynamicMode {
         }
     }
 
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time {
-        match self {
-            Self::Stored => Stored.time(context, intent),
-            Self::Sealed => Sealed.time(context, intent),
-        }
-    }
-
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,

@@ -25,10 +25,6 @@ pub trait Mode: Copy + Closed {
     #[doc(hidden)]
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_>;
 
-    /// When a verb takes place.
-    #[doc(hidden)]
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time;
-
     /// Looks up whether a value of our cookie's name is the request's session.
     #[doc(hidden)]
     fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(

@@ -18,6 +18,7 @@ use crate::protocol::operation::{Intent, Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::store::contract::Store;
+use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 
 /// What all requests of an application share.
@@ -117,6 +118,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         room: impl Buffer,
         mut each: impl FnMut(&SessionInfo<'_>),
     ) -> Result<(), Error> {
+        check_subject(subject)?;
         self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await
     }
 
@@ -124,11 +126,13 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// there were; 0 for sessions that travel in their cookies, which nobody counts. On an error some may still be valid:
     /// retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
+        check_subject(subject)?;
         self.mode.end(&self.context, Some(subject)).await
     }
 
     /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
+        check_subject(subject)?;
         let subjects = self.subjects()?;
         match subjects.named(subject, id).await? {
             Some(entry) => subjects.end(subject, &entry).await.map(|_| true),
@@ -192,7 +196,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         operation: &mut Operation,
     ) -> Result<bool, Error> {
         // read anew only after an await: what comes between takes no time
-        let mut now = self.mode.time(&self.context, intent);
+        let mut now = self.now();
         loop {
             // bound first: the rules must not live across an await, so that the future can be Send
             let next = request.next(operation, intent, &self.rules(), now)?;
@@ -202,7 +206,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Next::Random => self.draw(rng).map_or_else(Reply::Refused, Reply::Random),
                 Next::Store(step) => self.mode.apply(&self.context, request, step, intent, now).await,
             };
-            now = self.mode.time(&self.context, intent);
+            now = self.now();
             request.reply(operation, intent, reply, &self.rules(), now)?;
         }
     }

@@ -32,10 +32,6 @@ impl Mode for Stored {
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
     }
 
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, _: Intent<'_>) -> Time {
-        context.now()
-    }
-
     /// A value that is not ours costs no store call.
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,

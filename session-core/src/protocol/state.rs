@@ -2,10 +2,11 @@
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
+use crate::base::bytes::number;
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
-use crate::base::names::{Handle, Version};
+use crate::base::names::{Handle, Verifier, Version};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -126,10 +127,10 @@ impl<B: Buffer> RequestState<B> {
         self.carried = true;
     }
 
-    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`; what a load would have found.
-    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<(Token, Found)> {
+    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`.
+    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<Token> {
         self.mine.adopt(len).ok()?;
-        Some((Token::sealed(handle, *self.mine.verifier()), Found { len, version: self.mine.version() }))
+        Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
     /// Whose session the record is, when it began and when it was last seen.
@@ -310,9 +311,19 @@ impl<B: Buffer> RequestState<B> {
         Some((token.handle(), self.mine.bytes()))
     }
 
-    /// The record goes out with the answer, in its cookie; the version that an update must name.
-    pub(crate) fn seal_record(&mut self) -> Version {
-        self.reseal = true;
+    /// The record goes out with the answer, in its cookie, with this proof that it holds.
+    pub(crate) fn seal_record(&mut self, proof: &Verifier) {
+        self.mine.set_verifier(proof);
+        (self.reseal, self.seen) = (true, Version(number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))));
+    }
+
+    /// The version that the last write drew for the record.
+    pub(crate) fn version(&self) -> Version {
+        self.mine.version()
+    }
+
+    /// The version that an update must find unchanged.
+    pub(crate) fn seen(&self) -> Version {
         self.seen
     }
 

@@ -168,6 +168,7 @@ impl<B: Buffer> RequestState<B> {
         if let Intent::Login { subject, remember, keep_data, .. } = intent {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
+            self.mine.set_salt(version)?;
         }
         self.mine.set_version(version);
         self.mine.saw(now);
@@ -203,10 +204,12 @@ impl<B: Buffer> RequestState<B> {
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
                 self.mine.drop_previous()?;
+                self.mine.set_salt(version)?;
                 true
             }
             Intent::Rotate => {
                 self.mine.drop_previous()?;
+                self.mine.set_salt(version)?;
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {

@@ -26,7 +26,7 @@ use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Store;
-use crate::store::index::Epoch;
+use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
 
 /// Proof that a login was begun before the credentials were checked.
@@ -291,9 +291,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
     /// rule 7).
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
-        if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
-            return Err(Error::BadText);
-        }
+        check_subject(subject)?;
         let begun = self.sessions.now();
         Ok(LoginAttempt {
             subject,
@@ -407,9 +405,9 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
                 self.request.show_handle(Handle::from_bytes(drawn))
             }
         };
-        let login = self.request.record().map_or(0, |record| record.login());
+        let salt = self.request.record().map(|record| record.salt()).unwrap_or_default();
         let mask = fresh.first_chunk().copied().unwrap_or_default();
-        Ok(csrf::Token::make(self.sessions.ring(), handle, login, mask))
+        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, mask))
     }
 
     /// Whether `token` was made for this session since its last login.
@@ -418,6 +416,6 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
             return false;
         };
-        csrf::verify(self.sessions.ring(), handle, record.login(), token)
+        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
     }
 }

@@ -1,6 +1,6 @@
 //! A server over a store in memory that can list, or without one.
 
-use session_core::environment::Time;
+use session_core::environment::{Clock, Time};
 use session_core::mode::{Mode, Sealed, Stored};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
@@ -17,10 +17,10 @@ pub struct Site<M = Stored> {
 }
 
 /// The session of a request.
-pub type Visit<'a, M> = Session<'a, MemoryStore, &'static ManualClock, ScriptedRng, [u8; 4096], (), M>;
+pub type Visit<'a, M> = Session<'a, &'static MemoryStore, &'static ManualClock, ScriptedRng, [u8; 4096], (), M>;
 
-type Made<M> = Sessions<MemoryStore, &'static ManualClock, (), M>;
-type Make<M> = fn(MemoryStore, &'static ManualClock, &Keys, Policy) -> Made<M>;
+type Made<M> = Sessions<&'static MemoryStore, &'static ManualClock, (), M>;
+type Make<M> = fn(&'static MemoryStore, &'static ManualClock, &Keys, Policy) -> Made<M>;
 
 impl Site {
     /// Sessions in memory.
@@ -40,20 +40,24 @@ impl Site<Sealed> {
     /// The same under other keys.
     #[must_use]
     pub fn sealed_by(keys: &Keys, policy: Policy) -> Self {
-        Self::under(keys, policy, Sessions::sealed)
+        Self::over(Box::leak(Box::new(MemoryStore::new())), keys, policy, Sessions::sealed)
+    }
+
+    /// Another node over the same store, with a clock of its own at the same time.
+    #[must_use]
+    pub fn node(&self, keys: &Keys, policy: Policy) -> Self {
+        let node = Self::over(self.sessions.store(), keys, policy, Sessions::sealed);
+        node.clock.set(self.clock.now());
+        node
     }
 }
 
 impl<M: Mode> Site<M> {
     fn of(policy: Policy, make: Make<M>) -> Self {
-        Self::under(&crate::keys(), policy, make)
+        Self::over(Box::leak(Box::new(MemoryStore::new())), &crate::keys(), policy, make)
     }
 
-    fn under(keys: &Keys, policy: Policy, make: Make<M>) -> Self {
-        Self::over(MemoryStore::new(), keys, policy, make)
-    }
-
-    fn over(store: MemoryStore, keys: &Keys, policy: Policy, make: Make<M>) -> Self {
+    fn over(store: &'static MemoryStore, keys: &Keys, policy: Policy, make: Make<M>) -> Self {
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000_000))));
         let sessions = make(store, clock, keys, policy);
         Self { sessions, clock, seed: Cell::new(1) }
@@ -62,6 +66,11 @@ impl<M: Mode> Site<M> {
     /// What an administrator holds.
     pub const fn sessions(&self) -> &Made<M> {
         &self.sessions
+    }
+
+    /// Sets the clock back by milliseconds.
+    pub fn set_back(&self, millis: u64) {
+        self.clock.set(Time::from_millis(self.clock.now().millis() - millis));
     }
 
     /// Moves the clock by milliseconds.

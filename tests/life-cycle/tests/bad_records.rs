@@ -55,7 +55,7 @@ fn another_format_is_no_session_lc13() {
     let server = world.server(policy());
     let (browser, record) = full(world, &server);
     let cookie = browser.cookie(server.now()).unwrap();
-    for (at, value) in [(0, 0), (0, 2), (0, 255), (1, record[1] | 32), (1, record[1] | 64), (1, record[1] | 128)] {
+    for (at, value) in [(0, 0), (0, 1), (0, 255), (1, record[1] | 64), (1, record[1] | 128)] {
         let mut other = record.clone();
         other[at] = value;
         world.plant(cookie, &other);

@@ -200,7 +200,8 @@ fn sealed_again_by_the_newest_key_se3() {
     let [a, b] = [[0_u8; 32], [1; 32]]
         .map(|seed| core::array::from_fn(|at| (at as u8).wrapping_mul(37) ^ seed[at] ^ (at * at) as u8));
     let only = |key| Keys::new(key).unwrap();
-    let at = |keys: &Keys| Server::sealed_by(keys, Policy::SECURE);
+    let first = Server::sealed_by(&only(&a), Policy::SECURE);
+    let at = |keys: &Keys| first.node(keys, Policy::SECURE);
     let mut jar = None;
     at(&only(&a)).sign_in(&mut jar, "ann").unwrap();
     let by_a = jar.clone();
@@ -215,7 +216,8 @@ fn sealed_again_by_the_newest_key_se3() {
 
 #[test]
 fn a_cookie_from_a_clock_that_is_ahead_is_refused_se2() {
-    let [ahead, site] = [0, 0].map(|_| Server::sealed(Policy::SECURE));
+    let site = Server::sealed(Policy::SECURE);
+    let ahead = site.node(&life_cycle::keys(), Policy::SECURE);
     for (millis, who) in [(60_000, Some("ann".to_owned())), (1, None)] {
         let mut jar = None;
         ahead.wait(millis);
@@ -284,4 +286,146 @@ fn refused_for_whatever_reason_it_is_the_same_answer_se1_se2_se3_se4() {
     }
     site.wait(30 * 60 * 1_000);
     assert_eq!(site.who(&jar), None, "older than its limits");
+}
+
+fn node(site: &Server) -> Server {
+    site.node(&life_cycle::keys(), Policy::SECURE)
+}
+
+#[test]
+fn a_sign_out_covers_what_was_sealed_before_whatever_the_clocks_se7() {
+    for by in [Back::Node(1), Back::Node(60_000), Back::Clock(1), Back::Clock(3_600_000)] {
+        let site = Server::sealed(Policy::SECURE);
+        site.wait(10_000_000);
+        let behind = node(&site);
+        let mut jar = None;
+        site.sign_in(&mut jar, "ann").unwrap();
+        let copy = jar.clone();
+        match by {
+            Back::Node(millis) => {
+                behind.set_back(millis);
+                behind.visit(&mut jar, |session| run(session.logout())).unwrap();
+            }
+            Back::Clock(millis) => {
+                site.set_back(millis);
+                run(site.sessions().revoke_all("ann")).unwrap();
+                site.wait(millis);
+            }
+        }
+        site.wait(120_000);
+        assert_eq!((site.who(&copy), node(&site).who(&copy)), (None, None), "{by:?}");
+    }
+}
+
+#[derive(Debug)]
+enum Back {
+    /// The node that signs out is behind by milliseconds.
+    Node(u64),
+    /// The clock is set back by milliseconds for the sign-out.
+    Clock(u64),
+}
+
+#[test]
+fn a_shorter_policy_revives_nothing_se7() {
+    let remember = |days: u64| {
+        let lifetimes = Lifetimes { remember: DAY * days as u32, ..Lifetimes::DEFAULT };
+        Policy::plain_http(PlainCookie::new(), lifetimes).unwrap()
+    };
+    let long = Server::sealed(remember(90));
+    let mut jar = None;
+    long.visit(&mut jar, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        run(session.login(attempt.remembered()))
+    })
+    .unwrap();
+    let copy = jar.clone();
+    let short = long.node(&life_cycle::keys(), remember(30));
+    short.visit(&mut jar, |session| run(session.logout())).unwrap();
+    for day in 1..90 {
+        short.wait(86_400_000);
+        // stores remove what has expired as others come
+        short.sign_in(&mut None, &format!("somebody {day}")).unwrap();
+        assert_eq!(short.who(&copy), None, "day {day}");
+    }
+}
+
+#[test]
+fn a_lost_store_ends_sessions_and_revives_none_se7() {
+    let site = Server::sealed(Policy::SECURE);
+    let [mut ann, mut bob, mut visitor]: [Jar; 3] = Default::default();
+    site.sign_in(&mut ann, "ann").unwrap();
+    site.sign_in(&mut bob, "bob").unwrap();
+    count(&site, &mut visitor).unwrap();
+    let copy = ann.clone();
+    site.visit(&mut ann, |session| run(session.logout())).unwrap();
+    let restarted = Server::sealed(Policy::SECURE);
+    assert_eq!((restarted.who(&copy), restarted.who(&bob)), (None, None));
+    assert_eq!(count(&restarted, &mut visitor), Ok(2), "a visitor who is not signed in goes on");
+    restarted.sign_in(&mut bob, "bob").unwrap();
+    restarted.sign_in(&mut ann, "ann").unwrap();
+    assert_eq!((restarted.who(&copy), restarted.who(&ann)), (None, Some("ann".into())));
+}
+
+#[test]
+fn two_first_logins_at_once_both_hold_se7() {
+    let site = Server::sealed(Policy::SECURE);
+    let [mut one, mut two]: [Jar; 2] = Default::default();
+    site.visit(&mut one, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        site.sign_in(&mut two, "ann")?;
+        run(session.login(attempt))
+    })
+    .unwrap();
+    assert_eq!((site.who(&one), site.who(&two)), (Some("ann".into()), Some("ann".into())));
+    run(site.sessions().revoke_all("ann")).unwrap();
+    assert_eq!((site.who(&one), site.who(&two)), (None, None));
+}
+
+#[test]
+fn a_login_that_overlaps_the_end_of_everybody_is_refused_se7_st19() {
+    let site = Server::sealed(Policy::SECURE);
+    site.sign_in(&mut None, "ann").unwrap();
+    for subject in ["ann", "new"] {
+        let mut jar = None;
+        let refused = site.visit(&mut jar, |session| {
+            let attempt = run(session.begin_login(subject))?;
+            run(site.sessions().end_all())?;
+            run(session.login(attempt))
+        });
+        assert_eq!((refused, jar), (Err(Error::SignInAgain), None), "{subject}");
+    }
+}
+
+#[test]
+fn csrf_tokens_of_two_sessions_over_one_planted_cookie_differ_se8_tr1() {
+    let site = Server::sealed(Policy::SECURE);
+    let mut planted = None;
+    count(&site, &mut planted).unwrap();
+    let [mut ann, mut thief] = [planted.clone(), planted];
+    site.sign_in(&mut ann, "ann").unwrap();
+    site.sign_in(&mut thief, "thief").unwrap();
+    let token = |jar: &mut Jar| site.visit(jar, |session| session.csrf_token()).unwrap();
+    let theirs = token(&mut thief);
+    let accepted = |jar: &mut Jar, text: &str| site.visit(jar, |session| Ok(session.csrf_ok(text))).unwrap();
+    assert!(accepted(&mut thief, theirs.as_str()) && !accepted(&mut ann, theirs.as_str()));
+    let own = token(&mut ann);
+    site.visit(&mut ann, |session| run(session.rotate())).unwrap();
+    assert!(!accepted(&mut ann, own.as_str()), "rotate gives other tokens");
+}
+
+#[test]
+fn nobody_is_called_nothing_se7_lc9() {
+    let (sealed, stored) = (Server::sealed(Policy::SECURE), Site::new(Policy::SECURE));
+    let mut jar = None;
+    sealed.sign_in(&mut jar, "ann").unwrap();
+    assert_eq!(run(sealed.sessions().revoke_all("")), Err(Error::BadText));
+    assert_eq!(sealed.who(&jar), Some("ann".into()));
+    let long = "u".repeat(256);
+    for subject in ["", long.as_str()] {
+        assert_eq!(run(stored.sessions().revoke_all(subject)), Err(Error::BadText));
+        assert_eq!(run(stored.sessions().revoke(subject, "0")), Err(Error::BadText));
+        assert_eq!(run(stored.sessions().list(subject, [0; 256], |_| ())), Err(Error::BadText));
+        assert_eq!(stored.sign_in(&mut None, subject), Err(Error::BadText));
+        assert_eq!(sealed.sign_in(&mut None, subject), Err(Error::BadText));
+    }
 }

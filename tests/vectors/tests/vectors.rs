@@ -29,6 +29,10 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
     if let Some(record) = record {
         shelf.put(case.array("handle"), record);
     }
+    for mark in case.all("mark").filter(|mark| !mark.is_empty()) {
+        let (at, record) = mark.split_once(' ').unwrap();
+        shelf.put(bytes(at).try_into().unwrap(), &bytes(record));
+    }
     let policy = match case.text("policy") {
         "plain" => Policy::PLAIN_HTTP,
         "secure" => Policy::SECURE,
