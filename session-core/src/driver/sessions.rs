@@ -36,12 +36,15 @@ impl<S: Store, C: Clock> Sessions<S, C> {
 }
 
 impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
-    /// Sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and kept nowhere. `cut_offs` is
-    /// any store, which ends sessions before their time (LC11): in memory until this program ends, a durable one for
-    /// longer and for all nodes. Each request asks it once, and once more for a session that is signed in. The same limits
-    /// hold, and the same handlers do. What a session without a store cannot do:
+    /// Creates sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and stored nowhere.
     ///
-    /// - of two requests that change it at the same time, the browser keeps the last answer;
+    /// `marks` is any store. It holds one small record for each subject that signs in, which a sign-out replaces (LC11), and
+    /// one for everybody. All nodes share it. A store that loses marks, by a restart or by eviction, ends the sessions of
+    /// those subjects and revives none (SE7); visitors who are not signed in go on. Each request asks the store once, and
+    /// once more for a session that is signed in. The same limits hold, and handlers are the same. What a session without
+    /// a store cannot do:
+    ///
+    /// - if two requests change it at the same time, the browser keeps the last answer;
     /// - login, `rotate` and the logout of an anonymous session replace the cookie, and a copy of the old one works on
     ///   until its limits; nothing is renewed;
     /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
@@ -49,8 +52,8 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
     /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
     /// - record and name take 4096 characters at most (SE6).
     #[must_use]
-    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self::of(cut_offs, clock, keys, policy, Sealed)
+    pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(marks, clock, keys, policy, Sealed)
     }
 }
 
