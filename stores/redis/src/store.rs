@@ -22,7 +22,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for a record's fields.
 const _: () = assert!(
-    FORMAT == 1
+    FORMAT == 2
         && VERSION_AT == 2
         && LOGIN_AT == 10
         && LAST_SEEN_AT == 14
