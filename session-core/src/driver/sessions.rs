@@ -13,6 +13,7 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, Observer};
 use crate::base::keys::{Keys, Ring};
+use crate::base::names::Fresh;
 use crate::base::policy::Policy;
 use crate::protocol::operation::{Intent, Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
@@ -208,10 +209,10 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Draws random bytes. Nothing weaker is used if there are none (ID2, EM4).
-    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<[u8; 32], Error> {
-        let mut bytes = [0; 32];
-        match rng.try_fill_bytes(&mut bytes) {
-            Ok(()) => Ok(bytes),
+    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<Fresh, Error> {
+        let mut fresh = Fresh([0; Fresh::LEN]);
+        match rng.try_fill_bytes(&mut fresh.0) {
+            Ok(()) => Ok(fresh),
             Err(_) => {
                 self.observe(&Event::EntropyFailed);
                 Err(Error::Entropy)

@@ -55,8 +55,8 @@ impl<B: Buffer> RequestState<B> {
     ) -> Result<(), Error> {
         self.in_flight = false;
         let done = match reply {
-            Reply::Random(bytes) => {
-                operation.fresh = Some(bytes);
+            Reply::Random(fresh) => {
+                operation.fresh = Some(fresh);
                 Ok(())
             }
             Reply::Refused(error) => Err(error),

@@ -4,7 +4,7 @@ use crate::base::environment::Time;
 use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::keys::Ring;
-use crate::base::names::{Handle, Version};
+use crate::base::names::{Fresh, Handle, Version};
 use crate::base::policy::Policy;
 use crate::store::contract::{DeleteCondition, Load, Outcome};
 use crate::store::index::{Added, Epoch, IndexEntry};
@@ -82,7 +82,7 @@ pub enum StoreRequest {
 
 /// The store's answer; its error was reported already.
 pub enum Reply {
-    Random([u8; 32]),
+    Random(Fresh),
     /// It cannot be done.
     Refused(Error),
     Loaded(Result<Load, ()>),
@@ -99,10 +99,10 @@ pub(super) enum Phase {
     Deleting,
     /// A login's record is stored, and goes into the index.
     Indexing,
-    /// It may not go there: its record is deleted again, and this is said.
-    Withdrawing(Error),
-    /// Login over another subject's session: the new one is stored, the old one goes.
-    DeletingOld(Handle, u32),
+    /// It may not go there: its record is deleted again, and `refused` is said.
+    Withdrawing,
+    /// Login over another subject's session: the new one is stored, the old one, which it `replaces`, goes.
+    DeletingOld,
     /// After a conflict without the record, or after a lost answer.
     Reloading,
     Finished,
@@ -115,7 +115,7 @@ pub(crate) struct Operation {
     pub(super) wrote: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
-    pub(super) fresh: Option<[u8; 32]>,
+    pub(super) fresh: Option<Fresh>,
     pub(super) lost: u8,
     pub(super) handles: u8,
     /// The cookie that is valid once the write has landed.
@@ -124,6 +124,8 @@ pub(crate) struct Operation {
     /// The function of `update_with` has seen the data as it is.
     pub(super) edited: bool,
     pub(super) replaces: Option<(Handle, u32)>,
+    /// Why a login is withdrawn.
+    pub(super) refused: Error,
 }
 
 impl Operation {
@@ -139,6 +141,7 @@ impl Operation {
             attempted: false,
             edited: false,
             replaces: None,
+            refused: Error::Indeterminate,
         }
     }
 }

@@ -67,12 +67,14 @@ impl<B: Buffer> RequestState<B> {
                 Ok(())
             }
             // a slower login of somebody else must not end a newer one: a conflict is left alone
-            (Phase::DeletingOld(..), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
+            (Phase::DeletingOld, Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
                 operation.phase = Phase::Finished;
                 Ok(())
             }
-            (Phase::Withdrawing(why), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => Err(why),
-            (Phase::Deleting | Phase::DeletingOld(..) | Phase::Withdrawing(_), _) => {
+            (Phase::Withdrawing, Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
+                Err(operation.refused)
+            }
+            (Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing, _) => {
                 operation.lost += 1;
                 if operation.lost <= LOST {
                     return Ok(());
@@ -106,7 +108,7 @@ impl<B: Buffer> RequestState<B> {
         added: Result<Added, ()>,
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
-        let why = match added {
+        operation.refused = match added {
             Ok(Added::Applied) => {
                 self.in_force(operation, intent, rules);
                 return Ok(());
@@ -119,7 +121,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
-        (operation.phase, operation.lost) = (Phase::Withdrawing(why), 0);
+        (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
 
@@ -143,10 +145,7 @@ impl<B: Buffer> RequestState<B> {
                 _ => {}
             }
         }
-        operation.phase = match operation.replaces.take() {
-            Some((handle, login)) => Phase::DeletingOld(handle, login),
-            None => Phase::Finished,
-        };
+        operation.phase = if operation.replaces.is_some() { Phase::DeletingOld } else { Phase::Finished };
     }
 
     fn only_renews(&self, intent: Intent<'_>) -> bool {

@@ -5,7 +5,6 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::base::names::Handle;
 use crate::store::contract::DeleteCondition;
 use crate::store::index::IndexEntry;
 use crate::wire::token::Token;
@@ -23,13 +22,16 @@ impl<B: Buffer> RequestState<B> {
             Phase::Reloading => {
                 return Ok(self.target(operation).map_or(Next::Done, |handle| StoreRequest::Load(handle).into()));
             }
-            Phase::DeletingOld(handle, login) => {
-                return Ok(StoreRequest::Delete(handle, DeleteCondition::Login(login)).into());
+            Phase::DeletingOld => {
+                let old = operation.replaces;
+                return Ok(old.map_or(Next::Done, |(handle, login)| {
+                    StoreRequest::Delete(handle, DeleteCondition::Login(login)).into()
+                }));
             }
             Phase::Indexing => {
                 return Ok(self.entry(operation).map_or(Next::Done, |entry| StoreRequest::Index(entry).into()));
             }
-            Phase::Withdrawing(_) => {
+            Phase::Withdrawing => {
                 let own = operation
                     .next
                     .as_ref()
@@ -155,13 +157,13 @@ impl<B: Buffer> RequestState<B> {
         {
             return Ok(Next::Done);
         }
-        let Some((drawn, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Next::Edit);
         }
-        let handle = *self.fresh_handle.get_or_insert(drawn);
+        let handle = *self.fresh_handle.get_or_insert(fresh.handle());
         operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
@@ -169,9 +171,9 @@ impl<B: Buffer> RequestState<B> {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
         }
-        self.mine.set_version(version);
+        self.mine.set_version(fresh.version());
         self.mine.saw(now);
-        let next = Token::mint(handle, secret, rules.ring);
+        let next = Token::mint(handle, fresh.secret(), rules.ring);
         self.change_cookie(operation.next.insert(next), now);
         (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
         Ok(StoreRequest::Create(handle).into())
@@ -187,7 +189,7 @@ impl<B: Buffer> RequestState<B> {
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, intent).map(|()| Next::Random);
         }
-        let Some((_, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         let Some(token) = &self.token else { return Ok(Next::Done) };
@@ -212,7 +214,7 @@ impl<B: Buffer> RequestState<B> {
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
                 let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
-                let sealed = token.seal(secret, rules.ring);
+                let sealed = token.seal(fresh.secret(), rules.ring);
                 sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
             }
             _ => {
@@ -224,7 +226,7 @@ impl<B: Buffer> RequestState<B> {
             }
         };
         if another {
-            let next = Token::mint(handle, secret, rules.ring);
+            let next = Token::mint(handle, fresh.secret(), rules.ring);
             self.change_cookie(operation.next.insert(next), now);
         }
         if !self.mine.own_lifetimes() {
@@ -233,7 +235,7 @@ impl<B: Buffer> RequestState<B> {
         if self.active {
             self.mine.saw(now);
         }
-        self.mine.set_version(version);
+        self.mine.set_version(fresh.version());
         (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
         Ok(StoreRequest::Update(handle, self.seen).into())
     }
@@ -270,11 +272,4 @@ impl<B: Buffer> RequestState<B> {
         }
         Ok(())
     }
-}
-
-/// Handle, secret and version out of 32 random bytes.
-fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], &[u8; 8])> {
-    let (handle, rest) = fresh.as_ref()?.split_first_chunk()?;
-    let (secret, rest) = rest.split_first_chunk()?;
-    Some((Handle::from_bytes(*handle), secret, rest.first_chunk()?))
 }

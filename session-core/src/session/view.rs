@@ -12,6 +12,7 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{LogId, Observer};
@@ -402,14 +403,10 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let fresh = self.sessions.draw(&mut self.rng)?;
         let handle = match self.request.handle() {
             Some(handle) if self.request.is_live() => handle,
-            _ => {
-                let drawn = fresh.last_chunk().copied().unwrap_or_default();
-                self.request.show_handle(Handle::from_bytes(drawn))
-            }
+            _ => self.request.show_handle(Handle::from_bytes(*part(&fresh.0, 24))),
         };
         let login = self.request.record().map_or(0, |record| record.login());
-        let mask = fresh.first_chunk().copied().unwrap_or_default();
-        Ok(csrf::Token::make(self.sessions.ring(), handle, login, mask))
+        Ok(csrf::Token::make(self.sessions.ring(), handle, login, *part(&fresh.0, 0)))
     }
 
     /// Whether `token` was made for this session since its last login.
