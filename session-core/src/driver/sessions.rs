@@ -15,7 +15,7 @@ use crate::base::events::{Event, Observer};
 use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
-use crate::protocol::operation::{Intent, Next, Operation, Reply, Rules};
+use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::store::contract::Store;
@@ -189,22 +189,23 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self,
         request: &mut RequestState<B>,
         rng: &mut impl TryCryptoRng,
-        intent: Intent<'_>,
-        operation: &mut Operation,
+        operation: &mut Operation<'_>,
     ) -> Result<bool, Error> {
         // read anew only after an await: what comes between takes no time
-        let mut now = self.mode.time(&self.context, intent);
+        operation.now = self.mode.time(&self.context, operation.intent);
         loop {
             // bound first: the rules must not live across an await, so that the future can be Send
-            let next = request.next(operation, intent, &self.rules(), now)?;
+            let next = request.next(operation, &self.rules())?;
             let reply = match next {
                 Next::Done => return Ok(false),
                 Next::Edit => return Ok(true),
                 Next::Random => self.draw(rng).map_or_else(Reply::Refused, Reply::Random),
-                Next::Store(step) => self.mode.apply(&self.context, request, step, intent, now).await,
+                Next::Store(step) => {
+                    self.mode.apply(&self.context, request, step, operation.intent, operation.now).await
+                }
             };
-            now = self.mode.time(&self.context, intent);
-            request.reply(operation, intent, reply, &self.rules(), now)?;
+            operation.now = self.mode.time(&self.context, operation.intent);
+            request.reply(operation, reply, &self.rules())?;
         }
     }
 

@@ -109,7 +109,11 @@ pub(super) enum Phase {
 }
 
 /// How far one verb has come.
-pub(crate) struct Operation {
+pub(crate) struct Operation<'i> {
+    /// What the verb is about to do.
+    pub(crate) intent: Intent<'i>,
+    /// The time of this step.
+    pub(crate) now: Time,
     pub(super) phase: Phase,
     /// What was under way when the answer was lost.
     pub(super) wrote: Phase,
@@ -128,9 +132,11 @@ pub(crate) struct Operation {
     pub(super) refused: Error,
 }
 
-impl Operation {
-    pub(crate) const fn new() -> Self {
+impl<'i> Operation<'i> {
+    pub(crate) const fn new(intent: Intent<'i>) -> Self {
         Self {
+            intent,
+            now: Time::ZERO,
             phase: Phase::Ready,
             wrote: Phase::Ready,
             started: None,

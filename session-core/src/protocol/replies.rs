@@ -3,7 +3,7 @@
 use super::expiry::{self, Verdict};
 use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
 use super::state::{Outgoing, RequestState, SessionState};
-use crate::base::environment::{Buffer, Time};
+use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
 use crate::base::names::{Handle, Version};
@@ -13,22 +13,21 @@ use crate::store::index::Added;
 impl<B: Buffer> RequestState<B> {
     pub(super) fn wrote(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         outcome: Result<Outcome, ()>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
+        let Operation { intent, now, .. } = *operation;
         match (operation.phase, outcome) {
             (Phase::Updating | Phase::Creating, Ok(Outcome::Applied(version))) => {
-                self.landed(operation, intent, version, rules);
+                self.landed(operation, version, rules);
                 Ok(())
             }
             (Phase::Updating | Phase::Creating, Ok(Outcome::Full)) => Err(Error::Full),
-            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(operation, intent),
+            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(operation),
             (Phase::Updating, Ok(Outcome::Conflict(Some(found)))) => {
                 operation.phase = Phase::Reloading;
-                self.reloaded(operation, intent, Ok(Load::Found(found)), rules, now)
+                self.reloaded(operation, Ok(Load::Found(found)), rules)
             }
             (Phase::Updating, Ok(Outcome::Conflict(None))) => {
                 operation.phase = Phase::Reloading;
@@ -90,27 +89,27 @@ impl<B: Buffer> RequestState<B> {
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
-    fn landed(&mut self, operation: &mut Operation, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
+    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
         (self.seen, self.base) = (version, self.mine.version());
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
-            self.in_force(operation, intent, rules);
+            self.in_force(operation, rules);
         }
     }
 
     /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
     pub(super) fn indexed(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         added: Result<Added, ()>,
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
         operation.refused = match added {
             Ok(Added::Applied) => {
-                self.in_force(operation, intent, rules);
+                self.in_force(operation, rules);
                 return Ok(());
             }
             Ok(Added::Moved) => Error::SignInAgain,
@@ -126,7 +125,8 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The session is as the verb wanted it, and so is its cookie.
-    fn in_force(&mut self, operation: &mut Operation, intent: Intent<'_>, rules: &Rules<'_>) {
+    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
         let created = matches!(self.session, SessionState::New);
         self.session = SessionState::Live;
         if let Some(next) = &operation.next {
@@ -152,7 +152,7 @@ impl<B: Buffer> RequestState<B> {
         matches!(intent, Intent::Commit) && !self.changes.dirty()
     }
 
-    fn lost(&mut self, operation: &mut Operation) -> Result<(), Error> {
+    fn lost(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
         operation.lost += 1;
         if operation.lost > LOST {
             return Err(Error::Indeterminate);
@@ -162,7 +162,8 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
-    pub(super) fn gone(&mut self, operation: &mut Operation, intent: Intent<'_>) -> Result<(), Error> {
+    pub(super) fn gone(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
         match intent {
             Intent::Login { .. } => {
                 self.become_nothing();
@@ -180,7 +181,7 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    pub(super) fn target(&self, operation: &Operation) -> Option<Handle> {
+    pub(super) fn target(&self, operation: &Operation<'_>) -> Option<Handle> {
         if matches!(operation.wrote, Phase::Creating) {
             self.fresh_handle
         } else {
@@ -190,12 +191,11 @@ impl<B: Buffer> RequestState<B> {
 
     pub(super) fn reloaded(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         load: Result<Load, ()>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
         let lost = operation.lost > 0;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
@@ -215,7 +215,7 @@ impl<B: Buffer> RequestState<B> {
             Ok(_) => None,
         };
         if matches!(operation.wrote, Phase::Deleting) {
-            return self.logout_again(operation, found, rules, now);
+            return self.logout_again(operation, found, rules);
         }
         let Some(found) = found else {
             return match operation.wrote {
@@ -224,29 +224,23 @@ impl<B: Buffer> RequestState<B> {
                     Ok(())
                 }
                 _ if lost => Err(Error::Indeterminate),
-                _ => self.gone(operation, intent),
+                _ => self.gone(operation),
             };
         };
         let there = self.other.version();
         if there == self.mine.version() {
-            self.landed(operation, intent, found.version, rules);
+            self.landed(operation, found.version, rules);
             return Ok(());
         }
         if matches!(operation.wrote, Phase::Creating) || lost && there != self.base {
             return Err(Error::Indeterminate);
         }
-        self.resume(operation, intent, found, rules, now)
+        self.resume(operation, found, rules)
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
-    fn resume(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        found: Found,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<(), Error> {
+    fn resume(&mut self, operation: &mut Operation<'_>, found: Found, rules: &Rules<'_>) -> Result<(), Error> {
+        let Operation { intent, now, .. } = *operation;
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
         };
@@ -272,18 +266,18 @@ impl<B: Buffer> RequestState<B> {
                 }
                 Err(Error::CookieReplaced)
             }
-            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation, intent),
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
         }
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
     fn logout_again(
         &mut self,
-        operation: &mut Operation,
+        operation: &mut Operation<'_>,
         found: Option<Found>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
+        let Operation { now, .. } = *operation;
         let verdict = match &self.token {
             Some(token) if found.is_some() => Some(expiry::accept(token, &self.other, rules.policy, now)),
             _ => None,

@@ -10,13 +10,8 @@ use crate::store::index::IndexEntry;
 use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
-    pub(super) fn step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
@@ -46,19 +41,19 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
-                self.update_step(operation, intent, rules, now)
+                self.update_step(operation, rules)
             }
-            Intent::Login { .. } => self.login_step(operation, intent, rules, now),
+            Intent::Login { .. } => self.login_step(operation, rules),
             Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
                 Err(Error::CookieReplaced)
             }
             Intent::Rotate if !self.is_live() => Ok(Next::Done),
             Intent::Update if matches!(self.session, SessionState::None) => {
                 self.begin()?;
-                self.create_step(operation, intent, rules, now)
+                self.create_step(operation, rules)
             }
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
-                self.create_step(operation, intent, rules, now)
+                self.create_step(operation, rules)
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
@@ -69,22 +64,23 @@ impl<B: Buffer> RequestState<B> {
                     .as_ref()
                     .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
                 {
-                    self.update_step(operation, intent, rules, now)
+                    self.update_step(operation, rules)
                 } else {
-                    Ok(self.touch_step(operation, rules, now))
+                    Ok(self.touch_step(operation, rules))
                 }
             }
-            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, intent, rules, now),
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
         }
     }
 
     /// The index's entry for the login that has just been stored.
-    fn entry(&self, operation: &Operation) -> Option<IndexEntry> {
+    fn entry(&self, operation: &Operation<'_>) -> Option<IndexEntry> {
         let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
         Some(IndexEntry { handle: operation.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
     }
 
-    fn touch_step(&mut self, operation: &mut Operation, rules: &Rules<'_>, now: Time) -> Next {
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+        let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
             Some(token) if due => {
@@ -96,7 +92,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
-    fn logout_step(&mut self, operation: &mut Operation) -> Next {
+    fn logout_step(&mut self, operation: &mut Operation<'_>) -> Next {
         match (self.session, &self.token) {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
@@ -126,13 +122,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
@@ -140,16 +130,11 @@ impl<B: Buffer> RequestState<B> {
             self.become_nothing();
             self.begin()?;
         }
-        self.create_step(operation, intent, rules, now)
+        self.create_step(operation, rules)
     }
 
-    fn create_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         if self.mine.data().is_empty()
             && matches!(intent, Intent::Commit)
             && !self.handle_shown
@@ -179,15 +164,10 @@ impl<B: Buffer> RequestState<B> {
         Ok(StoreRequest::Create(handle).into())
     }
 
-    fn update_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
-            return self.gone(operation, intent).map(|()| Next::Random);
+            return self.gone(operation).map(|()| Next::Random);
         }
         let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);

@@ -278,8 +278,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.request.is_live() && self.request.changes.dirty() {
             self.commit().await?;
         }
-        let mut operation = Operation::new();
-        while self.sessions.perform(self.request, &mut self.rng, Intent::Update, &mut operation).await? {
+        let mut operation = Operation::new(Intent::Update);
+        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -373,8 +373,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        let mut operation = Operation::new();
-        self.sessions.perform(self.request, &mut self.rng, intent, &mut operation).await.map(|_| ())
+        let mut operation = Operation::new(intent);
+        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
