@@ -8,7 +8,7 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::{Handle, Version};
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::record::layout::{MIN_LEN, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
@@ -85,16 +85,13 @@ impl Mode for Sealed {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        _: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
         match step {
-            StoreRequest::Load(_) => Reply::Loaded(Ok(Load::Missing)),
-            StoreRequest::Create(_) | StoreRequest::Update(..) | StoreRequest::Touch(_) => {
-                seal(context, request, step).await
-            }
-            StoreRequest::Index(_) => admit_login(context, intent).await,
-            StoreRequest::Delete(..) => match (intent, request.owner()) {
+            StoreRequest::Load => Reply::Loaded(Ok(Load::Missing)),
+            StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch => seal(context, request, step).await,
+            StoreRequest::Index => admit_login(context, &operation.intent).await,
+            StoreRequest::Delete => match (&operation.intent, request.owner()) {
                 (Intent::Logout, (Some(subject), ..)) => match context.cut_off(subject).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
@@ -183,15 +180,15 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
 ) -> Reply {
     let (need, have) =
         (context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len()), LONGEST_PAIR);
-    if need > have && !matches!(step, StoreRequest::Touch(_)) {
+    if need > have && !matches!(step, StoreRequest::Touch) {
         return Reply::Refused(Error::TooLarge { need, have });
     }
-    if !matches!(step, StoreRequest::Create(_)) {
+    if !matches!(step, StoreRequest::Create) {
         let (subject, created, _) = request.owner();
         match context.is_cut_off(subject, created).await {
             Ok(false) => {}
             Ok(true) => return Reply::Wrote(Ok(Outcome::Missing)),
-            Err(_) if matches!(step, StoreRequest::Touch(_)) => return Reply::Wrote(Err(())),
+            Err(_) if matches!(step, StoreRequest::Touch) => return Reply::Wrote(Err(())),
             Err(error) => return Reply::Refused(error),
         }
     }
@@ -199,12 +196,12 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
 }
 
 /// A login that overlaps a cut-off is refused.
-async fn admit_login<S: Store, C: Clock, O: Observer>(context: &Context<S, C, O>, intent: Intent<'_>) -> Reply {
+async fn admit_login<S: Store, C: Clock, O: Observer>(context: &Context<S, C, O>, intent: &Intent<'_>) -> Reply {
     let Intent::Login { subject, epoch, .. } = intent else {
         return APPLIED;
     };
     let now = context.cut_offs(Some(subject)).await.map_err(|_| ());
-    Reply::Indexed(now.map(|now| if now == epoch { Added::Applied } else { Added::Moved }))
+    Reply::Indexed(now.map(|now| if now == *epoch { Added::Applied } else { Added::Moved }))
 }
 
 // the cut-offs

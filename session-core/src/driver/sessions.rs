@@ -200,9 +200,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Next::Done => return Ok(false),
                 Next::Edit => return Ok(true),
                 Next::Random => self.draw(rng).map_or_else(Reply::Refused, Reply::Random),
-                Next::Store(step) => {
-                    self.mode.apply(&self.context, request, step, operation.intent, operation.now).await
-                }
+                Next::Store(step) => self.mode.apply(&self.context, request, step, operation).await,
             };
             operation.now = self.mode.time(&self.context, operation.intent);
             request.reply(operation, reply, &self.rules())?;

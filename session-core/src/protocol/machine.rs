@@ -31,9 +31,7 @@ impl<B: Buffer> RequestState<B> {
         let step = self.step(operation, rules);
         self.in_flight = matches!(
             step,
-            Ok(Next::Store(
-                StoreRequest::Create(_) | StoreRequest::Update(..) | StoreRequest::Delete(..) | StoreRequest::Index(_)
-            ))
+            Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
         );
         self.settle_failure(operation, step)
     }

@@ -4,10 +4,10 @@ use crate::base::environment::Time;
 use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::keys::Ring;
-use crate::base::names::{Fresh, Handle, Version};
+use crate::base::names::{Fresh, Handle};
 use crate::base::policy::Policy;
-use crate::store::contract::{DeleteCondition, Load, Outcome};
-use crate::store::index::{Added, Epoch, IndexEntry};
+use crate::store::contract::{Load, Outcome};
+use crate::store::index::{Added, Epoch};
 use crate::wire::token::Token;
 
 /// Data that is shown once: kept under a key that no handler can name.
@@ -57,27 +57,21 @@ pub(crate) enum Next {
     Done,
 }
 
-impl From<StoreRequest> for Next {
-    fn from(request: StoreRequest) -> Self {
-        Self::Store(request)
-    }
-}
-
-/// What the store is asked. Records stand in the buffers of the request's state.
+/// What the store is asked, of the operation's `handle`. Records stand in the buffers of the request's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreRequest {
     /// Load into the other buffer.
-    Load(Handle),
+    Load,
     /// Create the record.
-    Create(Handle),
+    Create,
     /// Update; a record found instead goes into the other buffer.
-    Update(Handle, Version),
+    Update,
     /// Record the activity.
-    Touch(Handle),
-    /// Delete under this condition.
-    Delete(Handle, DeleteCondition),
-    /// Add this to the index of the subject that signs in.
-    Index(IndexEntry),
+    Touch,
+    /// Delete if its login number is the operation's.
+    Delete,
+    /// Add the record's login to the index of the subject that signs in.
+    Index,
 }
 
 /// The store's answer; its error was reported already.
@@ -109,11 +103,15 @@ pub(super) enum Phase {
 }
 
 /// How far one verb has come.
-pub(crate) struct Operation<'i> {
+pub struct Operation<'i> {
     /// What the verb is about to do.
     pub(crate) intent: Intent<'i>,
     /// The time of this step.
     pub(crate) now: Time,
+    /// The record that the store is asked for or about.
+    pub(crate) handle: Handle,
+    /// The login number under which it may be deleted.
+    pub(crate) login: u32,
     pub(super) phase: Phase,
     /// What was under way when the answer was lost.
     pub(super) wrote: Phase,
@@ -137,6 +135,8 @@ impl<'i> Operation<'i> {
         Self {
             intent,
             now: Time::ZERO,
+            handle: Handle::from_bytes([0; Handle::LEN]),
+            login: 0,
             phase: Phase::Ready,
             wrote: Phase::Ready,
             started: None,
@@ -149,5 +149,15 @@ impl<'i> Operation<'i> {
             replaces: None,
             refused: Error::Indeterminate,
         }
+    }
+
+    pub(super) fn ask(&mut self, request: StoreRequest, handle: Handle) -> Next {
+        self.handle = handle;
+        Next::Store(request)
+    }
+
+    pub(super) fn delete(&mut self, handle: Handle, login: u32) -> Next {
+        self.login = login;
+        self.ask(StoreRequest::Delete, handle)
     }
 }

@@ -10,6 +10,7 @@ use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Found;
+use crate::store::index::IndexEntry;
 use crate::wire::token::Token;
 
 /// What the session of the request is.
@@ -287,9 +288,15 @@ impl<B: Buffer> RequestState<B> {
         self.other.buffer()
     }
 
-    /// The record to be written, and the other buffer.
-    pub(crate) fn outgoing(&mut self) -> (&[u8], &mut [u8]) {
-        (self.mine.bytes(), self.other.buffer())
+    /// The record to be written, the version that it replaces, and the other buffer.
+    pub(crate) fn outgoing(&mut self) -> (&[u8], Version, &mut [u8]) {
+        (self.mine.bytes(), self.seen, self.other.buffer())
+    }
+
+    /// The index's entry for the login that has just been stored.
+    pub(crate) fn entry(&self, handle: Handle) -> IndexEntry {
+        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
+        IndexEntry { handle, login: self.mine.login(), ends, order: 0 }
     }
 
     // ---- the cookie goes out -------------------------------------------------------------------------------------

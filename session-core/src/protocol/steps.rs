@@ -5,8 +5,6 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::store::contract::DeleteCondition;
-use crate::store::index::IndexEntry;
 use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
@@ -15,24 +13,15 @@ impl<B: Buffer> RequestState<B> {
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                return Ok(self.target(operation).map_or(Next::Done, |handle| StoreRequest::Load(handle).into()));
+                let target = self.target(operation);
+                return Ok(target.map_or(Next::Done, |handle| operation.ask(StoreRequest::Load, handle)));
             }
             Phase::DeletingOld => {
                 let old = operation.replaces;
-                return Ok(old.map_or(Next::Done, |(handle, login)| {
-                    StoreRequest::Delete(handle, DeleteCondition::Login(login)).into()
-                }));
+                return Ok(old.map_or(Next::Done, |(handle, login)| operation.delete(handle, login)));
             }
-            Phase::Indexing => {
-                return Ok(self.entry(operation).map_or(Next::Done, |entry| StoreRequest::Index(entry).into()));
-            }
-            Phase::Withdrawing => {
-                let own = operation
-                    .next
-                    .as_ref()
-                    .map(|own| StoreRequest::Delete(own.handle(), DeleteCondition::Login(self.mine.login())).into());
-                return Ok(own.unwrap_or(Next::Done));
-            }
+            Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
+            Phase::Withdrawing => return Ok(operation.delete(operation.handle, self.mine.login())),
             _ => {}
         }
         if let SessionState::Failed(error) = self.session {
@@ -73,19 +62,13 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// The index's entry for the login that has just been stored.
-    fn entry(&self, operation: &Operation<'_>) -> Option<IndexEntry> {
-        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
-        Some(IndexEntry { handle: operation.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
-    }
-
     fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
         let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
             Some(token) if due => {
                 operation.phase = Phase::Touching;
-                StoreRequest::Touch(token.handle()).into()
+                operation.ask(StoreRequest::Touch, token.handle())
             }
             _ => Next::Done,
         }
@@ -98,11 +81,11 @@ impl<B: Buffer> RequestState<B> {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
                     operation.wrote = Phase::Deleting;
-                    return StoreRequest::Load(token.handle()).into();
+                    return operation.ask(StoreRequest::Load, token.handle());
                 }
                 operation.phase = Phase::Deleting;
                 operation.attempted = true;
-                StoreRequest::Delete(token.handle(), DeleteCondition::Login(self.mine.login())).into()
+                operation.delete(token.handle(), self.mine.login())
             }
             _ => {
                 self.end();
@@ -161,7 +144,7 @@ impl<B: Buffer> RequestState<B> {
         let next = Token::mint(handle, fresh.secret(), rules.ring);
         self.change_cookie(operation.next.insert(next), now);
         (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
-        Ok(StoreRequest::Create(handle).into())
+        Ok(operation.ask(StoreRequest::Create, handle))
     }
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
@@ -217,7 +200,7 @@ impl<B: Buffer> RequestState<B> {
         }
         self.mine.set_version(fresh.version());
         (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
-        Ok(StoreRequest::Update(handle, self.seen).into())
+        Ok(operation.ask(StoreRequest::Update, handle))
     }
 
     fn change_cookie(&mut self, next: &Token, now: Time) {
