@@ -35,6 +35,7 @@ impl core::fmt::Debug for Handle {
 /// What an update must find unchanged: the version that each writer puts into the record, or a counter of the medium's
 /// own (memcached's cas).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(packed(4))] // or what holds it has tags of 64 bits, which small processors compare in halves
 pub struct Version(pub u64);
 
 /// A verifier: what the store holds instead of a cookie's secret.
@@ -43,7 +44,7 @@ pub(crate) type Verifier = [u8; 16];
 /// 32 random bytes, of which something new is made: a handle, the secret of a cookie, a record's version.
 #[derive(Clone, Copy)]
 #[repr(align(4))] // as Handle
-pub struct Fresh(pub(crate) [u8; Fresh::LEN]);
+pub(crate) struct Fresh(pub(crate) [u8; Fresh::LEN]);
 
 impl Fresh {
     pub(crate) const LEN: usize = 32;
