@@ -191,19 +191,24 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         rng: &mut impl TryCryptoRng,
         operation: &mut Operation<'_>,
     ) -> Result<bool, Error> {
-        // read anew only after an await: what comes between takes no time
-        operation.now = self.mode.time(&self.context, operation.intent);
+        let mut reply = Reply::Nothing;
         loop {
+            // read anew only after an await: what comes between takes no time
+            operation.now = self.mode.time(&self.context, operation.intent);
             // bound first: the rules must not live across an await, so that the future can be Send
-            let next = request.next(operation, &self.rules())?;
-            let reply = match next {
+            let next = request.next(operation, reply, &self.rules())?;
+            reply = match next {
                 Next::Done => return Ok(false),
                 Next::Edit => return Ok(true),
-                Next::Random => self.draw(rng).map_or_else(Reply::Refused, Reply::Random),
+                Next::Random => match self.draw(rng) {
+                    Ok(fresh) => {
+                        operation.fresh = Some(fresh);
+                        Reply::Nothing
+                    }
+                    Err(error) => Reply::Refused(error),
+                },
                 Next::Store(step) => self.mode.apply(&self.context, request, step, operation).await,
             };
-            operation.now = self.mode.time(&self.context, operation.intent);
-            request.reply(operation, reply, &self.rules())?;
         }
     }
 

@@ -150,9 +150,9 @@ impl Mode for Stored {
         match request.outgoing_cookie() {
             Outgoing::Nothing => Ok(None),
             Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
-            Outgoing::Set(token) => {
+            Outgoing::Set(value) => {
                 let max_age = policy.max_age(request.ends(), context.now());
-                set_cookie::issue(policy, &token.text(), max_age, into).map(Some)
+                set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
             }
         }
     }

@@ -20,15 +20,15 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
 
 impl<B: Buffer> RequestState<B> {
-    /// What is to be done now.
+    /// Takes the answer to the last step, and says what is to be done now.
     #[inline(never)]
-    pub(crate) fn next(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
-        operation.started.get_or_insert(operation.now);
-        if self.in_flight {
-            // a verb was given up in the middle: nobody knows what is stored
-            self.session = SessionState::Failed(Error::Indeterminate);
-        }
-        let step = self.step(operation, rules);
+    pub(crate) fn next(
+        &mut self,
+        operation: &mut Operation<'_>,
+        reply: Reply,
+        rules: &Rules<'_>,
+    ) -> Result<Next, Error> {
+        let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
         self.in_flight = matches!(
             step,
             Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
@@ -36,17 +36,15 @@ impl<B: Buffer> RequestState<B> {
         self.settle_failure(operation, step)
     }
 
-    /// Takes the answer to the last step.
-    pub(crate) fn reply(
-        &mut self,
-        operation: &mut Operation<'_>,
-        reply: Reply,
-        rules: &Rules<'_>,
-    ) -> Result<(), Error> {
-        self.in_flight = false;
+    #[inline(never)]
+    fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
         let done = match reply {
-            Reply::Random(fresh) => {
-                operation.fresh = Some(fresh);
+            Reply::Nothing => {
+                operation.started.get_or_insert(operation.now);
+                if self.in_flight {
+                    // a verb was given up in the middle: nobody knows what is stored
+                    self.session = SessionState::Failed(Error::Indeterminate);
+                }
                 Ok(())
             }
             Reply::Refused(error) => Err(error),
@@ -57,7 +55,7 @@ impl<B: Buffer> RequestState<B> {
         if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
             rules.observer.observe(&Event::Conflict(LogId(token.handle())));
         }
-        self.settle_failure(operation, done)
+        done
     }
 
     /// The data was edited, or could not be.

@@ -74,9 +74,10 @@ pub enum StoreRequest {
     Index,
 }
 
-/// The store's answer; its error was reported already.
+/// What came of a step; a store's error was reported already.
 pub enum Reply {
-    Random(Fresh),
+    /// Nothing to tell: the verb begins or goes on.
+    Nothing,
     /// It cannot be done.
     Refused(Error),
     Loaded(Result<Load, ()>),
@@ -117,7 +118,8 @@ pub struct Operation<'i> {
     pub(super) wrote: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
-    pub(super) fresh: Option<Fresh>,
+    /// Random bytes, once there are some.
+    pub(crate) fresh: Option<Fresh>,
     pub(super) lost: u8,
     pub(super) handles: u8,
     /// The cookie that is valid once the write has landed.

@@ -17,74 +17,66 @@ impl<B: Buffer> RequestState<B> {
         outcome: Result<Outcome, ()>,
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
-        let Operation { intent, now, .. } = *operation;
-        match (operation.phase, outcome) {
-            (Phase::Updating | Phase::Creating, Ok(Outcome::Applied(version))) => {
-                self.landed(operation, version, rules);
-                Ok(())
-            }
-            (Phase::Updating | Phase::Creating, Ok(Outcome::Full)) => Err(Error::Full),
-            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(operation),
-            (Phase::Updating, Ok(Outcome::Conflict(Some(found)))) => {
-                operation.phase = Phase::Reloading;
-                self.reloaded(operation, Ok(Load::Found(found)), rules)
-            }
-            (Phase::Updating, Ok(Outcome::Conflict(None))) => {
-                operation.phase = Phase::Reloading;
-                Ok(())
-            }
-            (Phase::Updating, Err(())) if self.only_renews(intent) => {
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            (Phase::Updating | Phase::Creating, Err(())) => self.lost(operation),
-            (Phase::Creating, Ok(_)) => {
-                operation.handles += 1;
-                if operation.handles >= HANDLES || self.handle_shown {
-                    return Err(Error::Unavailable);
+        let Operation { intent, now, phase, .. } = *operation;
+        match phase {
+            Phase::Creating | Phase::Updating => match outcome {
+                Ok(Outcome::Applied(version)) => {
+                    self.landed(operation, version, rules);
+                    return Ok(());
                 }
-                (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
-                Ok(())
-            }
-            (Phase::Touching, outcome) => {
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                    operation.phase = Phase::Finished;
+                }
+                Err(()) => return self.lost(operation),
+                Ok(_) if matches!(phase, Phase::Creating) => {
+                    operation.handles += 1;
+                    if operation.handles >= HANDLES || self.handle_shown {
+                        return Err(Error::Unavailable);
+                    }
+                    (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
+                }
+                Ok(Outcome::Missing) => return self.gone(operation),
+                Ok(Outcome::Conflict(found)) => {
+                    operation.phase = Phase::Reloading;
+                    if let Some(found) = found {
+                        return self.reloaded(operation, Ok(Load::Found(found)), rules);
+                    }
+                }
+            },
+            Phase::Touching => {
                 if matches!(outcome, Ok(Outcome::Applied(_))) {
                     self.mine.saw(now);
                 }
                 operation.phase = Phase::Finished;
-                Ok(())
             }
-            (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
-                (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
-                Ok(())
-            }
-            (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
-                if let Some(token) = &self.token {
-                    rules.observer.observe(&Event::Ended(LogId(token.handle())));
+            Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
+                (_, Err(()) | Ok(Outcome::Full)) => {
+                    operation.lost += 1;
+                    if operation.lost > LOST {
+                        if !matches!(phase, Phase::Deleting) {
+                            self.outgoing = Outgoing::Nothing;
+                        }
+                        return Err(Error::Indeterminate);
+                    }
                 }
-                self.end();
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            // a slower login of somebody else must not end a newer one: a conflict is left alone
-            (Phase::DeletingOld, Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            (Phase::Withdrawing, Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
-                Err(operation.refused)
-            }
-            (Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing, _) => {
-                operation.lost += 1;
-                if operation.lost <= LOST {
-                    return Ok(());
+                (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
+                    (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
                 }
-                if !matches!(operation.phase, Phase::Deleting) {
-                    self.outgoing = Outgoing::Nothing;
+                (Phase::Deleting, Ok(_)) => {
+                    if let Some(token) = &self.token {
+                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    }
+                    self.end();
+                    operation.phase = Phase::Finished;
                 }
-                Err(Error::Indeterminate)
-            }
-            (Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished, _) => Err(Error::Indeterminate),
+                (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
+                // a slower login of somebody else must not end a newer one: a conflict is left alone
+                (_, Ok(_)) => operation.phase = Phase::Finished,
+            },
+            Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
         }
+        Ok(())
     }
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
@@ -130,7 +122,7 @@ impl<B: Buffer> RequestState<B> {
         let created = matches!(self.session, SessionState::New);
         self.session = SessionState::Live;
         if let Some(next) = &operation.next {
-            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(*next));
+            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(next.value()));
             let id = LogId(next.handle());
             if created {
                 rules.observer.observe(&Event::Created(id));

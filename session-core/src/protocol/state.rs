@@ -11,7 +11,7 @@ use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Found;
 use crate::store::index::IndexEntry;
-use crate::wire::token::Token;
+use crate::wire::token::{Token, Value};
 
 /// What the session of the request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +31,7 @@ pub(super) enum SessionState {
 /// The cookie that the answer carries.
 pub(crate) enum Outgoing {
     Nothing,
-    Set(Token),
+    Set(Value),
     Remove,
 }
 
@@ -197,7 +197,7 @@ impl<B: Buffer> RequestState<B> {
         if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
             && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
         {
-            self.outgoing = Outgoing::Set(next);
+            self.outgoing = Outgoing::Set(next.value());
         }
     }
 
@@ -249,9 +249,8 @@ impl<B: Buffer> RequestState<B> {
 
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         self.mine.begin()?;
+        self.become_nothing();
         self.session = SessionState::New;
-        self.changes.reset();
-        self.fresh_handle = None;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
 impl<B: Buffer> RequestState<B> {
     pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
@@ -37,10 +37,7 @@ impl<B: Buffer> RequestState<B> {
                 Err(Error::CookieReplaced)
             }
             Intent::Rotate if !self.is_live() => Ok(Next::Done),
-            Intent::Update if matches!(self.session, SessionState::None) => {
-                self.begin()?;
-                self.create_step(operation, rules)
-            }
+            Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
                 self.create_step(operation, rules)
             }
@@ -95,8 +92,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     fn is_late(&self, token: &Token) -> bool {
-        use subtle::ConstantTimeEq;
-        self.mine.previous().is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
+        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
     }
 
     /// A handle has one subject for life (protocol rule 5).
@@ -109,15 +105,14 @@ impl<B: Buffer> RequestState<B> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
-        if !matches!(self.session, SessionState::New) {
-            self.become_nothing();
-            self.begin()?;
-        }
         self.create_step(operation, rules)
     }
 
     fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
+        if !matches!(self.session, SessionState::New) {
+            self.begin()?;
+        }
         if self.mine.data().is_empty()
             && matches!(intent, Intent::Commit)
             && !self.handle_shown
