@@ -4,10 +4,10 @@ use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::sealed::Sealed;
 use super::stored::Stored;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -62,12 +62,11 @@ impl Mode for DynamicMode {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
         match self {
-            Self::Stored => Stored.apply(context, request, step, intent, now).await,
-            Self::Sealed => Sealed.apply(context, request, step, intent, now).await,
+            Self::Stored => Stored.apply(context, request, step, operation).await,
+            Self::Sealed => Sealed.apply(context, request, step, operation).await,
         }
     }
 

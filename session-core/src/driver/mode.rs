@@ -2,10 +2,10 @@
 //! setting, so that a program contains the code of its own mode only.
 
 use super::context::Context;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -34,15 +34,14 @@ pub trait Mode: Copy + Closed {
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>>;
 
-    /// Applies one step of a verb to the session's record, at `now`.
+    /// Applies one step of a verb to the session's record.
     #[doc(hidden)]
     fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> impl Future<Output = Reply>;
 
     /// What a login attempt remembers of the subject.

@@ -8,12 +8,12 @@ use subtle::ConstantTimeEq;
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use crate::base::bytes::number;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::hmac::{Hmac, sha256};
 use crate::base::names::{Handle, Verifier, Version};
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::record::layout::{MIN_LEN, Mark, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
@@ -81,23 +81,22 @@ impl Mode for Sealed {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        _: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
-        match (step, intent) {
-            (StoreRequest::Load(_), _) => Reply::Loaded(Ok(Load::Missing)),
+        match (step, operation.intent) {
+            (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
             // the marks are asked when the login goes into what stands for the index
-            (StoreRequest::Create(_) | StoreRequest::Update(..), Intent::Login { .. }) => {
+            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
                 if fits(context, request) {
                     APPLIED
                 } else {
                     too_large(context, request)
                 }
             }
-            (StoreRequest::Create(_) | StoreRequest::Update(..) | StoreRequest::Touch(_), _) => {
+            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => {
                 seal(context, request, step).await
             }
-            (StoreRequest::Index(_), Intent::Login { subject, epoch, .. }) => {
+            (StoreRequest::Index, Intent::Login { subject, epoch, .. }) => {
                 let admitted = context.admit(subject, epoch, request.ends(), request.version()).await;
                 Reply::Indexed(admitted.map_err(|_| ()).map(|proof| match proof {
                     Some(proof) => {
@@ -107,7 +106,7 @@ impl Mode for Sealed {
                     None => Added::Moved,
                 }))
             }
-            (StoreRequest::Delete(..), Intent::Logout) => match request.owner() {
+            (StoreRequest::Delete, Intent::Logout) => match request.owner() {
                 (Some(subject), ..) => match context.replace_mark(Some(subject)).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
@@ -115,7 +114,7 @@ impl Mode for Sealed {
                 },
                 _ => APPLIED,
             },
-            (StoreRequest::Index(_) | StoreRequest::Delete(..), _) => APPLIED,
+            (StoreRequest::Index | StoreRequest::Delete, _) => APPLIED,
         }
     }
 
@@ -212,7 +211,7 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
     request: &mut RequestState<B>,
     step: StoreRequest,
 ) -> Reply {
-    let touch = matches!(step, StoreRequest::Touch(_));
+    let touch = matches!(step, StoreRequest::Touch);
     if !touch && !fits(context, request) {
         return too_large(context, request);
     }
@@ -222,7 +221,7 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
         Err(_) if touch => return Reply::Wrote(Err(())),
         Err(error) => return Reply::Refused(error),
     };
-    let is_new = matches!(step, StoreRequest::Create(_));
+    let is_new = matches!(step, StoreRequest::Create);
     match marks.proof() {
         Some(proof) if is_new || Version(epoch(&proof)) == request.seen() => {
             request.seal_record(&proof);

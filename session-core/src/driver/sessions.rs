@@ -13,8 +13,9 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, Observer};
 use crate::base::keys::{Keys, Ring};
+use crate::base::names::Fresh;
 use crate::base::policy::Policy;
-use crate::protocol::operation::{Intent, Next, Operation, Reply, Rules};
+use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::store::contract::Store;
@@ -195,30 +196,34 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self,
         request: &mut RequestState<B>,
         rng: &mut impl TryCryptoRng,
-        intent: Intent<'_>,
-        operation: &mut Operation,
+        operation: &mut Operation<'_>,
     ) -> Result<bool, Error> {
-        // read anew only after an await: what comes between takes no time
-        let mut now = self.now();
+        let mut reply = Reply::Nothing;
         loop {
+            // read anew only after an await: what comes between takes no time
+            operation.now = self.now();
             // bound first: the rules must not live across an await, so that the future can be Send
-            let next = request.next(operation, intent, &self.rules(), now)?;
-            let reply = match next {
+            let next = request.next(operation, reply, &self.rules())?;
+            reply = match next {
                 Next::Done => return Ok(false),
                 Next::Edit => return Ok(true),
-                Next::Random => self.draw(rng).map_or_else(Reply::Refused, Reply::Random),
-                Next::Store(step) => self.mode.apply(&self.context, request, step, intent, now).await,
+                Next::Random => match self.draw(rng) {
+                    Ok(fresh) => {
+                        operation.fresh = Some(fresh);
+                        Reply::Nothing
+                    }
+                    Err(error) => Reply::Refused(error),
+                },
+                Next::Store(step) => self.mode.apply(&self.context, request, step, operation).await,
             };
-            now = self.now();
-            request.reply(operation, intent, reply, &self.rules(), now)?;
         }
     }
 
     /// Draws random bytes. Nothing weaker is used if there are none (ID2, EM4).
-    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<[u8; 32], Error> {
-        let mut bytes = [0; 32];
-        match rng.try_fill_bytes(&mut bytes) {
-            Ok(()) => Ok(bytes),
+    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<Fresh, Error> {
+        let mut fresh = Fresh([0; Fresh::LEN]);
+        match rng.try_fill_bytes(&mut fresh.0) {
+            Ok(()) => Ok(fresh),
             Err(_) => {
                 self.observe(&Event::EntropyFailed);
                 Err(Error::Entropy)

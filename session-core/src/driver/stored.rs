@@ -3,10 +3,10 @@
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::subjects::Subjects;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch, SubjectId, SubjectIndex};
@@ -68,31 +68,32 @@ impl Mode for Stored {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
-        let store = &context.store;
+        let Operation { handle, .. } = operation;
+        let (store, now) = (&context.store, operation.now);
         let wrote = match step {
-            StoreRequest::Load(handle) => {
-                let answer = store.load(&handle, now, request.other_place()).await;
+            StoreRequest::Load => {
+                let answer = store.load(handle, now, request.other_place()).await;
                 return Reply::Loaded(context.reported(answer));
             }
-            StoreRequest::Index(entry) => {
-                let added = match (intent, store.index()) {
+            StoreRequest::Index => {
+                let added = match (operation.intent, store.index()) {
                     (Intent::Login { subject, epoch, .. }, Some(index)) => {
+                        let entry = request.entry(*handle);
                         context.reported(index.add(&SubjectId::of(subject), epoch, &entry, now).await)
                     }
                     _ => Ok(Added::Applied),
                 };
                 return Reply::Indexed(added);
             }
-            StoreRequest::Create(handle) => store.create(&handle, request.outgoing().0, now).await,
-            StoreRequest::Update(handle, seen) => {
-                let (record, there) = request.outgoing();
-                store.update(&handle, seen, record, now, there).await
+            StoreRequest::Create => store.create(handle, request.outgoing().0, now).await,
+            StoreRequest::Update => {
+                let (record, seen, there) = request.outgoing();
+                store.update(handle, seen, record, now, there).await
             }
-            StoreRequest::Touch(handle) => store.touch(&handle, now).await,
-            StoreRequest::Delete(handle, condition) => store.delete(&handle, condition, now).await,
+            StoreRequest::Touch => store.touch(handle, now).await,
+            StoreRequest::Delete => store.delete(handle, DeleteCondition::Login(operation.login), now).await,
         };
         Reply::Wrote(context.reported(wrote))
     }
@@ -145,9 +146,9 @@ impl Mode for Stored {
         match request.outgoing_cookie() {
             Outgoing::Nothing => Ok(None),
             Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
-            Outgoing::Set(token) => {
+            Outgoing::Set(value) => {
                 let max_age = policy.max_age(request.ends(), context.now());
-                set_cookie::issue(policy, &token.text(), max_age, into).map(Some)
+                set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
             }
         }
     }

@@ -11,7 +11,8 @@ use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Found;
-use crate::wire::token::Token;
+use crate::store::index::IndexEntry;
+use crate::wire::token::{Token, Value};
 
 /// What the session of the request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +32,7 @@ pub(super) enum SessionState {
 /// The cookie that the answer carries.
 pub(crate) enum Outgoing {
     Nothing,
-    Set(Token),
+    Set(Value),
     Remove,
 }
 
@@ -197,7 +198,7 @@ impl<B: Buffer> RequestState<B> {
         if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
             && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
         {
-            self.outgoing = Outgoing::Set(next);
+            self.outgoing = Outgoing::Set(next.value());
         }
     }
 
@@ -249,9 +250,8 @@ impl<B: Buffer> RequestState<B> {
 
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         self.mine.begin()?;
+        self.become_nothing();
         self.session = SessionState::New;
-        self.changes.reset();
-        self.fresh_handle = None;
         Ok(())
     }
 
@@ -288,9 +288,15 @@ impl<B: Buffer> RequestState<B> {
         self.other.buffer()
     }
 
-    /// The record to be written, and the other buffer.
-    pub(crate) fn outgoing(&mut self) -> (&[u8], &mut [u8]) {
-        (self.mine.bytes(), self.other.buffer())
+    /// The record to be written, the version that it replaces, and the other buffer.
+    pub(crate) fn outgoing(&mut self) -> (&[u8], Version, &mut [u8]) {
+        (self.mine.bytes(), self.seen, self.other.buffer())
+    }
+
+    /// The index's entry for the login that has just been stored.
+    pub(crate) fn entry(&self, handle: Handle) -> IndexEntry {
+        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
+        IndexEntry { handle, login: self.mine.login(), ends, order: 0 }
     }
 
     // ---- the cookie goes out -------------------------------------------------------------------------------------

@@ -5,37 +5,23 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::base::names::Handle;
-use crate::store::contract::DeleteCondition;
-use crate::store::index::IndexEntry;
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
 impl<B: Buffer> RequestState<B> {
-    pub(super) fn step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                return Ok(self.target(operation).map_or(Next::Done, |handle| StoreRequest::Load(handle).into()));
+                let target = self.target(operation);
+                return Ok(target.map_or(Next::Done, |handle| operation.ask(StoreRequest::Load, handle)));
             }
-            Phase::DeletingOld(handle, login) => {
-                return Ok(StoreRequest::Delete(handle, DeleteCondition::Login(login)).into());
+            Phase::DeletingOld => {
+                let old = operation.replaces;
+                return Ok(old.map_or(Next::Done, |(handle, login)| operation.delete(handle, login)));
             }
-            Phase::Indexing => {
-                return Ok(self.entry(operation).map_or(Next::Done, |entry| StoreRequest::Index(entry).into()));
-            }
-            Phase::Withdrawing(_) => {
-                let own = operation
-                    .next
-                    .as_ref()
-                    .map(|own| StoreRequest::Delete(own.handle(), DeleteCondition::Login(self.mine.login())).into());
-                return Ok(own.unwrap_or(Next::Done));
-            }
+            Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
+            Phase::Withdrawing => return Ok(operation.delete(operation.handle, self.mine.login())),
             _ => {}
         }
         if let SessionState::Failed(error) = self.session {
@@ -44,19 +30,16 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
-                self.update_step(operation, intent, rules, now)
+                self.update_step(operation, rules)
             }
-            Intent::Login { .. } => self.login_step(operation, intent, rules, now),
+            Intent::Login { .. } => self.login_step(operation, rules),
             Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
                 Err(Error::CookieReplaced)
             }
             Intent::Rotate if !self.is_live() => Ok(Next::Done),
-            Intent::Update if matches!(self.session, SessionState::None) => {
-                self.begin()?;
-                self.create_step(operation, intent, rules, now)
-            }
+            Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
-                self.create_step(operation, intent, rules, now)
+                self.create_step(operation, rules)
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
@@ -67,44 +50,39 @@ impl<B: Buffer> RequestState<B> {
                     .as_ref()
                     .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
                 {
-                    self.update_step(operation, intent, rules, now)
+                    self.update_step(operation, rules)
                 } else {
-                    Ok(self.touch_step(operation, rules, now))
+                    Ok(self.touch_step(operation, rules))
                 }
             }
-            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, intent, rules, now),
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
         }
     }
 
-    /// The index's entry for the login that has just been stored.
-    fn entry(&self, operation: &Operation) -> Option<IndexEntry> {
-        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
-        Some(IndexEntry { handle: operation.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
-    }
-
-    fn touch_step(&mut self, operation: &mut Operation, rules: &Rules<'_>, now: Time) -> Next {
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+        let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
             Some(token) if due => {
                 operation.phase = Phase::Touching;
-                StoreRequest::Touch(token.handle()).into()
+                operation.ask(StoreRequest::Touch, token.handle())
             }
             _ => Next::Done,
         }
     }
 
     /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
-    fn logout_step(&mut self, operation: &mut Operation) -> Next {
+    fn logout_step(&mut self, operation: &mut Operation<'_>) -> Next {
         match (self.session, &self.token) {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
                     operation.wrote = Phase::Deleting;
-                    return StoreRequest::Load(token.handle()).into();
+                    return operation.ask(StoreRequest::Load, token.handle());
                 }
                 operation.phase = Phase::Deleting;
                 operation.attempted = true;
-                StoreRequest::Delete(token.handle(), DeleteCondition::Login(self.mine.login())).into()
+                operation.delete(token.handle(), self.mine.login())
             }
             _ => {
                 self.end();
@@ -114,8 +92,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     fn is_late(&self, token: &Token) -> bool {
-        use subtle::ConstantTimeEq;
-        self.mine.previous().is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
+        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
     }
 
     /// A handle has one subject for life (protocol rule 5).
@@ -124,30 +101,18 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
-        if !matches!(self.session, SessionState::New) {
-            self.become_nothing();
-            self.begin()?;
-        }
-        self.create_step(operation, intent, rules, now)
+        self.create_step(operation, rules)
     }
 
-    fn create_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
+        if !matches!(self.session, SessionState::New) {
+            self.begin()?;
+        }
         if self.mine.data().is_empty()
             && matches!(intent, Intent::Commit)
             && !self.handle_shown
@@ -155,40 +120,35 @@ impl<B: Buffer> RequestState<B> {
         {
             return Ok(Next::Done);
         }
-        let Some((drawn, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Next::Edit);
         }
-        let handle = *self.fresh_handle.get_or_insert(drawn);
+        let handle = *self.fresh_handle.get_or_insert(fresh.handle());
         operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
         if let Intent::Login { subject, remember, keep_data, .. } = intent {
             self.sign_in(subject, remember, keep_data, rules, now)?;
             self.mine.set_login(1);
-            self.mine.set_salt(version)?;
+            self.mine.set_salt(fresh.version())?;
         }
-        self.mine.set_version(version);
+        self.mine.set_version(fresh.version());
         self.mine.saw(now);
-        let next = Token::mint(handle, secret, rules.ring);
+        let next = Token::mint(handle, fresh.secret(), rules.ring);
         self.change_cookie(operation.next.insert(next), now);
         (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
-        Ok(StoreRequest::Create(handle).into())
+        Ok(operation.ask(StoreRequest::Create, handle))
     }
 
-    fn update_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
-            return self.gone(operation, intent).map(|()| Next::Random);
+            return self.gone(operation).map(|()| Next::Random);
         }
-        let Some((_, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         let Some(token) = &self.token else { return Ok(Next::Done) };
@@ -204,18 +164,18 @@ impl<B: Buffer> RequestState<B> {
                 self.mine.set_created(now);
                 self.sign_in(subject, remember, keep_data, rules, now)?;
                 self.mine.drop_previous()?;
-                self.mine.set_salt(version)?;
+                self.mine.set_salt(fresh.version())?;
                 true
             }
             Intent::Rotate => {
                 self.mine.drop_previous()?;
-                self.mine.set_salt(version)?;
+                self.mine.set_salt(fresh.version())?;
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
                 let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
-                let sealed = token.seal(secret, rules.ring);
+                let sealed = token.seal(fresh.secret(), rules.ring);
                 sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
             }
             _ => {
@@ -227,7 +187,7 @@ impl<B: Buffer> RequestState<B> {
             }
         };
         if another {
-            let next = Token::mint(handle, secret, rules.ring);
+            let next = Token::mint(handle, fresh.secret(), rules.ring);
             self.change_cookie(operation.next.insert(next), now);
         }
         if !self.mine.own_lifetimes() {
@@ -236,9 +196,9 @@ impl<B: Buffer> RequestState<B> {
         if self.active {
             self.mine.saw(now);
         }
-        self.mine.set_version(version);
+        self.mine.set_version(fresh.version());
         (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
-        Ok(StoreRequest::Update(handle, self.seen).into())
+        Ok(operation.ask(StoreRequest::Update, handle))
     }
 
     fn change_cookie(&mut self, next: &Token, now: Time) {
@@ -273,11 +233,4 @@ impl<B: Buffer> RequestState<B> {
         }
         Ok(())
     }
-}
-
-/// Handle, secret and version out of 32 random bytes.
-fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], &[u8; 8])> {
-    let (handle, rest) = fresh.as_ref()?.split_first_chunk()?;
-    let (secret, rest) = rest.split_first_chunk()?;
-    Some((Handle::from_bytes(*handle), secret, rest.first_chunk()?))
 }

@@ -12,6 +12,7 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{LogId, Observer};
@@ -277,8 +278,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.request.is_live() && self.request.changes.dirty() {
             self.commit().await?;
         }
-        let mut operation = Operation::new();
-        while self.sessions.perform(self.request, &mut self.rng, Intent::Update, &mut operation).await? {
+        let mut operation = Operation::new(Intent::Update);
+        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -370,8 +371,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        let mut operation = Operation::new();
-        self.sessions.perform(self.request, &mut self.rng, intent, &mut operation).await.map(|_| ())
+        let mut operation = Operation::new(intent);
+        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
@@ -400,14 +401,10 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let fresh = self.sessions.draw(&mut self.rng)?;
         let handle = match self.request.handle() {
             Some(handle) if self.request.is_live() => handle,
-            _ => {
-                let drawn = fresh.last_chunk().copied().unwrap_or_default();
-                self.request.show_handle(Handle::from_bytes(drawn))
-            }
+            _ => self.request.show_handle(Handle::from_bytes(*part(&fresh.0, 24))),
         };
         let salt = self.request.record().map(|record| record.salt()).unwrap_or_default();
-        let mask = fresh.first_chunk().copied().unwrap_or_default();
-        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, mask))
+        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, *part(&fresh.0, 0)))
     }
 
     /// Whether `token` was made for this session since its last login.
