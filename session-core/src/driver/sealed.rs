@@ -156,15 +156,17 @@ impl Mode for Sealed {
         into: &'b mut [u8],
     ) -> Result<Option<&'b str>, Error> {
         let Context { policy, ring, .. } = context;
-        if matches!(request.outgoing_cookie(), Outgoing::Remove) {
-            return set_cookie::remove(policy, into).map(Some);
-        }
-        let Some((handle, record)) = request.record_to_seal() else {
-            return Ok(None);
+        let removed = matches!(request.outgoing_cookie(), Outgoing::Remove);
+        let sealed = request.record_to_seal().filter(|_| !removed);
+        let (len, max_age) = match sealed {
+            Some((_, record)) => (sealed::text_len(record.len()), policy.max_age(request.ends(), context.now())),
+            None if removed => (0, 0),
+            None => return Ok(None),
         };
-        let max_age = policy.max_age(request.ends(), context.now());
-        let fill = |place: &mut [u8]| sealed::seal(handle, record, ring, place);
-        set_cookie::issue_with(policy, sealed::text_len(record.len()), max_age, into, fill).map(Some)
+        // one call for both: each closure makes a copy of the writer
+        let fill =
+            |place: &mut [u8]| sealed.map_or(Ok(()), |(handle, record)| sealed::seal(handle, record, ring, place));
+        set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
     }
 
     fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
