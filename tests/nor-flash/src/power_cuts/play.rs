@@ -1,11 +1,11 @@
 //! Plays what the bytes say.
 
-use crate::oracle::{Oracle, TOUCH_EVERY, stamp, with_last_seen};
-use crate::{BYTES, PAGES, SESSIONS};
+use super::oracle::{Oracle, TOUCH_EVERY, stamp, with_last_seen};
+use super::{BYTES, PAGES, SESSIONS};
+use crate::Strict;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use nor_flash::Strict;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};

@@ -1,6 +1,6 @@
 //! Random sequences with cuts, failures and dropped futures, and garbage as the content of the flash (ST5).
 
-use power_cuts::{Played, image, image_after, play};
+use nor_flash::power_cuts::{Played, image, image_after, play};
 
 struct Numbers(u64);
 

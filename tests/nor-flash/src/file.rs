@@ -2,8 +2,8 @@
 //! is killed loses nothing that was written. When the machine itself loses power, it may lose what the operating system
 //! had not written yet.
 
-use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
-use std::fmt;
+use crate::Failure;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -45,31 +45,13 @@ impl<const PAGE: usize> FileFlash<PAGE> {
 
     fn check(&self, at: usize, len: usize, size: usize) -> Result<(), Failure> {
         let good = at.is_multiple_of(size) && len.is_multiple_of(size) && at.saturating_add(len) <= self.len;
-        if good { Ok(()) } else { Err(Failure(NorFlashErrorKind::OutOfBounds)) }
+        if good { Ok(()) } else { Err(Failure::OutOfBounds) }
     }
 }
-
-/// The file cannot be read or written, or not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure(NorFlashErrorKind);
 
 impl From<io::Error> for Failure {
     fn from(_: io::Error) -> Self {
-        Self(NorFlashErrorKind::Other)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the file of the flash cannot be read or written")
-    }
-}
-
-impl core::error::Error for Failure {}
-
-impl NorFlashError for Failure {
-    fn kind(&self) -> NorFlashErrorKind {
-        self.0
+        Self::Medium
     }
 }
 

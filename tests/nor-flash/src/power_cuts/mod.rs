@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+//! The flash store against a map, while the power is cut, the flash fails and futures are dropped (ST5). The tests run
+//! these bodies on chosen and random bytes, and the targets in `fuzz/` run them under libFuzzer.
 
 mod oracle;
 mod play;
@@ -7,7 +8,7 @@ mod seeds;
 pub use play::{Played, image_after, play};
 pub use seeds::{image_seeds, operation_seeds, sequence, what_goes_is_forgotten, what_stays_is_moved};
 
-use nor_flash::Strict;
+use crate::Strict;
 use session_core::environment::Time;
 use session_core::store::{Handle, Load, Store};
 use session_core::testing::run;

@@ -1,6 +1,6 @@
 //! Sequences that are worth playing: for the tests, and as libFuzzer's first inputs.
 
-use crate::image_after;
+use super::image_after;
 
 /// A sequence that only looks random: `kinds` chooses what happens in it.
 #[must_use]

@@ -1,6 +1,6 @@
 //! Every sequence again and again, with the power cut one tick later each time, until it runs through (ST5).
 
-use power_cuts::{Played, play, sequence, what_goes_is_forgotten, what_stays_is_moved};
+use nor_flash::power_cuts::{Played, play, sequence, what_goes_is_forgotten, what_stays_is_moved};
 
 /// Cuts at every tick from that one on; how many, over how many operations and erases of a run without a cut.
 fn every_tick<const WORD: usize, const PAGE: usize>(sequence: &[u8], from: u64) -> (u64, Played) {
