@@ -4,7 +4,7 @@ use session_core::RequestState;
 use session_core::cookie_header::{MAX_CANDIDATES, candidates};
 use session_core::testing::{ScriptedRng, run};
 
-use vectors::cases;
+use core_tests::vectors::cases;
 
 use crate::{PLACE, View, WORLD, Watch, World, reference};
 

@@ -9,12 +9,12 @@ pub use records::{record, record_seeds};
 
 use std::cell::Cell;
 
+use core_tests::vectors::{Shelf, bytes, cases};
 use session_core::environment::Time;
 use session_core::events::{Event, Observer};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_core::{Keys, Session, Sessions};
-use vectors::{Shelf, bytes, cases};
 
 /// Runs the part that is the core's and may look at it from outside, for instance count allocations.
 pub type Watch<'w> = &'w dyn Fn(&mut dyn FnMut());

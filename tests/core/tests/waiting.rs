@@ -1,6 +1,6 @@
 //! A store that really waits: requests that run at the same time on one thread, and some that are given up half-way.
 
-use life_cycle::KEY;
+use core_tests::life_cycle::KEY;
 use session_core::environment::Time;
 use session_core::policy::{Policy, SET_COOKIE_LEN};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};

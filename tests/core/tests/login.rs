@@ -1,6 +1,6 @@
 //! Signing in and out: who has the session afterwards, and what a slower request can no longer do.
 
-use life_cycle::{Browser, Calls, Request, Server, World, increment, parts, sign_in};
+use core_tests::life_cycle::{Browser, Calls, Request, Server, World, increment, parts, sign_in};
 use session_core::Error;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 use session_core::testing::run;

@@ -1,7 +1,7 @@
 //! Calls of the store fail and another one's answer is lost, everywhere: what was told is what holds (rule 11 of the
 //! protocol). And two logins at once.
 
-use life_cycle::{Browser, Request, Server, World, parts, sign_in};
+use core_tests::life_cycle::{Browser, Request, Server, World, parts, sign_in};
 use session_core::Error;
 use session_core::policy::Policy;
 use session_core::testing::run;

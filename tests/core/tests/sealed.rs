@@ -1,6 +1,6 @@
 //! Sessions that travel in their cookies: the same rules, and what ends them before their time (LC11, SE1–SE6).
 
-use life_cycle::{Site, Visit};
+use core_tests::life_cycle::{Site, Visit};
 use session_core::mode::Sealed;
 use session_core::policy::{Lifetimes, Mismatch, PlainCookie, Policy};
 use session_core::testing::run;

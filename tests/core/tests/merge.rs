@@ -1,6 +1,6 @@
 //! Two requests at once, the round trips of each verb, and a store that is away.
 
-use life_cycle::{Browser, Calls, KEY, Request, Server, World, increment, sign_in};
+use core_tests::life_cycle::{Browser, Calls, KEY, Request, Server, World, increment, sign_in};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Keys, RequestState, Session, Sessions};

@@ -3,13 +3,13 @@
 use std::process::Command;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use core_tests::vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::{Handle, Load, Outcome, Store};
 use session_core::testing::{ManualClock, run};
 use session_core::{AtRest, Error, Keys, RequestState, Sessions};
-use vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
 
 /// What a request leaves behind.
 struct After {

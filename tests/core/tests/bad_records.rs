@@ -1,6 +1,6 @@
 //! Bytes in the store that are no record, records that are too large, values of another type.
 
-use life_cycle::{Browser, Request, Server, World, increment, parts, sign_in};
+use core_tests::life_cycle::{Browser, Request, Server, World, increment, parts, sign_in};
 use session_core::policy::Policy;
 use session_core::testing::{ScriptedRng, run};
 use session_core::{Error, RequestState, Session, Sessions};
@@ -160,7 +160,7 @@ fn a_record_that_does_not_fit_names_both_sizes_ck7() {
     assert_eq!(answer.ok(), (Err(Error::TooLarge { need: 513, have: 512 }), Ok(())));
     assert_eq!(world.record(browser.cookie(server.now()).unwrap()).unwrap().len(), 512);
     // reading with less room than it was written with: refused, and nothing is made of it
-    let small = Sessions::new(&world.store, &world.clock, &life_cycle::keys(), policy());
+    let small = Sessions::new(&world.store, &world.clock, &core_tests::life_cycle::keys(), policy());
     let mut exchange = RequestState::new([0; 256], [0; 256]);
     let mut session = Session::new(&small, &mut exchange, ScriptedRng::new(1));
     let line = browser.cookie(server.now()).unwrap().as_bytes();

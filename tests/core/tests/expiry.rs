@@ -1,6 +1,6 @@
 //! When a session ends by itself, to the millisecond, and what that costs.
 
-use life_cycle::{Browser, Server, World, sign_in};
+use core_tests::life_cycle::{Browser, Server, World, sign_in};
 use session_core::Error;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::store::Store;
@@ -45,7 +45,7 @@ fn idle_to_the_millisecond_lc5() {
     // the browser still shows the cookie; what is written then is another session's
     server.request(&mut browser, |session| session.set("n", &2_u32).unwrap()).ok();
     let new = browser.cookie(server.now()).unwrap();
-    assert_ne!(life_cycle::parts(new).0, life_cycle::parts(&old).0);
+    assert_ne!(core_tests::life_cycle::parts(new).0, core_tests::life_cycle::parts(&old).0);
     assert!(!alive(&server, &mut Browser::with(&old)));
 }
 
@@ -183,14 +183,14 @@ fn what_ends_during_a_request_is_not_written_lc5() {
         assert_eq!(world.store.inner().len(), 1, "still there, to be swept");
         // a login in the same moment is a new session
         let mut browser = begin(&server);
-        let before = life_cycle::parts(browser.cookie(server.now()).unwrap()).0;
+        let before = core_tests::life_cycle::parts(browser.cookie(server.now()).unwrap()).0;
         server
             .request(&mut browser, |session| {
                 world.wait(10 * S);
                 sign_in(session, "ann").unwrap();
             })
             .ok();
-        assert_ne!(life_cycle::parts(browser.cookie(server.now()).unwrap()).0, before);
+        assert_ne!(core_tests::life_cycle::parts(browser.cookie(server.now()).unwrap()).0, before);
     }
 }
 

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use session_core::Error;
 
-use crate::View;
+use super::View;
 
 /// A value that can be put into a session and compared with what is there.
 pub trait Sample {

@@ -1,6 +1,6 @@
 //! A session that is bound to what the application recognises its browser by: a signal, and what the policy makes of it.
 
-use life_cycle::{Browser, Server, World, increment, keys, sign_in};
+use core_tests::life_cycle::{Browser, Server, World, increment, keys, sign_in};
 use session_core::environment::Time;
 use session_core::policy::{Mismatch, Policy, SET_COOKIE_LEN};
 use session_core::pool::{Pool, Requests};
@@ -16,7 +16,9 @@ const SPAN: Duration = Duration::from_secs(60);
 /// Ann's browser, bound to where she is.
 fn bound(server: &Server) -> Browser {
     let mut browser = Browser::new();
-    let bind = |session: &mut life_cycle::Request<'_>| sign_in(session, "ann").and(run(session.bind(HOME))).unwrap();
+    let bind = |session: &mut core_tests::life_cycle::Request<'_>| {
+        sign_in(session, "ann").and(run(session.bind(HOME))).unwrap()
+    };
     server.request(&mut browser, bind).ok();
     browser
 }

@@ -1,7 +1,7 @@
 //! Clock, random numbers, store and log, and a server among them.
 
-use crate::browser::Browser;
-use crate::scripted::Scripted;
+use super::browser::Browser;
+use super::scripted::Scripted;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};

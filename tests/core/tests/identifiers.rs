@@ -1,6 +1,6 @@
 //! Identifiers: where they come from, what is refused, what a visitor costs who stores nothing.
 
-use life_cycle::{Browser, Calls, Request, World, parts, sign_in};
+use core_tests::life_cycle::{Browser, Calls, Request, World, parts, sign_in};
 use session_core::Error;
 use session_core::policy::Policy;
 use session_core::testing::{ScriptedRng, run};

@@ -1,7 +1,7 @@
 //! No allocation in the core and the store of fixed size. (That none is possible is shown by tests/no-heap; this shows
 //! it where an allocator is there to be used.)
 
-use life_cycle::keys;
+use core_tests::life_cycle::keys;
 use session_core::mode::Mode;
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng, run};

@@ -54,7 +54,7 @@ impl Site<Sealed> {
 
 impl<M: Mode> Site<M> {
     fn of(policy: Policy, make: Make<M>) -> Self {
-        Self::over(Box::leak(Box::new(MemoryStore::new())), &crate::keys(), policy, make)
+        Self::over(Box::leak(Box::new(MemoryStore::new())), &super::keys(), policy, make)
     }
 
     fn over(store: &'static MemoryStore, keys: &Keys, policy: Policy, make: Make<M>) -> Self {

@@ -1,6 +1,6 @@
 //! Data that is sealed in the store: nothing of it can be read there, and nothing that was changed there is accepted.
 
-use life_cycle::{Browser, OTHER_KEY, Scripted, Server, World, increment, keys, parts, sign_in};
+use core_tests::life_cycle::{Browser, OTHER_KEY, Scripted, Server, World, increment, keys, parts, sign_in};
 use session_core::environment::{Clock, Time};
 use session_core::policy::Policy;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store};
@@ -144,7 +144,7 @@ fn a_record_opens_under_its_own_handle_only_se2() {
 #[test]
 fn a_new_key_seals_and_the_old_one_opens_until_it_is_retired_se3() {
     let mut site = Site::new();
-    let (a, b) = (life_cycle::KEY, OTHER_KEY);
+    let (a, b) = (core_tests::life_cycle::KEY, OTHER_KEY);
     let (_, old) = site.server(&Keys::new(&a).unwrap());
     old.request(&mut site.browser, |s| s.set("n", &7_u32)).ok().unwrap();
     let by_a = site.raw();

@@ -1,6 +1,6 @@
 //! What an operator is told (LC13).
 
-use life_cycle::{Browser, Request, World, increment, sign_in};
+use core_tests::life_cycle::{Browser, Request, World, increment, sign_in};
 use session_core::policy::Policy;
 use session_core::testing::{ScriptedRng, run};
 

@@ -1,7 +1,7 @@
 //! Whatever requests overtake a slower one, and whatever its store loses: it is as if each had come at one moment,
 //! whole. Random handlers, judged by a map (ST3, rules 1, 10 and 11 of the protocol).
 
-use life_cycle::{Browser, Request, Scripted, Server, World};
+use core_tests::life_cycle::{Browser, Request, Scripted, Server, World};
 use rand_core::TryRng;
 use session_core::Error;
 use session_core::environment::Time;

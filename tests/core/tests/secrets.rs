@@ -1,7 +1,7 @@
 //! The secret of a cookie is in the cookie and nowhere else (ID6).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use life_cycle::{Answer, Browser, KEY, Request, World, increment, keys, parts, sign_in};
+use core_tests::life_cycle::{Answer, Browser, KEY, Request, World, increment, keys, parts, sign_in};
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::store::Handle;
 use session_core::testing::{ScriptedRng, run};
@@ -171,7 +171,7 @@ fn no_secret_is_stored_or_logged_id6() {
 #[test]
 fn what_is_printed_shows_nothing_id6() {
     let handle = Handle::from_bytes(*b"secret!!");
-    let ring = keys().and_verify(&life_cycle::OTHER_KEY).unwrap();
+    let ring = keys().and_verify(&core_tests::life_cycle::OTHER_KEY).unwrap();
     assert_eq!(format!("{handle:?}"), "Handle(..)");
     assert_eq!(format!("{ring:?} {ring:#?}"), "Keys(2 redacted) Keys(2 redacted)");
     let world = World::new();

@@ -1,7 +1,7 @@
 //! The sessions of a subject: who sees them, who ends them, and which logins are refused (LC9).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use life_cycle::{Browser, Site, World, sign_in};
+use core_tests::life_cycle::{Browser, Site, World, sign_in};
 use session_core::Error;
 use session_core::environment::Time;
 use session_core::policy::Policy;

@@ -1,6 +1,6 @@
 //! The cookie that changes by itself, and answers of the store that are lost.
 
-use life_cycle::{Browser, Calls, KEY, OTHER_KEY, Request, Server, World, increment, parts, sign_in};
+use core_tests::life_cycle::{Browser, Calls, KEY, OTHER_KEY, Request, Server, World, increment, parts, sign_in};
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::testing::run;
 use session_core::{Error, Keys};
