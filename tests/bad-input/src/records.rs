@@ -37,7 +37,7 @@ pub fn record(data: &[u8], watch: Watch<'_>) {
 /// Inputs for [`record`]: the records of the vectors.
 #[must_use]
 pub fn record_seeds() -> Vec<Vec<u8>> {
-    let kinds = ["cookie", "grace", "replaced", "end", "record", "change"];
+    let kinds = ["cookie", "grace", "superseded", "end", "record", "change"];
     let records = kinds.into_iter().flat_map(cases).filter_map(|case| case.find("record").map(bytes));
     records.map(|record| [&[0], &record[..]].concat()).collect()
 }
