@@ -36,7 +36,7 @@ pub(crate) fn fuzz(log: &mut Log) -> Result<String, String> {
     if corpus.exists() {
         fs::remove_dir_all(&corpus).map_err(|why| format!("{}: {why}", corpus.display()))?;
     }
-    for (package, seeds) in [("bad-input", "seeds"), ("nor-flash", "flash-seeds")] {
+    for (package, seeds) in [("core-tests", "seeds"), ("nor-flash", "flash-seeds")] {
         log.run(cargo(&["run", "--locked", "--quiet", "-p", package, "--bin", seeds, "--"]).arg(&corpus))?;
     }
     let artifacts = root().join("fuzz/artifacts");

@@ -1,4 +1,4 @@
-//! No allocation in the core and the store of fixed size. (That none is possible is shown by tests/no-heap; this shows
+//! No allocation in the core and the store of fixed size. (That none is possible is shown by tests/adapters; this shows
 //! it where an allocator is there to be used.)
 
 use core_tests::life_cycle::keys;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use adapter_tests::needles::Needles;
+use adapter_tests::notes::{Note, of};
 use hmac::{Hmac, KeyInit, Mac};
-use scan::needles::Needles;
-use scan::notes::{Note, of};
 use sha2::Sha256;
 
 /// What a run left.

@@ -1,10 +1,19 @@
-//! EM5: a sign-in and the request after it, while the allocator refuses everything.
+//! EM5: a sign-in and the request after it, while the allocator refuses everything. One connection of a small application,
+//! served from memory to memory: core, fixed store and an adapter. A harness would allocate in its own threads, so there is
+//! none.
 #![allow(unsafe_code)] // an allocator is an unsafe trait
+
+mod edge_http;
+mod picoserve;
+mod wire;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use session_core::testing::ManualClock;
+
+const KEY: [u8; 32] =
+    *b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7\x3cN\x60\x18\xe9\x77\xb2\x44\x05\x9a\xcd\x31\xf6\x88\x2e\x53\xbf";
 
 /// Ends the program at any allocation while it is told to refuse.
 struct Refusing;
@@ -31,9 +40,7 @@ static ALLOCATOR: Refusing = Refusing;
 type Serve = fn(&ManualClock, &[&[u8]], &mut [u8]) -> Option<usize>;
 
 fn main() {
-    for (adapter, serve) in
-        [("picoserve", no_heap::picoserve::serve as Serve), ("edge-http", no_heap::edge_http::serve)]
-    {
+    for (adapter, serve) in [("picoserve", picoserve::serve as Serve), ("edge-http", edge_http::serve)] {
         sign_in_and_read(serve);
         println!("{adapter}: signed in and read the session with 0 allocations");
     }

@@ -5,9 +5,9 @@ use session_core::environment::Time;
 use session_core::testing::{ScriptedRng, run};
 use session_core::{Error, RequestState};
 
-use core_tests::vectors::{bytes, cases};
+use crate::vectors::{bytes, cases};
 
-use crate::{PLACE, View, WORLD, Watch, World, reference};
+use super::{PLACE, View, WORLD, Watch, World, reference};
 
 #[derive(Serialize, Deserialize)]
 struct Cart<'a> {
@@ -116,7 +116,7 @@ impl World {
         let mut exchange = RequestState::new([0xee; PLACE], [0xee; PLACE]);
         let mut next = View::new(&self.sessions, &mut exchange, ScriptedRng::failing());
         run(next.load([line.as_bytes()].into_iter())).expect("a record that fits");
-        assert_eq!(next.get::<u32>("n"), Ok(Some(300)), "what was set; stored: {}", core_tests::vectors::hex(&stored));
+        assert_eq!(next.get::<u32>("n"), Ok(Some(300)), "what was set; stored: {}", crate::vectors::hex(&stored));
         assert_eq!(next.label(), Some("phone"));
     }
 }

@@ -43,7 +43,7 @@ impl<'c> Handler<AppPool<'c>> for App {
 }
 
 /// Serves the requests on one connection each and returns how many bytes of `answers` they took.
-pub fn serve(clock: &ManualClock, requests: &[&[u8]], answers: &mut [u8]) -> Option<usize> {
+pub(crate) fn serve(clock: &ManualClock, requests: &[&[u8]], answers: &mut [u8]) -> Option<usize> {
     let keys = Keys::new(&KEY).ok()?;
     let sessions = Sessions::new(FixedStore::new(), clock, &keys, Policy::PLAIN_HTTP);
     let pool: AppPool<'_> = Pool::new(sessions, ScriptedRng::new(7));

@@ -4,9 +4,9 @@ use session_core::RequestState;
 use session_core::cookie_header::{MAX_CANDIDATES, candidates};
 use session_core::testing::{ScriptedRng, run};
 
-use core_tests::vectors::cases;
+use crate::vectors::cases;
 
-use crate::{PLACE, View, WORLD, Watch, World, reference};
+use super::{PLACE, View, WORLD, Watch, World, reference};
 
 /// Reads `data` as header lines, separated by line feeds; a byte 1 stands for a genuine cookie value.
 ///

@@ -8,6 +8,8 @@ mod axum_app;
 use std::net::TcpListener;
 use std::sync::OnceLock;
 
+use adapter_tests::kept::Kept;
+use adapter_tests::notes::{self, Note, last, note};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -16,8 +18,6 @@ use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
 use reference_app::{AnyClock, Config, Stop};
-use scan::kept::Kept;
-use scan::notes::{self, Note, last, note};
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::{SessionLayer, Sessions};
 use session_core::mode::DynamicMode;

@@ -1,4 +1,7 @@
-#![doc = include_str!("../README.md")]
+//! What the network and a corrupt store can hand to the core: any bytes as `Cookie` header lines ([`cookie_header`]), any
+//! bytes as a stored record under a genuine cookie ([`record`]). Each is judged by a second parser that was written from the
+//! specification and is as simple as possible. `tests/mutated.rs` runs both on random bytes and mutated vectors, and shows
+//! that the core allocates nothing; the targets in `fuzz/` run the same two functions under libFuzzer.
 
 mod cookies;
 mod records;
@@ -9,7 +12,7 @@ pub use records::{record, record_seeds};
 
 use std::cell::Cell;
 
-use core_tests::vectors::{Shelf, bytes, cases};
+use crate::vectors::{Shelf, bytes, cases};
 use session_core::environment::Time;
 use session_core::events::{Event, Observer};
 use session_core::policy::Policy;

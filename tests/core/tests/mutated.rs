@@ -1,8 +1,9 @@
 //! Both bodies on random bytes and on mutated vectors, and not one allocation in the core (CP5, EM5).
 
 use std::alloc::System;
+use std::cell::Cell;
 
-use bad_input::{cookie_header, cookie_seeds, record, record_seeds};
+use core_tests::bad_input::{Watch, cookie_header, cookie_seeds, record, record_seeds};
 use rand_core::TryRng;
 use session_core::testing::ScriptedRng;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -10,19 +11,27 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The allocator counts for all threads, so there is one test.
 #[test]
 fn any_bytes_are_read_without_panic_and_allocation_cp5_em5() {
     let words: [&[u8]; 8] = [b";", b"=", b"id=", b"\x01", b" \t", b"\n", b"\"", b"__Host-id=\x01"];
-    Mutator::new(1, cookie_seeds(), &words).each(155_000, |data| cookie_header(data, &unallocating));
+    Mutator::new(1, cookie_seeds(), &words).each(155_000, |data| unallocating(cookie_header, data));
     let words: [&[u8]; 6] = [&[0], &[255], &[0x80], b"\x01k\x01\x02\x03\x04\x00", b"\x01n", &[0x81, 0]];
-    Mutator::new(2, record_seeds(), &words).each(50_000, |data| record(data, &unallocating));
+    Mutator::new(2, record_seeds(), &words).each(50_000, |data| unallocating(record, data));
 }
 
-fn unallocating(run: &mut dyn FnMut()) {
-    let region = Region::new(ALLOCATOR);
-    run();
-    assert_eq!(region.change().allocations, 0, "the core allocated");
+/// Runs the body. The allocator counts for all threads of the test program, so that a run may count one of theirs; what the
+/// core allocates it would allocate at each.
+fn unallocating(body: fn(&[u8], Watch<'_>), data: &[u8]) {
+    let allocations = || {
+        let counted = Cell::new(0);
+        body(data, &|run| {
+            let region = Region::new(ALLOCATOR);
+            run();
+            counted.set(counted.get() + region.change().allocations);
+        });
+        counted.get()
+    };
+    assert!((0..5).any(|_| allocations() == 0), "the core allocated");
 }
 
 struct Mutator<'w> {

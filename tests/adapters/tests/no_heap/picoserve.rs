@@ -34,7 +34,7 @@ async fn visits(session: Session<'_, '_>) -> Result<&'static str, SessionRejecti
 }
 
 /// Serves the requests on one connection and returns how many bytes of `answers` they took.
-pub fn serve(clock: &ManualClock, requests: &[&[u8]], answers: &mut [u8]) -> Option<usize> {
+pub(crate) fn serve(clock: &ManualClock, requests: &[&[u8]], answers: &mut [u8]) -> Option<usize> {
     let keys = Keys::new(&KEY).ok()?;
     let sessions = Sessions::new(FixedStore::new(), clock, &keys, Policy::PLAIN_HTTP);
     let pool: AppPool<'_> = Pool::new(sessions, ScriptedRng::new(7));
