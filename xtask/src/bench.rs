@@ -33,7 +33,7 @@ struct Cost {
 
 /// Prints the table and writes it to bench/results.md; an error if a request allocates or exceeds its budget.
 pub(crate) fn bench(log: &mut Log) -> Result<String, String> {
-    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench", "-p", "bench-adapters"]))?;
+    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench"]))?;
     let program = target().join("release/bench");
     let hash = cost(log, &program, &["hash"])?.instructions;
     let mut table = String::from(
@@ -134,7 +134,7 @@ fn usual(log: &mut Log, program: &Path, arguments: &[&str]) -> Result<Cost, Stri
 
 /// Prints what the session libraries of today add to a request, beside ours, and writes it to bench/peers/results.md.
 pub(crate) fn peers(log: &mut Log) -> Result<String, String> {
-    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench", "-p", "bench-adapters"]))?;
+    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench"]))?;
     let manifest = root().join("bench/peers/Cargo.toml");
     let place = target().join("peers");
     log.run(

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use emulator::{Board, Device};
+use firmware_tests::{Board, Device};
 
 use crate::firmware::needs;
 use crate::run::{cargo, root};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use emulator::Board;
+use firmware_tests::Board;
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::run::{Log, cargo, root};
