@@ -5,9 +5,9 @@ use std::path::Path;
 
 use firmware_tests::{Board, Device};
 
-use crate::firmware::needs;
 use crate::run::{cargo, root};
 use crate::setup;
+use crate::steps::firmware::needs;
 
 /// Becomes the demo: cargo replaces itself by the program, so that Ctrl-C reaches it directly.
 pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {

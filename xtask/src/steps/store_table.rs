@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Prints the table, and sums it up. An error if there is none, if a rule was not run on one of the stores, or is broken.
-pub(crate) fn store_table(output: &str) -> Result<String, String> {
+pub(super) fn store_table(output: &str) -> Result<String, String> {
     let mut stores: Vec<&str> = Vec::new();
     let mut rules: Vec<&str> = Vec::new();
     let mut verdicts: BTreeMap<(&str, &str), &str> = BTreeMap::new();

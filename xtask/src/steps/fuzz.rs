@@ -20,7 +20,7 @@ const TARGETS: [(&str, u32, u32); 4] = [
     ("flash_image", 250_000, 9 * 512),
 ];
 
-pub(crate) fn fuzz(log: &mut Log) -> Result<String, String> {
+pub(super) fn fuzz(log: &mut Log) -> Result<String, String> {
     let place = target().join("fuzz");
     let version = program("rustc", &["-vV"]).output().map_err(|why| format!("cannot run rustc: {why}"))?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();

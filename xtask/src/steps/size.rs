@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
+use super::targets::BOARDS;
 use crate::run::{Log, cargo, target};
-use crate::steps::BOARDS;
 
 /// The sha2 crate's small version.
 pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";

@@ -6,9 +6,9 @@ use std::path::Path;
 use firmware_tests::Board;
 use object::{Object, ObjectSection, SectionKind};
 
-use crate::run::{Log, cargo, root};
+use crate::files::read;
+use crate::run::{Log, cargo, passed, root};
 use crate::setup::{Need, QEMU_ARM, QEMU_RISCV, SETPRIV};
-use crate::steps::{passed, read};
 
 /// Bytes at most, for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
@@ -23,7 +23,7 @@ pub(crate) const fn needs(board: Board) -> &'static [Need] {
     }
 }
 
-pub(crate) fn firmware(log: &mut Log) -> Result<String, String> {
+pub(super) fn firmware(log: &mut Log) -> Result<String, String> {
     let sizes = read(&root().join(SIZES))?;
     let mut weights = Vec::new();
     let mut missed = Vec::new();

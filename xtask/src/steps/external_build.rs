@@ -1,10 +1,11 @@
-//! The READMEs' examples as somebody else's programs: packages outside the workspace, which name what a user has to name.
+//! `external-build`: the READMEs' examples as programs of a user, outside the workspace, with manifests that name what a
+//! user has to name.
 
 use std::fs;
 use std::path::Path;
 
+use crate::files::read;
 use crate::run::{Log, cargo, root, target};
-use crate::steps::read;
 
 /// A user's program.
 struct Program {
@@ -79,11 +80,11 @@ const PROGRAMS: &[Program] = &[
 ];
 
 /// Compiles all of them.
-pub(crate) fn outside(log: &mut Log) -> Result<String, String> {
-    let place = std::env::temp_dir().join(format!("session-outside-{}", std::process::id()));
+pub(super) fn external_build(log: &mut Log) -> Result<String, String> {
+    let place = std::env::temp_dir().join(format!("session-external-build-{}", std::process::id()));
     let compiled = write(&place).and_then(|()| {
         let mut check = cargo(&["check", "--workspace"]);
-        log.run(check.current_dir(&place).env("CARGO_TARGET_DIR", target().join("outside")))
+        log.run(check.current_dir(&place).env("CARGO_TARGET_DIR", target().join("external-build")))
     });
     fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
     compiled.map(|_| format!("{} programs outside the workspace", PROGRAMS.len()))

@@ -5,9 +5,9 @@ use std::fs;
 
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 
+use super::size::{SMALL_SHA2, built};
+use super::targets::BOARDS;
 use crate::run::{Log, cargo};
-use crate::size::{SMALL_SHA2, built};
-use crate::steps::BOARDS;
 
 /// The programs, and the one function of each that may panic. rustc puts a panic into every future, for an executor that
 /// polls it again after its end; no input leads there. The cipher of sealed cookies has one for the end of its keystream,
@@ -17,7 +17,7 @@ const PROGRAMS: [(&str, &str); 2] =
 
 /// The program has to be optimized for speed: then the optimizer finds most checks superfluous, and a way to panic that
 /// is left is one that it could not rule out.
-pub(crate) fn no_panic(log: &mut Log) -> Result<String, String> {
+pub(super) fn no_panic(log: &mut Log) -> Result<String, String> {
     let shown = PROGRAMS.map(|(program, allowed)| cannot_panic(log, program, allowed));
     Ok(shown.into_iter().collect::<Result<Vec<_>, _>>()?.join("; "))
 }
