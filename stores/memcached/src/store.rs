@@ -245,7 +245,7 @@ impl Store for MemcachedStore {
     }
 }
 
-session_std::shared!(MemcachedStore);
+session_store_shared::shared!(MemcachedStore);
 
 impl Change<'_> {
     /// Whether it may be done to a record with this stamp.

@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     pub(crate) prefix: String,
 }
 
-session_std::shared!(RedisStore);
+session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
     /// The store that a URL names. It connects with the first operation, not here: a server that is absent now may come

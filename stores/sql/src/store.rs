@@ -90,7 +90,7 @@ impl fmt::Debug for SqlStore {
     }
 }
 
-session_std::shared!(SqlStore);
+session_store_shared::shared!(SqlStore);
 
 impl Store for SqlStore {
     type Error = SqlError;

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+#[doc(hidden)]
+pub mod erased;
+mod error;
+mod record_buffer;
+mod store;
+
+pub use erased::{Boxed, ErasedStore};
+pub use error::SharedError;
+pub use record_buffer::RecordBuffer;
+pub use store::SharedStore;
