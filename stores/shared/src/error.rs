@@ -1,4 +1,4 @@
-//! Errors that hold for any store.
+//! Errors that any store may give.
 
 use std::fmt::{self, Display};
 
@@ -26,3 +26,22 @@ impl Display for SharedError {
 }
 
 impl std::error::Error for SharedError {}
+
+/// Why a store URL cannot be used. It repeats no password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlError(String);
+
+impl UrlError {
+    /// Takes a sentence that says what is wrong with the URL, without the password in it.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+impl Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UrlError {}

@@ -20,6 +20,7 @@ fn direct() {
 
 #[test]
 fn boxed() {
-    let keys = Keys::new(b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7<N`\x18\xe9w\xb2D\x05\x9a\xcd1\xf6\x88.S\xbf");
+    let keys =
+        Keys::new(b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7<N`\x18\xe9w\xb2D\x05\x9a\xcd1\xf6\x88.S\xbf");
     assert_eq!(conforms(&SharedStore::from(MemoryStore::new()).sealed_at_rest(&keys.unwrap())), Ok(()));
 }
