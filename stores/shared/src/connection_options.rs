@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// A client has no more ports towards a server.
+const MOST_CONNECTIONS: usize = 65_535;
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -37,11 +39,16 @@ impl ConnectionOptions {
         }
     }
 
-    /// Opens at most this many connections to each server, and at least one; the default is 16. A store whose client
+    /// Sets the maximum number of connections to each server, from 1 to 65,535; the default is 16. A store whose client
     /// sends all requests over one connection ignores this.
     #[must_use]
     pub const fn with_max_connections(self, connections: usize) -> Self {
-        Self { max_connections: if connections == 0 { 1 } else { connections }, ..self }
+        let max_connections = match connections {
+            0 => 1,
+            MOST_CONNECTIONS.. => MOST_CONNECTIONS,
+            connections => connections,
+        };
+        Self { max_connections, ..self }
     }
 
     /// Sets how long opening a connection may take, from 1 ms to one day; the default is 1 s.
@@ -57,8 +64,8 @@ impl ConnectionOptions {
         Self { operation_timeout: clamped(timeout), ..self }
     }
 
-    /// Sets after how many failures in a row, and at least one, the store stops asking the server; the default is 3.
-    /// `u32::MAX` never stops.
+    /// Sets after how many failures in a row, at least one, the store stops asking the server; the default is 3. With
+    /// `u32::MAX` it never does.
     #[must_use]
     pub const fn with_max_failures(self, failures: u32) -> Self {
         Self { max_failures: if failures == 0 { 1 } else { failures }, ..self }
@@ -134,9 +141,11 @@ mod tests {
         assert_eq!((low.max_connections(), low.max_failures(), low.pause()), (1, 1, Duration::ZERO));
         assert_eq!((low.connect_timeout(), low.operation_timeout()), (SHORTEST, SHORTEST));
         let high = ConnectionOptions::new()
+            .with_max_connections(usize::MAX)
             .with_connect_timeout(Duration::MAX)
             .with_operation_timeout(Duration::MAX)
             .with_pause(Duration::MAX);
+        assert_eq!((high.max_connections(), high.max_failures()), (MOST_CONNECTIONS, 3));
         assert_eq!((high.connect_timeout(), high.operation_timeout(), high.pause()), (LONGEST, LONGEST, LONGEST));
     }
 }

@@ -167,8 +167,7 @@ pub(crate) struct PooledConnection<'p> {
 
 impl Pool {
     pub(crate) fn new(max_connections: usize) -> Self {
-        let permits = Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS));
-        Self { idle: Mutex::default(), permits }
+        Self { idle: Mutex::default(), permits: Semaphore::new(max_connections) }
     }
 
     /// Waits until fewer than the maximum number of connections are in use.
