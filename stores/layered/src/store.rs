@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_std::SharedStore;
+use session_store_shared::SharedStore;
 
 use crate::doubts::{Doubt, Doubts};
 use crate::{Cache, Entry, Look};
@@ -191,7 +191,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 }
 
-session_std::shared!([C: Cache] Layered<C, SharedStore>);
+session_store_shared::shared!([C: Cache] Layered<C, SharedStore>);
 
 impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.

@@ -8,9 +8,9 @@ use common::MemoryCache;
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_std::SharedStore;
 use session_store_layered::{Entry, Layered};
 use session_store_memory::MemoryStore;
+use session_store_shared::SharedStore;
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 

@@ -91,7 +91,7 @@ async fn on_one_server_lc9() {
 #[tokio::test]
 async fn in_a_cluster_lc9() {
     let cluster = servers::redis::Cluster::start();
-    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().time_limit(common::GUARD)).await;
+    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT)).await;
 }
 
 #[tokio::test]

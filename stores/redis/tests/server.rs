@@ -206,7 +206,7 @@ async fn everybody_at_once_lc10() {
     assert_eq!(store.create(&handle(0), &record(3, 1, b""), now()).await.unwrap(), applied(3));
     assert!(matches!(store.load(&handle(0), now(), &mut buffer).await.unwrap(), Load::Found(_)));
     // before the first session there is nobody to end
-    assert!(RedisStore::open(&server.url()).unwrap().prefix("empty:").unwrap().end_all(now()).await.unwrap());
+    assert!(RedisStore::open(&server.url()).unwrap().with_prefix("empty:").unwrap().end_all(now()).await.unwrap());
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use session_core::store::Handle;
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 use crate::connection::{Row, Value};
+use crate::error::SqlError;
 use crate::statements as sql;
-use crate::store::{handle, number, time};
-use crate::{SqlError, SqlStore};
+use crate::store::{SqlStore, handle, number, time};
 
 impl SubjectIndex for SqlStore {
     type Error = SqlError;

@@ -217,7 +217,7 @@ fn sealed_again_by_the_newest_key_se3() {
 #[test]
 fn a_cookie_from_a_clock_that_is_ahead_is_refused_se2() {
     let site = Server::sealed(Policy::SECURE);
-    let ahead = site.node(&core_tests::keys(), Policy::SECURE);
+    let ahead = site.node(&core_tests::life_cycle::keys(), Policy::SECURE);
     for (millis, who) in [(60_000, Some("ann".to_owned())), (1, None)] {
         let mut jar = None;
         ahead.wait(millis);
@@ -289,7 +289,7 @@ fn refused_for_whatever_reason_it_is_the_same_answer_se1_se2_se3_se4() {
 }
 
 fn node(site: &Server) -> Server {
-    site.node(&core_tests::keys(), Policy::SECURE)
+    site.node(&core_tests::life_cycle::keys(), Policy::SECURE)
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn a_shorter_policy_revives_nothing_se7() {
     })
     .unwrap();
     let copy = jar.clone();
-    let short = long.node(&core_tests::keys(), remember(30));
+    let short = long.node(&core_tests::life_cycle::keys(), remember(30));
     short.visit(&mut jar, |session| run(session.logout())).unwrap();
     for day in 1..90 {
         short.wait(86_400_000);
