@@ -53,7 +53,7 @@ const NO_HEAP: [&str; 6] = [
 ];
 
 /// Packages whose tests are steps of their own.
-const OWN_STEPS: [&str; 5] = ["explorer", "layered-explorer", "conversations", "browser-tests", "firmware-tests"];
+const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
 const STORES: [&str; 7] = [
@@ -145,7 +145,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "layered-rules",
         does: "each rule of the layered store, switched off, is missed",
         needs: &[],
-        run: |log| explore(log, "layered-explorer", &["rules"]),
+        run: |log| explorer(log, &["layered-rules"]),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic },
     Step {
@@ -222,20 +222,16 @@ fn conversations(log: &mut Log) -> Result<String, String> {
     Ok(format!("{tests}; bad starts refused by {}", ADAPTERS.join(", ")))
 }
 
+/// Runs the explorer; its last line says what it found.
 fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
-    explore(log, "explorer", what)
-}
-
-/// Runs an explorer; its last line says what it found.
-fn explore(log: &mut Log, package: &str, what: &[&str]) -> Result<String, String> {
-    let found = log.run(cargo(&["run", "--locked", "--release", "-p", package, "--"]).args(what))?;
+    let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
     found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
 }
 
 fn layered(log: &mut Log) -> Result<String, String> {
     let mut sets = |requests, faults, seconds, limit| {
-        let what = ["--requests", requests, "--faults", faults, "--seconds", seconds, "--limit", limit];
-        explore(log, "layered-explorer", &[&["explore"][..], &what].concat())
+        let what = ["layered", "--requests", requests, "--faults", faults, "--seconds", seconds, "--limit", limit];
+        explorer(log, &what)
     };
     let two = sets("2", "1", "2", "600")?;
     let three = (sets("3", "0", "1", "600")?, sets("3", "1", "0", "60")?);
