@@ -51,7 +51,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
     /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
     ///   subject;
     /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
-    /// - record and name take 4096 characters at most (SE6).
+    /// - the cookie takes at most [`Policy::max_cookie`] bytes (SE6).
     #[must_use]
     pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
         Self::of(marks, clock, keys, policy, Sealed)
@@ -69,7 +69,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
 impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
     fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
         let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
-        let ring = Ring::new(keys, policy.cookie_name());
+        let ring = Ring::new(keys, policy.cookie_name(), policy.application);
         Self { context: Context { store, clock, policy, ring, observer: () }, mode }
     }
 }

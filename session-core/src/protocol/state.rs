@@ -134,9 +134,9 @@ impl<B: Buffer> RequestState<B> {
         Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
-    /// Whose session the record is, when it began and when it was last seen.
-    pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
-        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.last_seen())
+    /// Whose session the record is.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.mine.subject().map(|(subject, _)| subject)
     }
 
     /// The driver loads a candidate's record into this.

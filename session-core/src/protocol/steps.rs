@@ -230,6 +230,8 @@ impl<B: Buffer> RequestState<B> {
             self.mine.table().remove(FLASH);
         } else {
             self.mine.table().clear();
+            self.mine.set_label("")?;
+            self.mine.set_binding(None)?;
         }
         Ok(())
     }

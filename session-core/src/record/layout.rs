@@ -55,7 +55,8 @@ const SALT_LEN: usize = 8;
 const PREVIOUS: u8 = 1;
 const BINDING: u8 = 2;
 const SALT: u8 = 4;
-const SUBJECT: u8 = 8;
+/// The flag, in a record's second byte, of one that has a subject; for stores' tests, which make records of their own.
+pub const SUBJECT: u8 = 8;
 const LABEL: u8 = 16;
 const OWN_LIFETIMES: u8 = 32;
 /// As a flag, what follows all sections.

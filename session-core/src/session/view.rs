@@ -47,7 +47,7 @@ impl<'s> LoginAttempt<'s> {
         Self { remember: true, ..self }
     }
 
-    /// What the visitor stored before signing in is dropped.
+    /// Drops what the visitor stored before signing in: data, label and binding.
     #[must_use]
     pub const fn without_data(self) -> Self {
         Self { keep_data: false, ..self }

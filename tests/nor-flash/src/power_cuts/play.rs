@@ -46,7 +46,7 @@ pub(crate) fn record(version: u64, login: u32, seen: u64, idle: u64, data: usize
     record[IDLE_AT..][..6].copy_from_slice(&idle.to_le_bytes()[..6]);
     record[ENDS_AT..][..6].fill(0);
     if login > 0 {
-        record[1] = 4;
+        record[1] = session_core::record::SUBJECT;
         record.extend([0, 0, 0, 0, 0, 0, SUBJECT.len() as u8]);
         record.extend(SUBJECT.bytes());
     }
