@@ -8,7 +8,7 @@ use common::MemoryCache;
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_store_layered::{Entry, Layered};
+use session_store_layered::{CacheEntry, Layered};
 use session_store_memory::MemoryStore;
 use session_store_shared::SharedStore;
 
@@ -47,7 +47,7 @@ async fn there(node: &impl Store, now: Time) -> Option<Vec<u8>> {
 async fn foreign_and_cut_entries_are_asked_about_and_replaced_st4() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
     let node = node(&cache, &durable).await;
-    let whole = Entry { since: at(1_000), version: Version(1), record: &record(1) }.bytes();
+    let whole = CacheEntry { since: at(1_000), version: Version(1), record: &record(1) }.bytes();
     let mut bad: Vec<Vec<u8>> =
         vec![b"x".to_vec(), b"{\"json\": true, \"of\": \"somebody else\"}".to_vec(), vec![0xff; 300]];
     bad.extend((1..whole.len()).map(|len| whole[..len].to_vec()));

@@ -83,7 +83,7 @@ async fn while_the_cache_is_down_everything_works_st4() {
     assert_eq!(version(&there, 0).await, Some(1));
     let failures = Arc::new(Mutex::new(0));
     let counted = failures.clone();
-    let here = here.report(move |_| *counted.lock().unwrap() += 1);
+    let here = here.with_report(move |_| *counted.lock().unwrap() += 1);
     cache.down(true);
     assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
     let began = tokio::time::Instant::now();

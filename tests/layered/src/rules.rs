@@ -19,7 +19,7 @@ pub(crate) const EXPLORER: Explorer = Explorer {
 };
 
 const STORE: &str = "stores/layered/src/store.rs";
-const ENTRY: &str = "stores/layered/src/entry.rs";
+const ENTRY: &str = "stores/layered/src/cache_entry.rs";
 const CACHE: &str = "tests/layered/src/world.rs";
 
 pub(crate) const RULES: &[Rule] = &[
@@ -111,8 +111,8 @@ pub(crate) const RULES: &[Rule] = &[
         explore: "explore --requests 3 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            text: "        if let Some(doubt) = self.doubts.about(key) {",
-            instead: "        if let Some(doubt) = self.doubts.about(key).filter(|doubt| *doubt != Doubt::Conflict) {",
+            text: "        if let Some(check) = self.pending.get(key) {",
+            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Conflict) {",
         }],
     },
     Rule {
@@ -139,8 +139,8 @@ pub(crate) const RULES: &[Rule] = &[
         explore: "explore --requests 3 --faults 1 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            text: "        if let Some(doubt) = self.doubts.about(key) {",
-            instead: "        if let Some(doubt) = self.doubts.about(key).filter(|doubt| *doubt != Doubt::Unknown) {",
+            text: "        if let Some(check) = self.pending.get(key) {",
+            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Indeterminate) {",
         }],
     },
 ];
