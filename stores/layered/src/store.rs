@@ -209,11 +209,8 @@ impl<C, D> fmt::Debug for Layered<C, D> {
 }
 
 fn copy(entry: &CacheEntry<'_>, into: &mut [u8]) -> Load {
-    let (size, version) = (entry.record.len(), entry.version);
-    into.get_mut(..size).map_or(Load::TooLarge { size }, |into| {
-        into.copy_from_slice(entry.record);
-        Load::Found(Found { len: size, version })
-    })
+    let too_large = Load::TooLarge { size: entry.record.len() };
+    Found::copy(entry.record, entry.version, into).map_or(too_large, Load::Found)
 }
 
 /// Completes as soon as either future does.
