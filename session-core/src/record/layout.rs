@@ -89,6 +89,14 @@ impl Stamp {
         (head[0] == FORMAT).then(|| Self::at(head))
     }
 
+    /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
+    /// first to be evicted: the core rejects them when it loads them.
+    #[must_use]
+    pub fn of_any(bytes: &[u8]) -> Self {
+        let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
+        Self::of(bytes).unwrap_or(corrupt)
+    }
+
     fn at(head: &Head) -> Self {
         Self {
             version: Version(number(part::<8>(head, VERSION_AT))),
@@ -574,6 +582,18 @@ mod tests {
             let mut record = Record::new(whole.bytes);
             record.bytes[at] ^= bit;
             assert_eq!(record.adopt(before_data), Err(Corrupt), "byte {at} bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_never_expire() {
+        let record = full();
+        assert_eq!(Stamp::of_any(record.bytes()), record.stamp());
+        let mut other_format = record.bytes;
+        other_format[0] ^= 1;
+        for bytes in [&[][..], &record.bytes[..HEAD_LEN - 1], &other_format] {
+            let stamp = Stamp::of_any(bytes);
+            assert!(stamp.live(Time::MAX) && stamp.version == Version(0) && stamp.login == 0);
         }
     }
 

@@ -2,15 +2,14 @@
 //! comes late and jumps, over random lives with power cuts. A session never lives longer than its limits in powered-on
 //! time; once a wall clock has come, never longer than in real time.
 
-mod common;
-
-use common::{Draft, Numbers, at, key, load, run};
 use nor_flash::Strict;
 use session_core::environment::{Clock, Time};
 use session_core::store::Store;
-use session_core::testing::ManualClock;
+use session_core::testing::{ManualClock, run};
 use session_store_flash::{AHEAD, FlashStore, Kept, PersistedClock, WithoutPower};
 use std::time::Duration;
+use store_support::blocking::load;
+use store_support::{Draft, Numbers, at, key};
 
 type Flash = Strict<4, 4096>;
 type Device = FlashStore<Flash, 4, 128>;

@@ -1,14 +1,14 @@
 //! What a full store does (ST9), what is too large, a flash that is too small, foreign or dead, and a subject's list.
 
-mod common;
-
-use common::{Draft, at, key, load, run};
 use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
 use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
+use session_core::testing::run;
 use session_store_flash::{Contents, FlashError, FlashStore, Kept};
+use store_support::blocking::load;
+use store_support::{Draft, at, key};
 
 type Flash = Strict<4, 4096>;
 type Four = FlashStore<Flash, 4, 96>;

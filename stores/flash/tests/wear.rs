@@ -1,15 +1,13 @@
 //! How the flash wears (EM3), what an operation costs as the store fills, and what it takes of RAM (EM6). Counts, no times.
 
-mod common;
-
-use common::{Draft, Numbers, at, key, run};
 use nor_flash::{Counts, Strict};
 use session_core::environment::{Clock, Time};
 use session_core::store::{Outcome, Store, Version};
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
-use session_core::testing::ManualClock;
+use session_core::testing::{ManualClock, run};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use std::time::Duration;
+use store_support::{Draft, Numbers, at, key};
 
 type Flash = Strict<4, 4096>;
 type Device = FlashStore<Flash, 16, 256>;

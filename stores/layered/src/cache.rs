@@ -8,7 +8,7 @@ use session_core::store::{Handle, Version};
 /// A cache that several nodes share. It may lose any entry at any time; what it may not do is bring one back. It is never
 /// the authority, and its errors reach no client: they cost time.
 ///
-/// Entries are bytes to it, but for the version in them ([`Entry::version_of`](crate::Entry::version_of)). An entry has
+/// Entries are bytes to it, but for the version in them ([`CacheEntry::version_of`](crate::CacheEntry::version_of)). An entry has
 /// to be one value under one key, on one server that is always the same for a key: a key that moves to another server
 /// when one is down comes back later as it was.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Entry, Look};
+use session_store_layered::{Cache, CacheEntry, Look};
 use session_store_shared::UrlError;
 
 use crate::connection::{Did, If, Item};
@@ -79,7 +79,7 @@ impl Cache for MemcachedCache {
         server
             .bounded(async {
                 let (mut at, item) = server.item(&name, None).await?;
-                let same = item.filter(|item| Entry::version_of(&item.value) == Some(seen));
+                let same = item.filter(|item| CacheEntry::version_of(&item.value) == Some(seen));
                 if let Some(Item { cas, .. }) = same.filter(|_| self.0.fits(entry.len()).is_ok())
                     && let Did::Done(_) = at.set(&name, entry, If::Cas(cas), seconds(keep)).await?
                 {

@@ -125,7 +125,7 @@ impl MemcachedStore {
                     // ours, whose answer was lost: a version is drawn for one write only
                     Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
                     Change::Update { .. } => {
-                        Outcome::Conflict(copy(&value, stamp.version, there).filter(|found| found.len > 0))
+                        Outcome::Conflict(Found::copy(&value, stamp.version, there).filter(|found| found.len > 0))
                     }
                     Change::Touch | Change::Delete(_) => Outcome::Conflict(None),
                 });
@@ -233,7 +233,7 @@ impl Store for MemcachedStore {
         Ok(match item {
             Some((item, stamp)) if stamp.live(now) => {
                 let size = item.value.len();
-                copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
+                Found::copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
             }
             Some(_) | None => Load::Missing,
         })
@@ -304,17 +304,11 @@ impl fmt::Debug for MemcachedStore {
     }
 }
 
-/// The stamp of what is kept. Bytes that are no record are never over, and the cas is their version.
+/// Returns the stamp of a value. The version of a value that is no record is its cas.
 fn of(value: &[u8], cas: u64) -> Stamp {
-    let garbled = Stamp { version: Version(cas), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    Stamp::of(value).unwrap_or(garbled)
+    Stamp::of(value).unwrap_or_else(|| Stamp { version: Version(cas), ..Stamp::of_any(value) })
 }
 
 fn same_version(one: &[u8], other: &[u8]) -> bool {
     Stamp::of(one).is_some_and(|one| Stamp::of(other).is_some_and(|other| one.version == other.version))
-}
-
-fn copy(value: &[u8], version: Version, into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..value.len())?.copy_from_slice(value);
-    Some(Found { len: value.len(), version })
 }

@@ -5,10 +5,11 @@ mod common;
 use servers::PATIENT;
 use servers::conformance::conforms;
 use session_store_memcached::{ConnectionOptions, MemcachedStore};
+use store_support::now;
 
 async fn keeps_the_contract(name: &str, url: &str, options: ConnectionOptions) {
     let store = MemcachedStore::open(url).unwrap().with_options(options);
-    conforms(name, &store, common::now(), 0..5).await;
+    conforms(name, &store, now(), 0..5).await;
 }
 
 #[tokio::test]

@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{HASTY, key, load, now, record};
+use common::{HASTY, load, record};
 use servers::proxy::{Fault, Proxy};
 use session_core::store::{Outcome, Store, Version};
 use session_store_memcached::{ConnectionOptions, MemcachedError, MemcachedStore};
+use store_support::{key, now};
 
 /// Asks until it works again; there is no time by which it has to, but the test's own.
 async fn works(store: &MemcachedStore) {

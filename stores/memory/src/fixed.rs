@@ -1,11 +1,10 @@
 //! The store without a heap: an array.
 
-use crate::{copy, stamp};
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each (rounded up
@@ -95,9 +94,9 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
-        self.find(key, now, Load::Missing, |slot, _| {
+        self.find(key, now, Load::Missing, |slot, stamp| {
             let record = slot.record();
-            copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
+            Found::copy(record, stamp.version, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
         })
     }
 
@@ -106,7 +105,7 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         if slots.iter().any(|slot| slot.is(key) && slot.stamp().live(now)) {
             return Ok(Outcome::Conflict(None));
         }
-        let new = stamp(record);
+        let new = Stamp::of_any(record);
         // its own place first, so that no key is there twice
         let place = match slots.iter().position(|slot| slot.is(key)) {
             Some(own) => Some(own),
@@ -136,11 +135,11 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
     ) -> Result<Outcome, Self::Error> {
         self.find(key, now, Ok(Outcome::Missing), |slot, old| {
             if old.version != seen {
-                return Ok(Outcome::Conflict(copy(slot.record(), there)));
+                return Ok(Outcome::Conflict(Found::copy(slot.record(), old.version, there)));
             }
             slot.write(key, record)?;
             Stamp::touch(slot.record_mut(), old.last_seen);
-            Ok(Outcome::Applied(stamp(record).version))
+            Ok(Outcome::Applied(Stamp::of_any(record).version))
         })?
     }
 
@@ -273,7 +272,7 @@ impl<const BYTES: usize> Slot<BYTES> {
     }
 
     fn stamp(&self) -> Stamp {
-        stamp(self.record())
+        Stamp::of_any(self.record())
     }
 
     /// Its entry in the index, if it is this subject's and was added.

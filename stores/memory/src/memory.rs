@@ -2,11 +2,11 @@
 
 use crate::index::Part;
 use crate::shard::Shard;
-use crate::stamp;
 use alloc::boxed::Box;
 use core::convert::Infallible;
 use core::fmt;
 use session_core::environment::Time;
+use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
@@ -179,7 +179,7 @@ impl Store for MemoryStore {
                 return Ok(Outcome::Conflict(None));
             }
             // what was under this key and is over may have given its place
-            if !limit.reserve() && !limit.make_room(self, key, stamp(record).login, now) {
+            if !limit.reserve() && !limit.make_room(self, key, Stamp::of_any(record).login, now) {
                 return Ok(Outcome::Full);
             }
         }

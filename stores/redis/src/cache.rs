@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Look, VERSION_AT};
+use session_store_layered::{Cache, CacheEntry, Look};
 use session_store_shared::UrlError;
 
 use crate::error::RedisStoreError;
@@ -18,7 +18,7 @@ const CODE: &str = include_str!("cache.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for an entry's version.
-const _: () = assert!(VERSION_AT == 8);
+const _: () = assert!(CacheEntry::VERSION_AT == 8);
 
 /// How long a lease holds. A fill that comes later does nothing.
 const LEASE: Duration = Duration::from_secs(10);

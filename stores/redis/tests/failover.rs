@@ -4,9 +4,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{GUARD, now, record};
+use common::{GUARD, record};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::{ConnectionOptions, RedisStore};
+use store_support::now;
 
 /// One handle in each of the 256 groups, so some on each node.
 fn handle(group: u8) -> Handle {

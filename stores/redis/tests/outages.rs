@@ -5,11 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{GUARD, Spy, applied, create, key, load, now, record, store, update};
+use common::{GUARD, Spy, applied, create, key, load, record, store, update};
 use servers::proxy::{Fault, Proxy};
 use session_core::store::{Handle, Load, Outcome, Store, Version};
 use session_std::{Request, Sessions, keys};
 use session_store_redis::{ConnectionOptions, RedisStore, RedisStoreError};
+use store_support::now;
 
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(3600);

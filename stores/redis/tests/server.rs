@@ -5,12 +5,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{HOUR, Spy, applied, create, key, load, name, now, record, store, update};
+use common::{HOUR, Spy, applied, create, key, load, name, record, store, update};
 use redis::cmd;
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::RedisStore;
+use store_support::now;
 
 #[tokio::test]
 async fn one_round_trip_for_each_operation_st6() {

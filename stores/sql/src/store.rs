@@ -192,10 +192,9 @@ pub(crate) fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A record and its stamp: version, login, last_seen, idle, ends. Bytes that are no record are never over.
+/// Returns a record and its stamp: version, login, last_seen, idle, ends.
 fn columns(record: &[u8]) -> [Value<'_>; 6] {
-    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    let stamp = Stamp::of(record).unwrap_or(garbled);
+    let stamp = Stamp::of_any(record);
     [
         record.into(),
         version(stamp.version),

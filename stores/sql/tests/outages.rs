@@ -5,13 +5,14 @@ mod common;
 use std::future::Future;
 use std::time::Duration;
 
-use common::{Draft, Fresh, at, key, load, proxy};
+use common::{Fresh, create, key, load, proxy};
 use servers::postgres;
 use servers::proxy::Fault;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{ConnectionOptions, SqlError, SqlStore};
+use store_support::{Draft, at};
 
 /// Patient enough for a machine that does other things; impatient where nothing is to come.
 fn options(timeout: u64) -> ConnectionOptions {
@@ -53,7 +54,7 @@ async fn absent_killed_and_back_st10() {
     server.restart();
     recovers(&store).await;
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&store, &key(1), 1).await;
+    create(&store, &key(1), draft, 1).await;
 
     // what was acknowledged survives a crash; a read goes on as if nothing had been
     server.restart();
@@ -73,7 +74,7 @@ async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
     let server = postgres::start();
     let patient = SqlStore::open(&server.url()).unwrap().with_options(options(PATIENT));
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&patient, &key(1), 1).await;
+    create(&patient, &key(1), draft, 1).await;
     let sparing = options(PATIENT).with_max_failures(2);
     let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
     recovers(&store).await;
@@ -113,8 +114,8 @@ async fn answers_that_are_cut_st10() {
     let store = SqlStore::open(&url).unwrap().with_options(insistent(PATIENT));
     let other = SqlStore::open(&server.url()).unwrap().with_options(insistent(PATIENT));
     let draft = |version| Draft { version, seen: 1, ..Draft::default() };
-    draft(0).create(&store, &key(1), 1).await;
-    draft(1).create(&store, &key(2), 1).await;
+    create(&store, &key(1), draft(0), 1).await;
+    create(&store, &key(2), draft(1), 1).await;
     let (mut there, mut landed, mut lost) = (0, 0, 0);
     for cut in 0..60 {
         let version = 100 + u64::try_from(cut).unwrap();
@@ -210,7 +211,7 @@ async fn dropped(polls: u64, future: impl Future) {
 async fn a_database_that_refuses_writes_still_reads_st10() {
     for database in Fresh::both() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-        draft.create(&database.store(), &key(1), 1).await;
+        create(&database.store(), &key(1), draft, 1).await;
         database
             .sql(if database.is_sqlite() {
                 // as a full disk answers
@@ -239,7 +240,7 @@ async fn a_database_that_refuses_writes_still_reads_st10() {
 async fn a_full_disk_is_told_and_nothing_is_lost_st9() {
     let database = Fresh::postgres();
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&database.store(), &key(1), 1).await;
+    create(&database.store(), &key(1), draft, 1).await;
     let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON session_records FOR EACH ROW EXECUTE FUNCTION full_disk()";
@@ -292,7 +293,7 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
     for database in Fresh::both() {
         let (fast, slow) = (database.store(), database.store());
         let draft = Draft { version: 1, seen: 1_000_000, idle: 3_600_000, ..Draft::default() };
-        draft.create(&fast, &key(1), 1_000_000).await;
+        create(&fast, &key(1), draft, 1_000_000).await;
         assert_eq!(fast.touch(&key(1), at(1_030_000)).await, Ok(Outcome::Applied(Version(1))));
         slow.touch(&key(1), at(970_000)).await.unwrap();
         let next = Draft { version: 2, seen: 970_000, ..draft }.record();
@@ -308,7 +309,7 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
 async fn a_lock_is_not_waited_for_forever_st10() {
     for database in Fresh::both() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-        draft.create(&database.store(), &key(1), 1).await;
+        create(&database.store(), &key(1), draft, 1).await;
         let store = SqlStore::open(&database.url()).unwrap().with_options(insistent(200));
         recovers(&store).await;
         let holder = database.locked().await;

@@ -1,4 +1,4 @@
-//! What is kept in the cache.
+//! An entry in the cache: a record, its version, and since when it is known.
 
 use std::time::Duration;
 
@@ -6,38 +6,39 @@ use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::Version;
 
-/// Bytes before the record.
-pub const ENTRY_HEAD: usize = 20;
-/// Where the version stands (8 bytes, little-endian), for caches that compare it themselves.
-pub const VERSION_AT: usize = 8;
-
 const FORMAT: u8 = 1;
+const HEAD_LEN: usize = 20;
 
-/// A record, which version it is to the durable store, and since when it may be trusted.
+/// A record, its version in the durable store, and since when it is known.
 ///
 /// ```text
 ///  0 1  format = 1; a cache may keep its leases under other numbers
 ///  1 6  when the durable store was about to be asked, little-endian milliseconds
 ///  7 1  0
 ///  8 8  the durable store's version, little-endian
-/// 16 4  FNV-1a of the record, little-endian: one that was cut would be a session that nobody can read
+/// 16 4  FNV-1a of the record, little-endian: a truncated record would be a session that cannot be read
 /// 20    the record
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The time before the durable store was asked.
+pub struct CacheEntry<'a> {
+    /// The time just before the durable store was asked.
     pub since: Time,
-    /// What an update has to name.
+    /// The version that an update has to name.
     pub version: Version,
     /// The record.
     pub record: &'a [u8],
 }
 
-impl<'a> Entry<'a> {
-    /// Reads an entry; `None` for anything else.
+impl<'a> CacheEntry<'a> {
+    /// Bytes before the record.
+    pub const HEAD_LEN: usize = HEAD_LEN;
+    /// Where the version stands (8 bytes, little-endian), for caches that compare it themselves.
+    pub const VERSION_AT: usize = 8;
+
+    /// Reads an entry. Returns `None` for anything else.
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Option<Self> {
-        let (head, record) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
+        let (head, record) = bytes.split_first_chunk::<{ HEAD_LEN }>()?;
         let [FORMAT, a, b, c, d, e, f, 0, version @ .., g, h, i, j] = *head else { return None };
         if u32::from_le_bytes([g, h, i, j]) != checksum(record) {
             return None;
@@ -46,17 +47,17 @@ impl<'a> Entry<'a> {
         Some(Self { since, version: Version(u64::from_le_bytes(version)), record })
     }
 
-    /// The version in an entry's bytes; `None` for anything else.
+    /// Returns the version in an entry's bytes, or `None` for anything else.
     #[must_use]
     pub fn version_of(bytes: &'a [u8]) -> Option<Version> {
         Self::of(bytes).map(|entry| entry.version)
     }
 
-    /// The bytes that a cache keeps.
+    /// Returns the bytes that a cache stores.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let [a, b, c, d, e, f, ..] = self.since.millis().to_le_bytes();
-        let mut bytes = Vec::with_capacity(ENTRY_HEAD + self.record.len());
+        let mut bytes = Vec::with_capacity(HEAD_LEN + self.record.len());
         bytes.extend([FORMAT, a, b, c, d, e, f, 0]);
         bytes.extend(self.version.0.to_le_bytes());
         bytes.extend(checksum(self.record).to_le_bytes());
@@ -64,7 +65,8 @@ impl<'a> Entry<'a> {
         bytes
     }
 
-    /// Whether it can be served at `now` without asking the durable store. What is over may have been touched there.
+    /// Returns whether the entry can be served at `now` without asking the durable store. A record that seems to have expired
+    /// may have been touched there.
     pub(crate) fn trusted(&self, now: Time, trust: Duration) -> bool {
         let age = now.since(self.since).max(self.since.since(now));
         age < trust && Stamp::of(self.record).is_some_and(|stamp| stamp.live(now))
@@ -82,23 +84,23 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let entry =
-            Entry { since: Time::from_millis(0x0102_0304_0506), version: Version(u64::MAX - 1), record: b"abc" };
+            CacheEntry { since: Time::from_millis(0x0102_0304_0506), version: Version(u64::MAX - 1), record: b"abc" };
         let bytes = entry.bytes();
-        assert_eq!(Entry::of(&bytes), Some(entry));
-        assert_eq!(bytes[VERSION_AT..][..8], (u64::MAX - 1).to_le_bytes());
-        assert_eq!(Entry::version_of(&bytes), Some(Version(u64::MAX - 1)));
+        assert_eq!(CacheEntry::of(&bytes), Some(entry));
+        assert_eq!(bytes[CacheEntry::VERSION_AT..][..8], (u64::MAX - 1).to_le_bytes());
+        assert_eq!(CacheEntry::version_of(&bytes), Some(Version(u64::MAX - 1)));
     }
 
     #[test]
     fn anything_else_is_no_entry() {
-        let bytes = Entry { since: Time::ZERO, version: Version(7), record: b"" }.bytes();
-        assert!((0..ENTRY_HEAD).all(|len| Entry::of(&bytes[..len]).is_none()));
+        let bytes = CacheEntry { since: Time::ZERO, version: Version(7), record: b"" }.bytes();
+        assert!((0..CacheEntry::HEAD_LEN).all(|len| CacheEntry::of(&bytes[..len]).is_none()));
         for at in [0, 7] {
             let mut other = bytes.clone();
             other[at] ^= 2;
-            assert_eq!(Entry::of(&other), None);
+            assert_eq!(CacheEntry::of(&other), None);
         }
-        let whole = Entry { since: Time::ZERO, version: Version(7), record: b"a record of some length" }.bytes();
-        assert!((0..whole.len()).all(|len| Entry::of(&whole[..len]).is_none()));
+        let whole = CacheEntry { since: Time::ZERO, version: Version(7), record: b"a record of some length" }.bytes();
+        assert!((0..whole.len()).all(|len| CacheEntry::of(&whole[..len]).is_none()));
     }
 }
