@@ -8,6 +8,7 @@ const STEPS: &str = "session-core/src/protocol/steps.rs";
 const REPLIES: &str = "session-core/src/protocol/replies.rs";
 const EXPIRY: &str = "session-core/src/protocol/expiry.rs";
 const POLICY: &str = "session-core/src/base/policy.rs";
+const STORED: &str = "session-core/src/driver/stored.rs";
 const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/record/changes.rs";
 const STORE: &str = "tests/explorer/src/protocol/world.rs";
@@ -35,8 +36,8 @@ pub(crate) const RULES: &[Mutation] = &[
             },
             Edit {
                 file: POLICY,
-                code: "if millis(after) <= millis(lifetimes.grace)",
-                instead: "if millis(after) == 0",
+                code: "renew_after.is_some() && limits.renew_after <= limits.grace",
+                instead: "renew_after.is_some() && limits.renew_after == 0",
             },
         ],
     },
@@ -83,9 +84,9 @@ pub(crate) const RULES: &[Mutation] = &[
         without: "a login over another subject ends whatever has the old handle",
         explore: "two",
         edits: &[Edit {
-            file: STEPS,
-            code: "StoreRequest::Delete(handle, DeleteCondition::Login(login))",
-            instead: "StoreRequest::Delete(handle, if login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(login) })",
+            file: STORED,
+            code: "DeleteCondition::Login(operation.login), now",
+            instead: "if operation.replaces.is_some() { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
         }],
     },
     Mutation {
