@@ -111,6 +111,16 @@ impl Mode for Sealed {
         if context.policy.max_sessions > 0 { Err(Error::Unsupported) } else { context.cut_offs(Some(subject)).await }
     }
 
+    /// No login gets here: its epoch is refused where there is a cap.
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        _: &Context<S, C, O>,
+        _: &mut RequestState<B>,
+        _: &str,
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported)
+    }
+
     async fn end<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,

@@ -118,6 +118,17 @@ impl Mode for Stored {
         }
     }
 
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> Result<(), Error> {
+        let subjects = Subjects::of(self, context)?;
+        let (_, own, room) = request.signed_in()?;
+        subjects.cap(subject, &own, room).await
+    }
+
     async fn end<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,

@@ -319,8 +319,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.sessions.policy().max_sessions == 0 {
             return Ok(());
         }
-        let (_, own, room) = self.request.signed_in()?;
-        self.sessions.subjects()?.cap(subject, &own, room).await
+        self.sessions.mode.cap(&self.sessions.context, self.request, subject).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
