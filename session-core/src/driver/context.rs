@@ -19,6 +19,7 @@ pub struct Context<S, C, O> {
 }
 
 impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn now(&self) -> Time {
         self.clock.now()
     }
