@@ -172,7 +172,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
 ) -> Option<(Token, Found)> {
     request.cookie_came();
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
-    let opened = if fits { sealed::open(value, &context.ring, request.place()) } else { None };
+    let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
     let Some((handle, len)) = opened else {
         context.observer.observe(&Event::Forged);
         return None;

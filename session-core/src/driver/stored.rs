@@ -46,11 +46,10 @@ impl Mode for Stored {
         let Some(token) = request.candidate(value, &self.rules(context)) else {
             return Ok(false);
         };
-        // `load_into`, written out: as a future of its own it is 200 bytes more in every program
         let found = loop {
-            let answer = context.store.load(&token.handle(), context.now(), request.place()).await;
+            let answer = context.store.load(&token.handle(), context.now(), request.place().buffer()).await;
             match context.heard(answer)? {
-                Load::TooLarge { size } => request.grow(size)?,
+                Load::TooLarge { size } => request.place().make_room(size)?,
                 Load::Found(found) => break Some(found),
                 Load::Missing => break None,
             }

@@ -10,7 +10,7 @@ use crate::base::names::Handle;
 use crate::protocol::expiry::{self, Verdict};
 use crate::protocol::operation::LOST;
 use crate::record::layout::Record;
-use crate::store::contract::{DeleteCondition, Outcome, Store};
+use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{IndexEntry, SubjectId, SubjectIndex};
 use crate::wire::token::Token;
 
@@ -53,23 +53,6 @@ impl Pages {
     /// Begins anew, up to the entry of order `last`.
     const fn restart(&mut self, last: u64) {
         (self.after, self.last, self.len, self.at, self.ended) = (0, last, 0, 0, false);
-    }
-
-    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<IndexEntry>, I::Error> {
-        if self.at == self.len && !self.ended {
-            let listing = index.list(&self.subject, self.after, now, &mut self.page).await?;
-            (self.len, self.at, self.ended) = (listing.entries.min(PAGE), 0, listing.entries < PAGE);
-        }
-        let Some(entry) = self.page.get(..self.len).and_then(|page| page.get(self.at)).copied() else {
-            return Ok(None);
-        };
-        self.at += 1;
-        self.after = entry.order;
-        if entry.order > self.last {
-            (self.at, self.len, self.ended) = (0, 0, true);
-            return Ok(None);
-        }
-        Ok(Some(entry))
     }
 }
 
@@ -194,7 +177,21 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     }
 
     async fn next(&self, pages: &mut Pages) -> Result<Option<IndexEntry>, Error> {
-        self.context.heard(pages.next(self.index, self.context.now()).await)
+        if pages.at == pages.len && !pages.ended {
+            let listing = self.index.list(&pages.subject, pages.after, self.context.now(), &mut pages.page).await;
+            let entries = self.context.heard(listing)?.entries;
+            (pages.len, pages.at, pages.ended) = (entries.min(PAGE), 0, entries < PAGE);
+        }
+        let Some(entry) = pages.page.get(..pages.len).and_then(|page| page.get(pages.at)).copied() else {
+            return Ok(None);
+        };
+        pages.at += 1;
+        pages.after = entry.order;
+        if entry.order > pages.last {
+            (pages.at, pages.len, pages.ended) = (0, 0, true);
+            return Ok(None);
+        }
+        Ok(Some(entry))
     }
 
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
@@ -208,9 +205,16 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         }
     }
 
-    /// Loads a record into `room`; `false` if there is none, or none that can be read.
+    /// Loads a record into `room`, which may grow; `false` if there is none, or none that can be read.
     async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<bool, Error> {
-        Ok(self.context.load_into(key, room).await?.is_some_and(|found| room.adopt(found.len).is_ok()))
+        loop {
+            let load = self.context.store.load(key, self.context.now(), room.buffer()).await;
+            match self.context.heard(load)? {
+                Load::Found(found) => return Ok(room.adopt(found.len).is_ok()),
+                Load::Missing => return Ok(false),
+                Load::TooLarge { size } => room.make_room(size)?,
+            }
+        }
     }
 
     async fn holds_or_forget<B: Buffer>(

@@ -139,8 +139,8 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The driver loads a candidate's record into this.
-    pub(crate) fn place(&mut self) -> &mut [u8] {
-        self.mine.buffer()
+    pub(crate) fn place(&mut self) -> &mut Record<B> {
+        &mut self.mine
     }
 
     /// What a candidate's load found.
@@ -185,11 +185,6 @@ impl<B: Buffer> RequestState<B> {
     /// Makes room for a record of `need` bytes, if the buffer can.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
         need <= self.mine.capacity() || self.mine.grow(need)
-    }
-
-    pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {
-        let have = self.mine.capacity();
-        if size > have && self.mine.grow(size) { Ok(()) } else { Err(Error::TooLarge { need: size, have }) }
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
