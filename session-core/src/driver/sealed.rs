@@ -69,7 +69,7 @@ impl Mode for Sealed {
         };
         // whatever a genuine value is refused for, the store was asked the same before
         let (subject, created, seen) = request.owner();
-        let ended = context.is_cut_off(subject, created).await?;
+        let ended = is_cut_off(created, context.cut_offs(subject).await?);
         let now = context.now();
         if ended || created.max(seen).millis_since(now) > AHEAD {
             let id = LogId(token.handle());
@@ -197,9 +197,9 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
     }
     if !matches!(step, StoreRequest::Create) {
         let (subject, created, _) = request.owner();
-        match context.is_cut_off(subject, created).await {
-            Ok(false) => {}
-            Ok(true) => return Reply::Wrote(Ok(Outcome::Missing)),
+        match context.cut_offs(subject).await {
+            Ok(last) if is_cut_off(created, last) => return Reply::Wrote(Ok(Outcome::Missing)),
+            Ok(_) => {}
             Err(_) if matches!(step, StoreRequest::Touch) => return Reply::Wrote(Err(())),
             Err(error) => return Reply::Refused(error),
         }
@@ -261,11 +261,6 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         Ok(Epoch(all.max(own)))
     }
 
-    async fn is_cut_off(&self, subject: Option<&str>, created: Time) -> Result<bool, Error> {
-        let Epoch(last) = self.cut_offs(subject).await?;
-        Ok(last > 0 && created.millis() <= last)
-    }
-
     async fn cut_off_of(&self, subject: &str) -> Result<(Epoch, Option<Version>), Error> {
         let mut record = Record::new([0; MIN_LEN]);
         let load = self.store.load(&key(subject), self.now(), record.buffer()).await;
@@ -278,6 +273,11 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
         }
     }
+}
+
+/// Whether a session that began then ended with this cut-off; without one, none did.
+const fn is_cut_off(created: Time, Epoch(last): Epoch) -> bool {
+    last > 0 && created.millis() <= last
 }
 
 /// Where the cut-off of a subject stands.
