@@ -76,7 +76,7 @@ impl Mode for Sealed {
             context.observer.observe(&if ended { Event::Unknown(id) } else { Event::Expired(id) });
             return Ok(false);
         }
-        Ok(request.loaded(token, Some(found), &self.rules(context), now) == Candidate::Accepted)
+        Ok(request.loaded(&token, Some(found), &self.rules(context), now) == Candidate::Accepted)
     }
 
     /// What a store would answer: the record is as the request has made it, and goes out with the cookie.

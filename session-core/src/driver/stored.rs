@@ -55,7 +55,7 @@ impl Mode for Stored {
             }
         };
         // bound first: the rules must not live across an await, so that the future can be Send
-        let candidate = request.loaded(token, found, &self.rules(context), context.now());
+        let candidate = request.loaded(&token, found, &self.rules(context), context.now());
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
             let ended = context.store.delete(&token.handle(), condition, context.now()).await;

@@ -144,7 +144,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -155,10 +155,10 @@ impl<B: Buffer> RequestState<B> {
             return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.version());
-        let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
+        let verdict = expiry::accept(token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.session, self.token) = (SessionState::Live, Some(token));
+                (self.session, self.token) = (SessionState::Live, Some(*token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
@@ -173,7 +173,7 @@ impl<B: Buffer> RequestState<B> {
                 self.session = SessionState::Stale;
             }
             if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
-                self.token = Some(token);
+                self.token = Some(*token);
             }
             if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
