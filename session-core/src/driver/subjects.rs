@@ -180,18 +180,14 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         if pages.at == pages.len && !pages.ended {
             let listing = self.index.list(&pages.subject, pages.after, self.context.now(), &mut pages.page).await;
             let entries = self.context.heard(listing)?.entries;
-            (pages.len, pages.at, pages.ended) = (entries.min(PAGE), 0, entries < PAGE);
+            (pages.len, pages.at, pages.ended) = (entries, 0, entries < PAGE);
         }
-        let Some(entry) = pages.page.get(..pages.len).and_then(|page| page.get(pages.at)).copied() else {
-            return Ok(None);
-        };
-        pages.at += 1;
-        pages.after = entry.order;
-        if entry.order > pages.last {
-            (pages.at, pages.len, pages.ended) = (0, 0, true);
-            return Ok(None);
+        let entry = pages.page.get(pages.at).filter(|entry| pages.at < pages.len && entry.order <= pages.last).copied();
+        if let Some(entry) = entry {
+            pages.at += 1;
+            pages.after = entry.order;
         }
-        Ok(Some(entry))
+        Ok(entry)
     }
 
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
