@@ -66,7 +66,7 @@ impl Mode for Sealed {
         }
         // the marks under which it was sealed are the version that an update must find unchanged
         let found = Found { len, version: Version(epoch(&token.verifier)) };
-        Ok(request.loaded(token, Some(found), &self.rules(context), context.now()) == Candidate::Accepted)
+        Ok(request.loaded(&token, Some(found), &self.rules(context), context.now()) == Candidate::Accepted)
     }
 
     /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
@@ -121,6 +121,16 @@ impl Mode for Sealed {
         Ok(context.marks(Some(subject)).await?.epoch())
     }
 
+    /// No login gets here: its epoch is refused where there is a cap.
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        _: &Context<S, C, O>,
+        _: &mut RequestState<B>,
+        _: &str,
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported)
+    }
+
     async fn end<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,
@@ -172,7 +182,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
 ) -> Option<(Token, usize)> {
     request.cookie_came();
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
-    let opened = if fits { sealed::open(value, &context.ring, request.place()) } else { None };
+    let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
     let Some((handle, len)) = opened else {
         context.observer.observe(&Event::Forged);
         return None;

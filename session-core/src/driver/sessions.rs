@@ -167,7 +167,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// Whether a login that began then may still be completed.
     pub(crate) fn in_time(&self, begun: Time) -> bool {
-        self.now().millis_since(begun) < subjects::LONGEST_LOGIN
+        !self.now().past(begun, subjects::LONGEST_LOGIN)
     }
 
     /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the

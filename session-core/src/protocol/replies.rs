@@ -195,14 +195,7 @@ impl<B: Buffer> RequestState<B> {
                 return Ok(());
             }
             Err(()) => return self.lost(operation),
-            Ok(Load::TooLarge { size }) => {
-                let have = self.other.capacity();
-                return if size > have && self.other.grow(size) {
-                    Ok(())
-                } else {
-                    Err(Error::TooLarge { need: size, have })
-                };
-            }
+            Ok(Load::TooLarge { size }) => return self.other.make_room(size),
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };

@@ -140,12 +140,12 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The driver loads a candidate's record into this.
-    pub(crate) fn place(&mut self) -> &mut [u8] {
-        self.mine.buffer()
+    pub(crate) fn place(&mut self) -> &mut Record<B> {
+        &mut self.mine
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -156,10 +156,10 @@ impl<B: Buffer> RequestState<B> {
             return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.version());
-        let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
+        let verdict = expiry::accept(token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.session, self.token) = (SessionState::Live, Some(token));
+                (self.session, self.token) = (SessionState::Live, Some(*token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
@@ -174,7 +174,7 @@ impl<B: Buffer> RequestState<B> {
                 self.session = SessionState::Stale;
             }
             if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
-                self.token = Some(token);
+                self.token = Some(*token);
             }
             if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
@@ -186,11 +186,6 @@ impl<B: Buffer> RequestState<B> {
     /// Makes room for a record of `need` bytes, if the buffer can.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
         need <= self.mine.capacity() || self.mine.grow(need)
-    }
-
-    pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {
-        let have = self.mine.capacity();
-        if size > have && self.mine.grow(size) { Ok(()) } else { Err(Error::TooLarge { need: size, have }) }
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).

@@ -268,6 +268,12 @@ impl<B: Buffer> Record<B> {
         self.bytes.grow(need)
     }
 
+    /// The same for a record that did not fit; an error if it cannot.
+    pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
+        let have = self.capacity();
+        if need > have && self.grow(need) { Ok(()) } else { Err(Error::TooLarge { need, have }) }
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.as_ref().len()
     }

@@ -13,6 +13,7 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305};
 
+use crate::base::bytes::fill;
 use crate::base::error::Error;
 use crate::base::hmac::Hmac;
 use crate::base::keys::{Ring, Subkeys};
@@ -50,8 +51,8 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
     let (head, body) = raw.split_at_mut_checked(HEAD).ok_or(too_large)?;
     body.copy_from_slice(record);
     let tag = encrypt(&cipher(keys, COOKIE), &nonce, handle.as_bytes(), body).ok_or(too_large)?;
-    let parts = nonce.iter().chain(&tag).chain(handle.as_bytes());
-    head.iter_mut().zip(parts).for_each(|(place, byte)| *place = *byte);
+    let parts = fill(head, &nonce).and_then(|rest| fill(rest, &tag));
+    parts.and_then(|rest| fill(rest, handle.as_bytes())).ok_or(too_large)?;
     base64url::encode_in_place(text, HEAD + record.len());
     Ok(())
 }

@@ -86,7 +86,7 @@ pub(crate) const RULES: &[Mutation] = &[
         edits: &[Edit {
             file: STORED,
             code: "DeleteCondition::Login(operation.login), now",
-            instead: "if operation.replaces.is_some() { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
+            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
         }],
     },
     Mutation {
