@@ -90,7 +90,7 @@ impl World {
         };
         mend(1, 32, &self.verifier);
         mend(2, 60, &self.verifier);
-        mend(4, 0, &[1]);
+        mend(4, 0, &[2]);
         mend(8, 14, &now[..6]);
         mend(8, 20, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
         mend(8, 48, &now[..6]);
