@@ -27,6 +27,9 @@ pub mod record;
 
 pub mod subject;
 
+#[doc(hidden)]
+pub mod codec;
+
 mod values;
 
 mod shape;

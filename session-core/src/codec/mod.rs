@@ -1,0 +1,100 @@
+//! How the values of a session become bytes, and bytes become values again.
+//!
+//! A program contains one codec, which the place for its records chooses (`Buffer::Codec`):
+//!
+//! - [`Cbor`], where there is a heap. It stores the names of fields and variants, so that values outlive the program that
+//!   wrote them, as they would with JSON.
+//! - [`Postcard`], on devices. It stores neither names nor types, and protects each value with a digest of both.
+//!
+//! Both keep one promise: a value is read as it was written, or there is an error.
+//!
+//! The trait is closed, and public only for the adapters and tests of this repository.
+
+pub mod cbor;
+
+pub use cbor::Cbor;
+
+use crate::record::number;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Levels of nesting that a value may have: lists, maps, `Some`, and variants with content.
+pub const DEPTH: u8 = 128;
+
+/// The way of writing values that a kind of program has.
+pub trait Codec: closed::Codec {
+    /// Names the codec in records.
+    const ID: u8;
+
+    /// Why a value cannot be read. Contains no part of it.
+    type Unreadable: Copy + fmt::Debug + fmt::Display;
+
+    /// Returns the number of bytes that [`write`](Self::write) needs for `value`.
+    fn size<T: Serialize + ?Sized>(value: &T) -> Result<usize, WriteError>;
+
+    /// Writes `value` at the beginning of `into` and returns the number of bytes. After an error, `into` is unspecified.
+    fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError>;
+
+    /// Reads a value that takes up all of `bytes`. Whatever the bytes are, this allocates no more elements than there
+    /// are bytes, and recurses at most [`DEPTH`] levels deep.
+    fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Self::Unreadable>;
+
+    /// Returns a hash of what `value` says of itself. If a hash map says the same as when it was read, it was not changed,
+    /// although its bytes may be in another order than those it was read from.
+    ///
+    /// `None` if the codec does not support this, or if the value cannot be written.
+    fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64>;
+}
+
+mod closed {
+    pub trait Codec {}
+    impl Codec for super::Cbor {}
+}
+
+/// Why a value cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The type's own `Serialize` returned an error.
+    Refused,
+    /// More than [`DEPTH`] levels of nesting, which could not be read.
+    Deep,
+    /// A list or map has another number of elements than it announced, or announced none.
+    Length,
+    /// A field is left out, and the next one would be read in its place.
+    LeftOut,
+    /// The value needs more bytes than there are.
+    Full,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "the type's Serialize implementation returned an error",
+            Self::Deep => "the value is nested too deeply",
+            Self::Length => "a list or map does not have the number of elements that it announced",
+            Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
+            Self::Full => "the value needs more bytes than it did when it was measured",
+        })
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+impl serde::ser::Error for WriteError {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Refused
+    }
+}
+
+/// Hashes bytes, as FNV-1a, eight at a time. Neither secret nor collision-proof.
+pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const fn fold(hash: u64, word: u64) -> u64 {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ (hash >> 32)
+    }
+    let (words, tail) = bytes.as_chunks();
+    let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
+    let hash = words.iter().fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
+    fold(hash, number(tail))
+}
