@@ -20,6 +20,8 @@
 //! numbers become floats only without rounding, a float is no integer, null is no empty list, and a struct is read from
 //! names only.
 
+mod inside;
+mod item;
 mod read;
 mod unreadable;
 mod write;
