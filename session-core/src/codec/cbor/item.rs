@@ -44,8 +44,8 @@ impl<'de> Item<'de> {
                 let text = core::str::from_utf8(part).map_err(|_| Error::new(What::Foreign))?;
                 return Ok((Self::Text(text), rest));
             }
-            LIST => Self::List(within(rest, number)?),
-            MAP => Self::Map(within(rest, number)?),
+            LIST => Self::List(count(number)?),
+            MAP => Self::Map(count(number)?),
             _ => match first {
                 SOME if matches!(rest, [SOME | NULL, ..]) => Self::Some,
                 BIG | BIG_NEGATIVE => return big(first, rest),
@@ -114,9 +114,8 @@ fn split(bytes: &[u8], len: u64) -> Result<(&[u8], &[u8]), Error> {
     usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(Error::new(What::Cut))
 }
 
-/// A number of elements, each of which takes a byte at least.
-fn within(rest: &[u8], len: u64) -> Result<usize, Error> {
-    usize::try_from(len).ok().filter(|len| *len <= rest.len()).ok_or(Error::new(What::Cut))
+fn count(len: u64) -> Result<usize, Error> {
+    usize::try_from(len).map_err(|_| Error::new(What::Cut))
 }
 
 /// An integer beyond 64 bits, after its tag.

@@ -7,6 +7,9 @@ use crate::codec::DEPTH;
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Expected, Visitor};
 
+/// Instead of a depth, after bytes that are no value.
+const WRONG: u8 = u8::MAX;
+
 /// Reads values. Whatever a type does with it, it stays within the bytes and its depth.
 pub(super) struct Reader<'de> {
     rest: &'de [u8],
@@ -55,12 +58,12 @@ impl<'de> Reader<'de> {
         self.owed = self.owed.saturating_sub(1);
         let Self { rest, depth, owed, .. } = *self;
         let read = seed.deserialize(&mut *self);
-        if read.is_err() || self.depth != depth || self.rest.len() == rest.len() {
+        if self.depth != depth || self.rest.len() == rest.len() {
             (self.rest, self.depth, self.owed) = (rest, depth, owed);
-            let skipped = self.skip();
-            // if the bytes themselves are wrong, nothing after them is read
-            if read.is_ok() {
-                skipped?;
+            if let Err(wrong) = self.skip() {
+                // the bytes themselves are wrong: what contains them cannot be read, although a type may ignore that
+                self.depth = WRONG;
+                return read.and(Err(wrong));
             }
         }
         read
@@ -93,14 +96,13 @@ impl<'de> Reader<'de> {
         read: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (depth, owed) = (self.depth, self.owed);
-        self.depth = depth.checked_sub(1).ok_or(Error::new(What::Deep))?;
-        self.owed = owed.saturating_add(len);
-        self.rest = rest;
+        let inner = depth.checked_sub(1).ok_or(Error::new(What::Deep))?;
+        (self.rest, self.depth, self.owed) = (rest, inner, owed.saturating_add(len));
         if self.owed > rest.len() {
             return Err(Error::new(What::Cut));
         }
         let value = read(self)?;
-        if self.owed != owed {
+        if self.owed != owed || self.depth != inner {
             return Err(Error::new(What::Left));
         }
         self.depth = depth;

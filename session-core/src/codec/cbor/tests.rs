@@ -577,6 +577,7 @@ fn after_an_ignored_error_the_next_value_is_its_own_va2() {
         "f5",
         "c6f6",
         "c6c6f6",
+        "83010203",
         "8101",
         "82016161",
         "83810181026161",
@@ -599,6 +600,40 @@ fn after_an_ignored_error_the_next_value_is_its_own_va2() {
         }
         last_is_99! { u8, i128, bool, String, (u8, u8), Vec<u8>, Vec<Vec<u8>>, [Option<Option<u8>>; 2], BTreeMap<u8, String>, PointOrNone, f32, Option<()> }
     }
+}
+
+/// VA2: so are the other elements of a list that leaves out those it cannot read.
+#[test]
+fn after_an_element_that_is_left_out_va2() {
+    struct Readable(Vec<Vec<u8>>);
+    impl<'de> Visitor<'de> for Readable {
+        type Value = Vec<Vec<u8>>;
+        fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<Vec<u8>>, A::Error> {
+            loop {
+                match elements.next_element() {
+                    Ok(Some(element)) => self.0.push(element),
+                    Ok(None) => return Ok(self.0),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    impl<'de> DeserializeSeed<'de> for Readable {
+        type Value = Vec<Vec<u8>>;
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+            deserializer.deserialize_seq(self)
+        }
+    }
+    let read = |bytes| Cbor::read_seed(&unhex(bytes), Readable(Vec::new()));
+    assert_eq!(read("8781018302f50405810681f681f5f6"), Ok(vec![vec![1], vec![6]]));
+    // bytes that are no value are no element that could be left out
+    assert!(read("838101f78102").is_err() && read("838101810f").is_err());
+    let lenient =
+        |bytes| Cbor::read_seed(&unhex(bytes), core::marker::PhantomData::<Lenient<Lenient<Vec<u8>>>>).is_ok();
+    assert!(lenient("826161f5") && !lenient("8201f7") && !lenient("8201"));
 }
 
 #[derive(Debug, Default, Deserialize)]
