@@ -32,8 +32,6 @@ pub mod codec;
 
 mod values;
 
-mod shape;
-
 mod session;
 
 pub mod csrf;

@@ -11,8 +11,10 @@
 //! The trait is closed, and public only for the adapters and tests of this repository.
 
 pub mod cbor;
+pub mod postcard;
 
 pub use cbor::Cbor;
+pub use postcard::Postcard;
 
 use crate::record::number;
 use core::fmt;
@@ -29,10 +31,8 @@ pub trait Codec: closed::Codec {
     /// Why a value cannot be read. Contains no part of it.
     type Unreadable: Copy + fmt::Debug + fmt::Display;
 
-    /// Returns the number of bytes that [`write`](Self::write) needs for `value`.
-    fn size<T: Serialize + ?Sized>(value: &T) -> Result<usize, WriteError>;
-
-    /// Writes `value` at the beginning of `into` and returns the number of bytes. After an error, `into` is unspecified.
+    /// Writes `value` at the beginning of `into`, as far as there is room, and returns the number of bytes that it takes.
+    /// If that is more than there is room for, or after an error, what is in `into` is unspecified.
     fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError>;
 
     /// Reads a value that takes up all of `bytes`. Whatever the bytes are, this allocates no more elements than there
@@ -49,6 +49,7 @@ pub trait Codec: closed::Codec {
 mod closed {
     pub trait Codec {}
     impl Codec for super::Cbor {}
+    impl Codec for super::Postcard {}
 }
 
 /// Why a value cannot be written.
@@ -63,8 +64,6 @@ pub enum WriteError {
     Length,
     /// A field is left out, and the next one would be read in its place.
     LeftOut,
-    /// The value needs more bytes than there are.
-    Full,
 }
 
 impl fmt::Display for WriteError {
@@ -74,7 +73,6 @@ impl fmt::Display for WriteError {
             Self::Deep => "the value is nested too deeply",
             Self::Length => "a list or map does not have the number of elements that it announced",
             Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
-            Self::Full => "the value needs more bytes than it did when it was measured",
         })
     }
 }

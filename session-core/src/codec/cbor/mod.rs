@@ -71,17 +71,10 @@ impl Codec for Cbor {
 
     type Unreadable = Unreadable;
 
-    fn size<T: Serialize + ?Sized>(value: &T) -> Result<usize, WriteError> {
-        let mut writer = Writer::new(&mut [], None);
-        writer.write(value)?;
-        Ok(writer.len())
-    }
-
     fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError> {
-        let room = into.len();
         let mut writer = Writer::new(into, None);
         writer.write(value)?;
-        if writer.len() <= room { Ok(writer.len()) } else { Err(WriteError::Full) }
+        Ok(writer.len())
     }
 
     fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Unreadable> {

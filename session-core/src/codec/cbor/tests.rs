@@ -12,7 +12,7 @@ use std::vec;
 use std::vec::Vec;
 
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, WriteError> {
-    let mut bytes = vec![0xee; Cbor::size(value)?];
+    let mut bytes = vec![0xee; Cbor::write(value, &mut [])?];
     let len = Cbor::write(value, &mut bytes)?;
     assert_eq!(len, bytes.len());
     Ok(bytes)
@@ -627,10 +627,10 @@ fn after_an_element_that_is_left_out_va2() {
             deserializer.deserialize_seq(self)
         }
     }
-    let read = |bytes| Cbor::read_seed(&unhex(bytes), Readable(Vec::new()));
-    assert_eq!(read("8781018302f50405810681f681f5f6"), Ok(vec![vec![1], vec![6]]));
+    let read = |bytes| Cbor::read_seed(&unhex(bytes), Readable(Vec::new())).ok();
+    assert_eq!(read("8781018302f50405810681f681f5f6"), Some(vec![vec![1], vec![6]]));
     // bytes that are no value are no element that could be left out
-    assert!(read("838101f78102").is_err() && read("838101810f").is_err());
+    assert_eq!((read("838101f78102"), read("838101810f")), (None, None));
     let lenient =
         |bytes| Cbor::read_seed(&unhex(bytes), core::marker::PhantomData::<Lenient<Lenient<Vec<u8>>>>).is_ok();
     assert!(lenient("826161f5") && !lenient("8201f7") && !lenient("8201"));
@@ -709,13 +709,13 @@ fn lengths_that_are_not_announced_or_wrong() {
 }
 
 #[test]
-fn a_place_that_is_too_small_is_full() {
+fn a_place_that_is_too_small_is_not_left() {
     let value = (Announces(None, 300), "text", 7_u8);
-    let size = Cbor::size(&value).unwrap();
+    let size = Cbor::write(&value, &mut []).unwrap();
     for len in 0..size + 2 {
         let mut place = vec![0xee; len + 1];
         let written = Cbor::write(&value, &mut place[..len]);
-        assert_eq!(written, if len < size { Err(WriteError::Full) } else { Ok(size) });
+        assert_eq!(written, Ok(size));
         assert_eq!(place[len], 0xee);
     }
 }
@@ -750,6 +750,6 @@ fn what_refuses_to_be_written_is_an_error() {
             Err(serde::ser::Error::custom("no"))
         }
     }
-    assert_eq!(Cbor::size(&[Refuses]), Err(WriteError::Refused));
+    assert_eq!(Cbor::write(&[Refuses], &mut []), Err(WriteError::Refused));
     assert_eq!(Cbor::said(&Refuses), None);
 }
