@@ -15,72 +15,51 @@
 #[cfg(test)]
 extern crate std;
 
-// in the order of a request
+// the rooms, from the lowest to the highest: each knows only those before it
 
-pub mod cookie_header;
+mod base;
 
-mod token;
-
-pub mod store;
-
-pub mod record;
-
-pub mod subject;
+mod wire;
 
 #[doc(hidden)]
 pub mod codec;
 
-mod values;
+pub mod record;
 
-mod session;
+pub mod store;
 
-pub mod csrf;
-
-mod changes;
-
-mod set_cookie;
-
-mod sealed;
-
-mod at_rest;
-
-mod exchange;
+mod protocol;
 
 mod driver;
 
-pub mod mode;
+mod session;
 
 pub mod pool;
 
-// what it rests on
-
-pub mod policy;
-
-mod expiry;
-
-mod keys;
-
-mod hmac;
-
-mod base64url;
-
-pub mod environment;
-
-pub mod events;
-
-mod error;
-
 pub mod testing;
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
+// what a user sees
 
-pub use at_rest::AtRest;
-pub use driver::{Listed, Sessions};
-pub use error::{Error, Fault};
-pub use exchange::Exchange;
-pub use keys::{KeyError, Keys};
-pub use session::{Session, Ticket};
+pub use base::error::{Error, Fault};
+pub use base::keys::{KeyError, Keys};
+pub use base::{environment, events, policy};
+pub use driver::sessions::Sessions;
+pub use driver::subjects::SessionInfo;
+pub use protocol::state::RequestState;
+pub use session::view::{LoginAttempt, Session};
+pub use store::at_rest::AtRest;
+#[cfg(feature = "conformance")]
+pub use store::conformance;
+pub use store::index as subject;
+pub use wire::{cookie_header, csrf};
+
+/// Where sessions are kept. [`Sessions::new`] and [`Sessions::sealed`] choose a mode, and nobody else has to name one.
+pub mod mode {
+    pub use crate::driver::dynamic::DynamicMode;
+    pub use crate::driver::mode::Mode;
+    pub use crate::driver::sealed::Sealed;
+    pub use crate::driver::stored::Stored;
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -8,16 +8,18 @@ use core::time::Duration;
 use rand_core::{TryCryptoRng, TryRng};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::csrf;
-use crate::driver::{Listed, Sessions};
-use crate::environment::{Buffer, Clock};
-use crate::error::Error;
-use crate::events::Observer;
-use crate::exchange::Exchange;
-use crate::mode::{Mode, Stored};
-use crate::policy::SET_COOKIE_LEN;
-use crate::session::{Session, Ticket};
-use crate::store::Store;
+use crate::base::environment::{Buffer, Clock};
+use crate::base::error::Error;
+use crate::base::events::Observer;
+use crate::base::policy::SET_COOKIE_LEN;
+use crate::driver::mode::Mode;
+use crate::driver::sessions::Sessions;
+use crate::driver::stored::Stored;
+use crate::driver::subjects::SessionInfo;
+use crate::protocol::state::RequestState;
+use crate::session::view::{LoginAttempt, Session};
+use crate::store::contract::Store;
+use crate::wire::csrf;
 
 /// The sessions of an application and room for `REQUESTS` requests at once (as many as there are connections), each with
 /// two records of at most `BYTES` bytes. A `Set-Cookie` value takes at most `COOKIE` characters: as they stand, enough for
@@ -42,7 +44,7 @@ pub struct Place<B> {
     /// Counts the requests that had this place; odd while one has it.
     turn: Cell<u32>,
     loaded: Cell<bool>,
-    exchange: RefCell<Exchange<B>>,
+    exchange: RefCell<RequestState<B>>,
 }
 
 impl<S, C, R, O, M, const REQUESTS: usize, const BYTES: usize, const COOKIE: usize>
@@ -53,7 +55,7 @@ impl<S, C, R, O, M, const REQUESTS: usize, const BYTES: usize, const COOKIE: usi
         let places = core::array::from_fn(|_| Place {
             turn: Cell::new(0),
             loaded: Cell::new(false),
-            exchange: RefCell::new(Exchange::new([0; BYTES], [0; BYTES])),
+            exchange: RefCell::new(RequestState::new([0; BYTES], [0; BYTES])),
         });
         Self { sessions, rng: RefCell::new(rng), places }
     }
@@ -83,7 +85,7 @@ pub trait Requests: sealed::Sealed {
     #[doc(hidden)]
     fn places(&self) -> &[Place<Self::Buffer>];
     #[doc(hidden)]
-    fn fresh(&self) -> Exchange<Self::Buffer>;
+    fn fresh(&self) -> RequestState<Self::Buffer>;
     #[doc(hidden)]
     fn line(&self) -> Self::Line;
 
@@ -141,8 +143,8 @@ impl<
         &self.places
     }
 
-    fn fresh(&self) -> Exchange<[u8; BYTES]> {
-        Exchange::new([0; BYTES], [0; BYTES])
+    fn fresh(&self) -> RequestState<[u8; BYTES]> {
+        RequestState::new([0; BYTES], [0; BYTES])
     }
 
     fn line(&self) -> [u8; COOKIE] {
@@ -218,7 +220,8 @@ type View<'v, P> = Session<
     <P as Requests>::Mode,
 >;
 
-type Borrowed<'p, P> = (core::cell::RefMut<'p, Exchange<<P as Requests>::Buffer>>, SharedRng<'p, <P as Requests>::Rng>);
+type Borrowed<'p, P> =
+    (core::cell::RefMut<'p, RequestState<<P as Requests>::Buffer>>, SharedRng<'p, <P as Requests>::Rng>);
 
 #[allow(clippy::await_holding_refcell_ref)] // the request's own; a second use of it at once is told Busy
 impl<'p, P: Requests> Handle<'p, P> {
@@ -286,15 +289,15 @@ impl<'p, P: Requests> Handle<'p, P> {
     }
 
     /// See [`Session::begin_login`].
-    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         let (mut exchange, rng) = self.borrow()?;
         Session::new(self.pool.sessions(), &mut exchange, rng).begin_login(subject).await
     }
 
     /// See [`Session::login`].
-    pub async fn login(&self, ticket: Ticket<'_>) -> Result<(), Error> {
+    pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let (mut exchange, rng) = self.borrow()?;
-        Session::new(self.pool.sessions(), &mut exchange, rng).login(ticket).await
+        Session::new(self.pool.sessions(), &mut exchange, rng).login(attempt).await
     }
 
     /// See [`Session::rotate`].
@@ -310,7 +313,7 @@ impl<'p, P: Requests> Handle<'p, P> {
     }
 
     /// See [`Session::list`].
-    pub async fn list(&self, each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
+    pub async fn list(&self, each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
         let (mut exchange, rng) = self.borrow()?;
         Session::new(self.pool.sessions(), &mut exchange, rng).list(each).await
     }
@@ -355,9 +358,9 @@ impl<'p, P: Requests> Handle<'p, P> {
         Session::new(self.pool.sessions(), &mut exchange, rng).check_binding(fingerprint).await
     }
 
-    /// See [`Session::fresh`].
-    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
-        self.view(|session| session.fresh(span))
+    /// See [`Session::authenticated_within`].
+    pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
+        self.view(|session| session.authenticated_within(span))
     }
 
     /// See [`Session::expires_in`].
@@ -365,14 +368,14 @@ impl<'p, P: Requests> Handle<'p, P> {
         self.view(|session| session.expires_in())
     }
 
-    /// See [`Session::flash`].
-    pub fn flash(&self, message: &str) -> Result<(), Error> {
-        self.view(|session| session.flash(message))?
+    /// See [`Session::flash_message`].
+    pub fn flash_message(&self, message: &str) -> Result<(), Error> {
+        self.view(|session| session.flash_message(message))?
     }
 
-    /// See [`Session::take_flash`].
-    pub fn take_flash<T>(&self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
-        self.view(|session| session.take_flash(show))?
+    /// See [`Session::take_flash_message`].
+    pub fn take_flash_message<T>(&self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
+        self.view(|session| session.take_flash_message(show))?
     }
 
     /// See [`Session::csrf_token`].
@@ -411,9 +414,9 @@ impl<P: Requests> Peek<'_, P> {
         self.0.subject(with)
     }
 
-    /// See [`Session::fresh`].
-    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
-        self.0.fresh(span)
+    /// See [`Session::authenticated_within`].
+    pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
+        self.0.authenticated_within(span)
     }
 
     /// See [`Session::expires_in`].

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-use crate::environment::{Clock, Time};
+use crate::base::environment::{Clock, Time};
 
 /// A clock that stands still until a test moves it. Moved by one thread, read by any.
 #[derive(Debug, Default)]

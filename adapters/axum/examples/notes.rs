@@ -15,7 +15,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use serde::Deserialize;
-use session_axum::{Authenticated, Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_axum::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 
 /// A form takes no more bytes than this.
 const LARGEST: usize = 16 << 10;
@@ -36,22 +38,22 @@ struct SignIn {
     page: SignInPage,
 }
 
-async fn sign_in_page(session: Session) -> Result<Response, Failed> {
-    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash()? };
+async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash_message()? };
     Ok(html(&SignIn { page }))
 }
 
-async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<Redirect, Failed> {
+async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<Redirect, SessionRejection> {
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
-    let ticket = match session.begin_login(&fields.name).await {
+    let attempt = match session.begin_login(&fields.name).await {
         Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
-        ticket => ticket?,
+        attempt => attempt?,
     };
     match check(app, fields.name.clone(), fields.password).await {
         Checked::Right => {
-            let ticket = if fields.remember.is_some() { ticket.remembered() } else { ticket };
-            session.login(ticket.without_data()).await?;
+            let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
+            session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
             session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::to("/"))
@@ -67,7 +69,7 @@ async fn check(app: Arc<App>, name: String, password: String) -> Checked {
     checked.await.unwrap_or(Checked::Wrong)
 }
 
-async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     user.session.logout().await?;
     Ok(Redirect::to("/sign-in"))
 }
@@ -80,18 +82,18 @@ struct NotesOf {
     page: NotesPage,
 }
 
-async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, Failed> {
+async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
 }
 
-async fn add_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+async fn add_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, SessionRejection> {
     let added = app.notes.add(&user.subject, &sent.fields.text);
     tell(&sent.session, if added { words::ADDED } else { words::NO_NOTE }, "/")
 }
 
-async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, SessionRejection> {
     app.notes.remove(&user.subject, sent.fields.id);
     tell(&sent.session, words::REMOVED, "/")
 }
@@ -104,7 +106,7 @@ struct DevicesOf {
     page: DevicesPage,
 }
 
-async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
+async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
@@ -116,21 +118,21 @@ async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
         current: device.current,
     });
     let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
 }
 
-async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, Failed> {
+async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke(&sent.fields.handle).await?;
     tell(&user.session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
 }
 
-async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke_others().await?;
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
-async fn change_password(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, Failed> {
+async fn change_password(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, SessionRejection> {
     let (name, fields) = (user.subject, sent.fields);
     let change = move || app.users.change(&name, &fields.password, &fields.new, Instant::now());
     match tokio::task::spawn_blocking(change).await.unwrap_or_else(|_| Err(words::NOT_YOURS.into())) {
@@ -166,13 +168,13 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let session = Session::from_request_parts(&mut parts, state).await.map_err(Failed::into_response)?;
+        let session = Session::from_request_parts(&mut parts, state).await.map_err(SessionRejection::into_response)?;
         let form = Form::<Fields>::from_request(Request::from_parts(parts, body), state).await;
         let Form(fields) = form.map_err(IntoResponse::into_response)?;
         match session.csrf_ok(&fields.csrf) {
             Ok(true) => Ok(Self { session, fields }),
             Ok(false) => Err((StatusCode::FORBIDDEN, words::OLD_FORM).into_response()),
-            Err(error) => Err(Failed(error).into_response()),
+            Err(error) => Err(SessionRejection(error).into_response()),
         }
     }
 }
@@ -186,8 +188,8 @@ fn html(page: &impl Template) -> Response {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, Failed> {
-    session.flash(message)?;
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, SessionRejection> {
+    session.flash_message(message)?;
     Ok(Redirect::to(page))
 }
 
@@ -217,7 +219,7 @@ pub fn app(users: Users, sessions: Sessions) -> Router {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
-    let sessions = Sessions::new(MemoryStore::at_most(100_000), keys::from_env("SESSION_KEY")?);
+    let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
     let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use reference_app::routes::{Args, ROUTES, Reply, answer};
 use reference_app::{AnyClock, Config, Stop};
-use session_axum::{Failed, Peek, Session, SessionLayer, Sessions};
+use session_axum::{Peek, Session, SessionLayer, SessionRejection, Sessions};
 
-async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, Failed> {
+async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, SessionRejection> {
     Ok(respond(reference_app::routes::peek(&session, &args)?))
 }
 
@@ -21,7 +21,7 @@ async fn route(
     headers: HeaderMap,
     session: Session,
     Query(args): Query<Args>,
-) -> Result<Response, Failed> {
+) -> Result<Response, SessionRejection> {
     let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
     Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
 }

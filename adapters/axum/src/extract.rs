@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use session_std::{Error, Request, Typed};
 
-use crate::response::Failed;
+use crate::response::SessionRejection;
 
 /// What the layer leaves in a request's extensions.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Mounted {
     pub(crate) sign_in_at: Option<Arc<str>>,
 }
 
-async fn load(parts: &Parts, activity: bool) -> Result<session_std::Session, Failed> {
+async fn load(parts: &Parts, activity: bool) -> Result<session_std::Session, SessionRejection> {
     let mounted = parts.extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
     // all Cookie lines are one (CP1)
     let lines = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
@@ -40,17 +40,17 @@ impl Deref for Session {
 }
 
 impl<S: Sync> FromRequestParts<S> for Session {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         load(parts, true).await.map(Self)
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Session {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Failed> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
         let session = load(parts, true).await?;
         Ok(session.exists()?.then_some(Self(session)))
     }
@@ -69,9 +69,9 @@ impl Deref for Peek {
 }
 
 impl<S: Sync> FromRequestParts<S> for Peek {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         load(parts, false).await.map(session_std::Peek::of).map(Self)
     }
 }
@@ -95,9 +95,9 @@ impl<T> DerefMut for SessionData<T> {
 }
 
 impl<S: Sync, T: Serialize + DeserializeOwned + Default> FromRequestParts<S> for SessionData<T> {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         Ok(Self(Typed::of(load(parts, true).await?)?))
     }
 }
@@ -117,7 +117,7 @@ pub enum NotSignedIn {
     /// Nobody is signed in: 401, or 303 to this page.
     SignInAt(Option<Arc<str>>),
     /// The session could not be looked at.
-    Failed(Failed),
+    SessionRejection(SessionRejection),
 }
 
 impl IntoResponse for NotSignedIn {
@@ -125,7 +125,7 @@ impl IntoResponse for NotSignedIn {
         match self {
             Self::SignInAt(Some(page)) => (StatusCode::SEE_OTHER, [(LOCATION, page.as_ref())]).into_response(),
             Self::SignInAt(None) => (StatusCode::UNAUTHORIZED, "sign in first\n").into_response(),
-            Self::Failed(failed) => failed.into_response(),
+            Self::SessionRejection(failed) => failed.into_response(),
         }
     }
 }
@@ -136,14 +136,14 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NotSignedIn> {
         let found = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
         let page = || parts.extensions.get::<Mounted>().and_then(|mounted| mounted.sign_in_at.clone());
-        found.map_err(NotSignedIn::Failed)?.ok_or_else(|| NotSignedIn::SignInAt(page()))
+        found.map_err(NotSignedIn::SessionRejection)?.ok_or_else(|| NotSignedIn::SignInAt(page()))
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Authenticated {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Failed> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
         let session = load(parts, true).await?;
         Ok(session.subject()?.map(|subject| Self { subject, session: Session(session) }))
     }

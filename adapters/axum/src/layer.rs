@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::extract::Mounted;
-use crate::response::Failed;
+use crate::response::SessionRejection;
 
 /// Sessions for all handlers inside: `router.layer(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ where
         };
         let finished = ready!(finishing.as_mut().poll(context));
         let answer = this.answer.take().unwrap_or_default();
-        let mut answer = finished.error.map_or(answer, |error| Failed(error).into_response());
+        let mut answer = finished.error.map_or(answer, |error| SessionRejection(error).into_response());
         headers::apply(finished, answer.headers_mut());
         Poll::Ready(Ok(answer))
     }

@@ -6,9 +6,9 @@ mod response;
 
 pub use extract::{Authenticated, NotSignedIn, Peek, Session, SessionData};
 pub use layer::{SessionFuture, SessionLayer, SessionService};
-pub use response::Failed;
+pub use response::SessionRejection;
 pub use session_std::{
-    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+    Device, Error, Keys, LoginAttempt, MemoryStore, Policy, Sessions, SharedStore, events, keys, policy, shared,
 };
 
 #[cfg(doctest)]

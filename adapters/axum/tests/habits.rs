@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_axum::{
-    Authenticated, Failed, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, Sessions, keys,
+    Authenticated, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions, keys,
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
@@ -41,7 +41,7 @@ fn all(headers: &HeaderMap, name: axum::http::HeaderName) -> Vec<&str> {
 
 #[tokio::test]
 async fn what_the_handler_said_stays_ck9() {
-    async fn handler(session: Session) -> Result<impl IntoResponse, Failed> {
+    async fn handler(session: Session) -> Result<impl IntoResponse, SessionRejection> {
         session.set("a", &1)?;
         Ok(([(SET_COOKIE, "theme=dark"), (CACHE_CONTROL, "max-age=60, private"), (VARY, "accept")], "body"))
     }
@@ -55,15 +55,15 @@ async fn what_the_handler_said_stays_ck9() {
 
 #[tokio::test]
 async fn head_redirect_and_304_carry_the_cookie() {
-    async fn head(session: Session) -> Result<&'static str, Failed> {
+    async fn head(session: Session) -> Result<&'static str, SessionRejection> {
         session.set("a", &1)?;
         Ok("body")
     }
-    async fn redirect(session: Session) -> Result<Redirect, Failed> {
+    async fn redirect(session: Session) -> Result<Redirect, SessionRejection> {
         session.set("a", &2)?;
         Ok(Redirect::to("/elsewhere"))
     }
-    async fn not_modified(session: Session) -> Result<StatusCode, Failed> {
+    async fn not_modified(session: Session) -> Result<StatusCode, SessionRejection> {
         session.set("a", &3)?;
         Ok(StatusCode::NOT_MODIFIED)
     }
@@ -93,7 +93,7 @@ async fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
             std::task::Poll::Ready((self.0 < 4).then(|| Ok(http_body::Frame::data(Bytes::from_static(b"chunk ")))))
         }
     }
-    async fn stream(session: Session) -> Result<Response<Body>, Failed> {
+    async fn stream(session: Session) -> Result<Response<Body>, SessionRejection> {
         session.set("a", &1)?;
         Ok(Response::new(Body::new(Chunks(0))))
     }
@@ -126,9 +126,9 @@ async fn without_the_layer_an_error_names_the_missing_line() {
 
 #[tokio::test]
 async fn only_who_is_signed_in_comes_through() {
-    async fn login(session: Session) -> Result<&'static str, Failed> {
-        let ticket = session.begin_login("ann").await?;
-        session.login(ticket).await?;
+    async fn login(session: Session) -> Result<&'static str, SessionRejection> {
+        let attempt = session.begin_login("ann").await?;
+        session.login(attempt).await?;
         Ok("ok")
     }
     async fn who(user: Authenticated) -> String {
@@ -157,13 +157,13 @@ async fn the_whole_session_as_one_struct() {
         items: Vec<String>,
         coupon: Option<u32>,
     }
-    async fn add(mut cart: SessionData<Cart>) -> Result<String, Failed> {
+    async fn add(mut cart: SessionData<Cart>) -> Result<String, SessionRejection> {
         cart.items.push("tea".into());
         cart.coupon = Some(7);
         cart.save()?;
         Ok(cart.items.len().to_string())
     }
-    async fn other(session: Session) -> Result<&'static str, Failed> {
+    async fn other(session: Session) -> Result<&'static str, SessionRejection> {
         session.set("data", &"something else")?;
         Ok("ok")
     }
@@ -179,7 +179,7 @@ async fn the_whole_session_as_one_struct() {
 
 #[tokio::test]
 async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
-    async fn maybe(session: Option<Session>, peek: Peek) -> Result<String, Failed> {
+    async fn maybe(session: Option<Session>, peek: Peek) -> Result<String, SessionRejection> {
         Ok(format!("{} {:?}", session.is_some(), peek.get::<u32>("a")?))
     }
     let app = Router::new().route("/", get(maybe)).layer(layer());
@@ -191,7 +191,7 @@ async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
 #[tokio::test]
 async fn behind_a_service_builder_and_around_any_tower_service() {
     let app = Router::new()
-        .route("/", get(async |session: Session| session.set("a", &1).map(|()| "set").map_err(Failed)))
+        .route("/", get(async |session: Session| session.set("a", &1).map(|()| "set").map_err(SessionRejection)))
         .layer(ServiceBuilder::new().layer(layer()).map_response(|answer: Response<Body>| answer));
     assert!(cookie(&send(&app, "GET", "/", None).await.1).is_some());
     // no axum around it: the service takes the session out of the request by itself

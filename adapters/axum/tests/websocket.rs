@@ -4,10 +4,10 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
-use session_axum::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_axum::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-async fn upgrades(session: Session, socket: WebSocketUpgrade) -> Result<Response, Failed> {
+async fn upgrades(session: Session, socket: WebSocketUpgrade) -> Result<Response, SessionRejection> {
     let before = session.get::<u32>("n")?;
     session.set("n", &(before.unwrap_or(0) + 1))?;
     Ok(socket.on_upgrade(move |mut socket| async move {

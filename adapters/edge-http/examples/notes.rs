@@ -18,7 +18,9 @@ use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE
 use serde::Deserialize;
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
-use session_edge_http::{Error, Failed, Guarded, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket};
+use session_edge_http::{
+    Error, Guarded, Handler, Keys, Pool, Request, SessionLayer, SessionRejection, Sessions, Socket,
+};
 use session_std::{SystemClock, ThreadRng};
 use session_store_memory::MemoryStore;
 
@@ -53,7 +55,7 @@ impl Handler<AppPool> for App {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         let headers = request.headers()?;
         let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
         let answer = match (method, path) {
@@ -149,14 +151,14 @@ impl App {
 
     async fn sign_in(&self, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
         // before the password is checked: if it is changed meanwhile, this login is refused
-        let ticket = match session.begin_login(&form.name).await {
+        let attempt = match session.begin_login(&form.name).await {
             Err(Error::BadText) => return tell(session, words::WRONG, "/sign-in"),
-            ticket => ticket?,
+            attempt => attempt?,
         };
         match self.check(form.name.clone(), form.password).await {
             Checked::Right => {
-                let ticket = if form.remember.is_some() { ticket.remembered() } else { ticket };
-                session.login(ticket.without_data()).await?;
+                let attempt = if form.remember.is_some() { attempt.remembered() } else { attempt };
+                session.login(attempt.without_data()).await?;
                 session.set_label(device)?;
                 Ok(Answer::Go("/"))
             }
@@ -222,7 +224,7 @@ async fn devices_page(user: String, session: &Session<'_>) -> Result<Answer, Err
 
 /// What every page has: the token of its forms, and what was left for it to tell.
 fn token_and_message(session: &Session<'_>) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash(str::to_owned)?))
+    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned)?))
 }
 
 fn html(page: &impl Template) -> Answer {
@@ -231,7 +233,7 @@ fn html(page: &impl Template) -> Answer {
 
 /// Leaves a message for the page that is shown next.
 fn tell(session: &Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
-    session.flash(message)?;
+    session.flash_message(message)?;
     Ok(Answer::Go(page))
 }
 
@@ -253,17 +255,17 @@ struct Fields {
 
 async fn form<T: Socket, const N: usize>(
     request: &mut Request<'_, '_, AppPool, T, N>,
-) -> Result<Fields, Failed<T::Error>> {
+) -> Result<Fields, SessionRejection<T::Error>> {
     let mut body = vec![0; LARGEST];
     let mut len = 0;
     loop {
         match request.read(body.get_mut(len..).unwrap_or_default()).await? {
-            0 if len == LARGEST => return Err(Failed::Answer(413, "the form is too large\n")),
+            0 if len == LARGEST => return Err(SessionRejection::Answer(413, "the form is too large\n")),
             0 => break,
             read => len += read,
         }
     }
-    serde_urlencoded::from_bytes(&body[..len]).map_err(|_| Failed::Answer(400, "the form cannot be read\n"))
+    serde_urlencoded::from_bytes(&body[..len]).map_err(|_| SessionRejection::Answer(400, "the form cannot be read\n"))
 }
 
 // ---- the program -------------------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ async fn form<T: Socket, const N: usize>(
 /// Serves the application until the network fails.
 pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box<dyn std::error::Error>> {
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit; behind https Policy::SECURE
-    let sessions = Sessions::new(MemoryStore::at_most(100_000), SystemClock, keys, Policy::PLAIN_HTTP);
+    let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), SystemClock, keys, Policy::PLAIN_HTTP);
     let pool: Box<AppPool> = Box::new(Pool::new(sessions, ThreadRng));
     let app = App { users: Arc::new(users), notes: Notes::default() };
     let acceptor = Guarded::new(WithTimeout::new(PATIENCE_MS, Acceptor(Async::new(listener)?)));

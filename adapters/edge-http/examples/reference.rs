@@ -14,11 +14,11 @@ use edge_nal_std::TcpSocket;
 use reference_app::routes::{Args, big, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::Store;
 use session_edge_http::{
-    Error, Failed, Guarded, Handler, Listed, Pool, Request, Requests, SessionLayer, Sessions, Socket,
+    Error, Guarded, Handler, Pool, Request, Requests, SessionInfo, SessionLayer, SessionRejection, Sessions, Socket,
 };
 use session_store_memory::{FixedStore, MemoryStore};
 
@@ -30,7 +30,7 @@ const RECORD: usize = 4096;
 /// Room for a session that travels in its cookie.
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD, COOKIE, Either>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), TASKS, RECORD, COOKIE, DynamicMode>;
 type Session<'r, S> = session_edge_http::Session<'r, AppPool<S>>;
 
 // ---- the routes --------------------------------------------------------------------------------------------------
@@ -41,9 +41,11 @@ impl<S: Store> Handler<AppPool<S>> for App<'_, S> {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool<S>, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         self.route(request).await.map_err(|failed| match failed {
-            Failed::Session(error) => mistake_of_the_client(error).map_or(failed, |text| Failed::Answer(400, text)),
+            SessionRejection::Session(error) => {
+                mistake_of_the_client(error).map_or(failed, |text| SessionRejection::Answer(400, text))
+            }
             failed => failed,
         })
     }
@@ -53,13 +55,13 @@ impl<S: Store> App<'_, S> {
     async fn route<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool<S>, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         let headers = request.headers()?;
         let method = headers.method;
         let (path, query) = headers.path.split_once('?').unwrap_or((headers.path, ""));
         let csrf = headers.headers.get("x-csrf-token").unwrap_or_default().to_owned();
         let Ok(args) = Args::of_query(query) else {
-            return Err(Failed::Answer(400, "the query cannot be read\n"));
+            return Err(SessionRejection::Answer(400, "the query cannot be read\n"));
         };
         let reply = match (method, path) {
             (Method::Get, "/plain") => Reply::ok("plain"),
@@ -93,8 +95,10 @@ fn look<S: Store>(path: &str, session: &Session<'_, S>, args: &Args) -> Result<R
         "/read" => Reply::value(text(session.get(args.key()?), || session.get(args.key()?))?),
         "/keys" => Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?),
         "/whoami" => Reply::value(session.subject(|subject| subject.map(String::from))?),
-        "/fresh" => Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }),
-        "/flash" => Reply::value(session.take_flash(|message| message.to_owned())?),
+        "/fresh" => {
+            Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" })
+        }
+        "/flash" => Reply::value(session.take_flash_message(|message| message.to_owned())?),
         _ => Reply::ok(session.csrf_token()?.as_str()),
     })
 }
@@ -137,13 +141,13 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
         "/remove" => session.remove(args.key()?)?,
         "/clear" => session.clear()?,
         "/login" => {
-            let ticket = session.begin_login(&args.user).await?;
+            let attempt = session.begin_login(&args.user).await?;
             // here an application checks the password
-            session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
+            session.login(if args.remember == 1 { attempt.remembered() } else { attempt }).await?;
         }
         "/logout" => session.logout().await?,
         "/rotate" => session.rotate().await?,
-        "/flash" => session.flash(&args.message)?,
+        "/flash" => session.flash_message(&args.message)?,
         "/protected" if !session.csrf_ok(csrf)? => {
             return Ok(Reply(403, "the CSRF token is not this session's".into()));
         }
@@ -169,8 +173,8 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
 }
 
 /// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
-fn json(listed: &Listed<'_>) -> String {
-    let Listed { id, created, last_seen, current, .. } = listed;
+fn json(listed: &SessionInfo<'_>) -> String {
+    let SessionInfo { id, created, last_seen, current, .. } = listed;
     let (created, last_seen) = (created.millis(), last_seen.millis());
     format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
@@ -209,14 +213,11 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     match store {
         StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, mode, stop)
+            run(listener, MemoryStore::with_max_sessions(limit), clock, &keys, policy, mode, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
-        _ => {
-            Err("--store: this program is for devices, which have memory:, fixed:, flash:, cookie: and overflow: only"
-                .into())
-        }
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -226,10 +227,10 @@ fn run<S: Store>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
-    mode: Either,
+    mode: DynamicMode,
     stop: Stop,
 ) -> Result<(), String> {
-    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng));
+    let pool: Box<AppPool<S>> = Box::new(Pool::new(Sessions::dynamic(store, clock, keys, policy, mode), OsRng));
     let acceptor = Guarded::new(Acceptor(Async::new(listener).map_err(|why| why.to_string())?));
     let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
     let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));

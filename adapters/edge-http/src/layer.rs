@@ -9,7 +9,7 @@ use embedded_io_async::{Read, Write};
 use session_core::pool::Requests;
 
 use crate::request::{Request, Socket};
-use crate::response::{CROWDED_OUT, FAILED, Failed, NO_WEBSOCKET};
+use crate::response::{CROWDED_OUT, FAILED, NO_WEBSOCKET, SessionRejection};
 
 /// What serves the requests of an application, each with its session: edge-http's trait of the same name, with a
 /// [`Request`] in place of the connection.
@@ -19,14 +19,14 @@ pub trait Handler<P: Requests> {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, P, T, N>,
-    ) -> Result<(), Failed<T::Error>>;
+    ) -> Result<(), SessionRejection<T::Error>>;
 }
 
 impl<P: Requests, H: Handler<P>> Handler<P> for &H {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, P, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         (**self).handle(request).await
     }
 }
@@ -46,7 +46,7 @@ impl<'p, P: Requests, H: Handler<P>> SessionLayer<'p, P, H> {
 
 impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
     type Error<E>
-        = Failed<E>
+        = SessionRejection<E>
     where
         E: Debug;
 
@@ -54,7 +54,7 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
         &self,
         task_id: impl Display + Copy,
         connection: &mut Connection<'_, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         let lease = self.pool.lease();
         let crowded_out = lease.is_none();
         let mut request = Request::new(connection, lease, &task_id);
@@ -71,10 +71,12 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
             Ok(()) => request.send(200, &[], b"").await,
             // half an answer cannot be taken back: edge-http closes the connection
             Err(failed) if request.is_answered() => Err(failed),
-            Err(Failed::Session(error)) => request.send_error(error).await,
-            Err(Failed::Answer(status, text)) => request.send(status, &[], text.as_bytes()).await,
-            Err(Failed::Connection(Error::WsUpgradeError(_))) => request.send(400, &[], NO_WEBSOCKET.as_bytes()).await,
-            Err(Failed::Connection(Error::InvalidState)) => request.send(500, &[], FAILED.as_bytes()).await,
+            Err(SessionRejection::Session(error)) => request.send_error(error).await,
+            Err(SessionRejection::Answer(status, text)) => request.send(status, &[], text.as_bytes()).await,
+            Err(SessionRejection::Connection(Error::WsUpgradeError(_))) => {
+                request.send(400, &[], NO_WEBSOCKET.as_bytes()).await
+            }
+            Err(SessionRejection::Connection(Error::InvalidState)) => request.send(500, &[], FAILED.as_bytes()).await,
             Err(failed) => Err(failed),
         };
         if answered.is_err() && !request.is_answered() {

@@ -11,6 +11,6 @@ pub use edge_http;
 pub use guard::{Guarded, GuardedSocket};
 pub use layer::{Handler, SessionLayer};
 pub use request::{Request, Socket};
-pub use response::Failed;
+pub use response::SessionRejection;
 pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, mode, policy};
+pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, mode, policy};

@@ -9,7 +9,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use session_core::Error;
 use session_core::pool::{Handle, Lease, Peek, Requests};
 
-use crate::response::{ErrorLine, Failed, HeaderLines, commit};
+use crate::response::{ErrorLine, HeaderLines, SessionRejection, commit};
 
 /// The sockets that edge-http serves.
 pub trait Socket: Read + Write + TcpSplit {}
@@ -41,20 +41,20 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     }
 
     /// Method, path and headers; gone once the answer has begun.
-    pub fn headers(&self) -> Result<&RequestHeaders<'b, N>, Failed<T::Error>> {
+    pub fn headers(&self) -> Result<&RequestHeaders<'b, N>, SessionRejection<T::Error>> {
         Ok(self.connection.headers()?)
     }
 
     /// The session that the request's cookie names, or none yet; loaded at the first call. What is set in it is stored before the
     /// head of the answer is sent; after that every use of it is [`Error::NotMounted`].
-    pub async fn session(&self) -> Result<Handle<'r, P>, Failed<T::Error>> {
+    pub async fn session(&self) -> Result<Handle<'r, P>, SessionRejection<T::Error>> {
         let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
         handle.load(cookie_lines(self.headers()?), true).await?;
         Ok(handle)
     }
 
     /// A look at the session, which does not keep it alive.
-    pub async fn peek(&self) -> Result<Peek<'r, P>, Failed<T::Error>> {
+    pub async fn peek(&self) -> Result<Peek<'r, P>, SessionRejection<T::Error>> {
         let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
         handle.load(cookie_lines(self.headers()?), false).await?;
         Ok(handle.peek())
@@ -64,12 +64,17 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     /// `Set-Cookie`, `Cache-Control: no-store` and `Vary: Cookie` as the session asks for it. The body is then written
     /// to the request. If the session cannot be stored, the answer is the error's page, and `Err`: pass it on. Dropped
     /// before its end, nothing is answered, and the change may be stored or not.
-    pub async fn respond(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<(), Failed<T::Error>> {
+    pub async fn respond(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<(), SessionRejection<T::Error>> {
         self.begin(status, HeaderLines::of(headers)?).await
     }
 
     /// A whole answer: [`respond`](Self::respond) with `Content-Length`, and the body, unless the method is HEAD.
-    pub async fn send(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Failed<T::Error>> {
+    pub async fn send(
+        &mut self,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<(), SessionRejection<T::Error>> {
         let mut lines = HeaderLines::of(headers)?;
         let mut digits = [0; 20];
         lines.push("Content-Length", decimal(body.len(), &mut digits));
@@ -86,12 +91,12 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     }
 
     /// An error of the session as the answer.
-    pub(crate) async fn send_error(&mut self, error: Error) -> Result<(), Failed<T::Error>> {
+    pub(crate) async fn send_error(&mut self, error: Error) -> Result<(), SessionRejection<T::Error>> {
         self.send(error.status(), &[], ErrorLine::of(error).as_bytes()).await
     }
 
     /// The socket, once the answer is complete; for WebSockets, after `respond(101, …)`.
-    pub fn unbind(&mut self) -> Result<&mut T, Failed<T::Error>> {
+    pub fn unbind(&mut self) -> Result<&mut T, SessionRejection<T::Error>> {
         Ok(self.connection.unbind()?)
     }
 
@@ -105,7 +110,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         self.replaced
     }
 
-    async fn begin(&mut self, status: u16, lines: HeaderLines<'_>) -> Result<(), Failed<T::Error>> {
+    async fn begin(&mut self, status: u16, lines: HeaderLines<'_>) -> Result<(), SessionRejection<T::Error>> {
         // the rest of the body first: a client may take its time, and the session is to be stored right before the answer
         let mut rest = [0; 64];
         while self.connection.read(&mut rest).await? > 0 {}
@@ -130,13 +135,13 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
                 self.head(error.status(), lines).await?;
                 self.write_all(text.as_bytes()).await?;
                 self.replaced = true;
-                return Err(Failed::Session(error));
+                return Err(SessionRejection::Session(error));
             }
         }
         Ok(())
     }
 
-    async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), Failed<T::Error>> {
+    async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), SessionRejection<T::Error>> {
         let headers = self.connection.headers()?;
         let asked = ConnectionType::from_headers(headers.headers.iter());
         // edge-http breaks off the heads of answers without a length to old clients, and to those that ask for an upgrade;

@@ -7,7 +7,7 @@ use session_core::pool::{Lease, Requests};
 
 /// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
 #[derive(Debug)]
-pub enum Failed<E> {
+pub enum SessionRejection<E> {
     /// An error of the session: its status and one line of text.
     Session(Error),
     /// An answer of the application: status and text.
@@ -16,19 +16,19 @@ pub enum Failed<E> {
     Connection(edge_http::io::Error<E>),
 }
 
-impl<E> From<Error> for Failed<E> {
+impl<E> From<Error> for SessionRejection<E> {
     fn from(error: Error) -> Self {
         Self::Session(error)
     }
 }
 
-impl<E> From<edge_http::io::Error<E>> for Failed<E> {
+impl<E> From<edge_http::io::Error<E>> for SessionRejection<E> {
     fn from(error: edge_http::io::Error<E>) -> Self {
         Self::Connection(error)
     }
 }
 
-impl<E: fmt::Display> fmt::Display for Failed<E> {
+impl<E: fmt::Display> fmt::Display for SessionRejection<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(error) => fmt::Display::fmt(error, f),
@@ -38,7 +38,7 @@ impl<E: fmt::Display> fmt::Display for Failed<E> {
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> core::error::Error for Failed<E> {}
+impl<E: fmt::Debug + fmt::Display> core::error::Error for SessionRejection<E> {}
 
 /// More requests at once than the pool has places.
 pub(crate) const CROWDED_OUT: &str =
@@ -62,10 +62,10 @@ pub(crate) struct HeaderLines<'h> {
 }
 
 impl<'h> HeaderLines<'h> {
-    pub(crate) fn of<E>(handler: &[(&'h str, &'h str)]) -> Result<Self, Failed<E>> {
+    pub(crate) fn of<E>(handler: &[(&'h str, &'h str)]) -> Result<Self, SessionRejection<E>> {
         let mut lines = Self::default();
         if handler.len() > OF_HANDLER {
-            return Err(Failed::Answer(500, "an answer has at most 16 header lines of the handler's\n"));
+            return Err(SessionRejection::Answer(500, "an answer has at most 16 header lines of the handler's\n"));
         }
         handler.iter().for_each(|(name, value)| lines.push(name, value));
         Ok(lines)

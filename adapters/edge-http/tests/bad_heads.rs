@@ -10,7 +10,7 @@ use edge_nal::{TcpAccept, WithTimeout};
 use rand_core::TryRng;
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_edge_http::policy::Policy;
-use session_edge_http::{Failed, Guarded, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket};
+use session_edge_http::{Guarded, Handler, Keys, Pool, Request, SessionLayer, SessionRejection, Sessions, Socket};
 use session_store_memory::FixedStore;
 use wire::{HEAD, Wire, header, serve, statuses};
 
@@ -23,7 +23,7 @@ impl Handler<AppPool> for App {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         let path = request.headers()?.path.to_owned();
         request.session().await?;
         request.send(200, &[], path.as_bytes()).await

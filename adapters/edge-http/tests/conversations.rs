@@ -7,10 +7,6 @@ mod reference;
 #[test]
 fn conversations() {
     reference_app::with_flash(|flash| {
-        reference_app::converse(
-            "edge-http",
-            &["memory:", "fixed:", "cookie:", "overflow:memory:", flash],
-            reference::serve,
-        );
+        reference_app::converse("edge-http", &["memory:", "fixed:", "cookie:", flash], reference::serve);
     });
 }

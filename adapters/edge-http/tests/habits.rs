@@ -8,7 +8,7 @@ use edge_nal::WithTimeout;
 use embedded_io_async::{Read, Write};
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_edge_http::policy::Policy;
-use session_edge_http::{Error, Failed, Handler, Keys, Pool, Request, SessionLayer, Sessions, Socket};
+use session_edge_http::{Error, Handler, Keys, Pool, Request, SessionLayer, SessionRejection, Sessions, Socket};
 use session_store_memory::FixedStore;
 use wire::{Wire, cookie, header, serve, statuses};
 
@@ -30,7 +30,7 @@ impl Handler<AppPool> for App {
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, AppPool, T, N>,
-    ) -> Result<(), Failed<T::Error>> {
+    ) -> Result<(), SessionRejection<T::Error>> {
         let path = request.headers()?.path;
         let session = request.session().await?;
         match path {
@@ -77,27 +77,27 @@ impl Handler<AppPool> for App {
             }
             "/fails" => {
                 session.set("a", &6_u32)?;
-                return Err(Failed::Answer(500, "failed on purpose"));
+                return Err(SessionRejection::Answer(500, "failed on purpose"));
             }
             "/fails-in-the-answer" => {
                 session.set("a", &7_u32)?;
                 request.respond(200, &[]).await?;
                 request.write_all(b"half an ans").await?;
-                return Err(Failed::Answer(500, "failed on purpose"));
+                return Err(SessionRejection::Answer(500, "failed on purpose"));
             }
             "/says-nothing" => session.set("a", &8_u32)?,
             "/too-large" => session.set("a", "x".repeat(300).as_str())?,
             "/late" => {
                 request.send(200, &[], b"ok").await?;
                 assert_eq!(session.set("a", &9_u32), Err(Error::NotMounted));
-                assert!(matches!(request.session().await, Err(Failed::Session(Error::NotMounted))));
+                assert!(matches!(request.session().await, Err(SessionRejection::Session(Error::NotMounted))));
             }
             "/many-headers" => request.respond(200, &[("A", "b"); 17]).await?,
             "/ws" => {
                 session.set("a", &11_u32)?;
                 let mut buffer = [0; MAX_BASE64_KEY_RESPONSE_LEN];
                 let upgrade = upgrade_response_headers(request.headers()?.headers.iter(), None, &mut buffer)
-                    .map_err(|_| Failed::Answer(400, "no WebSocket"))?;
+                    .map_err(|_| SessionRejection::Answer(400, "no WebSocket"))?;
                 request.respond(101, &upgrade).await?;
                 let mut frame = [0; 64];
                 let socket = request.unbind()?;

@@ -16,10 +16,10 @@ use picoserve::{ResponseSent, Router};
 use reference_app::routes::{Args, big as big_text, mistake_of_the_client, text};
 use reference_app::{AnyClock, Config, OsRng, Stop, StoreUrl, flash_store};
 use session_core::Keys;
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
 use session_core::store::Store;
-use session_picoserve::{App, Error, Failed, Listed, Pool, SessionLayer, Sessions};
+use session_picoserve::{App, Error, Pool, SessionInfo, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::{FixedStore, MemoryStore};
 
 /// Connections served at once, each with room for two records of `RECORD` bytes.
@@ -28,7 +28,7 @@ const RECORD: usize = 4096;
 /// Room for a session that travels in its cookie.
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
-type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD, COOKIE, Either>;
+type AppPool<S> = Pool<S, AnyClock, OsRng, (), CONNECTIONS, RECORD, COOKIE, DynamicMode>;
 type Session<S> = session_picoserve::Session<'static, AppPool<S>>;
 type Peek<S> = session_picoserve::Peek<'static, AppPool<S>>;
 
@@ -82,9 +82,9 @@ async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
 }
 
 async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
-    let ticket = session.begin_login(&args.user).await?;
+    let attempt = session.begin_login(&args.user).await?;
     // here an application checks the password
-    session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
+    session.login(if args.remember == 1 { attempt.remembered() } else { attempt }).await?;
     Ok(Reply::ok("ok"))
 }
 
@@ -103,16 +103,16 @@ async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
 }
 
 async fn fresh<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
-    Ok(Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" }))
+    Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
 }
 
 async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
-    session.flash(&args.message)?;
+    session.flash_message(&args.message)?;
     Ok(Reply::ok("ok"))
 }
 
 async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
-    Ok(Reply::value(session.take_flash(|message| message.to_owned())?))
+    Ok(Reply::value(session.take_flash_message(|message| message.to_owned())?))
 }
 
 async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
@@ -166,8 +166,8 @@ async fn revoke_others<S: Store>(session: Session<S>) -> Result<Reply, Refused> 
 }
 
 /// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
-fn json(listed: &Listed<'_>) -> String {
-    let Listed { id, created, last_seen, current, .. } = listed;
+fn json(listed: &SessionInfo<'_>) -> String {
+    let SessionInfo { id, created, last_seen, current, .. } = listed;
     let (created, last_seen) = (created.millis(), last_seen.millis());
     format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
@@ -242,7 +242,7 @@ impl IntoResponse for Refused {
     ) -> Result<ResponseSent, W::Error> {
         match mistake_of_the_client(self.0) {
             Some(text) => Reply(400, text.into()).write_to(connection, writer).await,
-            None => Failed(self.0).write_to(connection, writer).await,
+            None => SessionRejection(self.0).write_to(connection, writer).await,
         }
     }
 }
@@ -260,14 +260,11 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     match store {
         StoreUrl::Memory { capacity: None } => run(listener, MemoryStore::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Memory { capacity: Some(limit) } => {
-            run(listener, MemoryStore::at_most(limit), clock, &keys, policy, mode, stop)
+            run(listener, MemoryStore::with_max_sessions(limit), clock, &keys, policy, mode, stop)
         }
         StoreUrl::Fixed => run(listener, FixedStore::<256, RECORD>::new(), clock, &keys, policy, mode, stop),
         StoreUrl::Flash(path) => run(listener, flash_store(&path)?, clock, &keys, policy, mode, stop),
-        _ => {
-            Err("--store: this program is for devices, which have memory:, fixed:, flash:, cookie: and overflow: only"
-                .into())
-        }
+        _ => Err("--store: this program is for devices, which have memory:, fixed:, flash: and cookie: only".into()),
     }
 }
 
@@ -277,11 +274,11 @@ fn run<S: Store + 'static>(
     clock: AnyClock,
     keys: &Keys,
     policy: Policy,
-    mode: Either,
+    mode: DynamicMode,
     mut stop: Stop,
 ) -> Result<(), String> {
     let pool: &'static AppPool<S> =
-        Box::leak(Box::new(Pool::new(Sessions::either(store, clock, keys, policy, mode), OsRng)));
+        Box::leak(Box::new(Pool::new(Sessions::dynamic(store, clock, keys, policy, mode), OsRng)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string())?;
     tokio::task::LocalSet::new().block_on(&runtime, async move {
         listener.set_nonblocking(true).map_err(|why| why.to_string())?;

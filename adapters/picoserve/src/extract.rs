@@ -4,7 +4,7 @@ use picoserve::extract::FromRequestParts;
 use picoserve::request::RequestParts;
 use session_core::pool::{Handle, Peek, Requests};
 
-use crate::response::Failed;
+use crate::response::SessionRejection;
 
 /// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's and the request's place.
 /// Extract [`App`], the session or a [`Peek`] from it.
@@ -31,18 +31,24 @@ impl<'r, 'p, A: Clone, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> 
 }
 
 impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Handle<'p, P> {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(state: &'r WithSession<'p, A, P>, parts: &RequestParts<'r>) -> Result<Self, Failed> {
+    async fn from_request_parts(
+        state: &'r WithSession<'p, A, P>,
+        parts: &RequestParts<'r>,
+    ) -> Result<Self, SessionRejection> {
         state.handle.load(cookie_lines(parts), true).await?;
         Ok(state.handle.clone())
     }
 }
 
 impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Peek<'p, P> {
-    type Rejection = Failed;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(state: &'r WithSession<'p, A, P>, parts: &RequestParts<'r>) -> Result<Self, Failed> {
+    async fn from_request_parts(
+        state: &'r WithSession<'p, A, P>,
+        parts: &RequestParts<'r>,
+    ) -> Result<Self, SessionRejection> {
         state.handle.load(cookie_lines(parts), false).await?;
         Ok(state.handle.clone().peek())
     }

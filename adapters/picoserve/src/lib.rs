@@ -7,6 +7,6 @@ mod response;
 
 pub use extract::{App, WithSession};
 pub use layer::SessionLayer;
-pub use response::Failed;
+pub use response::SessionRejection;
 pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, Listed, Sessions, Ticket, events, mode, policy};
+pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, mode, policy};

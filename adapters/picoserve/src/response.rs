@@ -12,24 +12,24 @@ use session_core::pool::{Lease, Requests};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failed(
+pub struct SessionRejection(
     /// What went wrong.
     pub Error,
 );
 
-impl From<Error> for Failed {
+impl From<Error> for SessionRejection {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
 }
 
-impl IntoResponse for Failed {
+impl IntoResponse for SessionRejection {
     async fn write_to<R: Read, W: ResponseWriter<Error = R::Error>>(
         self,
         connection: Connection<'_, R>,

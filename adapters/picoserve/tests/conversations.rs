@@ -8,10 +8,6 @@ mod reference;
 #[test]
 fn conversations() {
     reference_app::with_flash(|flash| {
-        reference_app::converse(
-            "picoserve",
-            &["memory:", "fixed:", "cookie:", "overflow:memory:", flash],
-            reference::serve,
-        );
+        reference_app::converse("picoserve", &["memory:", "fixed:", "cookie:", flash], reference::serve);
     });
 }

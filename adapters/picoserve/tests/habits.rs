@@ -12,7 +12,7 @@ use picoserve::response::{IntoResponse, Redirect, Response, StatusCode};
 use picoserve::routing::{PathRouter, get};
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_picoserve::policy::Policy;
-use session_picoserve::{App, Error, Failed, Keys, Pool, SessionLayer, Sessions};
+use session_picoserve::{App, Error, Keys, Pool, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::FixedStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,27 +29,27 @@ fn pool() -> &'static AppPool {
 
 // ---- handlers ------------------------------------------------------------------------------------------------------
 
-async fn read(session: Session) -> Result<String, Failed> {
+async fn read(session: Session) -> Result<String, SessionRejection> {
     Ok(session.get::<u32>("a")?.map_or_else(String::new, |value| format!("a is {value}")))
 }
 
-async fn set(session: Session) -> Result<&'static str, Failed> {
+async fn set(session: Session) -> Result<&'static str, SessionRejection> {
     session.set("a", &1_u32)?;
     Ok("ok")
 }
 
-async fn own_headers(session: Session) -> Result<impl IntoResponse, Failed> {
+async fn own_headers(session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &2_u32)?;
     let own = [("Set-Cookie", "theme=dark"), ("Cache-Control", "private"), ("Vary", "Accept")];
     Ok(Response::ok("ok").with_headers(own))
 }
 
-async fn redirect(session: Session) -> Result<Redirect, Failed> {
+async fn redirect(session: Session) -> Result<Redirect, SessionRejection> {
     session.set("a", &3_u32)?;
     Ok(Redirect::to("/elsewhere"))
 }
 
-async fn not_modified(session: Session) -> Result<impl IntoResponse, Failed> {
+async fn not_modified(session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &4_u32)?;
     Ok(Response::new(StatusCode::new(304), ""))
 }
@@ -71,17 +71,17 @@ impl Chunks for ThreeParts {
     }
 }
 
-async fn stream(session: Session) -> Result<impl IntoResponse, Failed> {
+async fn stream(session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &5_u32)?;
     Ok(ChunkedResponse::new(ThreeParts(session)).into_response())
 }
 
-async fn fails(session: Session) -> Result<impl IntoResponse, Failed> {
+async fn fails(session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &6_u32)?;
     Ok(Response::new(StatusCode::new(500), "failed on purpose"))
 }
 
-async fn too_large(session: Session) -> Result<&'static str, Failed> {
+async fn too_large(session: Session) -> Result<&'static str, SessionRejection> {
     session.set("a", "x".repeat(300).as_str())?;
     Ok("ok")
 }
@@ -104,7 +104,7 @@ impl WebSocketCallback for Echo {
     }
 }
 
-async fn socket(session: Session, upgrade: WebSocketUpgrade) -> Result<impl IntoResponse, Failed> {
+async fn socket(session: Session, upgrade: WebSocketUpgrade) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &11_u32)?;
     Ok(upgrade.on_upgrade(Echo))
 }
@@ -113,7 +113,7 @@ async fn socket(session: Session, upgrade: WebSocketUpgrade) -> Result<impl Into
 #[derive(Clone)]
 struct Door(&'static Notify);
 
-async fn waits(session: Session, App(door): App<Door>) -> Result<&'static str, Failed> {
+async fn waits(session: Session, App(door): App<Door>) -> Result<&'static str, SessionRejection> {
     session.set("a", &12_u32)?;
     door.0.notified().await;
     Ok("ok")

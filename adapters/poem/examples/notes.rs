@@ -16,7 +16,9 @@ use poem::{
 };
 use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use serde::Deserialize;
-use session_poem::{Authenticated, Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_poem::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 
 /// A form takes no more bytes than this.
 const LARGEST: usize = 16 << 10;
@@ -38,23 +40,23 @@ struct SignIn {
 }
 
 #[handler]
-fn sign_in_page(session: Session) -> Result<Response, Failed> {
-    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash()? };
+fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash_message()? };
     Ok(html(&SignIn { page }))
 }
 
 #[handler]
-async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Redirect, Failed> {
+async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Redirect, SessionRejection> {
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
-    let ticket = match session.begin_login(&fields.name).await {
+    let attempt = match session.begin_login(&fields.name).await {
         Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
-        ticket => ticket?,
+        attempt => attempt?,
     };
     match check(app.0.clone(), fields.name.clone(), fields.password).await {
         Checked::Right => {
-            let ticket = if fields.remember.is_some() { ticket.remembered() } else { ticket };
-            session.login(ticket.without_data()).await?;
+            let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
+            session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
             session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::see_other("/"))
@@ -71,7 +73,7 @@ async fn check(app: Arc<App>, name: String, password: String) -> Checked {
 }
 
 #[handler]
-async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     user.session.logout().await?;
     Ok(Redirect::see_other("/sign-in"))
 }
@@ -85,20 +87,20 @@ struct NotesOf {
 }
 
 #[handler]
-fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, Failed> {
+fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
 }
 
 #[handler]
-fn add_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+fn add_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, SessionRejection> {
     let added = app.notes.add(&user.subject, &sent.fields.text);
     tell(&sent.session, if added { words::ADDED } else { words::NO_NOTE }, "/")
 }
 
 #[handler]
-fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, SessionRejection> {
     app.notes.remove(&user.subject, sent.fields.id);
     tell(&sent.session, words::REMOVED, "/")
 }
@@ -112,7 +114,7 @@ struct DevicesOf {
 }
 
 #[handler]
-async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
+async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
@@ -124,24 +126,24 @@ async fn devices_page(user: Authenticated) -> Result<Response, Failed> {
         current: device.current,
     });
     let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
 }
 
 #[handler]
-async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, Failed> {
+async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke(&sent.fields.handle).await?;
     tell(&user.session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
 }
 
 #[handler]
-async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke_others().await?;
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
 #[handler]
-async fn change_password(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, Failed> {
+async fn change_password(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redirect, SessionRejection> {
     let app = app.0.clone();
     let (name, fields) = (user.subject, sent.fields);
     let change = move || app.users.change(&name, &fields.password, &fields.new, Instant::now());
@@ -178,7 +180,7 @@ impl<'a> FromRequest<'a> for Sent {
         let session = Session::from_request(request, body).await?;
         let bytes = body.take()?.into_bytes_limit(LARGEST).await?;
         let Form(fields) = Form::<Fields>::from_request(request, &mut RequestBody::new(bytes.into())).await?;
-        if session.csrf_ok(&fields.csrf).map_err(Failed)? {
+        if session.csrf_ok(&fields.csrf).map_err(SessionRejection)? {
             Ok(Self { session, fields })
         } else {
             Err(poem::Error::from_string(words::OLD_FORM, StatusCode::FORBIDDEN))
@@ -198,8 +200,8 @@ fn html(page: &impl Template) -> Response {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, Failed> {
-    session.flash(message)?;
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, SessionRejection> {
+    session.flash_message(message)?;
     Ok(Redirect::see_other(page))
 }
 
@@ -229,7 +231,7 @@ pub fn app(users: Users, sessions: Sessions) -> impl Endpoint {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
-    let sessions = Sessions::new(MemoryStore::at_most(100_000), keys::from_env("SESSION_KEY")?);
+    let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
     let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());

@@ -9,7 +9,7 @@ use poem::web::Query;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, Server, get, handler};
 use reference_app::routes::{Args, ROUTES, Reply, answer};
 use reference_app::{AnyClock, Config, Stop};
-use session_poem::{Failed, Peek, Session, SessionLayer};
+use session_poem::{Peek, Session, SessionLayer, SessionRejection};
 
 #[handler]
 fn plain() -> &'static str {
@@ -17,7 +17,7 @@ fn plain() -> &'static str {
 }
 
 #[handler]
-fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, Failed> {
+fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, SessionRejection> {
     Ok(respond(reference_app::routes::peek(&session, &args)?))
 }
 
@@ -28,7 +28,7 @@ async fn route(
     headers: &HeaderMap,
     session: Session,
     Query(args): Query<Args>,
-) -> Result<Response, Failed> {
+) -> Result<Response, SessionRejection> {
     let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
     Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
 }

@@ -10,7 +10,7 @@ use poem::{FromRequest, Request, RequestBody, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use session_std::{Error, Typed};
 
-use crate::response::{Failed, NotSignedIn};
+use crate::response::{NotSignedIn, SessionRejection};
 
 /// What the layer leaves in a request's extensions.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct Mounted {
     pub(crate) sign_in_at: Option<Arc<str>>,
 }
 
-async fn load(request: &Request, activity: bool) -> Result<session_std::Session, Failed> {
+async fn load(request: &Request, activity: bool) -> Result<session_std::Session, SessionRejection> {
     let mounted = request.extensions().get::<Mounted>().ok_or(Error::NotMounted)?;
     // all Cookie lines are one (CP1)
     let lines = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
@@ -83,7 +83,7 @@ impl<T> DerefMut for SessionData<T> {
 impl<'a, T: Serialize + DeserializeOwned + Default> FromRequest<'a> for SessionData<T> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let session = load(request, true).await?;
-        Ok(Self(Typed::of(session).map_err(Failed)?))
+        Ok(Self(Typed::of(session).map_err(SessionRejection)?))
     }
 }
 
@@ -100,7 +100,7 @@ pub struct Authenticated {
 impl<'a> FromRequest<'a> for Authenticated {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let session = load(request, true).await?;
-        let Some(subject) = session.subject().map_err(Failed)? else {
+        let Some(subject) = session.subject().map_err(SessionRejection)? else {
             let mounted = request.extensions().get::<Mounted>();
             return Err(NotSignedIn { sign_in_at: mounted.and_then(|mounted| mounted.sign_in_at.clone()) }.into());
         };

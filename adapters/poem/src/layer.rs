@@ -7,7 +7,7 @@ use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use session_std::{Sessions, headers};
 
 use crate::extract::Mounted;
-use crate::response::Failed;
+use crate::response::SessionRejection;
 
 /// Sessions for all handlers inside: `route.with(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         let answer = self.inner.call(request).await;
         let finished = session.finish().await;
         let mut answer = match (finished.error, answer) {
-            (Some(error), _) => Failed(error).as_response(),
+            (Some(error), _) => SessionRejection(error).as_response(),
             (None, Ok(answer)) => answer.into_response(),
             // an error that has nothing to do with a session is for the catchers outside
             (None, Err(error)) if !finished.varies => return Err(error),

@@ -6,9 +6,9 @@ mod response;
 
 pub use extract::{Authenticated, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
-pub use response::{Failed, NotSignedIn};
+pub use response::{NotSignedIn, SessionRejection};
 pub use session_std::{
-    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+    Device, Error, Keys, LoginAttempt, MemoryStore, Policy, Sessions, SharedStore, events, keys, policy, shared,
 };
 
 #[cfg(doctest)]

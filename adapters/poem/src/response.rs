@@ -1,4 +1,4 @@
-//! Errors as answers. Poem's catchers find them by their types: `.catch_error(|why: Failed| …)`.
+//! Errors as answers. Poem's catchers find them by their types: `.catch_error(|why: SessionRejection| …)`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use session_std::Error;
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`], and a
 /// `poem::Error` of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failed(
+pub struct SessionRejection(
     /// What went wrong.
     pub Error,
 );
 
-impl From<Error> for Failed {
+impl From<Error> for SessionRejection {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)?;
         match self.0 {
@@ -33,9 +33,9 @@ impl fmt::Display for Failed {
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for SessionRejection {}
 
-impl ResponseError for Failed {
+impl ResponseError for SessionRejection {
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

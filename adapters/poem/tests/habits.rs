@@ -15,7 +15,8 @@ use poem_openapi::payload::PlainText;
 use poem_openapi::{OpenApi, OpenApiService};
 use serde::{Deserialize, Serialize};
 use session_poem::{
-    Authenticated, Failed, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, Sessions, keys,
+    Authenticated, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection,
+    Sessions, keys,
 };
 
 fn layer() -> SessionLayer {
@@ -52,27 +53,27 @@ fn all(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
 }
 
 #[handler]
-fn sets(session: Session, Path(number): Path<u32>) -> Result<&'static str, Failed> {
+fn sets(session: Session, Path(number): Path<u32>) -> Result<&'static str, SessionRejection> {
     session.set("a", &number)?;
     Ok("set")
 }
 
 #[handler]
-fn reads(session: Session) -> Result<String, Failed> {
+fn reads(session: Session) -> Result<String, SessionRejection> {
     Ok(format!("{:?}", session.get::<u32>("a")?))
 }
 
 #[handler]
-async fn login(session: Session) -> Result<&'static str, Failed> {
-    let ticket = session.begin_login("ann").await?;
-    session.login(ticket).await?;
+async fn login(session: Session) -> Result<&'static str, SessionRejection> {
+    let attempt = session.begin_login("ann").await?;
+    session.login(attempt).await?;
     Ok("ok")
 }
 
 #[tokio::test]
 async fn what_the_handler_said_stays_ck9() {
     #[handler]
-    fn handler(session: Session, jar: &CookieJar) -> Result<Response, Failed> {
+    fn handler(session: Session, jar: &CookieJar) -> Result<Response, SessionRejection> {
         session.set("a", &1_u32)?;
         jar.add(Cookie::new_with_str("seen", "yes"));
         let answer = Response::builder().header(SET_COOKIE, "theme=dark");
@@ -94,12 +95,12 @@ async fn what_the_handler_said_stays_ck9() {
 #[tokio::test]
 async fn head_redirect_and_304_carry_the_cookie() {
     #[handler]
-    fn redirect(session: Session) -> Result<Redirect, Failed> {
+    fn redirect(session: Session) -> Result<Redirect, SessionRejection> {
         session.set("a", &2_u32)?;
         Ok(Redirect::see_other("/elsewhere"))
     }
     #[handler]
-    fn not_modified(session: Session) -> Result<StatusCode, Failed> {
+    fn not_modified(session: Session) -> Result<StatusCode, SessionRejection> {
         session.set("a", &3_u32)?;
         Ok(StatusCode::NOT_MODIFIED)
     }
@@ -117,7 +118,7 @@ async fn head_redirect_and_304_carry_the_cookie() {
 #[tokio::test]
 async fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
     #[handler]
-    fn streams(session: Session) -> Result<Body, Failed> {
+    fn streams(session: Session) -> Result<Body, SessionRejection> {
         session.set("a", &1_u32)?;
         let late = move |_| match session.set("a", &2_u32) {
             Err(session_poem::Error::NotMounted) => Ok::<_, std::io::Error>("chunk "),
@@ -144,7 +145,7 @@ impl std::error::Error for Broken {}
 
 #[handler]
 fn fails(session: Session) -> poem::Result<&'static str> {
-    session.set("a", &7_u32).map_err(Failed)?;
+    session.set("a", &7_u32).map_err(SessionRejection)?;
     Err(poem::error::BadGateway(Broken))
 }
 
@@ -178,12 +179,12 @@ async fn errors_of_the_session_are_caught_by_their_type() {
         user.subject
     }
     #[handler]
-    fn bad(session: Session) -> Result<(), Failed> {
+    fn bad(session: Session) -> Result<(), SessionRejection> {
         Ok(session.set("", &1)?)
     }
     let app = Route::new().at("/who", get(who)).at("/bad", get(bad));
     let app = app.catch_error(|why: NotSignedIn| async move { format!("page: {why}") });
-    let app = app.catch_error(|Failed(why): Failed| async move { format!("page: {why:?}") });
+    let app = app.catch_error(|SessionRejection(why): SessionRejection| async move { format!("page: {why:?}") });
     let app = client(app.with(layer()));
     assert_eq!(send(&app, Method::GET, "/who", None).await.2, "page: sign in first");
     assert_eq!(send(&app, Method::GET, "/bad", None).await.2, "page: BadKey");
@@ -246,14 +247,14 @@ async fn the_whole_session_as_one_struct() {
         coupon: Option<u32>,
     }
     #[handler]
-    fn add(mut cart: SessionData<Cart>) -> Result<String, Failed> {
+    fn add(mut cart: SessionData<Cart>) -> Result<String, SessionRejection> {
         cart.items.push("tea".into());
         cart.coupon = Some(7);
         cart.save()?;
         Ok(cart.items.len().to_string())
     }
     #[handler]
-    fn other(session: Session) -> Result<&'static str, Failed> {
+    fn other(session: Session) -> Result<&'static str, SessionRejection> {
         session.set("data", &"something else")?;
         Ok("ok")
     }
@@ -270,7 +271,7 @@ async fn the_whole_session_as_one_struct() {
 #[tokio::test]
 async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
     #[handler]
-    fn looks(session: Session, peek: Peek) -> Result<String, Failed> {
+    fn looks(session: Session, peek: Peek) -> Result<String, SessionRejection> {
         Ok(format!("{} {:?}", session.exists()?, peek.get::<u32>("a")?))
     }
     let app = client(Route::new().at("/", get(looks)).with(layer()));
@@ -285,8 +286,8 @@ struct Api;
 impl Api {
     #[oai(path = "/login", method = "post")]
     async fn login(&self, session: Session) -> poem::Result<PlainText<&'static str>> {
-        let ticket = session.begin_login("ann").await.map_err(Failed)?;
-        session.login(ticket).await.map_err(Failed)?;
+        let attempt = session.begin_login("ann").await.map_err(SessionRejection)?;
+        session.login(attempt).await.map_err(SessionRejection)?;
         Ok(PlainText("ok"))
     }
 
@@ -297,7 +298,7 @@ impl Api {
 
     #[oai(path = "/count", method = "post")]
     async fn count(&self, session: Session) -> poem::Result<PlainText<String>> {
-        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.map_err(Failed)?;
+        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.map_err(SessionRejection)?;
         Ok(PlainText(count.to_string()))
     }
 }
@@ -319,7 +320,7 @@ async fn poem_openapi_handlers_have_sessions() {
 async fn around_one_route_and_in_a_middleware_of_the_applications() {
     let counted = Route::new().at("/set/:n", get(sets)).around(async |inner, request: Request| {
         let session = Session::from_request_without_body(&request).await?;
-        session.set("seen", &true).map_err(Failed)?;
+        session.set("seen", &true).map_err(SessionRejection)?;
         inner.call(request).await.map(IntoResponse::into_response)
     });
     let app = client(Route::new().nest("/with", counted.with(layer())).at("/without", get(reads)));

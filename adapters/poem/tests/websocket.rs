@@ -4,11 +4,11 @@ use futures_util::SinkExt;
 use poem::listener::TcpAcceptor;
 use poem::web::websocket::{Message, WebSocket};
 use poem::{EndpointExt, IntoResponse, Route, Server, get, handler};
-use session_poem::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_poem::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 use tokio_tungstenite::connect_async;
 
 #[handler]
-fn upgrades(session: Session, socket: WebSocket) -> Result<impl IntoResponse, Failed> {
+fn upgrades(session: Session, socket: WebSocket) -> Result<impl IntoResponse, SessionRejection> {
     let before = session.get::<u32>("n")?;
     session.set("n", &(before.unwrap_or(0) + 1))?;
     Ok(socket.on_upgrade(move |mut socket| async move {

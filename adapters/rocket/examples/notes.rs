@@ -20,28 +20,28 @@ use rocket::{Build, Config, Data, Request, Rocket, State, catch, catchers, get, 
 use rocket_dyn_templates::Template;
 use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use serde::Serialize;
-use session_rocket::{Authenticated, Error, Failed, MemoryStore, Session, SessionLayer};
+use session_rocket::{Authenticated, Error, MemoryStore, Session, SessionLayer, SessionRejection};
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
-fn sign_in_page(session: Session) -> Result<Page, Failed> {
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
 
 #[post("/sign-in", data = "<sent>")]
-async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) -> Result<Redirect, Failed> {
+async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) -> Result<Redirect, SessionRejection> {
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
-    let ticket = match session.begin_login(&fields.name).await {
+    let attempt = match session.begin_login(&fields.name).await {
         Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
-        ticket => ticket?,
+        attempt => attempt?,
     };
     match check(users.inner().clone(), fields.name.clone(), fields.password).await {
         Checked::Right => {
-            let ticket = if fields.remember { ticket.remembered() } else { ticket };
-            session.login(ticket.without_data()).await?;
+            let attempt = if fields.remember { attempt.remembered() } else { attempt };
+            session.login(attempt.without_data()).await?;
             session.set_label(&sample_app::device_name(browser.0))?;
             Ok(Redirect::to("/"))
         }
@@ -56,7 +56,7 @@ async fn check(users: Arc<Users>, name: String, password: String) -> Checked {
 }
 
 #[post("/sign-out", data = "<_sent>")]
-async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     user.session.logout().await?;
     Ok(Redirect::to("/sign-in"))
 }
@@ -64,20 +64,20 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> 
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[get("/")]
-fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, Failed> {
+fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
 }
 
 #[post("/notes", data = "<sent>")]
-fn add_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<Redirect, Failed> {
+fn add_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<Redirect, SessionRejection> {
     let added = notes.add(&user.subject, &sent.fields.text);
     tell(&user.session, if added { words::ADDED } else { words::NO_NOTE }, "/")
 }
 
 #[post("/notes/remove", data = "<sent>")]
-fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<Redirect, Failed> {
+fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<Redirect, SessionRejection> {
     notes.remove(&user.subject, sent.fields.id);
     tell(&user.session, words::REMOVED, "/")
 }
@@ -85,7 +85,7 @@ fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<
 // ---- devices -----------------------------------------------------------------------------------------------------
 
 #[get("/devices")]
-async fn devices_page(user: Authenticated) -> Result<Page, Failed> {
+async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
@@ -97,24 +97,28 @@ async fn devices_page(user: Authenticated) -> Result<Page, Failed> {
         current: device.current,
     });
     let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash()?);
+    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
     Ok(Page::of("devices", &DevicesPage { user, devices, csrf, message }))
 }
 
 #[post("/devices/end", data = "<sent>")]
-async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, Failed> {
+async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke(&sent.fields.handle).await?;
     tell(&user.session, if ended { words::ENDED } else { words::ENDED_ALREADY }, "/devices")
 }
 
 #[post("/devices/end-others", data = "<_sent>")]
-async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, Failed> {
+async fn end_other_devices(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionRejection> {
     let ended = user.session.revoke_others().await?;
     tell(&user.session, &words::ended_others(ended), "/devices")
 }
 
 #[post("/password", data = "<sent>")]
-async fn change_password(user: Authenticated, sent: Sent, users: &State<Arc<Users>>) -> Result<Redirect, Failed> {
+async fn change_password(
+    user: Authenticated,
+    sent: Sent,
+    users: &State<Arc<Users>>,
+) -> Result<Redirect, SessionRejection> {
     let (users, name, fields) = (users.inner().clone(), user.subject, sent.fields);
     let change = move || users.change(&name, &fields.password, &fields.new, Instant::now());
     match spawn_blocking(change).await.unwrap_or_else(|_| Err(words::NOT_YOURS.into())) {
@@ -201,8 +205,8 @@ impl Page {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session, message: &str, page: &'static str) -> Result<Redirect, Failed> {
-    session.flash(message)?;
+fn tell(session: &Session, message: &str, page: &'static str) -> Result<Redirect, SessionRejection> {
+    session.flash_message(message)?;
     Ok(Redirect::to(page))
 }
 
@@ -222,7 +226,7 @@ pub fn app(figment: Figment, users: Users) -> Rocket<Build> {
     let pages = routes![sign_in_page, sign_in, sign_out, notes_page, add_note, remove_note, style];
     let devices = routes![devices_page, end_device, end_other_devices, change_password];
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
-    let sessions = SessionLayer::configured(MemoryStore::at_most(100_000)).sign_in_at("/sign-in");
+    let sessions = SessionLayer::configured(MemoryStore::with_max_sessions(100_000)).sign_in_at("/sign-in");
     rocket::custom(figment.join(("template_dir", templates)))
         .attach(Template::fairing())
         .attach(no_scripts)

@@ -10,9 +10,9 @@ use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest, Request};
 use rocket::{get, post, routes};
-use session_rocket::{Failed, Peek, Session, SessionLayer};
+use session_rocket::{Peek, Session, SessionLayer, SessionRejection};
 
-type Answer = Result<(Status, String), Failed>;
+type Answer = Result<(Status, String), SessionRejection>;
 
 #[get("/plain")]
 fn plain() -> &'static str {

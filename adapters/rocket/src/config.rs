@@ -64,7 +64,7 @@ pub enum BadConfig {
     /// Neither is, and this is no debug build under the debug profile.
     NoKey,
     /// The keys are not usable.
-    Keys(keys::NoKeys),
+    Keys(keys::KeyLoadError),
     /// Cookie or lifetimes that cannot work.
     Policy(PolicyError),
     /// A field that plain http does not have.

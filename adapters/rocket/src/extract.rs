@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_std::{Error, Typed};
 
 use crate::layer::{Mounted, Place};
-use crate::response::Failed;
+use crate::response::SessionRejection;
 
 async fn load(request: &rocket::Request<'_>, activity: bool) -> Result<session_std::Session, Error> {
     let place = Place::of(request)?;
@@ -25,10 +25,10 @@ async fn load(request: &rocket::Request<'_>, activity: bool) -> Result<session_s
     place.session(pairs.iter().map(|pair| pair.as_bytes()), activity).await
 }
 
-fn outcome<T>(found: Result<T, Error>) -> Outcome<T, Failed> {
+fn outcome<T>(found: Result<T, Error>) -> Outcome<T, SessionRejection> {
     match found {
         Ok(found) => Found::Success(found),
-        Err(error) => Found::Error((Failed(error).status(), Failed(error))),
+        Err(error) => Found::Error((SessionRejection(error).status(), SessionRejection(error))),
     }
 }
 
@@ -46,9 +46,9 @@ impl Deref for Session {
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Session {
-    type Error = Failed;
+    type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, Failed> {
+    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
         outcome(load(request, true).await.map(Self))
     }
 }
@@ -67,9 +67,9 @@ impl Deref for Peek {
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Peek {
-    type Error = Failed;
+    type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, Failed> {
+    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
         outcome(load(request, false).await.map(session_std::Peek::of).map(Self))
     }
 }
@@ -94,9 +94,9 @@ impl<T> DerefMut for SessionData<T> {
 
 #[rocket::async_trait]
 impl<'r, T: Serialize + DeserializeOwned + Default> FromRequest<'r> for SessionData<T> {
-    type Error = Failed;
+    type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, Failed> {
+    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
         outcome(load(request, true).await.and_then(Typed::of).map(Self))
     }
 }
@@ -113,9 +113,9 @@ pub struct Authenticated {
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Authenticated {
-    type Error = Failed;
+    type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, Failed> {
+    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
         let found = load(request, true).await.and_then(|session| Ok((session.subject()?, session)));
         match found {
             Ok((Some(subject), session)) => Found::Success(Self { subject, session: Session(session) }),
@@ -145,7 +145,7 @@ impl Refused {
 fn not_mounted(rocket: &Rocket<Ignite>) -> bool {
     let missing = rocket.state::<Mounted>().is_none();
     if missing {
-        eprintln!("error: {}", Failed(Error::NotMounted));
+        eprintln!("error: {}", SessionRejection(Error::NotMounted));
     }
     missing
 }

@@ -9,7 +9,7 @@ use session_std::{Error, Sessions, SharedStore};
 
 use crate::config;
 use crate::extract::Refused;
-use crate::response::{Failed, apply};
+use crate::response::{SessionRejection, apply};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///
@@ -93,7 +93,7 @@ impl Fairing for SessionLayer {
         let Some(session) = place else { return };
         let finished = session.finish().await;
         if let Some(error) = finished.error {
-            Failed(error).replace(answer);
+            SessionRejection(error).replace(answer);
         }
         apply(finished, answer);
     }

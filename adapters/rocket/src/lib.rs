@@ -7,9 +7,9 @@ mod response;
 
 pub use extract::{Authenticated, Peek, Session, SessionData};
 pub use layer::SessionLayer;
-pub use response::Failed;
+pub use response::SessionRejection;
 pub use session_std::{
-    Device, Error, Keys, MemoryStore, Policy, Sessions, SharedStore, Ticket, events, keys, policy, shared,
+    Device, Error, Keys, LoginAttempt, MemoryStore, Policy, Sessions, SharedStore, events, keys, policy, shared,
 };
 
 /// The code of the pages that lead here.

@@ -10,18 +10,18 @@ use session_std::{Error, Finished, headers};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Failed(
+pub struct SessionRejection(
     /// What went wrong.
     pub Error,
 );
 
-impl From<Error> for Failed {
+impl From<Error> for SessionRejection {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)?;
         match self.0 {
@@ -31,16 +31,16 @@ impl fmt::Display for Failed {
     }
 }
 
-impl fmt::Debug for Failed {
+impl fmt::Debug for SessionRejection {
     /// The sentence, for this is what Rocket logs of a guard that fails.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for SessionRejection {}
 
-impl Failed {
+impl SessionRejection {
     pub(crate) fn status(self) -> Status {
         Status::new(self.0.status())
     }
@@ -75,13 +75,13 @@ impl Failed {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Failed {
+impl<'r> Responder<'r, 'static> for SessionRejection {
     fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
         Ok(line(self.status(), &self))
     }
 }
 
-fn line(status: Status, text: &Failed) -> Response<'static> {
+fn line(status: Status, text: &SessionRejection) -> Response<'static> {
     let text = format!("{text}\n");
     Response::build().status(status).header(ContentType::Plain).sized_body(text.len(), Cursor::new(text)).finalize()
 }

@@ -6,7 +6,7 @@ use rocket::http::Header;
 use rocket::local::blocking::Client;
 use rocket::{Config, get, post, routes};
 use session_rocket::config::{BadConfig, sessions};
-use session_rocket::{Authenticated, Failed, MemoryStore, Session, SessionLayer};
+use session_rocket::{Authenticated, MemoryStore, Session, SessionLayer, SessionRejection};
 
 const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
 
@@ -24,7 +24,7 @@ fn with(toml: &str, test: impl FnOnce(&mut Jail)) {
 /// The `Set-Cookie` of a rocket that is configured so.
 fn set_cookie() -> String {
     #[get("/")]
-    fn sets(session: Session) -> Result<(), Failed> {
+    fn sets(session: Session) -> Result<(), SessionRejection> {
         Ok(session.set("a", &1)?)
     }
     let rocket = rocket::build().attach(SessionLayer::configured(MemoryStore::new())).mount("/", routes![sets]);
@@ -118,9 +118,9 @@ fn a_key_file_is_relative_to_the_file_that_names_it() {
 #[test]
 fn the_newest_login_ends_the_oldest_session_lc9() {
     #[post("/login")]
-    async fn login(session: Session) -> Result<(), Failed> {
-        let ticket = session.begin_login("ann").await?;
-        Ok(session.login(ticket).await?)
+    async fn login(session: Session) -> Result<(), SessionRejection> {
+        let attempt = session.begin_login("ann").await?;
+        Ok(session.login(attempt).await?)
     }
     #[get("/who")]
     fn who(user: Authenticated) -> String {

@@ -6,7 +6,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::converse_binding("rocket", &["memory:", "cookie:", "overflow:memory:"], reference::serve);
+    reference_app::converse_binding("rocket", &["memory:", "cookie:"], reference::serve);
 }
 
 /// Those about what a store has to keep, with the sessions in flash.

@@ -8,7 +8,7 @@ use rocket::request::{self, FromRequest, Request};
 use rocket::{Build, Rocket, catch, catchers, get, post, routes};
 use serde::{Deserialize, Serialize};
 use session_rocket::{
-    Authenticated, Failed, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, Sessions, keys,
+    Authenticated, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions, keys,
 };
 
 fn bare() -> Rocket<Build> {
@@ -32,9 +32,9 @@ fn text(client: &Client, path: &str) -> String {
 }
 
 #[post("/login")]
-async fn login(session: Session) -> Result<(), Failed> {
-    let ticket = session.begin_login("ann").await?;
-    Ok(session.login(ticket).await?)
+async fn login(session: Session) -> Result<(), SessionRejection> {
+    let attempt = session.begin_login("ann").await?;
+    Ok(session.login(attempt).await?)
 }
 
 #[get("/who")]
@@ -106,14 +106,14 @@ fn the_whole_session_as_one_struct() {
         coupon: Option<u32>,
     }
     #[post("/add")]
-    fn add(mut cart: SessionData<Cart>) -> Result<String, Failed> {
+    fn add(mut cart: SessionData<Cart>) -> Result<String, SessionRejection> {
         cart.items.push("tea".into());
         cart.coupon = Some(7);
         cart.save()?;
         Ok(cart.items.len().to_string())
     }
     #[post("/other")]
-    fn other(session: Session) -> Result<(), Failed> {
+    fn other(session: Session) -> Result<(), SessionRejection> {
         Ok(session.set("data", &"something else")?)
     }
     let client = tracked(bare().attach(layer()).mount("/", routes![add, other]));
@@ -128,7 +128,7 @@ fn the_whole_session_as_one_struct() {
 #[test]
 fn a_visitor_has_no_session_until_something_is_stored_lc15() {
     #[get("/")]
-    fn maybe(session: Session, peek: Peek) -> Result<String, Failed> {
+    fn maybe(session: Session, peek: Peek) -> Result<String, SessionRejection> {
         Ok(format!("{} {:?}", session.exists()?, peek.get::<u32>("a")?))
     }
     #[get("/plain")]
@@ -147,7 +147,7 @@ fn without_the_layer_nothing_launches() {
     #[get("/data")]
     fn data(_data: SessionData<u32>) {}
     #[get("/peek")]
-    fn peek(_session: Result<Peek, Failed>) {}
+    fn peek(_session: Result<Peek, SessionRejection>) {}
     for routes in [routes![login], routes![perhaps], routes![data], routes![peek]] {
         let why = Client::untracked(bare().mount("/", routes)).map(drop).unwrap_err();
         assert!(matches!(why.kind(), ErrorKind::SentinelAborts(found) if found.len() == 1), "{why}");

@@ -7,7 +7,7 @@ use rocket::http::{ContentType, CookieJar, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
 use rocket::response::{Redirect, stream::TextStream};
 use rocket::{Build, Request, Response, Rocket, State, catch, catchers, get, post, routes};
-use session_rocket::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_rocket::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 
 fn rocket() -> Rocket<Build> {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
@@ -34,7 +34,7 @@ fn get_as<'c>(client: &'c Client, path: &'c str, cookie: Option<String>) -> Loca
 }
 
 #[get("/value")]
-fn value(session: Session) -> Result<String, Failed> {
+fn value(session: Session) -> Result<String, SessionRejection> {
     Ok(format!("{:?}", session.get::<u32>("a")?))
 }
 
@@ -43,7 +43,7 @@ fn what_the_handler_said_stays_ck9() {
     #[derive(rocket::Responder)]
     struct Said(&'static str, Header<'static>, Header<'static>);
     #[get("/")]
-    fn handler(session: Session, jar: &CookieJar<'_>) -> Result<Said, Failed> {
+    fn handler(session: Session, jar: &CookieJar<'_>) -> Result<Said, SessionRejection> {
         session.set("a", &1)?;
         jar.add(("theme", "dark"));
         Ok(Said("body", Header::new("Cache-Control", "max-age=60, private"), Header::new("Vary", "accept")))
@@ -60,17 +60,17 @@ fn what_the_handler_said_stays_ck9() {
 #[test]
 fn head_redirect_and_304_carry_the_cookie() {
     #[get("/head")]
-    fn head(session: Session) -> Result<&'static str, Failed> {
+    fn head(session: Session) -> Result<&'static str, SessionRejection> {
         session.set("a", &1)?;
         Ok("body")
     }
     #[get("/redirect")]
-    fn redirect(session: Session) -> Result<Redirect, Failed> {
+    fn redirect(session: Session) -> Result<Redirect, SessionRejection> {
         session.set("a", &2)?;
         Ok(Redirect::to("/elsewhere"))
     }
     #[get("/304")]
-    fn not_modified(session: Session) -> Result<(Status, ()), Failed> {
+    fn not_modified(session: Session) -> Result<(Status, ()), SessionRejection> {
         session.set("a", &3)?;
         Ok((Status::NotModified, ()))
     }
@@ -85,7 +85,7 @@ fn head_redirect_and_304_carry_the_cookie() {
 #[test]
 fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
     #[get("/")]
-    fn stream(session: Session) -> Result<TextStream![&'static str], Failed> {
+    fn stream(session: Session) -> Result<TextStream![&'static str], SessionRejection> {
         session.set("a", &1_u32)?;
         Ok(TextStream! {
             for _ in 0..3 {
@@ -158,7 +158,7 @@ struct Turns {
 }
 
 #[get("/slow")]
-async fn slow(session: Session, turns: &State<Turns>) -> Result<(ContentType, &'static str), Failed> {
+async fn slow(session: Session, turns: &State<Turns>) -> Result<(ContentType, &'static str), SessionRejection> {
     let before: u32 = session.get("a")?.unwrap_or(0);
     turns.loaded.notify_one();
     turns.changed.notified().await;
@@ -167,7 +167,7 @@ async fn slow(session: Session, turns: &State<Turns>) -> Result<(ContentType, &'
 }
 
 #[post("/fast")]
-async fn fast(session: Session, turns: &State<Turns>) -> Result<(), Failed> {
+async fn fast(session: Session, turns: &State<Turns>) -> Result<(), SessionRejection> {
     turns.loaded.notified().await;
     session.update_with("a", |_: Option<u32>| 7).await?;
     turns.changed.notify_one();
@@ -210,8 +210,8 @@ fn an_answer_whose_changes_were_not_kept_is_replaced_st3() {
 }
 
 #[get("/seed")]
-fn seed(session: Session) -> Result<(), Failed> {
-    session.set("a", &1_u32).map_err(Failed)
+fn seed(session: Session) -> Result<(), SessionRejection> {
+    session.set("a", &1_u32).map_err(SessionRejection)
 }
 
 #[test]
@@ -248,16 +248,16 @@ fn a_session_kept_beyond_its_request_says_so() {
 #[test]
 fn several_requests_of_a_tracked_client() {
     #[post("/login")]
-    async fn login(session: Session) -> Result<(), Failed> {
-        let ticket = session.begin_login("ann").await?;
-        Ok(session.login(ticket).await?)
+    async fn login(session: Session) -> Result<(), SessionRejection> {
+        let attempt = session.begin_login("ann").await?;
+        Ok(session.login(attempt).await?)
     }
     #[post("/logout")]
-    async fn logout(session: Session) -> Result<(), Failed> {
+    async fn logout(session: Session) -> Result<(), SessionRejection> {
         Ok(session.logout().await?)
     }
     #[get("/who")]
-    fn who(session: Session) -> Result<String, Failed> {
+    fn who(session: Session) -> Result<String, SessionRejection> {
         Ok(session.subject()?.unwrap_or_default())
     }
     let client = Client::tracked(rocket().mount("/", routes![login, logout, who])).unwrap();

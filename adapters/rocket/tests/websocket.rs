@@ -10,11 +10,11 @@ use rocket::futures::{SinkExt, StreamExt};
 use rocket::tokio::sync::Notify;
 use rocket::{State, get, post, routes};
 use rocket_ws::{Channel, Message, WebSocket};
-use session_rocket::{Error, Failed, MemoryStore, Policy, Session, SessionLayer, Sessions, keys};
+use session_rocket::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 
 /// Counts the sockets, and echoes what is sent.
 #[get("/socket")]
-fn socket(upgrade: WebSocket, session: Session) -> Result<Channel<'static>, Failed> {
+fn socket(upgrade: WebSocket, session: Session) -> Result<Channel<'static>, SessionRejection> {
     let sockets = session.get::<u32>("sockets")?.unwrap_or(0) + 1;
     session.set("sockets", &sockets)?;
     Ok(upgrade.channel(move |mut stream| {
@@ -36,7 +36,11 @@ struct Turns {
 
 /// Changes what another request changes meanwhile.
 #[get("/late-socket")]
-async fn late_socket(upgrade: WebSocket, session: Session, turns: &State<Turns>) -> Result<Channel<'static>, Failed> {
+async fn late_socket(
+    upgrade: WebSocket,
+    session: Session,
+    turns: &State<Turns>,
+) -> Result<Channel<'static>, SessionRejection> {
     session.set("sockets", &session.get::<u32>("sockets")?)?;
     session.set("sockets", &0_u32)?;
     turns.loaded.notify_one();
@@ -45,7 +49,7 @@ async fn late_socket(upgrade: WebSocket, session: Session, turns: &State<Turns>)
 }
 
 #[post("/change")]
-async fn change(session: Session, turns: &State<Turns>) -> Result<(), Failed> {
+async fn change(session: Session, turns: &State<Turns>) -> Result<(), SessionRejection> {
     turns.loaded.notified().await;
     session.update_with("sockets", |_: Option<u32>| 7).await?;
     turns.changed.notify_one();

@@ -16,4 +16,4 @@ pub use self::metrics::Metrics;
 pub use self::tracing::Tracing;
 #[cfg(feature = "log")]
 pub use session_core::events::Log;
-pub use session_core::events::{Event, Id, Level, Observer};
+pub use session_core::events::{Event, Level, LogId, Observer};

@@ -21,7 +21,7 @@ use session_core::{KeyError, Keys};
 /// Why there are no keys.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum NoKeys {
+pub enum KeyLoadError {
     /// The variable is not set, or empty, and this is a release build.
     NotSet(String),
     /// The file cannot be read.
@@ -36,7 +36,7 @@ pub enum NoKeys {
     Gap(String),
 }
 
-impl fmt::Display for NoKeys {
+impl fmt::Display for KeyLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSet(name) => {
@@ -61,7 +61,7 @@ impl fmt::Display for NoKeys {
     }
 }
 
-impl std::error::Error for NoKeys {}
+impl std::error::Error for KeyLoadError {}
 
 /// Keys that may change with time: made of [`Keys`], which do not, or of a text with dates.
 #[derive(Clone, Debug)]
@@ -87,30 +87,30 @@ impl From<Keys> for KeyRing {
 
 /// Keys of the environment variable `name`. Without it a debug build makes up a key, says so on stderr, and every restart
 /// ends all sessions; a release build refuses.
-pub fn from_env(name: &str) -> Result<KeyRing, NoKeys> {
+pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
     match env::var(name) {
         Ok(text) if !text.trim().is_empty() => from_text(&text, name),
         _ if cfg!(debug_assertions) => {
             eprintln!("warning: {name} is not set. Made up a signing key: all sessions end with this process.");
             Ok(generated().into())
         }
-        _ => Err(NoKeys::NotSet(name.to_owned())),
+        _ => Err(KeyLoadError::NotSet(name.to_owned())),
     }
 }
 
 /// Keys of a file, as a secret store mounts it.
-pub fn from_file(path: impl AsRef<Path>) -> Result<KeyRing, NoKeys> {
+pub fn from_file(path: impl AsRef<Path>) -> Result<KeyRing, KeyLoadError> {
     let place = path.as_ref().display().to_string();
-    let text = fs::read_to_string(path).map_err(|why| NoKeys::File(place.clone(), why))?;
+    let text = fs::read_to_string(path).map_err(|why| KeyLoadError::File(place.clone(), why))?;
     from_text(&text, &place)
 }
 
 /// Keys of a text that was found at `place`, which errors name.
-pub fn from_text(text: &str, place: &str) -> Result<KeyRing, NoKeys> {
+pub fn from_text(text: &str, place: &str) -> Result<KeyRing, KeyLoadError> {
     let keys = text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());
     let keys = keys.map(|text| Dated::parse(text, place)).collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
-        return Err(NoKeys::Text(place.to_owned()));
+        return Err(KeyLoadError::Text(place.to_owned()));
     }
     let mut times: Vec<Time> = keys.iter().flat_map(|key| [key.from, key.until]).collect();
     times.retain(|time| (Time::from_millis(1)..Time::MAX).contains(time));
@@ -122,10 +122,10 @@ pub fn from_text(text: &str, place: &str) -> Result<KeyRing, NoKeys> {
 }
 
 /// The keys that verify at a time; the one that signs is the first of them.
-fn at(time: Time, keys: &[Dated], place: &str) -> Result<Keys, NoKeys> {
+fn at(time: Time, keys: &[Dated], place: &str) -> Result<Keys, KeyLoadError> {
     let valid: Vec<&Dated> = keys.iter().filter(|key| time < key.until).collect();
-    let signing = valid.iter().position(|key| key.from <= time).ok_or_else(|| NoKeys::Gap(place.to_owned()))?;
-    let refused = |why| NoKeys::Key(place.to_owned(), why);
+    let signing = valid.iter().position(|key| key.from <= time).ok_or_else(|| KeyLoadError::Gap(place.to_owned()))?;
+    let refused = |why| KeyLoadError::Key(place.to_owned(), why);
     let others = valid.iter().enumerate().filter(|(at, _)| *at != signing);
     let ring = Keys::new(&valid[signing].bytes).map_err(refused)?;
     others.into_iter().try_fold(ring, |ring, (_, key)| ring.and_verify(&key.bytes).map_err(refused))
@@ -138,16 +138,16 @@ struct Dated {
 }
 
 impl Dated {
-    fn parse(text: &str, place: &str) -> Result<Self, NoKeys> {
+    fn parse(text: &str, place: &str) -> Result<Self, KeyLoadError> {
         let mut words = text.split_whitespace();
-        let bytes = words.next().and_then(parse).ok_or_else(|| NoKeys::Text(place.to_owned()))?;
+        let bytes = words.next().and_then(parse).ok_or_else(|| KeyLoadError::Text(place.to_owned()))?;
         let mut key = Self { bytes, from: Time::ZERO, until: Time::MAX };
         while let Some(word) = words.next() {
-            let date = words.next().and_then(date).ok_or_else(|| NoKeys::Date(place.to_owned()))?;
+            let date = words.next().and_then(date).ok_or_else(|| KeyLoadError::Date(place.to_owned()))?;
             match word {
                 "from" => key.from = date,
                 "until" => key.until = date,
-                _ => return Err(NoKeys::Date(place.to_owned())),
+                _ => return Err(KeyLoadError::Date(place.to_owned())),
             }
         }
         Ok(key)
@@ -223,9 +223,9 @@ mod tests {
             let error = from_text(bad, "K").err().map(|why| why.to_string()).unwrap_or_default();
             assert!(error.starts_with("K: ") && (bad.is_empty() || !error.contains(bad)), "{error}");
         }
-        assert!(matches!(from_text(&"00".repeat(32), "K"), Err(NoKeys::Key(_, KeyError::Pattern))));
+        assert!(matches!(from_text(&"00".repeat(32), "K"), Err(KeyLoadError::Key(_, KeyError::Pattern))));
         let four = [KEY; 4].join(",");
-        assert!(matches!(from_text(&four, "K"), Err(NoKeys::Key(_, KeyError::TooMany))));
+        assert!(matches!(from_text(&four, "K"), Err(KeyLoadError::Key(_, KeyError::TooMany))));
     }
 
     #[test]
@@ -286,16 +286,16 @@ mod tests {
         assert_eq!([0, 86_400_000, 172_799_999].map(keys_at), ["Keys(2 redacted)"; 3]);
         assert_eq!(keys_at(172_800_000), "Keys(1 redacted)");
         for bad in ["from", "from soon", "until 2027-02-30", "after 2027-01-01", "2027-01-01"] {
-            assert!(matches!(spans(&format!("{KEY} {bad}")), Err(NoKeys::Date(_))), "{bad}");
+            assert!(matches!(spans(&format!("{KEY} {bad}")), Err(KeyLoadError::Date(_))), "{bad}");
         }
         for gap in ["from 1970-01-02", "until 1970-01-02"] {
             let why = spans(&format!("{KEY} {gap}")).err().map(|why| why.to_string()).unwrap_or_default();
             assert!(why.starts_with("K: at some time no key signs") && !why.contains(KEY), "{why}");
         }
         let hole = format!("{KEY} from 1970-01-03, {OTHER} until 1970-01-02");
-        assert!(matches!(spans(&hole), Err(NoKeys::Gap(_))));
+        assert!(matches!(spans(&hole), Err(KeyLoadError::Gap(_))));
         let one_after_the_other =
             format!("{KEY}, {KEY} until 1970-01-02, {KEY} until 1970-01-02, {KEY} until 1970-01-02");
-        assert!(matches!(spans(&one_after_the_other), Err(NoKeys::Key(_, KeyError::TooMany))));
+        assert!(matches!(spans(&one_after_the_other), Err(KeyLoadError::Key(_, KeyError::TooMany))));
     }
 }

@@ -7,23 +7,19 @@ pub mod keys;
 mod peek;
 mod session;
 mod sessions;
-mod space;
 mod spare;
-mod store;
 mod typed;
 
 pub use environment::{SystemClock, ThreadRng};
 pub use peek::Peek;
 pub use session::{Device, Finished, Request, Session};
 pub use sessions::Sessions;
-#[doc(hidden)]
-pub use store::erased;
-pub use store::{Boxed, ErasedStore, SharedError, SharedStore};
 pub use typed::Typed;
 
 pub use session_core::policy::{self, Policy};
-pub use session_core::{Error, Fault, Keys, Ticket};
+pub use session_core::{Error, Fault, Keys, LoginAttempt};
 pub use session_store_memory::MemoryStore;
+pub use session_store_shared::{SharedError, SharedStore, shared};
 
 #[cfg(test)]
 mod tests {
@@ -32,12 +28,12 @@ mod tests {
     fn is_send<T: Send>(_: T) {}
 
     #[allow(dead_code, clippy::let_underscore_future)] // compiled, not run
-    fn futures_are_send(request: Request, session: Session, sessions: Sessions, ticket: Ticket<'static>) {
+    fn futures_are_send(request: Request, session: Session, sessions: Sessions, attempt: LoginAttempt<'static>) {
         is_send(request.session(std::iter::empty(), true));
         is_send(request.finish());
         is_send(session.update_with("n", |n: Option<u32>| n.unwrap_or(0)));
         is_send(session.begin_login("a"));
-        is_send(session.login(ticket));
+        is_send(session.login(attempt));
         is_send(session.rotate());
         is_send(session.logout());
         is_send(session.list());

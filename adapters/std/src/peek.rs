@@ -28,9 +28,9 @@ impl Peek {
         self.0.subject()
     }
 
-    /// See [`Session::fresh`].
-    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
-        self.0.fresh(span)
+    /// See [`Session::authenticated_within`].
+    pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
+        self.0.authenticated_within(span)
     }
 
     /// See [`Session::expires_in`].

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
-use session_core::mode::Either;
-use session_core::{Error, Exchange, Listed, Ticket, csrf, events::Id};
+use session_core::mode::DynamicMode;
+use session_core::{Error, LoginAttempt, RequestState, SessionInfo, csrf, events::LogId};
+use session_store_shared::RecordBuffer;
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
-use crate::space::Space;
 use crate::{Sessions, SharedStore, ThreadRng, spare};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
@@ -26,7 +26,7 @@ struct Shared {
 enum State {
     /// Nobody has asked for the session.
     Untouched,
-    Loaded(Box<Exchange<Space>>),
+    Loaded(Box<RequestState<RecordBuffer>>),
     /// It could not be loaded, and is not taken for an empty one.
     Failed(Error),
     /// The answer is made.
@@ -34,7 +34,7 @@ enum State {
 }
 
 impl State {
-    fn loaded(&mut self) -> Result<&mut Exchange<Space>, Error> {
+    fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(exchange) => Ok(exchange),
             Self::Untouched | Self::Failed(_) | Self::Over => Err(Error::NotMounted),
@@ -124,7 +124,7 @@ impl Request {
     }
 }
 
-type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, Space, AnyObserver, Either>;
+type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, RecordBuffer, AnyObserver, DynamicMode>;
 
 /// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
@@ -149,7 +149,7 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeClash`].
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }
@@ -175,8 +175,8 @@ impl Session {
     }
 
     /// Whether the subject signed in within the last `span`, for a step-up before something grave.
-    pub fn fresh(&self, span: Duration) -> Result<bool, Error> {
-        self.view(|session| Ok(session.fresh(span)))
+    pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
+        self.view(|session| Ok(session.authenticated_within(span)))
     }
 
     /// The time left until the session ends if nobody uses it.
@@ -190,8 +190,8 @@ impl Session {
     }
 
     /// Names the session in logs.
-    pub fn id(&self) -> Result<Option<Id>, Error> {
-        self.view(|session| Ok(session.id()))
+    pub fn log_id(&self) -> Result<Option<LogId>, Error> {
+        self.view(|session| Ok(session.log_id()))
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ impl Session {
     }
 
     /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is
-    /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`fresh`](Self::fresh) is `false`, or the
+    /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`authenticated_within`](Self::authenticated_within) is `false`, or the
     /// session ends. An error means that it should have ended and may live on.
     pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
         View::new(self.core(), self.lock()?.loaded()?, ThreadRng).check_binding(fingerprint).await
@@ -249,14 +249,14 @@ impl Session {
     // ---- signing in and out --------------------------------------------------------------------------------------
 
     /// Begins a login: call it **before** the credentials are checked.
-    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<Ticket<'s>, Error> {
+    pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject).await
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
-    /// kept unless the ticket says otherwise. Over a session of another subject a new one is made and that one ends.
-    pub async fn login(&self, ticket: Ticket<'_>) -> Result<(), Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(ticket).await
+    /// kept unless the attempt says otherwise. Over a session of another subject a new one is made and that one ends.
+    pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(attempt).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once.
@@ -272,7 +272,7 @@ impl Session {
     // ---- the subject's sessions -----------------------------------------------------------------------------------
 
     /// The sessions of the subject that is signed in, the oldest login first. [`Error::NotSignedIn`] (401) without one,
-    /// [`Error::CannotList`] (501) where the store cannot.
+    /// [`Error::Unsupported`] (501) where the store cannot.
     pub async fn list(&self) -> Result<Vec<Device>, Error> {
         let mut devices = Vec::new();
         let mut state = self.lock()?;
@@ -301,13 +301,13 @@ impl Session {
     // ---- messages and forms --------------------------------------------------------------------------------------
 
     /// Leaves a message for the next page, which takes it once.
-    pub fn flash(&self, message: &str) -> Result<(), Error> {
-        self.view(|session| session.flash(message))
+    pub fn flash_message(&self, message: &str) -> Result<(), Error> {
+        self.view(|session| session.flash_message(message))
     }
 
     /// Takes the message.
-    pub fn take_flash(&self) -> Result<Option<String>, Error> {
-        self.view(|session| session.take_flash(str::to_owned))
+    pub fn take_flash_message(&self) -> Result<Option<String>, Error> {
+        self.view(|session| session.take_flash_message(str::to_owned))
     }
 
     /// A token for a form of this session, another text at each call; makes a session if there is none.
@@ -342,8 +342,8 @@ pub struct Device {
 }
 
 impl Device {
-    pub(crate) fn of(listed: &Listed<'_>) -> Self {
-        let Listed { id, created, last_seen, label, current } = *listed;
+    pub(crate) fn of(listed: &SessionInfo<'_>) -> Self {
+        let SessionInfo { id, created, last_seen, label, current } = *listed;
         Self { id: id.to_string(), created, last_seen, label: label.map(str::to_owned), current }
     }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_core::store::Store;
 use session_core::{Error, Keys};
+use session_store_shared::RecordBuffer;
 
 use crate::keys::KeyRing;
-use crate::space::Space;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, Either>;
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, DynamicMode>;
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ struct Settings {
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
-    mode: Either,
+    mode: DynamicMode,
 }
 
 impl Sessions {
@@ -48,7 +48,7 @@ impl Sessions {
             policy: Policy::SECURE,
             clock,
             observer,
-            mode: Either::Stored,
+            mode: DynamicMode::Stored,
         })
     }
 
@@ -57,15 +57,7 @@ impl Sessions {
     /// sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let settings = Self::new(cut_offs, keys).0.settings.clone();
-        Self::of(Settings { mode: Either::Sealed, ..settings })
-    }
-
-    /// Sessions that travel in their cookies while they fit, and are kept in `store` while they do not; handlers do not
-    /// notice when one moves. What such sessions cost and cannot do: see the core's
-    /// [`Sessions::overflowing`](session_core::Sessions::overflowing).
-    pub fn overflowing(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let settings = Self::new(store, keys).0.settings.clone();
-        Self::of(Settings { mode: Either::Overflowing, ..settings })
+        Self::of(Settings { mode: DynamicMode::Sealed, ..settings })
     }
 
     /// As `policy` says.
@@ -93,10 +85,10 @@ impl Sessions {
 
     // ---- for an administrator ------------------------------------------------------------------------------------
 
-    /// The sessions of a subject, the oldest login first (LC9). [`Error::CannotList`] where the store cannot.
+    /// The sessions of a subject, the oldest login first (LC9). [`Error::Unsupported`] where the store cannot.
     pub async fn list(&self, subject: &str) -> Result<Vec<Device>, Error> {
         let mut devices = Vec::new();
-        self.core().list(subject, Space::NEW, |listed| devices.push(Device::of(listed))).await?;
+        self.core().list(subject, RecordBuffer::NEW, |listed| devices.push(Device::of(listed))).await?;
         Ok(devices)
     }
 
@@ -111,16 +103,16 @@ impl Sessions {
         self.core().revoke_all(subject).await
     }
 
-    /// Ends everybody's sessions in one step (LC10). [`Error::CannotList`] where the store cannot.
+    /// Ends everybody's sessions in one step (LC10). [`Error::Unsupported`] where the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.core().end_all().await
     }
 
-    /// The number of sessions kept, those included that are over and not yet removed. [`Error::CannotList`] where the
+    /// The number of sessions kept, those included that are over and not yet removed. [`Error::Unsupported`] where the
     /// store cannot count.
     pub async fn count(&self) -> Result<u64, Error> {
         let Settings { store, clock, .. } = &self.0.settings;
-        self.heard(store.count(clock.now()).await)?.ok_or(Error::CannotList)
+        self.heard(store.count(clock.now()).await)?.ok_or(Error::Unsupported)
     }
 
     /// Removes up to `most` sessions that are over and says how many; `None` where the store does so by itself. Stores
@@ -140,7 +132,7 @@ impl Sessions {
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
             let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
-            Arc::new(session_core::Sessions::either(store, clock, keys, policy, mode).observed(observer))
+            Arc::new(session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer))
         };
         let first = core(&settings.keys.first);
         let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();

@@ -2,27 +2,26 @@
 
 use std::cell::RefCell;
 
-use session_core::Exchange;
-
-use crate::space::Space;
+use session_core::RequestState;
+use session_store_shared::RecordBuffer;
 
 /// What a thread keeps.
 const MOST: usize = 16;
 
 thread_local! {
     #[allow(clippy::vec_box)] // the boxes are what is kept
-    static SPARE: RefCell<Vec<Box<Exchange<Space>>>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<Box<RequestState<RecordBuffer>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A place of which nothing is known.
-pub(crate) fn take() -> Box<Exchange<Space>> {
+pub(crate) fn take() -> Box<RequestState<RecordBuffer>> {
     let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
-    spare.ok().flatten().unwrap_or_else(|| Box::new(Exchange::new(Space::NEW, Space::NEW)))
+    spare.ok().flatten().unwrap_or_else(|| Box::new(RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW)))
 }
 
 /// A request is over: nothing of its session stays.
-pub(crate) fn give(mut place: Box<Exchange<Space>>) {
-    *place = Exchange::new(Space::NEW, Space::NEW);
+pub(crate) fn give(mut place: Box<RequestState<RecordBuffer>>) {
+    *place = RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW);
     // without a thread's storage, at its end, it is freed
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();

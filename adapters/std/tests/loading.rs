@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Waker};
 
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::run;
 use session_std::{Error, MemoryStore, Policy, Request, Sessions, keys, shared};
@@ -55,8 +55,8 @@ impl Store for Moody {
         self.0.0.touch(key, now).await.map_err(never)
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, &'static str> {
-        self.0.0.delete(key, only, now).await.map_err(never)
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, &'static str> {
+        self.0.0.delete(key, condition, now).await.map_err(never)
     }
 }
 

@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use session_core::testing::run;
-use session_std::events::{Event, Id, Log, Metrics, Observer, Tracing};
+use session_std::events::{Event, Log, LogId, Metrics, Observer, Tracing};
 use session_std::{Finished, MemoryStore, Policy, Request, Session, Sessions, keys};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// One request that comes with a cookie; its session's name and the cookie that it has afterwards.
-fn request(sessions: &Sessions, cookie: &str, with: impl FnOnce(&Session)) -> (Option<Id>, String) {
+fn request(sessions: &Sessions, cookie: &str, with: impl FnOnce(&Session)) -> (Option<LogId>, String) {
     let request = Request::new(sessions.clone());
     let line = format!("id={cookie}");
     let lines = (!cookie.is_empty()).then_some(line.as_bytes());
     let session = run(request.session(lines.into_iter(), true)).unwrap();
     with(&session);
-    let id = session.id().unwrap();
+    let id = session.log_id().unwrap();
     let Finished { error, cookie: set, .. } = run(request.finish());
     assert_eq!(error, None);
     let set = set.map(|set| set.split([';', '=']).nth(1).unwrap().to_owned());
@@ -37,7 +37,7 @@ fn life(observer: impl Observer + Send + Sync + 'static) -> String {
     id.unwrap().to_string()
 }
 
-const LIFE: [&str; 6] = ["created", "logged_in", "superseded", "ended", "unknown", "forged"];
+const LIFE: [&str; 6] = ["created", "logged_in", "replaced", "ended", "unknown", "forged"];
 
 /// What was written.
 #[derive(Clone, Default)]
@@ -81,7 +81,7 @@ fn tracing_hears_name_level_session_and_reason_lc13() {
     let expected = [
         format!(r#"DEBUG session: session {id} created event="created" session={id}"#),
         format!(r#"INFO session: session {id}: signed in event="logged_in" session={id}"#),
-        format!(r#"WARN session: session {id}: superseded cookie event="superseded" session={id}"#),
+        format!(r#"WARN session: session {id}: replaced cookie event="replaced" session={id}"#),
         format!(r#"INFO session: session {id} ended event="ended" session={id}"#),
         format!(r#"DEBUG session: cookie refused: no session {id} event="unknown" session={id}"#),
         r#"WARN session: cookie refused: not signed by us event="forged""#.into(),
@@ -116,7 +116,7 @@ fn log_hears_name_and_level_lc13() {
     let expected = [
         format!("DEBUG session: session {id} created"),
         format!("INFO session: session {id}: signed in"),
-        format!("WARN session: session {id}: superseded cookie"),
+        format!("WARN session: session {id}: replaced cookie"),
         format!("INFO session: session {id} ended"),
         format!("DEBUG session: cookie refused: no session {id}"),
         "WARN session: cookie refused: not signed by us".into(),

@@ -6,7 +6,7 @@ use heapless::String;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::response::{Connection, Content, ForEachHeader, HeadersIter, Response, ResponseWriter, StatusCode};
-use session_picoserve::{Error, Failed};
+use session_picoserve::{Error, SessionRejection};
 
 use crate::data::Settings;
 use crate::form::BadForm;
@@ -37,7 +37,7 @@ pub(crate) enum Answer {
     /// A form that is not of this session, or of before its last sign-in.
     Forged,
     /// Why there is no page.
-    Failed(Error),
+    SessionRejection(Error),
     Unreadable(BadForm),
     WrongMethod,
     Nowhere,
@@ -59,13 +59,13 @@ pub(crate) struct Readings {
 
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
-        Self::Failed(error)
+        Self::SessionRejection(error)
     }
 }
 
-impl From<Failed> for Answer {
-    fn from(error: Failed) -> Self {
-        Self::Failed(error.0)
+impl From<SessionRejection> for Answer {
+    fn from(error: SessionRejection) -> Self {
+        Self::SessionRejection(error.0)
     }
 }
 
@@ -83,7 +83,7 @@ impl Answer {
             Self::File(..) | Self::Readings(Some(_)) => StatusCode::OK,
             Self::Readings(None) => StatusCode::UNAUTHORIZED,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::Failed(error) => StatusCode::new(error.status()),
+            Self::SessionRejection(error) => StatusCode::new(error.status()),
             Self::Unreadable(bad) => bad.status(),
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Nowhere => StatusCode::NOT_FOUND,
@@ -93,7 +93,7 @@ impl Answer {
     /// Its type, and its headers besides those of its body.
     const fn kind(&self) -> (&'static str, &[(&str, &str)]) {
         match self {
-            Self::Page | Self::Forged | Self::Failed(_) | Self::Unreadable(_) => {
+            Self::Page | Self::Forged | Self::SessionRejection(_) | Self::Unreadable(_) => {
                 ("text/html; charset=utf-8", &OF_PAGES)
             }
             Self::File(kind, _) => (kind, &[("Cache-Control", "no-cache"), ("Content-Encoding", "gzip")]),
@@ -136,7 +136,7 @@ impl Display for Text<'_> {
                 let why = "This form is out of date or not from this device's pages. Open the page again, then repeat.";
                 return sorry(why, f);
             }
-            Answer::Failed(error) => return sorry(&line(error), f),
+            Answer::SessionRejection(error) => return sorry(&line(error), f),
             Answer::Unreadable(bad) => return sorry(&line(bad), f),
             Answer::See(_) | Answer::File(..) => "",
             Answer::Readings(None) => "not signed in\n",

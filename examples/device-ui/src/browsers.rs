@@ -3,7 +3,7 @@
 use heapless::String;
 use picoserve::request::RequestParts;
 use picoserve::response::StatusCode;
-use session_core::events::Id;
+use session_core::events::LogId;
 use session_picoserve::Requests;
 
 use crate::answer::{Answer, Answered};
@@ -21,7 +21,7 @@ pub(crate) type Name = String<24, u8>;
 
 /// A browser that is signed in.
 pub(crate) struct Browser {
-    pub(crate) id: Id,
+    pub(crate) id: LogId,
     /// As the client likes it: to be escaped.
     pub(crate) name: Name,
     /// So many seconds ago.
@@ -81,7 +81,7 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
         return Ok(Answer::See("/"));
     }
     let (now, browsers) = (visit.site.now(), &mut visit.page.browsers);
-    let each = |listed: &session_picoserve::Listed<'_>| {
+    let each = |listed: &session_picoserve::SessionInfo<'_>| {
         let mut name = Name::new();
         add(&mut name, listed.label.unwrap_or_default());
         let (signed_in, last_seen) = (seconds(now.since(listed.created)), seconds(now.since(listed.last_seen)));
@@ -98,14 +98,18 @@ pub(crate) async fn end<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>, form: &
     if !visit.signed_in()? {
         return Ok(Answer::See("/?signed-out"));
     }
-    visit.session.flash(if ended { "That browser is signed out." } else { "That browser was signed out already." })?;
+    visit.session.flash_message(if ended {
+        "That browser is signed out."
+    } else {
+        "That browser was signed out already."
+    })?;
     Ok(Answer::See("/browsers"))
 }
 
 /// The button below it.
 pub(crate) async fn end_others<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>) -> Answered {
     let ended = visit.session.revoke_others().await?;
-    visit.session.flash(&others("", ended))?;
+    visit.session.flash_message(&others("", ended))?;
     Ok(Answer::See("/browsers"))
 }
 
@@ -124,7 +128,7 @@ pub(crate) async fn change_password<P: Requests, K: Keeper>(visit: &mut Visit<'_
         let problem = "The password is changed, but others may still be signed in: look at the signed-in browsers.";
         return Ok(visit.page.wrong(View::Settings, StatusCode::SERVICE_UNAVAILABLE, problem));
     };
-    visit.session.flash(&others("The password is changed. ", ended))?;
+    visit.session.flash_message(&others("The password is changed. ", ended))?;
     Ok(Answer::See("/settings"))
 }
 

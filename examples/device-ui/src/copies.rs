@@ -35,7 +35,7 @@ pub(crate) enum Held {
     Nothing,
     /// Another version, or other pages.
     Foreign,
-    Garbled,
+    Corrupt,
 }
 
 /// What one page holds.
@@ -44,7 +44,7 @@ enum Page {
     Whole { number: u32, data: Data },
     Nothing,
     Foreign,
-    Garbled,
+    Corrupt,
 }
 
 impl Page {
@@ -76,7 +76,7 @@ impl<F: NorFlash> Copies<F> {
             (other, Page::Whole { number, data }) => (1, number, data, other),
             (Page::Foreign, _) | (_, Page::Foreign) => return Ok(Held::Foreign),
             (Page::Nothing, Page::Nothing) => return Ok(Held::Nothing),
-            _ => return Ok(Held::Garbled),
+            _ => return Ok(Held::Corrupt),
         };
         self.newest = Some((page, number));
         if other.number() != Some(number) {
@@ -132,7 +132,7 @@ fn look(bytes: &[u8; BODY + Data::LEN], word: u8, size: u32) -> Page {
         (true, true, Some(data)) => Page::Whole { number: u32::from_le_bytes(number), data },
         (true, _, _) => Page::Foreign,
         _ if after.iter().all(|byte| *byte == 0xff) => Page::Nothing,
-        _ => Page::Garbled,
+        _ => Page::Corrupt,
     }
 }
 

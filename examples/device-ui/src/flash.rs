@@ -59,7 +59,7 @@ impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SE
                 copies.keep(&data).await?;
                 Ok(data)
             }
-            (Held::Nothing | Held::Garbled, _) => Err(CannotBoot::Garbled),
+            (Held::Nothing | Held::Corrupt, _) => Err(CannotBoot::Corrupt),
         }
     }
 }
@@ -83,7 +83,7 @@ pub enum CannotBoot {
     /// The flash holds something else, or was written by another version or for other pages.
     Foreign,
     /// The device was used before, and both copies of its data are damaged.
-    Garbled,
+    Corrupt,
     /// This is the first boot, and there are no random numbers yet (EM4): wait for them and try again.
     NoRandomness,
 }
@@ -99,7 +99,7 @@ impl fmt::Display for CannotBoot {
         match self {
             Self::Flash(why) => why.fmt(f),
             Self::Foreign => f.write_str("the flash holds something else, or what another version or page size wrote"),
-            Self::Garbled => f.write_str("the device's data in the flash is cut or garbled"),
+            Self::Corrupt => f.write_str("the device's data in the flash is cut or garbled"),
             Self::NoRandomness => f.write_str("there are no random numbers yet for the device's key"),
         }
     }

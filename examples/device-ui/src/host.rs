@@ -10,7 +10,7 @@ use std::string::String;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{format, vec};
 
-use file_flash::FileFlash;
+use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_picoserve::{Keys, Pool, Requests, Sessions};

@@ -212,7 +212,7 @@ fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
     if !visit.signed_in()? {
         return Ok(Answer::See("/"));
     }
-    if visit.session.fresh(visit.site.device.limits.step_up)? {
+    if visit.session.authenticated_within(visit.site.device.limits.step_up)? {
         return visit.open(View::Settings);
     }
     visit.give_token()?;
@@ -235,7 +235,7 @@ async fn enter<P: Requests, K: Keeper>(
     }
     let password = if first { visit.chosen(view, form)? } else { form.field("password", LONGEST)? };
     // before the password is looked at: if it is changed meanwhile, this sign-in is refused
-    let ticket = visit.session.begin_login(OWNER).await?;
+    let attempt = visit.session.begin_login(OWNER).await?;
     if first {
         if device.set_password(&password).await.is_err() {
             return Ok(visit.not_kept(view));
@@ -246,7 +246,7 @@ async fn enter<P: Requests, K: Keeper>(
             tried => return visit.refused(view, tried),
         }
     }
-    visit.session.login(ticket.without_data()).await?;
+    visit.session.login(attempt.without_data()).await?;
     visit.session.set_label(browser)?;
     Ok(Answer::See(if view == View::StepUp { "/settings" } else { "/" }))
 }
@@ -266,7 +266,7 @@ async fn save<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'
     if visit.site.device.set_settings(Settings { name, interval }).await.is_err() {
         return Ok(visit.not_kept(View::Settings));
     }
-    visit.session.flash("The settings are saved.")?;
+    visit.session.flash_message("The settings are saved.")?;
     Ok(Answer::See("/settings"))
 }
 
@@ -309,7 +309,7 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
 
     /// A page for whoever is signed in, with what there is to tell since the last one.
     pub(crate) fn open(&mut self, view: View) -> Answered {
-        self.page.notice = self.session.take_flash(|text| line(text))?.unwrap_or_default();
+        self.page.notice = self.session.take_flash_message(|text| line(text))?.unwrap_or_default();
         self.give_token()?;
         Ok(self.page.show(view))
     }
@@ -317,7 +317,7 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
     /// Before a change: for the password, if it was not given lately.
     pub(crate) fn ask_again(&mut self, problem: &str) -> Result<(), Answer> {
         self.give_token()?;
-        if self.session.fresh(self.site.device.limits.step_up)? {
+        if self.session.authenticated_within(self.site.device.limits.step_up)? {
             return Ok(());
         }
         Err(self.page.wrong(View::StepUp, StatusCode::FORBIDDEN, problem))

@@ -208,7 +208,7 @@ fn damage_is_never_taken_for_a_first_boot() {
                 0
             }
             Err(CannotBoot::Foreign) => 1,
-            Err(CannotBoot::Garbled) => 2,
+            Err(CannotBoot::Corrupt) => 2,
             Err(why) => panic!("{why}"),
         };
         found[kind] += 1;

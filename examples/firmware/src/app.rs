@@ -120,7 +120,7 @@ fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
     let now = clock.now();
     random.mix_in(&data.key, now.millis());
     let limits = Limits { rounds: ROUNDS, ..Limits::default() };
-    let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Garbled)?;
+    let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Corrupt)?;
     let policy = limits.policy().expect("limits that can work");
     let sessions = Sessions::new(AtOnce(memory.store()), clock, &keys, policy);
     Ok(SITE.init(Site {

@@ -9,8 +9,8 @@ use core::task::{Context, Poll, Waker};
 
 use device_ui::{Data, Keeper, NotKept};
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_store_flash::Usage;
 
 /// Runs it to its end. embassy's `block_on` does the same with a waker of its own, of which each use is a few dozen bytes.
@@ -62,8 +62,8 @@ impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for AtOnce<&S> 
         block_on(self.0.touch(key, now))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        block_on(self.0.delete(key, only, now))
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
+        block_on(self.0.delete(key, condition, now))
     }
 
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
@@ -87,12 +87,12 @@ impl<S: SubjectIndex> SubjectIndex for AtOnce<&S> {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
         block_on(self.0.list(subject, after, now, into))
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
         block_on(self.0.add(subject, seen, entry, now))
     }
 
@@ -100,7 +100,7 @@ impl<S: SubjectIndex> SubjectIndex for AtOnce<&S> {
         block_on(self.0.bump(subject, now))
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error> {
         block_on(self.0.remove(subject, entry, now))
     }
 }

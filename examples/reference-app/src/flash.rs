@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use file_flash::FileFlash;
+use nor_flash::FileFlash;
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_store_flash::{Contents, FlashError, FlashStore};
 
 /// As many sessions as `fixed:` has, and as large.
@@ -86,8 +86,8 @@ impl Store for Locked {
         now(self.store().touch(key, at))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, at: Time) -> Result<Outcome, FlashError> {
-        now(self.store().delete(key, only, at))
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, at: Time) -> Result<Outcome, FlashError> {
+        now(self.store().delete(key, condition, at))
     }
 
     async fn check(&self, at: Time) -> Result<(), FlashError> {
@@ -106,11 +106,17 @@ impl Store for Locked {
 impl SubjectIndex for Locked {
     type Error = FlashError;
 
-    async fn list(&self, subject: &SubjectId, after: u64, at: Time, into: &mut [Entry]) -> Result<Listing, FlashError> {
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        at: Time,
+        into: &mut [IndexEntry],
+    ) -> Result<Listing, FlashError> {
         now(self.store().list(subject, after, at, into))
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, at: Time) -> Result<Added, FlashError> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, at: Time) -> Result<Added, FlashError> {
         now(self.store().add(subject, seen, entry, at))
     }
 
@@ -118,7 +124,7 @@ impl SubjectIndex for Locked {
         now(self.store().bump(subject, at))
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, at: Time) -> Result<(), FlashError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, at: Time) -> Result<(), FlashError> {
         now(self.store().remove(subject, entry, at))
     }
 }

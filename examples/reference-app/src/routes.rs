@@ -145,17 +145,19 @@ async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: O
         (_, "/remove") => session.remove(args.key()?).map(|()| Reply::ok("ok")),
         (_, "/clear") => session.clear().map(|()| Reply::ok("ok")),
         (_, "/login") => {
-            let ticket = session.begin_login(&args.user).await?;
+            let attempt = session.begin_login(&args.user).await?;
             // here an application checks the password
-            session.login(if args.remember == 1 { ticket.remembered() } else { ticket }).await?;
+            session.login(if args.remember == 1 { attempt.remembered() } else { attempt }).await?;
             Ok(Reply::ok("ok"))
         }
         (_, "/whoami") => Ok(Reply::value(session.subject()?)),
         (_, "/logout") => session.logout().await.map(|()| Reply::ok("ok")),
         (_, "/rotate") => session.rotate().await.map(|()| Reply::ok("ok")),
-        (_, "/fresh") => Ok(Reply::ok(if session.fresh(Duration::from_secs(args.within))? { "yes" } else { "no" })),
-        ("GET", "/flash") => Ok(Reply::value(session.take_flash()?)),
-        (_, "/flash") => session.flash(&args.message).map(|()| Reply::ok("ok")),
+        (_, "/fresh") => {
+            Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
+        }
+        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message()?)),
+        (_, "/flash") => session.flash_message(&args.message).map(|()| Reply::ok("ok")),
         (_, "/csrf") => Ok(Reply::ok(session.csrf_token()?.as_str())),
         (_, "/protected") => Ok(match session.csrf_ok(csrf.unwrap_or_default())? {
             true => Reply::ok("ok"),
@@ -203,7 +205,7 @@ pub fn text(
     number: impl FnOnce() -> Result<Option<u64>, Error>,
 ) -> Result<Option<String>, Error> {
     match text {
-        Err(Error::TypeClash) => Ok(number()?.map(|number| number.to_string())),
+        Err(Error::TypeMismatch) => Ok(number()?.map(|number| number.to_string())),
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use session_core::mode::Either;
+use session_core::mode::DynamicMode;
 use session_std::{Keys, MemoryStore, Sessions, SharedStore};
 use session_store_layered::Layered;
 use session_store_memcached::{MemcachedCache, MemcachedStore};
@@ -39,8 +39,6 @@ pub enum StoreUrl {
     },
     /// `cookie:`, no store: the sessions travel in their cookies
     Cookie,
-    /// `overflow:STORE_URL`: they do while they fit, and are in this store while they do not
-    Overflow(Box<StoreUrl>),
 }
 
 impl FromStr for StoreUrl {
@@ -61,13 +59,6 @@ impl FromStr for StoreUrl {
             ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
             ("flash", path) => Ok(Self::Flash(path.into())),
             ("cookie", "") => Ok(Self::Cookie),
-            ("overflow", store) => match store.parse() {
-                Ok(Self::Cookie | Self::Overflow(_)) => {
-                    Err("expected overflow:STORE_URL, a store that keeps records".into())
-                }
-                Ok(store) => Ok(Self::Overflow(Box::new(store))),
-                Err(why) => Err(format!("overflow: {why}")),
-            },
             // the URLs of servers are not repeated: there may be a password in them
             (scheme, _) if scheme.starts_with("redis") => {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
@@ -97,19 +88,17 @@ impl StoreUrl {
         let (mode, store) = self.clone().parts();
         let store = store.open()?;
         Ok(match mode {
-            Either::Stored => Sessions::new(store, keys),
-            Either::Sealed => Sessions::sealed(store, keys),
-            Either::Overflowing => Sessions::overflowing(store, keys),
+            DynamicMode::Stored => Sessions::new(store, keys),
+            DynamicMode::Sealed => Sessions::sealed(store, keys),
         })
     }
 
     /// Where sessions are kept, and the store that they need for it.
     #[must_use]
-    pub fn parts(self) -> (Either, Self) {
+    pub fn parts(self) -> (DynamicMode, Self) {
         match self {
-            Self::Cookie => (Either::Sealed, Self::Memory { capacity: None }),
-            Self::Overflow(store) => (Either::Overflowing, *store),
-            store => (Either::Stored, store),
+            Self::Cookie => (DynamicMode::Sealed, Self::Memory { capacity: None }),
+            store => (DynamicMode::Stored, store),
         }
     }
 
@@ -117,10 +106,10 @@ impl StoreUrl {
     pub fn open(&self) -> Result<SharedStore, String> {
         match self {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
-            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::at_most(*limit).into()),
+            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
-            Self::Cookie | Self::Overflow(_) => Err("--store: this is no store of records; name one".into()),
+            Self::Cookie => Err("--store: this is no store of records; name one".into()),
             Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
@@ -148,7 +137,6 @@ impl StoreUrl {
             Self::Layered { cache, durable } => {
                 Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
             }
-            Self::Overflow(store) => Self::Overflow(Box::new(store.apart(name))),
             own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
         }
     }
@@ -165,8 +153,6 @@ mod tests {
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
         assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
         assert_eq!("cookie:".parse(), Ok(StoreUrl::Cookie));
-        let memory = Box::new(StoreUrl::Memory { capacity: None });
-        assert_eq!("overflow:memory:".parse(), Ok(StoreUrl::Overflow(memory)));
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
@@ -197,10 +183,6 @@ mod tests {
             "fixed:1",
             "flash:",
             "cookie:1",
-            "overflow:",
-            "overflow:cookie:",
-            "overflow:overflow:memory:",
-            "layered:memcached://h+overflow:memory:",
             "layered:memcached://h+cookie:",
             "redis://",
             "redis:",

@@ -30,9 +30,9 @@ impl App {
     async fn sign_in(&self, subject: &str, label: &str) -> String {
         let (done, cookie) = self
             .request("", async |session| {
-                let ticket = session.begin_login(subject).await?;
+                let attempt = session.begin_login(subject).await?;
                 session.set_label(label)?;
-                session.login(ticket).await
+                session.login(attempt).await
             })
             .await;
         done.unwrap();
@@ -114,9 +114,9 @@ async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     // all of them, a login that is under way included
     let under_way = Request::new(app.0.clone());
     let session = under_way.session(std::iter::empty(), true).await.unwrap();
-    let ticket = session.begin_login("ann").await.unwrap();
+    let attempt = session.begin_login("ann").await.unwrap();
     assert_eq!(admin.told(&["revoke", "ann"]), "2 ended\n");
-    assert!(session.login(ticket).await.is_err(), "it has to be begun again");
+    assert!(session.login(attempt).await.is_err(), "it has to be begun again");
     for cookie in &ann {
         assert_eq!(app.whose(cookie).await, None);
     }

@@ -8,11 +8,11 @@ use core::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_core::mode::{Mode, Overflowing, Sealed, Stored};
+use session_core::mode::{Mode, Sealed, Stored};
 use session_core::policy::{Lifetimes, Policy, SecureCookie};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
-use session_core::{Error, Exchange, Keys, Session, Sessions};
+use session_core::{Error, Keys, RequestState, Session, Sessions};
 
 /// Bytes of a record in these programs.
 const RECORD: usize = 512;
@@ -54,8 +54,8 @@ impl Store for Outside {
         black_box(Ok(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, u8> {
-        black_box((key, only, now));
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, u8> {
+        black_box((key, condition, now));
         black_box(Ok(Outcome::Missing))
     }
 }
@@ -107,9 +107,7 @@ static SHARED_RAM: Slot<Made<Stored>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
 static SEALED_SHARED_RAM: Slot<Made<Sealed>> = Slot::EMPTY;
 #[unsafe(no_mangle)]
-static OVERFLOWING_SHARED_RAM: Slot<Made<Overflowing>> = Slot::EMPTY;
-#[unsafe(no_mangle)]
-static REQUEST_RAM: Slot<Exchange<[u8; RECORD]>> = Slot::EMPTY;
+static REQUEST_RAM: Slot<RequestState<[u8; RECORD]>> = Slot::EMPTY;
 
 /// Everything that a request needs.
 pub fn request() -> Option<Request> {
@@ -121,11 +119,6 @@ pub fn sealed_request() -> Option<Request<Sealed>> {
     place(&SEALED_SHARED_RAM, Sessions::sealed)
 }
 
-/// The same of one that does so while it fits.
-pub fn overflowing_request() -> Option<Request<Overflowing>> {
-    place(&OVERFLOWING_SHARED_RAM, Sessions::overflowing)
-}
-
 type Made<M> = Sessions<Outside, Outside, (), M>;
 
 fn place<M: Mode>(
@@ -135,7 +128,7 @@ fn place<M: Mode>(
     let keys = Keys::new(black_box(&[0; 32])).ok()?;
     let policy = black_box(Policy::secure(SecureCookie::host(), Lifetimes::default()).ok()?);
     let sessions = shared.put(make(Outside, Outside, &keys, policy));
-    let exchange = REQUEST_RAM.put(Exchange::new([0; RECORD], [0; RECORD]));
+    let exchange = REQUEST_RAM.put(RequestState::new([0; RECORD], [0; RECORD]));
     Some(Session::new(sessions, exchange, Outside))
 }
 
@@ -149,8 +142,8 @@ pub async fn any_verb<M: Mode>(session: &mut Request<M>, cookie: &mut [u8]) -> R
         0 => session.set("visits", &visits.wrapping_add(1))?,
         1 => drop(session.update_with("visits", |visits: Option<u32>| visits.unwrap_or(0).wrapping_add(1)).await?),
         2 => {
-            let ticket = session.begin_login(black_box("ada")).await?;
-            session.login(ticket).await?;
+            let attempt = session.begin_login(black_box("ada")).await?;
+            session.login(attempt).await?;
         }
         3 => session.rotate().await?,
         _ => session.logout().await?,

@@ -16,7 +16,6 @@ pub mod postcard;
 pub use cbor::Cbor;
 pub use postcard::Postcard;
 
-use crate::record::number;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -83,16 +82,4 @@ impl serde::ser::Error for WriteError {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::Refused
     }
-}
-
-/// Hashes bytes, as FNV-1a, eight at a time. Neither secret nor collision-proof.
-pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
-    const fn fold(hash: u64, word: u64) -> u64 {
-        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash ^ (hash >> 32)
-    }
-    let (words, tail) = bytes.as_chunks();
-    let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
-    let hash = words.iter().fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
-    fold(hash, number(tail))
 }

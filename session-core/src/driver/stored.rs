@@ -1,66 +1,159 @@
-//! Sessions in a store.
+//! Sessions in a store: the cookie names the session, the store keeps its record.
 
-use super::Sessions;
-use crate::environment::{Buffer, Clock, Time};
-use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Candidate, Exchange, Intent, Reply, Step};
-use crate::mode::Mode;
-use crate::store::{Load, Only, Outcome, Store};
+use super::context::Context;
+use super::mode::{Abilities, Closed, Mode};
+use super::subjects::Subjects;
+use crate::base::environment::{Buffer, Clock};
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId, Observer};
+use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
+use crate::protocol::state::{Candidate, Outgoing, RequestState};
+use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
+use crate::store::index::{Added, Epoch, SubjectId, SubjectIndex};
+use crate::wire::{base64url, set_cookie};
 
-impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Whether a value of our cookie's name is the request's session. One that is not ours costs no store call.
-    pub(crate) async fn accept_stored<B: Buffer>(
-        &self,
-        exchange: &mut Exchange<B>,
+/// Sessions in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored;
+
+impl Closed for Stored {}
+
+impl Mode for Stored {
+    fn abilities(self) -> Abilities {
+        Abilities { renews: true, lives_in_cookie: false }
+    }
+
+    fn index<S: Store>(self, store: &S) -> Option<&S::Index> {
+        store.index()
+    }
+
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+        let Context { store, policy, ring, observer, .. } = context;
+        Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
+    }
+
+    /// A value that is not ours costs no store call.
+    async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
-        let Some(token) = exchange.candidate(value, &self.rules()) else {
+        let Some(token) = request.candidate(value, &self.rules(context)) else {
             return Ok(false);
         };
         // `load_into`, written out: as a future of its own it is 200 bytes more in every program
         let found = loop {
-            let answer = self.store.load(&token.handle(), self.clock.now(), exchange.place()).await;
-            match self.heard(answer)? {
-                Load::TooLarge { size } => exchange.grow(size)?,
+            let answer = context.store.load(&token.handle(), context.now(), request.place()).await;
+            match context.heard(answer)? {
+                Load::TooLarge { size } => request.grow(size)?,
                 Load::Found(found) => break Some(found),
                 Load::Missing => break None,
             }
         };
-        // bound first, as in `perform`
-        let candidate = exchange.loaded(token, found, &self.rules(), self.clock.now());
+        // bound first: the rules must not live across an await, so that the future can be Send
+        let candidate = request.loaded(token, found, &self.rules(context), context.now());
         if let Candidate::Reused(login) = candidate {
-            let ended = self.store.delete(&token.handle(), Only::Login(login), self.clock.now()).await;
-            if let Outcome::Applied(_) = self.heard(ended)? {
-                self.observer.observe(&Event::Ended(Id(token.handle())));
+            let condition = DeleteCondition::Login(login);
+            let ended = context.store.delete(&token.handle(), condition, context.now()).await;
+            if let Outcome::Applied(_) = context.heard(ended)? {
+                context.observer.observe(&Event::Ended(LogId(token.handle())));
             }
         }
         Ok(candidate == Candidate::Accepted)
     }
 
-    /// Does what a step says to the session's record, at `now`.
-    pub(crate) async fn carry_out_stored<B: Buffer>(
-        &self,
-        exchange: &mut Exchange<B>,
-        step: Step,
-        intent: Intent<'_>,
-        now: Time,
+    async fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        step: StoreRequest,
+        operation: &Operation<'_>,
     ) -> Reply {
+        let Operation { handle, .. } = operation;
+        let (store, now) = (&context.store, operation.now);
         let wrote = match step {
-            Step::Load(handle) => {
-                let answer = self.store.load(&handle, now, exchange.spare()).await;
-                return Reply::Loaded(self.reported(answer));
+            StoreRequest::Load => {
+                let answer = store.load(handle, now, request.other_place()).await;
+                return Reply::Loaded(context.reported(answer));
             }
-            Step::Index(entry) => return Reply::Indexed(self.add_to_index(intent, &entry, now).await),
-            Step::Create(handle) => self.store.create(&handle, exchange.outgoing().0, now).await,
-            Step::Update(handle, seen) => {
-                let (record, there) = exchange.outgoing();
-                self.store.update(&handle, seen, record, now, there).await
+            StoreRequest::Index => {
+                let added = match (operation.intent, store.index()) {
+                    (Intent::Login { subject, epoch, .. }, Some(index)) => {
+                        let entry = request.entry(*handle);
+                        context.reported(index.add(&SubjectId::of(subject), epoch, &entry, now).await)
+                    }
+                    _ => Ok(Added::Applied),
+                };
+                return Reply::Indexed(added);
             }
-            Step::Touch(handle) => self.store.touch(&handle, now).await,
-            Step::Delete(handle, only) => self.store.delete(&handle, only, now).await,
-            Step::Draw | Step::Edit | Step::Done => return Reply::Refused(Error::Unknown),
+            StoreRequest::Create => store.create(handle, request.outgoing().0, now).await,
+            StoreRequest::Update => {
+                let (record, seen, there) = request.outgoing();
+                store.update(handle, seen, record, now, there).await
+            }
+            StoreRequest::Touch => store.touch(handle, now).await,
+            StoreRequest::Delete => store.delete(handle, DeleteCondition::Login(operation.login), now).await,
         };
-        Reply::Wrote(self.reported(wrote))
+        Reply::Wrote(context.reported(wrote))
+    }
+
+    /// A store without an index has epoch 0 for every subject.
+    async fn epoch<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: &str,
+    ) -> Result<Epoch, Error> {
+        match context.store.index() {
+            None if context.policy.max_sessions > 0 => Err(Error::Unsupported),
+            None => Ok(Epoch(0)),
+            Some(index) => {
+                let listing = index.list(&SubjectId::of(subject), 0, context.now(), &mut []).await;
+                context.heard(listing).map(|listing| listing.epoch)
+            }
+        }
+    }
+
+    async fn end<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: Option<&str>,
+    ) -> Result<usize, Error> {
+        if let Some(subject) = subject {
+            return Subjects::of(self, context)?.end_all_of(subject).await;
+        }
+        let ended = context.store.end_all(context.now()).await;
+        if context.heard(ended)? { Ok(0) } else { Err(Error::Unsupported) }
+    }
+
+    async fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+    ) -> Result<usize, Error> {
+        let subjects = Subjects::of(self, context)?;
+        let (subject, own, room) = request.signed_in()?;
+        subjects.end_others(subject, &own, room).await
+    }
+
+    fn set_cookie<'b, S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &RequestState<B>,
+        into: &'b mut [u8],
+    ) -> Result<Option<&'b str>, Error> {
+        let policy = &context.policy;
+        match request.outgoing_cookie() {
+            Outgoing::Nothing => Ok(None),
+            Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
+            Outgoing::Set(value) => {
+                let max_age = policy.max_age(request.ends(), context.now());
+                set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
+            }
+        }
+    }
+
+    fn cookie_value_len<B: Buffer>(self, _: &RequestState<B>) -> usize {
+        base64url::TEXT
     }
 }

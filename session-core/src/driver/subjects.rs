@@ -1,28 +1,29 @@
 //! The sessions of one subject: listed, ended, capped (LC9). An index is a list of hints: an entry holds if the record
 //! under its handle says so, and one that does not hold is taken out of the index where it is met.
 
-use super::Sessions;
-use crate::environment::{Buffer, Clock, Time};
-use crate::error::Error;
-use crate::events::{Event, Id, Observer};
-use crate::exchange::{Intent, LOST};
-use crate::expiry::{self, Verdict};
-use crate::mode::Mode;
-use crate::record::Record;
-use crate::store::{Handle, Only, Outcome, Store};
-use crate::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
-use crate::token::Token;
+use super::context::Context;
+use super::mode::Mode;
+use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId, Observer};
+use crate::base::names::Handle;
+use crate::protocol::expiry::{self, Verdict};
+use crate::protocol::operation::LOST;
+use crate::record::layout::Record;
+use crate::store::contract::{DeleteCondition, Outcome, Store};
+use crate::store::index::{IndexEntry, SubjectId, SubjectIndex};
+use crate::wire::token::Token;
 
 /// Entries that are read at a time.
 const PAGE: usize = 4;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
-const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
+pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
 /// A session in a list of its subject's.
 #[derive(Clone, Copy, Debug)]
-pub struct Listed<'l> {
+pub struct SessionInfo<'l> {
     /// Names it, for its owner to end it by; opens nothing.
-    pub id: Id,
+    pub id: LogId,
     /// When it began: its last login.
     pub created: Time,
     /// Its last activity; where touching costs a write, up to the touch interval too early.
@@ -38,7 +39,7 @@ struct Pages {
     subject: SubjectId,
     after: u64,
     last: u64,
-    page: [Entry; PAGE],
+    page: [IndexEntry; PAGE],
     len: usize,
     at: usize,
     ended: bool,
@@ -46,10 +47,10 @@ struct Pages {
 
 impl Pages {
     const fn new(subject: SubjectId, last: u64) -> Self {
-        Self { subject, after: 0, last, page: [Entry::NONE; PAGE], len: 0, at: 0, ended: false }
+        Self { subject, after: 0, last, page: [IndexEntry::NONE; PAGE], len: 0, at: 0, ended: false }
     }
 
-    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<Entry>, I::Error> {
+    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<IndexEntry>, I::Error> {
         if self.at == self.len && !self.ended {
             let listing = index.list(&self.subject, self.after, now, &mut self.page).await?;
             (self.len, self.at, self.ended) = (listing.entries.min(PAGE), 0, listing.entries < PAGE);
@@ -67,94 +68,32 @@ impl Pages {
     }
 }
 
-impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    fn index(&self) -> Result<&S::Index, Error> {
-        self.store.index().filter(|_| !self.mode.is_sealed()).ok_or(Error::CannotList)
+/// The sessions of subjects, found through the store's index.
+pub(crate) struct Subjects<'c, S: Store, C, O> {
+    context: &'c Context<S, C, O>,
+    index: &'c S::Index,
+}
+
+impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
+    /// [`Error::Unsupported`] where mode or store keep no index.
+    pub(super) fn of(mode: impl Mode, context: &'c Context<S, C, O>) -> Result<Self, Error> {
+        mode.index(&context.store).map(|index| Self { context, index }).ok_or(Error::Unsupported)
     }
 
-    /// Said before anything else: whoever asks learns it also without a subject.
-    pub(crate) fn can_list(&self) -> Result<(), Error> {
-        self.index().map(drop)
-    }
-
-    // ---- for an administrator ------------------------------------------------------------------------------------
-
-    /// Shows each session of `subject`, the oldest login first. `room` is for one record; one that is larger is an error.
-    pub async fn list(&self, subject: &str, room: impl Buffer, mut each: impl FnMut(&Listed<'_>)) -> Result<(), Error> {
-        self.list_each(subject, None, &mut Record::new(room), &mut each).await
-    }
-
-    /// Ends every session of `subject`, also those whose login has begun and is not over (LC9). The number of those that
-    /// were there; 0 of sessions that travel in their cookies, which nobody counts. An error means that some may live on:
-    /// ask again.
-    pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
-        M::end(self, Some(subject)).await
-    }
-
-    /// Ends the session of `subject` that a list named `id`; `false` if it has none of that name.
-    pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
-        let subject = SubjectId::of(subject);
-        match self.named(&subject, id).await? {
-            Some(entry) => self.end(&subject, &entry).await.map(|_| true),
-            None => Ok(false),
-        }
-    }
-
-    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::CannotList`] if the store
-    /// cannot.
-    pub async fn end_all(&self) -> Result<(), Error> {
-        M::end(self, None).await.map(|_| ())
-    }
-
-    pub(crate) async fn end_stored(&self, subject: Option<&str>) -> Result<usize, Error> {
-        if let Some(subject) = subject {
-            let id = SubjectId::of(subject);
-            let last = self.bump(&id).await?;
-            return self.end_each(&id, last, None).await;
-        }
-        let ended = self.store.end_all(self.clock.now()).await;
-        if self.heard(ended)? { Ok(0) } else { Err(Error::CannotList) }
-    }
-
-    // ---- for a login -----------------------------------------------------------------------------------------------
-
-    /// What a ticket keeps of the index. A store that cannot list has epoch 0 for everybody.
-    pub(crate) async fn epoch_stored(&self, subject: &str) -> Result<Epoch, Error> {
-        match self.store.index() {
-            None if self.policy.max_sessions > 0 => Err(Error::CannotList),
-            None => Ok(Epoch(0)),
-            Some(index) => {
-                let listing = index.list(&SubjectId::of(subject), 0, self.clock.now(), &mut []).await;
-                self.heard(listing).map(|listing| listing.epoch)
-            }
-        }
-    }
-
-    /// Whether a login that began then may still be carried out.
-    pub(crate) fn in_time(&self, begun: Time) -> bool {
-        self.clock.now().millis_since(begun) < LONGEST_LOGIN
-    }
-
-    pub(super) async fn add_to_index(&self, intent: Intent<'_>, entry: &Entry, now: Time) -> Result<Added, ()> {
-        match (intent, self.store.index()) {
-            (Intent::Login { subject, epoch, .. }, Some(index)) => {
-                let added = index.add(&SubjectId::of(subject), epoch, entry, now).await;
-                self.heard(added).map_err(|_| ())
-            }
-            _ => Ok(Added::Applied),
-        }
+    /// Ends every session of `subject`. Returns how many there were.
+    pub(super) async fn end_all_of(&self, subject: &str) -> Result<usize, Error> {
+        let id = SubjectId::of(subject);
+        let last = self.bump(&id).await?;
+        self.end_each(&id, last, None).await
     }
 
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
     /// of two logins at the same time one ends the other.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
-        let keep = usize::from(self.policy.max_sessions).saturating_sub(1);
-        if self.policy.max_sessions == 0 {
-            return Ok(());
-        }
-        let (index, id) = (self.index()?, SubjectId::of(subject));
+        let keep = usize::from(self.context.policy.max_sessions).saturating_sub(1);
+        let id = SubjectId::of(subject);
         let (mut pages, mut before, mut order) = (Pages::new(id, u64::MAX), 0_usize, None);
-        while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
+        while let Some(entry) = self.next(&mut pages).await? {
             if entry.handle == own.handle() {
                 order = Some(entry.order);
                 break;
@@ -166,33 +105,31 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             return Ok(());
         };
         let (mut pages, mut there) = (Pages::new(id, last), 0_usize);
-        while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
+        while let Some(entry) = self.next(&mut pages).await? {
             there += usize::from(self.holds_or_forget(&id, &entry, subject, room).await?);
         }
         let (mut pages, mut beyond) = (Pages::new(id, last), there.saturating_sub(keep));
         while beyond > 0 {
-            let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? else { break };
-            self.end(&id, &entry).await?;
+            let Some(entry) = self.next(&mut pages).await? else { break };
+            self.end_entry(&id, &entry).await?;
             beyond -= 1;
         }
         Ok(())
     }
 
-    // ---- for a request -----------------------------------------------------------------------------------------------
-
-    pub(crate) async fn list_each<B: Buffer>(
+    pub(crate) async fn list<B: Buffer>(
         &self,
         subject: &str,
         own: Option<&Token>,
         room: &mut Record<B>,
-        each: &mut impl FnMut(&Listed<'_>),
+        each: &mut impl FnMut(&SessionInfo<'_>),
     ) -> Result<(), Error> {
-        let (index, id) = (self.index()?, SubjectId::of(subject));
+        let id = SubjectId::of(subject);
         let mut pages = Pages::new(id, u64::MAX);
-        while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
+        while let Some(entry) = self.next(&mut pages).await? {
             if self.holds_or_forget(&id, &entry, subject, room).await? {
-                each(&Listed {
-                    id: Id(entry.handle),
+                each(&SessionInfo {
+                    id: LogId(entry.handle),
                     created: room.created(),
                     last_seen: room.last_seen(),
                     label: room.label(),
@@ -206,7 +143,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// Ends the others of a subject's sessions, for the holder of `own`: the epoch moves, then the own record is accepted
     /// once more, and those that signed in before the move end (protocol rule 9). So nobody whose session has ended ends
     /// one that began after that.
-    pub(crate) async fn revoke_others<B: Buffer>(
+    pub(crate) async fn end_others<B: Buffer>(
         &self,
         subject: &str,
         own: &Token,
@@ -226,50 +163,53 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         name: &str,
         own: &Token,
         room: &mut Record<B>,
-    ) -> Result<Option<Entry>, Error> {
-        let entry = self.named(&SubjectId::of(subject), name).await?;
+    ) -> Result<Option<IndexEntry>, Error> {
+        let entry = self.named(subject, name).await?;
         self.accept_again(own, room).await?;
         Ok(entry)
     }
 
-    async fn named(&self, subject: &SubjectId, name: &str) -> Result<Option<Entry>, Error> {
-        let index = self.index()?;
-        let mut pages = Pages::new(*subject, u64::MAX);
-        while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
-            if Id(entry.handle).is(name) {
+    pub(super) async fn named(&self, subject: &str, name: &str) -> Result<Option<IndexEntry>, Error> {
+        let mut pages = Pages::new(SubjectId::of(subject), u64::MAX);
+        while let Some(entry) = self.next(&mut pages).await? {
+            if LogId(entry.handle).is(name) {
                 return Ok(Some(entry));
             }
         }
         Ok(None)
     }
 
+    async fn next(&self, pages: &mut Pages) -> Result<Option<IndexEntry>, Error> {
+        self.context.heard(pages.next(self.index, self.context.now()).await)
+    }
+
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
         if !self.is_there(&own.handle(), room).await? {
             return Err(Error::Ended);
         }
-        match expiry::accept(own, room, &self.policy, self.clock.now()) {
+        match expiry::accept(own, room, &self.context.policy, self.context.now()) {
             Verdict::Current | Verdict::Grace => Ok(()),
             Verdict::Expired => Err(Error::Ended),
-            Verdict::Late | Verdict::Superseded => Err(Error::Superseded),
+            Verdict::PastGrace | Verdict::Replaced => Err(Error::CookieReplaced),
         }
     }
 
     /// Loads a record into `room`; `false` if there is none, or none that can be read.
     async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<bool, Error> {
-        Ok(self.load_into(key, room).await?.is_some_and(|found| room.adopt(found.len).is_ok()))
+        Ok(self.context.load_into(key, room).await?.is_some_and(|found| room.adopt(found.len).is_ok()))
     }
 
     async fn holds_or_forget<B: Buffer>(
         &self,
         id: &SubjectId,
-        entry: &Entry,
+        entry: &IndexEntry,
         subject: &str,
         room: &mut Record<B>,
     ) -> Result<bool, Error> {
         let holds = self.is_there(&entry.handle, room).await?
             && room.login() == entry.login
             && room.subject().is_some_and(|(of, _)| of == subject)
-            && !expiry::expired(room, &self.policy, self.clock.now());
+            && !expiry::expired(room, &self.context.policy, self.context.now());
         if !holds {
             self.forget(id, entry).await?;
         }
@@ -278,49 +218,53 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// Ends each session of a subject up to the one of order `last`, but for `own`.
     async fn end_each(&self, id: &SubjectId, last: u64, own: Option<&Token>) -> Result<usize, Error> {
-        let index = self.index()?;
         let (mut pages, mut ended) = (Pages::new(*id, last), 0);
-        while let Some(entry) = self.heard(pages.next(index, self.clock.now()).await)? {
+        while let Some(entry) = self.next(&mut pages).await? {
             if own.is_none_or(|own| own.handle() != entry.handle) {
-                ended += usize::from(self.end(id, &entry).await?);
+                ended += usize::from(self.end_entry(id, &entry).await?);
             }
         }
         Ok(ended)
     }
 
     /// Ends the session of an entry if its login number is the entry's: an old revocation ends no newer login (rule 8).
-    pub(crate) async fn end(&self, id: &SubjectId, entry: &Entry) -> Result<bool, Error> {
+    pub(crate) async fn end(&self, subject: &str, entry: &IndexEntry) -> Result<bool, Error> {
+        self.end_entry(&SubjectId::of(subject), entry).await
+    }
+
+    async fn end_entry(&self, id: &SubjectId, entry: &IndexEntry) -> Result<bool, Error> {
         let mut lost = 0;
         let ended = loop {
-            match self.heard(self.store.delete(&entry.handle, Only::Login(entry.login), self.clock.now()).await) {
+            match self.context.heard(
+                self.context.store.delete(&entry.handle, DeleteCondition::Login(entry.login), self.context.now()).await,
+            ) {
                 Ok(Outcome::Applied(_)) => break true,
                 Ok(_) => break lost > 0,
                 Err(_) if lost < LOST => lost += 1,
-                Err(_) => return Err(Error::Unknown),
+                Err(_) => return Err(Error::Indeterminate),
             }
         };
         if ended {
-            self.observer.observe(&Event::Revoked(Id(entry.handle)));
+            self.context.observer.observe(&Event::Revoked(LogId(entry.handle)));
         }
         self.forget(id, entry).await?;
         Ok(ended)
     }
 
-    async fn forget(&self, id: &SubjectId, entry: &Entry) -> Result<(), Error> {
-        let removed = self.index()?.remove(id, entry, self.clock.now()).await;
+    async fn forget(&self, id: &SubjectId, entry: &IndexEntry) -> Result<(), Error> {
+        let removed = self.index.remove(id, entry, self.context.now()).await;
         // what stays there holds no more, and is met again
-        self.heard(removed).or(Ok(()))
+        self.context.heard(removed).or(Ok(()))
     }
 
     /// Moves the epoch and tells the last order; a lost answer may move it twice, which does not matter.
     async fn bump(&self, id: &SubjectId) -> Result<u64, Error> {
-        let index = self.index()?;
         let mut lost = 0;
         loop {
-            match self.heard(index.bump(id, self.clock.now()).await) {
+            match self.context.heard(self.index.bump(id, self.context.now()).await) {
                 Ok(moved) => return Ok(moved.last),
                 Err(_) if lost < LOST => lost += 1,
-                Err(_) => return Err(Error::Unknown),
+                Err(_) => return Err(Error::Indeterminate),
             }
         }
     }

@@ -4,16 +4,16 @@
 use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 
-use super::Session;
-use crate::environment::{Buffer, Clock};
-use crate::error::Error;
-use crate::events::{Event, Observer};
-use crate::exchange::Intent;
-use crate::hmac::sha256;
-use crate::mode::Mode;
-use crate::policy::Mismatch;
-use crate::record::Binding;
-use crate::store::Store;
+use super::view::Session;
+use crate::base::environment::{Buffer, Clock};
+use crate::base::error::Error;
+use crate::base::events::{Event, Observer};
+use crate::base::hmac::sha256;
+use crate::base::policy::Mismatch;
+use crate::driver::mode::Mode;
+use crate::protocol::operation::Intent;
+use crate::record::layout::Binding;
+use crate::store::contract::Store;
 
 /// The first eight bytes of SHA-256("session-core/1 binding" ‖ 0 ‖ fingerprint).
 fn digest(fingerprint: &[u8]) -> Binding {
@@ -27,7 +27,7 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
     /// [`login`](Self::login), which keeps a binding but may make a new session.
     pub async fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
         let binding = (!fingerprint.is_empty()).then(|| digest(fingerprint));
-        if binding == self.exchange.record().and_then(|record| record.binding()) {
+        if binding == self.request.record().and_then(|record| record.binding()) {
             return Ok(());
         }
         self.update(|record, changes| {
@@ -40,24 +40,24 @@ impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Sessi
 
     /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
     /// and what the policy says is done ([`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)): nothing, or
-    /// [`fresh`](Self::fresh) is `false` for the rest of this request unless the subject signs in, or the session ends
+    /// [`authenticated_within`](Self::authenticated_within) is `false` for the rest of this request unless the subject signs in, or the session ends
     /// without a removal cookie (one that is sealed into its cookie is removed with that). An error means that it should
     /// have ended and may live on.
     pub async fn check_binding(&mut self, fingerprint: &[u8]) -> Result<bool, Error> {
-        let bound = self.exchange.record().and_then(|record| record.binding());
+        let bound = self.request.record().and_then(|record| record.binding());
         if bound.is_none_or(|bound| bound.ct_eq(&digest(fingerprint)).into()) {
             return Ok(true);
         }
-        if let Some(id) = self.id() {
-            self.sessions.rules().observer.observe(&Event::Mismatch(id));
+        if let Some(id) = self.log_id() {
+            self.sessions.observe(&Event::Mismatch(id));
         }
-        match self.sessions.policy.mismatch {
+        match self.sessions.policy().mismatch {
             Mismatch::Ignore => {}
-            Mismatch::StepUp => self.exchange.doubt(),
+            Mismatch::StepUp => self.request.doubt(),
             Mismatch::End => {
                 self.perform(Intent::Logout).await?;
-                if !self.sessions.mode.is_sealed() {
-                    self.exchange.keep_cookie();
+                if !self.sessions.mode.abilities().lives_in_cookie {
+                    self.request.keep_cookie();
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::{FlashError, FlashStore};
 use embedded_storage_async::nor_flash::NorFlash;
 use session_core::environment::Time;
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 /// All subjects share one epoch: while the sessions of one are being ended, a login of another that had begun before is told
 /// to sign in again. An entry goes with its record; one without a record is not kept.
@@ -15,7 +15,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         subject: &SubjectId,
         after: u64,
         _now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, FlashError> {
         let inside = self.mounted().await?;
         let (mut above, mut listed) = (u32::try_from(after).unwrap_or(u32::MAX), 0);
@@ -27,7 +27,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         Ok(Listing { epoch: Epoch(inside.epoch), last: inside.table.last_of(subject), entries: listed })
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, FlashError> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, FlashError> {
         let mut inside = self.mounted().await?;
         if seen.0 != inside.epoch {
             return Ok(Added::Moved);
@@ -47,7 +47,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for Fl
         Ok(Listing { epoch, last: inside.table.last_of(subject), entries: 0 })
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), FlashError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), FlashError> {
         let mut inside = self.mounted().await?;
         let there = inside.table.get(&entry.handle).filter(|slot| slot.listed(subject));
         if there.is_some_and(|there| there.stamp().login == entry.login) {

@@ -8,7 +8,7 @@ use core::time::Duration;
 use embedded_storage_async::nor_flash::{NorFlash, NorFlashErrorKind};
 use session_core::environment::Time;
 use session_core::record::{LAST_SEEN_AT, Stamp};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 
 /// Bytes of a time in a record.
 const TIME_LEN: usize = 6;
@@ -328,9 +328,9 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS,
         Ok(Outcome::Applied(slot.stamp().version))
     }
 
-    async fn delete(&mut self, key: &Handle, only: Only, now: Time) -> Result<Outcome, FlashError> {
+    async fn delete(&mut self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, FlashError> {
         let Some(slot) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
-        if !only.means(&slot.stamp()) {
+        if !condition.matches(&slot.stamp()) {
             return Ok(Outcome::Conflict(None));
         }
         self.put(Entry::of(log::DELETE, key), &[], now).await?;
@@ -423,8 +423,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Store for FlashStor
         self.mounted().await?.touch(key, now).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, FlashError> {
-        self.mounted().await?.delete(key, only, now).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, FlashError> {
+        self.mounted().await?.delete(key, condition, now).await
     }
 
     /// Reads a page's header.

@@ -4,7 +4,7 @@ use crate::log::Found;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Handle, Version};
-use session_core::subject::{Entry, SubjectId};
+use session_core::subject::{IndexEntry, SubjectId};
 
 /// A time in six bytes, as records keep it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Slot {
             login: stamp.login,
             at,
             order,
-            subject: Entry::of(handle, record).map_or([0; SubjectId::LEN], |(subject, _)| *subject.as_bytes()),
+            subject: IndexEntry::of(handle, record).map_or([0; SubjectId::LEN], |(subject, _)| *subject.as_bytes()),
             seen,
             kept: seen,
             idle: Millis::new(stamp.idle),
@@ -113,9 +113,9 @@ impl Slot {
     }
 
     /// Its entry there.
-    pub(crate) fn entry(&self) -> Entry {
+    pub(crate) fn entry(&self) -> IndexEntry {
         let ends = if self.ends == Millis::ZERO { Time::MAX } else { Time::from_millis(self.ends.get()) };
-        Entry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) }
+        IndexEntry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) }
     }
 }
 

@@ -6,8 +6,8 @@ use common::{Draft, at, key, load, run};
 use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
 use session_core::record::Stamp;
-use session_core::store::{Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_flash::{Contents, FlashError, FlashStore, Kept};
 
 type Flash = Strict<4, 4096>;
@@ -46,7 +46,7 @@ fn full_flash_store_st9() {
     assert_eq!(create(&store, 5, 1012, ANONYMOUS), APPLIED);
     assert!((10..13).all(|number| create(&store, number, 1013, ANONYMOUS) == APPLIED));
     assert_eq!(create(&store, 13, 1013, ANONYMOUS), Outcome::Full);
-    assert_eq!(run(store.delete(&key(5), Only::Any, at(1013))), Ok(APPLIED));
+    assert_eq!(run(store.delete(&key(5), DeleteCondition::Any, at(1013))), Ok(APPLIED));
     assert_eq!(create(&store, 13, 1013, ANONYMOUS), APPLIED);
     assert_eq!(run(store.count(at(1013))), Ok(Some(4)));
 }
@@ -112,7 +112,7 @@ fn a_flash_that_stops_answering_st10() {
     flash.fail_writes(true);
     assert_eq!(run(store.load(&key(0), at(1), &mut [0; 96])), Err(failed));
     assert_eq!(run(store.create(&key(1), &ANONYMOUS.record(), at(1))), Err(failed));
-    assert_eq!(run(store.delete(&key(0), Only::Any, at(1))), Err(failed));
+    assert_eq!(run(store.delete(&key(0), DeleteCondition::Any, at(1))), Err(failed));
     assert_eq!(run(store.end_all(at(1))), Err(failed));
     assert_eq!(run(store.check(at(1))), Err(failed));
     flash.fail_reads(false);
@@ -231,13 +231,13 @@ fn a_subjects_sessions_lc9() {
     let store = Four::new(flash.clone());
     let ann = SubjectId::of("ann");
     let handles = |store: &Four, after: u64| {
-        let mut entries = [Entry::NONE; 4];
+        let mut entries = [IndexEntry::NONE; 4];
         let listing = run(store.list(&ann, after, at(9), &mut entries)).unwrap();
         let orders: Vec<_> = entries[..listing.entries].iter().map(|entry| (entry.handle, entry.order)).collect();
         (orders, listing)
     };
     let add = |number, login| {
-        let entry = Entry { handle: key(number), login, ..Entry::NONE };
+        let entry = IndexEntry { handle: key(number), login, ..IndexEntry::NONE };
         assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(6))), Ok(Added::Applied));
     };
     for number in [0, 1, 2] {
@@ -256,7 +256,7 @@ fn a_subjects_sessions_lc9() {
     assert_eq!(listing.last, listed[2].1);
     assert_eq!(handles(&store, listed[0].1).0, listed[1..]);
 
-    let entry = Entry { handle: key(0), login: 2, ..Entry::NONE };
+    let entry = IndexEntry { handle: key(0), login: 2, ..IndexEntry::NONE };
     let moved = run(store.bump(&ann, at(7))).unwrap();
     assert!(moved.epoch.0 >= 7 && moved.last == listing.last);
     assert_eq!(run(store.add(&ann, Epoch(0), &entry, at(8))), Ok(Added::Moved));

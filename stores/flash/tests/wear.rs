@@ -6,7 +6,7 @@ use common::{Draft, Numbers, at, key, run};
 use nor_flash::{Counts, Strict};
 use session_core::environment::{Clock, Time};
 use session_core::store::{Outcome, Store, Version};
-use session_core::subject::{Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn ten_years_of_polling_em3() {
             run(store.create(&login, &anonymous.record(), now)).unwrap();
             run(store.update(&login, Version(1), &Draft { seen: now.millis(), ..draft }.record(), now, &mut []))
                 .unwrap();
-            run(store.delete(&login, session_core::store::Only::Any, now)).unwrap();
+            run(store.delete(&login, session_core::store::DeleteCondition::Any, now)).unwrap();
         }
     }
     let month = flash.counts();
@@ -165,10 +165,10 @@ fn cost(request: Request, sessions: u64, hot: u64) -> Cost {
                     run(store.create(&handle, &first.record(), at(now))).unwrap();
                     run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
                     run(store.update(&handle, Version(0), &updated(1), at(now), &mut [])).unwrap();
-                    let entry = Entry { handle, login: 1, ..Entry::NONE };
+                    let entry = IndexEntry { handle, login: 1, ..IndexEntry::NONE };
                     run(store.add(&SubjectId::of("ann"), Epoch(0), &entry, at(now))).unwrap();
                     run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
-                    let ended = run(store.delete(&handle, session_core::store::Only::Login(1), at(now)));
+                    let ended = run(store.delete(&handle, session_core::store::DeleteCondition::Login(1), at(now)));
                     assert_eq!(ended, Ok(Outcome::Applied(Version(1))));
                 }
             }
@@ -211,7 +211,7 @@ fn mounting_reads_the_flash_once() {
     let draft = Draft { version: 1, login: 1, data: 180, subject: Some("ann"), ..Draft::default() };
     for number in 0..400 {
         run(store.create(&key(number % 40), &draft.record(), at(0))).unwrap();
-        run(store.delete(&key(number % 40), session_core::store::Only::Any, at(0))).unwrap();
+        run(store.delete(&key(number % 40), session_core::store::DeleteCondition::Any, at(0))).unwrap();
     }
     let before = flash.counts();
     run(FlashStore::<_, 40, 256>::new(flash.clone()).contents()).unwrap();

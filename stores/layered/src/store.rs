@@ -7,8 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use session_core::environment::Time;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_std::SharedStore;
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_store_shared::SharedStore;
 
 use crate::doubts::{Doubt, Doubts};
 use crate::{Cache, Entry, Look};
@@ -157,8 +157,8 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         Ok(outcome)
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, D::Error> {
-        let outcome = self.durable.delete(key, only, now).await;
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, D::Error> {
+        let outcome = self.durable.delete(key, condition, now).await;
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.doubts.note(key, Doubt::Conflict, now),
@@ -191,7 +191,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 }
 
-session_std::shared!([C: Cache] Layered<C, SharedStore>);
+session_store_shared::shared!([C: Cache] Layered<C, SharedStore>);
 
 impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.

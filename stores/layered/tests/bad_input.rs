@@ -7,10 +7,10 @@ use std::time::Duration;
 use common::MemoryCache;
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_std::SharedStore;
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_layered::{Entry, Layered};
 use session_store_memory::MemoryStore;
+use session_store_shared::SharedStore;
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 
@@ -64,7 +64,7 @@ async fn foreign_and_cut_entries_are_asked_about_and_replaced_st4() {
         assert!(matches!(updated, Ok(Outcome::Applied(_))), "{updated:?}");
         assert_eq!(there(&node, at(1_002)).await, Some(record(2)));
         cache.plant(&KEY, &bytes);
-        assert!(matches!(node.delete(&KEY, Only::Login(1), at(1_003)).await, Ok(Outcome::Applied(_))));
+        assert!(matches!(node.delete(&KEY, DeleteCondition::Login(1), at(1_003)).await, Ok(Outcome::Applied(_))));
         assert_eq!(there(&node, at(1_003)).await, None, "{bytes:?}");
     }
 }
@@ -90,7 +90,7 @@ async fn nodes_whose_clocks_differ_st4() {
         let updated = other.update(&KEY, Version(1), &record(2), at(wrong), &mut []).await;
         assert!(matches!(updated, Ok(Outcome::Applied(_))));
         assert_eq!(seen(there(&here, at(right)).await), Some(2), "what was acknowledged is seen");
-        assert!(matches!(here.delete(&KEY, Only::Login(1), at(right)).await, Ok(Outcome::Applied(_))));
+        assert!(matches!(here.delete(&KEY, DeleteCondition::Login(1), at(right)).await, Ok(Outcome::Applied(_))));
         assert_eq!((there(&other, at(wrong)).await, there(&here, at(right)).await), (None, None));
     }
 }
@@ -104,7 +104,7 @@ async fn without_the_cache_the_difference_adds_to_the_trust_st4() {
     assert_eq!(there(&ahead, at(1_002)).await, Some(record(1)));
     cache.down(true);
     let began = tokio::time::Instant::now();
-    assert!(matches!(here.delete(&KEY, Only::Login(1), at(1_000)).await, Ok(Outcome::Applied(_))));
+    assert!(matches!(here.delete(&KEY, DeleteCondition::Login(1), at(1_000)).await, Ok(Outcome::Applied(_))));
     assert!(began.elapsed() >= Duration::from_secs(5));
     cache.down(false);
     // five seconds later by either clock; the entry was made two seconds ahead

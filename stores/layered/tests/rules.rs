@@ -8,11 +8,11 @@ use std::time::Duration;
 use common::MemoryCache;
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::SubjectIndex;
-use session_std::SharedStore;
 use session_store_layered::Layered;
 use session_store_memory::MemoryStore;
+use session_store_shared::SharedStore;
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 
@@ -59,7 +59,7 @@ async fn round_trips_st6() {
     assert_eq!((version(&node, 13).await, cache.calls()), (Some(2), 1), "what was written is there");
     node.touch(&KEY, at(14)).await.unwrap();
     assert_eq!(cache.calls(), 1, "a touch");
-    node.delete(&KEY, Only::Login(1), at(14)).await.unwrap();
+    node.delete(&KEY, DeleteCondition::Login(1), at(14)).await.unwrap();
     assert_eq!(cache.calls(), 1, "a delete");
     node.create(&KEY, &record(3), at(14)).await.unwrap();
     assert_eq!(cache.calls(), 0, "a create");
@@ -73,7 +73,7 @@ async fn what_one_node_changes_the_other_sees_st4() {
     assert_eq!(version(&there, 1).await, Some(2));
     let late = there.update(&KEY, Version(1), &record(3), at(1), &mut []).await.unwrap();
     assert!(matches!(late, Outcome::Conflict(_)));
-    here.delete(&KEY, Only::Login(1), at(2)).await.unwrap();
+    here.delete(&KEY, DeleteCondition::Login(1), at(2)).await.unwrap();
     assert_eq!((version(&there, 2).await, cache.entries()), (None, 0));
 }
 
@@ -87,7 +87,7 @@ async fn while_the_cache_is_down_everything_works_st4() {
     cache.down(true);
     assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
     let began = tokio::time::Instant::now();
-    here.delete(&KEY, Only::Login(1), at(1)).await.unwrap();
+    here.delete(&KEY, DeleteCondition::Login(1), at(1)).await.unwrap();
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(6), "{waited:?}");
     assert!(*failures.lock().unwrap() > 2);
@@ -105,7 +105,7 @@ async fn a_cache_that_comes_back_ends_the_wait_st4() {
         cache.down(false);
     };
     let began = tokio::time::Instant::now();
-    let (deleted, ()) = tokio::join!(here.delete(&KEY, Only::Login(1), at(1)), back);
+    let (deleted, ()) = tokio::join!(here.delete(&KEY, DeleteCondition::Login(1), at(1)), back);
     assert!(matches!(deleted, Ok(Outcome::Applied(_))));
     assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -1,25 +1,26 @@
-//! The store's operations as loops of looking and setting by cas.
+//! The store's operations: loops that read a record and write it by compare-and-set.
 
 use std::fmt;
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
+use session_store_shared::{ConnectionOptions, UrlError};
 
+use crate::cas_cache::{CasCache, Seen};
 use crate::connection::{Did, If, Item};
-use crate::notes::{Note, Notes};
-use crate::server::{Lent, Server};
+use crate::error::MemcachedError;
+use crate::server::{PooledConnection, Server};
 use crate::servers::{Servers, ttl};
-use crate::{Error, Settings};
 
-/// How often an operation may find that somebody else was faster. Each time that somebody has written, so this ends.
+/// How often an operation may lose to another writer.
 const ROUNDS: usize = 16;
 
-/// Sessions in memcached. Opens no connection before the first operation.
+/// Sessions in memcached. It connects with the first operation.
 pub struct MemcachedStore {
-    servers: Servers,
-    notes: Notes,
+    pub(crate) servers: Servers,
+    seen: CasCache,
 }
 
 /// What to do with the record that is there.
@@ -27,33 +28,68 @@ pub struct MemcachedStore {
 enum Change<'a> {
     Update { seen: Version, record: &'a [u8] },
     Touch,
-    Delete(Only),
+    Delete(DeleteCondition),
 }
 
 impl MemcachedStore {
-    /// Sessions on these servers.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Ok(Self { servers: Servers::new(settings)?, notes: Notes::new() })
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name the
+    /// servers alike, because the names decide which server has which key. Names are looked up at each connection, IPv4
+    /// only.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, UrlError> {
+        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
 
-    /// Sessions at `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`.
-    pub fn open(url: &str) -> Result<Self, Error> {
-        Self::new(&url.parse()?)
+    /// Sets pool size, timeouts and circuit breaker of each server.
+    #[must_use]
+    pub fn with_options(mut self, options: ConnectionOptions) -> Self {
+        self.servers.set_options(&options);
+        self
     }
 
-    /// Looks, and notes what is there.
-    async fn look(&self, server: &Server, key: &Handle, name: &str) -> Result<(Lent, Option<(Item, Stamp)>), Error> {
+    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
+    ///
+    /// # Errors
+    /// The prefix is empty, longer than 200 bytes, or has a space in it.
+    pub fn with_prefix(mut self, prefix: &str) -> Result<Self, UrlError> {
+        self.servers.set_prefix(prefix)?;
+        Ok(self)
+    }
+
+    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers take, which
+    /// is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the one that it has.
+    #[must_use]
+    pub fn with_max_record_size(mut self, bytes: usize) -> Self {
+        self.servers.max_record_size = bytes;
+        self
+    }
+
+    /// Reads what is under a key, and remembers its cas.
+    async fn look(
+        &self,
+        server: &Server,
+        key: &Handle,
+        name: &str,
+    ) -> Result<(PooledConnection, Option<(Item, Stamp)>), MemcachedError> {
         let (at, item) = server.item(name, None).await?;
         let item = item.map(|item| {
             let stamp = of(&item.value, item.cas);
-            self.notes.put(key, Note { cas: item.cas, stamp });
+            self.seen.put(key, Seen { cas: item.cas, stamp });
             (item, stamp)
         });
         Ok((at, item))
     }
 
-    async fn change(&self, key: &Handle, change: Change<'_>, now: Time, there: &mut [u8]) -> Result<Outcome, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn change(
+        &self,
+        key: &Handle,
+        change: Change<'_>,
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         server.bounded(self.rounds(server, (key, &name), change, now, there)).await
     }
 
@@ -64,17 +100,17 @@ impl MemcachedStore {
         change: Change<'_>,
         now: Time,
         there: &mut [u8],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, MemcachedError> {
         // a touch needs the bytes
-        let mut note = self.notes.take(key).filter(|_| !matches!(change, Change::Touch));
+        let mut seen = self.seen.take(key).filter(|_| !matches!(change, Change::Touch));
         for _ in 0..ROUNDS {
-            if let Some(Note { cas, stamp }) =
-                note.take().filter(|note| note.stamp.live(now) && change.means(&note.stamp))
+            if let Some(Seen { cas, stamp }) =
+                seen.take().filter(|seen| seen.stamp.live(now) && change.matches(&seen.stamp))
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
                     // the connection was closed long ago, or now and it was done: the look below tells
-                    Err(Error::Broken { .. }) => server.forget_connections(),
+                    Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                     Ok(Some(outcome)) => return Ok(outcome),
                     Ok(None) => {}
                     Err(why) => return Err(why),
@@ -84,7 +120,7 @@ impl MemcachedStore {
             let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| stamp.live(now)) else {
                 return Ok(Outcome::Missing);
             };
-            if !change.means(&stamp) {
+            if !change.matches(&stamp) {
                 return Ok(match change {
                     // ours, whose answer was lost: a version is drawn for one write only
                     Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
@@ -104,15 +140,15 @@ impl MemcachedStore {
     /// Does it to the item of this cas; `None` if it is another by now.
     async fn write(
         &self,
-        at: &mut Lent,
+        at: &mut PooledConnection,
         (key, name): (&Handle, &str),
         change: Change<'_>,
         (cas, stamp, mut value): (u64, &Stamp, Vec<u8>),
         now: Time,
-    ) -> Result<Option<Outcome>, Error> {
+    ) -> Result<Option<Outcome>, MemcachedError> {
         match change {
             Change::Delete(_) => {
-                self.notes.take(key);
+                self.seen.take(key);
                 return Ok(match at.delete(name, Some(cas)).await? {
                     Did::Done(_) => Some(Outcome::Applied(stamp.version)),
                     Did::Missing => Some(Outcome::Missing),
@@ -132,22 +168,24 @@ impl MemcachedStore {
     /// `None` if the condition does not hold.
     async fn set(
         &self,
-        at: &mut Lent,
+        at: &mut PooledConnection,
         (key, name): (&Handle, &str),
         value: &[u8],
         condition: If,
         now: Time,
-    ) -> Result<Option<Outcome>, Error> {
-        self.notes.take(key);
+    ) -> Result<Option<Outcome>, MemcachedError> {
+        self.seen.take(key);
         let did = match at.set(name, value, condition, ttl(of(value, 0).deadline(), now)).await {
             // one that may not evict (option -M)
-            Err(Error::Refused { why, .. }) if why.starts_with("out of memory") => return Ok(Some(Outcome::Full)),
+            Err(MemcachedError::Refused { why, .. }) if why.starts_with("out of memory") => {
+                return Ok(Some(Outcome::Full));
+            }
             did => did?,
         };
         Ok(match did {
             Did::Done(cas) => {
                 let stamp = of(value, cas);
-                self.notes.put(key, Note { cas, stamp });
+                self.seen.put(key, Seen { cas, stamp });
                 Some(Outcome::Applied(stamp.version))
             }
             Did::Missing => Some(Outcome::Missing),
@@ -155,15 +193,15 @@ impl MemcachedStore {
         })
     }
 
-    async fn add(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn add(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         let mut at = server.connection().await?;
         let mut condition = If::Absent;
         for _ in 0..ROUNDS {
             match self.set(&mut at, (key, &name), record, condition, now).await {
                 Ok(Some(outcome @ (Outcome::Applied(_) | Outcome::Full))) => return Ok(outcome),
                 Ok(_) => {}
-                Err(Error::Broken { .. }) => server.forget_connections(),
+                Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                 Err(why) => return Err(why),
             }
             // given back first: with one connection for all we would wait for ourselves
@@ -182,15 +220,15 @@ impl MemcachedStore {
 }
 
 impl Store for MemcachedStore {
-    type Error = Error;
+    type Error = MemcachedError;
     type Index = NoIndex;
 
     fn index(&self) -> Option<&NoIndex> {
         None
     }
 
-    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         let (_, item) = server.bounded(self.look(server, key, &name)).await?;
         Ok(match item {
             Some((item, stamp)) if stamp.live(now) => {
@@ -201,9 +239,9 @@ impl Store for MemcachedStore {
         })
     }
 
-    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Error> {
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, MemcachedError> {
         self.servers.fits(record.len())?;
-        self.servers.of(key)?.bounded(self.add(key, record, now)).await
+        self.servers.of(key).bounded(self.add(key, record, now)).await
     }
 
     async fn update(
@@ -213,26 +251,26 @@ impl Store for MemcachedStore {
         record: &[u8],
         now: Time,
         there: &mut [u8],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, MemcachedError> {
         self.servers.fits(record.len())?;
         self.change(key, Change::Update { seen, record }, now, there).await
     }
 
-    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Error> {
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, MemcachedError> {
         self.change(key, Change::Touch, now, &mut []).await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Error> {
-        self.change(key, Change::Delete(only), now, &mut []).await
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, MemcachedError> {
+        self.change(key, Change::Delete(condition), now, &mut []).await
     }
 
     /// All servers answer; a key has only one.
-    async fn check(&self, _now: Time) -> Result<(), Error> {
+    async fn check(&self, _now: Time) -> Result<(), MemcachedError> {
         for server in self.servers.all() {
             server
                 .bounded(async {
                     match server.connection().await?.ping().await {
-                        Err(Error::Broken { .. }) => {
+                        Err(MemcachedError::Broken { .. }) => {
                             server.forget_connections();
                             server.connection().await?.ping().await
                         }
@@ -245,15 +283,15 @@ impl Store for MemcachedStore {
     }
 }
 
-session_std::shared!(MemcachedStore);
+session_store_shared::shared!(MemcachedStore);
 
 impl Change<'_> {
     /// Whether it may be done to a record with this stamp.
-    fn means(self, stamp: &Stamp) -> bool {
+    fn matches(self, stamp: &Stamp) -> bool {
         match self {
             Self::Update { seen, .. } => stamp.version == seen,
             Self::Touch => true,
-            Self::Delete(only) => only.means(stamp),
+            Self::Delete(condition) => condition.matches(stamp),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use common::{commands, key, load, now, record, say};
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
-use session_core::store::{Found, Load, Only, Outcome, Store, Version};
-use session_store_memcached::{Error, MemcachedStore, Settings};
+use session_core::store::{DeleteCondition, Found, Load, Outcome, Store, Version};
+use session_store_memcached::{MemcachedError, MemcachedStore};
 
 #[tokio::test]
 async fn round_trips_st6() {
@@ -44,10 +44,10 @@ async fn round_trips_st6() {
     let Ok(Outcome::Conflict(Some(Found { len, version: Version(4) }))) = updated else { panic!("{updated:?}") };
     assert_eq!(there[..len], record_as_kept(&store, &key).await);
     spent("a conflict, and a load", 3);
-    let deleted = store.delete(&key, Only::Login(3), now()).await;
+    let deleted = store.delete(&key, DeleteCondition::Login(3), now()).await;
     assert_eq!(deleted, Ok(Outcome::Applied(Version(4))));
     spent("a delete after a load", 1);
-    assert_eq!(store.delete(&key, Only::Any, now()).await, Ok(Outcome::Missing));
+    assert_eq!(store.delete(&key, DeleteCondition::Any, now()).await, Ok(Outcome::Missing));
     spent("a delete of nothing", 1);
 }
 
@@ -63,7 +63,7 @@ async fn what_is_too_large_is_told_and_changes_nothing() {
     store.create(&key, &small, now()).await.unwrap();
     let large = record(2, &vec![7; 1_000_000]);
     let refused = store.update(&key, Version(1), &large, now(), &mut []).await;
-    assert_eq!(refused, Err(Error::TooLarge { size: large.len(), limit: 1_000_000 }));
+    assert_eq!(refused, Err(MemcachedError::TooLarge { size: large.len(), limit: 1_000_000 }));
     assert_eq!(load(&store, &key).await, Ok(Some(small)), "memcached itself would have dropped it");
     assert!(store.create(&common::key(2), &large, now()).await.unwrap_err().to_string().contains("1000060 bytes"));
 
@@ -100,8 +100,7 @@ async fn a_full_server_that_may_not_evict_says_so_st9() {
 #[tokio::test]
 async fn what_others_put_there_is_handed_out_and_can_be_removed() {
     let server = servers::memcached::start();
-    let store = MemcachedStore::new(&Settings { prefix: "mine:".into(), ..Settings::new([server.addr().to_string()]) });
-    let store = store.unwrap();
+    let store = MemcachedStore::open(&server.url()).unwrap().with_prefix("mine:").unwrap();
     let ours = record(5, b"data");
     let other_format = [&[2], &ours[1..]].concat();
     let longer = b"a value of somebody else that is longer than the head of any record of ours would be";
@@ -113,7 +112,7 @@ async fn what_others_put_there_is_handed_out_and_can_be_removed() {
         assert_eq!(store.create(&handle, &record(1, b""), now()).await, Ok(Outcome::Conflict(None)));
         let another = store.update(&handle, Version(u64::MAX), &record(1, b""), now(), &mut []).await;
         assert_eq!(another, Ok(Outcome::Conflict(None)));
-        assert!(matches!(store.delete(&handle, Only::Any, now()).await, Ok(Outcome::Applied(_))));
+        assert!(matches!(store.delete(&handle, DeleteCondition::Any, now()).await, Ok(Outcome::Applied(_))));
         assert_eq!(load(&store, &handle).await, Ok(None));
     }
 }

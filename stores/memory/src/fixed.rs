@@ -5,8 +5,8 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each (rounded up
 /// to a multiple of four) and a few words. Every operation looks through the array.
@@ -151,9 +151,9 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         })
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
         self.find(key, now, Outcome::Missing, |slot, stamp| {
-            if !only.means(&stamp) {
+            if !condition.matches(&stamp) {
                 return Outcome::Conflict(None);
             }
             *slot = Slot::EMPTY;
@@ -179,7 +179,7 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
         let slots = self.slots.try_borrow().map_err(|_| FixedError::InUse)?;
         let (mut after, mut entries) = (after, 0);
@@ -192,7 +192,7 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
         Ok(Listing { entries, ..self.listing() })
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, _: Time) -> Result<Added, Self::Error> {
         let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
         if seen.0 != self.epoch.get() {
             return Ok(Added::Moved);
@@ -210,7 +210,7 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
         Ok(self.listing())
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         let mut slots = self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?;
         let mut own = slots.iter_mut().filter(|slot| slot.entry(subject).is_some_and(|own| own.is(entry)));
         if let Some(slot) = own.next() {
@@ -277,10 +277,10 @@ impl<const BYTES: usize> Slot<BYTES> {
     }
 
     /// Its entry in the index, if it is this subject's and was added.
-    fn entry(&self, subject: &SubjectId) -> Option<Entry> {
-        let (owner, entry) = Entry::of(Handle::from_bytes(self.handle), self.record())?;
+    fn entry(&self, subject: &SubjectId) -> Option<IndexEntry> {
+        let (owner, entry) = IndexEntry::of(Handle::from_bytes(self.handle), self.record())?;
         let order = if self.listed == entry.login { self.order.into() } else { 0 };
-        (owner == *subject).then_some(Entry { order, ..entry })
+        (owner == *subject).then_some(IndexEntry { order, ..entry })
     }
 
     fn write(&mut self, key: &Handle, record: &[u8]) -> Result<(), FixedError> {

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use hashbrown::HashTable;
 use session_core::environment::Time;
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId};
 
 /// Subjects that each login looks at for entries that hold no more.
 const LOOKS: usize = 2;
@@ -27,11 +27,11 @@ struct Subject {
     moved: Time,
     /// The order of the entry that was added last.
     last: u64,
-    entries: Vec<Entry>,
+    entries: Vec<IndexEntry>,
 }
 
 impl Part {
-    pub(crate) fn list(&self, subject: &SubjectId, after: u64, into: &mut [Entry]) -> Listing {
+    pub(crate) fn list(&self, subject: &SubjectId, after: u64, into: &mut [IndexEntry]) -> Listing {
         let Some(subject) = self.find(subject).and_then(|at| self.subjects.get(at)) else {
             return Listing::default();
         };
@@ -45,9 +45,9 @@ impl Part {
         &mut self,
         subject: &SubjectId,
         seen: Epoch,
-        entry: &Entry,
+        entry: &IndexEntry,
         now: Time,
-        holds: impl Fn(&Entry) -> bool,
+        holds: impl Fn(&IndexEntry) -> bool,
     ) -> Added {
         self.sweep(now, &holds);
         let Some(subject) = self.found_or_new(subject) else { return Added::Full };
@@ -59,7 +59,7 @@ impl Part {
         }
         subject.entries.retain(|old| old.handle != entry.handle && holds(old));
         subject.last += 1;
-        subject.entries.push(Entry { order: subject.last, ..*entry });
+        subject.entries.push(IndexEntry { order: subject.last, ..*entry });
         Added::Applied
     }
 
@@ -69,7 +69,7 @@ impl Part {
         Some(subject.listing())
     }
 
-    pub(crate) fn remove(&mut self, subject: &SubjectId, entry: &Entry) {
+    pub(crate) fn remove(&mut self, subject: &SubjectId, entry: &IndexEntry) {
         if let Some(subject) = self.find(subject).and_then(|at| self.subjects.get_mut(at)) {
             subject.entries.retain(|old| !old.is(entry));
         }
@@ -91,7 +91,7 @@ impl Part {
         self.subjects.last_mut()
     }
 
-    fn sweep(&mut self, now: Time, holds: &impl Fn(&Entry) -> bool) {
+    fn sweep(&mut self, now: Time, holds: &impl Fn(&IndexEntry) -> bool) {
         for _ in 0..LOOKS {
             self.cursor = if self.cursor + 1 < self.subjects.len() { self.cursor + 1 } else { 0 };
             let Some(subject) = self.subjects.get_mut(self.cursor) else { return };

@@ -7,8 +7,8 @@ use alloc::boxed::Box;
 use core::convert::Infallible;
 use core::fmt;
 use session_core::environment::Time;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 /// Shards of a store for many threads.
 const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
@@ -42,7 +42,7 @@ impl MemoryStore {
     /// next create at the next ones: a session that is over is found a little later, and the least recently seen one is
     /// that of 1024. An authenticated session is refused only if there was no anonymous one in the store.
     #[must_use]
-    pub fn at_most(sessions: usize) -> Self {
+    pub fn with_max_sessions(sessions: usize) -> Self {
         let exact = sessions <= EXACT;
         let limit = Limit { sessions, kept: Lock::new(0), looks: if exact { usize::MAX } else { LOOKS } };
         Self::with_shards(if exact { 1 } else { SHARDS }, Some(limit))
@@ -73,7 +73,7 @@ impl MemoryStore {
     }
 
     /// Whether the session of an entry is there.
-    fn holds(&self, entry: &Entry, now: Time) -> bool {
+    fn holds(&self, entry: &IndexEntry, now: Time) -> bool {
         self.at(&entry.handle, |shard| shard.login(&entry.handle, now)) == Some(Some(entry.login))
     }
 
@@ -205,8 +205,9 @@ impl Store for MemoryStore {
         Ok(self.at(key, |shard| shard.touch(key, now)).unwrap_or(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Self::Error> {
-        let (outcome, gone) = self.at(key, |shard| shard.delete(key, only, now)).unwrap_or((Outcome::Missing, None));
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
+        let (outcome, gone) =
+            self.at(key, |shard| shard.delete(key, condition, now)).unwrap_or((Outcome::Missing, None));
         if let Some((subject, entry)) = gone {
             self.indexed(&subject, |part| part.remove(&subject, &entry));
         }
@@ -238,13 +239,19 @@ impl Store for MemoryStore {
 impl SubjectIndex for MemoryStore {
     type Error = Infallible;
 
-    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Self::Error> {
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        _: Time,
+        into: &mut [IndexEntry],
+    ) -> Result<Listing, Self::Error> {
         Ok(self.indexed(subject, |part| part.list(subject, after, into)))
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, Self::Error> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
         // a shard of records is locked within a part of the index, never the other way round
-        let holds = |entry: &Entry| self.holds(entry, now);
+        let holds = |entry: &IndexEntry| self.holds(entry, now);
         Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
     }
 
@@ -252,7 +259,7 @@ impl SubjectIndex for MemoryStore {
         Ok(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default())
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Self::Error> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         self.indexed(subject, |part| part.remove(subject, entry));
         Ok(())
     }

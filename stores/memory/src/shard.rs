@@ -6,8 +6,8 @@ use crate::{copy, stamp};
 use hashbrown::HashTable;
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Handle, Load, Only, Outcome, Version};
-use session_core::subject::{Entry, SubjectId};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Version};
+use session_core::subject::{IndexEntry, SubjectId};
 
 /// Places that each create looks at for records that are over. A round over all places then takes a quarter as many
 /// creates as there are places, so what is over is at most a third of what is live.
@@ -84,12 +84,17 @@ impl Shard {
     }
 
     /// Tells also the entry of the index that is void then.
-    pub(crate) fn delete(&mut self, key: &Handle, only: Only, now: Time) -> (Outcome, Option<(SubjectId, Entry)>) {
+    pub(crate) fn delete(
+        &mut self,
+        key: &Handle,
+        condition: DeleteCondition,
+        now: Time,
+    ) -> (Outcome, Option<(SubjectId, IndexEntry)>) {
         let Some((at, stamp)) = self.find(key, now) else { return (Outcome::Missing, None) };
-        if !only.means(&stamp) {
+        if !condition.matches(&stamp) {
             return (Outcome::Conflict(None), None);
         }
-        let entry = self.slots.get(at).filter(|_| stamp.login > 0).and_then(|(_, record)| Entry::of(*key, record));
+        let entry = self.slots.get(at).filter(|_| stamp.login > 0).and_then(|(_, record)| IndexEntry::of(*key, record));
         self.remove(at);
         self.freed += 1;
         (Outcome::Applied(stamp.version), entry)

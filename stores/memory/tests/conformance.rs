@@ -23,13 +23,13 @@ fn memory_store() {
 #[test]
 #[cfg(feature = "alloc")]
 fn limited_memory_store() {
-    assert_eq!(conforms(&MemoryStore::at_most(2)), Ok(()));
+    assert_eq!(conforms(&MemoryStore::with_max_sessions(2)), Ok(()));
 }
 
 #[test]
 #[cfg(feature = "alloc")]
 fn limited_memory_store_of_many_shards() {
-    assert_eq!(conforms(&MemoryStore::at_most(2000)), Ok(()));
+    assert_eq!(conforms(&MemoryStore::with_max_sessions(2000)), Ok(()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Draft, Numbers, at, key, load, run};
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Outcome, Store, Version};
 use session_store_memory::{FixedStore, MemoryStore};
 use std::collections::BTreeMap;
 
@@ -58,9 +58,9 @@ impl Oracle {
         Outcome::Applied(stamp(there).version)
     }
 
-    fn delete(&mut self, key: &Handle, only: Only) -> Outcome {
+    fn delete(&mut self, key: &Handle, condition: DeleteCondition) -> Outcome {
         let Some(there) = self.records.get(key).map(|record| stamp(record)) else { return Outcome::Missing };
-        if !only.means(&there) {
+        if !condition.matches(&there) {
             return Outcome::Conflict(None);
         }
         self.records.remove(key);
@@ -91,7 +91,8 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
         let created = Draft { seen: now, ..draft }.record();
         let updated = draft.record();
         let seen = there.filter(|_| numbers.below(4) > 0).map_or(Version(0), |stamp| stamp.version);
-        let only = [Only::Any, Only::Version(seen), Only::Login(draft.login)][numbers.below(3) as usize];
+        let condition = [DeleteCondition::Any, DeleteCondition::Version(seen), DeleteCondition::Login(draft.login)]
+            [numbers.below(3) as usize];
         let mut buffer = [0; 512];
         let (expected, outcome) = match numbers.below(8) {
             0..=2 => (oracle.create(key, &created), run(store.create(&key, &created, at(now)))),
@@ -100,7 +101,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
                 (expected, run(store.update(&key, seen, &updated, at(now), &mut buffer)))
             }
             5 | 6 => (oracle.touch(&key, now), run(store.touch(&key, at(now)))),
-            _ => (oracle.delete(&key, only), run(store.delete(&key, only, at(now)))),
+            _ => (oracle.delete(&key, condition), run(store.delete(&key, condition, at(now)))),
         };
         assert_eq!(outcome, expected, "seed {seed}, step {step}");
         if let Outcome::Conflict(Some(found)) = outcome {
@@ -136,7 +137,7 @@ fn memory_store_is_as_a_map() {
 #[test]
 fn limited_memory_store_is_as_a_limited_map() {
     for seed in 0..20 {
-        compare(&MemoryStore::at_most(10), 10, seed, 2000);
+        compare(&MemoryStore::with_max_sessions(10), 10, seed, 2000);
     }
 }
 

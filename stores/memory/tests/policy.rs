@@ -44,14 +44,14 @@ fn full_store_st9(store: &impl Store) {
     assert_eq!(create(store, 11, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 12, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 13, 1013, ANONYMOUS), Outcome::Full);
-    assert_eq!(run(store.delete(&key(5), session_core::store::Only::Any, at(1013))), APPLIED);
+    assert_eq!(run(store.delete(&key(5), session_core::store::DeleteCondition::Any, at(1013))), APPLIED);
     assert_eq!(create(store, 13, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 14, 1013, ANONYMOUS), Outcome::Full);
 }
 
 #[test]
 fn full_memory_store_st9() {
-    let store = MemoryStore::at_most(4);
+    let store = MemoryStore::with_max_sessions(4);
     full_store_st9(&store);
     assert_eq!(store.len(), 4);
 }
@@ -65,7 +65,7 @@ fn full_fixed_store_st9() {
 
 #[test]
 fn without_any_place_all_is_refused_st9() {
-    assert_eq!(create(&MemoryStore::at_most(0), 0, 0, SIGNED_IN), Outcome::Full);
+    assert_eq!(create(&MemoryStore::with_max_sessions(0), 0, 0, SIGNED_IN), Outcome::Full);
     assert_eq!(create(&FixedStore::<0, 80>::new(), 0, 0, SIGNED_IN), Outcome::Full);
 }
 
@@ -73,13 +73,13 @@ fn without_any_place_all_is_refused_st9() {
 #[test]
 fn large_limit_st9() {
     let limit = 10_000;
-    let store = MemoryStore::at_most(limit as usize);
+    let store = MemoryStore::with_max_sessions(limit as usize);
     assert!((0..limit).all(|number| create(&store, number, number, ANONYMOUS) == APPLIED));
     let far = Draft { idle: 1_000_000, ..SIGNED_IN };
-    assert_eq!(create(&MemoryStore::at_most(2000), 0, 0, far), APPLIED);
+    assert_eq!(create(&MemoryStore::with_max_sessions(2000), 0, 0, far), APPLIED);
 
     // every anonymous session gives way to one signed in, and none of these does
-    let store = MemoryStore::at_most(limit as usize);
+    let store = MemoryStore::with_max_sessions(limit as usize);
     let anonymous = Draft { idle: 1_000_000, ..ANONYMOUS };
     assert!((0..limit).all(|number| create(&store, number, number, anonymous) == APPLIED));
     assert_eq!(create(&store, limit, limit, anonymous), Outcome::Full);
@@ -128,7 +128,7 @@ fn what_is_over_never_comes_back_lc3() {
         assert_eq!(load(store, &key(0), 1999).map(|record| record[14..20].to_vec()), Some(vec![232, 3, 0, 0, 0, 0]));
     }
     check(&MemoryStore::new());
-    check(&MemoryStore::at_most(1));
+    check(&MemoryStore::with_max_sessions(1));
     check(&FixedStore::<1, 60>::new());
 }
 
@@ -152,7 +152,10 @@ fn garbled_bytes_are_kept_as_they_are() {
     fn check(store: &impl Store) {
         assert!(matches!(run(store.create(&key(0), b"no record", at(0))), Outcome::Applied(_)));
         assert_eq!(load(store, &key(0), 1).as_deref(), Some(b"no record".as_slice()));
-        assert!(matches!(run(store.delete(&key(0), session_core::store::Only::Any, at(0))), Outcome::Applied(_)));
+        assert!(matches!(
+            run(store.delete(&key(0), session_core::store::DeleteCondition::Any, at(0))),
+            Outcome::Applied(_)
+        ));
         assert_eq!(load(store, &key(0), 1), None);
     }
     check(&MemoryStore::new());

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Draft, Numbers, at, key, load, run};
 use session_core::record::MIN_LEN;
-use session_core::store::{Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Outcome, Store, Version};
 use session_store_memory::MemoryStore;
 use std::thread;
 
@@ -52,7 +52,7 @@ fn no_increment_is_lost_st3() {
 #[test]
 fn the_limit_holds_between_threads_st9() {
     for limit in [100, 2000] {
-        let store = &MemoryStore::at_most(limit);
+        let store = &MemoryStore::with_max_sessions(limit);
         thread::scope(|threads| {
             for thread in 0..8 {
                 threads.spawn(move || {
@@ -62,7 +62,7 @@ fn the_limit_holds_between_threads_st9() {
                         let login = u32::from(numbers.below(10) == 0);
                         let idle = 1 + numbers.below(1000);
                         match numbers.below(3) {
-                            0 => drop(run(store.delete(&key, Only::Any, at(now)))),
+                            0 => drop(run(store.delete(&key, DeleteCondition::Any, at(now)))),
                             _ => {
                                 let draft = Draft { version: now, login, seen: now, idle, ..Draft::default() };
                                 run(store.create(&key, &draft.record(), at(now)));
@@ -101,6 +101,6 @@ fn futures_are_send() {
     is_send(store.create(&key, &[], now));
     is_send(store.update(&key, Version(0), &[], now, &mut []));
     is_send(store.touch(&key, now));
-    is_send(store.delete(&key, Only::Any, now));
+    is_send(store.delete(&key, DeleteCondition::Any, now));
     is_send(store.check(now));
 }

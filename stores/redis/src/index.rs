@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script, Value};
 use session_core::environment::Time;
 use session_core::store::Handle;
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 use crate::error::RedisStoreError;
 use crate::keys;
-use crate::link::Again;
+use crate::link::Retry;
 use crate::store::{Inner, RedisStore};
 
 const CODE: &str = include_str!("index.lua");
@@ -22,14 +22,14 @@ impl RedisStore {
         subject: &SubjectId,
         now: Time,
         arguments: &[&[u8]],
-        again: Again,
+        retry: Retry,
     ) -> Result<Value, RedisStoreError> {
         let Inner { link, prefix } = &*self.0;
         let (hash, order) = keys::index(prefix, subject);
         let arguments = |command: &mut Cmd| {
             command.arg(&hash).arg(&order).arg(step).arg(now.millis()).arg(arguments);
         };
-        link.run(&SCRIPT, CODE, arguments, again).await
+        link.run(&SCRIPT, CODE, arguments, retry).await
     }
 }
 
@@ -41,26 +41,32 @@ impl SubjectIndex for RedisStore {
         subject: &SubjectId,
         after: u64,
         now: Time,
-        into: &mut [Entry],
+        into: &mut [IndexEntry],
     ) -> Result<Listing, RedisStoreError> {
         let (after, most) = (after.to_string(), into.len().to_string());
         let arguments = [after.as_bytes(), most.as_bytes()];
-        let answer = self.index_step("list", subject, now, &arguments, Again::Yes).await?;
+        let answer = self.index_step("list", subject, now, &arguments, Retry::Yes).await?;
         let mut values = array(answer)?.into_iter();
         let mut listing = listing(&mut values)?;
         for place in into {
             let Some(handle) = values.next() else { break };
             let (entry, order) = (bytes(values.next())?, values.next());
-            *place = Entry { order: number(order)?, ..unpack(&bytes(Some(handle))?, &entry)? };
+            *place = IndexEntry { order: number(order)?, ..unpack(&bytes(Some(handle))?, &entry)? };
             listing.entries += 1;
         }
         Ok(listing)
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, now: Time) -> Result<Added, RedisStoreError> {
+    async fn add(
+        &self,
+        subject: &SubjectId,
+        seen: Epoch,
+        entry: &IndexEntry,
+        now: Time,
+    ) -> Result<Added, RedisStoreError> {
         let seen = seen.0.to_string();
         let arguments = [seen.as_bytes(), entry.handle.as_bytes(), &pack(entry)];
-        match self.index_step("add", subject, now, &arguments, Again::No).await {
+        match self.index_step("add", subject, now, &arguments, Retry::No).await {
             Ok(Value::Int(0)) => Ok(Added::Moved),
             Ok(Value::Int(1)) => Ok(Added::Applied),
             Ok(_) => Err(RedisStoreError::Unexpected),
@@ -70,30 +76,30 @@ impl SubjectIndex for RedisStore {
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, RedisStoreError> {
-        let answer = self.index_step("bump", subject, now, &[], Again::No).await?;
+        let answer = self.index_step("bump", subject, now, &[], Retry::No).await?;
         listing(&mut array(answer)?.into_iter())
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, now: Time) -> Result<(), RedisStoreError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), RedisStoreError> {
         let arguments: [&[u8]; 2] = [entry.handle.as_bytes(), &entry.login.to_le_bytes()];
-        self.index_step("remove", subject, now, &arguments, Again::Yes).await.map(drop)
+        self.index_step("remove", subject, now, &arguments, Retry::Yes).await.map(drop)
     }
 }
 
 /// login[4] ‖ ends[6], little-endian.
-fn pack(entry: &Entry) -> [u8; 10] {
+fn pack(entry: &IndexEntry) -> [u8; 10] {
     let mut packed = [0; 10];
     let bytes = entry.login.to_le_bytes().into_iter().chain(entry.ends.millis().to_le_bytes());
     packed.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
     packed
 }
 
-fn unpack(handle: &[u8], packed: &[u8]) -> Result<Entry, RedisStoreError> {
+fn unpack(handle: &[u8], packed: &[u8]) -> Result<IndexEntry, RedisStoreError> {
     let handle = handle.try_into().map_err(|_| RedisStoreError::Unexpected)?;
     let Ok::<[u8; 10], _>([a, b, c, d, ends @ ..]) = packed.try_into() else { return Err(RedisStoreError::Unexpected) };
     let ends = ends.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     let login = u32::from_le_bytes([a, b, c, d]);
-    Ok(Entry { handle: Handle::from_bytes(handle), login, ends: Time::from_millis(ends), order: 0 })
+    Ok(IndexEntry { handle: Handle::from_bytes(handle), login, ends: Time::from_millis(ends), order: 0 })
 }
 
 /// Epoch and last order, which every answer begins with.

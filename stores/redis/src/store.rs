@@ -1,17 +1,17 @@
-//! The store.
+//! Sessions in Redis keys, each changed by one script.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_store_shared::{ConnectionOptions, UrlError};
 
-use crate::error::{BadUrl, RedisStoreError};
+use crate::error::RedisStoreError;
 use crate::keys::{self, GROUPS};
-use crate::link::{Again, Link};
+use crate::link::{Link, Retry};
 use crate::url;
 
 /// Bytes before the record: the era in which it was created.
@@ -22,7 +22,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for a record's fields.
 const _: () = assert!(
-    FORMAT == 1
+    FORMAT == 2
         && VERSION_AT == 2
         && LOGIN_AT == 10
         && LAST_SEEN_AT == 14
@@ -40,43 +40,36 @@ pub(crate) struct Inner {
     pub(crate) prefix: String,
 }
 
-session_std::shared!(RedisStore);
+session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
-    /// The store that a URL names. It connects with the first operation, not here: a server that is absent now may come
-    /// later. See the [crate](crate) for the URLs.
+    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation: while
+    /// the server is absent, every operation is an error.
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, BadUrl> {
+    pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
         let prefix = target.prefix.unwrap_or_else(|| "session:".into());
         Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
     }
 
-    /// All keys begin with this; `session:` if nothing is said, here or in the URL.
+    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
     ///
     /// # Errors
-    /// It is empty, too long, or has braces in it.
-    pub fn prefix(self, prefix: &str) -> Result<Self, BadUrl> {
+    /// The prefix is empty, longer than 100 bytes, or has a space, a brace or `&` in it.
+    pub fn with_prefix(self, prefix: &str) -> Result<Self, UrlError> {
         url::check_prefix(prefix)?;
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
 
-    /// No operation takes longer, connecting included; 1 s if nothing is said.
+    /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
-    pub fn time_limit(self, limit: Duration) -> Self {
-        self.with(|inner| inner.link.limit = limit)
+    pub fn with_options(self, options: ConnectionOptions) -> Self {
+        self.with(|inner| inner.link.set_options(options))
     }
 
-    /// After a connection that could not be made, or three failures in a row, requests are refused at once for so long;
-    /// then one tries. 500 ms if nothing is said.
-    #[must_use]
-    pub fn pause(self, pause: Duration) -> Self {
-        self.with(|inner| inner.link.pause = pause)
-    }
-
-    /// Settings are made before a store is shared; those of a clone's original stay.
+    /// Changes a store that has no clones yet. A store that is shared stays as it is.
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             set(inner);
@@ -90,7 +83,7 @@ impl RedisStore {
         let arguments = |command: &mut Cmd| {
             command.arg(&session).arg(&era).arg(step).arg(now.millis()).arg(&arguments);
         };
-        match link.run(&SCRIPT, CODE, arguments, Again::No).await {
+        match link.run(&SCRIPT, CODE, arguments, Retry::No).await {
             Ok(answer) => Reply::of(answer),
             // in the words of Redis 7, and of 6 around the same ones
             Err(RedisStoreError::Refused(why)) if why.contains("OOM command not allowed") => Ok(Reply::Full),
@@ -154,7 +147,7 @@ impl Store for RedisStore {
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, RedisStoreError> {
         let Inner { link, prefix } = &*self.0;
         let (session, era) = keys::session(prefix, key);
-        let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Again::Yes).await?;
+        let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Retry::Yes).await?;
         let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
         let (value, era) = match &*answer {
             [Value::BulkString(value), Value::BulkString(era)] => (value, &**era),
@@ -190,11 +183,11 @@ impl Store for RedisStore {
         Ok(self.step("touch", key, now, [&[], &[]]).await?.outcome(&mut []))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, RedisStoreError> {
-        let reply = match only {
-            Only::Any => self.step("delete", key, now, [b"0", &[]]).await,
-            Only::Version(version) => self.step("delete", key, now, [b"2", &version.0.to_le_bytes()]).await,
-            Only::Login(login) => self.step("delete", key, now, [b"10", &login.to_le_bytes()]).await,
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, RedisStoreError> {
+        let reply = match condition {
+            DeleteCondition::Any => self.step("delete", key, now, [b"0", &[]]).await,
+            DeleteCondition::Version(version) => self.step("delete", key, now, [b"2", &version.0.to_le_bytes()]).await,
+            DeleteCondition::Login(login) => self.step("delete", key, now, [b"10", &login.to_le_bytes()]).await,
         };
         Ok(reply?.outcome(&mut []))
     }
@@ -207,7 +200,7 @@ impl Store for RedisStore {
         for group in 0..GROUPS {
             let key = keys::era(prefix, u8::try_from(group).unwrap_or_default());
             // a group without an era has no sessions
-            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Again::Yes).await?;
+            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Retry::Yes).await?;
         }
         Ok(true)
     }

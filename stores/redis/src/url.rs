@@ -3,8 +3,8 @@
 use redis::cluster::ClusterClient;
 use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
+use session_store_shared::UrlError;
 
-use crate::error::BadUrl;
 use crate::link::{Route, Sentinel};
 
 /// What a URL says.
@@ -14,7 +14,7 @@ pub(crate) struct Target {
 }
 
 /// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX]`
-pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
+pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     let (scheme, rest) =
         url.split_once("://").ok_or_else(|| bad("a Redis URL begins with redis:// or a relative of it"))?;
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
@@ -29,7 +29,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, BadUrl> {
         "redis-sentinel" => (Kind::Sentinel, false),
         "rediss-sentinel" => (Kind::Sentinel, true),
         _ => {
-            return Err(BadUrl(format!(
+            return Err(UrlError::new(format!(
                 "{scheme}:// is no Redis URL: redis, redis-cluster or redis-sentinel, with ss for TLS"
             )));
         }
@@ -86,14 +86,14 @@ enum Kind {
     Sentinel,
 }
 
-fn prefix(query: &str) -> Result<String, BadUrl> {
+fn prefix(query: &str) -> Result<String, UrlError> {
     let prefix = query.strip_prefix("prefix=").ok_or_else(|| bad("after ? a Redis URL takes prefix=TEXT only"))?;
     check_prefix(prefix)?;
     Ok(prefix.to_owned())
 }
 
 /// Braces would decide on the slot of a cluster.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), BadUrl> {
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"{}&".contains(&byte);
     if !prefix.is_empty() && prefix.len() <= 100 && prefix.bytes().all(plain) {
         return Ok(());
@@ -101,13 +101,13 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), BadUrl> {
     Err(bad("the prefix is 1 to 100 visible ASCII characters without { } &"))
 }
 
-fn bad(why: &str) -> BadUrl {
-    BadUrl(why.to_owned())
+fn bad(why: &str) -> UrlError {
+    UrlError::new(why)
 }
 
 /// The client's words may repeat the URL; its kind of error does not.
-fn refused(why: RedisError) -> BadUrl {
-    BadUrl(format!("the Redis URL cannot be read: {}", why.category()))
+fn refused(why: RedisError) -> UrlError {
+    UrlError::new(format!("the Redis URL cannot be read: {}", why.category()))
 }
 
 #[cfg(test)]

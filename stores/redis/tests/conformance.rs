@@ -7,7 +7,7 @@ use session_core::conformance::end_all_ends_all;
 use session_store_redis::RedisStore;
 
 async fn keeps_the_contract(name: &str, url: &str) {
-    let store = RedisStore::open(url).unwrap().time_limit(common::GUARD);
+    let store = RedisStore::open(url).unwrap().with_options(servers::PATIENT);
     conforms(name, &store, common::now(), 0..5).await;
     assert_eq!(end_all_ends_all(&store, common::now(), 5).await, Ok(()));
 }

@@ -5,8 +5,8 @@ mod common;
 use std::time::Duration;
 
 use common::{GUARD, now, record};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
-use session_store_redis::RedisStore;
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_store_redis::{ConnectionOptions, RedisStore};
 
 /// One handle in each of the 256 groups, so some on each node.
 fn handle(group: u8) -> Handle {
@@ -35,7 +35,7 @@ async fn recovers(store: &RedisStore) {
 #[tokio::test]
 async fn each_operation_stays_on_one_node() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(GUARD);
+    let store = RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT);
     for group in 0..=255 {
         let key = handle(group);
         assert!(matches!(store.create(&key, &record(1, 1, b""), now()).await, Ok(Outcome::Applied(_))));
@@ -56,7 +56,7 @@ async fn each_operation_stays_on_one_node() {
     assert!(store.end_all(now()).await.unwrap());
     for group in 0..=255 {
         assert_eq!(store.load(&handle(group), now(), &mut [0; 256]).await.unwrap(), Load::Missing);
-        assert_eq!(store.delete(&handle(group), Only::Any, now()).await.unwrap(), Outcome::Missing);
+        assert_eq!(store.delete(&handle(group), DeleteCondition::Any, now()).await.unwrap(), Outcome::Missing);
     }
 }
 
@@ -133,7 +133,8 @@ async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
     let proxy = servers::proxy::Proxy::start(watched.sentinel.addr());
     proxy.set(servers::proxy::Fault::Hang);
     let url = format!("redis-sentinel://{},{}/main", proxy.addr(), watched.sentinel.addr());
-    let store = RedisStore::open(&url).unwrap().pause(Duration::from_millis(50));
+    let store =
+        RedisStore::open(&url).unwrap().with_options(ConnectionOptions::new().with_pause(Duration::from_millis(50)));
     let connected = async {
         while store.create(&handle(0), &record(1, 1, b""), now()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -144,7 +145,9 @@ async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
 
     let cluster = servers::redis::Cluster::start();
     cluster.nodes[0].pause();
-    let store = RedisStore::open(&cluster.url()).unwrap().pause(Duration::from_millis(50));
+    let store = RedisStore::open(&cluster.url())
+        .unwrap()
+        .with_options(ConnectionOptions::new().with_pause(Duration::from_millis(50)));
     let connected = async {
         // some group is on a node that is well
         let mut group = 0;

@@ -8,22 +8,22 @@ use common::{Spy, now, store};
 use redis::cmd;
 use session_core::environment::Time;
 use session_core::store::Handle;
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_store_redis::RedisStore;
 
-fn entry(number: u8, login: u32) -> Entry {
+fn entry(number: u8, login: u32) -> IndexEntry {
     let ends = now().after(Duration::from_secs(3600));
-    Entry { handle: Handle::from_bytes([number; 8]), login, ends, order: 0 }
+    IndexEntry { handle: Handle::from_bytes([number; 8]), login, ends, order: 0 }
 }
 
 async fn list(store: &RedisStore, subject: &SubjectId) -> (Listing, Vec<(u8, u32)>) {
-    let mut entries = [Entry::NONE; 64];
+    let mut entries = [IndexEntry::NONE; 64];
     let listing = store.list(subject, 0, now(), &mut entries).await.unwrap();
     let shown = entries[..listing.entries].iter().map(|entry| (entry.handle.as_bytes()[0], entry.login));
     (listing, shown.collect())
 }
 
-async fn add(store: &RedisStore, subject: &SubjectId, seen: Epoch, entry: &Entry) -> Added {
+async fn add(store: &RedisStore, subject: &SubjectId, seen: Epoch, entry: &IndexEntry) -> Added {
     store.add(subject, seen, entry, now()).await.unwrap()
 }
 
@@ -42,10 +42,10 @@ async fn keeps_its_promises(store: &RedisStore) {
     let (listing, shown) = list(store, &ann).await;
     assert_eq!((listing.last, shown), (4, vec![(2, 1), (3, 1), (1, 2)]));
     // in pages
-    let mut page = [Entry::NONE; 2];
+    let mut page = [IndexEntry::NONE; 2];
     let listing = store.list(&ann, 0, now(), &mut page).await.unwrap();
     assert_eq!((listing.entries, listing.last, page[0].order, page[1].order), (2, 4, 2, 3));
-    assert_eq!(page[1], Entry { order: 3, ends: page[1].ends, ..entry(3, 1) });
+    assert_eq!(page[1], IndexEntry { order: 3, ends: page[1].ends, ..entry(3, 1) });
     let listing = store.list(&ann, page[1].order, now(), &mut page).await.unwrap();
     assert_eq!((listing.entries, page[0].order, page[0].login), (1, 4, 2));
     assert_eq!(store.list(&ann, 4, now(), &mut page).await.unwrap().entries, 0);
@@ -70,10 +70,10 @@ async fn keeps_its_promises(store: &RedisStore) {
     assert_eq!(add(store, &ann, again.epoch, &entry(5, 1)).await, Added::Applied);
     assert_eq!(list(store, &bob).await.1, [], "another's");
     // one without an end
-    let endless = Entry { ends: Time::MAX, ..entry(6, u32::MAX) };
+    let endless = IndexEntry { ends: Time::MAX, ..entry(6, u32::MAX) };
     assert_eq!(add(store, &bob, Epoch(0), &endless).await, Added::Applied);
     store.list(&bob, 0, now(), &mut page).await.unwrap();
-    assert_eq!(page[0], Entry { order: 1, ..endless });
+    assert_eq!(page[0], IndexEntry { order: 1, ..endless });
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn on_one_server_lc9() {
 #[tokio::test]
 async fn in_a_cluster_lc9() {
     let cluster = servers::redis::Cluster::start();
-    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().time_limit(common::GUARD)).await;
+    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT)).await;
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn entries_that_have_ended_are_dropped_by_and_by() {
     for number in 0..50 {
         // as if each were added an hour after the one before
         let at = now().after(Duration::from_secs(3600 * u64::from(number)));
-        let entry = Entry { ends: at.after(Duration::from_secs(1800)), ..entry(number, 1) };
+        let entry = IndexEntry { ends: at.after(Duration::from_secs(1800)), ..entry(number, 1) };
         assert_eq!(store.add(&ann, Epoch(0), &entry, at).await.unwrap(), Added::Applied);
     }
     let lengths = [
@@ -154,7 +154,7 @@ async fn foreign_content_is_an_error_without_harm() {
         for line in &lines {
             let _: redis::Value = spy.say(line).await;
         }
-        let mut entries = [Entry::NONE; 4];
+        let mut entries = [IndexEntry::NONE; 4];
         // an error or an answer, and the connection stays in order
         let failures = [
             store.list(&ann, 0, now(), &mut entries).await.is_err(),

@@ -9,7 +9,7 @@ use common::{HOUR, Spy, applied, create, key, load, name, now, record, store, up
 use redis::cmd;
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::RedisStore;
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn one_round_trip_for_each_operation_st6() {
     assert_eq!(update(&store, 1, 1, &record(2, 0, b"")).await, applied(2));
     assert!(matches!(update(&store, 1, 1, &record(3, 0, b"")).await, Outcome::Conflict(Some(_))));
     assert_eq!(store.touch(&key(1), now()).await.unwrap(), applied(2));
-    assert_eq!(store.delete(&key(1), Only::Any, now()).await.unwrap(), applied(2));
+    assert_eq!(store.delete(&key(1), DeleteCondition::Any, now()).await.unwrap(), applied(2));
     assert_eq!((spy.calls("evalsha").await, spy.calls("eval").await), (5, 0));
 }
 
@@ -50,7 +50,7 @@ async fn a_server_that_forgot_the_scripts_is_told_again() {
     flush().await;
     assert_eq!(store.touch(&key(0), now()).await.unwrap(), applied(2));
     flush().await;
-    assert_eq!(store.delete(&key(0), Only::Version(Version(2)), now()).await.unwrap(), applied(2));
+    assert_eq!(store.delete(&key(0), DeleteCondition::Version(Version(2)), now()).await.unwrap(), applied(2));
     assert_eq!(load(&store, 0).await, None);
 }
 
@@ -71,7 +71,7 @@ async fn every_byte_survives() {
     }
     let odd = Handle::from_bytes(*b"\r\n{}\0\xff*$");
     assert_eq!(store.create(&odd, &record(1, 0, &all), now()).await.unwrap(), applied(1));
-    assert_eq!(store.delete(&odd, Only::Login(0), now()).await.unwrap(), applied(1));
+    assert_eq!(store.delete(&odd, DeleteCondition::Login(0), now()).await.unwrap(), applied(1));
 }
 
 #[tokio::test]
@@ -132,11 +132,11 @@ async fn foreign_content_is_refused_without_harm() {
         assert_eq!(create(&store, 1, &record(1, 0, b"")).await, Outcome::Conflict(None));
         assert!(matches!(update(&store, 1, 7, &record(1, 0, b"")).await, Outcome::Conflict(_)));
         assert_eq!(store.touch(&key(1), now()).await.unwrap(), Outcome::Conflict(None));
-        for only in [Only::Version(Version(7)), Only::Login(3)] {
-            assert_eq!(store.delete(&key(1), only, now()).await.unwrap(), Outcome::Conflict(None));
+        for condition in [DeleteCondition::Version(Version(7)), DeleteCondition::Login(3)] {
+            assert_eq!(store.delete(&key(1), condition, now()).await.unwrap(), Outcome::Conflict(None));
         }
         assert_eq!(spy.ask::<Vec<u8>>(cmd("GET").arg(name(1))).await, text, "nothing was changed");
-        assert!(matches!(store.delete(&key(1), Only::Any, now()).await.unwrap(), Outcome::Applied(_)));
+        assert!(matches!(store.delete(&key(1), DeleteCondition::Any, now()).await.unwrap(), Outcome::Applied(_)));
     }
     for (number, line) in ["RPUSH {} a", "HSET {} a b", "SADD {} a", "ZADD {} 1 a"].iter().enumerate() {
         let number = number as u8 + 10;
@@ -145,7 +145,7 @@ async fn foreign_content_is_refused_without_harm() {
         assert_eq!(create(&store, number, &record(1, 0, b"")).await, Outcome::Conflict(None));
         assert_eq!(update(&store, number, 1, &record(2, 0, b"")).await, Outcome::Missing);
         assert_eq!(store.touch(&key(number), now()).await.unwrap(), Outcome::Missing);
-        assert_eq!(store.delete(&key(number), Only::Any, now()).await.unwrap(), Outcome::Missing);
+        assert_eq!(store.delete(&key(number), DeleteCondition::Any, now()).await.unwrap(), Outcome::Missing);
         assert_eq!(spy.say::<u64>(&format!("EXISTS {}", name(number))).await, 1);
     }
     // a group whose era is no era has no sessions, and gets one with the next
@@ -177,7 +177,7 @@ async fn a_full_server_says_so_and_still_ends_sessions_st9() {
     assert!(matches!(store.load(&handle(0), now(), &mut buffer).await.unwrap(), Load::Found(_)));
     assert_eq!(buffer, large, "nothing was changed");
     for number in 0..kept {
-        assert_eq!(store.delete(&handle(number), Only::Any, now()).await.unwrap(), applied(1));
+        assert_eq!(store.delete(&handle(number), DeleteCondition::Any, now()).await.unwrap(), applied(1));
     }
     assert_eq!(store.create(&handle(0), &large, now()).await.unwrap(), applied(1));
 }
@@ -201,12 +201,12 @@ async fn everybody_at_once_lc10() {
         Outcome::Missing
     );
     assert_eq!(store.touch(&handle(0), now()).await.unwrap(), Outcome::Missing);
-    assert_eq!(store.delete(&handle(0), Only::Any, now()).await.unwrap(), Outcome::Missing);
+    assert_eq!(store.delete(&handle(0), DeleteCondition::Any, now()).await.unwrap(), Outcome::Missing);
     // new ones begin
     assert_eq!(store.create(&handle(0), &record(3, 1, b""), now()).await.unwrap(), applied(3));
     assert!(matches!(store.load(&handle(0), now(), &mut buffer).await.unwrap(), Load::Found(_)));
     // before the first session there is nobody to end
-    assert!(RedisStore::open(&server.url()).unwrap().prefix("empty:").unwrap().end_all(now()).await.unwrap());
+    assert!(RedisStore::open(&server.url()).unwrap().with_prefix("empty:").unwrap().end_all(now()).await.unwrap());
 }
 
 #[tokio::test]
@@ -256,8 +256,8 @@ async fn two_clients_in_every_order_st2() {
                         client.update(&key, loaded[at], &record(10 + at as u64, 1, b""), now(), &mut []).await
                     }
                     Write::Touch => client.touch(&key, now()).await,
-                    Write::Delete => client.delete(&key, Only::Version(loaded[at]), now()).await,
-                    Write::DeleteLogin => client.delete(&key, Only::Login(1), now()).await,
+                    Write::Delete => client.delete(&key, DeleteCondition::Version(loaded[at]), now()).await,
+                    Write::DeleteLogin => client.delete(&key, DeleteCondition::Login(1), now()).await,
                 };
                 outcomes.push((write, outcome.unwrap()));
             }

@@ -2,17 +2,23 @@
 
 use session_core::environment::Time;
 use session_core::store::Handle;
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
 use crate::connection::{Row, Value};
+use crate::error::SqlError;
 use crate::statements as sql;
-use crate::store::{handle, number, time};
-use crate::{SqlError, SqlStore};
+use crate::store::{SqlStore, handle, number, time};
 
 impl SubjectIndex for SqlStore {
     type Error = SqlError;
 
-    async fn list(&self, subject: &SubjectId, after: u64, now: Time, into: &mut [Entry]) -> Result<Listing, SqlError> {
+    async fn list(
+        &self,
+        subject: &SubjectId,
+        after: u64,
+        now: Time,
+        into: &mut [IndexEntry],
+    ) -> Result<Listing, SqlError> {
         // one row at least tells the epoch
         let (after, room) = (unsigned(after), number(into.len().max(1)).into());
         let rows = self.read(sql::LIST, &[name(subject), time(now), after, room]).await?;
@@ -23,7 +29,7 @@ impl SubjectIndex for SqlStore {
                 // there are none, and this row is that of the epoch
                 break;
             }
-            *place = Entry {
+            *place = IndexEntry {
                 handle: Handle::from_bytes(row.number(2)?.to_be_bytes()),
                 login: u32::try_from(row.number(3)?).unwrap_or_default(),
                 ends: Time::from_millis(natural(row, 4)?),
@@ -34,7 +40,7 @@ impl SubjectIndex for SqlStore {
         Ok(listing)
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _now: Time) -> Result<Added, SqlError> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, _now: Time) -> Result<Added, SqlError> {
         let values =
             [name(subject), unsigned(seen.0), handle(&entry.handle), i64::from(entry.login).into(), time(entry.ends)];
         let rows = self.write(self.dialect().add, &values).await?;
@@ -46,7 +52,7 @@ impl SubjectIndex for SqlStore {
         moved(rows.first().ok_or_else(|| SqlError::Schema("no row of the epoch".into()))?)
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, _now: Time) -> Result<(), SqlError> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _now: Time) -> Result<(), SqlError> {
         let values = [name(subject), handle(&entry.handle), i64::from(entry.login).into()];
         self.write(sql::REMOVE, &values).await.map(drop)
     }

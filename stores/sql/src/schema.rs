@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::SqlError;
 use crate::connection::Connection;
+use crate::error::SqlError;
 use crate::statements::Dialect;
 
 /// SQLite does not wait for the lock that this needs.

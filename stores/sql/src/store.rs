@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_store_shared::{ConnectionOptions, UrlError};
 use tokio::time::timeout_at;
 
-use crate::connection::{Place, Row, Value};
+use crate::connection::{Row, Target, Value};
 use crate::database::{Access, Database};
+use crate::error::SqlError;
 use crate::statements as sql;
-use crate::{Limits, SqlError};
 
 /// Every so many creates, some rows go that are long over: more than came meanwhile.
 const SWEEP_EVERY: u32 = 16;
@@ -31,39 +32,41 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// A store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. Nothing is asked
-    /// yet: while the database is absent, every operation is an error. The first one that reaches it makes the tables or
-    /// checks them.
+    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. It connects
+    /// with the first operation: while the database is absent, every operation is an error. The first operation that
+    /// reaches it creates the tables or checks them.
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, SqlError> {
-        let database = Database::new(Place::of(url)?, Limits::default());
+    pub fn open(url: &str) -> Result<Self, UrlError> {
+        let database = Database::new(Target::of(url)?, ConnectionOptions::new());
         Ok(Self { database, creates: AtomicU32::new(0) })
     }
 
-    /// The same store with other limits.
+    /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is one
+    /// statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more connection,
+    /// the only one that writes.
     #[must_use]
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { database: self.database.limits(limits), ..self }
+    pub fn with_options(self, options: ConnectionOptions) -> Self {
+        Self { database: self.database.with_options(options), ..self }
     }
 
-    /// One statement that reads.
+    /// Runs a statement that reads.
     pub(crate) async fn read(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
         self.database.rows(Access::Read, sql, values).await
     }
 
-    /// One statement that writes.
+    /// Runs a statement that writes.
     pub(crate) async fn write(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
         self.database.rows(Access::Write, sql, values).await
     }
 
-    /// What this database says in its own words.
+    /// Returns the SQL of this database.
     pub(crate) fn dialect(&self) -> &'static sql::Dialect {
         self.database.dialect()
     }
 
-    /// Removes up to `most` records that are over at `now`.
+    /// Removes up to `most` records that have expired at `now`.
     async fn sweep(&self, most: usize, now: Time) -> Result<usize, SqlError> {
         let dialect = self.dialect();
         let room = |removed| number(most.saturating_sub(removed)).into();
@@ -73,7 +76,7 @@ impl SqlStore {
         Ok(over.saturating_add(ended))
     }
 
-    /// After a write that found no row of its kind.
+    /// Returns the outcome of a write that found no matching row.
     async fn other(&self, key: &Handle, now: Time, there: &mut [u8]) -> Result<Outcome, SqlError> {
         Ok(match self.load(key, now, there).await? {
             Load::Missing => Outcome::Missing,
@@ -90,7 +93,7 @@ impl fmt::Debug for SqlStore {
     }
 }
 
-session_std::shared!(SqlStore);
+session_store_shared::shared!(SqlStore);
 
 impl Store for SqlStore {
     type Error = SqlError;
@@ -139,16 +142,18 @@ impl Store for SqlStore {
         Ok(applied(&rows)?.unwrap_or(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, SqlError> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SqlError> {
         let (key_is, now_is) = (handle(key), time(now));
-        let rows = match only {
-            Only::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
-            Only::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
-            Only::Login(login) => self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?,
+        let rows = match condition {
+            DeleteCondition::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
+            DeleteCondition::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
+            DeleteCondition::Login(login) => {
+                self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?
+            }
         };
         match applied(&rows)? {
             Some(outcome) => Ok(outcome),
-            None if only == Only::Any => Ok(Outcome::Missing),
+            None if condition == DeleteCondition::Any => Ok(Outcome::Missing),
             None => self.other(key, now, &mut []).await,
         }
     }

@@ -11,8 +11,8 @@ use common::{Draft, Fresh, at, key};
 use servers::postgres;
 use session_core::environment::Time;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
-use session_core::store::{Only, Store, Version};
-use session_core::subject::{Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Store, Version};
+use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 use session_std::{Finished, Request, Session, Sessions, keys};
 use session_store_sql::SqlStore;
@@ -60,7 +60,7 @@ async fn cost<T>(database: &Fresh, action: impl Future<Output = T>) -> (T, usize
 async fn warm(database: &Fresh) -> SqlStore {
     let store = database.store();
     store.check(at(0)).await.unwrap();
-    store.delete(&key(0), Only::Any, at(0)).await.unwrap();
+    store.delete(&key(0), DeleteCondition::Any, at(0)).await.unwrap();
     store
 }
 
@@ -83,7 +83,7 @@ async fn operations(database: &Fresh) {
     let (record, new) = (draft(1).record(), draft(2).record());
     let one = &key(1);
     let subject = SubjectId::of("ann");
-    let entry = Entry { handle: *one, login: 1, ends: Time::MAX, order: 0 };
+    let entry = IndexEntry { handle: *one, login: 1, ends: Time::MAX, order: 0 };
     let costs = [
         ("create", cost(database, store.create(one, &record, at(1))).await.1, 1),
         ("create of a taken one", cost(database, store.create(one, &record, at(1))).await.1, 1),
@@ -93,13 +93,13 @@ async fn operations(database: &Fresh) {
         ("conflict", cost(database, store.update(one, Version(1), &new, at(1), &mut [0; 256])).await.1, 2),
         ("touch", cost(database, store.touch(one, at(2))).await.1, 1),
         ("add", cost(database, store.add(&subject, Epoch(0), &entry, at(2))).await.1, 1),
-        ("list", cost(database, store.list(&subject, 0, at(2), &mut [Entry::NONE; 4])).await.1, 1),
+        ("list", cost(database, store.list(&subject, 0, at(2), &mut [IndexEntry::NONE; 4])).await.1, 1),
         ("bump", cost(database, store.bump(&subject, at(2))).await.1, 1),
         ("remove", cost(database, store.remove(&subject, &entry, at(2))).await.1, 1),
         ("count", cost(database, store.count(at(2))).await.1, 1),
-        ("delete of another login", cost(database, store.delete(one, Only::Login(7), at(2))).await.1, 2),
-        ("delete", cost(database, store.delete(one, Only::Login(1), at(2))).await.1, 1),
-        ("delete of an absent one", cost(database, store.delete(one, Only::Any, at(2))).await.1, 1),
+        ("delete of another login", cost(database, store.delete(one, DeleteCondition::Login(7), at(2))).await.1, 2),
+        ("delete", cost(database, store.delete(one, DeleteCondition::Login(1), at(2))).await.1, 1),
+        ("delete of an absent one", cost(database, store.delete(one, DeleteCondition::Any, at(2))).await.1, 1),
         ("end of all", cost(database, store.end_all(at(3))).await.1, 1),
     ];
     for (name, cost, expected) in costs {

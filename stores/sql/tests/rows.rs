@@ -4,8 +4,8 @@ mod common;
 
 use common::{Draft, Fresh, at, key, load};
 use session_core::environment::Time;
-use session_core::store::{Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{SqlError, SqlStore};
 
 const HOUR: u64 = 3_600_000;
@@ -28,7 +28,7 @@ async fn everybody_ends_at_once_lc10() {
         let new = Draft { version: 9, seen: 20, ..Draft::default() }.record();
         assert_eq!(store.update(&key(1), Version(1), &new, at(20), &mut []).await, Ok(Outcome::Missing));
         assert_eq!(store.touch(&key(1), at(20)).await, Ok(Outcome::Missing));
-        assert_eq!(store.delete(&key(1), Only::Any, at(20)).await, Ok(Outcome::Missing));
+        assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(20)).await, Ok(Outcome::Missing));
         assert_eq!(store.create(&key(1), &new, at(20)).await, Ok(Outcome::Applied(Version(9))), "its place is free");
         // an older order changes nothing
         assert_eq!(store.end_all(at(5)).await, Ok(true));
@@ -82,7 +82,7 @@ async fn what_is_long_over_goes_st7() {
 async fn the_index_keeps_its_order_lc9() {
     for database in Fresh::both() {
         let (store, ann, bob) = (database.store(), SubjectId::of("ann"), SubjectId::of("bob"));
-        let entry = |number, login| Entry { handle: key(number), login, ends: Time::MAX, order: 0 };
+        let entry = |number, login| IndexEntry { handle: key(number), login, ends: Time::MAX, order: 0 };
         for (number, subject) in [(3, &ann), (1, &ann), (9, &bob), (2, &ann)] {
             assert_eq!(store.add(subject, Epoch(0), &entry(number, 1), at(1)).await, Ok(Added::Applied));
         }
@@ -111,20 +111,20 @@ async fn the_index_keeps_its_order_lc9() {
         let forgotten = SubjectId::of("forgotten since");
         assert_eq!(store.add(&forgotten, Epoch(3), &entry(8, 1), at(0)).await, Ok(Added::Moved));
         assert_eq!(list(&store, &forgotten, 0, 1).await, []);
-        assert_eq!(store.list(&nobody, 0, at(0), &mut [Entry::NONE]).await.unwrap(), Default::default());
+        assert_eq!(store.list(&nobody, 0, at(0), &mut [IndexEntry::NONE]).await.unwrap(), Default::default());
 
         // an entry goes by itself, with its end, or with its session
         store.remove(&ann, &entry(2, 9), at(51)).await.unwrap();
         assert_eq!(list(&store, &ann, 0, 10).await.len(), 3, "another login is not meant");
         store.remove(&ann, &entry(2, 1), at(51)).await.unwrap();
         store.remove(&ann, &entry(2, 1), at(51)).await.unwrap();
-        let ends = Entry { ends: at(60), ..entry(5, 1) };
+        let ends = IndexEntry { ends: at(60), ..entry(5, 1) };
         assert_eq!(store.add(&ann, Epoch(51), &ends, at(51)).await, Ok(Added::Applied));
         assert_eq!(list(&store, &ann, 0, 10).await.len(), 3);
-        assert_eq!(store.list(&ann, 0, at(60), &mut [Entry::NONE; 9]).await.unwrap().entries, 2);
+        assert_eq!(store.list(&ann, 0, at(60), &mut [IndexEntry::NONE; 9]).await.unwrap().entries, 2);
         Draft { login: 2, ..Draft::default() }.create(&store, &key(1), 60).await;
-        assert_eq!(store.delete(&key(1), Only::Login(2), at(60)).await, Ok(Outcome::Applied(Version(0))));
-        assert_eq!(store.list(&ann, 0, at(60), &mut [Entry::NONE; 9]).await.unwrap().entries, 1);
+        assert_eq!(store.delete(&key(1), DeleteCondition::Login(2), at(60)).await, Ok(Outcome::Applied(Version(0))));
+        assert_eq!(store.list(&ann, 0, at(60), &mut [IndexEntry::NONE; 9]).await.unwrap().entries, 1);
         store.remove_expired(10, at(60)).await.unwrap();
         assert_eq!(database.number("SELECT count(*) FROM session_entries").await, 2, "ann's first and bob's");
         // places are never given twice
@@ -134,8 +134,8 @@ async fn the_index_keeps_its_order_lc9() {
     }
 }
 
-async fn list(store: &SqlStore, subject: &SubjectId, after: u64, most: usize) -> Vec<Entry> {
-    let mut entries = vec![Entry::NONE; most];
+async fn list(store: &SqlStore, subject: &SubjectId, after: u64, most: usize) -> Vec<IndexEntry> {
+    let mut entries = vec![IndexEntry::NONE; most];
     let listing = store.list(subject, after, at(1), &mut entries).await.unwrap();
     entries.truncate(listing.entries);
     entries
@@ -150,7 +150,7 @@ async fn no_login_slips_past_a_revocation_lc9() {
         for round in 0..20_u64 {
             let subject = &SubjectId::of(&format!("subject {round}"));
             let add = |number: u64| {
-                let entry = Entry { handle: key(round * 100 + number), login: 1, ends: Time::MAX, order: 0 };
+                let entry = IndexEntry { handle: key(round * 100 + number), login: 1, ends: Time::MAX, order: 0 };
                 let store = &nodes[usize::try_from(number % 2).unwrap()];
                 async move { store.add(subject, Epoch(0), &entry, at(1)).await.unwrap() }
             };
@@ -196,7 +196,7 @@ async fn rows_that_others_wrote_st1() {
             assert!(matches!(outcome, Outcome::Conflict(Some(_))), "{outcome:?}");
             assert!(matches!(store.touch(&key(number), at(11)).await, Ok(Outcome::Applied(_))));
             assert!(matches!(
-                store.delete(&key(number), Only::Version(found.version), at(11)).await,
+                store.delete(&key(number), DeleteCondition::Version(found.version), at(11)).await,
                 Ok(Outcome::Applied(_))
             ));
         }

@@ -98,8 +98,7 @@ fn hold(target: &dyn Target, dialogue: &Dialogue, store: &str) -> Outcome {
             Ok(server) => server,
             Err(Unsupported(why)) => return Outcome::Skipped(why),
         };
-        let known =
-            Known { sealed: store.starts_with("cookie:") || store.starts_with("overflow:"), ..Known::default() };
+        let known = Known { sealed: store.starts_with("cookie:"), ..Known::default() };
         let mut held = Held { target, store, server, patience, known, under_way: HashMap::new(), done: Instant::now() };
         held.name_cookie(&dialogue.flags);
         held.known.variables.extend(dialogue.browsers.iter().map(|browser| (browser.clone(), String::new())));

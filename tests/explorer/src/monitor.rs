@@ -45,7 +45,7 @@ struct Watched {
     landed: bool,
     counted: bool,
     /// How often the epoch had moved when it first looked at the index, and when it moved it itself.
-    ticket: Option<u32>,
+    attempt: Option<u32>,
     moved: Option<u32>,
 }
 
@@ -180,10 +180,10 @@ impl Monitor {
 
     // ---- the index -------------------------------------------------------------------------------------------------
 
-    /// Request `id` looks at the index: if it signs in, that is its ticket.
+    /// Request `id` looks at the index: if it signs in, that is its attempt.
     pub(crate) fn listed(&mut self, id: usize) {
         let moves = self.moves;
-        self.watched[id].ticket.get_or_insert(moves);
+        self.watched[id].attempt.get_or_insert(moves);
     }
 
     /// Request `id` moves the epoch of a subject.

@@ -1,7 +1,7 @@
 //! What the explored requests do.
 
 use session_core::testing::{ManualClock, ScriptedRng};
-use session_core::{Error, Exchange, Session, Sessions};
+use session_core::{Error, RequestState, Session, Sessions};
 
 use crate::record::COOKIE;
 use crate::world::Port;
@@ -126,7 +126,7 @@ pub(crate) struct Answer {
 
 /// One request, as an adapter carries it through: load, handler, commit, cookie.
 pub(crate) async fn serve(app: &'static App, id: usize, verb: Verb, cookie: Option<String>, seed: u64) -> Answer {
-    let mut exchange = Exchange::new([0; 512], [0; 512]);
+    let mut exchange = RequestState::new([0; 512], [0; 512]);
     let mut session = Session::new(app, &mut exchange, ScriptedRng::new(seed));
     if verb != Verb::Peek {
         session.activity();
@@ -164,14 +164,14 @@ async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique
         Verb::Remove => session.remove("x"),
         Verb::LoginA | Verb::LoginB => {
             let subject = if verb == Verb::LoginA { "a" } else { "b" };
-            let ticket = session.begin_login(subject).await?;
-            session.login(ticket).await
+            let attempt = session.begin_login(subject).await?;
+            session.login(attempt).await
         }
         Verb::Rotate => session.rotate().await,
         Verb::Logout => session.logout().await,
         Verb::Clear => session.clear(),
-        Verb::Flash => session.flash(&format!("from {unique}")),
-        Verb::TakeFlash => session.take_flash(|_| ()).map(drop),
+        Verb::Flash => session.flash_message(&format!("from {unique}")),
+        Verb::TakeFlash => session.take_flash_message(|_| ()).map(drop),
         Verb::List => session.list(|_| ()).await,
         Verb::Others => session.revoke_others().await.map(drop),
         Verb::EndA => app.revoke_all("a").await.map(drop),

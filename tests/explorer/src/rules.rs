@@ -88,8 +88,8 @@ pub(crate) const RULES: &[Rule] = &[
         explore: "two",
         edits: &[Edit {
             file: STEPS,
-            text: "return Ok(Step::Delete(handle, Only::Login(login)))",
-            instead: "return Ok(Step::Delete(handle, if login > 0 { Only::Any } else { Only::Login(login) }))",
+            text: "return Ok(Step::Delete(handle, DeleteCondition::Login(login)))",
+            instead: "return Ok(Step::Delete(handle, if login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(login) }))",
         }],
     },
     Rule {
@@ -112,7 +112,7 @@ pub(crate) const RULES: &[Rule] = &[
         number: 8,
         without: "a revocation ends whatever has the handle",
         explore: "two",
-        edits: &[Edit { file: SUBJECTS, text: "Only::Login(entry.login)", instead: "Only::Any" }],
+        edits: &[Edit { file: SUBJECTS, text: "DeleteCondition::Login(entry.login)", instead: "DeleteCondition::Any" }],
     },
     Rule {
         number: 9,
@@ -169,8 +169,8 @@ pub(crate) const RULES: &[Rule] = &[
         explore: "two",
         edits: &[Edit {
             file: EXCHANGE,
-            text: "Verdict::Superseded => rules.observer.observe(&Event::Superseded(id)),",
-            instead: "Verdict::Superseded => self.outgoing = Outgoing::Remove,",
+            text: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
+            instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
         }],
     },
 ];

@@ -6,8 +6,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use session_core::environment::{Clock, Time};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
-use session_core::subject::{Added, Entry, Epoch, Listing, SubjectId, SubjectIndex};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 
 use crate::monitor::{Monitor, Write};
@@ -311,16 +311,16 @@ impl Store for Port {
         .await
     }
 
-    async fn delete(&self, key: &Handle, only: Only, now: Time) -> Result<Outcome, Lost> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Lost> {
         self.pass(Call::Delete, |state, id| {
             let Some(slot) = Self::live(state.slots.get(key.as_bytes()), now) else {
                 return (Outcome::Missing, MISSING);
             };
             let old = Record::parse(&slot.bytes);
-            let meant = match only {
-                Only::Any => true,
-                Only::Version(version) => version == self.version(slot),
-                Only::Login(login) => login == old.login,
+            let meant = match condition {
+                DeleteCondition::Any => true,
+                DeleteCondition::Version(version) => version == self.version(slot),
+                DeleteCondition::Login(login) => login == old.login,
             };
             if !meant {
                 return (Outcome::Conflict(None), CONFLICT);
@@ -337,14 +337,14 @@ impl Store for Port {
 impl SubjectIndex for Port {
     type Error = Lost;
 
-    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [Entry]) -> Result<Listing, Lost> {
+    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [IndexEntry]) -> Result<Listing, Lost> {
         self.pass(Call::List, |state, id| {
             state.monitor.listed(id);
             let subject = state.subjects.entry(*subject.as_bytes()).or_default();
             let found = subject.entries.iter().filter(|(.., order)| *order > after);
             let entries = into.iter_mut().zip(found).map(|(place, (handle, login, order))| {
                 let handle = Handle::from_bytes(*handle);
-                *place = Entry { handle, login: *login, ends: Time::MAX, order: *order };
+                *place = IndexEntry { handle, login: *login, ends: Time::MAX, order: *order };
             });
             let entries = entries.count();
             (Listing { epoch: Epoch(subject.epoch), last: subject.last, entries }, digest(subject))
@@ -352,7 +352,7 @@ impl SubjectIndex for Port {
         .await
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &Entry, _: Time) -> Result<Added, Lost> {
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, _: Time) -> Result<Added, Lost> {
         self.pass(Call::Add, |state, _| {
             let subject = state.subjects.entry(*subject.as_bytes()).or_default();
             if subject.epoch != seen.0 {
@@ -381,7 +381,7 @@ impl SubjectIndex for Port {
         .await
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &Entry, _: Time) -> Result<(), Lost> {
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Lost> {
         self.pass(Call::Unlist, |state, _| {
             let subject = state.subjects.entry(*subject.as_bytes()).or_default();
             subject.entries.retain(|old| (old.0, old.1) != (*entry.handle.as_bytes(), entry.login));

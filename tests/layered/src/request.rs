@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::environment::Time;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_layered::Layered;
 
 use crate::record::Record;
@@ -101,7 +101,7 @@ impl Request {
                 answer.acknowledged = true;
                 return;
             };
-            match self.node.delete(&KEY, Only::Login(record.login), self.now()).await {
+            match self.node.delete(&KEY, DeleteCondition::Login(record.login), self.now()).await {
                 Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Full) => {
                     answer.acknowledged = true;
                     return;

@@ -6,7 +6,15 @@ use left_out::{Edit, Explorer, Rule};
 /// The layered store and this package.
 pub(crate) const EXPLORER: Explorer = Explorer {
     package: "layered-explorer",
-    members: &["session-core", "adapters/std", "stores/memory", "stores/layered", "tests/layered", "tests/left-out"],
+    members: &[
+        "session-core",
+        "stores/memory",
+        "stores/shared",
+        "stores/layered",
+        "adapters/std",
+        "tests/layered",
+        "tests/left-out",
+    ],
     dialogues: false,
 };
 

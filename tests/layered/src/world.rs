@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use session_core::environment::Time;
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_store_layered::{Cache, Entry, Look};
 
@@ -332,8 +332,8 @@ impl Store for SimDurable {
         Err(Failed)
     }
 
-    async fn delete(&self, _: &Handle, only: Only, _: Time) -> Result<Outcome, Failed> {
-        let Only::Login(login) = only else { return Err(Failed) };
+    async fn delete(&self, _: &Handle, condition: DeleteCondition, _: Time) -> Result<Outcome, Failed> {
+        let DeleteCondition::Login(login) = condition else { return Err(Failed) };
         outcome(self.0.call(Call::Delete { login }).await)
     }
 }

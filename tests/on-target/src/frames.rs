@@ -4,7 +4,7 @@ use core::cell::RefCell;
 
 use cortex_m::interrupt::{Mutex, free};
 
-use crate::events::{Defmt, Event, Id, Observer};
+use crate::events::{Defmt, Event, LogId, Observer};
 use crate::store::Handle;
 use std::vec::Vec;
 
@@ -33,9 +33,9 @@ fn frame(event: &Event<'_>) -> Vec<u8> {
 
 pub fn check() {
     let handle = *b"a handle";
-    let id = Id(Handle::from_bytes(handle));
+    let id = LogId(Handle::from_bytes(handle));
     let hash = u32::from_str_radix(&std::format!("{id}"), 16).expect("hex digits");
-    for event in [Event::Created(id), Event::LoggedIn(id), Event::Superseded(id)] {
+    for event in [Event::Created(id), Event::LoggedIn(id), Event::Replaced(id)] {
         let frame = frame(&event);
         // the numbers of five texts, and the values; a zero ends what a value of its own format wrote
         let name = event.name().as_bytes();

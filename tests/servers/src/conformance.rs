@@ -16,7 +16,7 @@ pub async fn conforms(name: &str, store: &impl Store, start: Time, seeds: std::o
         let rules = Box::pin(each(store, start, seed, |rule, verdict| {
             let word = match verdict {
                 Verdict::Holds => "holds",
-                Verdict::CannotList => "cannot list",
+                Verdict::Unsupported => "cannot list",
                 Verdict::Broken(why) => {
                     broken.push(why.to_string());
                     "BROKEN"

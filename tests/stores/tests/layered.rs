@@ -2,36 +2,30 @@
 
 use std::time::Duration;
 
-use servers::{Server, conformance};
+use servers::{PATIENT, Server, conformance};
 use session_core::environment::Clock;
 use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
-use session_core::store::{Found, Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore, SystemClock};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::{MemcachedCache, MemcachedStore, Settings};
+use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
-use session_store_sql::{Limits, SqlStore};
+use session_store_sql::SqlStore;
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod axum_app;
 
-/// No test is to fail because a machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 fn memcached(server: &Server) -> MemcachedCache {
-    let settings = Settings::new([server.addr().to_string()]);
-    MemcachedCache::new(&Settings { connect: PATIENCE, time_limit: PATIENCE, ..settings }).unwrap()
+    MemcachedStore::open(&server.url()).unwrap().with_options(PATIENT).into()
 }
 
 fn redis(server: &Server) -> RedisStore {
-    RedisStore::open(&server.url()).unwrap().time_limit(PATIENCE)
+    RedisStore::open(&server.url()).unwrap().with_options(PATIENT)
 }
 
 fn sql(url: &str) -> SqlStore {
-    let mut limits = Limits::default();
-    (limits.connect, limits.response) = (PATIENCE, PATIENCE);
-    SqlStore::open(url).unwrap().limits(limits)
+    SqlStore::open(url).unwrap().with_options(PATIENT)
 }
 
 async fn conforms(name: &str, cache: impl Cache, durable: impl Into<SharedStore>) {
@@ -94,7 +88,7 @@ async fn a_full_cache(cache: impl Cache) {
             let Ok(Load::Found(found)) = store.load(&handle, now, &mut into).await else { panic!("lost: {number}") };
             assert_eq!(into[..found.len], record);
         }
-        assert!(matches!(store.delete(&handle, Only::Any, now).await, Ok(Outcome::Applied(_))));
+        assert!(matches!(store.delete(&handle, DeleteCondition::Any, now).await, Ok(Outcome::Applied(_))));
         assert_eq!(store.load(&handle, now, &mut into).await.unwrap(), Load::Missing);
     }
 }
@@ -143,7 +137,7 @@ async fn before_a_durable_store_that_takes_no_writes_st4_st10() {
     record[VERSION_AT] = 2;
     for why in [
         store.update(&handle, Version(1), &record, now, &mut []).await.unwrap_err(),
-        store.delete(&handle, Only::Any, now).await.unwrap_err(),
+        store.delete(&handle, DeleteCondition::Any, now).await.unwrap_err(),
         store.create(&Handle::from_bytes([7; 8]), &record, now).await.unwrap_err(),
     ] {
         assert!(why.to_string().contains("READONLY"), "{why}");

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use servers::proxy::{Fault, Proxy};
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Handle, Load, Only, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::{MemcachedCache, Settings};
+use session_store_memcached::{ConnectionOptions, MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
@@ -42,11 +42,11 @@ async fn version(node: &impl Store, clock: &Clock) -> Option<u64> {
     }
 }
 
-/// Limits that a test does not have to wait long for; a prefix for each pair of nodes.
+/// Timeouts that a test does not have to wait long for; a prefix for each pair of nodes.
 fn hasty(cache: std::net::SocketAddr, prefix: &str) -> MemcachedCache {
-    let (time_limit, pause) = (Duration::from_millis(200), Duration::from_millis(50));
-    let settings = Settings { time_limit, pause, prefix: prefix.into(), ..Settings::new([cache.to_string()]) };
-    MemcachedCache::new(&settings).unwrap()
+    let options = ConnectionOptions::new().with_operation_timeout(Duration::from_millis(200));
+    let store = MemcachedStore::open(&format!("memcached://{cache}")).unwrap().with_prefix(prefix).unwrap();
+    store.with_options(options.with_pause(Duration::from_millis(50))).into()
 }
 
 /// While `fails` holds for one node or for both, everything works, and what is acknowledged holds at both nodes.
@@ -64,7 +64,7 @@ async fn goes_on_without<C: Cache>(here: C, there: C, fails: impl FnOnce(), work
     assert_eq!(version(&there, &clock).await, Some(2), "a write that was acknowledged is seen");
     let touched = here.touch(&KEY, clock.now()).await.unwrap();
     assert_eq!(touched, Outcome::Applied(Version(2)));
-    let deleted = here.delete(&KEY, Only::Login(1), clock.now()).await.unwrap();
+    let deleted = here.delete(&KEY, DeleteCondition::Login(1), clock.now()).await.unwrap();
     assert_eq!(deleted, Outcome::Applied(Version(2)));
     assert_eq!(version(&there, &clock).await, None, "a logout that was acknowledged holds");
 
@@ -126,7 +126,7 @@ async fn memcached_answers_cut_st4_st10() {
 async fn redis_killed_and_cut_off_st4_st10() {
     let server = std::cell::RefCell::new(servers::redis::start());
     let (addr, url) = (server.borrow().addr(), server.borrow().url());
-    let cache = |url: &str, prefix: &str| RedisCache::from(RedisStore::open(url).unwrap().prefix(prefix).unwrap());
+    let cache = |url: &str, prefix: &str| RedisCache::from(RedisStore::open(url).unwrap().with_prefix(prefix).unwrap());
     let (fails, works) = (|| server.borrow_mut().kill(), || server.borrow_mut().restart());
     goes_on_without(cache(&url, "killed:"), cache(&url, "killed:"), fails, works).await;
 

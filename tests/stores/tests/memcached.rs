@@ -25,10 +25,3 @@ fn the_delicate_ones_through_poem_on_three_servers() {
     let url = format!("memcached://{}", addrs.join(","));
     reference_app::converse_about(DELICATE, "poem", &[&url], poem_app::serve);
 }
-
-#[test]
-fn what_outgrows_its_cookie_through_axum() {
-    let server = servers::memcached::start();
-    let url = format!("overflow:{}", server.url());
-    reference_app::converse("axum", &[&url], axum_app::serve);
-}

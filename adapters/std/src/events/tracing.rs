@@ -3,7 +3,7 @@
 use session_core::events::{Event, Level, Observer};
 
 /// Tells the program's subscriber, within the span of the request: target `session`, the fields `event` (its name),
-/// `session` (eight hex digits, as [`Id`](session_core::events::Id) prints) and `error` (what a store said), and a message
+/// `session` (eight hex digits, as [`LogId`](session_core::events::LogId) prints) and `error` (what a store said), and a message
 /// for people. What the subscriber does not want is not formatted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracing;
@@ -16,7 +16,7 @@ impl Observer for Tracing {
                 tracing::$level!(
                     target: "session",
                     event = event.name(),
-                    session = event.id().map(tracing::field::display),
+                    session = event.log_id().map(tracing::field::display),
                     error = event.reason().map(tracing::field::display),
                     "{event}"
                 )

@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use servers::Server;
 use session_core::environment::{Clock, Time};
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{Handle, Load, Store};
 use session_std::SystemClock;
-use session_store_memcached::{Error, MemcachedStore, Settings};
+use session_store_memcached::{ConnectionOptions, MemcachedError, MemcachedStore};
 
 pub(crate) fn now() -> Time {
     SystemClock.now()
@@ -32,7 +33,7 @@ pub(crate) fn record(version: u64, data: &[u8]) -> Vec<u8> {
 }
 
 /// What is under a key.
-pub(crate) async fn load(store: &MemcachedStore, key: &Handle) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) async fn load(store: &MemcachedStore, key: &Handle) -> Result<Option<Vec<u8>>, MemcachedError> {
     let mut into = vec![0; 4096];
     Ok(match store.load(key, now(), &mut into).await? {
         Load::Found(found) => Some(into[..found.len].to_vec()),
@@ -41,10 +42,14 @@ pub(crate) async fn load(store: &MemcachedStore, key: &Handle) -> Result<Option<
     })
 }
 
-/// Limits that a test does not have to wait long for.
-pub(crate) fn hasty(addr: SocketAddr) -> Settings {
-    let (time_limit, pause) = (Duration::from_millis(200), Duration::from_millis(50));
-    Settings { time_limit, pause, ..Settings::new([addr.to_string()]) }
+/// Timeouts that a test does not have to wait long for.
+pub(crate) const HASTY: ConnectionOptions =
+    ConnectionOptions::new().with_operation_timeout(Duration::from_millis(200)).with_pause(Duration::from_millis(50));
+
+/// The URL of several servers.
+pub(crate) fn url(servers: &[Server]) -> String {
+    let names: Vec<_> = servers.iter().map(|server| server.addr().to_string()).collect();
+    format!("memcached://{}", names.join(","))
 }
 
 /// Sends lines as they stand and gives what comes back until `end`.

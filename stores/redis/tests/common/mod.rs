@@ -47,7 +47,7 @@ pub(crate) const GUARD: Duration = Duration::from_secs(60);
 
 /// One that is patient with a machine that has much else to do.
 pub(crate) fn store(server: &servers::Server) -> RedisStore {
-    RedisStore::open(&server.url()).unwrap().time_limit(GUARD)
+    RedisStore::open(&server.url()).unwrap().with_options(servers::PATIENT)
 }
 
 pub(crate) fn now() -> Time {

@@ -1,14 +1,12 @@
 //! What the tests share: databases, records.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::time::Duration;
-
 use servers::proxy::Proxy;
-use servers::{Server, postgres};
+use servers::{PATIENT, Server, postgres};
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{Handle, Load, Outcome, Store, Version};
-use session_store_sql::{Limits, SqlStore};
+use session_store_sql::SqlStore;
 use tempfile::TempDir;
 
 /// A database of its own for a test, empty; gone with this value.
@@ -39,9 +37,7 @@ impl Fresh {
 
     /// A store that waits for a machine that does other things.
     pub(crate) fn store(&self) -> SqlStore {
-        let mut limits = Limits::default();
-        (limits.connect, limits.response) = (Duration::from_secs(60), Duration::from_secs(60));
-        SqlStore::open(&self.url()).unwrap().limits(limits)
+        SqlStore::open(&self.url()).unwrap().with_options(PATIENT)
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {

@@ -88,8 +88,8 @@ impl Monitor {
             let own = watched.cookie.filter(|_| verb == Verb::Others).map(|cookie| cookie.handle);
             let moved = watched.moved.unwrap_or_default();
             self.must(watched.moved.is_some(), "a revocation is acknowledged and the epoch has not moved");
-            let ended = self.logins.iter().filter(|((handle, _), (subject, ticket))| {
-                Some(*handle) != own && *subject == watched.ends_those_of() && *ticket < moved
+            let ended = self.logins.iter().filter(|((handle, _), (subject, attempt))| {
+                Some(*handle) != own && *subject == watched.ends_those_of() && *attempt < moved
             });
             let ended: Vec<_> = ended.map(|(login, _)| *login).collect();
             ended.into_iter().for_each(|login| _ = self.revoked.entry(login).or_insert(self.moves));

@@ -27,8 +27,8 @@ impl Monitor {
             *seen = (*seen).max(new.last_seen);
             (self.watched[write.id].login, self.watched[write.id].wrote) = (new.login, Some(write.handle));
             if write.old.as_ref().is_none_or(|old| old.login != new.login) && new.login > 0 {
-                let ticket = self.watched[write.id].ticket.unwrap_or_default();
-                self.logins.insert((write.handle, new.login), (new.subject.clone(), ticket));
+                let attempt = self.watched[write.id].attempt.unwrap_or_default();
+                self.logins.insert((write.handle, new.login), (new.subject.clone(), attempt));
             }
         }
     }
@@ -123,7 +123,7 @@ impl Monitor {
         let written = watched.wrote == Some(write.handle) && watched.login == old.login;
         let withdrawn = verb.signs_in() && written && watched.landed;
         let same = watched.accepted.as_ref().is_none_or(|base| base.login == old.login);
-        let ticket = self.logins.get(&(write.handle, old.login)).map(|(_, ticket)| *ticket);
+        let attempt = self.logins.get(&(write.handle, old.login)).map(|(_, attempt)| *attempt);
         let holds = match verb {
             Verb::EndA | Verb::Others => {
                 let theirs = old.subject == watched.ends_those_of();
@@ -131,7 +131,7 @@ impl Monitor {
                 let void = verb == Verb::Others && own.is_some_and(|at| watched.moved > Some(*at));
                 self.must(!void, "a session that was revoked ends others");
                 theirs
-                    && ticket.is_some_and(|ticket| Some(ticket) < watched.moved)
+                    && attempt.is_some_and(|attempt| Some(attempt) < watched.moved)
                     && (verb == Verb::EndA || !presented)
             }
             // the cap: a session of the same subject that is not the one it has just made

@@ -1,0 +1,63 @@
+//! axum, called as a service.
+
+use std::hint::black_box;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderValue, Request};
+use axum::response::Response;
+use axum::routing::get;
+use session_axum::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
+use tower_service::Service;
+
+use crate::KEY;
+use crate::ask::Ask;
+
+async fn plain() -> &'static str {
+    "plain"
+}
+
+async fn read(session: Session) -> Result<&'static str, SessionRejection> {
+    black_box(session.get::<u32>("visits")?);
+    Ok("read")
+}
+
+async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
+    let visits = session.get::<u32>("visits")?.unwrap_or(0);
+    session.set("visits", &(visits + 1))?;
+    Ok("incremented")
+}
+
+/// The number of answers that were as they should be.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
+    let routes =
+        Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment));
+    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
+    let layered = routes.clone().layer(SessionLayer::new(sessions));
+    let first = send(&mut layered.clone(), Ask::New, None).await;
+    let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
+    let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
+    // as axum::serve does; without it the layer would be put around the handler anew for each request
+    let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
+    let mut good = 0;
+    for _ in 0..times {
+        let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
+        let sets = answer.headers().contains_key(SET_COOKIE);
+        good += usize::from(answer.status() == 200 && sets == (ask == Ask::New));
+    }
+    good
+}
+
+async fn send(app: &mut Router, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
+    let mut request = Request::get(ask.path());
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    let Ok(request) = request.body(Body::empty()) else { return Response::default() };
+    match app.call(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
+}

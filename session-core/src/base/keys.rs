@@ -1,0 +1,174 @@
+//! The key ring: the first key signs, at most two more still verify.
+//!
+//! Every use has a subkey of its own, HMAC-SHA256(key, "session-core/1 " ‖ use ‖ 0 ‖ cookie name), so that a value made
+//! for one purpose or cookie name is refused for another.
+
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use crate::base::hmac::Hmac;
+
+/// Keys a ring can hold.
+pub(crate) const RING: usize = 3;
+
+/// Signing keys of 32 random bytes each. Retire a key after the absolute lifetime; deploy a new one as verify-only
+/// first, so that every node knows it before one signs with it.
+#[derive(Clone)]
+pub struct Keys {
+    keys: [[u8; 32]; RING],
+    len: usize,
+}
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The bytes are a pattern, not random.
+    Pattern,
+    /// The ring holds three already.
+    TooMany,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pattern => {
+                "the signing key is a pattern, not 32 random bytes: make one with a cryptographic generator"
+            }
+            Self::TooMany => "at most three signing keys: one that signs and two that still verify; retire the oldest",
+        })
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+impl Keys {
+    /// A ring of one key, which signs. Bytes with fewer than eight distinct values or in even steps are refused (EM7).
+    pub fn new(signing: &[u8; 32]) -> Result<Self, KeyError> {
+        Self { keys: [[0; 32]; RING], len: 0 }.and_verify(signing)
+    }
+
+    /// Adds a key that only verifies: an old one, or one that is to sign after the next deployment.
+    pub fn and_verify(mut self, key: &[u8; 32]) -> Result<Self, KeyError> {
+        if is_pattern(key) {
+            return Err(KeyError::Pattern);
+        }
+        *self.keys.get_mut(self.len).ok_or(KeyError::TooMany)? = *key;
+        self.len += 1;
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({} redacted)", self.len)
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.keys.zeroize();
+    }
+}
+
+fn is_pattern(key: &[u8; 32]) -> bool {
+    let mut seen = [false; 256];
+    let distinct =
+        key.iter().filter(|byte| !seen.get_mut(usize::from(**byte)).is_some_and(|s| core::mem::replace(s, true)));
+    let few = distinct.count() < 8;
+    let step = |pair: &[u8]| matches!(pair, [a, b] if b.wrapping_sub(*a) == key[1].wrapping_sub(key[0]));
+    few || key.windows(2).all(step)
+}
+
+/// The subkeys of a ring for one cookie name.
+pub(crate) struct Ring {
+    signing: Subkeys,
+    older: [Option<Subkeys>; RING - 1],
+}
+
+/// The subkeys of one key.
+pub(crate) struct Subkeys {
+    pub(crate) token: Hmac,
+    seal: [u8; 32],
+    csrf: [u8; 32],
+}
+
+impl Ring {
+    pub(crate) fn new(keys: &Keys, cookie_name: &str) -> Self {
+        let [signing, one, two] = &keys.keys;
+        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name));
+        Self { signing: Subkeys::new(signing, cookie_name), older: [older(1, one), older(2, two)] }
+    }
+
+    /// The subkeys that sign, at place 0.
+    pub(crate) const fn signing(&self) -> &Subkeys {
+        &self.signing
+    }
+
+    /// The subkeys at a place in the ring.
+    pub(crate) fn at(&self, place: usize) -> Option<&Subkeys> {
+        if place == 0 { Some(&self.signing) } else { self.older.get(place - 1)?.as_ref() }
+    }
+
+    /// All subkeys with their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Subkeys)> {
+        (0..RING).map_while(|place| Some((place, self.at(place)?)))
+    }
+}
+
+impl Subkeys {
+    fn new(key: &[u8; 32], cookie_name: &str) -> Self {
+        let key = Hmac::new(key);
+        let subkey = |purpose: &[u8]| key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes()]);
+        Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
+    }
+
+    pub(crate) fn seal(&self) -> Hmac {
+        Hmac::new(&self.seal)
+    }
+
+    pub(crate) fn csrf(&self) -> Hmac {
+        Hmac::new(&self.csrf)
+    }
+}
+
+impl Drop for Subkeys {
+    fn drop(&mut self) {
+        self.seal.zeroize();
+        self.csrf.zeroize();
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const A: [u8; 32] = *b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7\x3cN\x60\x18\xe9\x77\xb2\x44\x05\x9a\xcd\x31\xf6\x88\x2e\x53\xbf";
+    pub(crate) const B: [u8; 32] = *b"\x01\xf4\x9c\x2d\x66\xaa\x7e\x13\xd0\x58\x3b\xe7\x91\x0c\x45\xf2\x2a\x86\x6d\xbe\x19\xc8\x70\x54\xe3\x37\x9f\x0b\xad\x62\xd8\x41";
+
+    #[test]
+    fn patterns_are_refused_em7() {
+        assert_eq!(Keys::new(&[0; 32]).err(), Some(KeyError::Pattern));
+        assert_eq!(Keys::new(&[0xff; 32]).err(), Some(KeyError::Pattern));
+        assert_eq!(Keys::new(&core::array::from_fn(|i| i as u8)).err(), Some(KeyError::Pattern));
+        assert_eq!(Keys::new(&core::array::from_fn(|i| (i % 7) as u8)).err(), Some(KeyError::Pattern));
+        assert!(Keys::new(&A).is_ok());
+    }
+
+    #[test]
+    fn three_keys_at_most() {
+        let three = Keys::new(&A).unwrap().and_verify(&B).unwrap().and_verify(&A).unwrap();
+        assert_eq!(three.and_verify(&B).err(), Some(KeyError::TooMany));
+    }
+
+    #[test]
+    fn every_use_and_cookie_name_has_its_own_subkey() {
+        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name));
+        let all = [a.seal, a.csrf, a2.seal, b.seal];
+        for (i, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(i + 1).all(|other| other != one));
+        }
+        let macs = [a, a2, b].map(|subkeys| subkeys.token.mac(&[b"x"]));
+        assert!(macs[0] != macs[1] && macs[0] != macs[2] && macs[0] != Hmac::new(&all[0]).mac(&[b"x"]));
+    }
+}

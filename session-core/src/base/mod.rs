@@ -1,0 +1,11 @@
+//! What every other room stands on: time and buffers, errors, events, keys, the policy, and the names of a session.
+//! Nothing here knows of cookies, records or stores.
+
+pub(crate) mod bytes;
+pub mod environment;
+pub(crate) mod error;
+pub mod events;
+pub(crate) mod hmac;
+pub(crate) mod keys;
+pub(crate) mod names;
+pub mod policy;

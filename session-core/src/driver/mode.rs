@@ -1,0 +1,95 @@
+//! What a mode is: a type that says where sessions are kept, and does there what a verb asks for. A type and not a
+//! setting, so that a program contains the code of its own mode only.
+
+use super::context::Context;
+use crate::base::environment::{Buffer, Clock};
+use crate::base::error::Error;
+use crate::base::events::Observer;
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
+use crate::protocol::state::RequestState;
+use crate::store::contract::Store;
+use crate::store::index::Epoch;
+
+/// Where sessions are kept: [`Stored`](super::stored::Stored), [`Sealed`](super::sealed::Sealed) or
+/// [`DynamicMode`](super::dynamic::DynamicMode). Closed: the modes of this crate are all that there are.
+pub trait Mode: Copy + Closed {
+    /// What this mode can do.
+    #[doc(hidden)]
+    fn abilities(self) -> Abilities;
+
+    /// The store's index of subjects, if this mode keeps one.
+    #[doc(hidden)]
+    fn index<S: Store>(self, store: &S) -> Option<&S::Index>;
+
+    /// What holds for every request.
+    #[doc(hidden)]
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_>;
+
+    /// Looks up whether a value of our cookie's name is the request's session.
+    #[doc(hidden)]
+    fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        value: &[u8],
+    ) -> impl Future<Output = Result<bool, Error>>;
+
+    /// Applies one step of a verb to the session's record.
+    #[doc(hidden)]
+    fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        step: StoreRequest,
+        operation: &Operation<'_>,
+    ) -> impl Future<Output = Reply>;
+
+    /// What a login attempt remembers of the subject.
+    #[doc(hidden)]
+    fn epoch<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: &str,
+    ) -> impl Future<Output = Result<Epoch, Error>>;
+
+    /// Ends the sessions of a subject, or everybody's. Returns how many there were, where they are counted.
+    #[doc(hidden)]
+    fn end<S: Store, C: Clock, O: Observer>(
+        self,
+        context: &Context<S, C, O>,
+        subject: Option<&str>,
+    ) -> impl Future<Output = Result<usize, Error>>;
+
+    /// Ends the other sessions of the subject that is signed in, as far as this mode can tell them from the request's.
+    #[doc(hidden)]
+    fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+    ) -> impl Future<Output = Result<usize, Error>>;
+
+    /// Writes the answer's `Set-Cookie` value.
+    #[doc(hidden)]
+    fn set_cookie<'b, S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &RequestState<B>,
+        into: &'b mut [u8],
+    ) -> Result<Option<&'b str>, Error>;
+
+    /// Characters that the cookie's value takes.
+    #[doc(hidden)]
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize;
+}
+
+/// Implemented by the modes of this crate.
+pub trait Closed {}
+
+/// What a mode can do; a constant of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Abilities {
+    /// The cookie's value is renewed at an age, and the old value leads to the new one for a grace.
+    pub renews: bool,
+    /// The cookie is the session: the session ends in this browser only if the cookie is removed.
+    pub lives_in_cookie: bool,
+}

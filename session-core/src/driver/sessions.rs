@@ -1,0 +1,233 @@
+//! What all requests of an application share, and how one verb of a request is carried through: the driver does what the
+//! state machine says and brings the answers back.
+
+use rand_core::TryCryptoRng;
+
+use super::context::Context;
+use super::dynamic::DynamicMode;
+use super::mode::Mode;
+use super::sealed::Sealed;
+use super::stored::Stored;
+use super::subjects::{self, SessionInfo, Subjects};
+use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::error::Error;
+use crate::base::events::{Event, Observer};
+use crate::base::keys::{Keys, Ring};
+use crate::base::names::Fresh;
+use crate::base::policy::Policy;
+use crate::protocol::operation::{Next, Operation, Reply, Rules};
+use crate::protocol::state::RequestState;
+use crate::record::layout::Record;
+use crate::store::contract::Store;
+use crate::store::index::check_subject;
+use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
+
+/// What all requests of an application share.
+pub struct Sessions<S, C, O = (), M = Stored> {
+    pub(crate) context: Context<S, C, O>,
+    pub(crate) mode: M,
+}
+
+impl<S: Store, C: Clock> Sessions<S, C> {
+    /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
+    #[must_use]
+    pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(store, clock, keys, policy, Stored)
+    }
+}
+
+impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
+    /// Creates sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and stored nowhere.
+    ///
+    /// `marks` is any store. It holds one small record for each subject that signs in, which a sign-out replaces (LC11), and
+    /// one for everybody. All nodes share it. A store that loses marks, by a restart or by eviction, ends the sessions of
+    /// those subjects and revives none (SE7); visitors who are not signed in go on. Each request asks the store once, and
+    /// once more for a session that is signed in. The same limits hold, and handlers are the same. What a session without
+    /// a store cannot do:
+    ///
+    /// - if two requests change it at the same time, the browser keeps the last answer;
+    /// - login, `rotate` and the logout of an anonymous session replace the cookie, and a copy of the old one works on
+    ///   until its limits; nothing is renewed;
+    /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
+    ///   subject;
+    /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
+    /// - record and name take 4096 characters at most (SE6).
+    #[must_use]
+    pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(marks, clock, keys, policy, Sealed)
+    }
+}
+
+impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
+    /// As [`new`](Self::new) or [`sealed`](Self::sealed) would make them.
+    #[must_use]
+    pub fn dynamic(store: S, clock: C, keys: &Keys, policy: Policy, mode: DynamicMode) -> Self {
+        Self::of(store, clock, keys, policy, mode)
+    }
+}
+
+impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
+    fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
+        let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
+        let ring = Ring::new(keys, policy.cookie_name());
+        Self { context: Context { store, clock, policy, ring, observer: () }, mode }
+    }
+}
+
+impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
+    /// Reports what happens to `observer`.
+    #[must_use]
+    pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P, M> {
+        let Context { store, clock, policy, ring, .. } = self.context;
+        Sessions { context: Context { store, clock, policy, ring, observer }, mode: self.mode }
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &S {
+        &self.context.store
+    }
+
+    /// The clock.
+    pub const fn clock(&self) -> &C {
+        &self.context.clock
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Policy {
+        &self.context.policy
+    }
+
+    /// The keys.
+    pub(crate) const fn ring(&self) -> &Ring {
+        &self.context.ring
+    }
+
+    /// Reports an event.
+    pub(crate) fn observe(&self, event: &Event<'_>) {
+        self.context.observer.observe(event);
+    }
+
+    /// Whether the store answers, for a health page.
+    pub async fn check(&self) -> Result<(), Error> {
+        let answer = self.context.store.check(self.context.now()).await;
+        self.context.heard(answer)
+    }
+
+    // ---- for an administrator ------------------------------------------------------------------------------------
+
+    /// Shows each session of `subject`, the oldest login first. `room` is for one record; one that is larger is an error.
+    pub async fn list(
+        &self,
+        subject: &str,
+        room: impl Buffer,
+        mut each: impl FnMut(&SessionInfo<'_>),
+    ) -> Result<(), Error> {
+        check_subject(subject)?;
+        self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await
+    }
+
+    /// Ends every session of `subject`, including those whose login has begun and is not complete (LC9). Returns how many
+    /// there were; 0 for sessions that travel in their cookies, which nobody counts. On an error some may still be valid:
+    /// retry.
+    pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
+        check_subject(subject)?;
+        self.mode.end(&self.context, Some(subject)).await
+    }
+
+    /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
+    pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
+        check_subject(subject)?;
+        let subjects = self.subjects()?;
+        match subjects.named(subject, id).await? {
+            Some(entry) => subjects.end(subject, &entry).await.map(|_| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
+    /// cannot.
+    pub async fn end_all(&self) -> Result<(), Error> {
+        self.mode.end(&self.context, None).await.map(|_| ())
+    }
+
+    // ---- for a request -------------------------------------------------------------------------------------------
+
+    /// The sessions of subjects; [`Error::Unsupported`] where mode or store cannot list them.
+    pub(crate) fn subjects(&self) -> Result<Subjects<'_, S, C, O>, Error> {
+        Subjects::of(self.mode, &self.context)
+    }
+
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        self.mode.rules(&self.context)
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.context.now()
+    }
+
+    /// Whether a login that began then may still be completed.
+    pub(crate) fn in_time(&self, begun: Time) -> bool {
+        self.now().millis_since(begun) < subjects::LONGEST_LOGIN
+    }
+
+    /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the
+    /// header lines (CP2).
+    pub(crate) async fn begin<'h, B: Buffer>(
+        &self,
+        request: &mut RequestState<B>,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<(), Error> {
+        request.look();
+        let (name, mut left) = (self.policy().cookie_name(), MAX_CANDIDATES);
+        for line in cookie_lines {
+            for value in candidates(line, name).take(left) {
+                left -= 1;
+                if self.mode.lookup(&self.context, request, value).await? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one verb through: to its end, or to an error after which nothing is half done without being told. `true`:
+    /// the data has to be edited first, and then the verb goes on.
+    pub(crate) async fn perform<B: Buffer>(
+        &self,
+        request: &mut RequestState<B>,
+        rng: &mut impl TryCryptoRng,
+        operation: &mut Operation<'_>,
+    ) -> Result<bool, Error> {
+        let mut reply = Reply::Nothing;
+        loop {
+            // read anew only after an await: what comes between takes no time
+            operation.now = self.now();
+            // bound first: the rules must not live across an await, so that the future can be Send
+            let next = request.next(operation, reply, &self.rules())?;
+            reply = match next {
+                Next::Done => return Ok(false),
+                Next::Edit => return Ok(true),
+                Next::Random => match self.draw(rng) {
+                    Ok(fresh) => {
+                        operation.fresh = Some(fresh);
+                        Reply::Nothing
+                    }
+                    Err(error) => Reply::Refused(error),
+                },
+                Next::Store(step) => self.mode.apply(&self.context, request, step, operation).await,
+            };
+        }
+    }
+
+    /// Draws random bytes. Nothing weaker is used if there are none (ID2, EM4).
+    pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<Fresh, Error> {
+        let mut fresh = Fresh([0; Fresh::LEN]);
+        match rng.try_fill_bytes(&mut fresh.0) {
+            Ok(()) => Ok(fresh),
+            Err(_) => {
+                self.observe(&Event::EntropyFailed);
+                Err(Error::Entropy)
+            }
+        }
+    }
+}

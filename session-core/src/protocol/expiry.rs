@@ -1,0 +1,72 @@
+//! When a session is over: the only comparisons of times with limits.
+
+use crate::base::environment::{Buffer, Time};
+use crate::base::policy::Policy;
+use crate::record::layout::Record;
+use crate::wire::token::{Token, same};
+
+/// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown; in milliseconds.
+pub(crate) const SETTLED: u64 = 60_000;
+
+/// What a well-signed cookie is worth against the record of its handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Idle for too long or past the absolute end.
+    Expired,
+    /// The session's cookie.
+    Current,
+    /// The cookie before the last renewal, within the grace.
+    Grace,
+    /// The same, after the grace.
+    PastGrace,
+    /// An older one.
+    Replaced,
+}
+
+/// Holds after every load and every reload (protocol rule 1).
+pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
+    if expired(record, policy, now) {
+        Verdict::Expired
+    } else if same(record.verifier(), &token.verifier) {
+        Verdict::Current
+    } else {
+        match record.previous() {
+            Some(previous) if same(previous.verifier, &token.verifier) => {
+                if now < previous.grace_until {
+                    Verdict::Grace
+                } else {
+                    Verdict::PastGrace
+                }
+            }
+            _ => Verdict::Replaced,
+        }
+    }
+}
+
+/// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
+/// once, a lengthened one from the next write on.
+pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    let limits = &policy.limits;
+    let (seen, created) = (record.last_seen(), record.created());
+    now.past(seen, record.idle())
+        || now.past(Time::ZERO, record.ends())
+        || !record.own_lifetimes() && (now.past(seen, limits.idle) || now.past(created, limits.absolute))
+}
+
+/// Whether the cookie changed so recently that an answer with the old one may still be under way.
+pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
+    !now.past(record.rotated_at(), SETTLED)
+}
+
+/// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
+/// current cookie renews it: whoever came with the one before could seal the next one for nobody else.
+pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    now.past(record.rotated_at(), policy.limits.renew_after)
+        && same(record.verifier(), &token.verifier)
+        && record.previous().is_none_or(|previous| now >= previous.grace_until)
+}
+
+/// Whether the last activity lies so far back that it has to be recorded anew.
+pub(crate) fn touch_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
+    now.millis_since(record.last_seen()) >= policy.limits.touch_every
+}

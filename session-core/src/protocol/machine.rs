@@ -1,0 +1,73 @@
+//! The life of a session within one request. Every transition of the protocol is in this room: `steps` decides what to do
+//! next, `replies` decides what an answer means. Pure: no await, no clock and no random numbers of its own. The driver
+//! does what [`Next`] says and brings the answer back.
+//!
+//! ```text
+//!  cookie ──open──▶ load ──accept──▶ Live ──changes──▶ update ─▶ Applied ─▶ cookie out, if it is another
+//!     │                │  Unknown, Expired ▶ None            ├─▶ Conflict ▶ (load) ▶ accept again [1] ▶ merge ▶ update
+//!     └─ forged ▶ None │  PastGrace, Replaced ▶ Stale           ├─▶ Missing ─▶ Ended: nothing is created
+//!                                                            └─▶ answer lost ▶ load: mine? the old one? unknown [11]
+//!  None ──first write──▶ New ──▶ create (at most three handles)
+//!  login: record ──▶ index [6] ─▶ Applied ─▶ cookie out
+//!                          └─▶ the epoch moved [7] ▶ delete the own record ▶ SignInAgain
+//! ```
+//! The numbers are the rules of the protocol, in docs/design.md.
+
+use super::operation::{Next, Operation, Reply, Rules, StoreRequest};
+use super::state::{RequestState, SessionState};
+use crate::base::environment::Buffer;
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId};
+
+impl<B: Buffer> RequestState<B> {
+    /// Takes the answer to the last step, and says what is to be done now.
+    #[inline(never)]
+    pub(crate) fn next(
+        &mut self,
+        operation: &mut Operation<'_>,
+        reply: Reply,
+        rules: &Rules<'_>,
+    ) -> Result<Next, Error> {
+        let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
+        self.in_flight = matches!(
+            step,
+            Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
+        );
+        self.settle_failure(operation, step)
+    }
+
+    #[inline(never)]
+    fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
+        let done = match reply {
+            Reply::Nothing => {
+                operation.started.get_or_insert(operation.now);
+                if self.in_flight {
+                    // a verb was given up in the middle: nobody knows what is stored
+                    self.session = SessionState::Failed(Error::Indeterminate);
+                }
+                Ok(())
+            }
+            Reply::Refused(error) => Err(error),
+            Reply::Loaded(load) => self.reloaded(operation, load, rules),
+            Reply::Wrote(outcome) => self.wrote(operation, outcome, rules),
+            Reply::Indexed(added) => self.indexed(operation, added, rules),
+        };
+        if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
+            rules.observer.observe(&Event::Conflict(LogId(token.handle())));
+        }
+        done
+    }
+
+    /// The data was edited, or could not be.
+    pub(crate) fn edited(&mut self, operation: &mut Operation<'_>, edited: Result<(), Error>) -> Result<(), Error> {
+        operation.edited = true;
+        self.settle_failure(operation, edited)
+    }
+
+    fn settle_failure<T>(&mut self, operation: &Operation<'_>, done: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(error), true) = (&done, operation.attempted) {
+            self.session = SessionState::Failed(*error);
+        }
+        done
+    }
+}

@@ -1,0 +1,165 @@
+//! One verb of a request: what is asked of it, what the driver does next, and how far it has come.
+
+use crate::base::environment::Time;
+use crate::base::error::Error;
+use crate::base::events::Observer;
+use crate::base::keys::Ring;
+use crate::base::names::{Fresh, Handle};
+use crate::base::policy::Policy;
+use crate::store::contract::{Load, Outcome};
+use crate::store::index::{Added, Epoch};
+use crate::wire::token::Token;
+
+/// Data that is shown once: kept under a key that no handler can name.
+pub(crate) const FLASH: &str = "\0flash";
+/// How long conflicts are answered by trying again, in milliseconds.
+pub(super) const PATIENCE: u64 = 2_000;
+/// How often one verb survives a lost answer.
+pub(crate) const LOST: u8 = 2;
+/// How many handles are tried for a new session (ID4).
+pub(super) const HANDLES: u8 = 3;
+
+/// What holds for every request of an application.
+pub struct Rules<'r> {
+    pub(crate) policy: &'r Policy,
+    pub(crate) ring: &'r Ring,
+    pub(crate) observer: &'r dyn Observer,
+    pub(crate) touch_is_free: bool,
+    /// A login is complete only once the index, or what stands for it, has accepted it.
+    pub(crate) has_index: bool,
+}
+
+/// What a verb is about to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intent<'i> {
+    /// Store what the handler changed, renew, touch.
+    Commit,
+    /// Store what a function makes of the newest data.
+    Update,
+    /// The subject has proven who it is.
+    Login { subject: &'i str, epoch: Epoch, remember: bool, keep_data: bool },
+    /// A new cookie value.
+    Rotate,
+    /// The end.
+    Logout,
+}
+
+/// What the driver has to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// Ask the store.
+    Store(StoreRequest),
+    /// Bring 32 random bytes.
+    Random,
+    /// Let the function of `update_with` change the data, once for each state of the data.
+    Edit,
+    /// Nothing: the verb is complete.
+    Done,
+}
+
+/// What the store is asked, of the operation's `handle`. Records stand in the buffers of the request's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreRequest {
+    /// Load into the other buffer.
+    Load,
+    /// Create the record.
+    Create,
+    /// Update; a record found instead goes into the other buffer.
+    Update,
+    /// Record the activity.
+    Touch,
+    /// Delete if its login number is the operation's.
+    Delete,
+    /// Add the record's login to the index of the subject that signs in.
+    Index,
+}
+
+/// What came of a step; a store's error was reported already.
+pub enum Reply {
+    /// Nothing to tell: the verb begins or goes on.
+    Nothing,
+    /// It cannot be done.
+    Refused(Error),
+    Loaded(Result<Load, ()>),
+    Wrote(Result<Outcome, ()>),
+    Indexed(Result<Added, ()>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Ready,
+    Creating,
+    Updating,
+    Touching,
+    Deleting,
+    /// A login's record is stored, and goes into the index.
+    Indexing,
+    /// It may not go there: its record is deleted again, and `refused` is said.
+    Withdrawing,
+    /// Login over another subject's session: the new one is stored, the old one, which it `replaces`, goes.
+    DeletingOld,
+    /// After a conflict without the record, or after a lost answer.
+    Reloading,
+    Finished,
+}
+
+/// How far one verb has come.
+pub struct Operation<'i> {
+    /// What the verb is about to do.
+    pub(crate) intent: Intent<'i>,
+    /// The time of this step.
+    pub(crate) now: Time,
+    /// The record that the store is asked for or about.
+    pub(crate) handle: Handle,
+    /// The login number under which it may be deleted.
+    pub(crate) login: u32,
+    pub(super) phase: Phase,
+    /// What was under way when the answer was lost.
+    pub(super) wrote: Phase,
+    /// When its first step was asked for.
+    pub(super) started: Option<Time>,
+    /// Random bytes, once there are some.
+    pub(crate) fresh: Option<Fresh>,
+    pub(super) lost: u8,
+    pub(super) handles: u8,
+    /// The cookie that is valid once the write has landed.
+    pub(super) next: Option<Token>,
+    pub(super) attempted: bool,
+    /// The function of `update_with` has seen the data as it is.
+    pub(super) edited: bool,
+    pub(super) replaces: Option<(Handle, u32)>,
+    /// Why a login is withdrawn.
+    pub(super) refused: Error,
+}
+
+impl<'i> Operation<'i> {
+    pub(crate) const fn new(intent: Intent<'i>) -> Self {
+        Self {
+            intent,
+            now: Time::ZERO,
+            handle: Handle::from_bytes([0; Handle::LEN]),
+            login: 0,
+            phase: Phase::Ready,
+            wrote: Phase::Ready,
+            started: None,
+            fresh: None,
+            lost: 0,
+            handles: 0,
+            next: None,
+            attempted: false,
+            edited: false,
+            replaces: None,
+            refused: Error::Indeterminate,
+        }
+    }
+
+    pub(super) fn ask(&mut self, request: StoreRequest, handle: Handle) -> Next {
+        self.handle = handle;
+        Next::Store(request)
+    }
+
+    pub(super) fn delete(&mut self, handle: Handle, login: u32) -> Next {
+        self.login = login;
+        self.ask(StoreRequest::Delete, handle)
+    }
+}

@@ -1,0 +1,292 @@
+//! Decides what the store's answer means: stored, gone, changed by somebody else, or lost on the way.
+
+use super::expiry::{self, Verdict};
+use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
+use super::state::{Outgoing, RequestState, SessionState};
+use crate::base::environment::Buffer;
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId};
+use crate::base::names::{Handle, Version};
+use crate::store::contract::{Found, Load, Outcome};
+use crate::store::index::Added;
+
+impl<B: Buffer> RequestState<B> {
+    pub(super) fn wrote(
+        &mut self,
+        operation: &mut Operation<'_>,
+        outcome: Result<Outcome, ()>,
+        rules: &Rules<'_>,
+    ) -> Result<(), Error> {
+        let Operation { intent, now, phase, .. } = *operation;
+        match phase {
+            Phase::Creating | Phase::Updating => match outcome {
+                Ok(Outcome::Applied(version)) => {
+                    self.landed(operation, version, rules);
+                    return Ok(());
+                }
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                    operation.phase = Phase::Finished;
+                }
+                Err(()) => return self.lost(operation),
+                Ok(_) if matches!(phase, Phase::Creating) => {
+                    operation.handles += 1;
+                    if operation.handles >= HANDLES || self.handle_shown {
+                        return Err(Error::Unavailable);
+                    }
+                    (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
+                }
+                Ok(Outcome::Missing) => return self.gone(operation),
+                Ok(Outcome::Conflict(found)) => {
+                    operation.phase = Phase::Reloading;
+                    if let Some(found) = found {
+                        return self.reloaded(operation, Ok(Load::Found(found)), rules);
+                    }
+                }
+            },
+            Phase::Touching => {
+                if matches!(outcome, Ok(Outcome::Applied(_))) {
+                    self.mine.saw(now);
+                }
+                operation.phase = Phase::Finished;
+            }
+            Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
+                (_, Err(()) | Ok(Outcome::Full)) => {
+                    operation.lost += 1;
+                    if operation.lost > LOST {
+                        if !matches!(phase, Phase::Deleting) {
+                            self.outgoing = Outgoing::Nothing;
+                        }
+                        return Err(Error::Indeterminate);
+                    }
+                }
+                (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
+                    (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
+                }
+                (Phase::Deleting, Ok(_)) => {
+                    if let Some(token) = &self.token {
+                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    }
+                    self.end();
+                    operation.phase = Phase::Finished;
+                }
+                (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
+                // a slower login of somebody else must not end a newer one: a conflict is left alone
+                (_, Ok(_)) => operation.phase = Phase::Finished,
+            },
+            Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
+        }
+        Ok(())
+    }
+
+    /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
+    /// no answer carries its cookie (protocol rule 6).
+    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
+        (self.seen, self.base) = (version, self.mine.version());
+        self.changes.settle();
+        if rules.has_index && matches!(intent, Intent::Login { .. }) {
+            (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
+        } else {
+            self.in_force(operation, rules);
+        }
+    }
+
+    /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
+    pub(super) fn indexed(
+        &mut self,
+        operation: &mut Operation<'_>,
+        added: Result<Added, ()>,
+        rules: &Rules<'_>,
+    ) -> Result<(), Error> {
+        operation.refused = match added {
+            Ok(Added::Applied) => {
+                self.in_force(operation, rules);
+                return Ok(());
+            }
+            Ok(Added::Moved) => Error::SignInAgain,
+            Ok(Added::Full) => Error::Full,
+            Err(()) if operation.lost < LOST => {
+                operation.lost += 1;
+                return Ok(());
+            }
+            Err(()) => Error::Indeterminate,
+        };
+        (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
+        Ok(())
+    }
+
+    /// The session is as the verb wanted it, and so is its cookie.
+    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
+        let created = matches!(self.session, SessionState::New);
+        self.session = SessionState::Live;
+        if let Some(next) = &operation.next {
+            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(next.value()));
+            let id = LogId(next.handle());
+            if created {
+                rules.observer.observe(&Event::Created(id));
+            }
+            match intent {
+                Intent::Login { .. } => {
+                    self.doubted = false;
+                    rules.observer.observe(&Event::LoggedIn(id));
+                }
+                Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
+                _ if !created => rules.observer.observe(&Event::Renewed(id)),
+                _ => {}
+            }
+        }
+        operation.phase = if operation.replaces.is_some() { Phase::DeletingOld } else { Phase::Finished };
+    }
+
+    fn only_renews(&self, intent: Intent<'_>) -> bool {
+        matches!(intent, Intent::Commit) && !self.changes.dirty()
+    }
+
+    fn lost(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
+        operation.lost += 1;
+        if operation.lost > LOST {
+            return Err(Error::Indeterminate);
+        }
+        operation.phase = Phase::Reloading;
+        Ok(())
+    }
+
+    /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
+    pub(super) fn gone(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
+        match intent {
+            Intent::Login { .. } => {
+                self.become_nothing();
+                (operation.phase, operation.next) = (Phase::Ready, None);
+                Ok(())
+            }
+            _ if self.only_renews(intent) => {
+                operation.phase = Phase::Finished;
+                Ok(())
+            }
+            _ => {
+                operation.attempted = true;
+                Err(Error::Ended)
+            }
+        }
+    }
+
+    pub(super) fn target(&self, operation: &Operation<'_>) -> Option<Handle> {
+        if matches!(operation.wrote, Phase::Creating) {
+            self.fresh_handle
+        } else {
+            self.token.map(|token| token.handle())
+        }
+    }
+
+    pub(super) fn reloaded(
+        &mut self,
+        operation: &mut Operation<'_>,
+        load: Result<Load, ()>,
+        rules: &Rules<'_>,
+    ) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
+        let lost = operation.lost > 0;
+        let found = match load {
+            Err(()) if self.only_renews(intent) => {
+                operation.phase = Phase::Finished;
+                return Ok(());
+            }
+            Err(()) => return self.lost(operation),
+            Ok(Load::TooLarge { size }) => {
+                let have = self.other.capacity();
+                return if size > have && self.other.grow(size) {
+                    Ok(())
+                } else {
+                    Err(Error::TooLarge { need: size, have })
+                };
+            }
+            Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
+            Ok(_) => None,
+        };
+        if matches!(operation.wrote, Phase::Deleting) {
+            return self.logout_again(operation, found, rules);
+        }
+        let Some(found) = found else {
+            return match operation.wrote {
+                Phase::Creating => {
+                    operation.phase = Phase::Ready;
+                    Ok(())
+                }
+                _ if lost => Err(Error::Indeterminate),
+                _ => self.gone(operation),
+            };
+        };
+        let there = self.other.version();
+        if there == self.mine.version() {
+            self.landed(operation, found.version, rules);
+            return Ok(());
+        }
+        if matches!(operation.wrote, Phase::Creating) || lost && there != self.base {
+            return Err(Error::Indeterminate);
+        }
+        self.resume(operation, found, rules)
+    }
+
+    /// A newer record: is the cookie still good for it, and do the changes go together with it?
+    fn resume(&mut self, operation: &mut Operation<'_>, found: Found, rules: &Rules<'_>) -> Result<(), Error> {
+        let Operation { intent, now, .. } = *operation;
+        let Some(token) = &self.token else {
+            return Err(Error::Indeterminate);
+        };
+        match expiry::accept(token, &self.other, rules.policy, now) {
+            verdict @ (Verdict::Current | Verdict::Grace) => {
+                let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
+                self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
+                core::mem::swap(&mut self.mine, &mut self.other);
+                (self.seen, self.base) = (found.version, self.mine.version());
+                if verdict == Verdict::Grace {
+                    self.hand_out_current(rules);
+                }
+                if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
+                    return Err(Error::Conflict);
+                }
+                (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
+                Ok(())
+            }
+            Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
+                if self.only_renews(intent) {
+                    operation.phase = Phase::Finished;
+                    return Ok(());
+                }
+                Err(Error::CookieReplaced)
+            }
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
+        }
+    }
+
+    /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
+    fn logout_again(
+        &mut self,
+        operation: &mut Operation<'_>,
+        found: Option<Found>,
+        rules: &Rules<'_>,
+    ) -> Result<(), Error> {
+        let Operation { now, .. } = *operation;
+        let verdict = match &self.token {
+            Some(token) if found.is_some() => Some(expiry::accept(token, &self.other, rules.policy, now)),
+            _ => None,
+        };
+        match verdict {
+            None | Some(Verdict::Expired) => {
+                self.end();
+                operation.phase = Phase::Finished;
+                Ok(())
+            }
+            Some(Verdict::Replaced) => Err(Error::CookieReplaced),
+            Some(Verdict::Current | Verdict::Grace | Verdict::PastGrace) => {
+                core::mem::swap(&mut self.mine, &mut self.other);
+                self.session = SessionState::Live;
+                operation.phase = Phase::Ready;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Decides what is to be done next: load, create, update, touch, delete, or nothing.
+
+use super::expiry;
+use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreRequest};
+use super::state::{RequestState, SessionState};
+use crate::base::environment::{Buffer, Time};
+use crate::base::error::Error;
+use crate::wire::token::{Token, same};
+
+impl<B: Buffer> RequestState<B> {
+    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
+        match operation.phase {
+            Phase::Finished => return Ok(Next::Done),
+            Phase::Reloading => {
+                let target = self.target(operation);
+                return Ok(target.map_or(Next::Done, |handle| operation.ask(StoreRequest::Load, handle)));
+            }
+            Phase::DeletingOld => {
+                let old = operation.replaces;
+                return Ok(old.map_or(Next::Done, |(handle, login)| operation.delete(handle, login)));
+            }
+            Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
+            Phase::Withdrawing => return Ok(operation.delete(operation.handle, self.mine.login())),
+            _ => {}
+        }
+        if let SessionState::Failed(error) = self.session {
+            return if matches!(intent, Intent::Commit) { Ok(Next::Done) } else { Err(error) };
+        }
+        match intent {
+            Intent::Logout => Ok(self.logout_step(operation)),
+            Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
+                self.update_step(operation, rules)
+            }
+            Intent::Login { .. } => self.login_step(operation, rules),
+            Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
+                Err(Error::CookieReplaced)
+            }
+            Intent::Rotate if !self.is_live() => Ok(Next::Done),
+            Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
+            Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
+                self.create_step(operation, rules)
+            }
+            Intent::Commit if !self.is_live() => Ok(Next::Done),
+            Intent::Commit if !self.changes.dirty() => {
+                if !self.active || expiry::expired(&self.mine, rules.policy, now) {
+                    Ok(Next::Done)
+                } else if self
+                    .token
+                    .as_ref()
+                    .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
+                {
+                    self.update_step(operation, rules)
+                } else {
+                    Ok(self.touch_step(operation, rules))
+                }
+            }
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
+        }
+    }
+
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+        let Operation { now, .. } = *operation;
+        let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
+        match &self.token {
+            Some(token) if due => {
+                operation.phase = Phase::Touching;
+                operation.ask(StoreRequest::Touch, token.handle())
+            }
+            _ => Next::Done,
+        }
+    }
+
+    /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
+    fn logout_step(&mut self, operation: &mut Operation<'_>) -> Next {
+        match (self.session, &self.token) {
+            (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
+                if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
+                    operation.phase = Phase::Reloading;
+                    operation.wrote = Phase::Deleting;
+                    return operation.ask(StoreRequest::Load, token.handle());
+                }
+                operation.phase = Phase::Deleting;
+                operation.attempted = true;
+                operation.delete(token.handle(), self.mine.login())
+            }
+            _ => {
+                self.end();
+                Next::Done
+            }
+        }
+    }
+
+    fn is_late(&self, token: &Token) -> bool {
+        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
+    }
+
+    /// A handle has one subject for life (protocol rule 5).
+    fn may_sign_in(&self, subject: &str) -> bool {
+        self.mine.subject().is_none_or(|(before, _)| before == subject)
+    }
+
+    /// A login that needs a new session: there is none, or it is another subject's.
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
+            operation.replaces = Some((token.handle(), self.mine.login()));
+        }
+        self.create_step(operation, rules)
+    }
+
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
+        if !matches!(self.session, SessionState::New) {
+            self.begin()?;
+        }
+        if self.mine.data().is_empty()
+            && matches!(intent, Intent::Commit)
+            && !self.handle_shown
+            && !self.changes.dirty()
+        {
+            return Ok(Next::Done);
+        }
+        let Some(fresh) = &operation.fresh else {
+            return Ok(Next::Random);
+        };
+        if matches!(intent, Intent::Update) && !operation.edited {
+            return Ok(Next::Edit);
+        }
+        let handle = *self.fresh_handle.get_or_insert(fresh.handle());
+        operation.attempted = true;
+        self.mine.set_created(now);
+        self.limit(rules, now, false);
+        if let Intent::Login { subject, remember, keep_data, .. } = intent {
+            self.sign_in(subject, remember, keep_data, rules, now)?;
+            self.mine.set_login(1);
+            self.mine.set_salt(fresh.version())?;
+        }
+        self.mine.set_version(fresh.version());
+        self.mine.saw(now);
+        let next = Token::mint(handle, fresh.secret(), rules.ring);
+        self.change_cookie(operation.next.insert(next), now);
+        (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
+        Ok(operation.ask(StoreRequest::Create, handle))
+    }
+
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
+        if expiry::expired(&self.mine, rules.policy, now) {
+            return self.gone(operation).map(|()| Next::Random);
+        }
+        let Some(fresh) = &operation.fresh else {
+            return Ok(Next::Random);
+        };
+        let Some(token) = &self.token else { return Ok(Next::Done) };
+        if matches!(intent, Intent::Update) && !operation.edited {
+            return Ok(Next::Edit);
+        }
+        operation.attempted = true;
+        operation.next = None;
+        let handle = token.handle();
+        let another = match intent {
+            Intent::Login { subject, remember, keep_data, .. } => {
+                self.mine.set_login(self.mine.login().saturating_add(1));
+                self.mine.set_created(now);
+                self.sign_in(subject, remember, keep_data, rules, now)?;
+                self.mine.drop_previous()?;
+                self.mine.set_salt(fresh.version())?;
+                true
+            }
+            Intent::Rotate => {
+                self.mine.drop_previous()?;
+                self.mine.set_salt(fresh.version())?;
+                true
+            }
+            _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
+                // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
+                let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
+                let sealed = token.seal(fresh.secret(), rules.ring);
+                sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
+            }
+            _ => {
+                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
+                    self.mine.forget_sealed();
+                }
+                false
+            }
+        };
+        if another {
+            let next = Token::mint(handle, fresh.secret(), rules.ring);
+            self.change_cookie(operation.next.insert(next), now);
+        }
+        if !self.mine.own_lifetimes() {
+            self.limit(rules, self.mine.created(), false);
+        }
+        if self.active {
+            self.mine.saw(now);
+        }
+        self.mine.set_version(fresh.version());
+        (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
+        Ok(operation.ask(StoreRequest::Update, handle))
+    }
+
+    fn change_cookie(&mut self, next: &Token, now: Time) {
+        self.mine.set_verifier(&next.verifier);
+        self.mine.set_rotated_at(now);
+    }
+
+    fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
+        if remember {
+            let span = rules.policy.limits.remember;
+            self.mine.set_lifetimes(span, created.millis() + span, true);
+        } else {
+            self.mine.set_lifetimes(rules.policy.limits.idle, rules.policy.ends(created), false);
+        }
+    }
+
+    /// Subject, time of authentication, lifetimes; kept data may have been planted, so that nothing of trust survives.
+    fn sign_in(
+        &mut self,
+        subject: &str,
+        remember: bool,
+        keep_data: bool,
+        rules: &Rules<'_>,
+        now: Time,
+    ) -> Result<(), Error> {
+        self.mine.set_subject(subject, now)?;
+        self.limit(rules, now, remember);
+        if keep_data {
+            self.mine.table().remove(FLASH);
+        } else {
+            self.mine.table().clear();
+        }
+        Ok(())
+    }
+}

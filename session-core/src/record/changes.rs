@@ -1,0 +1,211 @@
+//! What the handler read and did, as a list per key: enough to apply it to a newer record, or to find that it cannot be.
+//!
+//! Of every key that was touched the list keeps a fingerprint of the value that was *loaded*. On a conflict, a key that
+//! was changed or read and that now differs is a conflict, whatever would be written (two increments from 5 both write
+//! 6, protocol rule 10); disjoint keys merge (ST3). Clearing, flash messages and `overwrite` are blind: they do not look.
+//!
+//! The list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is kept, and
+//! any difference among them is a conflict.
+
+use crate::base::environment::Buffer;
+use crate::base::error::Error;
+use crate::record::layout::Record;
+use crate::record::values::{self, Entry};
+
+/// Keys that are followed one by one.
+const FOLLOWED: usize = 12;
+
+/// What was done with a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Read.
+    Read,
+    /// Written or removed.
+    Write,
+    /// Written without regard to what is there.
+    Blind,
+    /// Removed, but only what was read.
+    Take,
+    /// Written by a function that runs again on the newer record.
+    Rerun,
+    /// Not followed any more.
+    Gone,
+}
+
+#[derive(Clone, Copy)]
+#[repr(packed(4))] // 20 bytes each instead of 24
+struct Touched {
+    key: u64,
+    base: u64,
+    kind: Kind,
+}
+
+impl Touched {
+    fn is(&self, key: u64) -> bool {
+        self.key == key && self.kind != Kind::Gone
+    }
+}
+
+/// The list.
+pub(crate) struct Changes {
+    touched: [Touched; FOLLOWED],
+    len: usize,
+    /// The list is full: fingerprint of all loaded keys that are not in it.
+    rest: Option<u64>,
+    cleared: bool,
+    relabeled: bool,
+    dirty: bool,
+}
+
+impl Changes {
+    pub(crate) const fn new() -> Self {
+        let none = Touched { key: 0, base: 0, kind: Kind::Read };
+        Self { touched: [none; FOLLOWED], len: 0, rest: None, cleared: false, relabeled: false, dirty: false }
+    }
+
+    /// Whether bytes of the record differ from what was loaded.
+    pub(crate) fn dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub(crate) fn set_dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    pub(crate) fn relabel(&mut self) {
+        (self.relabeled, self.dirty) = (true, true);
+    }
+
+    /// The data is emptied, whatever is there. What was read or set before stays in the list.
+    pub(crate) fn clear(&mut self) {
+        self.retain(|kind| matches!(kind, Kind::Read | Kind::Write));
+        for touched in self.list_mut().iter_mut().filter(|touched| touched.kind == Kind::Write) {
+            touched.kind = Kind::Read;
+        }
+        (self.cleared, self.dirty) = (true, true);
+    }
+
+    /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
+    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
+        let hash = values::key_hash(key);
+        if let Some(touched) = self.list_mut().iter_mut().find(|touched| touched.is(hash)) {
+            touched.kind = match (touched.kind, kind) {
+                (before, Kind::Read) => before,
+                (Kind::Blind, _) => Kind::Blind,
+                (Kind::Read, Kind::Blind) | (Kind::Take | Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
+                (_, kind) => kind,
+            };
+            return;
+        }
+        if self.rest.is_some() {
+            return;
+        }
+        let kind = if self.cleared { Kind::Blind } else { kind };
+        let touched = Touched { key: hash, base: values::fingerprint(entry.or_else(|| values::find(mine, key))), kind };
+        if !self.push(touched) {
+            self.rest = Some(self.fingerprint_of_rest(mine));
+        }
+    }
+
+    /// After a commit: what was written is the state now; what was read before still counts for what comes.
+    pub(crate) fn settle(&mut self) {
+        self.retain(|kind| kind == Kind::Read);
+        (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
+    }
+
+    /// Applies the changes in `mine` to `newer`, or says that they conflict and leaves it unspecified.
+    pub(crate) fn merge<B: Buffer>(
+        &self,
+        mine: &Record<B>,
+        newer: &mut Record<B>,
+        heed_reads: bool,
+    ) -> Result<(), Error> {
+        let differs = |touched: &Touched| fingerprint_at(newer.data(), touched.key) != touched.base;
+        let heeded = |kind| matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads;
+        if self.list().iter().any(|touched| heeded(touched.kind) && differs(touched)) {
+            return Err(Error::Conflict);
+        }
+        if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
+            return Err(Error::Conflict);
+        }
+        if self.cleared {
+            newer.table().clear();
+        }
+        if self.rest.is_some() {
+            let mine = mine.data();
+            while newer.table().remove_first(|key| !self.follows(key) && values::find(mine, key).is_none()) {}
+            for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
+                newer.table().put(entry)?;
+            }
+        }
+        for touched in self.list() {
+            match touched.kind {
+                Kind::Read | Kind::Rerun | Kind::Gone => {}
+                Kind::Take if fingerprint_at(newer.data(), touched.key) != touched.base => {}
+                Kind::Write | Kind::Blind | Kind::Take => apply(touched.key, mine, newer)?,
+            }
+        }
+        if self.relabeled {
+            newer.set_label(mine.label().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> &[Touched] {
+        self.touched.get(..self.len).unwrap_or_default()
+    }
+
+    fn list_mut(&mut self) -> &mut [Touched] {
+        self.touched.get_mut(..self.len).unwrap_or_default()
+    }
+
+    fn push(&mut self, touched: Touched) -> bool {
+        let free = self.list().iter().position(|touched| touched.kind == Kind::Gone).unwrap_or(self.len);
+        let place = self.touched.get_mut(free);
+        let fits = place.is_some();
+        if let Some(place) = place {
+            *place = touched;
+            self.len = self.len.max(free + 1);
+        }
+        fits
+    }
+
+    /// Follows only those any more.
+    fn retain(&mut self, keep: impl Fn(Kind) -> bool) {
+        self.list_mut().iter_mut().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
+    }
+
+    /// Of a session that is another one from now on.
+    pub(crate) fn reset(&mut self) {
+        (self.len, self.rest, self.cleared, self.relabeled, self.dirty) = (0, None, false, false, false);
+    }
+
+    fn follows(&self, key: &str) -> bool {
+        let hash = values::key_hash(key);
+        self.list().iter().any(|touched| touched.is(hash))
+    }
+
+    /// Independent of order, so that it can be taken over what the list leaves out.
+    fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
+        values::entries(data).filter(|entry| !self.follows(entry.key)).fold(0, |sum, entry| {
+            let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
+            sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+        })
+    }
+}
+
+fn entry_at(data: &[u8], key: u64) -> Option<Entry<'_>> {
+    values::entries(data).find(|entry| values::key_hash(entry.key) == key)
+}
+
+fn fingerprint_at(data: &[u8], key: u64) -> u64 {
+    values::fingerprint(entry_at(data, key))
+}
+
+fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
+    if let Some(entry) = entry_at(mine.data(), key) {
+        return newer.table().put(entry);
+    }
+    newer.table().remove_first(|name| values::key_hash(name) == key);
+    Ok(())
+}

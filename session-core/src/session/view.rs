@@ -1,0 +1,418 @@
+//! What a handler sees of its session.
+//!
+//! Loaded once, then read and changed without waiting; `set` is stored at the commit, before the first byte of the
+//! answer. `update_with`, `login`, `rotate` and `logout` store at once. An adapter wraps this in a handle of its
+//! framework's kind and calls `load` when the handler first asks, `commit` and `set_cookie` before it answers.
+//!
+//! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
+//! again in this request.
+
+use core::time::Duration;
+
+use rand_core::TryCryptoRng;
+use serde::{Deserialize, Serialize};
+
+use crate::base::bytes::part;
+use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::error::Error;
+use crate::base::events::{LogId, Observer};
+use crate::base::names::Handle;
+use crate::driver::mode::Mode;
+use crate::driver::sessions::Sessions;
+use crate::driver::stored::Stored;
+use crate::driver::subjects::SessionInfo;
+use crate::protocol::operation::{FLASH, Intent, Operation};
+use crate::protocol::state::RequestState;
+use crate::record::changes::{Changes, Kind};
+use crate::record::layout::Record;
+use crate::record::values;
+use crate::store::contract::Store;
+use crate::store::index::{Epoch, check_subject};
+use crate::wire::csrf;
+
+/// Proof that a login was begun before the credentials were checked.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginAttempt<'s> {
+    subject: &'s str,
+    epoch: Epoch,
+    begun: Time,
+    remember: bool,
+    keep_data: bool,
+}
+
+impl<'s> LoginAttempt<'s> {
+    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
+    #[must_use]
+    pub const fn remembered(self) -> Self {
+        Self { remember: true, ..self }
+    }
+
+    /// What the visitor stored before signing in is dropped.
+    #[must_use]
+    pub const fn without_data(self) -> Self {
+        Self { keep_data: false, ..self }
+    }
+
+    /// Who signs in.
+    #[must_use]
+    pub const fn subject(&self) -> &'s str {
+        self.subject
+    }
+}
+
+/// The session of one request. `R` is used only when something new is made.
+pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
+    pub(super) sessions: &'a Sessions<S, C, O, M>,
+    pub(super) request: &'a mut RequestState<B>,
+    rng: R,
+}
+
+impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
+    /// The view of a handler on a request.
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: &'a mut RequestState<B>, rng: R) -> Self {
+        Self { sessions, request, rng }
+    }
+
+    // ---- for adapters --------------------------------------------------------------------------------------------
+
+    /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
+    /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
+    pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
+        self.sessions.begin(self.request, cookie_lines).await
+    }
+
+    /// The request counts as activity: a handler got the session and not only a peek at it.
+    pub fn activity(&mut self) {
+        self.request.activity();
+    }
+
+    /// Stores what has to be stored; call it after the handler, whatever its answer. An error replaces that answer.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Commit).await
+    }
+
+    /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
+    /// `Cache-Control: no-store`.
+    pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
+        self.sessions.mode.set_cookie(&self.sessions.context, self.request, into)
+    }
+
+    /// Bytes that [`set_cookie`](Self::set_cookie) needs.
+    #[must_use]
+    pub fn set_cookie_len(&self) -> usize {
+        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(self.request))
+    }
+
+    /// Whether the answer depends on the cookie and says `Vary: Cookie`.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        self.request.looked()
+    }
+
+    // ---- reading -------------------------------------------------------------------------------------------------
+
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
+    pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
+        values::check_key(key)?;
+        if self.request.record().is_none() {
+            return Ok(None);
+        }
+        self.request.read(key).map(|entry| entry.read()).transpose()
+    }
+
+    /// The keys in use, in the order of their bytes.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let data = self.request.record().map(|record| record.data()).unwrap_or_default();
+        values::entries(data).map(|entry| entry.key).filter(|key| !key.starts_with('\0'))
+    }
+
+    /// Whether there is a session, stored or about to be.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.request.record().is_some()
+    }
+
+    /// Who is signed in.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.request.record()?.subject().map(|(subject, _)| subject)
+    }
+
+    /// When the subject signed in.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Time> {
+        self.request.record()?.subject().map(|(_, at)| at)
+    }
+
+    /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12). `false` also after
+    /// a mismatch of the binding, if the policy says so.
+    #[must_use]
+    pub fn authenticated_within(&self, span: Duration) -> bool {
+        !self.request.doubted() && self.authenticated_at().is_some_and(|at| self.sessions.now().since(at) <= span)
+    }
+
+    /// When the session began: at the last login, or when the visitor first stored something.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Time> {
+        Some(self.request.record()?.created())
+    }
+
+    /// The last activity before this request.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<Time> {
+        Some(self.request.record()?.last_seen())
+    }
+
+    /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let deadline = self.request.record()?.stamp().deadline();
+        (deadline < Time::MAX).then(|| deadline.since(self.sessions.now()))
+    }
+
+    /// The label that the application gave the session.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.request.record()?.label()
+    }
+
+    /// Names the session in logs.
+    #[must_use]
+    pub fn log_id(&self) -> Option<LogId> {
+        self.request.handle().map(LogId)
+    }
+
+    // ---- changing ------------------------------------------------------------------------------------------------
+
+    /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
+    /// [`Error::Conflict`] if another request changed this key meanwhile. The same bytes again are no change.
+    pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.put(key, value, Kind::Write)
+    }
+
+    /// As [`set`](Self::set), whatever another request wrote meanwhile: the last one wins, on purpose.
+    pub fn overwrite<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.put(key, value, Kind::Blind)
+    }
+
+    fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
+        let (record, changes) = self.request.writable()?;
+        changes.follow(key, kind, None, record.data());
+        if record.table().set(key, value)? {
+            changes.set_dirty();
+        }
+        Ok(())
+    }
+
+    /// Removes `key`; without a session there is nothing to remove.
+    pub fn remove(&mut self, key: &str) -> Result<(), Error> {
+        values::check_key(key)?;
+        self.take_away(key, Kind::Write)
+    }
+
+    fn take_away(&mut self, key: &str, kind: Kind) -> Result<(), Error> {
+        if !self.request.has_data()? {
+            return Ok(());
+        }
+        self.request.follow(key, kind);
+        let (record, changes) = self.request.writable()?;
+        if record.table().remove(key) {
+            changes.set_dirty();
+        }
+        Ok(())
+    }
+
+    /// Empties the data, whatever another request writes meanwhile; the session, its subject and cookie stay.
+    pub fn clear(&mut self) -> Result<(), Error> {
+        if !self.request.has_data()? {
+            return Ok(());
+        }
+        let (record, changes) = self.request.writable()?;
+        changes.clear();
+        record.table().clear();
+        Ok(())
+    }
+
+    /// Gives the session a label, for instance the browser's name, shown in a list of sessions; "" takes it away.
+    /// Stored as given: escape it in pages.
+    pub fn set_label(&mut self, label: &str) -> Result<(), Error> {
+        let (record, changes) = self.request.writable()?;
+        if record.label().unwrap_or_default() != label {
+            record.set_label(label)?;
+            changes.relabel();
+        }
+        Ok(())
+    }
+
+    /// Replaces the value under `key` by what `change` makes of it and stores it at once, together with what was set
+    /// before. If another request was faster, `change` runs again on its value, for up to two seconds: no increment is
+    /// lost (ST3).
+    pub async fn update_with<T, F>(&mut self, key: &str, mut change: F) -> Result<T, Error>
+    where
+        T: Serialize + for<'v> Deserialize<'v>,
+        F: FnMut(Option<T>) -> T,
+    {
+        values::check_key(key)?;
+        let mut made = None;
+        self.update(|record, changes| {
+            let entry = values::find(record.data(), key);
+            changes.follow(key, Kind::Rerun, entry, record.data());
+            let before = entry.map(|entry| entry.read()).transpose()?;
+            let value = change(before);
+            record.table().set(key, &value)?;
+            changes.set_dirty();
+            made = Some(value);
+            Ok(())
+        })
+        .await?;
+        made.ok_or(Error::Indeterminate)
+    }
+
+    /// Stores what was set before, then what `edit` makes of the newest record.
+    pub(super) async fn update(
+        &mut self,
+        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.request.is_live() && self.request.changes.dirty() {
+            self.commit().await?;
+        }
+        let mut operation = Operation::new(Intent::Update);
+        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
+            let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
+            self.request.edited(&mut operation, edited)?;
+        }
+        Ok(())
+    }
+
+    // ---- signing in and out --------------------------------------------------------------------------------------
+
+    /// Begins a login: call it **before** the credentials are checked. If all sessions of the subject are ended between
+    /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
+    /// rule 7).
+    pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
+        check_subject(subject)?;
+        let begun = self.sessions.now();
+        Ok(LoginAttempt {
+            subject,
+            epoch: self.sessions.mode.epoch(&self.sessions.context, subject).await?,
+            begun,
+            remember: false,
+            keep_data: true,
+        })
+    }
+
+    /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
+    /// Data is kept unless the attempt says otherwise; flash messages and CSRF tokens are not. Over a session of another
+    /// subject a new one is made, without its data, and that one ends. Stored at once. [`Error::SignInAgain`]: the
+    /// credentials are to be checked again. With a cap, the subject's oldest sessions beyond it have ended then; an error
+    /// may mean that only this was not done.
+    pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
+        let LoginAttempt { subject, epoch, begun, remember, keep_data } = attempt;
+        if !self.sessions.in_time(begun) {
+            return Err(Error::SignInAgain);
+        }
+        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
+        if self.sessions.policy().max_sessions == 0 {
+            return Ok(());
+        }
+        let (_, own, room) = self.request.signed_in()?;
+        self.sessions.subjects()?.cap(subject, &own, room).await
+    }
+
+    /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
+    pub async fn rotate(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Rotate).await
+    }
+
+    /// Ends the session: the record is removed, then the cookie. Nothing brings it back (LC3). An error means that it
+    /// may live on (LC4). Without a session: nothing.
+    pub async fn logout(&mut self) -> Result<(), Error> {
+        self.perform(Intent::Logout).await
+    }
+
+    // ---- the subject's sessions -----------------------------------------------------------------------------------
+
+    /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
+    /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
+    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
+        let subjects = self.sessions.subjects()?;
+        let (subject, own, room) = self.request.signed_in()?;
+        subjects.list(subject, Some(&own), room, &mut each).await
+    }
+
+    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
+    /// ended, as by [`logout`](Self::logout).
+    pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
+        let subjects = self.sessions.subjects()?;
+        let (subject, own, room) = self.request.signed_in()?;
+        let Some(entry) = subjects.own_entry(subject, id, &own, room).await? else {
+            return Ok(false);
+        };
+        if entry.handle == own.handle() {
+            return self.logout().await.map(|()| true);
+        }
+        subjects.end(subject, &entry).await.map(|_| true)
+    }
+
+    /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
+    /// of password. The number of those that were there. An error means that some may live on: ask again.
+    pub async fn revoke_others(&mut self) -> Result<usize, Error> {
+        let subjects = self.sessions.subjects()?;
+        let (subject, own, room) = self.request.signed_in()?;
+        subjects.end_others(subject, &own, room).await
+    }
+
+    /// Ends all of the subject's sessions and this one: "sign out everywhere".
+    pub async fn revoke_all(&mut self) -> Result<usize, Error> {
+        let others = self.sessions.mode.end_others(&self.sessions.context, self.request).await?;
+        self.logout().await.map(|()| others + 1)
+    }
+
+    pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
+        let mut operation = Operation::new(intent);
+        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
+    }
+
+    // ---- messages and forms --------------------------------------------------------------------------------------
+
+    /// Leaves a message for the next page, which takes it once (TR2). A later message replaces it.
+    pub fn flash_message(&mut self, message: &str) -> Result<(), Error> {
+        self.put(FLASH, message, Kind::Blind)
+    }
+
+    /// Takes the message: passes it to `show` and removes it, but not another one that arrives meanwhile.
+    pub fn take_flash_message<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
+        let Some(record) = self.request.record() else {
+            return Ok(None);
+        };
+        let Some(entry) = values::find(record.data(), FLASH) else {
+            return Ok(None);
+        };
+        let shown = show(entry.read::<&str>()?);
+        self.take_away(FLASH, Kind::Take)?;
+        Ok(Some(shown))
+    }
+
+    /// A token for a form of this session, another text at each call (TR1); makes a session if there is none.
+    pub fn csrf_token(&mut self) -> Result<csrf::Token, Error> {
+        self.request.writable()?;
+        let fresh = self.sessions.draw(&mut self.rng)?;
+        let handle = match self.request.handle() {
+            Some(handle) if self.request.is_live() => handle,
+            _ => self.request.show_handle(Handle::from_bytes(*part(&fresh.0, 24))),
+        };
+        let salt = self.request.record().map(|record| record.salt()).unwrap_or_default();
+        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, *part(&fresh.0, 0)))
+    }
+
+    /// Whether `token` was made for this session since its last login.
+    #[must_use]
+    pub fn csrf_ok(&self, token: &str) -> bool {
+        let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
+            return false;
+        };
+        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
+    }
+}

@@ -1,0 +1,175 @@
+//! A store whose records' data is sealed: whoever reads the medium learns who is signed in and since when, and nothing of
+//! what the sessions hold; whoever writes to it cannot change a record, or make one, that is accepted.
+//!
+//! ```text
+//! … head, subject, label as ever | nonce[24] | tag[16] | ciphertext of the data
+//! ```
+//! XChaCha20-Poly1305 as for sealed cookies, under a subkey of its own. Everything before the data but `last_seen`, which a
+//! store moves by itself, and the handle are authenticated with it. The nonce is a MAC of all this and of the data, and each
+//! writer puts a random version into the head, so that it comes again only for the same bytes (SE5).
+
+use crate::base::environment::{Buffer, Time};
+use crate::base::hmac::Hmac;
+use crate::base::keys::{Keys, Ring, Subkeys};
+use crate::base::names::{Handle, Version};
+use crate::record::layout::{self, IDLE_AT, LAST_SEEN_AT};
+use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
+use crate::wire::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
+
+/// In the place of a cookie's name, which it cannot be.
+const PURPOSE: &str = "data at rest";
+/// The purpose of the cipher.
+const DATA: &[u8] = b"data at rest";
+
+/// Any store, with the data of its records sealed (SE1–SE5). A record takes 40 bytes more in it.
+///
+/// The first key of the ring seals and the others open; each write seals anew. A record that no key opens is reported as
+/// garbled and is no session: nothing falls back to unsealed data, so that switching this on ends the sessions that are
+/// there. An older copy of a record, put back by whoever writes to the medium, is not told from the newest.
+///
+/// Errors, cancelled futures and power cuts mean what they mean in the store within.
+pub struct AtRest<S, B> {
+    store: S,
+    ring: Ring,
+    room: B,
+}
+
+impl<S, B> AtRest<S, B> {
+    /// Seals what goes into `store`. `room` is copied for each write and holds the record with its 40 bytes more; one that
+    /// does not fit and cannot grow is refused as by a store that is full.
+    pub fn new(store: S, keys: &Keys, room: B) -> Self {
+        Self { store, ring: Ring::new(keys, PURPOSE), room }
+    }
+
+    /// The store within.
+    pub const fn inner(&self) -> &S {
+        &self.store
+    }
+
+    /// The length of the record whose sealed form the first `len` bytes are; it is there then.
+    fn open(&self, key: &Handle, bytes: &mut [u8], len: usize) -> Option<usize> {
+        let bytes = bytes.get_mut(..len)?;
+        let data_at = layout::data_at(bytes)?;
+        let (head, body) = bytes.split_at_mut_checked(data_at)?;
+        let (nonce, rest) = body.split_first_chunk_mut::<NONCE>()?;
+        let (tag, data) = rest.split_first_chunk_mut::<TAG>()?;
+        let opens = |keys: &Subkeys, data: &mut [u8]| {
+            let head = mac(keys, b"head at rest", key, head, &[]);
+            decrypt(&cipher(keys, DATA), nonce, &head, data, tag)
+        };
+        self.ring.iter().find(|(_, keys)| opens(keys, data))?;
+        body.copy_within(NONCE + TAG.., 0);
+        Some(len - NONCE - TAG)
+    }
+
+    /// Writes the sealed form of a record into `room`.
+    fn seal<'r>(&self, key: &Handle, record: &[u8], room: &'r mut [u8]) -> Option<&'r [u8]> {
+        let (head, data) = record.split_at_checked(layout::data_at(record)?)?;
+        let keys = self.ring.signing();
+        let sealed = room.get_mut(..record.len() + NONCE + TAG)?;
+        let (head_place, rest) = sealed.split_at_mut_checked(head.len())?;
+        let (nonce_place, rest) = rest.split_first_chunk_mut::<NONCE>()?;
+        let (tag_place, data_place) = rest.split_first_chunk_mut::<TAG>()?;
+        head_place.copy_from_slice(head);
+        data_place.copy_from_slice(data);
+        *nonce_place = *mac(keys, b"nonce at rest", key, head, data).first_chunk()?;
+        let head = mac(keys, b"head at rest", key, head, &[]);
+        *tag_place = encrypt(&cipher(keys, DATA), nonce_place, &head, data_place)?.into();
+        Some(sealed)
+    }
+}
+
+/// A MAC of what does not change while the record is stored.
+fn mac(keys: &Subkeys, purpose: &[u8], key: &Handle, head: &[u8], data: &[u8]) -> [u8; 32] {
+    let (before, after) = (head.get(..LAST_SEEN_AT).unwrap_or_default(), head.get(IDLE_AT..).unwrap_or_default());
+    Hmac::new(&keys.seal().mac(&[purpose])).mac(&[key.as_bytes(), before, after, data])
+}
+
+impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
+    type Error = S::Error;
+    type Index = S::Index;
+
+    fn index(&self) -> Option<&S::Index> {
+        self.store.index()
+    }
+
+    fn touch_is_free(&self) -> bool {
+        self.store.touch_is_free()
+    }
+
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, S::Error> {
+        // bytes that no key opens are no record, and the core says so
+        match self.store.load(key, now, into).await? {
+            Load::Found(Found { len, version }) => {
+                Ok(Load::Found(Found { len: self.open(key, into, len).unwrap_or_default(), version }))
+            }
+            // the record has room there, and only its seal has not
+            Load::TooLarge { size } if size.saturating_sub(NONCE + TAG) <= into.len() => {
+                let mut room = self.room.clone();
+                room.grow(size);
+                let room = room.as_mut();
+                let load = self.store.load(key, now, room).await?;
+                let Load::Found(Found { len, version }) = load else { return Ok(load) };
+                let len = self.open(key, room, len).unwrap_or_default();
+                let places = into.get_mut(..len).zip(room.get(..len));
+                let Some((place, record)) = places else { return Ok(Load::TooLarge { size: len }) };
+                place.copy_from_slice(record);
+                Ok(Load::Found(Found { len, version }))
+            }
+            Load::TooLarge { size } => Ok(Load::TooLarge { size: size.saturating_sub(NONCE + TAG) }),
+            Load::Missing => Ok(Load::Missing),
+        }
+    }
+
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, S::Error> {
+        let mut room = self.room.clone();
+        room.grow(record.len() + NONCE + TAG);
+        match self.seal(key, record, room.as_mut()) {
+            Some(sealed) => self.store.create(key, sealed, now).await,
+            None => Ok(Outcome::Full),
+        }
+    }
+
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, S::Error> {
+        let mut room = self.room.clone();
+        room.grow(record.len() + NONCE + TAG);
+        let Some(sealed) = self.seal(key, record, room.as_mut()) else { return Ok(Outcome::Full) };
+        Ok(match self.store.update(key, seen, sealed, now, there).await? {
+            Outcome::Conflict(Some(Found { len, version })) => {
+                Outcome::Conflict(self.open(key, there, len).map(|len| Found { len, version }))
+            }
+            other => other,
+        })
+    }
+
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, S::Error> {
+        self.store.touch(key, now).await
+    }
+
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, S::Error> {
+        self.store.delete(key, condition, now).await
+    }
+
+    async fn check(&self, now: Time) -> Result<(), S::Error> {
+        self.store.check(now).await
+    }
+
+    async fn end_all(&self, now: Time) -> Result<bool, S::Error> {
+        self.store.end_all(now).await
+    }
+
+    async fn count(&self, now: Time) -> Result<Option<u64>, S::Error> {
+        self.store.count(now).await
+    }
+
+    async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, S::Error> {
+        self.store.remove_expired(most, now).await
+    }
+}

@@ -1,0 +1,118 @@
+//! The [store contract](crate::store) as functions, for the tests of any store (ST11). A test runs [`suite`] or single
+//! rules with the executor that the store needs; one whose futures never wait has [`testing::run`](crate::testing::run).
+//!
+//! - A rule uses handles of its own, which follow from `seed` and its name: with a random seed the suite can run against
+//!   a server that others use too. It takes its records away again if it is kept.
+//! - No rule sleeps. It calls the store with times from `start` to a few minutes later, so a store that removes what is
+//!   over by its caller's time may remove what others keep there for so long. Where the medium has a time-to-live of
+//!   its own, `start` is the present.
+//! - The store has room for two records of 192 bytes.
+//! - Rules of the index hold for a store without one. [`end_all_ends_all`] is not in the suite, for it ends the sessions
+//!   of whoever else uses the store.
+//!
+//! Two sentences of the contract cannot be seen from here: that bytes in the medium that are no record are handed out as
+//! they are, and who gives way when a store is full. A store has tests of its own for them.
+
+mod broken;
+mod case;
+mod index;
+mod races;
+mod records;
+mod span;
+
+use crate::base::environment::Time;
+use crate::store::contract::Store;
+pub use broken::{Broken, Verdict};
+use case::Case;
+
+fn verdict(file: &str, lists: bool, broken: Option<Broken>) -> Verdict {
+    match broken {
+        Some(broken) => Verdict::Broken(broken),
+        None if file == "index" && !lists => Verdict::Unsupported,
+        None => Verdict::Holds,
+    }
+}
+
+/// Makes of each rule a function, an entry of [`RULES`] and a step of [`suite`], so that none can be forgotten.
+macro_rules! rules {
+    ($($file:ident::$name:ident $rule:ident: $sentence:literal)*) => {
+        /// Every rule in the order of the suite: the function's name, the requirement, and what it demands.
+        pub const RULES: &[(&str, &str, &str)] = &[$((stringify!($name), stringify!($rule), $sentence)),*];
+
+        /// Runs all rules, up to the first that is broken.
+        ///
+        /// # Errors
+        /// The broken rule.
+        pub async fn suite<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
+            $($name(store, start, seed).await?;)*
+            Ok(())
+        }
+
+        /// Runs all rules, also after one that is broken, and tells what came of each.
+        pub async fn each<S: Store>(store: &S, start: Time, seed: u64, mut tell: impl FnMut(&'static str, Verdict)) {
+            $({
+                let broken = $name(store, start, seed).await.err();
+                tell(stringify!($name), verdict(stringify!($file), store.index().is_some(), broken));
+            })*
+        }
+
+        $(
+            #[doc = concat!($sentence, " (", stringify!($rule), ")")]
+            ///
+            /// # Errors
+            /// What of it does not hold.
+            pub async fn $name<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
+                $file::$name(Case::new(store, start, seed, stringify!($rule), stringify!($name))).await
+            }
+        )*
+    };
+}
+
+/// Ending all sessions ends those that were there, and none that begins later; a store that cannot says so and ends none.
+/// (LC10)
+///
+/// # Errors
+/// What of it does not hold.
+pub async fn end_all_ends_all<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
+    index::end_all_ends_all(Case::new(store, start, seed, "LC10", "end_all_ends_all")).await
+}
+
+rules! {
+    records::absent_is_missing ST1: "A load of what was never created is Missing."
+    records::create_stores_the_bytes ST1: "A create keeps every byte, and a load gives them back with a version that an update may name."
+    records::create_never_replaces ST1: "A create under a key that is taken is Conflict(None) and changes nothing."
+    records::delete_any ST1: "A delete of whatever is there removes it, and the key is free again."
+    records::update_replaces ST1: "An update replaces the record by one that may be shorter or longer."
+    records::update_of_another_version_conflicts ST1: "An update of another version is a Conflict and changes nothing; what it puts into the buffer is the record that is there."
+    records::update_creates_nothing LC3: "An update of what was never created, or was deleted, is Missing and creates nothing."
+    records::versions_differ ST1: "Every update gives another version, and one of before is refused even if the data is as it was then."
+    records::too_large_a_record_is_told ST1: "A load into too small a buffer tells the record's size."
+    records::handles_are_apart ST8: "Records whose handles differ in one bit have nothing to do with each other."
+    records::full_changes_nothing ST9: "A create for which there is no room is Full, not an error, and changes nothing; one for which there is room is applied."
+    records::delete_by_version ST1: "A delete of one version removes that version only."
+    records::delete_by_login LC3: "A delete by login number removes the record of that number, also if others have written in between, and no other."
+    records::delete_is_idempotent ST1: "A delete of what is not there is Missing, however often."
+    span::expiry_to_the_millisecond LC5: "A record is there until the millisecond before its idle or absolute end by the caller's time, and Missing from then on."
+    span::create_takes_the_place_of_an_expired_one ST7: "A create under the key of a record that is over is applied."
+    span::touch_creates_nothing LC3: "A touch of what was never created, or was deleted, is Missing and creates nothing."
+    span::touch_revives_nothing LC5: "A touch of a record that is over is Missing and revives nothing."
+    span::touch_moves_last_seen_forward_only LC5: "A touch moves last_seen forward to now, never back, and changes nothing else."
+    span::touch_keeps_the_version ST1: "A touch changes no version: an update may name the one from before it, and the one that it gave."
+    span::update_after_expiry_is_missing LC5: "An update of a record that is over is Missing and revives nothing."
+    span::update_keeps_the_later_last_seen LC5: "An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
+    span::update_gives_the_new_limits ST1: "After an update the record's limits are the new ones."
+    span::update_gives_the_new_login ST1: "After an update the record's login number is the new one."
+    span::delete_after_expiry_is_missing ST1: "A delete of a record that is over is Missing."
+    races::one_of_two_creates_wins ST2: "Of two creates at once under one key one is applied."
+    races::one_of_two_updates_wins ST2: "Of two updates at once of one version one is applied."
+    races::update_revives_nothing LC3: "An update at the same time as a delete does not bring the record back."
+    races::a_dropped_update_is_old_or_new ST1: "A future that is dropped leaves the old record or the new one."
+    index::an_unknown_subject_has_no_entries LC9: "A subject that never signed in has no entries in the index."
+    index::entries_are_listed_in_order LC9: "Entries are listed in the order in which they were added, in pages of any size."
+    index::an_entry_is_there_once LC9: "An entry that is added again keeps its place, and one of a newer login replaces it."
+    index::a_moved_epoch_refuses LC9: "An entry whose login saw another epoch is refused, and the epoch moves up only."
+    index::every_move_gives_another_epoch LC9: "Every move of the epoch gives another one, and tells the last order."
+    index::removed_entries_are_gone LC9: "Removing takes the entry of that login number and no other, however often."
+    index::subjects_are_apart LC9: "A subject has its own entries only."
+    records::check_answers ST1: "A store that is well answers its check."
+}

@@ -1,0 +1,27 @@
+//! What a store promises.
+//!
+//! A store keeps one record under one key and offers five operations, **each atomic on that key**. It has no put: a
+//! record comes into being by [`create`](Store::create) only, and whatever else finds none says so, so that nothing
+//! brings a session back that has ended (LC3, ST1). Outcomes are values; an error is the medium's failure, after which
+//! the operation may or may not have happened (the driver finds out by loading again).
+//!
+//! - Every operation treats a record that is over at the caller's `now` as missing, inside the same atomic step
+//!   ([`Stamp::live`]). A time-to-live of the medium's own is housekeeping.
+//! - `touch` and `update` keep the later of the two `last_seen`. A touch does not change the version.
+//! - A store trusts its caller with the key and with `now`; it need not trust what it finds in the medium: bytes that
+//!   are no record ([`Stamp::of`] refuses) are handed out by `load` as they are and the core refuses them.
+//! - If a future is dropped, its operation may have happened or not, nothing in between.
+//!
+//! Futures carry no `Send` bound: a store behind a `RefCell` cannot give one. Where a framework needs `Send`, it is
+//! proven for the concrete store. The rules are checked by `conformance` (feature of that name).
+
+pub(crate) mod at_rest;
+#[cfg(feature = "conformance")]
+#[doc(hidden)]
+pub mod conformance;
+pub(crate) mod contract;
+#[doc(hidden)]
+pub mod index;
+
+pub use crate::base::names::{Handle, Version};
+pub use contract::{DeleteCondition, Found, Load, NullStore, Outcome, Store};

@@ -1,0 +1,9 @@
+//! The bytes that a browser sees: the Cookie header that comes in, the token or sealed record in it, and the Set-Cookie
+//! value and CSRF token that go out. Every value that comes in is untrusted until a MAC has verified it.
+
+pub(crate) mod base64url;
+pub mod cookie_header;
+pub mod csrf;
+pub(crate) mod sealed;
+pub(crate) mod set_cookie;
+pub(crate) mod token;
