@@ -10,7 +10,7 @@ use serde::de::{
 pub(super) struct Reader<'de> {
     /// Of the value that was written.
     digest: &'de [u8; DIGEST],
-    /// The number of its bytes.
+    /// The number of all bytes.
     len: usize,
     rest: &'de [u8],
     /// Levels that may still be opened.
@@ -23,9 +23,11 @@ macro_rules! varints {
         #[cfg_attr(target_pointer_width = "32", inline(never))]
         fn $method(&mut self) -> Result<$type, Unreadable> {
             let mut number = 0;
-            for shift in (0..<$type>::BITS).step_by(7) {
+            let mut shift = 0;
+            while shift < <$type>::BITS {
                 let byte = self.byte()?;
                 number |= <$type>::from(byte & 0x7f) << shift;
+                shift += 7;
                 if byte < 0x80 {
                     return Ok(number);
                 }
@@ -41,13 +43,13 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn new(bytes: &'de [u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_first_chunk()?;
-        Some(Self { digest, len: rest.len(), rest, depth: DEPTH })
+        Some(Self { digest, len: bytes.len(), rest, depth: DEPTH })
     }
 
     /// Whether what was written is what was read.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn has_read(&self, written: &Writer<'_>) -> bool {
-        self.rest.is_empty() && written.len() == DIGEST + self.len && written.digest() == *self.digest
+        self.rest.is_empty() && written.len() == self.len && written.digest() == *self.digest
     }
 
     #[inline]

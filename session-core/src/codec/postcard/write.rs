@@ -88,7 +88,7 @@ impl<'p> Writer<'p> {
     }
 
     /// Writes the digest, and returns the number of bytes.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[inline]
     pub(super) fn finish(self) -> usize {
         let digest = self.digest();
         if let Some(place) = self.place.first_chunk_mut() {
