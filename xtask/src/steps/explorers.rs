@@ -2,20 +2,16 @@
 
 use crate::run::{Log, cargo};
 
+/// Runs the explorer; its last line says what it found.
 pub(super) fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
-    explore(log, "explorer", what)
-}
-
-/// Runs an explorer; its last line says what it found.
-pub(super) fn explore(log: &mut Log, package: &str, what: &[&str]) -> Result<String, String> {
-    let found = log.run(cargo(&["run", "--locked", "--release", "-p", package, "--"]).args(what))?;
+    let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
     found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
 }
 
 pub(super) fn layered(log: &mut Log) -> Result<String, String> {
     let mut sets = |requests, faults, seconds, limit| {
-        let what = ["--requests", requests, "--faults", faults, "--seconds", seconds, "--limit", limit];
-        explore(log, "layered-explorer", &[&["explore"][..], &what].concat())
+        let what = ["layered", "--requests", requests, "--faults", faults, "--seconds", seconds, "--limit", limit];
+        explorer(log, &what)
     };
     let two = sets("2", "1", "2", "600")?;
     let three = (sets("3", "0", "1", "600")?, sets("3", "1", "0", "60")?);

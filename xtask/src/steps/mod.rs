@@ -126,7 +126,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "layered-rules",
         does: "each rule of the layered store, switched off, is missed",
         needs: &[],
-        run: |log| explorers::explore(log, "layered-explorer", &["rules"]),
+        run: |log| explorers::explorer(log, &["layered-rules"]),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic::no_panic },
     Step {

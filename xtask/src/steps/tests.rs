@@ -4,7 +4,7 @@ use super::store_table::store_table;
 use crate::run::{Log, cargo, passed, target};
 
 /// Packages whose tests are steps of their own.
-const OWN_STEPS: [&str; 5] = ["explorer", "layered-explorer", "conversations", "browser-tests", "firmware-tests"];
+const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
 
 /// The stores, and what else is tested with real servers; excluded from `tests`, too.
 const STORES: [&str; 7] = [

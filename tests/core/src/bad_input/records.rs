@@ -95,7 +95,7 @@ impl World {
         mend(8, 20, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
         mend(8, 48, &now[..6]);
         if let Some(flags) = bytes.get_mut(1).filter(|_| how & 4 != 0) {
-            *flags &= 31;
+            *flags &= 63;
         }
     }
 

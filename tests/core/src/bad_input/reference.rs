@@ -51,7 +51,7 @@ pub(crate) struct Record {
 pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
     let mut rest = Bytes(bytes.to_vec());
     let (format, flags) = (rest.number(1)?, rest.number(1)?);
-    if format != 1 || flags >= 32 {
+    if format != 2 || flags >= 64 {
         return None;
     }
     rest.take(8 + 4)?;
@@ -61,7 +61,7 @@ pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
         last_seen,
         idle,
         end,
-        own: flags & 16 != 0,
+        own: flags & 32 != 0,
         verifier,
         created,
         rotated,
@@ -78,9 +78,12 @@ pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
         rest.take(8)?;
     }
     if flags & 4 != 0 {
-        record.subject = Some((rest.number(6)?, rest.text()?));
+        rest.take(8)?;
     }
     if flags & 8 != 0 {
+        record.subject = Some((rest.number(6)?, rest.text()?));
+    }
+    if flags & 16 != 0 {
         record.label = Some(rest.text()?);
     }
     while !rest.0.is_empty() {

@@ -6,8 +6,8 @@ use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_layered::Layered;
 
-use crate::record::Record;
-use crate::world::{Failed, SimCache, SimDurable, World};
+use crate::layered::record::Record;
+use crate::layered::world::{Failed, SimCache, SimDurable, World};
 
 pub(crate) type Node = Arc<Layered<SimCache, SimDurable>>;
 

@@ -10,8 +10,8 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 
-use crate::monitor::{Monitor, Write};
-use crate::record::{HandleBytes, Record};
+use crate::protocol::monitor::{Monitor, Write};
+use crate::protocol::record::{HandleBytes, Record};
 
 /// What becomes of a store call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

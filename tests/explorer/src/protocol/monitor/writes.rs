@@ -1,9 +1,9 @@
 //! What a write to the store may do.
 
 use super::{ABSOLUTE, Good, Monitor, Watched, Write};
-use crate::record::{HandleBytes, Record};
-use crate::request::Verb;
-use crate::world::Kind;
+use crate::protocol::record::{HandleBytes, Record};
+use crate::protocol::request::Verb;
+use crate::protocol::world::Kind;
 
 impl Monitor {
     pub(crate) fn touched(&mut self, id: usize, handle: HandleBytes, record: &Record) {

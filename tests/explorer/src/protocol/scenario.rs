@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use session_core::policy::{Lifetimes, PlainCookie, Policy, PolicyError};
 
-use crate::monitor::{ABSOLUTE, IDLE, TOUCH_EVERY};
-use crate::request::Verb;
-use crate::world::{Kind, State};
+use crate::protocol::monitor::{ABSOLUTE, IDLE, TOUCH_EVERY};
+use crate::protocol::request::Verb;
+use crate::protocol::world::{Kind, State};
 
 /// Clock steps, each across a limit.
 pub(crate) const JUMPS: [(Duration, &str); 4] = [

@@ -6,11 +6,11 @@ use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
 use session_core::{Keys, Sessions};
 
-use crate::record::KEY;
-use crate::request::{App, Verb};
-use crate::scenario::{Beginning, Holder, RENEW_AFTER, RENEW_WITHIN_GRACE, Start, policy};
-use crate::search::one_after_the_other;
-use crate::world::{Kind, Port, World};
+use crate::protocol::record::KEY;
+use crate::protocol::request::{App, Verb};
+use crate::protocol::run::one_after_the_other;
+use crate::protocol::scenario::{Beginning, Holder, RENEW_AFTER, RENEW_WITHIN_GRACE, Start, policy};
+use crate::protocol::world::{Kind, Port, World};
 
 /// All beginnings, over one kind of store, in a world of their own.
 pub(crate) struct Starts {

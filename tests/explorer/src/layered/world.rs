@@ -14,7 +14,7 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_core::subject::NoIndex;
 use session_store_layered::{Cache, Entry, Look};
 
-use crate::record::Record;
+use crate::layered::record::Record;
 
 /// A call that waits.
 #[derive(Clone, Debug, Hash)]

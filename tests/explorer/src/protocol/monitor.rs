@@ -6,9 +6,9 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::{Cookie, HandleBytes, Record};
-use crate::request::Verb;
-use crate::world::Kind;
+use crate::protocol::record::{Cookie, HandleBytes, Record};
+use crate::protocol::request::Verb;
+use crate::protocol::world::Kind;
 
 /// A write that was done: `old` is what it found, `new` what it left.
 pub(crate) struct Write {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Good, Monitor, Watched};
-use crate::record::{Cookie, HandleBytes, Record};
-use crate::request::{Answer, Sent, Verb};
-use crate::world::Kind;
+use crate::protocol::record::{Cookie, HandleBytes, Record};
+use crate::protocol::request::{Answer, Sent, Verb};
+use crate::protocol::world::Kind;
 
 impl Monitor {
     /// The answer of request `id` arrives at a client whose jar holds `jar`; `record` looks into the store.

@@ -1,20 +1,19 @@
-//! Walks through every order of events of a scenario: which request goes on, what becomes of its call, what the cache
-//! loses, when time passes. Requests cannot be copied, so each path is replayed from the start; a state that was seen
-//! before is not entered again.
+//! A set of requests over the layered store: which request goes on, what becomes of its call, what the cache loses, when
+//! time passes.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use session_store_layered::Layered;
 
-use crate::record::Record;
-use crate::request::{Answer, Node, Request, Verb};
-use crate::world::{Grant, SimCache, SimDurable, World};
+use crate::layered::record::Record;
+use crate::layered::request::{Answer, Node, Request, Verb};
+use crate::layered::world::{Grant, SimCache, SimDurable, World};
+use crate::search::Run;
 
 /// The trust window in seconds; time passes in seconds.
 const TRUST: u64 = 2;
@@ -28,7 +27,7 @@ pub(crate) struct Scenario {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Event {
+pub(crate) enum Event {
     Begin(usize),
     Call(usize, Grant),
     /// A delayed call arrives.
@@ -38,14 +37,6 @@ enum Event {
     /// A node loses the cache for good.
     Cut(usize),
     Second,
-}
-
-#[derive(Default)]
-pub(crate) struct Explored {
-    pub(crate) states: u64,
-    pub(crate) counter_example: Option<String>,
-    /// The time was up.
-    pub(crate) cut: bool,
 }
 
 enum Stage {
@@ -61,7 +52,7 @@ struct Promised {
     logout: bool,
 }
 
-struct Run<'s> {
+pub(crate) struct LayeredRun<'s> {
     scenario: &'s Scenario,
     world: World,
     nodes: [Node; 2],
@@ -73,45 +64,8 @@ struct Run<'s> {
     story: Option<String>,
 }
 
-pub(crate) fn explore(scenario: &Scenario, deadline: Option<Instant>) -> Explored {
-    let mut explored = Explored::default();
-    let mut seen = HashSet::new();
-    let mut open: Vec<Vec<u8>> = vec![Vec::new()];
-    while let Some(mut path) = open.pop() {
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            explored.cut = true;
-            return explored;
-        }
-        let mut run = Run::begin(scenario, &path, false);
-        loop {
-            if run.broken.is_some() {
-                let told = Run::begin(scenario, &path, true);
-                let (story, broken) = (told.story.unwrap_or_default(), told.broken.unwrap_or_default());
-                explored.counter_example = Some(format!("{scenario:?}\n{story}=> {broken}"));
-                return explored;
-            }
-            if !seen.insert(run.hash()) {
-                break;
-            }
-            explored.states += 1;
-            let events = run.events();
-            if events.is_empty() {
-                break;
-            }
-            for other in 1..events.len() {
-                let mut branch = path.clone();
-                branch.push(other as u8);
-                open.push(branch);
-            }
-            path.push(0);
-            run.happen(events[0]);
-        }
-    }
-    explored
-}
-
-impl<'s> Run<'s> {
-    fn begin(scenario: &'s Scenario, path: &[u8], told: bool) -> Self {
+impl<'s> LayeredRun<'s> {
+    pub(crate) fn begin(scenario: &'s Scenario, told: bool) -> Self {
         let world = World::default();
         {
             let mut state = world.state();
@@ -123,7 +77,7 @@ impl<'s> Run<'s> {
             let layered = Layered::new(SimCache(world.clone()), SimDurable(world.clone()));
             Arc::new(layered.trust(Duration::from_secs(TRUST)))
         };
-        let mut run = Self {
+        Self {
             scenario,
             nodes: [node(), node()],
             stages: scenario.requests.iter().map(|_| Stage::Waiting).collect(),
@@ -133,15 +87,57 @@ impl<'s> Run<'s> {
             broken: None,
             story: told.then(String::new),
             world,
-        };
-        for choice in path {
-            let events = run.events();
-            run.happen(events[usize::from(*choice)]);
         }
-        run
     }
 
-    /// All that can happen now; nothing when all requests are over.
+    fn spend(&mut self, fault: bool) {
+        self.faults = self.faults.saturating_sub(u8::from(fault));
+    }
+
+    fn poll(&mut self, number: usize) {
+        self.world.state().current = number;
+        let Stage::Running(future, promised) = &mut self.stages[number] else { return };
+        let promised = *promised;
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            self.stages[number] = Stage::Over;
+            self.judge(number, promised, answer);
+        }
+    }
+
+    /// Holds an answer, and what is stored now, against what was promised.
+    fn judge(&mut self, number: usize, at_begin: Promised, answer: Answer) {
+        let verb = self.scenario.requests[number].0;
+        if let Some(story) = &mut self.story {
+            let _told = writeln!(story, "        request {number}, {verb:?}: {answer:?}");
+        }
+        if answer.acknowledged {
+            match verb {
+                Verb::Read => {}
+                Verb::Write => self.promised.writes |= 1 << number,
+                Verb::Logout => self.promised.logout = true,
+            }
+        }
+        let missing = |record: Record, writes: u8| writes & !record.writes != 0;
+        let durable = self.world.state().durable;
+        let ended = self.scenario.requests.iter().any(|(verb, _)| *verb == Verb::Logout);
+        let broken = match (answer.first, durable) {
+            (Some(Some(_)), _) if at_begin.logout => "a session was served after its logout was acknowledged",
+            (Some(Some(seen)), _) if missing(seen, at_begin.writes) => {
+                "a request that began after a write was acknowledged did not see it"
+            }
+            (_, Some(there)) if missing(there, self.promised.writes) => "an acknowledged write is lost",
+            (_, Some(_)) if self.promised.logout => "a session came back after its logout was acknowledged",
+            (_, None) if !ended => "a session ended by itself",
+            _ if answer.went_back => "a reload after a conflict showed what had just been refused",
+            _ => return,
+        };
+        self.broken.get_or_insert_with(|| broken.into());
+    }
+}
+
+impl Run for LayeredRun<'_> {
+    type Event = Event;
+
     fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
         if self.stages.iter().all(|stage| matches!(stage, Stage::Over)) {
@@ -234,63 +230,25 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn spend(&mut self, fault: bool) {
-        self.faults = self.faults.saturating_sub(u8::from(fault));
+    fn broken(&self) -> Option<String> {
+        self.broken.clone()
     }
 
-    fn poll(&mut self, number: usize) {
-        self.world.state().current = number;
-        let Stage::Running(future, promised) = &mut self.stages[number] else { return };
-        let promised = *promised;
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            self.stages[number] = Stage::Over;
-            self.judge(number, promised, answer);
-        }
-    }
-
-    /// Holds an answer, and what is stored now, against what was promised.
-    fn judge(&mut self, number: usize, at_begin: Promised, answer: Answer) {
-        let verb = self.scenario.requests[number].0;
-        if let Some(story) = &mut self.story {
-            let _told = writeln!(story, "        request {number}, {verb:?}: {answer:?}");
-        }
-        if answer.acknowledged {
-            match verb {
-                Verb::Read => {}
-                Verb::Write => self.promised.writes |= 1 << number,
-                Verb::Logout => self.promised.logout = true,
-            }
-        }
-        let missing = |record: Record, writes: u8| writes & !record.writes != 0;
-        let durable = self.world.state().durable;
-        let ended = self.scenario.requests.iter().any(|(verb, _)| *verb == Verb::Logout);
-        let broken = match (answer.first, durable) {
-            (Some(Some(_)), _) if at_begin.logout => "a session was served after its logout was acknowledged",
-            (Some(Some(seen)), _) if missing(seen, at_begin.writes) => {
-                "a request that began after a write was acknowledged did not see it"
-            }
-            (_, Some(there)) if missing(there, self.promised.writes) => "an acknowledged write is lost",
-            (_, Some(_)) if self.promised.logout => "a session came back after its logout was acknowledged",
-            (_, None) if !ended => "a session ended by itself",
-            _ if answer.went_back => "a reload after a conflict showed what had just been refused",
-            _ => return,
-        };
-        self.broken.get_or_insert_with(|| broken.into());
-    }
-
-    fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.world.state().hash(&mut hasher);
-        (self.promised, self.faults, self.seconds).hash(&mut hasher);
+    fn state<H: Hasher>(&self, hasher: &mut H) {
+        self.world.state().hash(hasher);
+        (self.promised, self.faults, self.seconds).hash(hasher);
         // what a node remembers, in which its requests may have come in another order
-        format!("{:?}", self.nodes).hash(&mut hasher);
+        format!("{:?}", self.nodes).hash(hasher);
         for stage in &self.stages {
             match stage {
-                Stage::Waiting => 0_u8.hash(&mut hasher),
-                Stage::Running(_, promised) => (1_u8, promised).hash(&mut hasher),
-                Stage::Over => 2_u8.hash(&mut hasher),
+                Stage::Waiting => 0_u8.hash(hasher),
+                Stage::Running(_, promised) => (1_u8, promised).hash(hasher),
+                Stage::Over => 2_u8.hash(hasher),
             }
         }
-        hasher.finish()
+    }
+
+    fn story(self) -> String {
+        format!("{:?}\n{}", self.scenario, self.story.unwrap_or_default())
     }
 }

@@ -3,8 +3,8 @@
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_core::{Error, RequestState, Session, Sessions};
 
-use crate::record::COOKIE;
-use crate::world::Port;
+use crate::protocol::record::COOKIE;
+use crate::protocol::world::Port;
 
 pub(crate) type App = Sessions<Port, &'static ManualClock>;
 
