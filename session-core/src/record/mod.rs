@@ -3,7 +3,6 @@
 
 pub(crate) mod changes;
 pub(crate) mod layout;
-pub(crate) mod shape;
 pub(crate) mod values;
 
 pub use layout::{

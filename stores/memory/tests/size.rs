@@ -12,7 +12,7 @@ use store_support::{Draft, at, key};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const SESSIONS: u64 = 1_000_000;
-/// The value of a small integer under the key "visits": 1 + 6 bytes of key, 4 of shape, 1 of length, 1 of value.
+/// The value of a small integer under the key "visits": 1 + 6 bytes of key, 1 of length, 4 of digest, 1 of value.
 const INTEGER: usize = 13;
 const RENEWED: usize = 38;
 /// A time, a length and a subject of 16 bytes.

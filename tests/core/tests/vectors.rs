@@ -260,12 +260,12 @@ fn values_read_as_their_own_type_only() {
     let record = cases("cookie: accepted").swap_remove(0);
     let smallest = cases("cut: the smallest").swap_remove(0).bytes("record");
     for stored in &all {
-        let postcard = stored.bytes("postcard");
-        let len: Vec<u8> = match u8::try_from(postcard.len()).unwrap() {
+        let value = [stored.bytes("digest"), stored.bytes("postcard")].concat();
+        let len: Vec<u8> = match u8::try_from(value.len()).unwrap() {
             len @ 0x80.. => vec![len, 1],
             len => vec![len],
         };
-        let bytes = [&smallest[..], b"\x01k", &stored.bytes("digest"), &len, &postcard].concat();
+        let bytes = [&smallest[..], b"\x01k", &len, &value].concat();
         let alike: Vec<&str> = stored.all("alike").collect();
         request(&record, Some(&bytes), |view| {
             for read in &all {

@@ -26,8 +26,8 @@ const NO_HEAP: [&str; 6] = [
 
 /// The core's dependencies, all looked through: with the features they have here, none uses std or alloc.
 const CORE_DEPENDENCIES: &str = "\
-    aead base64ct bitflags block-buffer cfg-if chacha20 chacha20poly1305 cipher cmov cobs cpufeatures crypto-common ctutils \
-    defmt digest hmac hybrid-array inout log poly1305 postcard rand_core serde serde_core session-core sha2 subtle thiserror \
+    aead base64ct bitflags block-buffer cfg-if chacha20 chacha20poly1305 cipher cmov cpufeatures crypto-common ctutils \
+    defmt digest hmac hybrid-array inout log poly1305 rand_core serde serde_core session-core sha2 subtle \
     typenum universal-hash zeroize \
     critical-section embassy-time embassy-time-driver embedded-hal embedded-hal-async futures-core nb void";
 

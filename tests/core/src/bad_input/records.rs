@@ -62,7 +62,7 @@ impl World {
             assert!(!view.exists());
             return;
         }
-        assert_eq!((loaded, self.seen.verdict.get()), (Ok(()), verdict));
+        assert_eq!((loaded, self.seen.verdict.get()), (Ok(()), verdict), "{}", crate::vectors::hex(&bytes));
         match expected.filter(|_| verdict.is_none()) {
             Some(expected) => assert_seen(&mut view, &expected),
             None => {

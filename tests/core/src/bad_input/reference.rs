@@ -92,7 +92,6 @@ pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
             return None;
         }
         record.keys.push(key);
-        rest.take(4)?;
         let mut len = Vec::new();
         while len.last().is_none_or(|byte| byte & 0x80 != 0) {
             len.push(rest.take(1)?[0]);
