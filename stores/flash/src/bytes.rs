@@ -1,6 +1,6 @@
 //! Reading and writing by pieces of at most 64 bytes, whatever the flash's word is, with a checksum on the way.
 
-use crate::FlashError;
+use crate::error::FlashError;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
 use embedded_storage_async::nor_flash::NorFlash;
 

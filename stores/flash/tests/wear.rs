@@ -94,7 +94,7 @@ fn a_count_that_decayed_is_not_believed_em3() {
     let store = Device::new(flash.clone());
     let page = |store: &Device, number: u64| {
         while flash.erases().iter().map(|erases| u64::from(*erases)).sum::<u64>() < number {
-            run(store.keep(0, &[1; 200], at(0))).unwrap();
+            run(store.write_item(0, &[1; 200], at(0))).unwrap();
         }
         let mut erases = [0; 8];
         run(store.wear(&mut erases)).unwrap();

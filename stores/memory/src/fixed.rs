@@ -219,8 +219,9 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
     }
 }
 
-/// Why a [`FixedStore`] could not do what it was asked; it changed nothing.
+/// Why an operation of a [`FixedStore`] failed. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FixedError {
     /// The record is larger than the store's places.
     RecordTooLarge {
@@ -229,7 +230,7 @@ pub enum FixedError {
         /// Bytes of a place.
         have: usize,
     },
-    /// The store was called while it was at work, which only its own code could do: a fault of this crate.
+    /// The store was called from within one of its own operations: a fault of this crate.
     InUse,
 }
 
