@@ -41,8 +41,8 @@ impl Window {
     }
 }
 
-/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word. Whole
-/// pieces, so that no word is written twice.
+/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word.
+/// Whole pieces, so that no word is written twice.
 pub(crate) async fn write<F: NorFlash>(
     flash: &mut F,
     mut at: u32,

@@ -4,8 +4,8 @@
 //! what is persisted, a later time is persisted; at boot it goes on from there. So it never goes back, and each boot
 //! charges at most [`AHEAD`] that did not pass. (The latest time seen in records would go back at each power cut.)
 //!
-//! A wall clock that arrives is an offset. The offset is persisted too, so that the next time a wall clock arrives, the time
-//! without power is known and charged: device time then moves forward by it.
+//! A wall clock that arrives is an offset. The offset is persisted too, so that the next time a wall clock arrives, the
+//! time without power is known and charged: device time then moves forward by it.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -36,8 +36,9 @@ pub enum WithoutPower {
 
 /// Tells device time. `U` is the uptime, for instance `EmbassyClock`.
 ///
-/// The program has to call [`persist`](Self::persist) at least every 15 seconds, with or without requests. If it does not, or
-/// if that fails, device time goes on, and the next boot after a power cut continues from the last persisted time.
+/// The program has to call [`persist`](Self::persist) at least every 15 seconds, with or without requests. If it does
+/// not, or if that fails, device time goes on, and the next boot after a power cut continues from the last persisted
+/// time.
 #[derive(Debug)]
 pub struct PersistedClock<U> {
     uptime: U,
@@ -50,8 +51,8 @@ pub struct PersistedClock<U> {
 }
 
 impl<U: Clock> PersistedClock<U> {
-    /// Returns a clock that continues from the time in `store`, and ends all sessions there if the policy demands it. On error
-    /// the time is unknown: the caller retries, or shows that the device is out of order.
+    /// Returns a clock that continues from the time in `store`, and ends all sessions there if the policy demands it.
+    /// On error the time is unknown: the caller retries, or shows that the device is out of order.
     pub async fn resume<F: NorFlash, const SESSIONS: usize, const BYTES: usize>(
         uptime: U,
         store: &FlashStore<F, SESSIONS, BYTES>,
@@ -66,8 +67,8 @@ impl<U: Clock> PersistedClock<U> {
         Ok(clock)
     }
 
-    /// Returns a clock that continues from `time`, which is `None` at the very first boot. Ending all sessions is up to the
-    /// caller.
+    /// Returns a clock that continues from `time`, which is `None` at the very first boot. Ending all sessions is up to
+    /// the caller.
     pub fn new(uptime: U, time: Option<PersistedTime>, without_power: WithoutPower) -> Self {
         let from = time.unwrap_or(PersistedTime { until: Time::ZERO, offset: None });
         let charge = match without_power {
@@ -81,9 +82,9 @@ impl<U: Clock> PersistedClock<U> {
         Self { uptime, last, base, persisted: Cell::new(from), offset: Cell::new(from.offset) }
     }
 
-    /// Takes the time of a wall clock. It may come late, come again, and be wrong: device time moves forward if more time has
-    /// passed than it knows of, and never back. A wall clock that jumps ahead ends sessions early. One that is thousands of
-    /// years ahead is ignored, because device time has an end.
+    /// Takes the time of a wall clock. It may come late, come again, and be wrong: device time moves forward if more
+    /// time has passed than it knows of, and never back. A wall clock that jumps ahead ends sessions early. One that is
+    /// thousands of years ahead is ignored, because device time has an end.
     pub fn set_wall(&self, unix: Time) {
         let (now, unix) = (self.now().millis() as i64, unix.millis() as i64);
         let should_be = self.offset.get().map_or(now, |offset| unix.saturating_sub(offset));
@@ -120,7 +121,8 @@ impl<U: Clock> PersistedClock<U> {
         self.persisted.set(time);
     }
 
-    /// Persists a later time if it is due: one small entry a minute. After a power cut there is the earlier or the later time.
+    /// Persists a later time if it is due: one small entry a minute. After a power cut there is the earlier or the
+    /// later time.
     pub async fn persist<F: NorFlash, const SESSIONS: usize, const BYTES: usize>(
         &self,
         store: &FlashStore<F, SESSIONS, BYTES>,
@@ -134,8 +136,8 @@ impl<U: Clock> PersistedClock<U> {
 }
 
 impl<U: Clock> Clock for PersistedClock<U> {
-    /// An uptime that jumps back (a timer that wraps or is reset) continues from where it was. Time neither goes back nor
-    /// stands still until the uptime has caught up, because both would lengthen sessions.
+    /// An uptime that jumps back (a timer that wraps or is reset) continues from where it was. Time neither goes back
+    /// nor stands still until the uptime has caught up, because both would lengthen sessions.
     fn now(&self) -> Time {
         let uptime = self.uptime.now().millis();
         let back = self.last.replace(uptime).saturating_sub(uptime);

@@ -7,8 +7,8 @@
 //! Pages have numbers that only grow; number `n` lies at place `n` modulo the pages, so that all wear alike. One page
 //! is always free. When the newest is full, the free one is erased and begun, what still counts in the oldest is copied
 //! into it, and an entry `OPENED` makes it count and the oldest free, in one. A page without that entry is as good as
-//! free, so a power cut before it changes nothing; what lies in a page below the newest's floor never counts again, even
-//! if a later erase of it is torn.
+//! free, so a power cut before it changes nothing; what lies in a page below the newest's floor never counts again,
+//! even if a later erase of it is torn.
 //!
 //! An entry counts if its checksum is right. Its length is written before its body, by itself, and its complement shows
 //! whether it was written to its end; so after a power cut there is a torn length or a torn body, and where the next
@@ -45,8 +45,8 @@ pub(crate) struct Log<F> {
     floor: u32,
     /// Where the next entry goes.
     tail: u32,
-    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page into
-    /// which all of this is moved may.
+    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page
+    /// into which all of this is moved may.
     spare: u32,
 }
 
@@ -156,8 +156,8 @@ impl<F: NorFlash> Log<F> {
         }
     }
 
-    /// Returns whether the flash holds nothing but the opening of the first page, torn or whole. Reads all of the flash:
-    /// another geometry's log may begin where this one's pages have no header.
+    /// Returns whether the flash holds nothing but the opening of the first page, torn or whole. Reads all of the
+    /// flash: another geometry's log may begin where this one's pages have no header.
     async fn is_blank(&mut self) -> Result<bool, FlashError> {
         let mut first = self.cursor(1);
         let opening = first.at + Self::size(kind::EPOCH, 0) + Self::size(kind::OPENED, 0);
@@ -286,8 +286,8 @@ impl<F: NorFlash> Log<F> {
         Ok(at)
     }
 
-    /// Begins the free page, and returns the number of the oldest one. The caller copies what counts there, and then calls
-    /// [`Self::open`].
+    /// Begins the free page, and returns the number of the oldest one. The caller copies what counts there, and then
+    /// calls [`Self::open`].
     pub(crate) async fn begin(&mut self) -> Result<u32, FlashError> {
         let number = self.newest + 1;
         let place = number % self.pages().max(1);

@@ -60,7 +60,8 @@ impl Slot {
         used: false,
     };
 
-    /// Returns a session with this record, which lies at `at`. The later of `seen` and the record's last activity counts.
+    /// Returns a session with this record, which lies at `at`. The later of `seen` and the record's last activity
+    /// counts.
     pub(crate) fn new(handle: Handle, record: &[u8], at: u32, order: u32, seen: Time) -> Self {
         let stamp = Stamp::of_any(record);
         let seen = Millis::new(stamp.last_seen.max(seen).millis());
@@ -136,8 +137,8 @@ impl<const SESSIONS: usize> SessionTable<SESSIONS> {
         self.get(key).filter(|slot| slot.live(now)).copied()
     }
 
-    /// Returns the place of a new session (ST9): its own if it was there before, else a free one, else that of an expired
-    /// session; for a session that signs in, else that of the least recently seen anonymous one.
+    /// Returns the place of a new session (ST9): its own if it was there before, else a free one, else that of an
+    /// expired session; for a session that signs in, else that of the least recently seen anonymous one.
     pub(crate) fn place(&self, key: &Handle, login: u32, now: Time) -> Option<usize> {
         let position = |is: &dyn Fn(&Slot) -> bool| self.0.iter().position(is);
         let free = position(&|slot| slot.used && slot.handle == *key)
@@ -166,8 +167,8 @@ impl<const SESSIONS: usize> SessionTable<SESSIONS> {
         self.0.iter().filter(|slot| slot.used).map(|slot| slot.order).max().unwrap_or(0).saturating_add(1)
     }
 
-    /// Prepares for reading the log again. Sessions that are not found there are dropped afterwards; until then the table
-    /// remembers when they were last seen.
+    /// Prepares for reading the log again. Sessions that are not found there are dropped afterwards; until then the
+    /// table remembers when they were last seen.
     pub(crate) fn forget_places(&mut self) {
         self.0.iter_mut().for_each(|slot| slot.at = 0);
     }

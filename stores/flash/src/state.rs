@@ -46,8 +46,8 @@ pub(crate) struct State<F, const SESSIONS: usize, const BYTES: usize> {
     pub(crate) items: [Item; ITEMS],
     pub(crate) epoch: u64,
     pub(crate) time: Option<PersistedTime>,
-    /// What the flash holds, if RAM agrees with it. It does not at first, nor during a write: if the write fails or its future
-    /// is dropped, the next operation reads the log again.
+    /// What the flash holds, if RAM agrees with it. It does not at first, nor during a write: if the write fails or its
+    /// future is dropped, the next operation reads the log again.
     pub(crate) in_step: Option<Contents>,
     /// Whether a log was ever read.
     ours: bool,
@@ -232,8 +232,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         Usage { pages, size: pages * F::ERASE_SIZE as u32, live: sessions + items, rest: self.log.rest() }
     }
 
-    /// Reads an entry, and retries once. Returns `None` if the entry is corrupt in a page that is not. If the page is corrupt
-    /// as well, the flash gives other bytes than were written, which is an error.
+    /// Reads an entry, and retries once. Returns `None` if the entry is corrupt in a page that is not. If the page is
+    /// corrupt as well, the flash gives other bytes than were written, which is an error.
     pub(crate) async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<FoundEntry>, FlashError> {
         for _ in 0..2 {
             let found = self.log.read(at, into).await?;

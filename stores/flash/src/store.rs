@@ -14,15 +14,15 @@ use embedded_storage_async::nor_flash::NorFlash;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 
-/// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The application
-/// has four items of its own there, of at most `BYTES` each.
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The
+/// application has four items of its own there, of at most `BYTES` each.
 ///
-/// When the store is full (ST9), a new session takes the place of an expired one. If there is none, an anonymous session is
-/// `Full`. An authenticated one evicts the least recently seen anonymous one, and is `Full` if there is no anonymous one. No
-/// authenticated session is ever evicted.
+/// When the store is full (ST9), a new session takes the place of an expired one. If there is none, an anonymous
+/// session is `Full`. An authenticated one evicts the least recently seen anonymous one, and is `Full` if there is no
+/// anonymous one. No authenticated session is ever evicted.
 ///
-/// The first operation reads the log. So does the operation after a write that failed or whose future was dropped; until it
-/// succeeds, every operation is an error and nothing is written.
+/// The first operation reads the log. So does the operation after a write that failed or whose future was dropped;
+/// until it succeeds, every operation is an error and nothing is written.
 pub struct FlashStore<F, const SESSIONS: usize, const BYTES: usize>(Mutex<NoopRawMutex, State<F, SESSIONS, BYTES>>);
 
 impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSIONS, BYTES> {
@@ -35,8 +35,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSI
         Self(Mutex::new(State::new(flash)))
     }
 
-    /// Sets how often a session's last activity is written to flash, at most; the default is 60 s. A power cut sets the last
-    /// activity back by less than this, so the session expires earlier by as much.
+    /// Sets how often a session's last activity is written to flash, at most; the default is 60 s. A power cut sets the
+    /// last activity back by less than this, so the session expires earlier by as much.
     #[must_use]
     pub fn with_touch_interval(mut self, interval: Duration) -> Self {
         self.0.get_mut().touch_interval = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
@@ -53,8 +53,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSI
         self.mounted().await?.write_item(item, bytes, now).await
     }
 
-    /// Reads an item into the caller's buffer. Returns `None` if it was never written. A buffer that is too small is an error
-    /// that names both sizes.
+    /// Reads an item into the caller's buffer. Returns `None` if it was never written. A buffer that is too small is an
+    /// error that names both sizes.
     pub async fn read_item<'b>(&self, item: usize, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, FlashError> {
         self.mounted().await?.read_item(item, into).await
     }
@@ -69,8 +69,8 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSI
         self.mounted().await?.persist_time(time, now).await
     }
 
-    /// Returns how full the flash is, and in `erases` how often each page was erased, in the order of their addresses. The
-    /// counts are in the flash.
+    /// Returns how full the flash is, and in `erases` how often each page was erased, in the order of their addresses.
+    /// The counts are in the flash.
     pub async fn wear(&self, erases: &mut [u32]) -> Result<Usage, FlashError> {
         let mut state = self.mounted().await?;
         state.log.erases(erases).await?;

@@ -1,6 +1,6 @@
-//! Time for a device without a clock (EM1, EM2): every policy for the time without power, with and without a wall clock that
-//! comes late and jumps, over random lives with power cuts. A session never lives longer than its limits in powered-on
-//! time; once a wall clock has come, never longer than in real time.
+//! Time for a device without a clock (EM1, EM2): every policy for the time without power, with and without a wall clock
+//! that comes late and jumps, over random lives with power cuts. A session never lives longer than its limits in
+//! powered-on time; once a wall clock has come, never longer than in real time.
 
 use nor_flash::Strict;
 use session_core::environment::{Clock, Time};
