@@ -1,5 +1,5 @@
-//! The figures of docs/design.md: this store and sequential-storage's map, with all its caches, on the same flash; a session of
-//! 250 bytes that changes again and again, while the others stay. Counts, no times.
+//! The figures of docs/design.md: this store and sequential-storage's map, with all its caches, on the same flash; a
+//! session of 250 bytes that changes again and again, while the others stay. Counts, no times.
 
 use nor_flash::{Counts, Strict};
 use sequential_storage::cache::Cache;

@@ -65,8 +65,8 @@ impl<'a> CacheEntry<'a> {
         bytes
     }
 
-    /// Returns whether the entry can be served at `now` without asking the durable store. A record that seems to have expired
-    /// may have been touched there.
+    /// Returns whether the entry can be served at `now` without asking the durable store. A record that seems to have
+    /// expired may have been touched there.
     pub(crate) fn trusted(&self, now: Time, trust: Duration) -> bool {
         let age = now.since(self.since).max(self.since.since(now));
         age < trust && Stamp::of(self.record).is_some_and(|stamp| stamp.live(now))

@@ -21,8 +21,8 @@ const TRUST: Duration = Duration::from_secs(5);
 
 /// A durable store with a cache before it. See the [crate](crate) for what it promises.
 ///
-/// If a future is dropped, its operation may have happened in the durable store or not. The cache may then show the state
-/// before it until the trust is over.
+/// If a future is dropped, its operation may have happened in the durable store or not. The cache may then show the
+/// state before it until the trust is over.
 pub struct Layered<C, D> {
     cache: C,
     durable: D,
@@ -37,8 +37,9 @@ impl<C: Cache, D: Store> Layered<C, D> {
         Self { cache, durable, trust: TRUST, pending: PendingChecks::default(), report: Box::new(|_| ()) }
     }
 
-    /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last; the
-    /// default is 5 s. While the cache cannot be reached, a change takes up to this time. All nodes have to set the same.
+    /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
+    /// the default is 5 s. While the cache cannot be reached, a change takes up to this time. All nodes have to set the
+    /// same.
     #[must_use]
     pub fn with_trust(self, trust: Duration) -> Self {
         Self { trust, ..self }

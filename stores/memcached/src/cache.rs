@@ -21,7 +21,8 @@ const LEASE: u32 = 10;
 pub struct MemcachedCache(Servers);
 
 impl MemcachedCache {
-    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first operation.
+    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first
+    /// operation.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -37,8 +38,9 @@ impl From<MemcachedStore> for MemcachedCache {
     }
 }
 
-/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the connection
-/// lives, the server process is the same and gives no cas twice. The connection returns to its pool with the lease.
+/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the
+/// connection lives, the server process is the same and gives no cas twice. The connection returns to its pool with the
+/// lease.
 pub struct MemcachedLease {
     key: Handle,
     cas: u64,

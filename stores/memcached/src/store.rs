@@ -32,9 +32,9 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name the
-    /// servers alike, because the names decide which server has which key. Names are looked up at each connection, IPv4
-    /// only.
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
+    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
+    /// IPv4 only.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -58,8 +58,9 @@ impl MemcachedStore {
         Ok(self)
     }
 
-    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers take, which
-    /// is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the one that it has.
+    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers
+    /// take, which is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the
+    /// one that it has.
     #[must_use]
     pub fn with_max_record_size(mut self, bytes: usize) -> Self {
         self.servers.max_record_size = bytes;

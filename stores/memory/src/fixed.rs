@@ -7,15 +7,15 @@ use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each (rounded up
-/// to a multiple of four) and a few words. Every operation looks through the array.
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each
+/// (rounded up to a multiple of four) and a few words. Every operation looks through the array.
 ///
-/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps the
-/// end of all sessions of anybody has to be repeated.
+/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps
+/// the end of all sessions of anybody has to be repeated.
 ///
 /// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
 /// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
-/// there is no anonymous one. No authenticated session ever gives way.
+/// there is no anonymous one. No authenticated session is ever evicted.
 ///
 /// A future that is dropped before it was polled did nothing, else everything.
 pub struct FixedStore<const SESSIONS: usize, const BYTES: usize> {
@@ -219,8 +219,9 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
     }
 }
 
-/// Why a [`FixedStore`] could not do what it was asked; it changed nothing.
+/// Why an operation of a [`FixedStore`] failed. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FixedError {
     /// The record is larger than the store's places.
     RecordTooLarge {
@@ -229,7 +230,7 @@ pub enum FixedError {
         /// Bytes of a place.
         have: usize,
     },
-    /// The store was called while it was at work, which only its own code could do: a fault of this crate.
+    /// The store was called from within one of its own operations: a fault of this crate.
     InUse,
 }
 

@@ -36,7 +36,8 @@ impl MemoryStore {
 
     /// A store of at most `sessions` sessions (ST9). When it is full, a create first looks for sessions that are over.
     /// If there is none, an anonymous session is [`Outcome::Full`]; an authenticated one takes the place of the least
-    /// recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session ever gives way.
+    /// recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session is ever
+    /// evicted.
     ///
     /// Up to a limit of 1024, all this is exact. Above, a create at a full store looks at 1024 sessions, and at each
     /// next create at the next ones: a session that is over is found a little later, and the least recently seen one is

@@ -120,7 +120,8 @@ impl Shard {
         })
     }
 
-    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked at.
+    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked
+    /// at.
     pub(crate) fn sweep(&mut self, looks: usize, now: Time) -> usize {
         let looks = looks.min(self.slots.places());
         for _ in 0..looks {

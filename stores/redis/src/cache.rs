@@ -62,8 +62,8 @@ impl From<RedisStore> for RedisCache {
     }
 }
 
-/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come back
-/// once its version is gone, or a nonce.
+/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come
+/// back once its version is gone, or a nonce.
 #[derive(Clone)]
 pub struct RedisLease {
     key: Handle,

@@ -43,8 +43,8 @@ pub(crate) struct Inner {
 session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
-    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation: while
-    /// the server is absent, every operation is an error.
+    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation:
+    /// while the server is absent, every operation is an error.
     ///
     /// # Errors
     /// The URL cannot be read.

@@ -1,5 +1,5 @@
-//! Redis dies, hangs, is slow, comes back, or loses the connection in the middle of an answer (ST10). No time is asserted:
-//! what counts are outcomes and connections. The longest wait is a guard against hanging.
+//! Redis dies, hangs, is slow, comes back, or loses the connection in the middle of an answer (ST10). No time is
+//! asserted: what counts are outcomes and connections. The longest wait is a guard against hanging.
 
 mod common;
 
@@ -176,7 +176,8 @@ async fn one_connection_for_all_and_one_more_when_it_broke() {
     assert_eq!(proxy.accepted(), 2);
 }
 
-/// Clients that go away in the middle of their requests leave the connection in order: no answer reaches another request.
+/// Clients that go away in the middle of their requests leave the connection in order: no answer reaches another
+/// request.
 #[tokio::test]
 async fn dropped_futures_leave_the_connection_whole() {
     let server = servers::redis::start();

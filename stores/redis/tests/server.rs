@@ -1,5 +1,5 @@
-//! What the conformance suite cannot see: other clients, foreign bytes, times-to-live, a full server, the server's own count
-//! of commands.
+//! What the conformance suite cannot see: other clients, foreign bytes, times-to-live, a full server, the server's own
+//! count of commands.
 
 mod common;
 

@@ -142,8 +142,8 @@ async fn list(store: &SqlStore, subject: &SubjectId, after: u64, most: usize) ->
     entries
 }
 
-/// Adds and moves of the epoch at once, over two nodes: whoever was added was so before the epoch moved, and is found by
-/// the last place that the move tells (protocol rules 7 and 8).
+/// Adds and moves of the epoch at once, over two nodes: whoever was added was so before the epoch moved, and is found
+/// by the last place that the move tells (protocol rules 7 and 8).
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_slips_past_a_revocation_lc9() {
     for database in Fresh::both() {

@@ -11,7 +11,8 @@ use session_std::{Error, Finished, Keys, Request, Session, Sessions};
 const KEY: &[u8; 32] =
     b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7<N`\x18\xe9w\xb2D\x05\x9a\xcd1\xf6\x88.S\xbf";
 
-/// A node over this database. Its clock stands still, so that no retry runs out of time, and it waits for a busy machine.
+/// A node over this database. Its clock stands still, so that no retry runs out of time, and it waits for a busy
+/// machine.
 fn node(database: &Fresh) -> Sessions {
     let policy = Policy::plain_http(PlainCookie::new(), Lifetimes::default()).unwrap();
     let clock = ManualClock::at(Time::from_millis(1_800_000_000_000));

@@ -117,15 +117,15 @@ pub mod blocking {
 pub struct Numbers(pub u64);
 
 impl Numbers {
-    /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    /// Returns the next number, of any 64 bits.
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// Returns the next number, below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.any() % end
     }
 }
 

@@ -1,6 +1,6 @@
-//! What is in RAM of each session: where its record lies, and what every operation asks about it.
+//! What RAM holds of each session: where its record lies, and the fields that every operation needs.
 
-use crate::log::Found;
+use crate::log_entry::FoundEntry;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{Handle, Version};
@@ -29,15 +29,15 @@ pub(crate) struct Slot {
     pub(crate) handle: Handle,
     version: [u32; 2],
     login: u32,
-    /// Where its record's entry begins; 0 = not known, or no session at all.
+    /// Where its record's entry begins; 0 = not known, or no session.
     pub(crate) at: u32,
     /// Its place in its subject's list; 0 = not in it.
     pub(crate) order: u32,
     /// The subject's name, all zero without one.
     subject: [u8; SubjectId::LEN],
     seen: Millis,
-    /// `seen` as the flash knows it.
-    pub(crate) kept: Millis,
+    /// `seen` as the flash has it.
+    pub(crate) persisted: Millis,
     idle: Millis,
     ends: Millis,
     pub(crate) len: u16,
@@ -53,16 +53,17 @@ impl Slot {
         order: 0,
         subject: [0; SubjectId::LEN],
         seen: Millis::ZERO,
-        kept: Millis::ZERO,
+        persisted: Millis::ZERO,
         idle: Millis::ZERO,
         ends: Millis::ZERO,
         len: 0,
         used: false,
     };
 
-    /// A session with this record, which lies at `at`. `seen` holds if it is later than the record's.
+    /// Returns a session with this record, which lies at `at`. The later of `seen` and the record's last activity
+    /// counts.
     pub(crate) fn new(handle: Handle, record: &[u8], at: u32, order: u32, seen: Time) -> Self {
-        let stamp = stamp(record);
+        let stamp = Stamp::of_any(record);
         let seen = Millis::new(stamp.last_seen.max(seen).millis());
         Self {
             handle,
@@ -72,7 +73,7 @@ impl Slot {
             order,
             subject: IndexEntry::of(handle, record).map_or([0; SubjectId::LEN], |(subject, _)| *subject.as_bytes()),
             seen,
-            kept: seen,
+            persisted: seen,
             idle: Millis::new(stamp.idle),
             ends: Millis::new(stamp.ends),
             len: record.len() as u16,
@@ -107,28 +108,22 @@ impl Slot {
         self.used && self.subject == *subject.as_bytes()
     }
 
-    /// Whether it is in the list of `subject`.
+    /// Returns whether it is in the list of `subject`.
     pub(crate) fn listed(&self, subject: &SubjectId) -> bool {
         self.order > 0 && self.belongs(subject)
     }
 
-    /// Its entry there.
-    pub(crate) fn entry(&self) -> IndexEntry {
+    /// Returns its entry there.
+    pub(crate) fn index_entry(&self) -> IndexEntry {
         let ends = if self.ends == Millis::ZERO { Time::MAX } else { Time::from_millis(self.ends.get()) };
         IndexEntry { handle: self.handle, login: self.login, ends, order: u64::from(self.order) }
     }
 }
 
-/// The stamp of what is kept. Bytes that are no record are never over, and the first to make room.
-pub(crate) fn stamp(record: &[u8]) -> Stamp {
-    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    Stamp::of(record).unwrap_or(garbled)
-}
-
 /// All sessions.
-pub(crate) struct Table<const SESSIONS: usize>(pub(crate) [Slot; SESSIONS]);
+pub(crate) struct SessionTable<const SESSIONS: usize>(pub(crate) [Slot; SESSIONS]);
 
-impl<const SESSIONS: usize> Table<SESSIONS> {
+impl<const SESSIONS: usize> SessionTable<SESSIONS> {
     pub(crate) fn get(&self, key: &Handle) -> Option<&Slot> {
         self.0.iter().find(|slot| slot.used && slot.handle == *key)
     }
@@ -137,13 +132,13 @@ impl<const SESSIONS: usize> Table<SESSIONS> {
         self.0.iter_mut().find(|slot| slot.used && slot.handle == *key)
     }
 
-    /// The place of a session that is live.
+    /// Returns the slot of a live session.
     pub(crate) fn live(&self, key: &Handle, now: Time) -> Option<Slot> {
         self.get(key).filter(|slot| slot.live(now)).copied()
     }
 
-    /// Where a new session goes (ST9): to its own place if it was there before, to a free one, to that of one that is over;
-    /// one that signs in, to that of the least recently seen anonymous one.
+    /// Returns the place of a new session (ST9): its own if it was there before, else a free one, else that of an
+    /// expired session; for a session that signs in, else that of the least recently seen anonymous one.
     pub(crate) fn place(&self, key: &Handle, login: u32, now: Time) -> Option<usize> {
         let position = |is: &dyn Fn(&Slot) -> bool| self.0.iter().position(is);
         let free = position(&|slot| slot.used && slot.handle == *key)
@@ -156,23 +151,24 @@ impl<const SESSIONS: usize> Table<SESSIONS> {
         free.or_else(|| if login > 0 { anonymous() } else { None })
     }
 
-    /// The first session in the list of `subject` behind that place.
+    /// Returns the first session in the list of `subject` behind that place.
     pub(crate) fn next_of(&self, subject: &SubjectId, above: u32) -> Option<&Slot> {
         let behind = self.0.iter().filter(|slot| slot.order > above && slot.listed(subject));
         behind.min_by_key(|slot| slot.order)
     }
 
-    /// The last place in that list.
+    /// Returns the last place in that list.
     pub(crate) fn last_of(&self, subject: &SubjectId) -> u64 {
         self.0.iter().filter(|slot| slot.listed(subject)).map(|slot| slot.order).max().unwrap_or(0).into()
     }
 
-    /// The next place in the lists of subjects.
+    /// Returns the next place in the lists of subjects.
     pub(crate) fn next_order(&self) -> u32 {
         self.0.iter().filter(|slot| slot.used).map(|slot| slot.order).max().unwrap_or(0).saturating_add(1)
     }
 
-    /// Takes up again from flash; what is not found there goes, but until then it remembers when it was seen.
+    /// Prepares for reading the log again. Sessions that are not found there are dropped afterwards; until then the
+    /// table remembers when they were last seen.
     pub(crate) fn forget_places(&mut self) {
         self.0.iter_mut().for_each(|slot| slot.at = 0);
     }
@@ -187,17 +183,17 @@ impl<const SESSIONS: usize> Table<SESSIONS> {
         }
     }
 
-    /// A record was found in flash.
-    pub(crate) fn found(&mut self, found: &Found, record: &[u8]) {
+    /// Takes in a record that was found in flash.
+    pub(crate) fn found(&mut self, found: &FoundEntry, record: &[u8]) {
         let handle = Handle::from_bytes(found.entry.name);
         let own = self.0.iter().position(|slot| slot.used && slot.handle == handle);
         let place = own.or_else(|| self.0.iter().position(|slot| !slot.used));
-        // garbage may hold more sessions than there are places
+        // a corrupt log may hold more sessions than there are places
         let place = place.or_else(|| self.0.iter().position(|slot| slot.at == 0));
         let Some(slot) = place.and_then(|place| self.0.get_mut(place)) else { return };
         let seen = if own.is_some() { slot.seen() } else { Time::ZERO };
-        let kept = if own.is_some() && slot.at != 0 { slot.kept } else { Millis::ZERO };
+        let persisted = if own.is_some() && slot.at != 0 { slot.persisted } else { Millis::ZERO };
         *slot = Slot::new(handle, record, found.at, found.entry.number, seen);
-        slot.kept = Millis::new(stamp(record).last_seen.millis().max(kept.get()));
+        slot.persisted = Millis::new(Stamp::of_any(record).last_seen.millis().max(persisted.get()));
     }
 }
