@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::cmd;
 use session_core::environment::Time;
-use session_core::record::LAST_SEEN_AT;
+use session_core::record::{FORMAT, LAST_SEEN_AT};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::RedisStore;
 use store_support::now;
@@ -112,7 +112,7 @@ async fn foreign_content_is_refused_without_harm() {
     create(&store, 0, &record(7, 3, b"data")).await;
     let good: Vec<u8> = spy.ask(cmd("GET").arg(name(0))).await;
     let other_format = |mut value: Vec<u8>| {
-        value[8] = 2;
+        value[8] = FORMAT + 1;
         value
     };
     let texts = [
