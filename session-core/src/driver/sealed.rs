@@ -79,7 +79,8 @@ impl Mode for Sealed {
         Ok(request.loaded(&token, Some(found), &self.rules(context), now) == Candidate::Accepted)
     }
 
-    /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
+    /// What a store would answer: the record is as the request has made it, and goes out with the cookie, if it fits into
+    /// one.
     async fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -87,18 +88,35 @@ impl Mode for Sealed {
         step: StoreRequest,
         operation: &Operation<'_>,
     ) -> Reply {
-        match step {
-            StoreRequest::Load => Reply::Loaded(Ok(Load::Missing)),
-            StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch => seal(context, request, step).await,
-            StoreRequest::Index => admit_login(context, &operation.intent).await,
-            StoreRequest::Delete => match (&operation.intent, request.owner()) {
-                (Intent::Logout, (Some(subject), ..)) => match context.cut_off(subject).await {
+        let (need, have) =
+            (context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len()), LONGEST_PAIR);
+        if need > have && matches!(step, StoreRequest::Create | StoreRequest::Update) {
+            return Reply::Refused(Error::TooLarge { need, have });
+        }
+        let (subject, created, _) = request.owner();
+        // nobody would accept what was cut off meanwhile, and a login that overlaps a cut-off is refused
+        let last = match step {
+            StoreRequest::Update | StoreRequest::Touch | StoreRequest::Index => context.cut_offs(subject).await,
+            StoreRequest::Load | StoreRequest::Create | StoreRequest::Delete => Ok(Epoch(0)),
+        };
+        match (step, last) {
+            (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
+            (StoreRequest::Index, last) => Reply::Indexed(match (last, operation.intent) {
+                (Ok(last), Intent::Login { epoch, .. }) if last != epoch => Ok(Added::Moved),
+                (last, _) => last.map(|_| Added::Applied).map_err(|_| ()),
+            }),
+            (StoreRequest::Delete, _) => match (&operation.intent, subject) {
+                (Intent::Logout, Some(subject)) => match context.cut_off(subject).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
                     Err(_) => Reply::Wrote(Err(())),
                 },
                 _ => APPLIED,
             },
+            (StoreRequest::Touch, Err(_)) => Reply::Wrote(Err(())),
+            (_, Err(error)) => Reply::Refused(error),
+            (_, Ok(last)) if is_cut_off(created, last) => Reply::Wrote(Ok(Outcome::Missing)),
+            (_, Ok(_)) => Reply::Wrote(Ok(Outcome::Applied(request.seal_record()))),
         }
     }
 
@@ -182,38 +200,6 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
         context.observer.observe(&Event::Corrupt(LogId(handle)));
     }
     adopted
-}
-
-/// The answer carries the record, unless it does not fit into a cookie, or was cut off meanwhile and nobody would accept it.
-async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
-    context: &Context<S, C, O>,
-    request: &mut RequestState<B>,
-    step: StoreRequest,
-) -> Reply {
-    let (need, have) =
-        (context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len()), LONGEST_PAIR);
-    if need > have && !matches!(step, StoreRequest::Touch) {
-        return Reply::Refused(Error::TooLarge { need, have });
-    }
-    if !matches!(step, StoreRequest::Create) {
-        let (subject, created, _) = request.owner();
-        match context.cut_offs(subject).await {
-            Ok(last) if is_cut_off(created, last) => return Reply::Wrote(Ok(Outcome::Missing)),
-            Ok(_) => {}
-            Err(_) if matches!(step, StoreRequest::Touch) => return Reply::Wrote(Err(())),
-            Err(error) => return Reply::Refused(error),
-        }
-    }
-    Reply::Wrote(Ok(Outcome::Applied(request.seal_record())))
-}
-
-/// A login that overlaps a cut-off is refused.
-async fn admit_login<S: Store, C: Clock, O: Observer>(context: &Context<S, C, O>, intent: &Intent<'_>) -> Reply {
-    let Intent::Login { subject, epoch, .. } = intent else {
-        return APPLIED;
-    };
-    let now = context.cut_offs(Some(subject)).await.map_err(|_| ());
-    Reply::Indexed(now.map(|now| if now == *epoch { Added::Applied } else { Added::Moved }))
 }
 
 // the cut-offs
