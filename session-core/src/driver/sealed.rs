@@ -171,10 +171,12 @@ impl Mode for Sealed {
             None if removed => (0, 0),
             None => return Ok(None),
         };
-        // one call for both: each closure makes a copy of the writer
-        let fill =
-            |place: &mut [u8]| sealed.map_or(Ok(()), |(handle, record)| sealed::seal(handle, record, ring, place));
-        set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
+        // one call for both, because each closure makes a copy of the writer
+        let write = |place: &mut [u8]| match sealed {
+            Some((handle, record)) => sealed::seal(handle, record, ring, place).ok(),
+            None => Some(()),
+        };
+        set_cookie::issue_with(policy, len, max_age, into, write).map(Some)
     }
 
     fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
