@@ -47,8 +47,8 @@ pub(crate) const RULES: &[Mutation] = &[
         edits: &[
             Edit {
                 file: STORE,
-                code: "slot.filter(|slot| Record::parse(&slot.bytes).live(now.millis()))",
-                instead: "slot.filter(|_| now >= Time::ZERO)",
+                code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
+                instead: "filter(|_| now > 0)",
             },
             Edit {
                 file: STEPS,
@@ -102,7 +102,7 @@ pub(crate) const RULES: &[Mutation] = &[
         rule: 7,
         without: "a login is added whatever became of the epoch since it began",
         explore: "two",
-        edits: &[Edit { file: STORE, code: "if subject.epoch != seen.0 {", instead: "if subject.epoch < seen.0 {" }],
+        edits: &[Edit { file: STORE, code: "if subject.epoch != *epoch {", instead: "if subject.epoch < *epoch {" }],
     },
     Mutation {
         rule: 8,
