@@ -111,12 +111,12 @@ pub(super) enum Phase {
 /// How far one verb has come.
 pub(crate) struct Operation {
     pub(super) phase: Phase,
-    /// What was under way when the answer was lost.
-    pub(super) wrote: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
     pub(super) fresh: Option<[u8; 32]>,
     pub(super) lost: u8,
+    /// An update was given up, and may still be done (protocol rule 11).
+    pub(super) pending: bool,
     pub(super) handles: u8,
     /// The cookie that is valid once the write has landed.
     pub(super) next: Option<Token>,
@@ -130,10 +130,10 @@ impl Operation {
     pub(crate) const fn new() -> Self {
         Self {
             phase: Phase::Ready,
-            wrote: Phase::Ready,
             started: None,
             fresh: None,
             lost: 0,
+            pending: false,
             handles: 0,
             next: None,
             attempted: false,

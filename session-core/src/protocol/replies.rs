@@ -6,7 +6,7 @@ use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
-use crate::base::names::{Handle, Version};
+use crate::base::names::Version;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
@@ -38,11 +38,15 @@ impl<B: Buffer> RequestState<B> {
                 operation.phase = Phase::Finished;
                 Ok(())
             }
-            (Phase::Updating | Phase::Creating, Err(())) => self.lost(operation),
-            (Phase::Creating, Ok(_)) => {
+            (Phase::Updating, Err(())) => {
+                operation.pending = true;
+                self.lost(operation)
+            }
+            // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
+            (Phase::Creating, outcome) => {
                 operation.handles += 1;
                 if operation.handles >= HANDLES || self.handle_shown {
-                    return Err(Error::Unavailable);
+                    return Err(outcome.map_or(Error::Indeterminate, |_| Error::Unavailable));
                 }
                 (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
                 Ok(())
@@ -55,7 +59,7 @@ impl<B: Buffer> RequestState<B> {
                 Ok(())
             }
             (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
-                (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
+                operation.phase = Phase::Reloading;
                 Ok(())
             }
             (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
@@ -89,7 +93,7 @@ impl<B: Buffer> RequestState<B> {
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, operation: &mut Operation, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
-        (self.seen, self.base) = (version, self.mine.version());
+        (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
@@ -165,7 +169,7 @@ impl<B: Buffer> RequestState<B> {
     /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
     pub(super) fn gone(&mut self, operation: &mut Operation, intent: Intent<'_>) -> Result<(), Error> {
         match intent {
-            Intent::Login { .. } => {
+            Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
                 (operation.phase, operation.next) = (Phase::Ready, None);
                 Ok(())
@@ -181,14 +185,6 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    pub(super) fn target(&self, operation: &Operation) -> Option<Handle> {
-        if matches!(operation.wrote, Phase::Creating) {
-            self.fresh_handle
-        } else {
-            self.token.map(|token| token.handle())
-        }
-    }
-
     pub(super) fn reloaded(
         &mut self,
         operation: &mut Operation,
@@ -197,7 +193,6 @@ impl<B: Buffer> RequestState<B> {
         rules: &Rules<'_>,
         now: Time,
     ) -> Result<(), Error> {
-        let lost = operation.lost > 0;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
                 operation.phase = Phase::Finished;
@@ -215,25 +210,18 @@ impl<B: Buffer> RequestState<B> {
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
-        if matches!(operation.wrote, Phase::Deleting) {
+        if matches!(intent, Intent::Logout) {
             return self.logout_again(operation, found, rules, now);
         }
         let Some(found) = found else {
-            return match operation.wrote {
-                Phase::Creating => {
-                    operation.phase = Phase::Ready;
-                    Ok(())
-                }
-                _ if lost => Err(Error::Indeterminate),
-                _ => self.gone(operation, intent),
-            };
+            return self.gone(operation, intent);
         };
         let there = self.other.version();
         if there == self.mine.version() {
             self.landed(operation, intent, found.version, rules);
             return Ok(());
         }
-        if matches!(operation.wrote, Phase::Creating) || lost && there != self.base {
+        if operation.pending && there != self.base {
             return Err(Error::Indeterminate);
         }
         self.resume(operation, intent, found, rules, now)

@@ -21,7 +21,7 @@ impl<B: Buffer> RequestState<B> {
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                return Ok(self.target(operation).map_or(Next::Done, |handle| StoreRequest::Load(handle).into()));
+                return Ok(self.token.map_or(Next::Done, |token| StoreRequest::Load(token.handle()).into()));
             }
             Phase::DeletingOld(handle, login) => {
                 return Ok(StoreRequest::Delete(handle, DeleteCondition::Login(login)).into());
@@ -99,7 +99,6 @@ impl<B: Buffer> RequestState<B> {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
-                    operation.wrote = Phase::Deleting;
                     return StoreRequest::Load(token.handle()).into();
                 }
                 operation.phase = Phase::Deleting;
@@ -173,7 +172,7 @@ impl<B: Buffer> RequestState<B> {
         self.mine.saw(now);
         let next = Token::mint(handle, secret, rules.ring);
         self.change_cookie(operation.next.insert(next), now);
-        (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
+        operation.phase = Phase::Creating;
         Ok(StoreRequest::Create(handle).into())
     }
 
@@ -234,7 +233,7 @@ impl<B: Buffer> RequestState<B> {
             self.mine.saw(now);
         }
         self.mine.set_version(version);
-        (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
+        operation.phase = Phase::Updating;
         Ok(StoreRequest::Update(handle, self.seen).into())
     }
 

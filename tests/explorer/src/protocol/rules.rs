@@ -4,6 +4,7 @@
 use crate::mutations::{Edit, Mutation};
 
 const STATE: &str = "session-core/src/protocol/state.rs";
+const MACHINE: &str = "session-core/src/protocol/machine.rs";
 const STEPS: &str = "session-core/src/protocol/steps.rs";
 const REPLIES: &str = "session-core/src/protocol/replies.rs";
 const EXPIRY: &str = "session-core/src/protocol/expiry.rs";
@@ -144,9 +145,9 @@ pub(crate) const RULES: &[Mutation] = &[
             Edit {
                 file: REPLIES,
                 code: "if there == self.mine.version() {",
-                instead: "if there == self.mine.version() && !lost {",
+                instead: "if there == self.mine.version() && !operation.pending {",
             },
-            Edit { file: REPLIES, code: "|| lost && there != self.base {", instead: "{" },
+            Edit { file: REPLIES, code: "if operation.pending && there != self.base {", instead: "if false {" },
         ],
     },
     Mutation {
@@ -155,8 +156,28 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "|| lost && there != self.base {",
-            instead: "|| lost && there == self.base {",
+            code: "if operation.pending && there != self.base {",
+            instead: "if operation.pending && there == self.base {",
+        }],
+    },
+    Mutation {
+        rule: 11,
+        without: "an update that was given up and may still be done is told as refused",
+        explore: "two",
+        edits: &[Edit {
+            file: MACHINE,
+            code: "if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done }",
+            instead: "done",
+        }],
+    },
+    Mutation {
+        rule: 11,
+        without: "a login whose update was given up and may still be done goes on with another session",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "Intent::Login { .. } if !operation.pending => {",
+            instead: "Intent::Login { .. } => {",
         }],
     },
     Mutation {
@@ -167,6 +188,27 @@ pub(crate) const RULES: &[Mutation] = &[
             file: STATE,
             code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
             instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
+        }],
+    },
+    Mutation {
+        rule: 13,
+        without: "a create that was given up is repeated under its handle",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "(operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);",
+            instead: "(operation.fresh, operation.phase) = (None, Phase::Ready);
+                if outcome.is_ok() { self.fresh_handle = None; }",
+        }],
+    },
+    Mutation {
+        rule: 14,
+        without: "an add that comes late replaces the entry of a newer login",
+        explore: "two",
+        edits: &[Edit {
+            file: STORE,
+            code: "old.0 == *handle && old.1 >= *login",
+            instead: "old.0 == *handle && old.1 == *login",
         }],
     },
 ];

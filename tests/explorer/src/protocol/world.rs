@@ -316,7 +316,8 @@ impl State {
                 if subject.epoch != *epoch {
                     return Reply::Moved;
                 }
-                if !subject.entries.iter().any(|old| (old.0, old.1) == (*handle, *login)) {
+                // an add that is late does not replace a newer login
+                if !subject.entries.iter().any(|old| old.0 == *handle && old.1 >= *login) {
                     subject.entries.retain(|old| old.0 != *handle);
                     subject.last += 1;
                     subject.entries.push((*handle, *login, subject.last));

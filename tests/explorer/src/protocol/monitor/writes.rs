@@ -52,7 +52,7 @@ impl Monitor {
         let stranger = new.data.keys().find(|key| !own(key)).is_some();
         self.must(!stranger, "a new session has data of another");
         self.alive.insert(write.handle, (now, now + ABSOLUTE));
-        self.counts.insert(write.handle, Some((0, 0)));
+        self.counts.insert(write.handle, Some((0, 0)).filter(|_| !self.left_behind(write)));
         if !self.left_behind(write) {
             (self.watched[write.id].landed, self.watched[write.id].counted) = (true, false);
             self.count(write, 0, new.counter());
