@@ -8,9 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
 use session_core::{Error, LoginAttempt, RequestState, SessionInfo, csrf, events::LogId};
+use session_store_shared::RecordBuffer;
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
-use crate::space::RecordBuffer;
 use crate::{Sessions, SharedStore, ThreadRng, spare};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.

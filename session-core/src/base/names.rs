@@ -1,5 +1,7 @@
 //! The names of a session: what a store finds it by, what tells its versions apart, what stands for its secret.
 
+use crate::base::bytes::part;
+
 /// Names a session for its whole life; the store's key is a prefix of its own and this. Random, not secret: knowing it
 /// opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +35,29 @@ impl core::fmt::Debug for Handle {
 /// What an update must find unchanged: the version that each writer puts into the record, or a counter of the medium's
 /// own (memcached's cas).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(target_pointer_width = "32", repr(packed(4)))] // or what holds it has tags of 64 bits, compared in halves
 pub struct Version(pub u64);
 
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
+
+/// 32 random bytes, of which something new is made: a handle, the secret of a cookie, a record's version.
+#[derive(Clone, Copy)]
+#[repr(align(4))] // as Handle
+pub(crate) struct Fresh(pub(crate) [u8; Fresh::LEN]);
+
+impl Fresh {
+    pub(crate) const LEN: usize = 32;
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle(*part(&self.0, 0))
+    }
+
+    pub(crate) fn secret(&self) -> &[u8; 16] {
+        part(&self.0, 8)
+    }
+
+    pub(crate) fn version(&self) -> &[u8; 8] {
+        part(&self.0, 24)
+    }
+}

@@ -12,8 +12,13 @@ use crate::base::environment::{Time, millis, quotient, seconds};
 /// Room for the `Set-Cookie` value of any policy whose name, path and domain together take at most 360 bytes.
 pub const SET_COOKIE_LEN: usize = 512;
 
+/// Bytes of a sealed session's `Set-Cookie` value, unless the policy says another number.
+const MAX_COOKIE: usize = 2560;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
-const LONGEST_MAX_AGE: u64 = 400 * 24 * 60 * 60;
+const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
+/// The same in decimal.
+const LONGEST_MAX_AGE_TEXT: &[u8] = b"34560000";
 
 /// How long a session lives. All limits hold at the same time (LC7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,21 +48,23 @@ impl Lifetimes {
         remember: Duration::from_secs(30 * 24 * 60 * 60),
     };
 
-    /// NIST SP 800-63B, AAL1: 30 days.
+    /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B, AAL2: 24 hours, 1 hour idle.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
+        remember: Duration::from_secs(24 * 60 * 60),
         ..Self::DEFAULT
     };
 
     /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour: see docs/seed.md.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B, AAL3: 12 hours, 15 minutes idle.
-    pub const AAL3: Self = Self { idle: Some(Duration::from_secs(15 * 60)), ..Self::DEFAULT };
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer.
+    pub const AAL3: Self =
+        Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
 
 impl Default for Lifetimes {
@@ -77,21 +84,63 @@ pub enum SameSite {
     None,
 }
 
-/// The cookie behind https: Secure, HttpOnly, with a prefix that browsers enforce.
+/// Name and attributes of a cookie, each described here and nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub struct SecureCookie {
-    name: &'static str,
+pub(crate) struct Cookie {
+    pub(crate) name: &'static str,
     domain: Option<&'static str>,
     path: &'static str,
     same_site: SameSite,
+    secure: bool,
     partitioned: bool,
 }
+
+impl Cookie {
+    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal.
+    pub(crate) const fn attributes<'a>(&self, max_age: &'a [u8]) -> [&'a [u8]; 10] {
+        let (domain, of_domain): (&[u8], &[u8]) = match self.domain {
+            Some(domain) => (b"; Domain=", domain.as_bytes()),
+            None => (b"", b""),
+        };
+        let same_site: &[u8] = match self.same_site {
+            SameSite::Lax => b"Lax",
+            SameSite::Strict => b"Strict",
+            SameSite::None => b"None",
+        };
+        let secure: &[u8] = if self.secure { b"; Secure" } else { b"" };
+        let partitioned: &[u8] = if self.partitioned { b"; Partitioned" } else { b"" };
+        let (path, of_path) = (b"; Path=", self.path.as_bytes());
+        [
+            b"; Max-Age=",
+            max_age,
+            path,
+            of_path,
+            domain,
+            of_domain,
+            b"; HttpOnly; SameSite=",
+            same_site,
+            secure,
+            partitioned,
+        ]
+    }
+}
+
+/// The cookie behind https: Secure, HttpOnly, with a prefix that browsers enforce.
+#[derive(Clone, Copy, Debug)]
+pub struct SecureCookie(Cookie);
 
 impl SecureCookie {
     /// `__Host-id`: for this host and all of its paths.
     #[must_use]
     pub const fn host() -> Self {
-        Self { name: "__Host-id", domain: None, path: "/", same_site: SameSite::Lax, partitioned: false }
+        Self(Cookie {
+            name: "__Host-id",
+            domain: None,
+            path: "/",
+            same_site: SameSite::Lax,
+            secure: true,
+            partitioned: false,
+        })
     }
 
     /// `__Secure-id` for a domain and all of its hosts: each of them can then overwrite the cookie.
@@ -101,75 +150,71 @@ impl SecureCookie {
             return Err(PolicyError::Domain);
         }
         attribute(domain, PolicyError::Domain)?;
-        Ok(Self { name: "__Secure-id", domain: Some(domain), ..Self::host() })
+        Ok(Self(Cookie { name: "__Secure-id", domain: Some(domain), ..Self::host().0 }))
     }
 
     /// Another name, with the prefix that fits: `__Host-` without a domain, `__Secure-` with one.
     pub fn named(self, name: &'static str) -> Result<Self, PolicyError> {
         check_name(name)?;
-        let (prefix, wrong) = match self.domain {
+        let (prefix, wrong) = match self.0.domain {
             None => ("__Host-", PolicyError::NotHost),
             Some(_) => ("__Secure-", PolicyError::NotSecure),
         };
         let exact = name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && reserved(rest).is_none());
-        if exact { Ok(Self { name, ..self }) } else { Err(wrong) }
+        if exact { Ok(Self(Cookie { name, ..self.0 })) } else { Err(wrong) }
     }
 
     /// Only below `path`; other paths of the host can still read the cookie's effects, so it protects nothing. Needs a
     /// domain, for `__Host-` cookies are for all paths.
     pub fn path(self, path: &'static str) -> Result<Self, PolicyError> {
-        if self.domain.is_none() && path != "/" {
+        if self.0.domain.is_none() && path != "/" {
             return Err(PolicyError::HostPath);
         }
         check_path(path)?;
-        Ok(Self { path, ..self })
+        Ok(Self(Cookie { path, ..self.0 }))
     }
 
     /// Which requests of other sites carry the cookie.
     #[must_use]
     pub const fn same_site(self, same_site: SameSite) -> Self {
-        Self { same_site, ..self }
+        Self(Cookie { same_site, ..self.0 })
     }
 
     /// A jar of its own for each site that embeds this one (CHIPS); for use with [`SameSite::None`].
     #[must_use]
     pub const fn partitioned(self) -> Self {
-        Self { partitioned: true, ..self }
+        Self(Cookie { partitioned: true, ..self.0 })
     }
 }
 
 /// The cookie for plain http on a LAN or localhost: whoever can listen can steal it. Neither `SameSite=None` nor
 /// `Partitioned` can be written (CK6).
 #[derive(Clone, Copy, Debug)]
-pub struct PlainCookie {
-    name: &'static str,
-    path: &'static str,
-    strict: bool,
-}
+pub struct PlainCookie(Cookie);
 
 impl PlainCookie {
     /// `id`, for this host and all of its paths.
     #[must_use]
     pub const fn new() -> Self {
-        Self { name: "id", path: "/", strict: false }
+        Self(Cookie { name: "id", secure: false, ..SecureCookie::host().0 })
     }
 
     /// Another name, without the prefixes that belong to https.
     pub fn named(self, name: &'static str) -> Result<Self, PolicyError> {
         check_name(name)?;
-        if reserved(name).is_some() { Err(PolicyError::PlainPrefix) } else { Ok(Self { name, ..self }) }
+        if reserved(name).is_some() { Err(PolicyError::PlainPrefix) } else { Ok(Self(Cookie { name, ..self.0 })) }
     }
 
     /// Only below `path`.
     pub fn path(self, path: &'static str) -> Result<Self, PolicyError> {
         check_path(path)?;
-        Ok(Self { path, ..self })
+        Ok(Self(Cookie { path, ..self.0 }))
     }
 
     /// `SameSite=Strict` instead of Lax.
     #[must_use]
     pub const fn strict(self) -> Self {
-        Self { strict: true, ..self }
+        Self(Cookie { same_site: SameSite::Strict, ..self.0 })
     }
 }
 
@@ -193,13 +238,10 @@ pub enum Mismatch {
 /// Cookie and lifetimes, checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    pub(crate) name: &'static str,
-    pub(crate) domain: Option<&'static str>,
-    pub(crate) path: &'static str,
-    pub(crate) same_site: SameSite,
-    pub(crate) secure: bool,
-    pub(crate) partitioned: bool,
+    pub(crate) cookie: Cookie,
     pub(crate) limits: Limits,
+    pub(crate) application: &'static str,
+    pub(crate) max_cookie: usize,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
     pub(crate) mismatch: Mismatch,
@@ -234,66 +276,80 @@ impl Limits {
             remember: millis(lifetimes.remember),
         }
     }
+
+    /// The same, unless they cannot work.
+    fn checked(lifetimes: &Lifetimes) -> Result<Self, PolicyError> {
+        let limits = Self::of(lifetimes);
+        let Lifetimes { idle, absolute, renew_after, .. } = lifetimes;
+        if limits.remember == 0
+            || idle.is_some() && limits.idle == 0
+            || absolute.is_some() && limits.absolute == 0
+            || renew_after.is_some() && limits.renew_after == 0
+        {
+            Err(PolicyError::ZeroLimit)
+        } else if renew_after.is_some() && limits.renew_after <= limits.grace {
+            Err(PolicyError::RenewalWithinGrace)
+        } else if renew_after.is_none() && absolute.is_none() {
+            Err(PolicyError::NeverChanges)
+        } else {
+            Ok(limits)
+        }
+    }
 }
 
 impl Policy {
     /// Behind https, with the defaults: `__Host-id`.
-    pub const SECURE: Self = Self::of_secure(SecureCookie::host(), Lifetimes::DEFAULT);
+    pub const SECURE: Self = Self::of(SecureCookie::host().0, &Limits::of(&Lifetimes::DEFAULT));
 
     /// On plain http, with the defaults: `id`.
-    pub const PLAIN_HTTP: Self = Self::of_plain(PlainCookie::new(), Lifetimes::DEFAULT);
+    pub const PLAIN_HTTP: Self = Self::of(PlainCookie::new().0, &Limits::of(&Lifetimes::DEFAULT));
 
     /// On plain http, cookie `app-sid`, path `/`, [`Lifetimes::SLIDING`]: see docs/seed.md. Behind https that is
     /// [`APP_SID_SECURE`](Self::APP_SID_SECURE).
     pub const APP_SID: Self =
-        Self::of_plain(PlainCookie { name: "app-sid", path: "/", strict: false }, Lifetimes::SLIDING);
+        Self::of(Cookie { name: "app-sid", ..PlainCookie::new().0 }, &Limits::of(&Lifetimes::SLIDING));
 
     /// The same behind https, where the cookie is called `__Host-app-sid`.
     pub const APP_SID_SECURE: Self =
-        Self::of_secure(SecureCookie { name: "__Host-app-sid", ..SecureCookie::host() }, Lifetimes::SLIDING);
+        Self::of(Cookie { name: "__Host-app-sid", ..SecureCookie::host().0 }, &Limits::of(&Lifetimes::SLIDING));
 
     /// Behind https.
     pub fn secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Result<Self, PolicyError> {
-        check_lifetimes(&lifetimes).map(|()| Self::of_secure(cookie, lifetimes))
+        Limits::checked(&lifetimes).map(|limits| Self::of(cookie.0, &limits))
     }
 
     /// On plain http.
     pub fn plain_http(cookie: PlainCookie, lifetimes: Lifetimes) -> Result<Self, PolicyError> {
-        check_lifetimes(&lifetimes).map(|()| Self::of_plain(cookie, lifetimes))
+        Limits::checked(&lifetimes).map(|limits| Self::of(cookie.0, &limits))
     }
 
-    const fn of_secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Self {
-        let SecureCookie { name, domain, path, same_site, partitioned } = cookie;
+    const fn of(cookie: Cookie, limits: &Limits) -> Self {
         Self {
-            name,
-            domain,
-            path,
-            same_site,
-            secure: true,
-            partitioned,
-            limits: Limits::of(&lifetimes),
+            cookie,
+            limits: *limits,
+            application: "",
+            max_cookie: MAX_COOKIE,
             max_sessions: 0,
             reuse_ends: false,
             mismatch: Mismatch::Ignore,
         }
     }
 
-    const fn of_plain(cookie: PlainCookie, lifetimes: Lifetimes) -> Self {
-        let PlainCookie { name, path, strict } = cookie;
-        let same_site = if strict { SameSite::Strict } else { SameSite::Lax };
-        let limits = Limits::of(&lifetimes);
-        Self {
-            name,
-            domain: None,
-            path,
-            same_site,
-            secure: false,
-            partitioned: false,
-            limits,
-            max_sessions: 0,
-            reuse_ends: false,
-            mismatch: Mismatch::Ignore,
-        }
+    /// Names the application. Its keys then open nothing of an application of another name, even if both have the same
+    /// signing keys and cookie name (SE9). Without a name the cookie's name alone separates them: give staging and
+    /// production keys of their own, or names.
+    #[must_use]
+    pub const fn application(self, name: &'static str) -> Self {
+        Self { application: name, ..self }
+    }
+
+    /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that
+    /// would need more is [`Error::TooLarge`](crate::Error::TooLarge). 2,560 if nothing is said, which leaves room for an
+    /// answer's other headers in the 4 KB buffer of a proxy (SE8). Name and value never exceed 4,096, which is all that
+    /// browsers keep.
+    #[must_use]
+    pub const fn max_cookie(self, bytes: usize) -> Self {
+        Self { max_cookie: bytes, ..self }
     }
 
     /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
@@ -320,18 +376,20 @@ impl Policy {
     /// The name that is written and read.
     #[must_use]
     pub const fn cookie_name(&self) -> &'static str {
-        self.name
+        self.cookie.name
     }
 
     /// Bytes that a `Set-Cookie` value of this policy takes at most, for a value of `value` characters.
     #[must_use]
     pub const fn set_cookie_len(&self, value: usize) -> usize {
-        let domain = match self.domain {
-            Some(domain) => "; Domain=".len() + domain.len(),
-            None => 0,
-        };
-        let flags = "; HttpOnly; SameSite=Strict; Secure; Partitioned".len();
-        self.name.len() + 1 + value + "; Max-Age=34560000; Path=".len() + self.path.len() + domain + flags
+        let mut len = self.cookie.name.len() + 1 + value;
+        // without an iterator, which a constant function has not
+        let attributes = self.cookie.attributes(LONGEST_MAX_AGE_TEXT);
+        let mut left = attributes.as_slice();
+        while let [attribute, rest @ ..] = left {
+            (len, left) = (len + attribute.len(), rest);
+        }
+        len
     }
 
     /// The end of the absolute lifetime as records keep it; 0 = none.
@@ -354,9 +412,9 @@ impl Policy {
 
     /// Seconds that the browser keeps the cookie: the rest of the absolute lifetime, so that its copy never ends before
     /// the session, at most 400 days (CK8, CK11).
-    pub(crate) const fn max_age(&self, ends: u64, now: Time) -> u64 {
+    pub(crate) const fn max_age(&self, ends: u64, now: Time) -> u32 {
         let rest = seconds(ends.saturating_sub(now.millis()));
-        if ends == 0 || rest > LONGEST_MAX_AGE { LONGEST_MAX_AGE } else { rest }
+        if ends == 0 || rest > LONGEST_MAX_AGE as u64 { LONGEST_MAX_AGE } else { rest as u32 }
     }
 }
 
@@ -419,18 +477,6 @@ const fn millis_or_none(span: Option<Duration>) -> u64 {
     }
 }
 
-fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), PolicyError> {
-    let limits = [lifetimes.idle, lifetimes.absolute, lifetimes.renew_after, Some(lifetimes.remember)];
-    if limits.iter().flatten().any(|span| millis(*span) == 0) {
-        return Err(PolicyError::ZeroLimit);
-    }
-    match lifetimes.renew_after {
-        Some(after) if millis(after) <= millis(lifetimes.grace) => Err(PolicyError::RenewalWithinGrace),
-        None if lifetimes.absolute.is_none() => Err(PolicyError::NeverChanges),
-        _ => Ok(()),
-    }
-}
-
 /// A token (RFC 9110, 5.6.2), as RFC 6265bis 4.1.1 demands of names.
 fn check_name(name: &str) -> Result<(), PolicyError> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -470,23 +516,25 @@ mod tests {
     #[test]
     fn the_defaults_ck5_ck10() {
         let (secure, plain) = (Policy::SECURE, Policy::PLAIN_HTTP);
-        assert!(secure.secure && secure.domain.is_none() && secure.path == "/" && secure.same_site == SameSite::Lax);
-        assert!(!plain.secure && plain.domain.is_none() && plain.path == "/" && plain.same_site == SameSite::Lax);
+        for (cookie, behind_https) in [(secure.cookie, true), (plain.cookie, false)] {
+            assert_eq!((cookie.secure, cookie.domain, cookie.path), (behind_https, None, "/"));
+            assert_eq!((cookie.same_site, cookie.partitioned), (SameSite::Lax, false));
+        }
         assert_eq!((secure.cookie_name(), plain.cookie_name()), ("__Host-id", "id"));
     }
 
     #[test]
     fn the_defaults_of_the_seed_can_be_built_as_well() {
         let plain = PlainCookie::new()
-            .named(Policy::APP_SID.name)
-            .and_then(|cookie| cookie.path(Policy::APP_SID.path))
+            .named(Policy::APP_SID.cookie.name)
+            .and_then(|cookie| cookie.path(Policy::APP_SID.cookie.path))
             .unwrap();
-        let secure = SecureCookie::host().named(Policy::APP_SID_SECURE.name).unwrap();
+        let secure = SecureCookie::host().named(Policy::APP_SID_SECURE.cookie.name).unwrap();
         assert!(
             Policy::plain_http(plain, Lifetimes::SLIDING).is_ok() && Policy::secure(secure, Lifetimes::SLIDING).is_ok()
         );
-        assert_eq!((Policy::APP_SID.name, Policy::APP_SID.path), ("app-sid", "/"));
-        assert_eq!((Policy::APP_SID.secure, Policy::APP_SID_SECURE.secure), (false, true));
+        assert_eq!((Policy::APP_SID.cookie.name, Policy::APP_SID.cookie.path), ("app-sid", "/"));
+        assert_eq!((Policy::APP_SID.cookie.secure, Policy::APP_SID_SECURE.cookie.secure), (false, true));
         for policy in [Policy::APP_SID, Policy::APP_SID_SECURE] {
             assert_eq!((policy.limits.idle, policy.limits.absolute), (180 * 60 * 1_000, 0));
         }

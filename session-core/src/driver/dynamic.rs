@@ -4,10 +4,10 @@ use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::sealed::Sealed;
 use super::stored::Stored;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -45,13 +45,6 @@ impl Mode for DynamicMode {
         }
     }
 
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time {
-        match self {
-            Self::Stored => Stored.time(context, intent),
-            Self::Sealed => Sealed.time(context, intent),
-        }
-    }
-
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -69,12 +62,11 @@ impl Mode for DynamicMode {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
         match self {
-            Self::Stored => Stored.apply(context, request, step, intent, now).await,
-            Self::Sealed => Sealed.apply(context, request, step, intent, now).await,
+            Self::Stored => Stored.apply(context, request, step, operation).await,
+            Self::Sealed => Sealed.apply(context, request, step, operation).await,
         }
     }
 
@@ -86,6 +78,18 @@ impl Mode for DynamicMode {
         match self {
             Self::Stored => Stored.epoch(context, subject).await,
             Self::Sealed => Sealed.epoch(context, subject).await,
+        }
+    }
+
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Stored => Stored.cap(context, request, subject).await,
+            Self::Sealed => Sealed.cap(context, request, subject).await,
         }
     }
 

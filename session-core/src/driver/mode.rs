@@ -2,10 +2,10 @@
 //! setting, so that a program contains the code of its own mode only.
 
 use super::context::Context;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -25,10 +25,6 @@ pub trait Mode: Copy + Closed {
     #[doc(hidden)]
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_>;
 
-    /// When a verb takes place.
-    #[doc(hidden)]
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time;
-
     /// Looks up whether a value of our cookie's name is the request's session.
     #[doc(hidden)]
     fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
@@ -38,15 +34,14 @@ pub trait Mode: Copy + Closed {
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>>;
 
-    /// Applies one step of a verb to the session's record, at `now`.
+    /// Applies one step of a verb to the session's record.
     #[doc(hidden)]
     fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> impl Future<Output = Reply>;
 
     /// What a login attempt remembers of the subject.
@@ -56,6 +51,15 @@ pub trait Mode: Copy + Closed {
         context: &Context<S, C, O>,
         subject: &str,
     ) -> impl Future<Output = Result<Epoch, Error>>;
+
+    /// Ends the oldest sessions of a subject that has just signed in, beyond the policy's number.
+    #[doc(hidden)]
+    fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> impl Future<Output = Result<(), Error>>;
 
     /// Ends the sessions of a subject, or everybody's. Returns how many there were, where they are counted.
     #[doc(hidden)]

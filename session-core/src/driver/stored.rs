@@ -3,10 +3,10 @@
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::subjects::Subjects;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
-use crate::protocol::operation::{Intent, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch, SubjectId, SubjectIndex};
@@ -32,10 +32,6 @@ impl Mode for Stored {
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
     }
 
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, _: Intent<'_>) -> Time {
-        context.now()
-    }
-
     /// A value that is not ours costs no store call.
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -46,17 +42,16 @@ impl Mode for Stored {
         let Some(token) = request.candidate(value, &self.rules(context)) else {
             return Ok(false);
         };
-        // `load_into`, written out: as a future of its own it is 200 bytes more in every program
         let found = loop {
-            let answer = context.store.load(&token.handle(), context.now(), request.place()).await;
+            let answer = context.store.load(&token.handle(), context.now(), request.place().buffer()).await;
             match context.heard(answer)? {
-                Load::TooLarge { size } => request.grow(size)?,
+                Load::TooLarge { size } => request.place().make_room(size)?,
                 Load::Found(found) => break Some(found),
                 Load::Missing => break None,
             }
         };
         // bound first: the rules must not live across an await, so that the future can be Send
-        let candidate = request.loaded(token, found, &self.rules(context), context.now());
+        let candidate = request.loaded(&token, found, &self.rules(context), context.now());
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
             let ended = context.store.delete(&token.handle(), condition, context.now()).await;
@@ -72,31 +67,32 @@ impl Mode for Stored {
         context: &Context<S, C, O>,
         request: &mut RequestState<B>,
         step: StoreRequest,
-        intent: Intent<'_>,
-        now: Time,
+        operation: &Operation<'_>,
     ) -> Reply {
-        let store = &context.store;
+        let Operation { handle, .. } = operation;
+        let (store, now) = (&context.store, operation.now);
         let wrote = match step {
-            StoreRequest::Load(handle) => {
-                let answer = store.load(&handle, now, request.other_place()).await;
+            StoreRequest::Load => {
+                let answer = store.load(handle, now, request.other_place()).await;
                 return Reply::Loaded(context.reported(answer));
             }
-            StoreRequest::Index(entry) => {
-                let added = match (intent, store.index()) {
+            StoreRequest::Index => {
+                let added = match (operation.intent, store.index()) {
                     (Intent::Login { subject, epoch, .. }, Some(index)) => {
+                        let entry = request.entry(*handle);
                         context.reported(index.add(&SubjectId::of(subject), epoch, &entry, now).await)
                     }
                     _ => Ok(Added::Applied),
                 };
                 return Reply::Indexed(added);
             }
-            StoreRequest::Create(handle) => store.create(&handle, request.outgoing().0, now).await,
-            StoreRequest::Update(handle, seen) => {
-                let (record, there) = request.outgoing();
-                store.update(&handle, seen, record, now, there).await
+            StoreRequest::Create => store.create(handle, request.outgoing().0, now).await,
+            StoreRequest::Update => {
+                let (record, seen, there) = request.outgoing();
+                store.update(handle, seen, record, now, there).await
             }
-            StoreRequest::Touch(handle) => store.touch(&handle, now).await,
-            StoreRequest::Delete(handle, condition) => store.delete(&handle, condition, now).await,
+            StoreRequest::Touch => store.touch(handle, now).await,
+            StoreRequest::Delete => store.delete(handle, DeleteCondition::Login(operation.login), now).await,
         };
         Reply::Wrote(context.reported(wrote))
     }
@@ -115,6 +111,17 @@ impl Mode for Stored {
                 context.heard(listing).map(|listing| listing.epoch)
             }
         }
+    }
+
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> Result<(), Error> {
+        let subjects = Subjects::of(self, context)?;
+        let (_, own, room) = request.signed_in()?;
+        subjects.cap(subject, &own, room).await
     }
 
     async fn end<S: Store, C: Clock, O: Observer>(
@@ -149,9 +156,9 @@ impl Mode for Stored {
         match request.outgoing_cookie() {
             Outgoing::Nothing => Ok(None),
             Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
-            Outgoing::Set(token) => {
+            Outgoing::Set(value) => {
                 let max_age = policy.max_age(request.ends(), context.now());
-                set_cookie::issue(policy, &token.text(), max_age, into).map(Some)
+                set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
             }
         }
     }

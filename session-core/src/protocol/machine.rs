@@ -13,56 +13,44 @@
 //! ```
 //! The numbers are the rules of the protocol, in docs/design.md.
 
-use super::operation::{Intent, Next, Operation, Reply, Rules, StoreRequest};
+use super::operation::{Next, Operation, Reply, Rules, StoreRequest};
 use super::state::{RequestState, SessionState};
-use crate::base::environment::{Buffer, Time};
+use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
 
 impl<B: Buffer> RequestState<B> {
-    /// What is to be done now.
+    /// Takes the answer to the last step, and says what is to be done now.
     #[inline(never)]
     pub(crate) fn next(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
+        reply: Reply,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<Next, Error> {
-        operation.started.get_or_insert(now);
-        if self.in_flight {
-            // a verb was given up in the middle: nobody knows what is stored
-            self.session = SessionState::Failed(Error::Indeterminate);
-        }
-        let step = self.step(operation, intent, rules, now);
+        let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
         self.in_flight = matches!(
             step,
-            Ok(Next::Store(
-                StoreRequest::Create(_) | StoreRequest::Update(..) | StoreRequest::Delete(..) | StoreRequest::Index(_)
-            ))
+            Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
         );
         self.settle_failure(operation, step)
     }
 
-    /// Takes the answer to the last step.
-    pub(crate) fn reply(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        reply: Reply,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.in_flight = false;
+    #[inline(never)]
+    fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
         let done = match reply {
-            Reply::Random(bytes) => {
-                operation.fresh = Some(bytes);
+            Reply::Nothing => {
+                operation.started.get_or_insert(operation.now);
+                if self.in_flight {
+                    // a verb was given up in the middle: nobody knows what is stored
+                    self.session = SessionState::Failed(Error::Indeterminate);
+                }
                 Ok(())
             }
             Reply::Refused(error) => Err(error),
-            Reply::Loaded(load) => self.reloaded(operation, intent, load, rules, now),
-            Reply::Wrote(outcome) => self.wrote(operation, intent, outcome, rules, now),
-            Reply::Indexed(added) => self.indexed(operation, intent, added, rules),
+            Reply::Loaded(load) => self.reloaded(operation, load, rules),
+            Reply::Wrote(outcome) => self.wrote(operation, outcome, rules),
+            Reply::Indexed(added) => self.indexed(operation, added, rules),
         };
         let done = self.settle_failure(operation, done);
         if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
@@ -72,13 +60,13 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The data was edited, or could not be.
-    pub(crate) fn edited(&mut self, operation: &mut Operation, edited: Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn edited(&mut self, operation: &mut Operation<'_>, edited: Result<(), Error>) -> Result<(), Error> {
         operation.edited = true;
         self.settle_failure(operation, edited)
     }
 
     /// Whatever goes wrong while an update is pending, nobody knows whether that will be done.
-    fn settle_failure<T>(&mut self, operation: &Operation, done: Result<T, Error>) -> Result<T, Error> {
+    fn settle_failure<T>(&mut self, operation: &Operation<'_>, done: Result<T, Error>) -> Result<T, Error> {
         let done = if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done };
         if let (Err(error), true) = (&done, operation.attempted) {
             self.session = SessionState::Failed(*error);

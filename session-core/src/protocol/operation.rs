@@ -4,10 +4,10 @@ use crate::base::environment::Time;
 use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::keys::Ring;
-use crate::base::names::{Handle, Version};
+use crate::base::names::{Fresh, Handle};
 use crate::base::policy::Policy;
-use crate::store::contract::{DeleteCondition, Load, Outcome};
-use crate::store::index::{Added, Epoch, IndexEntry};
+use crate::store::contract::{Load, Outcome};
+use crate::store::index::{Added, Epoch};
 use crate::wire::token::Token;
 
 /// Data that is shown once: kept under a key that no handler can name.
@@ -31,7 +31,7 @@ pub struct Rules<'r> {
 
 /// What a verb is about to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Intent<'i> {
+pub(crate) enum Intent<'i> {
     /// Store what the handler changed, renew, touch.
     Commit,
     /// Store what a function makes of the newest data.
@@ -57,32 +57,27 @@ pub(crate) enum Next {
     Done,
 }
 
-impl From<StoreRequest> for Next {
-    fn from(request: StoreRequest) -> Self {
-        Self::Store(request)
-    }
-}
-
-/// What the store is asked. Records stand in the buffers of the request's state.
+/// What the store is asked, of the operation's `handle`. Records stand in the buffers of the request's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreRequest {
     /// Load into the other buffer.
-    Load(Handle),
+    Load,
     /// Create the record.
-    Create(Handle),
+    Create,
     /// Update; a record found instead goes into the other buffer.
-    Update(Handle, Version),
+    Update,
     /// Record the activity.
-    Touch(Handle),
-    /// Delete under this condition.
-    Delete(Handle, DeleteCondition),
-    /// Add this to the index of the subject that signs in.
-    Index(IndexEntry),
+    Touch,
+    /// Delete if its login number is the operation's.
+    Delete,
+    /// Add the record's login to the index of the subject that signs in.
+    Index,
 }
 
-/// The store's answer; its error was reported already.
+/// What came of a step; a store's error was reported already.
 pub enum Reply {
-    Random([u8; 32]),
+    /// Nothing to tell: the verb begins or goes on.
+    Nothing,
     /// It cannot be done.
     Refused(Error),
     Loaded(Result<Load, ()>),
@@ -99,21 +94,30 @@ pub(super) enum Phase {
     Deleting,
     /// A login's record is stored, and goes into the index.
     Indexing,
-    /// It may not go there: its record is deleted again, and this is said.
-    Withdrawing(Error),
-    /// Login over another subject's session: the new one is stored, the old one goes.
-    DeletingOld(Handle, u32),
+    /// It may not go there: its record is deleted again, and `refused` is said.
+    Withdrawing,
+    /// Login over another subject's session: the new one is stored, the old one, which it `replaces`, goes.
+    DeletingOld,
     /// After a conflict without the record, or after a lost answer.
     Reloading,
     Finished,
 }
 
 /// How far one verb has come.
-pub(crate) struct Operation {
+pub struct Operation<'i> {
+    /// What the verb is about to do.
+    pub(crate) intent: Intent<'i>,
+    /// The time of this step.
+    pub(crate) now: Time,
+    /// The record that the store is asked for or about.
+    pub(crate) handle: Handle,
+    /// The login number under which it may be deleted.
+    pub(crate) login: u32,
     pub(super) phase: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
-    pub(super) fresh: Option<[u8; 32]>,
+    /// Random bytes, once there are some.
+    pub(crate) fresh: Option<Fresh>,
     pub(super) lost: u8,
     /// An update was given up, and may still be done (protocol rule 11).
     pub(super) pending: bool,
@@ -124,11 +128,17 @@ pub(crate) struct Operation {
     /// The function of `update_with` has seen the data as it is.
     pub(super) edited: bool,
     pub(super) replaces: Option<(Handle, u32)>,
+    /// Why a login is withdrawn.
+    pub(super) refused: Error,
 }
 
-impl Operation {
-    pub(crate) const fn new() -> Self {
+impl<'i> Operation<'i> {
+    pub(crate) const fn new(intent: Intent<'i>) -> Self {
         Self {
+            intent,
+            now: Time::ZERO,
+            handle: Handle::from_bytes([0; Handle::LEN]),
+            login: 0,
             phase: Phase::Ready,
             started: None,
             fresh: None,
@@ -139,6 +149,17 @@ impl Operation {
             attempted: false,
             edited: false,
             replaces: None,
+            refused: Error::Indeterminate,
         }
+    }
+
+    pub(super) fn ask(&mut self, request: StoreRequest, handle: Handle) -> Next {
+        self.handle = handle;
+        Next::Store(request)
+    }
+
+    pub(super) fn delete(&mut self, handle: Handle, login: u32) -> Next {
+        self.login = login;
+        self.ask(StoreRequest::Delete, handle)
     }
 }

@@ -3,7 +3,7 @@
 use super::expiry::{self, Verdict};
 use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
 use super::state::{Outgoing, RequestState, SessionState};
-use crate::base::environment::{Buffer, Time};
+use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
 use crate::base::names::Version;
@@ -13,106 +13,99 @@ use crate::store::index::Added;
 impl<B: Buffer> RequestState<B> {
     pub(super) fn wrote(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         outcome: Result<Outcome, ()>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
-        match (operation.phase, outcome) {
-            (Phase::Updating | Phase::Creating, Ok(Outcome::Applied(version))) => {
-                self.landed(operation, intent, version, rules);
-                Ok(())
-            }
-            (Phase::Updating | Phase::Creating, Ok(Outcome::Full)) => Err(Error::Full),
-            (Phase::Updating, Ok(Outcome::Missing)) => self.gone(operation, intent),
-            (Phase::Updating, Ok(Outcome::Conflict(Some(found)))) => {
-                operation.phase = Phase::Reloading;
-                self.reloaded(operation, intent, Ok(Load::Found(found)), rules, now)
-            }
-            (Phase::Updating, Ok(Outcome::Conflict(None))) => {
-                operation.phase = Phase::Reloading;
-                Ok(())
-            }
-            (Phase::Updating, Err(())) if self.only_renews(intent) => {
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            (Phase::Updating, Err(())) => {
-                operation.pending = true;
-                self.lost(operation)
-            }
-            // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
-            (Phase::Creating, outcome) => {
-                operation.handles += 1;
-                if operation.handles >= HANDLES || self.handle_shown {
-                    return Err(outcome.map_or(Error::Indeterminate, |_| Error::Unavailable));
+        let Operation { intent, now, phase, .. } = *operation;
+        match phase {
+            Phase::Creating | Phase::Updating => match outcome {
+                Ok(Outcome::Applied(version)) => {
+                    self.landed(operation, version, rules);
+                    return Ok(());
                 }
-                (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
-                Ok(())
-            }
-            (Phase::Touching, outcome) => {
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                    operation.phase = Phase::Finished;
+                }
+                // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
+                _ if matches!(phase, Phase::Creating) => {
+                    operation.handles += 1;
+                    if operation.handles >= HANDLES || self.handle_shown {
+                        return Err(outcome.map_or(Error::Indeterminate, |_| Error::Unavailable));
+                    }
+                    (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
+                }
+                Err(()) => {
+                    operation.pending = true;
+                    return self.lost(operation);
+                }
+                Ok(Outcome::Missing) => return self.gone(operation),
+                Ok(Outcome::Conflict(found)) => {
+                    operation.phase = Phase::Reloading;
+                    if let Some(found) = found {
+                        return self.reloaded(operation, Ok(Load::Found(found)), rules);
+                    }
+                }
+            },
+            Phase::Touching => {
                 if matches!(outcome, Ok(Outcome::Applied(_))) {
                     self.mine.saw(now);
                 }
                 operation.phase = Phase::Finished;
-                Ok(())
             }
-            (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
-                operation.phase = Phase::Reloading;
-                Ok(())
-            }
-            (Phase::Deleting, Ok(Outcome::Applied(_) | Outcome::Missing)) => {
-                if let Some(token) = &self.token {
-                    rules.observer.observe(&Event::Ended(LogId(token.handle())));
+            Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
+                (_, Err(()) | Ok(Outcome::Full)) => {
+                    operation.lost += 1;
+                    if operation.lost > LOST {
+                        if !matches!(phase, Phase::Deleting) {
+                            self.outgoing = Outgoing::Nothing;
+                        }
+                        return Err(Error::Indeterminate);
+                    }
                 }
-                self.end();
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            // a slower login of somebody else must not end a newer one: a conflict is left alone
-            (Phase::DeletingOld(..), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => {
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            (Phase::Withdrawing(why), Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_))) => Err(why),
-            (Phase::Deleting | Phase::DeletingOld(..) | Phase::Withdrawing(_), _) => {
-                operation.lost += 1;
-                if operation.lost <= LOST {
-                    return Ok(());
+                (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
+                    operation.phase = Phase::Reloading;
                 }
-                if !matches!(operation.phase, Phase::Deleting) {
-                    self.outgoing = Outgoing::Nothing;
+                (Phase::Deleting, Ok(_)) => {
+                    if let Some(token) = &self.token {
+                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    }
+                    self.end();
+                    operation.phase = Phase::Finished;
                 }
-                Err(Error::Indeterminate)
-            }
-            (Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished, _) => Err(Error::Indeterminate),
+                (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
+                // a slower login of somebody else must not end a newer one: a conflict is left alone
+                (_, Ok(_)) => operation.phase = Phase::Finished,
+            },
+            Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
         }
+        Ok(())
     }
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
-    fn landed(&mut self, operation: &mut Operation, intent: Intent<'_>, version: Version, rules: &Rules<'_>) {
+    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
-            self.in_force(operation, intent, rules);
+            self.in_force(operation, rules);
         }
     }
 
     /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
     pub(super) fn indexed(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         added: Result<Added, ()>,
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
-        let why = match added {
+        operation.refused = match added {
             Ok(Added::Applied) => {
-                self.in_force(operation, intent, rules);
+                self.in_force(operation, rules);
                 return Ok(());
             }
             Ok(Added::Moved) => Error::SignInAgain,
@@ -123,16 +116,17 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
-        (operation.phase, operation.lost) = (Phase::Withdrawing(why), 0);
+        (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
 
     /// The session is as the verb wanted it, and so is its cookie.
-    fn in_force(&mut self, operation: &mut Operation, intent: Intent<'_>, rules: &Rules<'_>) {
+    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) {
+        let Operation { intent, .. } = *operation;
         let created = matches!(self.session, SessionState::New);
         self.session = SessionState::Live;
         if let Some(next) = &operation.next {
-            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(*next));
+            (self.token, self.outgoing) = (Some(*next), Outgoing::Set(next.value()));
             let id = LogId(next.handle());
             if created {
                 rules.observer.observe(&Event::Created(id));
@@ -147,17 +141,14 @@ impl<B: Buffer> RequestState<B> {
                 _ => {}
             }
         }
-        operation.phase = match operation.replaces.take() {
-            Some((handle, login)) => Phase::DeletingOld(handle, login),
-            None => Phase::Finished,
-        };
+        operation.phase = if operation.replaces.is_some() { Phase::DeletingOld } else { Phase::Finished };
     }
 
     fn only_renews(&self, intent: Intent<'_>) -> bool {
         matches!(intent, Intent::Commit) && !self.changes.dirty()
     }
 
-    fn lost(&mut self, operation: &mut Operation) -> Result<(), Error> {
+    fn lost(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
         operation.lost += 1;
         if operation.lost > LOST {
             return Err(Error::Indeterminate);
@@ -167,7 +158,8 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
-    pub(super) fn gone(&mut self, operation: &mut Operation, intent: Intent<'_>) -> Result<(), Error> {
+    pub(super) fn gone(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
         match intent {
             Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
@@ -187,55 +179,41 @@ impl<B: Buffer> RequestState<B> {
 
     pub(super) fn reloaded(
         &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
+        operation: &mut Operation<'_>,
         load: Result<Load, ()>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
+        let Operation { intent, .. } = *operation;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
                 operation.phase = Phase::Finished;
                 return Ok(());
             }
             Err(()) => return self.lost(operation),
-            Ok(Load::TooLarge { size }) => {
-                let have = self.other.capacity();
-                return if size > have && self.other.grow(size) {
-                    Ok(())
-                } else {
-                    Err(Error::TooLarge { need: size, have })
-                };
-            }
+            Ok(Load::TooLarge { size }) => return self.other.make_room(size),
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
         if matches!(intent, Intent::Logout) {
-            return self.logout_again(operation, found, rules, now);
+            return self.logout_again(operation, found, rules);
         }
         let Some(found) = found else {
-            return self.gone(operation, intent);
+            return self.gone(operation);
         };
         let there = self.other.version();
         if there == self.mine.version() {
-            self.landed(operation, intent, found.version, rules);
+            self.landed(operation, found.version, rules);
             return Ok(());
         }
         if operation.pending && there != self.base {
             return Err(Error::Indeterminate);
         }
-        self.resume(operation, intent, found, rules, now)
+        self.resume(operation, found, rules)
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
-    fn resume(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        found: Found,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<(), Error> {
+    fn resume(&mut self, operation: &mut Operation<'_>, found: Found, rules: &Rules<'_>) -> Result<(), Error> {
+        let Operation { intent, now, .. } = *operation;
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
         };
@@ -261,18 +239,18 @@ impl<B: Buffer> RequestState<B> {
                 }
                 Err(Error::CookieReplaced)
             }
-            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation, intent),
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
         }
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
     fn logout_again(
         &mut self,
-        operation: &mut Operation,
+        operation: &mut Operation<'_>,
         found: Option<Found>,
         rules: &Rules<'_>,
-        now: Time,
     ) -> Result<(), Error> {
+        let Operation { now, .. } = *operation;
         let verdict = match &self.token {
             Some(token) if found.is_some() => Some(expiry::accept(token, &self.other, rules.policy, now)),
             _ => None,

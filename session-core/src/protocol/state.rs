@@ -2,15 +2,17 @@
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
+use crate::base::bytes::number;
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
-use crate::base::names::{Handle, Version};
+use crate::base::names::{Handle, Verifier, Version};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Found;
-use crate::wire::token::Token;
+use crate::store::index::IndexEntry;
+use crate::wire::token::{Token, Value};
 
 /// What the session of the request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +32,7 @@ pub(super) enum SessionState {
 /// The cookie that the answer carries.
 pub(crate) enum Outgoing {
     Nothing,
-    Set(Token),
+    Set(Value),
     Remove,
 }
 
@@ -126,24 +128,24 @@ impl<B: Buffer> RequestState<B> {
         self.carried = true;
     }
 
-    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`; what a load would have found.
-    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<(Token, Found)> {
+    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`.
+    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<Token> {
         self.mine.adopt(len).ok()?;
-        Some((Token::sealed(handle, *self.mine.verifier()), Found { len, version: self.mine.version() }))
+        Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
-    /// Whose session the record is, when it began and when it was last seen.
-    pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
-        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.last_seen())
+    /// Whose session the record is.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.mine.subject().map(|(subject, _)| subject)
     }
 
     /// The driver loads a candidate's record into this.
-    pub(crate) fn place(&mut self) -> &mut [u8] {
-        self.mine.buffer()
+    pub(crate) fn place(&mut self) -> &mut Record<B> {
+        &mut self.mine
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -154,10 +156,10 @@ impl<B: Buffer> RequestState<B> {
             return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.version());
-        let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
+        let verdict = expiry::accept(token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.session, self.token) = (SessionState::Live, Some(token));
+                (self.session, self.token) = (SessionState::Live, Some(*token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
@@ -172,7 +174,7 @@ impl<B: Buffer> RequestState<B> {
                 self.session = SessionState::Stale;
             }
             if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
-                self.token = Some(token);
+                self.token = Some(*token);
             }
             if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
@@ -186,17 +188,12 @@ impl<B: Buffer> RequestState<B> {
         need <= self.mine.capacity() || self.mine.grow(need)
     }
 
-    pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {
-        let have = self.mine.capacity();
-        if size > have && self.mine.grow(size) { Ok(()) } else { Err(Error::TooLarge { need: size, have }) }
-    }
-
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
     pub(super) fn hand_out_current(&mut self, rules: &Rules<'_>) {
         if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
             && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
         {
-            self.outgoing = Outgoing::Set(next);
+            self.outgoing = Outgoing::Set(next.value());
         }
     }
 
@@ -248,9 +245,8 @@ impl<B: Buffer> RequestState<B> {
 
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         self.mine.begin()?;
+        self.become_nothing();
         self.session = SessionState::New;
-        self.changes.reset();
-        self.fresh_handle = None;
         Ok(())
     }
 
@@ -287,9 +283,15 @@ impl<B: Buffer> RequestState<B> {
         self.other.buffer()
     }
 
-    /// The record to be written, and the other buffer.
-    pub(crate) fn outgoing(&mut self) -> (&[u8], &mut [u8]) {
-        (self.mine.bytes(), self.other.buffer())
+    /// The record to be written, the version that it replaces, and the other buffer.
+    pub(crate) fn outgoing(&mut self) -> (&[u8], Version, &mut [u8]) {
+        (self.mine.bytes(), self.seen, self.other.buffer())
+    }
+
+    /// The index's entry for the login that has just been stored.
+    pub(crate) fn entry(&self, handle: Handle) -> IndexEntry {
+        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
+        IndexEntry { handle, login: self.mine.login(), ends, order: 0 }
     }
 
     // ---- the cookie goes out -------------------------------------------------------------------------------------
@@ -310,9 +312,19 @@ impl<B: Buffer> RequestState<B> {
         Some((token.handle(), self.mine.bytes()))
     }
 
-    /// The record goes out with the answer, in its cookie; the version that an update must name.
-    pub(crate) fn seal_record(&mut self) -> Version {
-        self.reseal = true;
+    /// The record goes out with the answer, in its cookie, with this proof that it holds.
+    pub(crate) fn seal_record(&mut self, proof: &Verifier) {
+        self.mine.set_verifier(proof);
+        (self.reseal, self.seen) = (true, Version(number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))));
+    }
+
+    /// The version that the last write drew for the record.
+    pub(crate) fn version(&self) -> Version {
+        self.mine.version()
+    }
+
+    /// The version that an update must find unchanged.
+    pub(crate) fn seen(&self) -> Version {
         self.seen
     }
 

@@ -6,36 +6,22 @@ use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::names::Handle;
-use crate::store::contract::DeleteCondition;
-use crate::store::index::IndexEntry;
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
 impl<B: Buffer> RequestState<B> {
-    pub(super) fn step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                return Ok(self.token.map_or(Next::Done, |token| StoreRequest::Load(token.handle()).into()));
+                return Ok(self.token.map_or(Next::Done, |token| operation.ask(StoreRequest::Load, token.handle())));
             }
-            Phase::DeletingOld(handle, login) => {
-                return Ok(StoreRequest::Delete(handle, DeleteCondition::Login(login)).into());
+            Phase::DeletingOld => {
+                let old = operation.replaces;
+                return Ok(old.map_or(Next::Done, |(handle, login)| operation.delete(handle, login)));
             }
-            Phase::Indexing => {
-                return Ok(self.entry(operation).map_or(Next::Done, |entry| StoreRequest::Index(entry).into()));
-            }
-            Phase::Withdrawing(_) => {
-                let own = operation
-                    .next
-                    .as_ref()
-                    .map(|own| StoreRequest::Delete(own.handle(), DeleteCondition::Login(self.mine.login())).into());
-                return Ok(own.unwrap_or(Next::Done));
-            }
+            Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
+            Phase::Withdrawing => return Ok(operation.delete(operation.handle, self.mine.login())),
             _ => {}
         }
         if let SessionState::Failed(error) = self.session {
@@ -44,19 +30,16 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
-                self.update_step(operation, intent, rules, now)
+                self.update_step(operation, rules)
             }
-            Intent::Login { .. } => self.login_step(operation, intent, rules, now),
+            Intent::Login { .. } => self.login_step(operation, rules),
             Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
                 Err(Error::CookieReplaced)
             }
             Intent::Rotate if !self.is_live() => Ok(Next::Done),
-            Intent::Update if matches!(self.session, SessionState::None) => {
-                self.begin()?;
-                self.create_step(operation, intent, rules, now)
-            }
+            Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
-                self.create_step(operation, intent, rules, now)
+                self.create_step(operation, rules)
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
@@ -67,43 +50,38 @@ impl<B: Buffer> RequestState<B> {
                     .as_ref()
                     .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
                 {
-                    self.update_step(operation, intent, rules, now)
+                    self.update_step(operation, rules)
                 } else {
-                    Ok(self.touch_step(operation, rules, now))
+                    Ok(self.touch_step(operation, rules))
                 }
             }
-            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, intent, rules, now),
+            Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
         }
     }
 
-    /// The index's entry for the login that has just been stored.
-    fn entry(&self, operation: &Operation) -> Option<IndexEntry> {
-        let ends = if self.mine.ends() == 0 { Time::MAX } else { Time::from_millis(self.mine.ends()) };
-        Some(IndexEntry { handle: operation.next.as_ref()?.handle(), login: self.mine.login(), ends, order: 0 })
-    }
-
-    fn touch_step(&mut self, operation: &mut Operation, rules: &Rules<'_>, now: Time) -> Next {
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+        let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
             Some(token) if due => {
                 operation.phase = Phase::Touching;
-                StoreRequest::Touch(token.handle()).into()
+                operation.ask(StoreRequest::Touch, token.handle())
             }
             _ => Next::Done,
         }
     }
 
     /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
-    fn logout_step(&mut self, operation: &mut Operation) -> Next {
+    fn logout_step(&mut self, operation: &mut Operation<'_>) -> Next {
         match (self.session, &self.token) {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
-                    return StoreRequest::Load(token.handle()).into();
+                    return operation.ask(StoreRequest::Load, token.handle());
                 }
                 operation.phase = Phase::Deleting;
                 operation.attempted = true;
-                StoreRequest::Delete(token.handle(), DeleteCondition::Login(self.mine.login())).into()
+                operation.delete(token.handle(), self.mine.login())
             }
             _ => {
                 self.end();
@@ -113,8 +91,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     fn is_late(&self, token: &Token) -> bool {
-        use subtle::ConstantTimeEq;
-        self.mine.previous().is_some_and(|previous| previous.verifier.ct_eq(&token.verifier).into())
+        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
     }
 
     /// A handle has one subject for life (protocol rule 5).
@@ -123,30 +100,18 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
-        if !matches!(self.session, SessionState::New) {
-            self.become_nothing();
-            self.begin()?;
-        }
-        self.create_step(operation, intent, rules, now)
+        self.create_step(operation, rules)
     }
 
-    fn create_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
+        if !matches!(self.session, SessionState::New) {
+            self.begin()?;
+        }
         if self.mine.data().is_empty()
             && matches!(intent, Intent::Commit)
             && !self.handle_shown
@@ -154,39 +119,31 @@ impl<B: Buffer> RequestState<B> {
         {
             return Ok(Next::Done);
         }
-        let Some((drawn, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Next::Edit);
         }
-        let handle = *self.fresh_handle.get_or_insert(drawn);
+        let handle = *self.fresh_handle.get_or_insert(fresh.handle());
         operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        if let Intent::Login { subject, remember, keep_data, .. } = intent {
-            self.sign_in(subject, remember, keep_data, rules, now)?;
-            self.mine.set_login(1);
+        if matches!(intent, Intent::Login { .. }) {
+            self.sign_in(operation, 1, rules)?;
+            self.mine.set_salt(fresh.version())?;
         }
-        self.mine.set_version(version);
         self.mine.saw(now);
-        let next = Token::mint(handle, secret, rules.ring);
-        self.change_cookie(operation.next.insert(next), now);
-        operation.phase = Phase::Creating;
-        Ok(StoreRequest::Create(handle).into())
+        self.change_cookie(operation, handle, rules);
+        Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
     }
 
-    fn update_step(
-        &mut self,
-        operation: &mut Operation,
-        intent: Intent<'_>,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<Next, Error> {
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+        let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
-            return self.gone(operation, intent).map(|()| Next::Random);
+            return self.gone(operation).map(|()| Next::Random);
         }
-        let Some((_, secret, version)) = split(&operation.fresh) else {
+        let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
         let Some(token) = &self.token else { return Ok(Next::Done) };
@@ -197,21 +154,16 @@ impl<B: Buffer> RequestState<B> {
         operation.next = None;
         let handle = token.handle();
         let another = match intent {
-            Intent::Login { subject, remember, keep_data, .. } => {
-                self.mine.set_login(self.mine.login().saturating_add(1));
-                self.mine.set_created(now);
-                self.sign_in(subject, remember, keep_data, rules, now)?;
+            Intent::Login { .. } | Intent::Rotate => {
+                self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
-                true
-            }
-            Intent::Rotate => {
-                self.mine.drop_previous()?;
+                self.mine.set_salt(fresh.version())?;
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
                 let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
-                let sealed = token.seal(secret, rules.ring);
+                let sealed = token.seal(fresh.secret(), rules.ring);
                 sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
             }
             _ => {
@@ -223,8 +175,7 @@ impl<B: Buffer> RequestState<B> {
             }
         };
         if another {
-            let next = Token::mint(handle, secret, rules.ring);
-            self.change_cookie(operation.next.insert(next), now);
+            self.change_cookie(operation, handle, rules);
         }
         if !self.mine.own_lifetimes() {
             self.limit(rules, self.mine.created(), false);
@@ -232,14 +183,24 @@ impl<B: Buffer> RequestState<B> {
         if self.active {
             self.mine.saw(now);
         }
-        self.mine.set_version(version);
-        operation.phase = Phase::Updating;
-        Ok(StoreRequest::Update(handle, self.seen).into())
+        Ok(self.write(operation, Phase::Updating, StoreRequest::Update, handle))
     }
 
-    fn change_cookie(&mut self, next: &Token, now: Time) {
-        self.mine.set_verifier(&next.verifier);
-        self.mine.set_rotated_at(now);
+    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_>) {
+        if let Some(fresh) = &operation.fresh {
+            let next = operation.next.insert(Token::mint(handle, fresh.secret(), rules.ring));
+            self.mine.set_verifier(&next.verifier);
+            self.mine.set_rotated_at(operation.now);
+        }
+    }
+
+    /// The record goes out, as a version of its own.
+    fn write(&mut self, operation: &mut Operation<'_>, phase: Phase, request: StoreRequest, handle: Handle) -> Next {
+        if let Some(fresh) = &operation.fresh {
+            self.mine.set_version(fresh.version());
+        }
+        operation.phase = phase;
+        operation.ask(request, handle)
     }
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
@@ -251,29 +212,23 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// Subject, time of authentication, lifetimes; kept data may have been planted, so that nothing of trust survives.
-    fn sign_in(
-        &mut self,
-        subject: &str,
-        remember: bool,
-        keep_data: bool,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<(), Error> {
+    /// For a login: its number, subject, time and lifetimes. Kept data may have been planted, so that nothing of trust
+    /// survives.
+    fn sign_in(&mut self, operation: &Operation<'_>, login: u32, rules: &Rules<'_>) -> Result<(), Error> {
+        let Operation { intent: Intent::Login { subject, remember, keep_data, .. }, now, .. } = *operation else {
+            return Ok(());
+        };
+        self.mine.set_login(login);
+        self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
         self.limit(rules, now, remember);
         if keep_data {
             self.mine.table().remove(FLASH);
         } else {
             self.mine.table().clear();
+            self.mine.set_label("")?;
+            self.mine.set_binding(None)?;
         }
         Ok(())
     }
-}
-
-/// Handle, secret and version out of 32 random bytes.
-fn split(fresh: &Option<[u8; 32]>) -> Option<(Handle, &[u8; 16], &[u8; 8])> {
-    let (handle, rest) = fresh.as_ref()?.split_first_chunk()?;
-    let (secret, rest) = rest.split_first_chunk()?;
-    Some((Handle::from_bytes(*handle), secret, rest.first_chunk()?))
 }

@@ -12,6 +12,7 @@ use core::time::Duration;
 use rand_core::TryCryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{LogId, Observer};
@@ -26,7 +27,7 @@ use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Store;
-use crate::store::index::Epoch;
+use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
 
 /// Proof that a login was begun before the credentials were checked.
@@ -46,7 +47,7 @@ impl<'s> LoginAttempt<'s> {
         Self { remember: true, ..self }
     }
 
-    /// What the visitor stored before signing in is dropped.
+    /// Drops what the visitor stored before signing in: data, label and binding.
     #[must_use]
     pub const fn without_data(self) -> Self {
         Self { keep_data: false, ..self }
@@ -72,12 +73,17 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         Self { sessions, request, rng }
     }
 
+    // verbs that only pass on give that future as it is: an `async` around it is 60 bytes more
+
     // ---- for adapters --------------------------------------------------------------------------------------------
 
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
-    pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        self.sessions.begin(self.request, cookie_lines).await
+    pub fn load<'h>(
+        &mut self,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.sessions.begin(self.request, cookie_lines)
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -86,8 +92,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     /// Stores what has to be stored; call it after the handler, whatever its answer. An error replaces that answer.
-    pub async fn commit(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Commit).await
+    pub fn commit(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Commit)
     }
 
     /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
@@ -277,8 +283,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.request.is_live() && self.request.changes.dirty() {
             self.commit().await?;
         }
-        let mut operation = Operation::new();
-        while self.sessions.perform(self.request, &mut self.rng, Intent::Update, &mut operation).await? {
+        let mut operation = Operation::new(Intent::Update);
+        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -291,9 +297,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
     /// rule 7).
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
-        if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
-            return Err(Error::BadText);
-        }
+        check_subject(subject)?;
         let begun = self.sessions.now();
         Ok(LoginAttempt {
             subject,
@@ -318,19 +322,18 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.sessions.policy().max_sessions == 0 {
             return Ok(());
         }
-        let (_, own, room) = self.request.signed_in()?;
-        self.sessions.subjects()?.cap(subject, &own, room).await
+        self.sessions.mode.cap(&self.sessions.context, self.request, subject).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
-    pub async fn rotate(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Rotate).await
+    pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Rotate)
     }
 
     /// Ends the session: the record is removed, then the cookie. Nothing brings it back (LC3). An error means that it
     /// may live on (LC4). Without a session: nothing.
-    pub async fn logout(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Logout).await
+    pub fn logout(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Logout)
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
@@ -372,8 +375,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        let mut operation = Operation::new();
-        self.sessions.perform(self.request, &mut self.rng, intent, &mut operation).await.map(|_| ())
+        let mut operation = Operation::new(intent);
+        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
@@ -402,14 +405,10 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let fresh = self.sessions.draw(&mut self.rng)?;
         let handle = match self.request.handle() {
             Some(handle) if self.request.is_live() => handle,
-            _ => {
-                let drawn = fresh.last_chunk().copied().unwrap_or_default();
-                self.request.show_handle(Handle::from_bytes(drawn))
-            }
+            _ => self.request.show_handle(Handle::from_bytes(*part(&fresh.0, 24))),
         };
-        let login = self.request.record().map_or(0, |record| record.login());
-        let mask = fresh.first_chunk().copied().unwrap_or_default();
-        Ok(csrf::Token::make(self.sessions.ring(), handle, login, mask))
+        let salt = self.request.record().map(|record| record.salt()).unwrap_or_default();
+        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, *part(&fresh.0, 0)))
     }
 
     /// Whether `token` was made for this session since its last login.
@@ -418,6 +417,6 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
             return false;
         };
-        csrf::verify(self.sessions.ring(), handle, record.login(), token)
+        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
     }
 }

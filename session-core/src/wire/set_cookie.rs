@@ -1,40 +1,45 @@
 //! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
 //! and `Max-Age` wins over it anyway (CK8).
 
+use crate::base::bytes::fill;
 use crate::base::environment::quotient;
 use crate::base::error::Error;
-use crate::base::policy::{Policy, SameSite};
+use crate::base::policy::Policy;
 
 /// Octets of name and value together that browsers keep (CK7).
 pub(crate) const LONGEST_PAIR: usize = 4096;
 
 /// The cookie with `value`, kept by the browser for `max_age` seconds.
-pub(crate) fn issue<'b>(policy: &Policy, value: &[u8], max_age: u64, into: &'b mut [u8]) -> Result<&'b str, Error> {
+pub(crate) fn issue<'b>(policy: &Policy, value: &[u8], max_age: u32, into: &'b mut [u8]) -> Result<&'b str, Error> {
     issue_with(policy, value.len(), max_age, into, |place| {
         place.copy_from_slice(value);
         Ok(())
     })
 }
 
-/// The same with a value of `len` characters that `fill` writes in place.
+/// The same with a value of `len` characters that `write` puts in place. Without `core::fmt`, which weighs two kilobytes.
 pub(crate) fn issue_with<'b>(
     policy: &Policy,
     len: usize,
-    max_age: u64,
+    max_age: u32,
     into: &'b mut [u8],
-    fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+    write: impl FnOnce(&mut [u8]) -> Result<(), Error>,
 ) -> Result<&'b str, Error> {
-    let pair = policy.name.len() + len;
+    let cookie = &policy.cookie;
+    let pair = cookie.name.len() + len;
     if pair > LONGEST_PAIR {
         return Err(Error::TooLarge { need: pair, have: LONGEST_PAIR });
     }
     let too_large = Error::TooLarge { need: policy.set_cookie_len(len), have: into.len() };
-    let mut rest = &mut *into;
-    push(&mut rest, policy.name.as_bytes()).ok_or(too_large)?;
-    *rest.split_off_first_mut().ok_or(too_large)? = b'=';
-    fill(rest.split_off_mut(..len).ok_or(too_large)?)?;
-    let left = attributes(&mut rest, policy, max_age).map(|()| rest.len());
-    let written = left.and_then(|left| into.get(..into.len() - left));
+    let rest = fill(into, cookie.name.as_bytes()).and_then(|rest| fill(rest, b"=")).ok_or(too_large)?;
+    let (place, mut rest) = rest.split_at_mut_checked(len).ok_or(too_large)?;
+    write(place)?;
+    let mut digits = [0; DIGITS];
+    for attribute in cookie.attributes(decimal(max_age, &mut digits)) {
+        rest = fill(rest, attribute).ok_or(too_large)?;
+    }
+    let left = rest.len();
+    let written = into.get(..into.len() - left);
     written.and_then(|text| core::str::from_utf8(text).ok()).ok_or(too_large)
 }
 
@@ -43,41 +48,12 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
     issue(policy, &[], 0, into)
 }
 
-fn attributes(rest: &mut &mut [u8], policy: &Policy, max_age: u64) -> Option<()> {
-    let same_site: &[u8] = match policy.same_site {
-        SameSite::Lax => b"; HttpOnly; SameSite=Lax",
-        SameSite::Strict => b"; HttpOnly; SameSite=Strict",
-        SameSite::None => b"; HttpOnly; SameSite=None",
-    };
-    push(rest, b"; Max-Age=")?;
-    push_number(rest, max_age)?;
-    push(rest, b"; Path=")?;
-    push(rest, policy.path.as_bytes())?;
-    if let Some(domain) = policy.domain {
-        push(rest, b"; Domain=")?;
-        push(rest, domain.as_bytes())?;
-    }
-    push(rest, same_site)?;
-    if policy.secure {
-        push(rest, b"; Secure")?;
-    }
-    if policy.partitioned {
-        push(rest, b"; Partitioned")?;
-    }
-    Some(())
-}
+/// The digits of the largest number that [`decimal`] writes.
+const DIGITS: usize = 10;
 
-/// Writes at the beginning of `rest`, and leaves what is after it; without `core::fmt`, which weighs two kilobytes.
-fn push(rest: &mut &mut [u8], more: &[u8]) -> Option<()> {
-    rest.split_off_mut(..more.len())?.copy_from_slice(more);
-    Some(())
-}
-
-/// Up to `u32::MAX`, in decimal.
-fn push_number(rest: &mut &mut [u8], number: u64) -> Option<()> {
-    let mut left = u32::try_from(number).ok()?;
-    let mut digits = [b'0'; 10];
-    let mut first = digits.len();
+/// A number in decimal.
+fn decimal(number: u32, digits: &mut [u8; DIGITS]) -> &[u8] {
+    let (mut left, mut first) = (number, DIGITS);
     for digit in digits.iter_mut().rev() {
         let tens = quotient::<10>(left);
         *digit = b'0' + (left - 10 * tens) as u8;
@@ -86,13 +62,14 @@ fn push_number(rest: &mut &mut [u8], number: u64) -> Option<()> {
             break;
         }
     }
-    push(rest, digits.get(first..)?)
+    digits.get(first..).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::policy::{Lifetimes, SET_COOKIE_LEN, SecureCookie};
+    use crate::base::environment::Time;
+    use crate::base::policy::{Lifetimes, SET_COOKIE_LEN, SameSite, SecureCookie};
 
     #[test]
     fn the_defaults_word_by_word_ck5() {
@@ -114,6 +91,17 @@ mod tests {
         assert_eq!(set.strip_prefix("__Secure-id=v; Max-Age=60"), Some(attributes));
         let removed = remove(&policy, &mut buffer).unwrap();
         assert_eq!(removed.strip_prefix("__Secure-id=; Max-Age=0"), Some(attributes));
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_longest_text() {
+        let of_a_domain = SecureCookie::domain("example.org").unwrap().same_site(SameSite::None).partitioned();
+        let of_a_domain = Policy::secure(of_a_domain, Lifetimes::DEFAULT).unwrap();
+        for policy in [Policy::SECURE, Policy::PLAIN_HTTP, of_a_domain] {
+            let mut buffer = [0; SET_COOKIE_LEN];
+            let longest = issue(&policy, b"v", policy.max_age(0, Time::ZERO), &mut buffer).unwrap();
+            assert_eq!(longest.len(), policy.set_cookie_len(1), "{longest}");
+        }
     }
 
     #[test]

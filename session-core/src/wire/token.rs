@@ -23,6 +23,17 @@ pub(crate) struct Token {
     key: u8,
 }
 
+/// A cookie value, to be handed out.
+#[derive(Clone, Copy)]
+#[repr(align(4))] // see Handle
+pub(crate) struct Value([u8; RAW]);
+
+impl Value {
+    pub(crate) fn text(&self) -> [u8; TEXT] {
+        base64url::encode(&self.0)
+    }
+}
+
 impl Token {
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {
@@ -76,9 +87,9 @@ impl Token {
         ring.iter().map(|at| Self::sign(&signed, at)).find(|next| same(&next.verifier, verifier))
     }
 
-    /// The cookie value as text.
-    pub(crate) fn text(&self) -> [u8; TEXT] {
-        base64url::encode(&self.raw)
+    /// The cookie value.
+    pub(crate) fn value(&self) -> Value {
+        Value(self.raw)
     }
 
     /// The secret, for a renewal of the cookie it stands in; used by tests of the layout only.
@@ -113,7 +124,7 @@ mod tests {
     use crate::base::keys::{Keys, tests as keys};
 
     fn ring(name: &str) -> Ring {
-        Ring::new(&Keys::new(&keys::A).unwrap().and_verify(&keys::B).unwrap(), name)
+        Ring::new(&Keys::new(&keys::A).unwrap().and_verify(&keys::B).unwrap(), name, "")
     }
 
     fn token() -> Token {
@@ -122,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_minted_value_opens() {
-        let text = token().text();
+        let text = token().value().text();
         let opened = Token::open(&text, &ring("id")).unwrap();
         assert!(opened.raw == token().raw && opened.verifier == token().verifier);
         assert_eq!(opened.parts(), (*b"a secret of 16 b", 0));
@@ -130,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_changed_cut_or_longer_value_is_refused_id8() {
-        let text = token().text();
+        let text = token().value().text();
         for at in 0..TEXT {
             for byte in 0..=255 {
                 let mut forged = text;
@@ -146,11 +157,11 @@ mod tests {
 
     #[test]
     fn another_cookie_name_or_key_refuses_ck5() {
-        let text = token().text();
+        let text = token().value().text();
         assert!(Token::open(&text, &ring("__Host-id")).is_none());
-        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id");
+        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id", "");
         assert!(Token::open(&text, &only_b).is_none());
-        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
+        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
         assert_eq!(Token::open(&text, &b_first).unwrap().parts().1, 1);
     }
 

@@ -2,12 +2,13 @@
 
 use super::properties::table;
 use super::*;
+use crate::codec::Cbor;
 use serde::Serializer;
 use serde::de::DeserializeOwned;
 use serde::ser::Error as _;
 use std::boxed::Box;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 use std::format;
 use std::net::Ipv4Addr;
@@ -29,7 +30,8 @@ fn of<T: Serialize + DeserializeOwned + Debug>(name: &'static str, samples: impl
         samples: samples.into_iter().map(sample).collect(),
         read: |data| Some(find(data, "k")?.read::<T>().map(|value| format!("{value:?}"))),
         decodes: |data| {
-            find(data, "k").is_some_and(|entry| matches!(postcard::take_from_bytes::<T>(entry.bytes), Ok((_, []))))
+            find(data, "k")
+                .is_some_and(|entry| matches!(postcard::take_from_bytes::<T>(&entry.bytes[4..]), Ok((_, []))))
         },
     }
 }
@@ -223,6 +225,36 @@ fn a_hash_map_of_mixed_shapes_reads_in_any_order() {
     for _ in 0..50 {
         assert_eq!(find(&data, "map").unwrap().read().as_ref(), Ok(&map));
     }
+}
+
+/// VA4: what was read and is put back is no change, in whatever order it lists its entries.
+#[test]
+fn an_unchanged_hash_map_put_back_is_no_change_va4() {
+    let map: HashMap<u32, HashSet<String>> = (0..9).map(|n| (n, (0..n).map(|n| n.to_string()).collect())).collect();
+    let data = table(|table| assert!(table.set_with::<Cbor, _>("map", &map, None).unwrap()));
+    let mut others = 0;
+    for _ in 0..20 {
+        let entry = find(&data, "map").unwrap();
+        let mut read: HashMap<u32, HashSet<String>> = entry.read_with::<Cbor, _>().unwrap();
+        let as_read = entry.as_read::<Cbor, _>(&read);
+        let (mut bytes, mut len) = ([0; 4096], data.len());
+        bytes[..len].copy_from_slice(&data);
+        let mut table = Table::new(&mut bytes, 0, &mut len);
+        assert_eq!(table.set_with::<Cbor, _>("map", &read.clone(), as_read), Ok(false));
+        assert_eq!(table.data(), data);
+        others += usize::from(table.set_with::<Cbor, _>("map", &read, None).unwrap());
+        // over another entry than the one that was read, it is a change
+        table.set_with::<Cbor, _>("map", &map, None).unwrap();
+        read.remove(&8);
+        table.set_with::<Cbor, _>("map", &read, None).unwrap();
+        read.insert(8, map[&8].clone());
+        assert_eq!(table.set_with::<Cbor, _>("map", &read, as_read), Ok(true));
+        read.get_mut(&8).unwrap().insert("new".into());
+        assert_eq!(table.set_with::<Cbor, _>("map", &read, as_read), Ok(true));
+        table.put(find(&data, "map").unwrap()).unwrap();
+        assert_eq!(table.set_with::<Cbor, _>("map", &read, as_read), Ok(true), "another value over what was read");
+    }
+    assert!(others > 10, "{others} of 20 were written in another order");
 }
 
 /// What cannot be written, or not read again, is refused and changes nothing.

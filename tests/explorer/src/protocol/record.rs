@@ -59,7 +59,7 @@ pub(crate) struct Record {
 impl Record {
     /// Reads what the library stored.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        assert_eq!(bytes[0], 1, "format 1");
+        assert_eq!(bytes[0], 2, "format 2");
         let flags = bytes[1];
         let mut at = 60;
         let mut take = |len: usize| -> Range<usize> {
@@ -73,12 +73,15 @@ impl Record {
         if flags & 2 != 0 {
             take(8);
         }
-        let subject = (flags & 4 != 0).then(|| {
+        if flags & 4 != 0 {
+            take(8);
+        }
+        let subject = (flags & 8 != 0).then(|| {
             take(6);
             let len = bytes[take(1).start];
             String::from_utf8(bytes[take(len.into())].to_vec()).expect("a subject is text")
         });
-        if flags & 8 != 0 {
+        if flags & 16 != 0 {
             let len = bytes[take(1).start];
             take(len.into());
         }

@@ -9,6 +9,7 @@ const STEPS: &str = "session-core/src/protocol/steps.rs";
 const REPLIES: &str = "session-core/src/protocol/replies.rs";
 const EXPIRY: &str = "session-core/src/protocol/expiry.rs";
 const POLICY: &str = "session-core/src/base/policy.rs";
+const STORED: &str = "session-core/src/driver/stored.rs";
 const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/record/changes.rs";
 const STORE: &str = "tests/explorer/src/protocol/world.rs";
@@ -36,8 +37,8 @@ pub(crate) const RULES: &[Mutation] = &[
             },
             Edit {
                 file: POLICY,
-                code: "if millis(after) <= millis(lifetimes.grace)",
-                instead: "if millis(after) == 0",
+                code: "renew_after.is_some() && limits.renew_after <= limits.grace",
+                instead: "renew_after.is_some() && limits.renew_after == 0",
             },
         ],
     },
@@ -84,9 +85,9 @@ pub(crate) const RULES: &[Mutation] = &[
         without: "a login over another subject ends whatever has the old handle",
         explore: "two",
         edits: &[Edit {
-            file: STEPS,
-            code: "StoreRequest::Delete(handle, DeleteCondition::Login(login))",
-            instead: "StoreRequest::Delete(handle, if login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(login) })",
+            file: STORED,
+            code: "DeleteCondition::Login(operation.login), now",
+            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
         }],
     },
     Mutation {
@@ -125,7 +126,7 @@ pub(crate) const RULES: &[Mutation] = &[
         rule: 9,
         without: "a login at the cap looks at those that were added after it as well",
         explore: "two",
-        edits: &[Edit { file: SUBJECTS, code: "and_then(|order| order.checked_sub(1))", instead: "map(|_| u64::MAX)" }],
+        edits: &[Edit { file: SUBJECTS, code: "restart(entry.order.saturating_sub(1))", instead: "restart(u64::MAX)" }],
     },
     Mutation {
         rule: 10,
