@@ -9,9 +9,10 @@ use super::mode::Mode;
 use super::sealed::Sealed;
 use super::stored::Stored;
 use super::subjects::{self, SessionInfo, Subjects};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
@@ -151,6 +152,19 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     // ---- for a request -------------------------------------------------------------------------------------------
+
+    /// Reports that a value cannot be read as a `T`.
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
+        if let Some(id) = id {
+            if E::TELLS {
+                let wanted = core::any::type_name::<T>();
+                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+            } else {
+                self.observe(&Event::Unreadable(id, None));
+            }
+        }
+        Error::Unreadable
+    }
 
     /// The sessions of subjects; [`Error::Unsupported`] where mode or store cannot list them.
     pub(crate) fn subjects(&self) -> Result<Subjects<'_, S, C, O>, Error> {

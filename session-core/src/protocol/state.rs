@@ -2,7 +2,10 @@
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
+use serde::{Deserialize, Serialize};
+
 use crate::base::bytes::number;
+use crate::base::codec::{Codec, Reads};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
@@ -49,7 +52,7 @@ pub(crate) enum Candidate {
 /// One request's session and what became of it. The small fields come first: a small processor reaches only what is
 /// near the start in one instruction.
 #[repr(C)]
-pub struct RequestState<B> {
+pub struct RequestState<B: Buffer> {
     pub(super) session: SessionState,
     pub(super) carried: bool,
     pub(super) handle_shown: bool,
@@ -71,6 +74,10 @@ pub struct RequestState<B> {
     pub(super) mine: Record<B>,
     pub(super) other: Record<B>,
     pub(crate) changes: Changes,
+    /// Values as they were read.
+    reads: <B::Codec as Codec>::Reads,
+    /// The hash of a key whose value could not be read, or 0.
+    pub(super) unreadable: u64,
 }
 
 impl<B: Buffer> RequestState<B> {
@@ -94,6 +101,8 @@ impl<B: Buffer> RequestState<B> {
             doubted: false,
             in_flight: false,
             reseal: false,
+            reads: Reads::NONE,
+            unreadable: 0,
         }
     }
 
@@ -332,12 +341,39 @@ impl<B: Buffer> RequestState<B> {
         self.changes.follow(key, kind, None, self.mine.data());
     }
 
-    /// Follows a key that is read, and gives its value.
-    pub(crate) fn read<'k>(&mut self, key: &'k str) -> Option<values::Entry<'_, &'k str>> {
+    /// Follows a key that is read, and reads its value.
+    pub(crate) fn read<'v, T: Serialize + Deserialize<'v>>(
+        &'v mut self,
+        key: &str,
+    ) -> Result<Option<T>, <B::Codec as Codec>::Unreadable> {
         let data = self.mine.data();
         let entry = values::find(data, key);
         self.changes.follow(key, Kind::Read, entry, data);
-        entry
+        let Some(entry) = entry else { return Ok(None) };
+        let (value, hash) = (entry.read::<B::Codec, T>(), values::key_hash(key));
+        match &value {
+            Ok(value) => {
+                if let Some(read) = entry.as_read::<B::Codec, T>(value) {
+                    self.reads.keep(hash, read);
+                }
+                // it was asked for as another type before
+                if self.unreadable == hash {
+                    self.unreadable = 0;
+                }
+            }
+            Err(_) => self.unreadable = hash,
+        }
+        value.map(Some)
+    }
+
+    /// Sets the value of a key in the record that is to be written.
+    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
+        self.writable()?;
+        self.changes.follow(key, kind, None, self.mine.data());
+        if self.mine.table().set::<B::Codec, T>(key, value, self.reads.of(values::key_hash(key)))? {
+            self.changes.set_dirty();
+        }
+        Ok(())
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
-                if !self.active || expiry::expired(&self.mine, rules.policy, now) {
+                if !self.active || self.unreadable != 0 || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Next::Done)
                 } else if self
                     .token

@@ -51,6 +51,8 @@ impl AsMut<[u8]> for RecordBuffer {
 }
 
 impl Buffer for RecordBuffer {
+    type Codec = session_core::codec::Cbor;
+
     fn grow(&mut self, need: usize) -> bool {
         if need > self.as_ref().len() && need <= LARGEST {
             let mut larger = Vec::with_capacity(need.next_power_of_two());

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use servers::{PATIENT, Server, conformance};
 use session_core::environment::Clock;
 use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
@@ -11,6 +10,7 @@ use session_store_layered::{Cache, Layered};
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
+use store_tests::servers::{self, PATIENT, Server, conformance};
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use servers::proxy::{Fault, Proxy};
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
@@ -11,6 +10,8 @@ use session_std::{MemoryStore, SharedStore};
 use session_store_layered::{Cache, Layered};
 use session_store_memcached::{ConnectionOptions, MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
+use store_tests::servers;
+use store_tests::servers::proxy::{Fault, Proxy};
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 const TRUST: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::bytes::hash;
-use crate::codec::DEPTH;
+use crate::base::codec::DEPTH;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};

@@ -156,7 +156,7 @@ fn bytes_of_a_value_that_is_not_the_one_written() {
 #[cfg(not(target_os = "none"))]
 mod host {
     use super::*;
-    use crate::codec::DEPTH;
+    use crate::base::codec::DEPTH;
     use serde::de::{DeserializeOwned, Deserializer, SeqAccess, Visitor};
     use serde::{Deserialize, Serializer};
     use std::boxed::Box;
