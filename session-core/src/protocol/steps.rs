@@ -14,8 +14,7 @@ impl<B: Buffer> RequestState<B> {
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                let target = self.target(operation);
-                return Ok(target.map_or(Next::Done, |handle| operation.ask(StoreRequest::Load, handle)));
+                return Ok(self.token.map_or(Next::Done, |token| operation.ask(StoreRequest::Load, token.handle())));
             }
             Phase::DeletingOld => {
                 let old = operation.replaces;
@@ -78,7 +77,6 @@ impl<B: Buffer> RequestState<B> {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
-                    operation.wrote = Phase::Deleting;
                     return operation.ask(StoreRequest::Load, token.handle());
                 }
                 operation.phase = Phase::Deleting;
@@ -201,7 +199,7 @@ impl<B: Buffer> RequestState<B> {
         if let Some(fresh) = &operation.fresh {
             self.mine.set_version(fresh.version());
         }
-        (operation.phase, operation.wrote) = (phase, phase);
+        operation.phase = phase;
         operation.ask(request, handle)
     }
 

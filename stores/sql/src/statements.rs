@@ -108,6 +108,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends
+        WHERE there.login <= excluded.login
         RETURNING handle;
         COMMIT",
     remove_over: "\
@@ -140,6 +141,7 @@ pub(crate) const POSTGRES: Dialect = Dialect {
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends
+        WHERE there.login <= excluded.login
         RETURNING handle",
     remove_over: "\
         DELETE FROM session_records WHERE handle = ANY (ARRAY
