@@ -1,4 +1,6 @@
 //! Any bytes as Cookie header lines.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bad_input::cookie_header(data, &bad_input::unwatched));
+use core_tests::bad_input::{cookie_header, unwatched};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| cookie_header(data, &unwatched));

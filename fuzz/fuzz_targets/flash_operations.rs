@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    power_cuts::play::<4, 512>(data, None);
+    nor_flash::power_cuts::play::<4, 512>(data, None);
 });

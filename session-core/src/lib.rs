@@ -21,6 +21,9 @@ mod base;
 
 mod wire;
 
+#[doc(hidden)]
+pub mod codec;
+
 pub mod record;
 
 pub mod store;

@@ -40,7 +40,7 @@ pub struct Pool<
 }
 
 /// Room for one request.
-pub struct Place<B> {
+pub struct Place<B: Buffer> {
     /// Counts the requests that had this place; odd while one has it.
     turn: Cell<u32>,
     loaded: Cell<bool>,

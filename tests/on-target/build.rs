@@ -51,19 +51,23 @@ fn directory(from: &Path, to: &Path, path: &str, tests: &mut Vec<String>) {
         }
         let text = fs::read_to_string(&entry).unwrap();
         if !text.starts_with(HOST_ONLY) {
-            fs::write(to.join(entry.file_name().unwrap()), file(&text, name == "lib", &module, tests)).unwrap();
+            let converted = file(&text, name == "lib", &module, tests).unwrap_or_else(|why| {
+                println!("cargo::error=tests/on-target/build.rs cannot convert {}{why}", entry.display());
+                std::process::exit(1)
+            });
+            fs::write(to.join(entry.file_name().unwrap()), converted).unwrap();
         }
     }
 }
 
-/// Converts one file, and adds its tests' paths to `tests`.
-fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> String {
+/// Converts one file, and adds its tests' paths to `tests`. An error begins with the line.
+fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> Result<String, String> {
     let mut out = String::new();
     // the inline modules that we are in, with their indentation
     let mut modules: Vec<(usize, &str)> = Vec::new();
     let mut of_test = false;
     let mut inner_attribute = false;
-    for line in text.lines() {
+    for (number, line) in (1..).zip(text.lines()) {
         let code = line.trim_start();
         let indent = line.len() - code.len();
         if root && (inner_attribute || code.starts_with("#![")) {
@@ -82,12 +86,17 @@ fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> String {
             continue;
         }
         if of_test && code.starts_with("fn ") {
-            let name = code["fn ".len()..].strip_suffix("() {").expect("a test takes and returns nothing");
+            let Some((name, ") {")) = code["fn ".len()..].split_once('(') else {
+                return Err(format!(":{number}: a test takes and returns nothing, not: {code}"));
+            };
             let inline: String = modules.iter().map(|(_, name)| format!("{name}::")).collect();
             tests.push(format!("{path}{inline}{name}"));
             out += &format!("pub {code}\n");
             of_test = false;
             continue;
+        }
+        if of_test && !code.starts_with("#[") || code.contains("#[test]") {
+            return Err(format!(":{number}: a test is `#[test]` and `fn name() {{`, each on its line, not: {code}"));
         }
         if modules.last().is_some_and(|(depth, _)| *depth == indent) && code == "}" {
             modules.pop();
@@ -102,5 +111,5 @@ fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> String {
         out += line;
         out += "\n";
     }
-    out
+    Ok(out)
 }

@@ -3,11 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use emulator::{Board, Device};
+use firmware_tests::{Board, Device};
 
-use crate::firmware::needs;
 use crate::run::{cargo, root};
 use crate::setup;
+use crate::steps::firmware::needs;
 
 /// Becomes the demo: cargo replaces itself by the program, so that Ctrl-C reaches it directly.
 pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {

@@ -1,18 +1,11 @@
 //! The project's commands. `cargo xtask help` lists them.
 
-mod bench;
-mod compliance;
 mod demo;
-mod firmware;
-mod fuzz;
+mod files;
 mod keygen;
-mod no_panic;
-mod outside;
 mod run;
 mod setup;
-mod size;
 mod steps;
-mod store_table;
 mod test_all;
 
 use std::process::ExitCode;
@@ -46,9 +39,9 @@ fn main() -> ExitCode {
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
-        "size" => by_itself("size", size::size, options),
-        "bench" => by_itself("bench", bench::bench, options),
-        "peers" => by_itself("bench", bench::peers, options),
+        "size" => by_itself("size", steps::size::size, options),
+        "bench" => by_itself("bench", steps::bench::bench, options),
+        "peers" => by_itself("bench", steps::bench::peers, options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));

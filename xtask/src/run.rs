@@ -89,3 +89,17 @@ fn shown(command: &Command) -> String {
     let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
     words.collect::<Vec<_>>().join(" ")
 }
+
+/// Sums up what `cargo test` printed. A test that is ignored shows nothing, so it is a failure.
+pub(crate) fn passed(output: &str) -> Result<String, String> {
+    let results =
+        || output.lines().filter(|line| line.starts_with("test result:")).flat_map(|line| line.split([';', '.']));
+    let count = |what: &str| -> u32 {
+        results().filter_map(|part| part.trim().strip_suffix(what)?.trim().parse::<u32>().ok()).sum()
+    };
+    match (count("passed"), count("ignored")) {
+        (0, _) => Err("no test ran".into()),
+        (passed, 0) => Ok(format!("{passed} tests passed")),
+        (_, ignored) => Err(format!("{ignored} tests are ignored")),
+    }
+}

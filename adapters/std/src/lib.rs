@@ -7,23 +7,19 @@ pub mod keys;
 mod peek;
 mod session;
 mod sessions;
-mod space;
 mod spare;
-mod store;
 mod typed;
 
 pub use environment::{SystemClock, ThreadRng};
 pub use peek::Peek;
 pub use session::{Device, Finished, Request, Session};
 pub use sessions::Sessions;
-#[doc(hidden)]
-pub use store::erased;
-pub use store::{Boxed, ErasedStore, SharedError, SharedStore};
 pub use typed::Typed;
 
 pub use session_core::policy::{self, Policy};
 pub use session_core::{Error, Fault, Keys, LoginAttempt};
 pub use session_store_memory::MemoryStore;
+pub use session_store_shared::{SharedError, SharedStore, shared};
 
 #[cfg(test)]
 mod tests {

@@ -8,9 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
 use session_core::{Error, LoginAttempt, RequestState, SessionInfo, csrf, events::LogId};
+use session_store_shared::RecordBuffer;
 
 use crate::sessions::{AnyClock, AnyObserver, Core};
-use crate::space::RecordBuffer;
 use crate::{Sessions, SharedStore, ThreadRng, spare};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
@@ -149,7 +149,7 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::Unreadable`].
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }

@@ -8,9 +8,9 @@ use session_core::events::{Event, Observer};
 use session_core::mode::DynamicMode;
 use session_core::store::Store;
 use session_core::{Error, Keys};
+use session_store_shared::RecordBuffer;
 
 use crate::keys::KeyRing;
-use crate::space::RecordBuffer;
 use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
 
 /// The core's sessions, without a type parameter.

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 
 use session_core::RequestState;
-
-use crate::space::RecordBuffer;
+use session_store_shared::RecordBuffer;
 
 /// What a thread keeps.
 const MOST: usize = 16;

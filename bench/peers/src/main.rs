@@ -1,6 +1,6 @@
-//! The same requests as `../adapters` does, through the session libraries of today: what they cost beside ours.
+//! The same requests as `../src/adapters` does, through the session libraries of today: what they cost beside ours.
 
-#[path = "../../adapters/src/ask.rs"]
+#[path = "../../src/adapters/ask.rs"]
 mod ask;
 mod through_axum;
 mod through_poem;

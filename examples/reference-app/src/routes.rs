@@ -205,7 +205,7 @@ pub fn text(
     number: impl FnOnce() -> Result<Option<u64>, Error>,
 ) -> Result<Option<String>, Error> {
     match text {
-        Err(Error::TypeMismatch) => Ok(number()?.map(|number| number.to_string())),
+        Err(Error::Unreadable) => Ok(number()?.map(|number| number.to_string())),
         other => other,
     }
 }

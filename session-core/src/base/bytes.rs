@@ -22,6 +22,18 @@ pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// Hashes bytes, as FNV-1a, eight at a time. Neither secret nor collision-proof.
+pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const fn fold(hash: u64, word: u64) -> u64 {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ (hash >> 32)
+    }
+    let (words, tail) = bytes.as_chunks();
+    let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
+    let hash = words.iter().fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
+    fold(hash, number(tail))
+}
+
 /// Copies `part` to the beginning of `hole` and returns the rest.
 #[inline]
 pub(crate) fn fill<'a>(hole: &'a mut [u8], part: &[u8]) -> Option<&'a mut [u8]> {

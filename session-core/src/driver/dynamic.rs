@@ -4,10 +4,10 @@ use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::sealed::Sealed;
 use super::stored::Stored;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -42,13 +42,6 @@ impl Mode for DynamicMode {
         match self {
             Self::Stored => Stored.rules(context),
             Self::Sealed => Sealed.rules(context),
-        }
-    }
-
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time {
-        match self {
-            Self::Stored => Stored.time(context, intent),
-            Self::Sealed => Sealed.time(context, intent),
         }
     }
 

@@ -2,10 +2,10 @@
 //! setting, so that a program contains the code of its own mode only.
 
 use super::context::Context;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::Observer;
-use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
 use crate::store::index::Epoch;
@@ -24,10 +24,6 @@ pub trait Mode: Copy + Closed {
     /// What holds for every request.
     #[doc(hidden)]
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_>;
-
-    /// When a verb takes place.
-    #[doc(hidden)]
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time;
 
     /// Looks up whether a value of our cookie's name is the request's session.
     #[doc(hidden)]

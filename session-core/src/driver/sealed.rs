@@ -1,27 +1,28 @@
-//! Sessions that travel in their cookies: what takes the place of the store's answers. The store keeps cut-offs only
-//! (LC11): one record for each subject that was signed out, and one for everybody. A session that began by the time of
-//! its cut-off has ended.
+//! Sessions that travel in their cookies: what takes the place of the store's answers. The store keeps *marks* only
+//! (LC11): one for each subject that has signed in, and one for everybody. A session carries a proof of the marks under
+//! which it was sealed, and holds while they stand; a sign-out replaces a mark. No clock takes part, and a mark that is
+//! lost ends sessions instead of reviving them (SE7).
+
+use subtle::ConstantTimeEq;
 
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::bytes::number;
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
-use crate::base::names::{Handle, Version};
+use crate::base::hmac::{Hmac, sha256};
+use crate::base::names::{Handle, Verifier, Version};
 use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
-use crate::record::layout::{MIN_LEN, Record};
+use crate::record::layout::{MIN_LEN, Mark, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
-use crate::store::index::{Added, Epoch, SubjectId};
+use crate::store::index::{Added, Epoch};
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
 use crate::wire::token::Token;
 use crate::wire::{base64url, sealed};
 
-/// Whose cut-off is everybody's: nobody can sign in as this.
-const EVERYBODY: &str = "";
-/// How far the clock that a cookie was written by may be ahead of this one, in milliseconds.
-const AHEAD: u64 = 60_000;
-/// How often a cut-off is tried against others of the same subject.
+/// How often a mark is written against other writers.
 const TRIES: u8 = 4;
 /// There is nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
@@ -42,20 +43,10 @@ impl Mode for Sealed {
         None
     }
 
-    /// In the place of the index, a login asks the cut-offs.
+    /// In the place of the index, a login asks the marks.
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
         let Context { policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: false, has_index: true }
-    }
-
-    /// A login takes place after the cut-off that it saw, even if that is of this millisecond or was written by a node
-    /// whose clock is ahead.
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, intent: Intent<'_>) -> Time {
-        let now = context.now();
-        match intent {
-            Intent::Login { epoch: Epoch(seen), .. } if seen > 0 => now.max(Time::from_millis(seen.saturating_add(1))),
-            _ => now,
-        }
     }
 
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
@@ -64,23 +55,21 @@ impl Mode for Sealed {
         request: &mut RequestState<B>,
         value: &[u8],
     ) -> Result<bool, Error> {
-        let Some((token, found)) = open(context, request, value) else {
+        let Some((token, len)) = open(context, request, value) else {
             return Ok(false);
         };
         // whatever a genuine value is refused for, the store was asked the same before
-        let (subject, created, seen) = request.owner();
-        let ended = is_cut_off(created, context.cut_offs(subject).await?);
-        let now = context.now();
-        if ended || created.max(seen).millis_since(now) > AHEAD {
-            let id = LogId(token.handle());
-            context.observer.observe(&if ended { Event::Unknown(id) } else { Event::Expired(id) });
+        let proof = context.marks(request.owner()).await?.proof();
+        if !proof.is_some_and(|proof| bool::from(proof.ct_eq(&token.verifier))) {
+            context.observer.observe(&Event::Unknown(LogId(token.handle())));
             return Ok(false);
         }
-        Ok(request.loaded(&token, Some(found), &self.rules(context), now) == Candidate::Accepted)
+        // the marks under which it was sealed are the version that an update must find unchanged
+        let found = Found { len, version: Version(epoch(&token.verifier)) };
+        Ok(request.loaded(&token, Some(found), &self.rules(context), context.now()) == Candidate::Accepted)
     }
 
-    /// What a store would answer: the record is as the request has made it, and goes out with the cookie, if it fits into
-    /// one.
+    /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
     async fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -88,45 +77,48 @@ impl Mode for Sealed {
         step: StoreRequest,
         operation: &Operation<'_>,
     ) -> Reply {
-        let (need, have) =
-            (context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len()), LONGEST_PAIR);
-        if need > have && matches!(step, StoreRequest::Create | StoreRequest::Update) {
-            return Reply::Refused(Error::TooLarge { need, have });
-        }
-        let (subject, created, _) = request.owner();
-        // nobody would accept what was cut off meanwhile, and a login that overlaps a cut-off is refused
-        let last = match step {
-            StoreRequest::Update | StoreRequest::Touch | StoreRequest::Index => context.cut_offs(subject).await,
-            StoreRequest::Load | StoreRequest::Create | StoreRequest::Delete => Ok(Epoch(0)),
-        };
-        match (step, last) {
+        match (step, operation.intent) {
             (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
-            (StoreRequest::Index, last) => Reply::Indexed(match (last, operation.intent) {
-                (Ok(last), Intent::Login { epoch, .. }) if last != epoch => Ok(Added::Moved),
-                (last, _) => last.map(|_| Added::Applied).map_err(|_| ()),
-            }),
-            (StoreRequest::Delete, _) => match (&operation.intent, subject) {
-                (Intent::Logout, Some(subject)) => match context.cut_off(subject).await {
+            // the marks are asked when the login goes into what stands for the index
+            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
+                fits(context, request).map_or_else(Reply::Refused, |()| APPLIED)
+            }
+            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => {
+                seal(context, request, step).await
+            }
+            (StoreRequest::Index, Intent::Login { subject, epoch, .. }) => {
+                let admitted = context.admit(subject, epoch, request.ends(), request.version()).await;
+                Reply::Indexed(admitted.map_err(|_| ()).map(|proof| match proof {
+                    Some(proof) => {
+                        request.seal_record(&proof);
+                        Added::Applied
+                    }
+                    None => Added::Moved,
+                }))
+            }
+            (StoreRequest::Delete, Intent::Logout) => match request.owner() {
+                Some(subject) => match context.replace_mark(Some(subject)).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
                     Err(_) => Reply::Wrote(Err(())),
                 },
                 _ => APPLIED,
             },
-            (StoreRequest::Touch, Err(_)) => Reply::Wrote(Err(())),
-            (_, Err(error)) => Reply::Refused(error),
-            (_, Ok(last)) if is_cut_off(created, last) => Reply::Wrote(Ok(Outcome::Missing)),
-            (_, Ok(_)) => Reply::Wrote(Ok(Outcome::Applied(request.seal_record()))),
+            (StoreRequest::Index | StoreRequest::Delete, _) => APPLIED,
         }
     }
 
-    /// A login that overlaps a cut-off is refused, and there is nothing that a cap could count.
+    /// A login that overlaps a sign-out is refused, and there is nothing that a cap could count.
     async fn epoch<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,
         subject: &str,
     ) -> Result<Epoch, Error> {
-        if context.policy.max_sessions > 0 { Err(Error::Unsupported) } else { context.cut_offs(Some(subject)).await }
+        if context.policy.max_sessions > 0 {
+            return Err(Error::Unsupported);
+        }
+        context.register().await?;
+        Ok(context.marks(Some(subject)).await?.epoch())
     }
 
     /// No login gets here: its epoch is refused where there is a cap.
@@ -144,10 +136,10 @@ impl Mode for Sealed {
         context: &Context<S, C, O>,
         subject: Option<&str>,
     ) -> Result<usize, Error> {
-        context.cut_off(subject.unwrap_or(EVERYBODY)).await.map(|()| 0)
+        context.replace_mark(subject).await.map(|()| 0)
     }
 
-    /// All of the subject's sessions end, for the cut-off does not tell them apart.
+    /// All of the subject's sessions end: a mark does not tell them apart.
     async fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -189,7 +181,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     context: &Context<S, C, O>,
     request: &mut RequestState<B>,
     value: &[u8],
-) -> Option<(Token, Found)> {
+) -> Option<(Token, usize)> {
     request.cookie_came();
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
     let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
@@ -201,74 +193,237 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     if adopted.is_none() {
         context.observer.observe(&Event::Corrupt(LogId(handle)));
     }
-    adopted
+    adopted.map(|token| (token, len))
 }
 
-// the cut-offs
+/// Whether the record fits into a cookie as it is.
+fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> Result<(), Error> {
+    let policy = &context.policy;
+    let value = sealed::text_len(request.outgoing().0.len());
+    let (pair, need) = (policy.cookie_name().len() + value, policy.set_cookie_len(value));
+    match policy.max_cookie {
+        have if need > have => Err(Error::TooLarge { need, have }),
+        _ if pair > LONGEST_PAIR => Err(Error::TooLarge { need: pair, have: LONGEST_PAIR }),
+        _ => Ok(()),
+    }
+}
+
+/// The answer carries the record, unless it does not fit into a cookie, or a sign-out has replaced a mark meanwhile.
+async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
+    context: &Context<S, C, O>,
+    request: &mut RequestState<B>,
+    step: StoreRequest,
+) -> Reply {
+    let touch = matches!(step, StoreRequest::Touch);
+    if let (false, Err(error)) = (touch, fits(context, request)) {
+        return Reply::Refused(error);
+    }
+    let marks = match context.marks(request.owner()).await {
+        Ok(marks) => marks,
+        Err(_) if touch => return Reply::Wrote(Err(())),
+        Err(error) => return Reply::Refused(error),
+    };
+    let is_new = matches!(step, StoreRequest::Create);
+    match marks.proof() {
+        Some(proof) if is_new || Version(epoch(&proof)) == request.seen() => {
+            request.seal_record(&proof);
+            Reply::Wrote(Ok(Outcome::Applied(request.seen())))
+        }
+        _ => Reply::Wrote(Ok(Outcome::Missing)),
+    }
+}
+
+/// The marks that a session needs: everybody's, and its subject's if it is signed in.
+struct Marks {
+    everybody: Option<Mark>,
+    subject: Option<Option<Mark>>,
+}
+
+impl Marks {
+    /// What a session that holds now carries; `None` if no session of that subject can hold.
+    fn proof(&self) -> Option<Verifier> {
+        let own = match &self.subject {
+            None => None,
+            Some(mark) => Some(&mark.as_ref()?.nonce),
+        };
+        Some(self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default()))
+    }
+
+    fn proof_with(&self, own: &[u8]) -> Verifier {
+        let all = self.everybody.as_ref().map(|mark| mark.nonce).unwrap_or_default();
+        sha256(&[b"session-core/2 marks\0", &all, own]).first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Tells whether a mark was replaced since. A subject without a mark has an epoch, too.
+    fn epoch(&self) -> Epoch {
+        let own = self.subject.as_ref().and_then(|mark| mark.as_ref());
+        Epoch(epoch(&self.proof_with(own.map(|mark| mark.nonce.as_slice()).unwrap_or_default())))
+    }
+}
+
+fn epoch(proof: &Verifier) -> u64 {
+    number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))
+}
+
+/// Where everybody's mark stands. Its name is the key of the names of subjects' marks, which so are not to be guessed and
+/// survive a change of signing keys.
+fn everybody() -> Handle {
+    Handle::from_bytes(sha256(&[b"session-core/2 everybody"]).first_chunk().copied().unwrap_or_default())
+}
+
+/// Where a subject's mark stands, and its name of 128 bits.
+fn name(key: &Verifier, subject: &str) -> (Handle, Verifier) {
+    let mut long = [0; 32];
+    long.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+    let mac = Hmac::new(&long).mac(&[subject.as_bytes()]);
+    let (at, name) = mac.split_at(Handle::LEN);
+    let handle = Handle::from_bytes(at.first_chunk().copied().unwrap_or_default());
+    (handle, name.first_chunk().copied().unwrap_or_default())
+}
+
 impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
-    /// Ends every session of `subject` that has begun by now.
-    async fn cut_off(&self, subject: &str) -> Result<(), Error> {
-        let key = key(subject);
+    /// The mark at a handle.
+    async fn mark(&self, at: &Handle) -> Result<Option<Mark>, Error> {
+        let mut record = Record::new([0; MIN_LEN]);
+        let load = self.store.load(at, self.now(), record.buffer()).await;
+        match self.heard(load)? {
+            Load::Found(found) if record.adopt(found.len).is_ok() => Ok(Some(record.mark(found.version))),
+            Load::Missing => Ok(None),
+            // something else stands there, and what has ended is not known
+            Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
+        }
+    }
+
+    /// The marks of a session of `subject`.
+    async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
+        let everybody = self.mark(&everybody()).await?;
+        let own = match (subject, &everybody) {
+            (None, _) => None,
+            (Some(_), None) => Some(None),
+            (Some(subject), Some(all)) => {
+                let (at, name) = name(&all.name, subject);
+                // another subject's mark: two names agree in 64 bits by chance
+                Some(self.mark(&at).await?.filter(|mark| mark.name == name))
+            }
+        };
+        Ok(Marks { everybody, subject: own })
+    }
+
+    /// Everybody's mark, made if there is none: no one has been signed out.
+    async fn register(&self) -> Result<Mark, Error> {
         for _ in 0..TRIES {
-            let (before, seen) = self.cut_off_of(subject).await?;
-            let at = Time::from_millis(before.next(self.now()).0);
-            match self.put_cut_off(&key, at, seen).await? {
-                Outcome::Applied(_) => return Ok(()),
-                Outcome::Full => return Err(Error::Full),
-                Outcome::Missing | Outcome::Conflict(_) => {}
+            if let Some(mark) = self.mark(&everybody()).await? {
+                return Ok(mark);
+            }
+            let name = self.fresh(&everybody(), b"names", &[]);
+            let mark = Mark { name: *name.first_chunk().unwrap_or(&[0; 16]), ..Mark::NONE };
+            self.put_mark(&everybody(), &mark).await?;
+        }
+        Err(Error::Unavailable)
+    }
+
+    /// Bytes that no mark has had before: a MAC of the old ones and the time.
+    fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
+        let now = self.now().millis().to_le_bytes();
+        self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
+    }
+
+    /// Writes a mark over the version that it was loaded as, or where none was; `false` if another writer was faster.
+    async fn put_mark(&self, at: &Handle, mark: &Mark) -> Result<bool, Error> {
+        let now = self.now();
+        let version = self.fresh(at, b"version", &mark.nonce);
+        let mut record = Record::new([0; MIN_LEN]);
+        record.begin()?;
+        record.set_mark(mark, version.first_chunk().unwrap_or(&[0; 8]), now);
+        let outcome = match mark.version {
+            None => self.store.create(at, record.bytes(), now).await,
+            Some(seen) => self.store.update(at, seen, record.bytes(), now, &mut []).await,
+        };
+        match self.heard(outcome)? {
+            Outcome::Applied(_) => Ok(true),
+            Outcome::Full => Err(Error::Full),
+            Outcome::Missing | Outcome::Conflict(_) => Ok(false),
+        }
+    }
+
+    /// Ends every session of `subject`, or everybody's, that was sealed before.
+    async fn replace_mark(&self, subject: Option<&str>) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let all = self.register().await?;
+            let (at, before) = match subject {
+                None => (everybody(), all),
+                Some(subject) => {
+                    let (at, name) = name(&all.name, subject);
+                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, ..Mark::NONE });
+                    if mark.name != name {
+                        return Err(Error::Unavailable);
+                    }
+                    (at, mark)
+                }
+            };
+            let nonce = *self.fresh(&at, b"nonce", &before.nonce).first_chunk().unwrap_or(&[0; Mark::NONCE]);
+            let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
+            let mark = Mark { nonce, replaced: before.replaced.saturating_add(1), ends, ..before };
+            if self.put_mark(&at, &mark).await? {
+                return Ok(());
             }
         }
         Err(Error::Unavailable)
     }
 
-    /// Puts a cut-off in the place of the version that was seen there, or where nothing was.
-    async fn put_cut_off(&self, key: &Handle, at: Time, seen: Option<Version>) -> Result<Outcome, Error> {
-        let now = self.now();
-        let mut record = Record::new([0; MIN_LEN]);
-        record.begin()?;
-        record.set_version(&at.millis().to_le_bytes());
-        // as of a subject that is signed in: a store that is full does not evict it
-        record.set_login(1);
-        record.set_created(at);
-        record.saw(now);
-        record.set_lifetimes(0, self.policy.last_end(at), true);
-        let outcome = match seen {
-            None => self.store.create(key, record.bytes(), now).await,
-            Some(version) => self.store.update(key, version, record.bytes(), now, &mut []).await,
-        };
-        self.heard(outcome)
-    }
-
-    /// The later one of everybody's cut-off and the subject's; 0 without any.
-    async fn cut_offs(&self, subject: Option<&str>) -> Result<Epoch, Error> {
-        let (Epoch(all), _) = self.cut_off_of(EVERYBODY).await?;
-        let (Epoch(own), _) = match subject {
-            Some(subject) => self.cut_off_of(subject).await?,
-            None => (Epoch(0), None),
-        };
-        Ok(Epoch(all.max(own)))
-    }
-
-    async fn cut_off_of(&self, subject: &str) -> Result<(Epoch, Option<Version>), Error> {
-        let mut record = Record::new([0; MIN_LEN]);
-        let load = self.store.load(&key(subject), self.now(), record.buffer()).await;
-        match self.heard(load)? {
-            Load::Found(found) if record.adopt(found.len).is_ok() => {
-                Ok((Epoch(record.created().millis()), Some(found.version)))
+    /// Admits a login that began at `seen`, unless the subject was signed out meanwhile. Returns what its session carries.
+    async fn admit(
+        &self,
+        subject: &str,
+        Epoch(seen): Epoch,
+        ends: u64,
+        Version(random): Version,
+    ) -> Result<Option<Verifier>, Error> {
+        for _ in 0..TRIES {
+            let all = self.register().await?;
+            let (at, name) = name(&all.name, subject);
+            let mut marks = Marks { everybody: Some(all), subject: Some(None) };
+            let without = epoch(&marks.proof_with(&[]));
+            let mark = match self.mark(&at).await? {
+                Some(mark) if mark.name != name => return Err(Error::Unavailable),
+                Some(mark) => mark,
+                None if without != seen => return Ok(None),
+                None => {
+                    // random as the login's own record: after a loss even a clock that stands still gives another nonce
+                    let nonce =
+                        *self.fresh(&at, b"nonce", &random.to_le_bytes()).first_chunk().unwrap_or(&[0; Mark::NONCE]);
+                    Mark { name, nonce, ends, ..Mark::NONE }
+                }
+            };
+            let (version, until, replaced) = (mark.version, mark.ends, mark.replaced);
+            let longer = Mark { ends: later(until, ends), ..mark };
+            let there = version.is_some() && longer.ends == until;
+            marks.subject = Some(Some(longer));
+            let Some(proof) = marks.proof() else { return Ok(None) };
+            // the mark of another first login is not a sign-out
+            if version.is_some() && epoch(&proof) != seen && !(replaced == 0 && without == seen) {
+                return Ok(None);
             }
-            Load::Missing => Ok((Epoch(0), None)),
-            // something else stands there, and what has ended is not known
-            Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
+            if there {
+                return Ok(Some(proof));
+            }
+            if let Some(Some(mark)) = &marks.subject
+                && self.put_mark(&at, mark).await?
+            {
+                return Ok(Some(proof));
+            }
         }
+        Err(Error::Unavailable)
     }
 }
 
-/// Whether a session that began then ended with this cut-off; without one, none did.
-const fn is_cut_off(created: Time, Epoch(last): Epoch) -> bool {
-    last > 0 && created.millis() <= last
-}
-
-/// Where the cut-off of a subject stands.
-fn key(subject: &str) -> Handle {
-    Handle::from_bytes(SubjectId::of(subject).as_bytes().first_chunk().copied().unwrap_or_default())
+/// The later one of two ends, of which 0 is never.
+const fn later(one: u64, two: u64) -> u64 {
+    if one == 0 || two == 0 {
+        0
+    } else if one < two {
+        two
+    } else {
+        one
+    }
 }

@@ -9,9 +9,10 @@ use super::mode::Mode;
 use super::sealed::Sealed;
 use super::stored::Stored;
 use super::subjects::{self, SessionInfo, Subjects};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
@@ -19,6 +20,7 @@ use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::store::contract::Store;
+use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 
 /// What all requests of an application share.
@@ -36,21 +38,24 @@ impl<S: Store, C: Clock> Sessions<S, C> {
 }
 
 impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
-    /// Sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and kept nowhere. `cut_offs` is
-    /// any store, which ends sessions before their time (LC11): in memory until this program ends, a durable one for
-    /// longer and for all nodes. Each request asks it once, and once more for a session that is signed in. The same limits
-    /// hold, and the same handlers do. What a session without a store cannot do:
+    /// Creates sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and stored nowhere.
     ///
-    /// - of two requests that change it at the same time, the browser keeps the last answer;
+    /// `marks` is any store. It holds one small record for each subject that signs in, which a sign-out replaces (LC11), and
+    /// one for everybody. All nodes share it. A store that loses marks, by a restart or by eviction, ends the sessions of
+    /// those subjects and revives none (SE7); visitors who are not signed in go on. Each request asks the store once, and
+    /// once more for a session that is signed in. The same limits hold, and handlers are the same. What a session without
+    /// a store cannot do:
+    ///
+    /// - if two requests change it at the same time, the browser keeps the last answer;
     /// - login, `rotate` and the logout of an anonymous session replace the cookie, and a copy of the old one works on
     ///   until its limits; nothing is renewed;
     /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
     ///   subject;
     /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
-    /// - record and name take 4096 characters at most (SE6).
+    /// - the cookie takes at most [`Policy::max_cookie`] bytes (SE6).
     #[must_use]
-    pub fn sealed(cut_offs: S, clock: C, keys: &Keys, policy: Policy) -> Self {
-        Self::of(cut_offs, clock, keys, policy, Sealed)
+    pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
+        Self::of(marks, clock, keys, policy, Sealed)
     }
 }
 
@@ -65,7 +70,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
 impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
     fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
         let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
-        let ring = Ring::new(keys, policy.cookie_name());
+        let ring = Ring::new(keys, policy.cookie_name(), policy.application);
         Self { context: Context { store, clock, policy, ring, observer: () }, mode }
     }
 }
@@ -118,6 +123,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         room: impl Buffer,
         mut each: impl FnMut(&SessionInfo<'_>),
     ) -> Result<(), Error> {
+        check_subject(subject)?;
         self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await
     }
 
@@ -125,11 +131,13 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// there were; 0 for sessions that travel in their cookies, which nobody counts. On an error some may still be valid:
     /// retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
+        check_subject(subject)?;
         self.mode.end(&self.context, Some(subject)).await
     }
 
     /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
+        check_subject(subject)?;
         let subjects = self.subjects()?;
         match subjects.named(subject, id).await? {
             Some(entry) => subjects.end(subject, &entry).await.map(|_| true),
@@ -144,6 +152,19 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     // ---- for a request -------------------------------------------------------------------------------------------
+
+    /// Reports that a value cannot be read as a `T`.
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
+        if let Some(id) = id {
+            if E::TELLS {
+                let wanted = core::any::type_name::<T>();
+                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+            } else {
+                self.observe(&Event::Unreadable(id, None));
+            }
+        }
+        Error::Unreadable
+    }
 
     /// The sessions of subjects; [`Error::Unsupported`] where mode or store cannot list them.
     pub(crate) fn subjects(&self) -> Result<Subjects<'_, S, C, O>, Error> {
@@ -194,7 +215,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         let mut reply = Reply::Nothing;
         loop {
             // read anew only after an await: what comes between takes no time
-            operation.now = self.mode.time(&self.context, operation.intent);
+            operation.now = self.now();
             // bound first: the rules must not live across an await, so that the future can be Send
             let next = request.next(operation, reply, &self.rules())?;
             reply = match next {

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use super::subjects::Subjects;
-use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
@@ -30,10 +30,6 @@ impl Mode for Stored {
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
         let Context { store, policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
-    }
-
-    fn time<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>, _: Intent<'_>) -> Time {
-        context.now()
     }
 
     /// A value that is not ours costs no store call.

@@ -31,7 +31,7 @@ pub struct Rules<'r> {
 
 /// What a verb is about to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Intent<'i> {
+pub(crate) enum Intent<'i> {
     /// Store what the handler changed, renew, touch.
     Commit,
     /// Store what a function makes of the newest data.

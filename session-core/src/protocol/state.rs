@@ -2,10 +2,14 @@
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
+use serde::{Deserialize, Serialize};
+
+use crate::base::bytes::number;
+use crate::base::codec::{Codec, Reads};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
-use crate::base::names::{Handle, Version};
+use crate::base::names::{Handle, Verifier, Version};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -48,7 +52,7 @@ pub(crate) enum Candidate {
 /// One request's session and what became of it. The small fields come first: a small processor reaches only what is
 /// near the start in one instruction.
 #[repr(C)]
-pub struct RequestState<B> {
+pub struct RequestState<B: Buffer> {
     pub(super) session: SessionState,
     pub(super) carried: bool,
     pub(super) handle_shown: bool,
@@ -70,6 +74,10 @@ pub struct RequestState<B> {
     pub(super) mine: Record<B>,
     pub(super) other: Record<B>,
     pub(crate) changes: Changes,
+    /// Values as they were read.
+    reads: <B::Codec as Codec>::Reads,
+    /// The hash of a key whose value could not be read, or 0.
+    pub(super) unreadable: u64,
 }
 
 impl<B: Buffer> RequestState<B> {
@@ -93,6 +101,8 @@ impl<B: Buffer> RequestState<B> {
             doubted: false,
             in_flight: false,
             reseal: false,
+            reads: Reads::NONE,
+            unreadable: 0,
         }
     }
 
@@ -127,15 +137,15 @@ impl<B: Buffer> RequestState<B> {
         self.carried = true;
     }
 
-    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`; what a load would have found.
-    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<(Token, Found)> {
+    /// Takes the first `len` bytes of [`place`](Self::place) as the record of `handle`.
+    pub(crate) fn adopt(&mut self, handle: Handle, len: usize) -> Option<Token> {
         self.mine.adopt(len).ok()?;
-        Some((Token::sealed(handle, *self.mine.verifier()), Found { len, version: self.mine.version() }))
+        Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
-    /// Whose session the record is, when it began and when it was last seen.
-    pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
-        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.last_seen())
+    /// Whose session the record is.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.mine.subject().map(|(subject, _)| subject)
     }
 
     /// The driver loads a candidate's record into this.
@@ -311,9 +321,19 @@ impl<B: Buffer> RequestState<B> {
         Some((token.handle(), self.mine.bytes()))
     }
 
-    /// The record goes out with the answer, in its cookie; the version that an update must name.
-    pub(crate) fn seal_record(&mut self) -> Version {
-        self.reseal = true;
+    /// The record goes out with the answer, in its cookie, with this proof that it holds.
+    pub(crate) fn seal_record(&mut self, proof: &Verifier) {
+        self.mine.set_verifier(proof);
+        (self.reseal, self.seen) = (true, Version(number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))));
+    }
+
+    /// The version that the last write drew for the record.
+    pub(crate) fn version(&self) -> Version {
+        self.mine.version()
+    }
+
+    /// The version that an update must find unchanged.
+    pub(crate) fn seen(&self) -> Version {
         self.seen
     }
 
@@ -321,12 +341,39 @@ impl<B: Buffer> RequestState<B> {
         self.changes.follow(key, kind, None, self.mine.data());
     }
 
-    /// Follows a key that is read, and gives its value.
-    pub(crate) fn read<'k>(&mut self, key: &'k str) -> Option<values::Entry<'_, &'k str>> {
+    /// Follows a key that is read, and reads its value.
+    pub(crate) fn read<'v, T: Serialize + Deserialize<'v>>(
+        &'v mut self,
+        key: &str,
+    ) -> Result<Option<T>, <B::Codec as Codec>::Unreadable> {
         let data = self.mine.data();
         let entry = values::find(data, key);
         self.changes.follow(key, Kind::Read, entry, data);
-        entry
+        let Some(entry) = entry else { return Ok(None) };
+        let (value, hash) = (entry.read::<B::Codec, T>(), values::key_hash(key));
+        match &value {
+            Ok(value) => {
+                if let Some(read) = entry.as_read::<B::Codec, T>(value) {
+                    self.reads.keep(hash, read);
+                }
+                // it was asked for as another type before
+                if self.unreadable == hash {
+                    self.unreadable = 0;
+                }
+            }
+            Err(_) => self.unreadable = hash,
+        }
+        value.map(Some)
+    }
+
+    /// Sets the value of a key in the record that is to be written.
+    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
+        self.writable()?;
+        self.changes.follow(key, kind, None, self.mine.data());
+        if self.mine.table().set::<B::Codec, T>(key, value, self.reads.of(values::key_hash(key)))? {
+            self.changes.set_dirty();
+        }
+        Ok(())
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
-                if !self.active || expiry::expired(&self.mine, rules.policy, now) {
+                if !self.active || self.unreadable != 0 || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Next::Done)
                 } else if self
                     .token
@@ -131,7 +131,10 @@ impl<B: Buffer> RequestState<B> {
         operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        self.sign_in(operation, 1, rules)?;
+        if matches!(intent, Intent::Login { .. }) {
+            self.sign_in(operation, 1, rules)?;
+            self.mine.set_salt(fresh.version())?;
+        }
         self.mine.saw(now);
         self.change_cookie(operation, handle, rules);
         Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
@@ -156,6 +159,7 @@ impl<B: Buffer> RequestState<B> {
             Intent::Login { .. } | Intent::Rotate => {
                 self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
+                self.mine.set_salt(fresh.version())?;
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
@@ -224,6 +228,8 @@ impl<B: Buffer> RequestState<B> {
             self.mine.table().remove(FLASH);
         } else {
             self.mine.table().clear();
+            self.mine.set_label("")?;
+            self.mine.set_binding(None)?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The bytes that a store keeps, read and written in place. Little-endian; times are 48-bit milliseconds.
 //!
 //! ```text
-//!  0  1  format = 1
-//!  1  1  flags: 1 previous · 2 binding · 4 subject · 8 label · 16 own lifetimes; the others are 0
+//!  0  1  format = 2
+//!  1  1  flags: 1 previous · 2 binding · 4 salt · 8 subject · 16 label · 32 own lifetimes ·
+//!        64 values in CBOR; the other is 0
 //!  2  8  version: a nonce that each writer chooses anew
 //! 10  4  login number
 //! 14  6  last_seen
@@ -13,13 +14,15 @@
 //! 54  6  rotated_at
 //! 60     [previous verifier 16 | grace_until 6 | sealed_next 16]       if flag 1
 //!        [binding 8]                                                  if flag 2
-//!        [authenticated_at 6 | n 1 | subject n]                       if flag 4
-//!        [n 1 | label n]                                              if flag 8
+//!        [salt 8]                                                     if flag 4
+//!        [authenticated_at 6 | n 1 | subject n]                       if flag 8
+//!        [n 1 | label n]                                              if flag 16
 //!        data: see values.rs
 //! ```
 //! Bytes 0 to 31 are the stamp: all that a store has to understand ([`Stamp`]).
 
 use crate::base::bytes::{fill, number, part, place, put, splice};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::names::{Verifier, Version};
@@ -27,7 +30,7 @@ use crate::record::values;
 use zeroize::Zeroize;
 
 /// The format that this version writes and reads.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 /// Where a record's version stands (8 bytes, little-endian), for stores that compare it inside their medium.
 pub const VERSION_AT: usize = 2;
 /// Where the login number stands (4 bytes, little-endian).
@@ -49,15 +52,20 @@ const ROTATED_AT: usize = 54;
 const HEAD_LEN: usize = 60;
 const PREVIOUS_LEN: usize = 38;
 const BINDING_LEN: usize = 8;
+const SALT_LEN: usize = 8;
 
 const PREVIOUS: u8 = 1;
 const BINDING: u8 = 2;
-const SUBJECT: u8 = 4;
-const LABEL: u8 = 8;
-const OWN_LIFETIMES: u8 = 16;
+const SALT: u8 = 4;
+/// The flag, in a record's second byte, of one that has a subject; for stores' tests, which make records of their own.
+pub const SUBJECT: u8 = 8;
+const LABEL: u8 = 16;
+const OWN_LIFETIMES: u8 = 32;
 /// As a flag, what follows all sections.
-const DATA: u8 = 16;
-const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SUBJECT | LABEL | OWN_LIFETIMES;
+const DATA: u8 = 32;
+/// The data's values are those of [`Cbor`](crate::codec::Cbor), and not of [`Postcard`](crate::codec::Postcard).
+const CBOR: u8 = 64;
+const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SALT | SUBJECT | LABEL | OWN_LIFETIMES | CBOR;
 
 /// The smallest record: anonymous, without data.
 pub const MIN_LEN: usize = HEAD_LEN;
@@ -83,6 +91,14 @@ impl Stamp {
     pub fn of(record: &[u8]) -> Option<Self> {
         let head: &Head = record.first_chunk()?;
         (head[0] == FORMAT).then(|| Self::at(head))
+    }
+
+    /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
+    /// first to be evicted: the core rejects them when it loads them.
+    #[must_use]
+    pub fn of_any(bytes: &[u8]) -> Self {
+        let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
+        Self::of(bytes).unwrap_or(corrupt)
     }
 
     fn at(head: &Head) -> Self {
@@ -157,6 +173,9 @@ fn section_at(record: &[u8], flag: u8) -> usize {
     if before & BINDING != 0 {
         at += BINDING_LEN;
     }
+    if before & SALT != 0 {
+        at += SALT_LEN;
+    }
     if before & SUBJECT != 0 {
         at += 7 + len(at + 6);
     }
@@ -191,12 +210,35 @@ pub(crate) fn subject(record: &[u8]) -> Option<&str> {
 /// Digest of the fingerprint that a session is bound to.
 pub(crate) type Binding = [u8; BINDING_LEN];
 
+/// Random bytes, new at each login and rotation.
+pub(crate) type Salt = [u8; SALT_LEN];
+
 /// The cookie before the last renewal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Previous<'r> {
     pub(crate) verifier: &'r Verifier,
     pub(crate) grace_until: Time,
     pub(crate) sealed_next: &'r [u8; 16],
+}
+
+/// What a store keeps for sessions that travel in their cookies: see the driver's `sealed`. In the form of a record without
+/// data, whose verifier is the name and whose `created` and `rotated_at` are the nonce.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    /// The store's version; `None` for a mark that is not stored yet.
+    pub(crate) version: Option<Version>,
+    pub(crate) name: Verifier,
+    /// Another one after each sign-out.
+    pub(crate) nonce: [u8; Mark::NONCE],
+    /// How often it was replaced.
+    pub(crate) replaced: u32,
+    /// After this no session needs it; 0 = never.
+    pub(crate) ends: u64,
+}
+
+impl Mark {
+    pub(crate) const NONCE: usize = 12;
+    pub(crate) const NONE: Self = Self { version: None, name: [0; 16], nonce: [0; Self::NONCE], replaced: 0, ends: 0 };
 }
 
 /// The bytes in a buffer are no record that this version understands.
@@ -214,6 +256,9 @@ pub(crate) struct Record<B> {
 }
 
 impl<B: Buffer> Record<B> {
+    /// The flag of records that this place can hold.
+    const CODEC: u8 = B::Codec::ID * CBOR;
+
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
         Self { bytes, len: 0, data: 0 }
@@ -242,7 +287,9 @@ impl<B: Buffer> Record<B> {
 
     /// Takes the first `len` bytes of the buffer as a record after checking all of them.
     pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Corrupt> {
-        self.data = self.bytes.as_ref().get(..len).and_then(check).ok_or(Corrupt)?;
+        let record = self.bytes.as_ref().get(..len).ok_or(Corrupt)?;
+        let [_, flags] = *part(record, 0);
+        self.data = check(record).filter(|_| flags & CBOR == Self::CODEC).ok_or(Corrupt)?;
         self.len = len;
         Ok(())
     }
@@ -253,7 +300,7 @@ impl<B: Buffer> Record<B> {
         self.bytes.grow(HEAD_LEN);
         let head = place(self.bytes.as_mut(), 0).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
         *head = [0; HEAD_LEN];
-        head[0] = FORMAT;
+        (head[0], head[1]) = (FORMAT, Self::CODEC);
         (self.len, self.data) = (HEAD_LEN, HEAD_LEN);
         Ok(())
     }
@@ -357,6 +404,23 @@ impl<B: Buffer> Record<B> {
         self.put_time(ROTATED_AT, now);
     }
 
+    pub(crate) fn mark(&self, version: Version) -> Mark {
+        let nonce = *part(self.head(), CREATED_AT);
+        let replaced = self.login().saturating_sub(1);
+        Mark { version: Some(version), name: *self.verifier(), nonce, replaced, ends: self.ends() }
+    }
+
+    /// Makes a mark of a record that has just begun. Its login number is as of a subject that is signed in: a store that is
+    /// full does not evict it.
+    pub(crate) fn set_mark(&mut self, mark: &Mark, version: &[u8; 8], now: Time) {
+        self.set_version(version);
+        self.set_login(mark.replaced.saturating_add(1));
+        self.set_verifier(&mark.name);
+        put(self.bytes.as_mut(), CREATED_AT, &mark.nonce);
+        self.saw(now);
+        self.set_lifetimes(0, mark.ends, true);
+    }
+
     pub(crate) fn previous(&self) -> Option<Previous<'_>> {
         let section: &[u8; PREVIOUS_LEN] = self.bytes().get(HEAD_LEN..)?.first_chunk()?;
         self.has(PREVIOUS).then(|| Previous {
@@ -397,6 +461,17 @@ impl<B: Buffer> Record<B> {
         if let Some(binding) = binding {
             put(self.bytes.as_mut(), at, binding);
         }
+        Ok(())
+    }
+
+    /// What tells this session's CSRF tokens from those of before its last login or rotation; zeros before the first.
+    pub(crate) fn salt(&self) -> Salt {
+        if self.has(SALT) { *part(self.bytes(), section_at(self.bytes(), SALT)) } else { [0; SALT_LEN] }
+    }
+
+    pub(crate) fn set_salt(&mut self, salt: &Salt) -> Result<(), Error> {
+        let at = self.section(SALT, SALT_LEN)?;
+        put(self.bytes.as_mut(), at, salt);
         Ok(())
     }
 
@@ -518,10 +593,22 @@ mod tests {
             let mut record = Record::new(whole.bytes);
             assert_eq!(record.adopt(len), Err(Corrupt), "cut at {len}");
         }
-        for (at, bit) in [(0, 1), (0, 2), (1, 32), (1, 64), (1, 128)] {
+        for (at, bit) in [(0, 1), (0, 2), (1, 64), (1, 128)] {
             let mut record = Record::new(whole.bytes);
             record.bytes[at] ^= bit;
             assert_eq!(record.adopt(before_data), Err(Corrupt), "byte {at} bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_never_expire() {
+        let record = full();
+        assert_eq!(Stamp::of_any(record.bytes()), record.stamp());
+        let mut other_format = record.bytes;
+        other_format[0] ^= 1;
+        for bytes in [&[][..], &record.bytes[..HEAD_LEN - 1], &other_format] {
+            let stamp = Stamp::of_any(bytes);
+            assert!(stamp.live(Time::MAX) && stamp.version == Version(0) && stamp.login == 0);
         }
     }
 

@@ -27,7 +27,7 @@ use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Store;
-use crate::store::index::Epoch;
+use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
 
 /// Proof that a login was begun before the credentials were checked.
@@ -47,7 +47,7 @@ impl<'s> LoginAttempt<'s> {
         Self { remember: true, ..self }
     }
 
-    /// What the visitor stored before signing in is dropped.
+    /// Drops what the visitor stored before signing in: data, label and binding.
     #[must_use]
     pub const fn without_data(self) -> Self {
         Self { keep_data: false, ..self }
@@ -61,7 +61,7 @@ impl<'s> LoginAttempt<'s> {
 }
 
 /// The session of one request. `R` is used only when something new is made.
-pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
+pub struct Session<'a, S, C, R, B: Buffer, O = (), M = Stored> {
     pub(super) sessions: &'a Sessions<S, C, O, M>,
     pub(super) request: &'a mut RequestState<B>,
     rng: R,
@@ -116,13 +116,15 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
+    /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
+    /// [`Error::Unreadable`], and an event says what is there instead.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
             return Ok(None);
         }
-        self.request.read(key).map(|entry| entry.read()).transpose()
+        let (sessions, id) = (self.sessions, self.log_id());
+        self.request.read::<T>(key).map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))
     }
 
     /// The keys in use, in the order of their bytes.
@@ -203,12 +205,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
-        let (record, changes) = self.request.writable()?;
-        changes.follow(key, kind, None, record.data());
-        if record.table().set(key, value)? {
-            changes.set_dirty();
-        }
-        Ok(())
+        self.request.set(key, value, kind)
     }
 
     /// Removes `key`; without a session there is nothing to remove.
@@ -261,12 +258,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     {
         values::check_key(key)?;
         let mut made = None;
+        let (sessions, id) = (self.sessions, self.log_id());
         self.update(|record, changes| {
             let entry = values::find(record.data(), key);
             changes.follow(key, Kind::Rerun, entry, record.data());
-            let before = entry.map(|entry| entry.read()).transpose()?;
-            let value = change(before);
-            record.table().set(key, &value)?;
+            let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
+            let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
+            record.table().set::<B::Codec, T>(key, &value, None)?;
             changes.set_dirty();
             made = Some(value);
             Ok(())
@@ -297,9 +295,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
     /// rule 7).
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
-        if subject.is_empty() || subject.len() > usize::from(u8::MAX) {
-            return Err(Error::BadText);
-        }
+        check_subject(subject)?;
         let begun = self.sessions.now();
         Ok(LoginAttempt {
             subject,
@@ -396,7 +392,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let Some(entry) = values::find(record.data(), FLASH) else {
             return Ok(None);
         };
-        let shown = show(entry.read::<&str>()?);
+        let shown = show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?);
         self.take_away(FLASH, Kind::Take)?;
         Ok(Some(shown))
     }
@@ -409,8 +405,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             Some(handle) if self.request.is_live() => handle,
             _ => self.request.show_handle(Handle::from_bytes(*part(&fresh.0, 24))),
         };
-        let login = self.request.record().map_or(0, |record| record.login());
-        Ok(csrf::Token::make(self.sessions.ring(), handle, login, *part(&fresh.0, 0)))
+        let salt = self.request.record().map(|record| record.salt()).unwrap_or_default();
+        Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, *part(&fresh.0, 0)))
     }
 
     /// Whether `token` was made for this session since its last login.
@@ -419,6 +415,6 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
             return false;
         };
-        csrf::verify(self.sessions.ring(), handle, record.login(), token)
+        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
     }
 }

@@ -12,6 +12,7 @@
 //! so long ([`LoginAttempt`](crate::LoginAttempt) is refused after ten minutes).
 
 use crate::base::environment::Time;
+use crate::base::error::Error;
 use crate::base::hmac::sha256;
 use crate::base::names::Handle;
 use crate::record::layout;
@@ -45,6 +46,11 @@ impl core::fmt::Debug for SubjectId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("SubjectId(..)")
     }
+}
+
+/// Whether a subject may be called this: 1 to 255 bytes.
+pub(crate) fn check_subject(subject: &str) -> Result<(), Error> {
+    if subject.is_empty() || subject.len() > usize::from(u8::MAX) { Err(Error::BadText) } else { Ok(()) }
 }
 
 /// One session of a subject.

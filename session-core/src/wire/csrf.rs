@@ -1,4 +1,4 @@
-//! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ login number)\[..16\] ). Nothing is stored; the mask
+//! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ salt)\[..16\] ). Nothing is stored; the mask
 //! makes each rendering another text, so that compression does not reveal it (BREACH).
 
 use subtle::ConstantTimeEq;
@@ -12,9 +12,9 @@ use crate::wire::base64url::{self, RAW, TEXT};
 pub struct Token([u8; TEXT]);
 
 impl Token {
-    pub(crate) fn make(ring: &Ring, handle: Handle, login: u32, mask: [u8; 16]) -> Self {
+    pub(crate) fn make(ring: &Ring, handle: Handle, salt: &[u8; 8], mask: [u8; 16]) -> Self {
         let mut raw = [0; RAW];
-        let mac = mac(ring.signing(), handle, login);
+        let mac = mac(ring.signing(), handle, salt);
         let pairs = mask.iter().zip(mac.iter());
         let bytes = mask.iter().copied().chain(pairs.map(|(mask, mac)| mask ^ mac));
         raw.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
@@ -40,20 +40,20 @@ impl core::fmt::Debug for Token {
     }
 }
 
-pub(crate) fn verify(ring: &Ring, handle: Handle, login: u32, text: &str) -> bool {
+pub(crate) fn verify(ring: &Ring, handle: Handle, salt: &[u8; 8], text: &str) -> bool {
     let Some(raw) = base64url::decode(text.as_bytes()) else {
         return false;
     };
     let (mask, masked) = raw.split_at(16);
     ring.iter().any(|(_, subkeys)| {
-        let mut expected = mac(subkeys, handle, login);
+        let mut expected = mac(subkeys, handle, salt);
         expected.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
         expected.ct_eq(masked).into()
     })
 }
 
-fn mac(subkeys: &Subkeys, handle: Handle, login: u32) -> [u8; 16] {
-    let mac = subkeys.csrf().mac(&[handle.as_bytes(), &login.to_le_bytes()]);
+fn mac(subkeys: &Subkeys, handle: Handle, salt: &[u8; 8]) -> [u8; 16] {
+    let mac = subkeys.csrf().mac(&[handle.as_bytes(), salt]);
     mac.first_chunk().copied().unwrap_or_default()
 }
 
@@ -64,19 +64,22 @@ mod tests {
 
     #[test]
     fn bound_to_session_login_and_key_tr1() {
-        let ring = Ring::new(&Keys::new(&keys::A).unwrap(), "id");
+        let ring = Ring::new(&Keys::new(&keys::A).unwrap(), "id", "");
         let (one, two) = (Handle::from_bytes([1; 8]), Handle::from_bytes([2; 8]));
-        let token = Token::make(&ring, one, 3, [9; 16]);
-        assert!(verify(&ring, one, 3, token.as_str()));
-        assert!(!verify(&ring, two, 3, token.as_str()), "another session");
-        assert!(!verify(&ring, one, 4, token.as_str()), "after another login");
-        assert!(!verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id"), one, 3, token.as_str()), "another key");
-        let again = Token::make(&ring, one, 3, [8; 16]);
-        assert!(again.as_str() != token.as_str() && verify(&ring, one, 3, again.as_str()));
+        let token = Token::make(&ring, one, &[3; 8], [9; 16]);
+        assert!(verify(&ring, one, &[3; 8], token.as_str()));
+        assert!(!verify(&ring, two, &[3; 8], token.as_str()), "another session");
+        assert!(!verify(&ring, one, &[4; 8], token.as_str()), "after another login");
+        assert!(
+            !verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id", ""), one, &[3; 8], token.as_str()),
+            "another key"
+        );
+        let again = Token::make(&ring, one, &[3; 8], [8; 16]);
+        assert!(again.as_str() != token.as_str() && verify(&ring, one, &[3; 8], again.as_str()));
         for text in ["", "x", &token.as_str()[1..], "???????????????????????????????????????????"] {
-            assert!(!verify(&ring, one, 3, text));
+            assert!(!verify(&ring, one, &[3; 8], text));
         }
-        let both = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
-        assert!(verify(&both, one, 3, token.as_str()), "an older key still verifies");
+        let both = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
+        assert!(verify(&both, one, &[3; 8], token.as_str()), "an older key still verifies");
     }
 }

@@ -4,14 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Entry, Look};
+use session_store_layered::{Cache, CacheEntry, Look};
+use session_store_shared::UrlError;
 
 use crate::connection::{Did, If, Item};
-use crate::server::{Lent, Server};
+use crate::error::MemcachedError;
+use crate::server::{PooledConnection, Server};
 use crate::servers::Servers;
-use crate::{Error, Settings};
+use crate::store::MemcachedStore;
 
-/// Seconds that a lease holds. Whoever has one and comes later fills nothing.
+/// Seconds that a lease holds. A fill that comes later does nothing.
 const LEASE: u32 = 10;
 
 /// memcached as the cache of a [`Layered`](session_store_layered::Layered) store. Opens no connection before the first
@@ -19,60 +21,67 @@ const LEASE: u32 = 10;
 pub struct MemcachedCache(Servers);
 
 impl MemcachedCache {
-    /// A cache on these servers.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Servers::new(settings).map(Self)
-    }
-
-    /// A cache at `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`.
-    pub fn open(url: &str) -> Result<Self, Error> {
-        Self::new(&url.parse()?)
+    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first
+    /// operation.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, UrlError> {
+        MemcachedStore::open(url).map(Into::into)
     }
 }
 
-/// An item's cas, and the connection over which it was seen: as long as that lives, it is the same server process, and
-/// it gives no number twice. The connection goes back to its pool with the lease.
-pub struct Lease {
+impl From<MemcachedStore> for MemcachedCache {
+    /// Returns a cache with the servers, the prefix and the options of a store.
+    fn from(store: MemcachedStore) -> Self {
+        Self(store.servers)
+    }
+}
+
+/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the
+/// connection lives, the server process is the same and gives no cas twice. The connection returns to its pool with the
+/// lease.
+pub struct MemcachedLease {
     key: Handle,
     cas: u64,
-    at: Box<Lent>,
+    at: Box<PooledConnection>,
 }
 
 impl Cache for MemcachedCache {
-    type Error = Error;
-    type Lease = Lease;
+    type Error = MemcachedError;
+    type Lease = MemcachedLease;
 
-    async fn look(&self, key: &Handle) -> Result<Look<Lease>, Error> {
-        let (server, name) = (self.0.of(key)?, self.0.name(key));
+    async fn look(&self, key: &Handle) -> Result<Look<MemcachedLease>, MemcachedError> {
+        let (server, name) = (self.0.of(key), self.0.name(key));
         server
             .bounded(async {
                 let (at, item) = server.item(&name, Some(LEASE)).await?;
                 // it was there or was made; a server that runs full between the two says that it is not
                 let Some(Item { value, cas, won }) = item else { return Ok(Look::Taken) };
                 Ok(match (won, value.is_empty()) {
-                    (true, _) => Look::Leased(Lease { key: *key, cas, at: Box::new(at) }),
+                    (true, _) => Look::Leased(MemcachedLease { key: *key, cas, at: Box::new(at) }),
                     (false, true) => Look::Taken,
-                    (false, false) => Look::Found(value, Lease { key: *key, cas, at: Box::new(at) }),
+                    (false, false) => Look::Found(value, MemcachedLease { key: *key, cas, at: Box::new(at) }),
                 })
             })
             .await
     }
 
-    async fn fill(&self, lease: Lease, entry: &[u8], keep: Duration) -> Result<(), Error> {
+    async fn fill(&self, lease: MemcachedLease, entry: &[u8], keep: Duration) -> Result<(), MemcachedError> {
         if self.0.fits(entry.len()).is_err() {
             return Ok(());
         }
-        let Lease { key, cas, mut at } = lease;
-        let (server, name) = (self.0.of(&key)?, self.0.name(&key));
+        let MemcachedLease { key, cas, mut at } = lease;
+        let (server, name) = (self.0.of(&key), self.0.name(&key));
         server.bounded(async { at.set(&name, entry, If::Cas(cas), seconds(keep)).await.map(drop) }).await
     }
 
-    async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), Error> {
-        let (server, name) = (self.0.of(key)?, self.0.name(key));
+    async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), MemcachedError> {
+        let (server, name) = (self.0.of(key), self.0.name(key));
         server
             .bounded(async {
                 let (mut at, item) = server.item(&name, None).await?;
-                let same = item.filter(|item| Entry::version_of(&item.value) == Some(seen));
+                let same = item.filter(|item| CacheEntry::version_of(&item.value) == Some(seen));
                 if let Some(Item { cas, .. }) = same.filter(|_| self.0.fits(entry.len()).is_ok())
                     && let Did::Done(_) = at.set(&name, entry, If::Cas(cas), seconds(keep)).await?
                 {
@@ -83,12 +92,12 @@ impl Cache for MemcachedCache {
             .await
     }
 
-    async fn remove(&self, key: &Handle) -> Result<(), Error> {
-        let (server, name) = (self.0.of(key)?, self.0.name(key));
+    async fn remove(&self, key: &Handle) -> Result<(), MemcachedError> {
+        let (server, name) = (self.0.of(key), self.0.name(key));
         server
             .bounded(async {
                 match server.connection().await?.delete(&name, None).await {
-                    Err(Error::Broken { .. }) => {
+                    Err(MemcachedError::Broken { .. }) => {
                         server.forget_connections();
                         server.connection().await?.delete(&name, None).await.map(drop)
                     }
@@ -103,10 +112,10 @@ impl Cache for MemcachedCache {
     }
 }
 
-impl fmt::Debug for Lease {
+impl fmt::Debug for MemcachedLease {
     /// Prints no key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lease(..)")
+        f.write_str("MemcachedLease(..)")
     }
 }
 

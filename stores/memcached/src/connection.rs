@@ -2,7 +2,7 @@
 
 use async_memcached::{Client, ErrorKind, MetaProtocol, MetaValue, Status};
 
-use crate::Error;
+use crate::error::MemcachedError;
 
 pub(crate) struct Connection {
     client: Client,
@@ -43,17 +43,20 @@ impl Connection {
         self.client.is_closed()
     }
 
-    pub(crate) async fn ping(&mut self) -> Result<(), Error> {
+    pub(crate) async fn ping(&mut self) -> Result<(), MemcachedError> {
         let version = self.client.version().await.map_err(|why| self.failed(why))?;
-        // of an answer that is no version, an error too, the client hands out the rest
+        // if the answer is no version but an error, the client returns the rest of it
         match version.trim() {
             version if version.starts_with(|first: char| first.is_ascii_digit()) => Ok(()),
-            rest => Err(Error::Refused { server: self.server.clone(), why: format!("to say its version: …{rest}") }),
+            rest => Err(MemcachedError::Refused {
+                server: self.server.clone(),
+                why: format!("to say its version: …{rest}"),
+            }),
         }
     }
 
     /// What is under the key. With `vivify`, an empty item is made where there is none, for so many seconds.
-    pub(crate) async fn get(&mut self, key: &str, vivify: Option<u32>) -> Result<Option<Item>, Error> {
+    pub(crate) async fn get(&mut self, key: &str, vivify: Option<u32>) -> Result<Option<Item>, MemcachedError> {
         let vivify = vivify.map(|seconds| format!("N{seconds}"));
         let flags: Vec<&str> = ["v", "c"].into_iter().chain(vivify.as_deref()).collect();
         let answer = self.client.meta_get(key, false, None, Some(&flags)).await.map_err(|why| self.failed(why))?;
@@ -62,7 +65,13 @@ impl Connection {
         Ok(Some(Item { value: data.unwrap_or_default(), cas, won: is_recache_winner == Some(true) }))
     }
 
-    pub(crate) async fn set(&mut self, key: &str, value: &[u8], condition: If, ttl: u32) -> Result<Did, Error> {
+    pub(crate) async fn set(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        condition: If,
+        ttl: u32,
+    ) -> Result<Did, MemcachedError> {
         let condition = match condition {
             If::Absent => "ME".to_owned(),
             If::Cas(cas) => format!("C{cas}"),
@@ -85,7 +94,7 @@ impl Connection {
     }
 
     /// Removes what is there, or only what has this cas.
-    pub(crate) async fn delete(&mut self, key: &str, cas: Option<u64>) -> Result<Did, Error> {
+    pub(crate) async fn delete(&mut self, key: &str, cas: Option<u64>) -> Result<Did, MemcachedError> {
         let cas = cas.map(|cas| format!("C{cas}"));
         let flags: Vec<&str> = cas.as_deref().into_iter().collect();
         match self.client.meta_delete(key, false, None, Some(&flags)).await {
@@ -96,20 +105,21 @@ impl Connection {
         }
     }
 
-    fn failed(&self, why: async_memcached::Error) -> Error {
+    fn failed(&self, why: async_memcached::Error) -> MemcachedError {
         let server = self.server.clone();
         match why {
             async_memcached::Error::Protocol(Status::Error(ErrorKind::Server(why) | ErrorKind::Client(why))) => {
-                Error::Refused { server, why }
+                MemcachedError::Refused { server, why }
             }
-            async_memcached::Error::Protocol(Status::Error(ErrorKind::NonexistentCommand)) => {
-                Error::Refused { server, why: "it does not know meta commands (memcached 1.6 or later does)".into() }
-            }
-            why => Error::Broken { server, why: why.to_string() },
+            async_memcached::Error::Protocol(Status::Error(ErrorKind::NonexistentCommand)) => MemcachedError::Refused {
+                server,
+                why: "it does not know meta commands (memcached 1.6 or later does)".into(),
+            },
+            why => MemcachedError::Broken { server, why: why.to_string() },
         }
     }
 
-    fn broken(&self, why: &str) -> Error {
-        Error::Broken { server: self.server.clone(), why: why.into() }
+    fn broken(&self, why: &str) -> MemcachedError {
+        MemcachedError::Broken { server: self.server.clone(), why: why.into() }
     }
 }

@@ -1,78 +1,84 @@
-//! What goes wrong between us and the servers.
+//! What a server failed with, without a key and a record.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A failure of the medium. It names the server and holds no key and no record.
+/// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
-    /// The settings cannot work; the program is to be changed.
-    Settings(String),
-    /// The server cannot be connected to.
+pub enum MemcachedError {
+    /// The connection could not be opened.
     Connect {
-        /// Which.
+        /// The server.
         server: String,
-        /// What the system said.
+        /// The reason, in the system's words.
         why: String,
     },
-    /// The connection ended, or what came is no answer. What was asked was done or not.
+    /// The connection broke, or the answer makes no sense. The operation may have happened.
     Broken {
-        /// Which server.
+        /// The server.
         server: String,
-        /// What the system said.
+        /// The reason, in the system's words.
         why: String,
     },
-    /// No answer within the limit. What was asked was done or not, or will be.
-    Slow {
-        /// Which server.
+    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
+    /// have happened, or may still happen.
+    Timeout {
+        /// The server.
         server: String,
-        /// The limit.
+        /// The timeout.
         limit: Duration,
     },
-    /// The server failed several times in a row and is not asked for a moment.
+    /// The server failed several times in a row and is not asked during the
+    /// [pause](crate::ConnectionOptions::with_pause).
     Paused {
-        /// Which server.
+        /// The server.
         server: String,
     },
-    /// The server said that it cannot do this.
+    /// The server rejected the command.
     Refused {
-        /// Which server.
+        /// The server.
         server: String,
-        /// What it said.
+        /// The reason, in the server's words.
         why: String,
     },
-    /// The record is larger than [`Settings::largest`](crate::Settings::largest). Nothing was changed.
+    /// The record is larger than [allowed](crate::MemcachedStore::with_max_record_size). Nothing was changed.
     TooLarge {
         /// Its size in bytes.
         size: usize,
-        /// The limit.
+        /// The largest size.
         limit: usize,
     },
 }
 
-impl fmt::Display for Error {
+impl MemcachedError {
+    /// Returns whether the server could not be reached or did not answer: a failure to the circuit breaker.
+    pub(crate) const fn is_outage(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Timeout { .. })
+    }
+}
+
+impl fmt::Display for MemcachedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Settings(why) => write!(f, "memcached: {why}"),
             Self::Connect { server, why } => {
                 write!(f, "memcached {server} cannot be connected to: {why}; does it run?")
             }
             Self::Broken { server, why } => {
                 write!(f, "memcached {server}: the connection ended before an answer: {why}")
             }
-            Self::Slow { server, limit } => write!(f, "memcached {server} gave no answer within {limit:?}"),
+            Self::Timeout { server, limit } => write!(f, "memcached {server} gave no answer within {limit:?}"),
             Self::Paused { server } => {
-                write!(f, "memcached {server} failed several times and is not asked for a moment")
+                write!(f, "memcached {server} failed several times in a row and is not asked until the pause is over")
             }
             Self::Refused { server, why } => write!(f, "memcached {server} refused: {why}"),
             Self::TooLarge { size, limit } => write!(
                 f,
                 "memcached: a record of {size} bytes is above the limit of {limit}: store less in the session, or raise \
-                 Settings::largest and the servers' option -I"
+                 with_max_record_size and the servers' option -I"
             ),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for MemcachedError {}

@@ -3,17 +3,17 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod cache;
+mod cas_cache;
 mod connection;
 mod error;
-mod notes;
 mod server;
 mod servers;
-mod settings;
 mod store;
+mod url;
 
-pub use cache::MemcachedCache;
-pub use error::Error;
-pub use settings::Settings;
+pub use cache::{MemcachedCache, MemcachedLease};
+pub use error::MemcachedError;
+pub use session_store_shared::{ConnectionOptions, UrlError};
 pub use store::MemcachedStore;
 
 #[cfg(doctest)]

@@ -1,78 +1,82 @@
-//! One server: its connections, and when it is left alone.
+//! One server: its connections, its timeouts and its circuit breaker.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool::Runtime;
 use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, TimeoutType};
-use tokio::time::{Instant, timeout};
+use session_store_shared::{CircuitBreaker, ConnectionOptions};
+use tokio::time::timeout;
 
 use crate::connection::{Connection, Item};
-use crate::{Error, Settings};
+use crate::error::MemcachedError;
 
-/// A connection that was idle for longer is asked whether it still works before it is used.
+/// A connection that was idle for longer is tested before it is used.
 const IDLE: Duration = Duration::from_secs(10);
-/// So many failures in a row, and the server is paused.
-const FAILURES: u32 = 3;
 
-/// A connection that goes back to its pool when it is dropped. One that was left in the midst of an answer has closed
-/// itself, so the next one gets another.
-pub(crate) type Lent = Object<Manager>;
+/// A connection that returns to its pool when it is dropped. One whose answer was not read to its end has closed
+/// itself, and the pool opens another.
+pub(crate) type PooledConnection = Object<Manager>;
 
 pub(crate) struct Server {
     name: String,
-    pool: Pool<Manager>,
-    limit: Duration,
-    pause: Duration,
-    health: Mutex<Health>,
-}
-
-#[derive(Default)]
-struct Health {
-    failures: u32,
-    /// When somebody may try again.
-    until: Option<Instant>,
+    /// Building a pool fails only with timeouts of its own, which this one has not.
+    pool: Option<Pool<Manager>>,
+    operation_timeout: Duration,
+    circuit: CircuitBreaker,
 }
 
 impl Server {
-    pub(crate) fn new(name: &str, settings: &Settings) -> Result<Self, Error> {
-        let manager = Manager { name: name.to_owned(), connect: settings.connect };
-        let pool = Pool::builder(manager).max_size(settings.connections).runtime(Runtime::Tokio1).build();
-        let pool = pool.map_err(|why| Error::Settings(why.to_string()))?;
-        let health = Mutex::default();
-        Ok(Self { name: name.to_owned(), pool, limit: settings.time_limit, pause: settings.pause, health })
+    pub(crate) fn new(name: &str, options: &ConnectionOptions) -> Self {
+        let manager = Manager { name: name.to_owned(), connect_timeout: options.connect_timeout() };
+        let pool = Pool::builder(manager).max_size(options.max_connections()).build().ok();
+        let circuit = CircuitBreaker::new(options);
+        Self { name: name.to_owned(), pool, operation_timeout: options.operation_timeout(), circuit }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Carries `work` out within the limit, unless the server is paused.
-    pub(crate) async fn bounded<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.admit()?;
-        let slow = || Error::Slow { server: self.name.clone(), limit: self.limit };
-        let result = timeout(self.limit, work).await.unwrap_or_else(|_| Err(slow()));
-        self.note(&result);
+    /// Runs `work` within the timeout, unless the server is paused.
+    pub(crate) async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, MemcachedError>>,
+    ) -> Result<T, MemcachedError> {
+        if !self.circuit.admits(Instant::now()) {
+            return Err(MemcachedError::Paused { server: self.name.clone() });
+        }
+        let timed_out = || MemcachedError::Timeout { server: self.name.clone(), limit: self.operation_timeout };
+        let result = timeout(self.operation_timeout, work).await.unwrap_or_else(|_| Err(timed_out()));
+        if result.as_ref().is_err_and(MemcachedError::is_outage) {
+            self.circuit.failed(Instant::now());
+        } else {
+            self.circuit.succeeded();
+        }
         result
     }
 
-    pub(crate) async fn connection(&self) -> Result<Lent, Error> {
-        self.pool.get().await.map_err(|why| match why {
+    pub(crate) async fn connection(&self) -> Result<PooledConnection, MemcachedError> {
+        let failed = |why: String| MemcachedError::Connect { server: self.name.clone(), why };
+        let pool = self.pool.as_ref().ok_or_else(|| failed("no pool".into()))?;
+        pool.get().await.map_err(|why| match why {
             PoolError::Backend(why) => why,
             PoolError::Timeout(TimeoutType::Wait | TimeoutType::Create | TimeoutType::Recycle)
             | PoolError::Closed
             | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_) => Error::Connect { server: self.name.clone(), why: why.to_string() },
+            | PoolError::PostCreateHook(_) => failed(why.to_string()),
         })
     }
 
-    /// A look at what is under a key, and the connection that it was seen over. One from the pool may have been closed by
-    /// the server long ago, so another is tried if it breaks.
-    pub(crate) async fn item(&self, name: &str, vivify: Option<u32>) -> Result<(Lent, Option<Item>), Error> {
+    /// Reads what is under a key, and returns the connection over which it was read. The server may have closed a
+    /// pooled connection long ago, so if one breaks, another is tried.
+    pub(crate) async fn item(
+        &self,
+        name: &str,
+        vivify: Option<u32>,
+    ) -> Result<(PooledConnection, Option<Item>), MemcachedError> {
         let mut at = self.connection().await?;
         let item = match at.get(name, vivify).await {
-            Err(Error::Broken { .. }) => {
-                drop(at); // gives its place in the pool back first
+            Err(MemcachedError::Broken { .. }) => {
+                drop(at); // first, so that the pool has room for another
                 self.forget_connections();
                 at = self.connection().await?;
                 at.get(name, vivify).await?
@@ -82,33 +86,10 @@ impl Server {
         Ok((at, item))
     }
 
-    /// All connections that nobody uses are closed: one was found broken, so the others are, too.
+    /// Closes the idle connections. One was broken, so the others are broken as well.
     pub(crate) fn forget_connections(&self) {
-        self.pool.retain(|_, _| false);
-    }
-
-    /// Refuses while the server is paused. When that is over, one goes ahead and the others wait for what comes of it.
-    fn admit(&self) -> Result<(), Error> {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match health.until {
-            Some(until) if now < until => Err(Error::Paused { server: self.name.clone() }),
-            Some(_) => {
-                health.until = Some(now + self.pause.max(self.limit));
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn note<T>(&self, result: &Result<T, Error>) {
-        let failed = matches!(result, Err(Error::Connect { .. } | Error::Broken { .. } | Error::Slow { .. }));
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if failed {
-            health.failures = health.failures.saturating_add(1);
-            health.until = (health.failures >= FAILURES).then(|| Instant::now() + self.pause);
-        } else {
-            *health = Health::default();
+        if let Some(pool) = &self.pool {
+            pool.retain(|_, _| false);
         }
     }
 }
@@ -116,21 +97,21 @@ impl Server {
 /// Opens connections for the pool.
 pub(crate) struct Manager {
     name: String,
-    connect: Duration,
+    connect_timeout: Duration,
 }
 
 impl deadpool::managed::Manager for Manager {
     type Type = Connection;
-    type Error = Error;
+    type Error = MemcachedError;
 
-    async fn create(&self) -> Result<Connection, Error> {
-        let failed = |why: String| Error::Connect { server: self.name.clone(), why };
-        let opened = timeout(self.connect, async_memcached::Client::new(format!("tcp://{}", self.name))).await;
-        let opened = opened.map_err(|_| failed(format!("no connection within {:?}", self.connect)))?;
+    async fn create(&self) -> Result<Connection, MemcachedError> {
+        let failed = |why: String| MemcachedError::Connect { server: self.name.clone(), why };
+        let opened = timeout(self.connect_timeout, async_memcached::Client::new(format!("tcp://{}", self.name))).await;
+        let opened = opened.map_err(|_| failed(format!("no connection within {:?}", self.connect_timeout)))?;
         opened.map(|client| Connection::new(client, &self.name)).map_err(|why| failed(why.to_string()))
     }
 
-    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<MemcachedError> {
         if connection.is_closed() {
             return Err(RecycleError::message("closed"));
         }

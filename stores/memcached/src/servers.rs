@@ -1,55 +1,89 @@
-//! Which server has which key, and what the key is called there.
+//! Which server has which key, and the name of the key there.
+
+use std::iter::once;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
 use session_core::store::Handle;
+use session_store_shared::{ConnectionOptions, UrlError};
 
+use crate::error::MemcachedError;
 use crate::server::Server;
-use crate::{Error, Settings};
+use crate::url;
 
 /// Beyond this a time to live is taken for a point in time.
 const RELATIVE: u64 = 30 * 24 * 60 * 60;
+/// What servers take by default: 1 MB, less the item's head.
+const MAX_RECORD_SIZE: usize = 1_000_000;
 
 pub(crate) struct Servers {
-    /// Each with the hash of its name.
-    list: Vec<(u64, Server)>,
+    first: Named,
+    others: Vec<Named>,
     prefix: String,
-    largest: usize,
+    pub(crate) max_record_size: usize,
+}
+
+/// A server and the hash of its name.
+struct Named(u64, Server);
+
+impl Named {
+    fn new(name: &str, options: &ConnectionOptions) -> Self {
+        Self(hash(name), Server::new(name, options))
+    }
 }
 
 impl Servers {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
-        settings.check()?;
-        let list = settings.servers.iter().map(|name| Ok((hash(name), Server::new(name, settings)?)));
-        let list = list.collect::<Result<_, Error>>()?;
-        Ok(Self { list, prefix: settings.prefix.clone(), largest: settings.largest })
+    /// Opens no connection yet.
+    pub(crate) fn open(url: &str) -> Result<Self, UrlError> {
+        let url::Target { servers: (first, others), prefix } = url::parse(url)?;
+        let options = ConnectionOptions::new();
+        Ok(Self {
+            first: Named::new(&first, &options),
+            others: others.iter().map(|name| Named::new(name, &options)).collect(),
+            prefix: prefix.unwrap_or_else(|| "session:".into()),
+            max_record_size: MAX_RECORD_SIZE,
+        })
     }
 
-    /// The server of a key: the one whose name and the key together give the highest number (rendezvous hashing). When
-    /// one is added or goes, only its own keys move. One that is down keeps its keys: moved to another, they would come
-    /// back later as they were.
-    pub(crate) fn of(&self, key: &Handle) -> Result<&Server, Error> {
+    pub(crate) fn set_options(&mut self, options: &ConnectionOptions) {
+        for Named(_, server) in once(&mut self.first).chain(&mut self.others) {
+            *server = Server::new(server.name(), options);
+        }
+    }
+
+    pub(crate) fn set_prefix(&mut self, prefix: &str) -> Result<(), UrlError> {
+        url::check_prefix(prefix)?;
+        prefix.clone_into(&mut self.prefix);
+        Ok(())
+    }
+
+    /// Returns the server of a key: the one whose name and the key together give the highest number (rendezvous
+    /// hashing). When a server is added or removed, only its own keys move. A server that is down keeps its keys: moved
+    /// to another one, they would come back later as they were.
+    pub(crate) fn of(&self, key: &Handle) -> &Server {
         let key = u64::from_le_bytes(*key.as_bytes());
-        let best = self.list.iter().max_by_key(|(name, _)| mix(name ^ key));
-        best.map(|(_, server)| server).ok_or_else(|| Error::Settings("no server is named".into()))
+        let rank = |named: &Named| mix(named.0 ^ key);
+        let highest = |best, named| if rank(named) < rank(best) { best } else { named };
+        &self.others.iter().fold(&self.first, highest).1
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Server> {
-        self.list.iter().map(|(_, server)| server)
+        once(&self.first).chain(&self.others).map(|Named(_, server)| server)
     }
 
-    /// The key's name on its server.
+    /// Returns the key's name on its server.
     pub(crate) fn name(&self, key: &Handle) -> String {
         format!("{}{}", self.prefix, Base64UrlUnpadded::encode_string(key.as_bytes()))
     }
 
-    pub(crate) fn fits(&self, size: usize) -> Result<(), Error> {
-        if size <= self.largest { Ok(()) } else { Err(Error::TooLarge { size, limit: self.largest }) }
+    pub(crate) fn fits(&self, size: usize) -> Result<(), MemcachedError> {
+        let limit = self.max_record_size;
+        if size <= limit { Ok(()) } else { Err(MemcachedError::TooLarge { size, limit }) }
     }
 }
 
-/// Seconds after which a server may drop what is over at `deadline`; 0 = never. It counts in whole seconds and may be one
-/// early, so two are added; whether a record is over is decided by what stands in it.
+/// Returns the seconds after which a server may drop a record that expires at `deadline`; 0 = never. The server counts
+/// in whole seconds and may be one early, so two are added. Whether a record has expired is decided by its own times.
 pub(crate) fn ttl(deadline: Time, now: Time) -> u32 {
     if deadline == Time::MAX {
         return 0;
@@ -78,19 +112,19 @@ mod tests {
 
     fn names(servers: &Servers, keys: u64) -> Vec<String> {
         let key = |number: u64| Handle::from_bytes(mix(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes());
-        (0..keys).map(|number| servers.of(&key(number)).unwrap().name().to_owned()).collect()
+        (0..keys).map(|number| servers.of(&key(number)).name().to_owned()).collect()
     }
 
     #[test]
     fn each_server_has_its_share_and_only_its_keys_move() {
-        let three = names(&Servers::new(&Settings::new(["a:1", "b:1", "c:1"])).unwrap(), 30_000);
-        let shuffled = names(&Servers::new(&Settings::new(["c:1", "a:1", "b:1"])).unwrap(), 30_000);
+        let three = names(&Servers::open("memcached://a:1,b:1,c:1").unwrap(), 30_000);
+        let shuffled = names(&Servers::open("memcached://c:1,a:1,b:1").unwrap(), 30_000);
         assert_eq!(three, shuffled, "the order in which they are named means nothing");
         for server in ["a:1", "b:1", "c:1"] {
             let share = three.iter().filter(|name| *name == server).count();
             assert!((9_500..10_500).contains(&share), "{server} has {share}");
         }
-        let two = names(&Servers::new(&Settings::new(["a:1", "b:1"])).unwrap(), 30_000);
+        let two = names(&Servers::open("memcached://a:1,b:1").unwrap(), 30_000);
         let moved = three.iter().zip(&two).filter(|(before, after)| before != after && *before != "c:1").count();
         assert_eq!(moved, 0);
     }

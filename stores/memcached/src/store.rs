@@ -1,4 +1,4 @@
-//! The store's operations as loops of looking and setting by cas.
+//! The store's operations: loops that read a record and write it by compare-and-set.
 
 use std::fmt;
 
@@ -6,20 +6,21 @@ use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
+use session_store_shared::{ConnectionOptions, UrlError};
 
+use crate::cas_cache::{CasCache, Seen};
 use crate::connection::{Did, If, Item};
-use crate::notes::{Note, Notes};
-use crate::server::{Lent, Server};
+use crate::error::MemcachedError;
+use crate::server::{PooledConnection, Server};
 use crate::servers::{Servers, ttl};
-use crate::{Error, Settings};
 
-/// How often an operation may find that somebody else was faster. Each time that somebody has written, so this ends.
+/// How often an operation may lose to another writer.
 const ROUNDS: usize = 16;
 
-/// Sessions in memcached. Opens no connection before the first operation.
+/// Sessions in memcached. It connects with the first operation.
 pub struct MemcachedStore {
-    servers: Servers,
-    notes: Notes,
+    pub(crate) servers: Servers,
+    seen: CasCache,
 }
 
 /// What to do with the record that is there.
@@ -31,29 +32,65 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Sessions on these servers.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Ok(Self { servers: Servers::new(settings)?, notes: Notes::new() })
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
+    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
+    /// IPv4 only.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn open(url: &str) -> Result<Self, UrlError> {
+        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
 
-    /// Sessions at `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`.
-    pub fn open(url: &str) -> Result<Self, Error> {
-        Self::new(&url.parse()?)
+    /// Sets pool size, timeouts and circuit breaker of each server.
+    #[must_use]
+    pub fn with_options(mut self, options: ConnectionOptions) -> Self {
+        self.servers.set_options(&options);
+        self
     }
 
-    /// Looks, and notes what is there.
-    async fn look(&self, server: &Server, key: &Handle, name: &str) -> Result<(Lent, Option<(Item, Stamp)>), Error> {
+    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
+    ///
+    /// # Errors
+    /// The prefix is empty, longer than 200 bytes, or has a space in it.
+    pub fn with_prefix(mut self, prefix: &str) -> Result<Self, UrlError> {
+        self.servers.set_prefix(prefix)?;
+        Ok(self)
+    }
+
+    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers
+    /// take, which is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the
+    /// one that it has.
+    #[must_use]
+    pub fn with_max_record_size(mut self, bytes: usize) -> Self {
+        self.servers.max_record_size = bytes;
+        self
+    }
+
+    /// Reads what is under a key, and remembers its cas.
+    async fn look(
+        &self,
+        server: &Server,
+        key: &Handle,
+        name: &str,
+    ) -> Result<(PooledConnection, Option<(Item, Stamp)>), MemcachedError> {
         let (at, item) = server.item(name, None).await?;
         let item = item.map(|item| {
             let stamp = of(&item.value, item.cas);
-            self.notes.put(key, Note { cas: item.cas, stamp });
+            self.seen.put(key, Seen { cas: item.cas, stamp });
             (item, stamp)
         });
         Ok((at, item))
     }
 
-    async fn change(&self, key: &Handle, change: Change<'_>, now: Time, there: &mut [u8]) -> Result<Outcome, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn change(
+        &self,
+        key: &Handle,
+        change: Change<'_>,
+        now: Time,
+        there: &mut [u8],
+    ) -> Result<Outcome, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         server.bounded(self.rounds(server, (key, &name), change, now, there)).await
     }
 
@@ -64,17 +101,17 @@ impl MemcachedStore {
         change: Change<'_>,
         now: Time,
         there: &mut [u8],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, MemcachedError> {
         // a touch needs the bytes
-        let mut note = self.notes.take(key).filter(|_| !matches!(change, Change::Touch));
+        let mut seen = self.seen.take(key).filter(|_| !matches!(change, Change::Touch));
         for _ in 0..ROUNDS {
-            if let Some(Note { cas, stamp }) =
-                note.take().filter(|note| note.stamp.live(now) && change.matches(&note.stamp))
+            if let Some(Seen { cas, stamp }) =
+                seen.take().filter(|seen| seen.stamp.live(now) && change.matches(&seen.stamp))
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
                     // the connection was closed long ago, or now and it was done: the look below tells
-                    Err(Error::Broken { .. }) => server.forget_connections(),
+                    Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                     Ok(Some(outcome)) => return Ok(outcome),
                     Ok(None) => {}
                     Err(why) => return Err(why),
@@ -89,7 +126,7 @@ impl MemcachedStore {
                     // ours, whose answer was lost: a version is drawn for one write only
                     Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
                     Change::Update { .. } => {
-                        Outcome::Conflict(copy(&value, stamp.version, there).filter(|found| found.len > 0))
+                        Outcome::Conflict(Found::copy(&value, stamp.version, there).filter(|found| found.len > 0))
                     }
                     Change::Touch | Change::Delete(_) => Outcome::Conflict(None),
                 });
@@ -104,15 +141,15 @@ impl MemcachedStore {
     /// Does it to the item of this cas; `None` if it is another by now.
     async fn write(
         &self,
-        at: &mut Lent,
+        at: &mut PooledConnection,
         (key, name): (&Handle, &str),
         change: Change<'_>,
         (cas, stamp, mut value): (u64, &Stamp, Vec<u8>),
         now: Time,
-    ) -> Result<Option<Outcome>, Error> {
+    ) -> Result<Option<Outcome>, MemcachedError> {
         match change {
             Change::Delete(_) => {
-                self.notes.take(key);
+                self.seen.take(key);
                 return Ok(match at.delete(name, Some(cas)).await? {
                     Did::Done(_) => Some(Outcome::Applied(stamp.version)),
                     Did::Missing => Some(Outcome::Missing),
@@ -132,22 +169,24 @@ impl MemcachedStore {
     /// `None` if the condition does not hold.
     async fn set(
         &self,
-        at: &mut Lent,
+        at: &mut PooledConnection,
         (key, name): (&Handle, &str),
         value: &[u8],
         condition: If,
         now: Time,
-    ) -> Result<Option<Outcome>, Error> {
-        self.notes.take(key);
+    ) -> Result<Option<Outcome>, MemcachedError> {
+        self.seen.take(key);
         let did = match at.set(name, value, condition, ttl(of(value, 0).deadline(), now)).await {
             // one that may not evict (option -M)
-            Err(Error::Refused { why, .. }) if why.starts_with("out of memory") => return Ok(Some(Outcome::Full)),
+            Err(MemcachedError::Refused { why, .. }) if why.starts_with("out of memory") => {
+                return Ok(Some(Outcome::Full));
+            }
             did => did?,
         };
         Ok(match did {
             Did::Done(cas) => {
                 let stamp = of(value, cas);
-                self.notes.put(key, Note { cas, stamp });
+                self.seen.put(key, Seen { cas, stamp });
                 Some(Outcome::Applied(stamp.version))
             }
             Did::Missing => Some(Outcome::Missing),
@@ -155,15 +194,15 @@ impl MemcachedStore {
         })
     }
 
-    async fn add(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn add(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         let mut at = server.connection().await?;
         let mut condition = If::Absent;
         for _ in 0..ROUNDS {
             match self.set(&mut at, (key, &name), record, condition, now).await {
                 Ok(Some(outcome @ (Outcome::Applied(_) | Outcome::Full))) => return Ok(outcome),
                 Ok(_) => {}
-                Err(Error::Broken { .. }) => server.forget_connections(),
+                Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                 Err(why) => return Err(why),
             }
             // given back first: with one connection for all we would wait for ourselves
@@ -182,28 +221,28 @@ impl MemcachedStore {
 }
 
 impl Store for MemcachedStore {
-    type Error = Error;
+    type Error = MemcachedError;
     type Index = NoIndex;
 
     fn index(&self) -> Option<&NoIndex> {
         None
     }
 
-    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Error> {
-        let (server, name) = (self.servers.of(key)?, self.servers.name(key));
+    async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {
+        let (server, name) = (self.servers.of(key), self.servers.name(key));
         let (_, item) = server.bounded(self.look(server, key, &name)).await?;
         Ok(match item {
             Some((item, stamp)) if stamp.live(now) => {
                 let size = item.value.len();
-                copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
+                Found::copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
             }
             Some(_) | None => Load::Missing,
         })
     }
 
-    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Error> {
+    async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, MemcachedError> {
         self.servers.fits(record.len())?;
-        self.servers.of(key)?.bounded(self.add(key, record, now)).await
+        self.servers.of(key).bounded(self.add(key, record, now)).await
     }
 
     async fn update(
@@ -213,26 +252,26 @@ impl Store for MemcachedStore {
         record: &[u8],
         now: Time,
         there: &mut [u8],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, MemcachedError> {
         self.servers.fits(record.len())?;
         self.change(key, Change::Update { seen, record }, now, there).await
     }
 
-    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Error> {
+    async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, MemcachedError> {
         self.change(key, Change::Touch, now, &mut []).await
     }
 
-    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Error> {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, MemcachedError> {
         self.change(key, Change::Delete(condition), now, &mut []).await
     }
 
     /// All servers answer; a key has only one.
-    async fn check(&self, _now: Time) -> Result<(), Error> {
+    async fn check(&self, _now: Time) -> Result<(), MemcachedError> {
         for server in self.servers.all() {
             server
                 .bounded(async {
                     match server.connection().await?.ping().await {
-                        Err(Error::Broken { .. }) => {
+                        Err(MemcachedError::Broken { .. }) => {
                             server.forget_connections();
                             server.connection().await?.ping().await
                         }
@@ -245,7 +284,7 @@ impl Store for MemcachedStore {
     }
 }
 
-session_std::shared!(MemcachedStore);
+session_store_shared::shared!(MemcachedStore);
 
 impl Change<'_> {
     /// Whether it may be done to a record with this stamp.
@@ -266,17 +305,11 @@ impl fmt::Debug for MemcachedStore {
     }
 }
 
-/// The stamp of what is kept. Bytes that are no record are never over, and the cas is their version.
+/// Returns the stamp of a value. The version of a value that is no record is its cas.
 fn of(value: &[u8], cas: u64) -> Stamp {
-    let garbled = Stamp { version: Version(cas), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    Stamp::of(value).unwrap_or(garbled)
+    Stamp::of(value).unwrap_or_else(|| Stamp { version: Version(cas), ..Stamp::of_any(value) })
 }
 
 fn same_version(one: &[u8], other: &[u8]) -> bool {
     Stamp::of(one).is_some_and(|one| Stamp::of(other).is_some_and(|other| one.version == other.version))
-}
-
-fn copy(value: &[u8], version: Version, into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..value.len())?.copy_from_slice(value);
-    Some(Found { len: value.len(), version })
 }

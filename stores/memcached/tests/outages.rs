@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{hasty, key, load, now, record};
+use common::{HASTY, load, record};
 use servers::proxy::{Fault, Proxy};
 use session_core::store::{Outcome, Store, Version};
-use session_store_memcached::{Error, MemcachedStore, Settings};
+use session_store_memcached::{ConnectionOptions, MemcachedError, MemcachedStore};
+use store_support::{key, now};
 
 /// Asks until it works again; there is no time by which it has to, but the test's own.
 async fn works(store: &MemcachedStore) {
@@ -46,14 +47,14 @@ async fn record_with(version: u64, data: &[u8], store: &MemcachedStore) -> Vec<u
 #[tokio::test]
 async fn a_server_that_is_gone_is_an_error_until_it_is_back_st10() {
     let mut server = servers::memcached::start();
-    let store = MemcachedStore::new(&hasty(server.addr())).unwrap();
+    let store = MemcachedStore::open(&server.url()).unwrap().with_options(HASTY);
     store.create(&key(1), &record(1, b""), now()).await.unwrap();
     server.kill();
     let mut paused = 0;
     for _ in 0..20 {
         match load(&store, &key(1)).await {
-            Err(Error::Connect { .. } | Error::Broken { .. }) => {}
-            Err(Error::Paused { .. }) => paused += 1,
+            Err(MemcachedError::Connect { .. } | MemcachedError::Broken { .. }) => {}
+            Err(MemcachedError::Paused { .. }) => paused += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -66,13 +67,13 @@ async fn a_server_that_is_gone_is_an_error_until_it_is_back_st10() {
 #[tokio::test]
 async fn a_server_that_hangs_is_an_error_until_it_goes_on_st10() {
     let server = servers::memcached::start();
-    let store = MemcachedStore::new(&hasty(server.addr())).unwrap();
+    let store = MemcachedStore::open(&server.url()).unwrap().with_options(HASTY);
     let before = record(1, b"before");
     store.create(&key(1), &before, now()).await.unwrap();
     server.pause();
     for _ in 0..5 {
         let update = store.update(&key(1), Version(1), &record(2, b"hung"), now(), &mut []).await;
-        assert!(matches!(update, Err(Error::Slow { .. } | Error::Paused { .. })), "{update:?}");
+        assert!(matches!(update, Err(MemcachedError::Timeout { .. } | MemcachedError::Paused { .. })), "{update:?}");
     }
     server.resume();
     works(&store).await;
@@ -86,7 +87,7 @@ async fn connections_cut_in_mid_answer_leave_the_old_or_the_new_st10() {
     let server = servers::memcached::start();
     let addr = server.addr();
     let proxy = tokio::task::spawn_blocking(move || Proxy::start(addr)).await.unwrap();
-    let store = MemcachedStore::new(&Settings::new([proxy.addr().to_string()])).unwrap();
+    let store = MemcachedStore::open(&format!("memcached://{}", proxy.addr())).unwrap();
     store.create(&key(1), &record(100, b"cut"), now()).await.unwrap();
     for passes in 0..60 {
         let (seen, next) = (Version(100 + passes), 101 + passes);
@@ -112,8 +113,8 @@ async fn connections_cut_in_mid_answer_leave_the_old_or_the_new_st10() {
 #[tokio::test]
 async fn dropped_futures_leave_no_broken_connection_st10() {
     let server = servers::memcached::start();
-    let settings = Settings { connections: 1, ..Settings::new([server.addr().to_string()]) };
-    let store = MemcachedStore::new(&settings).unwrap();
+    let one = ConnectionOptions::new().with_max_connections(1);
+    let store = MemcachedStore::open(&server.url()).unwrap().with_options(one);
     let records = [record(1, &[1; 3000]), record(2, &[2; 10])];
     for (number, record) in records.iter().enumerate() {
         store.create(&key(number as u64), record, now()).await.unwrap();
@@ -141,8 +142,8 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
 #[tokio::test]
 async fn one_server_of_three_down_takes_only_its_keys_st10() {
     let mut all = [(); 3].map(|()| servers::memcached::start());
-    let names = all.iter().map(|server| server.addr().to_string());
-    let store = MemcachedStore::new(&Settings { pause: Duration::from_millis(50), ..Settings::new(names) }).unwrap();
+    let options = ConnectionOptions::new().with_pause(Duration::from_millis(50));
+    let store = MemcachedStore::open(&common::url(&all)).unwrap().with_options(options);
     for number in 0..60 {
         store.create(&key(number), &record(1, b""), now()).await.unwrap();
     }

@@ -4,11 +4,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{commands, key, load, now, record, say};
+use common::{commands, load, record, say};
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
 use session_core::store::{DeleteCondition, Found, Load, Outcome, Store, Version};
-use session_store_memcached::{Error, MemcachedStore, Settings};
+use session_store_memcached::{MemcachedError, MemcachedStore};
+use store_support::{key, now};
 
 #[tokio::test]
 async fn round_trips_st6() {
@@ -63,9 +64,11 @@ async fn what_is_too_large_is_told_and_changes_nothing() {
     store.create(&key, &small, now()).await.unwrap();
     let large = record(2, &vec![7; 1_000_000]);
     let refused = store.update(&key, Version(1), &large, now(), &mut []).await;
-    assert_eq!(refused, Err(Error::TooLarge { size: large.len(), limit: 1_000_000 }));
+    assert_eq!(refused, Err(MemcachedError::TooLarge { size: large.len(), limit: 1_000_000 }));
     assert_eq!(load(&store, &key).await, Ok(Some(small)), "memcached itself would have dropped it");
-    assert!(store.create(&common::key(2), &large, now()).await.unwrap_err().to_string().contains("1000060 bytes"));
+    assert!(
+        store.create(&store_support::key(2), &large, now()).await.unwrap_err().to_string().contains("1000060 bytes")
+    );
 
     let largest = record(2, &vec![7; 1_000_000 - 60]);
     assert_eq!(store.update(&key, Version(1), &largest, now(), &mut []).await, Ok(Outcome::Applied(Version(2))));
@@ -100,8 +103,7 @@ async fn a_full_server_that_may_not_evict_says_so_st9() {
 #[tokio::test]
 async fn what_others_put_there_is_handed_out_and_can_be_removed() {
     let server = servers::memcached::start();
-    let store = MemcachedStore::new(&Settings { prefix: "mine:".into(), ..Settings::new([server.addr().to_string()]) });
-    let store = store.unwrap();
+    let store = MemcachedStore::open(&server.url()).unwrap().with_prefix("mine:").unwrap();
     let ours = record(5, b"data");
     let other_format = [&[2], &ours[1..]].concat();
     let longer = b"a value of somebody else that is longer than the head of any record of ours would be";

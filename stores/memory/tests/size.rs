@@ -1,19 +1,18 @@
 //! Memory per session, counted by the allocator; run with `--nocapture` to see the figures.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Draft, at, key, run};
 use session_core::store::{Outcome, Store, Version};
 use session_store_memory::{FixedStore, MemoryStore};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use store_support::blocking::ready;
+use store_support::{Draft, at, key};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const SESSIONS: u64 = 1_000_000;
-/// The value of a small integer under the key "visits": 1 + 6 bytes of key, 4 of shape, 1 of length, 1 of value.
+/// The value of a small integer under the key "visits": 1 + 6 bytes of key, 1 of length, 4 of digest, 1 of value.
 const INTEGER: usize = 13;
 const RENEWED: usize = 38;
 /// A time, a length and a subject of 16 bytes.
@@ -25,7 +24,7 @@ fn bytes(data: usize) -> f64 {
     let store = MemoryStore::new();
     let record = Draft { version: 1, data, ..Draft::default() }.record();
     for number in 0..SESSIONS {
-        assert_eq!(run(store.create(&key(number), &record, at(0))), Outcome::Applied(Version(1)));
+        assert_eq!(ready(store.create(&key(number), &record, at(0))), Outcome::Applied(Version(1)));
     }
     assert_eq!(store.len() as u64, SESSIONS);
     let change = region.change();
@@ -44,7 +43,7 @@ fn bytes_per_session() {
     assert!(anonymous <= 110.0, "{anonymous} bytes");
     let region = Region::new(ALLOCATOR);
     let store = MemoryStore::new();
-    run(store.create(&key(0), &Draft::default().record(), at(0)));
+    ready(store.create(&key(0), &Draft::default().record(), at(0)));
     println!("a store with one session: {} bytes of heap", region.change().bytes_allocated);
 }
 

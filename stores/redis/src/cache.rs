@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Look, VERSION_AT};
+use session_store_layered::{Cache, CacheEntry, Look};
+use session_store_shared::UrlError;
 
-use crate::error::{RedisStoreError, UrlError};
-use crate::link::Again;
-use crate::store::Inner;
-use crate::{RedisStore, keys};
+use crate::error::RedisStoreError;
+use crate::keys;
+use crate::link::Retry;
+use crate::store::{Inner, RedisStore};
 
 const CODE: &str = include_str!("cache.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for an entry's version.
-const _: () = assert!(VERSION_AT == 8);
+const _: () = assert!(CacheEntry::VERSION_AT == 8);
 
-/// How long a lease holds. Whoever has one and comes later fills nothing.
+/// How long a lease holds. A fill that comes later does nothing.
 const LEASE: Duration = Duration::from_secs(10);
 /// What a lease begins with; no entry does.
 const LEASED: u8 = 0;
@@ -30,7 +31,7 @@ const LEASED: u8 = 0;
 pub struct RedisCache(Arc<Inner>);
 
 impl RedisCache {
-    /// The cache that a URL names: those of [`RedisStore`]. It connects with the first operation.
+    /// Returns the cache that a URL names; the URLs are those of [`RedisStore`]. It connects with the first operation.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -50,43 +51,43 @@ impl RedisCache {
         let arguments = |command: &mut Cmd| {
             command.arg(&place).arg(&place).arg(step).arg(millis).arg(&needs);
         };
-        self.0.link.run(&SCRIPT, CODE, arguments, Again::No).await
+        self.0.link.run(&SCRIPT, CODE, arguments, Retry::No).await
     }
 }
 
 impl From<RedisStore> for RedisCache {
-    /// With the settings and the connection of a store.
+    /// Returns a cache with the prefix, the options and the connection of a store.
     fn from(store: RedisStore) -> Self {
         Self(store.0)
     }
 }
 
-/// What was under a key when the lease was taken: an entry, whose bytes do not come back once its version is gone, or a
-/// nonce.
+/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come
+/// back once its version is gone, or a nonce.
 #[derive(Clone)]
-pub struct Lease {
+pub struct RedisLease {
     key: Handle,
     seen: Vec<u8>,
 }
 
 impl Cache for RedisCache {
     type Error = RedisStoreError;
-    type Lease = Lease;
+    type Lease = RedisLease;
 
-    async fn look(&self, key: &Handle) -> Result<Look<Lease>, RedisStoreError> {
+    async fn look(&self, key: &Handle) -> Result<Look<RedisLease>, RedisStoreError> {
         let mut lease = [LEASED; 17];
         if let Some(nonce) = lease.get_mut(1..) {
             getrandom::fill(nonce).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
         }
         match self.step("look", key, LEASE, [&lease, &[]]).await? {
             Value::BulkString(there) if there.first() == Some(&LEASED) => Ok(Look::Taken),
-            Value::BulkString(there) => Ok(Look::Found(there.clone(), Lease { key: *key, seen: there })),
-            Value::Nil => Ok(Look::Leased(Lease { key: *key, seen: lease.to_vec() })),
+            Value::BulkString(there) => Ok(Look::Found(there.clone(), RedisLease { key: *key, seen: there })),
+            Value::Nil => Ok(Look::Leased(RedisLease { key: *key, seen: lease.to_vec() })),
             _ => Err(RedisStoreError::Unexpected),
         }
     }
 
-    async fn fill(&self, lease: Lease, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
+    async fn fill(&self, lease: RedisLease, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
         self.step("fill", &lease.key, keep, [&lease.seen, entry]).await.map(drop)
     }
 
@@ -96,7 +97,7 @@ impl Cache for RedisCache {
 
     async fn remove(&self, key: &Handle) -> Result<(), RedisStoreError> {
         let place = keys::cached(&self.0.prefix, key);
-        self.0.link.ask(redis::cmd("DEL").arg(place), Again::Yes).await.map(drop)
+        self.0.link.ask(redis::cmd("DEL").arg(place), Retry::Yes).await.map(drop)
     }
 
     async fn pause(&self, span: Duration) {
@@ -111,9 +112,9 @@ impl fmt::Debug for RedisCache {
     }
 }
 
-impl fmt::Debug for Lease {
+impl fmt::Debug for RedisLease {
     /// Prints no key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lease(..)")
+        f.write_str("RedisLease(..)")
     }
 }

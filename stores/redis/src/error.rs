@@ -1,31 +1,31 @@
-//! What may go wrong, in words without a key, a record or a password.
+//! What Redis failed with, without a key, a record or a password.
 
 use std::fmt;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError};
 
-/// What Redis failed with; after a write, it may have happened or not.
+/// Why an operation failed. A write that failed may have happened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RedisStoreError {
-    /// No answer within the time limit.
-    Late(Duration),
-    /// Not asked: it failed a moment ago, and the next try is due when the pause is over.
+    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout).
+    Timeout(Duration),
+    /// Redis failed several times in a row and is not asked during the [pause](crate::ConnectionOptions::with_pause).
     Paused,
-    /// The connection could not be made, or broke.
+    /// The connection could not be opened, or broke.
     Broken(String),
-    /// It answered, and refused: the password, the rights, a read-only replica, a server that is loading its data.
+    /// Redis rejected the command: the password, the rights, a read-only replica, a server that is loading its data.
     Refused(String),
-    /// It answered something that no Redis answers.
+    /// The answer is none that Redis gives.
     Unexpected,
 }
 
 impl fmt::Display for RedisStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Late(limit) => write!(f, "Redis did not answer within {} ms", limit.as_millis()),
-            Self::Paused => f.write_str("Redis failed a moment ago and is not asked until the pause is over"),
+            Self::Timeout(timeout) => write!(f, "Redis did not answer within {} ms", timeout.as_millis()),
+            Self::Paused => f.write_str("Redis failed several times in a row and is not asked until the pause is over"),
             Self::Broken(why) => write!(f, "no connection to Redis: {why}"),
             Self::Refused(why) => write!(f, "Redis refused: {why}"),
             Self::Unexpected => {
@@ -53,18 +53,6 @@ impl From<RedisError> for RedisStoreError {
         }
     }
 }
-
-/// Why a URL names no Redis; it does not repeat a password.
-#[derive(Debug, PartialEq, Eq)]
-pub struct UrlError(pub(crate) String);
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UrlError {}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 
 use crate::error::RedisStoreError;
 use crate::keys;
-use crate::link::Again;
+use crate::link::Retry;
 use crate::store::{Inner, RedisStore};
 
 const CODE: &str = include_str!("index.lua");
@@ -22,14 +22,14 @@ impl RedisStore {
         subject: &SubjectId,
         now: Time,
         arguments: &[&[u8]],
-        again: Again,
+        retry: Retry,
     ) -> Result<Value, RedisStoreError> {
         let Inner { link, prefix } = &*self.0;
         let (hash, order) = keys::index(prefix, subject);
         let arguments = |command: &mut Cmd| {
             command.arg(&hash).arg(&order).arg(step).arg(now.millis()).arg(arguments);
         };
-        link.run(&SCRIPT, CODE, arguments, again).await
+        link.run(&SCRIPT, CODE, arguments, retry).await
     }
 }
 
@@ -45,7 +45,7 @@ impl SubjectIndex for RedisStore {
     ) -> Result<Listing, RedisStoreError> {
         let (after, most) = (after.to_string(), into.len().to_string());
         let arguments = [after.as_bytes(), most.as_bytes()];
-        let answer = self.index_step("list", subject, now, &arguments, Again::Yes).await?;
+        let answer = self.index_step("list", subject, now, &arguments, Retry::Yes).await?;
         let mut values = array(answer)?.into_iter();
         let mut listing = listing(&mut values)?;
         for place in into {
@@ -66,7 +66,7 @@ impl SubjectIndex for RedisStore {
     ) -> Result<Added, RedisStoreError> {
         let seen = seen.0.to_string();
         let arguments = [seen.as_bytes(), entry.handle.as_bytes(), &pack(entry)];
-        match self.index_step("add", subject, now, &arguments, Again::No).await {
+        match self.index_step("add", subject, now, &arguments, Retry::No).await {
             Ok(Value::Int(0)) => Ok(Added::Moved),
             Ok(Value::Int(1)) => Ok(Added::Applied),
             Ok(_) => Err(RedisStoreError::Unexpected),
@@ -76,13 +76,13 @@ impl SubjectIndex for RedisStore {
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, RedisStoreError> {
-        let answer = self.index_step("bump", subject, now, &[], Again::No).await?;
+        let answer = self.index_step("bump", subject, now, &[], Retry::No).await?;
         listing(&mut array(answer)?.into_iter())
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), RedisStoreError> {
         let arguments: [&[u8]; 2] = [entry.handle.as_bytes(), &entry.login.to_le_bytes()];
-        self.index_step("remove", subject, now, &arguments, Again::Yes).await.map(drop)
+        self.index_step("remove", subject, now, &arguments, Retry::Yes).await.map(drop)
     }
 }
 

@@ -10,14 +10,13 @@ mod keys;
 
 mod link;
 
-mod circuit;
-
 mod cache;
 
 mod url;
 
 mod error;
 
-pub use cache::{Lease, RedisCache};
-pub use error::{RedisStoreError, UrlError};
+pub use cache::{RedisCache, RedisLease};
+pub use error::RedisStoreError;
+pub use session_store_shared::{ConnectionOptions, UrlError};
 pub use store::RedisStore;

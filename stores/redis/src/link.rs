@@ -1,8 +1,8 @@
-//! The way to Redis: one connection that all requests share, made when it is needed, made anew when it broke; every wait
-//! has an end.
+//! One connection to Redis that all requests share. It is opened when it is needed, and again when it broke. Every wait
+//! has a timeout.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterConfig};
@@ -12,11 +12,11 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind,
     Value,
 };
+use session_store_shared::{CircuitBreaker, ConnectionOptions};
 
-use crate::circuit::Circuit;
 use crate::error::RedisStoreError;
 
-/// Whom to connect to.
+/// What to connect to.
 pub(crate) enum Route {
     One(Box<Client>),
     Cluster(Box<ClusterClient>),
@@ -37,38 +37,35 @@ impl Sentinel {
     }
 }
 
-/// A connection; its clones send through the same sockets, and none waits for another's answer.
+/// A connection. Its clones send over the same sockets without waiting for each other's answers.
 #[derive(Clone)]
 enum Connection {
     One(MultiplexedConnection),
-    /// Finds nodes, and makes connections to them anew, by itself.
+    /// Finds nodes and reconnects to them.
     Cluster(ClusterConnection),
 }
 
 pub(crate) struct Link {
-    /// Locked by whoever makes a connection; the others wait for that one.
+    /// Locked while a connection is being opened, for which the other requests wait.
     route: tokio::sync::Mutex<Route>,
     current: Mutex<Current>,
-    circuit: Circuit,
-    /// No operation takes longer.
-    pub(crate) limit: Duration,
-    /// For so long nobody is asked after a failure.
-    pub(crate) pause: Duration,
+    circuit: CircuitBreaker,
+    options: ConnectionOptions,
 }
 
 #[derive(Default)]
 struct Current {
     connection: Option<Connection>,
-    /// Counts the connections that were made.
+    /// Counts the connections that were opened.
     number: u64,
 }
 
-/// What may be done when the connection broke before the answer came.
+/// What to do when the connection broke before the answer came.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It only reads: another connection is tried.
+pub(crate) enum Retry {
+    /// Retry over a new connection: the command is idempotent.
     Yes,
-    /// It may have happened: the caller finds out.
+    /// Fail: the command may have happened.
     No,
 }
 
@@ -77,25 +74,28 @@ impl Link {
         Self {
             route: tokio::sync::Mutex::new(route),
             current: Mutex::default(),
-            circuit: Circuit::new(),
-            limit: Duration::from_secs(1),
-            pause: Duration::from_millis(500),
+            circuit: CircuitBreaker::new(&ConnectionOptions::new()),
+            options: ConnectionOptions::new(),
         }
     }
 
-    /// Sends a command and waits for its answer. A future that is dropped leaves the connection whole: its answer is
-    /// thrown away when it comes.
-    pub(crate) async fn ask(&self, command: &Cmd, again: Again) -> Result<Value, RedisStoreError> {
-        self.limited(async |used| self.send(command, again, used).await).await
+    pub(crate) fn set_options(&mut self, options: ConnectionOptions) {
+        (self.circuit, self.options) = (CircuitBreaker::new(&options), options);
     }
 
-    /// Runs a script, by its hash; a server that does not know it, or no longer, is sent all of it.
+    /// Sends a command and waits for its answer. If the future is dropped, the connection stays in order: it discards
+    /// the answer when it comes.
+    pub(crate) async fn ask(&self, command: &Cmd, retry: Retry) -> Result<Value, RedisStoreError> {
+        self.within_timeout(async |used| self.send(command, retry, used).await).await
+    }
+
+    /// Runs a script by its hash. If the server does not know it (any more), sends the whole script.
     pub(crate) async fn run(
         &self,
         script: &Script,
         code: &str,
         arguments: impl Fn(&mut Cmd),
-        again: Again,
+        retry: Retry,
     ) -> Result<Value, RedisStoreError> {
         let command = |name: &str, script: &str| {
             let mut command = redis::cmd(name);
@@ -104,56 +104,56 @@ impl Link {
             command
         };
         let by_hash = command("EVALSHA", script.get_hash());
-        self.limited(async |used| match self.send(&by_hash, again, used).await {
+        self.within_timeout(async |used| match self.send(&by_hash, retry, used).await {
             Err(why) if why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&command("EVAL", code), again, used).await
+                self.send(&command("EVAL", code), retry, used).await
             }
             answer => answer,
         })
         .await
     }
 
-    async fn limited(
+    async fn within_timeout(
         &self,
         attempt: impl AsyncFnOnce(&mut Option<u64>) -> RedisResult<Value>,
     ) -> Result<Value, RedisStoreError> {
-        if !self.circuit.lets_pass(self.limit) {
+        if !self.circuit.admits(Instant::now()) {
             return Err(RedisStoreError::Paused);
         }
-        let mut used = None;
-        let answer = tokio::time::timeout(self.limit, attempt(&mut used)).await;
+        let (mut used, limit) = (None, self.options.operation_timeout());
+        let answer = tokio::time::timeout(limit, attempt(&mut used)).await;
         match answer {
             Ok(Ok(value)) => {
-                self.circuit.answered();
+                self.circuit.succeeded();
                 Ok(value)
             }
-            // it is well and says no; a replica to writes, and goes on reading
+            // Redis works and rejects the command: a replica rejects writes and goes on reading
             Ok(Err(why)) if used.is_some() && (!broken(&why) || is_replica(&why)) => {
-                self.circuit.answered();
+                self.circuit.succeeded();
                 Err(why.into())
             }
             Ok(Err(why)) => {
-                self.circuit.failed(self.pause, used.is_some());
+                self.circuit.failed(Instant::now());
                 Err(why.into())
             }
             Err(_) => {
-                self.circuit.failed(self.pause, used.is_some());
+                self.circuit.failed(Instant::now());
                 if let Some(number) = used {
                     self.forget(number);
                 }
-                Err(RedisStoreError::Late(self.limit))
+                Err(RedisStoreError::Timeout(limit))
             }
         }
     }
 
-    async fn send(&self, command: &Cmd, again: Again, used: &mut Option<u64>) -> RedisResult<Value> {
+    async fn send(&self, command: &Cmd, retry: Retry, used: &mut Option<u64>) -> RedisResult<Value> {
         match self.send_once(command, used).await {
-            Err(why) if again == Again::Yes && used.is_some() && broken(&why) => self.send_once(command, used).await,
+            Err(why) if retry == Retry::Yes && used.is_some() && broken(&why) => self.send_once(command, used).await,
             answer => answer,
         }
     }
 
-    /// Notes in `used` which connection it was.
+    /// Sets `used` to the number of the connection.
     async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
         let (connection, number) = self.connection().await?;
@@ -177,7 +177,7 @@ impl Link {
         if let Some(there) = self.there() {
             return Ok(there);
         }
-        let connection = route.connect(self.limit).await?;
+        let connection = route.connect(&self.options).await?;
         let mut current = self.current();
         current.number += 1;
         current.connection = Some(connection.clone());
@@ -189,7 +189,7 @@ impl Link {
         Some((current.connection.clone()?, current.number))
     }
 
-    /// Lets the next request make another connection.
+    /// Lets the next request open another connection.
     fn forget(&self, number: u64) {
         let mut current = self.current();
         if current.number == number {
@@ -203,27 +203,28 @@ impl Link {
 }
 
 impl Route {
-    async fn connect(&mut self, limit: Duration) -> RedisResult<Connection> {
-        // the answers' limit is the caller's own
-        let one = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
+    async fn connect(&mut self, options: &ConnectionOptions) -> RedisResult<Connection> {
+        let (timeout, response) = (options.connect_timeout(), options.operation_timeout());
+        // the timeout of answers is the caller's
+        let one = AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(None);
         Ok(match self {
             Self::One(client) => Connection::One(client.get_multiplexed_async_connection_with_config(&one).await?),
             Self::Sentinel(sentinel) => {
                 let mut client = sentinel.client()?;
-                // they are asked in this order: if the first one hangs, the next try begins with the second
+                // the client asks them in this order: if the first one hangs, the next attempt begins with the second
                 sentinel.nodes.rotate_left(1);
                 Connection::One(client.get_async_connection_with_config(&one).await?)
             }
             Self::Cluster(client) => {
                 // a node that hangs leaves time for the others
-                let config = ClusterConfig::new().set_connection_timeout(limit / 3).set_response_timeout(limit);
+                let config = ClusterConfig::new().set_connection_timeout(timeout / 3).set_response_timeout(response);
                 Connection::Cluster(client.get_async_connection_with_config(config).await?)
             }
         })
     }
 }
 
-/// The connection is of no use any more: it broke, or leads to a server that does not take writes any more.
+/// Returns whether the connection is of no more use: it broke, or leads to a server that no longer accepts writes.
 fn broken(why: &RedisError) -> bool {
     is_replica(why) || why.is_io_error() || why.is_unrecoverable_error()
 }

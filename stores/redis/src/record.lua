@@ -9,7 +9,7 @@
 
 local step, now = ARGV[1], tonumber(ARGV[2])
 local MISSING, APPLIED, CONFLICT = 0, 1, 2
-local ERA, HEAD, FORMAT = 8, 60, 1
+local ERA, HEAD, FORMAT = 8, 60, 2
 local VERSION, LOGIN, SEEN, IDLE, ENDS = 2, 10, 14, 20, 26
 local NEVER = 281474976710655
 -- a key outlives its session by this, so that clocks may differ; nothing outlives its last use by more than 400 days

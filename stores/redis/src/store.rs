@@ -1,17 +1,17 @@
-//! The store.
+//! Sessions in Redis keys, each changed by one script.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_store_shared::{ConnectionOptions, UrlError};
 
-use crate::error::{RedisStoreError, UrlError};
+use crate::error::RedisStoreError;
 use crate::keys::{self, GROUPS};
-use crate::link::{Again, Link};
+use crate::link::{Link, Retry};
 use crate::url;
 
 /// Bytes before the record: the era in which it was created.
@@ -22,7 +22,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for a record's fields.
 const _: () = assert!(
-    FORMAT == 1
+    FORMAT == 2
         && VERSION_AT == 2
         && LOGIN_AT == 10
         && LAST_SEEN_AT == 14
@@ -40,11 +40,11 @@ pub(crate) struct Inner {
     pub(crate) prefix: String,
 }
 
-session_std::shared!(RedisStore);
+session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
-    /// The store that a URL names. It connects with the first operation, not here: a server that is absent now may come
-    /// later. See the [crate](crate) for the URLs.
+    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation:
+    /// while the server is absent, every operation is an error.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -54,29 +54,22 @@ impl RedisStore {
         Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
     }
 
-    /// All keys begin with this; `session:` if nothing is said, here or in the URL.
+    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
     ///
     /// # Errors
-    /// It is empty, too long, or has braces in it.
-    pub fn prefix(self, prefix: &str) -> Result<Self, UrlError> {
+    /// The prefix is empty, longer than 100 bytes, or has a space, a brace or `&` in it.
+    pub fn with_prefix(self, prefix: &str) -> Result<Self, UrlError> {
         url::check_prefix(prefix)?;
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
 
-    /// No operation takes longer, connecting included; 1 s if nothing is said.
+    /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
-    pub fn time_limit(self, limit: Duration) -> Self {
-        self.with(|inner| inner.link.limit = limit)
+    pub fn with_options(self, options: ConnectionOptions) -> Self {
+        self.with(|inner| inner.link.set_options(options))
     }
 
-    /// After a connection that could not be made, or three failures in a row, requests are refused at once for so long;
-    /// then one tries. 500 ms if nothing is said.
-    #[must_use]
-    pub fn pause(self, pause: Duration) -> Self {
-        self.with(|inner| inner.link.pause = pause)
-    }
-
-    /// Settings are made before a store is shared; those of a clone's original stay.
+    /// Changes a store that has no clones yet. A store that is shared stays as it is.
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             set(inner);
@@ -90,7 +83,7 @@ impl RedisStore {
         let arguments = |command: &mut Cmd| {
             command.arg(&session).arg(&era).arg(step).arg(now.millis()).arg(&arguments);
         };
-        match link.run(&SCRIPT, CODE, arguments, Again::No).await {
+        match link.run(&SCRIPT, CODE, arguments, Retry::No).await {
             Ok(answer) => Reply::of(answer),
             // in the words of Redis 7, and of 6 around the same ones
             Err(RedisStoreError::Refused(why)) if why.contains("OOM command not allowed") => Ok(Reply::Full),
@@ -136,10 +129,8 @@ impl Reply {
     }
 }
 
-/// Puts a record into the caller's buffer, if it has room. Bytes that are no record have version 0.
 fn copy(record: &[u8], into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..record.len())?.copy_from_slice(record);
-    Some(Found { len: record.len(), version: Stamp::of(record).map_or(Version(0), |stamp| stamp.version) })
+    Found::copy(record, Stamp::of_any(record).version, into)
 }
 
 impl Store for RedisStore {
@@ -154,7 +145,7 @@ impl Store for RedisStore {
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, RedisStoreError> {
         let Inner { link, prefix } = &*self.0;
         let (session, era) = keys::session(prefix, key);
-        let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Again::Yes).await?;
+        let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Retry::Yes).await?;
         let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
         let (value, era) = match &*answer {
             [Value::BulkString(value), Value::BulkString(era)] => (value, &**era),
@@ -162,7 +153,7 @@ impl Store for RedisStore {
             _ => return Ok(Load::Missing),
         };
         let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-        // bytes that are no record are handed out as they are, and the core refuses them
+        // bytes that are no record are returned as they are, and the core rejects them
         if Stamp::of(record).is_some_and(|stamp| born != era || !stamp.live(now)) {
             return Ok(Load::Missing);
         }
@@ -207,7 +198,7 @@ impl Store for RedisStore {
         for group in 0..GROUPS {
             let key = keys::era(prefix, u8::try_from(group).unwrap_or_default());
             // a group without an era has no sessions
-            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Again::Yes).await?;
+            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Retry::Yes).await?;
         }
         Ok(true)
     }

@@ -3,8 +3,8 @@
 use redis::cluster::ClusterClient;
 use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
+use session_store_shared::UrlError;
 
-use crate::error::UrlError;
 use crate::link::{Route, Sentinel};
 
 /// What a URL says.
@@ -29,7 +29,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
         "redis-sentinel" => (Kind::Sentinel, false),
         "rediss-sentinel" => (Kind::Sentinel, true),
         _ => {
-            return Err(UrlError(format!(
+            return Err(UrlError::new(format!(
                 "{scheme}:// is no Redis URL: redis, redis-cluster or redis-sentinel, with ss for TLS"
             )));
         }
@@ -102,12 +102,12 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
 }
 
 fn bad(why: &str) -> UrlError {
-    UrlError(why.to_owned())
+    UrlError::new(why)
 }
 
 /// The client's words may repeat the URL; its kind of error does not.
 fn refused(why: RedisError) -> UrlError {
-    UrlError(format!("the Redis URL cannot be read: {}", why.category()))
+    UrlError::new(format!("the Redis URL cannot be read: {}", why.category()))
 }
 
 #[cfg(test)]

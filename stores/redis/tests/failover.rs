@@ -4,9 +4,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{GUARD, now, record};
+use common::{GUARD, record};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
-use session_store_redis::RedisStore;
+use session_store_redis::{ConnectionOptions, RedisStore};
+use store_support::now;
 
 /// One handle in each of the 256 groups, so some on each node.
 fn handle(group: u8) -> Handle {
@@ -35,7 +36,7 @@ async fn recovers(store: &RedisStore) {
 #[tokio::test]
 async fn each_operation_stays_on_one_node() {
     let cluster = servers::redis::Cluster::start();
-    let store = RedisStore::open(&cluster.url()).unwrap().time_limit(GUARD);
+    let store = RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT);
     for group in 0..=255 {
         let key = handle(group);
         assert!(matches!(store.create(&key, &record(1, 1, b""), now()).await, Ok(Outcome::Applied(_))));
@@ -133,7 +134,8 @@ async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
     let proxy = servers::proxy::Proxy::start(watched.sentinel.addr());
     proxy.set(servers::proxy::Fault::Hang);
     let url = format!("redis-sentinel://{},{}/main", proxy.addr(), watched.sentinel.addr());
-    let store = RedisStore::open(&url).unwrap().pause(Duration::from_millis(50));
+    let store =
+        RedisStore::open(&url).unwrap().with_options(ConnectionOptions::new().with_pause(Duration::from_millis(50)));
     let connected = async {
         while store.create(&handle(0), &record(1, 1, b""), now()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -144,7 +146,9 @@ async fn connecting_past_a_sentinel_or_a_node_that_hangs_st10() {
 
     let cluster = servers::redis::Cluster::start();
     cluster.nodes[0].pause();
-    let store = RedisStore::open(&cluster.url()).unwrap().pause(Duration::from_millis(50));
+    let store = RedisStore::open(&cluster.url())
+        .unwrap()
+        .with_options(ConnectionOptions::new().with_pause(Duration::from_millis(50)));
     let connected = async {
         // some group is on a node that is well
         let mut group = 0;

@@ -4,12 +4,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Spy, now, store};
+use common::{Spy, store};
 use redis::cmd;
 use session_core::environment::Time;
 use session_core::store::Handle;
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_store_redis::RedisStore;
+use store_support::now;
 
 fn entry(number: u8, login: u32) -> IndexEntry {
     let ends = now().after(Duration::from_secs(3600));
@@ -91,7 +92,7 @@ async fn on_one_server_lc9() {
 #[tokio::test]
 async fn in_a_cluster_lc9() {
     let cluster = servers::redis::Cluster::start();
-    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().time_limit(common::GUARD)).await;
+    keeps_its_promises(&RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT)).await;
 }
 
 #[tokio::test]

@@ -1,15 +1,16 @@
-//! Redis dies, hangs, is slow, comes back, or loses the connection in the middle of an answer (ST10). No time is asserted:
-//! what counts are outcomes and connections. The longest wait is a guard against hanging.
+//! Redis dies, hangs, is slow, comes back, or loses the connection in the middle of an answer (ST10). No time is
+//! asserted: what counts are outcomes and connections. The longest wait is a guard against hanging.
 
 mod common;
 
 use std::time::Duration;
 
-use common::{GUARD, Spy, applied, create, key, load, now, record, store, update};
+use common::{GUARD, Spy, applied, create, key, load, record, store, update};
 use servers::proxy::{Fault, Proxy};
 use session_core::store::{Handle, Load, Outcome, Store, Version};
 use session_std::{Request, Sessions, keys};
-use session_store_redis::{RedisStore, RedisStoreError};
+use session_store_redis::{ConnectionOptions, RedisStore, RedisStoreError};
+use store_support::now;
 
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -19,7 +20,8 @@ fn behind(proxy: &Proxy) -> RedisStore {
 }
 
 fn hasty(store: RedisStore) -> RedisStore {
-    store.time_limit(Duration::from_secs(1)).pause(Duration::from_millis(50))
+    let options = ConnectionOptions::new();
+    store.with_options(options.with_operation_timeout(Duration::from_secs(1)).with_pause(Duration::from_millis(50)))
 }
 
 async fn look(store: &RedisStore) -> Result<Load, RedisStoreError> {
@@ -68,11 +70,11 @@ async fn stopped_and_continued_st10() {
     let store = hasty(store(&server));
     create(&store, 0, &record(1, 1, b"kept")).await;
     server.pause();
-    assert!(matches!(fails(&store).await, RedisStoreError::Late(_)));
+    assert!(matches!(fails(&store).await, RedisStoreError::Timeout(_)));
     for _ in 0..20 {
         let why = fails(&store).await;
         assert!(
-            matches!(why, RedisStoreError::Late(_) | RedisStoreError::Broken(_) | RedisStoreError::Paused),
+            matches!(why, RedisStoreError::Timeout(_) | RedisStoreError::Broken(_) | RedisStoreError::Paused),
             "{why}"
         );
     }
@@ -103,7 +105,7 @@ async fn absent_at_the_start() {
 async fn cut_in_the_middle_of_an_answer() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
-    let store = behind(&proxy).time_limit(GUARD);
+    let store = behind(&proxy).with_options(servers::PATIENT);
     let kept = record(1, 1, &[b'x'; 100]);
     create(&store, 0, &kept).await;
     for passes in (0..190).step_by(7) {
@@ -130,7 +132,7 @@ async fn slower_than_the_limit() {
     proxy.set(Fault::Delay(Duration::from_millis(5)));
     look(&store).await.unwrap();
     proxy.set(Fault::Delay(LONG));
-    assert!(matches!(fails(&store).await, RedisStoreError::Late(_)));
+    assert!(matches!(fails(&store).await, RedisStoreError::Timeout(_)));
     proxy.set(Fault::Pass);
     recovers(&store).await;
 }
@@ -140,10 +142,11 @@ async fn slower_than_the_limit() {
 async fn the_circuit_spares_a_server_that_hangs_st10() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
-    let store = behind(&proxy).time_limit(Duration::from_secs(1)).pause(LONG);
+    let options = ConnectionOptions::new().with_operation_timeout(Duration::from_secs(1));
+    let store = behind(&proxy).with_options(options.with_max_failures(2).with_pause(LONG));
     create(&store, 0, &record(1, 1, b"")).await;
     proxy.set(Fault::Hang);
-    assert!(matches!(fails(&store).await, RedisStoreError::Late(_)), "the connection that there was");
+    assert!(matches!(fails(&store).await, RedisStoreError::Timeout(_)), "the connection that there was");
     assert!(!matches!(fails(&store).await, RedisStoreError::Paused), "another connection");
     for _ in 0..1000 {
         assert!(matches!(fails(&store).await, RedisStoreError::Paused));
@@ -155,7 +158,7 @@ async fn the_circuit_spares_a_server_that_hangs_st10() {
 async fn one_connection_for_all_and_one_more_when_it_broke() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
-    let store = behind(&proxy).time_limit(GUARD);
+    let store = behind(&proxy).with_options(servers::PATIENT);
     create(&store, 0, &record(1, 1, b"")).await;
     let all_read = async || {
         let reads = (0..200).map(|_| {
@@ -173,12 +176,13 @@ async fn one_connection_for_all_and_one_more_when_it_broke() {
     assert_eq!(proxy.accepted(), 2);
 }
 
-/// Clients that go away in the middle of their requests leave the connection in order: no answer reaches another request.
+/// Clients that go away in the middle of their requests leave the connection in order: no answer reaches another
+/// request.
 #[tokio::test]
 async fn dropped_futures_leave_the_connection_whole() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
-    let store = behind(&proxy).time_limit(GUARD);
+    let store = behind(&proxy).with_options(servers::PATIENT);
     for number in 0..100 {
         create(&store, number, &record(u64::from(number), 1, &[number; 50])).await;
     }
@@ -206,7 +210,7 @@ async fn dropped_futures_leave_the_connection_whole() {
 async fn sixty_four_at_once_through_update_with_st3() {
     let server = servers::redis::start();
     let keys = keys::generated();
-    let nodes = [(); 2].map(|()| Sessions::new(store(&server).time_limit(GUARD), keys.clone()));
+    let nodes = [(); 2].map(|()| Sessions::new(store(&server), keys.clone()));
     let request = Request::new(nodes[0].clone());
     request.session(std::iter::empty(), true).await.unwrap().set("n", &0_u64).unwrap();
     let cookie = request.finish().await.cookie.unwrap();

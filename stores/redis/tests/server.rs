@@ -1,16 +1,17 @@
-//! What the conformance suite cannot see: other clients, foreign bytes, times-to-live, a full server, the server's own count
-//! of commands.
+//! What the conformance suite cannot see: other clients, foreign bytes, times-to-live, a full server, the server's own
+//! count of commands.
 
 mod common;
 
 use std::time::Duration;
 
-use common::{HOUR, Spy, applied, create, key, load, name, now, record, store, update};
+use common::{HOUR, Spy, applied, create, key, load, name, record, store, update};
 use redis::cmd;
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_store_redis::RedisStore;
+use store_support::now;
 
 #[tokio::test]
 async fn one_round_trip_for_each_operation_st6() {
@@ -206,7 +207,7 @@ async fn everybody_at_once_lc10() {
     assert_eq!(store.create(&handle(0), &record(3, 1, b""), now()).await.unwrap(), applied(3));
     assert!(matches!(store.load(&handle(0), now(), &mut buffer).await.unwrap(), Load::Found(_)));
     // before the first session there is nobody to end
-    assert!(RedisStore::open(&server.url()).unwrap().prefix("empty:").unwrap().end_all(now()).await.unwrap());
+    assert!(RedisStore::open(&server.url()).unwrap().with_prefix("empty:").unwrap().end_all(now()).await.unwrap());
 }
 
 #[tokio::test]

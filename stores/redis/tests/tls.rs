@@ -8,9 +8,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use common::{applied, create, key, now, record};
+use common::{applied, create, key, record};
 use session_core::store::Store;
 use session_store_redis::RedisStore;
+use store_support::now;
 
 /// Tells the test that it is the child of itself: whom to trust is read from the environment.
 const URL: &str = "SESSION_TLS_TEST_URL";

@@ -1,60 +1,62 @@
-//! One connection, to either database, and the places for a bounded number of them.
+//! A connection to either database, and a pool of them.
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use session_store_shared::UrlError;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgConnection, Row as _, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::SqlError;
+use crate::error::SqlError;
 
-/// A connection that nobody used for so long may have been forgotten by what lies between.
+/// A firewall may have dropped a connection that was idle for longer.
 const STALE: Duration = Duration::from_secs(240);
 
 /// Which database, and how to reach it.
-pub(crate) enum Place {
+pub(crate) enum Target {
     Postgres(PgConnectOptions),
     Sqlite(SqliteConnectOptions),
 }
 
-impl Place {
+impl Target {
     /// Reads a URL.
-    pub(crate) fn of(url: &str) -> Result<Self, SqlError> {
+    pub(crate) fn of(url: &str) -> Result<Self, UrlError> {
+        let bad =
+            |why: &str| UrlError::new(format!("{why}; a database URL is postgres://USER@HOST/DATABASE or sqlite:PATH"));
         match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => match PgConnectOptions::from_str(url) {
                 Ok(options) => Ok(Self::Postgres(options)),
-                // of other errors nobody knows what they show
-                Err(sqlx::Error::Configuration(why)) => Err(SqlError::Url(why.to_string())),
-                Err(_) => Err(SqlError::Url("not a PostgreSQL URL".into())),
+                Err(sqlx::Error::Configuration(why)) => Err(bad(&why.to_string())),
+                // other errors may repeat the password
+                Err(_) => Err(bad("not a PostgreSQL URL")),
             },
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
                 if path.is_empty() || path.starts_with(':') || path.contains('?') {
-                    let why = "sqlite: wants the path of a file (for sessions in memory there is MemoryStore)";
-                    return Err(SqlError::Url(why.into()));
+                    return Err(bad("sqlite: wants the path of a file (for sessions in memory there is MemoryStore)"));
                 }
                 Ok(Self::Sqlite(SqliteConnectOptions::new().filename(path).create_if_missing(true)))
             }
-            _ => Err(SqlError::Url("not a database URL".into())),
+            _ => Err(bad("not a database URL")),
         }
     }
 
-    /// A connection whose statements take no longer than this.
-    pub(crate) async fn connect(&self, response: Duration) -> Result<Connection, SqlError> {
+    /// Opens a connection whose statements take no longer than `timeout`.
+    pub(crate) async fn connect(&self, timeout: Duration) -> Result<Connection, SqlError> {
         match self {
             Self::Postgres(options) => {
-                // what we no longer wait for must not wait at the server either, behind somebody's lock
+                // a statement that we gave up must not go on waiting for a lock at the server
                 let theirs = options.get_options().is_some_and(|theirs| theirs.contains("statement_timeout"));
-                let limit = (!theirs).then(|| ("statement_timeout", response.as_millis().to_string()));
-                let options = options.clone().options(limit);
+                let ours = (!theirs).then(|| ("statement_timeout", timeout.as_millis().to_string()));
+                let options = options.clone().options(ours);
                 options.connect().await.map(|connection| Connection::Postgres(connection.into()))
             }
             Self::Sqlite(options) => {
                 // what was acknowledged survives a power cut
-                let options = options.clone().busy_timeout(response).synchronous(SqliteSynchronous::Full);
+                let options = options.clone().busy_timeout(timeout).synchronous(SqliteSynchronous::Full);
                 options.connect().await.map(|connection| Connection::Sqlite(connection.into()))
             }
         }
@@ -67,7 +69,7 @@ pub(crate) enum Connection {
     Sqlite(Box<SqliteConnection>),
 }
 
-/// What a statement is given.
+/// A parameter of a statement.
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Number(i64),
@@ -86,7 +88,7 @@ impl<'a> From<&'a [u8]> for Value<'a> {
     }
 }
 
-/// What a statement gives.
+/// A row of a result.
 pub(crate) enum Row {
     Postgres(PgRow),
     Sqlite(SqliteRow),
@@ -113,7 +115,7 @@ impl Connection {
         rows.map_err(|why| SqlError::query(&why))
     }
 
-    /// Several statements, without values.
+    /// Runs several statements without parameters.
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), SqlError> {
         let done = match self {
             Self::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
@@ -124,7 +126,7 @@ impl Connection {
 }
 
 impl Row {
-    /// The number in this column; 0 for NULL.
+    /// Returns the number in this column; 0 for NULL.
     pub(crate) fn number(&self, at: usize) -> Result<i64, SqlError> {
         match self {
             Self::Postgres(row) => row.try_get::<Option<i64>, _>(at),
@@ -134,7 +136,7 @@ impl Row {
         .map_err(|why| SqlError::query(&why))
     }
 
-    /// The bytes in this column; `None` for NULL.
+    /// Returns the bytes in this column; `None` for NULL.
     pub(crate) fn bytes(&self, at: usize) -> Result<Option<&[u8]>, SqlError> {
         match self {
             Self::Postgres(row) => row.try_get(at),
@@ -144,42 +146,42 @@ impl Row {
     }
 }
 
-/// Connections that are open and not in use, and how many there may be in all.
+/// Open connections that are not in use, and the maximum number of connections.
 ///
-/// sqlx's pool asks the server after each use whether the connection is well, waits out a server that is not there, and
-/// keeps the connection of a future that was dropped. Here one goes back only after its answer was read to the end.
+/// sqlx's pool tests a connection with a round trip after each use, keeps trying to connect while the server is absent,
+/// and keeps the connection of a future that was dropped. This one takes a connection back only after its answer was
+/// read to the end.
 pub(crate) struct Pool {
     idle: Mutex<Vec<(Connection, Instant)>>,
-    places: Semaphore,
+    permits: Semaphore,
 }
 
-/// A place, and the connection in it.
-pub(crate) struct Lent<'p> {
+/// A connection in use. Unless it is returned, dropping it closes it.
+pub(crate) struct PooledConnection<'p> {
     pool: &'p Pool,
     pub(crate) connection: Connection,
-    /// It was open before.
+    /// Whether it was used before.
     pub(crate) used: bool,
-    _place: SemaphorePermit<'p>,
+    _permit: SemaphorePermit<'p>,
 }
 
 impl Pool {
-    pub(crate) fn new(connections: usize) -> Self {
-        let places = Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS));
-        Self { idle: Mutex::default(), places }
+    pub(crate) fn new(max_connections: usize) -> Self {
+        Self { idle: Mutex::default(), permits: Semaphore::new(max_connections) }
     }
 
-    /// Waits for a place.
-    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits until fewer than the maximum number of connections are in use.
+    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         // never closed
-        self.places.acquire().await.ok()
+        self.permits.acquire().await.ok()
     }
 
-    /// An open connection in this place, or a new one.
-    pub(crate) async fn lend<'p>(
+    /// Takes an open connection, or opens one.
+    pub(crate) async fn take<'p>(
         &'p self,
-        place: SemaphorePermit<'p>,
+        permit: SemaphorePermit<'p>,
         connect: impl Future<Output = Result<Connection, SqlError>>,
-    ) -> Result<Lent<'p>, SqlError> {
+    ) -> Result<PooledConnection<'p>, SqlError> {
         let open = self.with(|idle| {
             let last = idle.pop();
             last.filter(|(_, since)| since.elapsed() < STALE).or_else(|| {
@@ -192,11 +194,11 @@ impl Pool {
             Some((connection, _)) => (connection, true),
             None => (connect.await?, false),
         };
-        Ok(Lent { pool: self, connection, used, _place: place })
+        Ok(PooledConnection { pool: self, connection, used, _permit: permit })
     }
 
-    /// Closes those that are open: one of them was broken.
-    pub(crate) fn forget(&self) {
+    /// Closes the idle connections.
+    pub(crate) fn clear(&self) {
         self.with(Vec::clear);
     }
 
@@ -205,9 +207,9 @@ impl Pool {
     }
 }
 
-impl Lent<'_> {
-    /// Puts the connection back for others. One that is dropped instead is closed.
-    pub(crate) fn keep(self) {
+impl PooledConnection<'_> {
+    /// Returns the connection to its pool.
+    pub(crate) fn give_back(self) {
         let Self { pool, connection, .. } = self;
         pool.with(|idle| idle.push((connection, Instant::now())));
     }

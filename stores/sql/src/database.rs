@@ -1,23 +1,24 @@
-//! Asks the database, within the limits.
+//! Asks the database, within the timeouts.
 
-use std::time::Duration;
+use std::time;
 
+use session_store_shared::{CircuitBreaker, ConnectionOptions};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connection::{Connection, Place, Pool, Row, Value};
-use crate::limits::{Circuit, Limits};
+use crate::connection::{Connection, Pool, Row, Target, Value};
+use crate::error::SqlError;
+use crate::schema;
 use crate::statements::{Dialect, POSTGRES, SQLITE};
-use crate::{SqlError, schema};
 
 pub(crate) struct Database {
-    place: Place,
-    limits: Limits,
-    circuit: Circuit,
-    /// The tables were looked at.
+    target: Target,
+    options: ConnectionOptions,
+    circuit: CircuitBreaker,
+    /// The tables were checked.
     ready: OnceCell<()>,
     connections: Pool,
-    /// SQLite has one writer at a time: ours queue here, in order, and not at the file's lock.
+    /// SQLite has one writer at a time. Ours queue here, in order, and not at the file's lock.
     writer: Option<Pool>,
 }
 
@@ -29,31 +30,28 @@ pub(crate) enum Access {
 }
 
 impl Database {
-    /// Asks nothing yet.
-    pub(crate) fn new(place: Place, limits: Limits) -> Self {
-        // PostgreSQL counts milliseconds in 31 bits, and takes none for no limit
-        let sane = |span: Duration| span.clamp(Duration::from_millis(1), Duration::from_secs(86_400));
-        let limits = Limits { connect: sane(limits.connect), response: sane(limits.response), ..limits };
-        let writer = matches!(place, Place::Sqlite(_)).then(|| Pool::new(1));
-        let connections = Pool::new(limits.connections);
-        Self { place, limits, circuit: Circuit::default(), ready: OnceCell::new(), connections, writer }
+    /// Opens no connection yet.
+    pub(crate) fn new(target: Target, options: ConnectionOptions) -> Self {
+        let writer = matches!(target, Target::Sqlite(_)).then(|| Pool::new(1));
+        let (circuit, connections) = (CircuitBreaker::new(&options), Pool::new(options.max_connections()));
+        Self { target, options, circuit, ready: OnceCell::new(), connections, writer }
     }
 
-    /// The same with other limits.
-    pub(crate) fn limits(self, limits: Limits) -> Self {
-        Self::new(self.place, limits)
+    /// Returns the same database with other options.
+    pub(crate) fn with_options(self, options: ConnectionOptions) -> Self {
+        Self::new(self.target, options)
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
-        match self.place {
-            Place::Postgres(_) => &POSTGRES,
-            Place::Sqlite(_) => &SQLITE,
+        match self.target {
+            Target::Postgres(_) => &POSTGRES,
+            Target::Sqlite(_) => &SQLITE,
         }
     }
 
-    /// When a statement that begins now is given up.
+    /// Returns when a statement that begins now times out.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.limits.response
+        Instant::now() + self.options.operation_timeout()
     }
 
     /// Runs one statement.
@@ -63,33 +61,39 @@ impl Database {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, SqlError> {
-        self.circuit.enter(&self.limits)?;
+        if !self.circuit.admits(time::Instant::now()) {
+            return Err(SqlError::Paused);
+        }
         let deadline = self.deadline();
         let pool = self.writer.as_ref().filter(|_| access == Access::Write).unwrap_or(&self.connections);
-        let place = timeout_at(deadline, pool.place()).await.ok().flatten().ok_or(SqlError::Busy)?;
+        let permit = timeout_at(deadline, pool.permit()).await.ok().flatten().ok_or(SqlError::Busy)?;
         let answer = timeout_at(deadline, async {
             self.ready.get_or_try_init(|| self.prepare()).await?;
-            let mut lent = pool.lend(place, self.connect()).await?;
-            let mut answer = lent.connection.rows(sql, values).await;
+            let mut pooled = pool.take(permit, self.connect()).await?;
+            let mut answer = pooled.connection.rows(sql, values).await;
             if matches!(answer, Err(SqlError::Broken(_))) {
-                // the server was away since then: the others that are open are of that time too
-                pool.forget();
-                if lent.used && access == Access::Read {
-                    lent.connection = self.connect().await?;
-                    answer = lent.connection.rows(sql, values).await;
+                // the server was away, so the idle connections are broken as well
+                pool.clear();
+                if pooled.used && access == Access::Read {
+                    pooled.connection = self.connect().await?;
+                    answer = pooled.connection.rows(sql, values).await;
                 }
             }
             let rows = answer?;
-            lent.keep();
+            pooled.give_back();
             Ok(rows)
         });
-        let answer = answer.await.unwrap_or(Err(SqlError::Slow));
-        self.circuit.note(answer.as_ref().is_err_and(SqlError::is_outage), &self.limits);
+        let answer = answer.await.unwrap_or(Err(SqlError::Timeout));
+        if answer.as_ref().is_err_and(SqlError::is_outage) {
+            self.circuit.failed(time::Instant::now());
+        } else {
+            self.circuit.succeeded();
+        }
         answer
     }
 
     async fn connect(&self) -> Result<Connection, SqlError> {
-        timeout(self.limits.connect, self.place.connect(self.limits.response))
+        timeout(self.options.connect_timeout(), self.target.connect(self.options.operation_timeout()))
             .await
             .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
     }

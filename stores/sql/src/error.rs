@@ -6,29 +6,28 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// The URL names no database that this crate knows.
-    Url(String),
-    /// No connection: the server is absent, refuses the user or the password, or has no place for one more.
+    /// No connection: the server is absent, rejects the user or the password, or allows no more connections.
     Connect(String),
     /// The connection broke before the answer came. The operation may have happened.
     Broken(String),
-    /// No answer within [`Limits::response`](crate::Limits::response). The operation may have happened.
-    Slow,
-    /// All connections were in use for the whole of [`Limits::response`](crate::Limits::response). Nothing happened.
+    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
+    /// have happened.
+    Timeout,
+    /// All connections were in use for the whole operation timeout. Nothing happened.
     Busy,
-    /// The database failed several times in a row and is left alone for [`Limits::pause`](crate::Limits::pause). Nothing
-    /// happened.
-    Resting,
-    /// The database said no: a full disk, a read-only replica, a missing right. Nothing happened.
+    /// The database failed several times in a row and is not asked during the
+    /// [pause](crate::ConnectionOptions::with_pause). Nothing happened.
+    Paused,
+    /// The database rejected the statement: a full disk, a read-only replica, a missing right. Nothing happened.
     Refused(String),
     /// The tables are not those of this version.
     Schema(String),
 }
 
 impl SqlError {
-    /// Whether the database could not be reached or did not answer, so that others need not try.
+    /// Returns whether the database could not be reached or did not answer: a failure to the circuit breaker.
     pub(crate) const fn is_outage(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Slow)
+        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Timeout)
     }
 
     pub(crate) fn connect(why: &sqlx::Error) -> Self {
@@ -41,7 +40,7 @@ impl SqlError {
             sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("57P")) => {
                 Self::Broken(words(why))
             }
-            sqlx::Error::Database(error) if error.code().as_deref() == Some("57014") => Self::Slow,
+            sqlx::Error::Database(error) if error.code().as_deref() == Some("57014") => Self::Timeout,
             sqlx::Error::Database(_) => Self::Refused(words(why)),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::Schema(words(why))
@@ -51,7 +50,7 @@ impl SqlError {
     }
 }
 
-/// What the database said, without the values of its detail lines.
+/// Returns the message of the database, without the values of its detail lines.
 fn words(why: &sqlx::Error) -> String {
     match why {
         sqlx::Error::Database(error) => match error.code() {
@@ -65,12 +64,13 @@ fn words(why: &sqlx::Error) -> String {
 impl fmt::Display for SqlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(why) => write!(f, "{why}; a database URL is postgres://USER@HOST/DATABASE or sqlite:PATH"),
             Self::Connect(why) => write!(f, "no connection to the database: {why}"),
             Self::Broken(why) => write!(f, "the connection to the database broke: {why}"),
-            Self::Slow => f.write_str("the database did not answer in time"),
+            Self::Timeout => f.write_str("the database did not answer in time"),
             Self::Busy => f.write_str("all connections to the database were in use: allow more, or send less"),
-            Self::Resting => f.write_str("the database failed several times and is left alone for a moment"),
+            Self::Paused => {
+                f.write_str("the database failed several times in a row and is not asked until the pause is over")
+            }
             Self::Refused(why) => write!(f, "the database refused: {why}"),
             Self::Schema(why) => write!(f, "the session tables are not as this version needs them: {why}"),
         }

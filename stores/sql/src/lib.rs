@@ -6,11 +6,10 @@ mod connection;
 mod database;
 mod error;
 mod index;
-mod limits;
 mod schema;
 mod statements;
 mod store;
 
 pub use error::SqlError;
-pub use limits::Limits;
+pub use session_store_shared::{ConnectionOptions, UrlError};
 pub use store::SqlStore;

@@ -7,63 +7,65 @@ use std::time::Duration;
 use session_core::environment::Time;
 use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_store_shared::{ConnectionOptions, UrlError};
 use tokio::time::timeout_at;
 
-use crate::connection::{Place, Row, Value};
+use crate::connection::{Row, Target, Value};
 use crate::database::{Access, Database};
+use crate::error::SqlError;
 use crate::statements as sql;
-use crate::{Limits, SqlError};
 
-/// Every so many creates, some rows go that are long over: more than came meanwhile.
+/// One in this many creates removes some rows that expired long ago: more than were added since.
 const SWEEP_EVERY: u32 = 16;
 const SWEEP_MOST: usize = 64;
-/// They go so long after their end: the clock of a node may be wrong by that much and it removes nobody's session.
+/// How long ago a row has to have expired: a node whose clock is wrong by this much removes no live session.
 const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
 /// Sessions in PostgreSQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
 /// database.
 ///
-/// If a future is dropped, its statement was carried out or not, nothing in between; its connection is closed and not
-/// used again.
+/// If a future is dropped, its statement happened or did not, nothing in between. Its connection is closed.
 pub struct SqlStore {
     database: Database,
     creates: AtomicU32,
 }
 
 impl SqlStore {
-    /// A store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. Nothing is asked
-    /// yet: while the database is absent, every operation is an error. The first one that reaches it makes the tables or
-    /// checks them.
+    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. It
+    /// connects with the first operation: while the database is absent, every operation is an error. The first
+    /// operation that reaches it creates the tables or checks them.
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub fn open(url: &str) -> Result<Self, SqlError> {
-        let database = Database::new(Place::of(url)?, Limits::default());
+    pub fn open(url: &str) -> Result<Self, UrlError> {
+        let database = Database::new(Target::of(url)?, ConnectionOptions::new());
         Ok(Self { database, creates: AtomicU32::new(0) })
     }
 
-    /// The same store with other limits.
+    /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
+    /// one statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more
+    /// connection, the only one that writes.
     #[must_use]
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { database: self.database.limits(limits), ..self }
+    pub fn with_options(self, options: ConnectionOptions) -> Self {
+        Self { database: self.database.with_options(options), ..self }
     }
 
-    /// One statement that reads.
+    /// Runs a statement that reads.
     pub(crate) async fn read(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
         self.database.rows(Access::Read, sql, values).await
     }
 
-    /// One statement that writes.
+    /// Runs a statement that writes.
     pub(crate) async fn write(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
         self.database.rows(Access::Write, sql, values).await
     }
 
-    /// What this database says in its own words.
+    /// Returns the SQL of this database.
     pub(crate) fn dialect(&self) -> &'static sql::Dialect {
         self.database.dialect()
     }
 
-    /// Removes up to `most` records that are over at `now`.
+    /// Removes up to `most` records that have expired at `now`.
     async fn sweep(&self, most: usize, now: Time) -> Result<usize, SqlError> {
         let dialect = self.dialect();
         let room = |removed| number(most.saturating_sub(removed)).into();
@@ -73,7 +75,7 @@ impl SqlStore {
         Ok(over.saturating_add(ended))
     }
 
-    /// After a write that found no row of its kind.
+    /// Returns the outcome of a write that found no matching row.
     async fn other(&self, key: &Handle, now: Time, there: &mut [u8]) -> Result<Outcome, SqlError> {
         Ok(match self.load(key, now, there).await? {
             Load::Missing => Outcome::Missing,
@@ -90,7 +92,7 @@ impl fmt::Debug for SqlStore {
     }
 }
 
-session_std::shared!(SqlStore);
+session_store_shared::shared!(SqlStore);
 
 impl Store for SqlStore {
     type Error = SqlError;
@@ -111,9 +113,9 @@ impl Store for SqlStore {
         let values = [handle(key), record, version, login, seen, idle, ends, time(now)];
         let outcome = applied(&self.write(sql::CREATE, &values).await?)?.unwrap_or(Outcome::Conflict(None));
         if self.creates.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            let long_over = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
-            // the session is stored: what is over can wait for the next one, and nobody waits longer for it
-            let _removed = timeout_at(deadline, self.sweep(SWEEP_MOST, Time::from_millis(long_over))).await;
+            let long_ago = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
+            // the session is stored, so the expired rows can wait for another create
+            let _removed = timeout_at(deadline, self.sweep(SWEEP_MOST, Time::from_millis(long_ago))).await;
         }
         Ok(outcome)
     }
@@ -170,7 +172,7 @@ impl Store for SqlStore {
     }
 }
 
-/// A handle is the number of its bytes.
+/// Returns a handle as a number, its bytes in big-endian order.
 pub(crate) fn handle(key: &Handle) -> Value<'static> {
     i64::from_be_bytes(*key.as_bytes()).into()
 }
@@ -180,7 +182,7 @@ pub(crate) fn time(time: Time) -> Value<'static> {
     i64::try_from(time.millis()).unwrap_or(i64::MAX).into()
 }
 
-/// Of any bits; it is only compared for being the same.
+/// Versions are only compared for equality.
 fn version(version: Version) -> Value<'static> {
     i64::from_ne_bytes(version.0.to_ne_bytes()).into()
 }
@@ -189,10 +191,9 @@ pub(crate) fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A record and its stamp: version, login, last_seen, idle, ends. Bytes that are no record are never over.
+/// Returns a record and its stamp: version, login, last_seen, idle, ends.
 fn columns(record: &[u8]) -> [Value<'_>; 6] {
-    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    let stamp = Stamp::of(record).unwrap_or(garbled);
+    let stamp = Stamp::of_any(record);
     [
         record.into(),
         version(stamp.version),
@@ -203,13 +204,13 @@ fn columns(record: &[u8]) -> [Value<'_>; 6] {
     ]
 }
 
-/// A write that gives the version, if it found its row.
+/// Returns the outcome of a write that found its row, which returns the version.
 fn applied(rows: &[Row]) -> Result<Option<Outcome>, SqlError> {
     let version = rows.first().map(|row| row.number(0)).transpose()?;
     Ok(version.map(|version| Outcome::Applied(Version(u64::from_ne_bytes(version.to_ne_bytes())))))
 }
 
-/// Brings a row of [`sql::LOAD`] into the caller's buffer.
+/// Copies the record in a row of [`sql::LOAD`] to the caller's buffer.
 fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     let size = usize::try_from(row.number(0)?).unwrap_or_default();
     let version = Version(u64::from_ne_bytes(row.number(1)?.to_ne_bytes()));

@@ -5,28 +5,26 @@ mod common;
 use std::future::Future;
 use std::time::Duration;
 
-use common::{Draft, Fresh, at, key, load, proxy};
+use common::{Fresh, create, key, load, proxy};
 use servers::postgres;
 use servers::proxy::Fault;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
-use session_store_sql::{Limits, SqlError, SqlStore};
+use session_store_sql::{ConnectionOptions, SqlError, SqlStore};
+use store_support::{Draft, at};
 
 /// Patient enough for a machine that does other things; impatient where nothing is to come.
-fn limits(response: u64) -> Limits {
-    let mut limits = Limits::default();
-    limits.connections = 2;
-    limits.connect = Duration::from_secs(20);
-    limits.response = Duration::from_millis(response);
-    limits
+fn options(timeout: u64) -> ConnectionOptions {
+    ConnectionOptions::new()
+        .with_max_connections(2)
+        .with_connect_timeout(Duration::from_secs(20))
+        .with_operation_timeout(Duration::from_millis(timeout))
 }
 
 /// Never left alone, for tests that fail on purpose.
-fn insistent(response: u64) -> Limits {
-    let mut limits = limits(response);
-    limits.failures = u32::MAX;
-    limits
+fn insistent(timeout: u64) -> ConnectionOptions {
+    options(timeout).with_max_failures(u32::MAX)
 }
 
 const PATIENT: u64 = 20_000;
@@ -46,18 +44,17 @@ async fn recovers(store: &SqlStore) {
 async fn absent_killed_and_back_st10() {
     let mut server = postgres::start();
     server.kill();
-    let mut sparing = limits(PATIENT);
-    sparing.pause = Duration::from_millis(200);
+    let sparing = options(PATIENT).with_pause(Duration::from_millis(200));
     // built while there is none
-    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
+    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
     for _ in 0..3 {
         assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
     }
-    assert_eq!(store.check(at(0)).await, Err(SqlError::Resting), "then it is left alone");
+    assert_eq!(store.check(at(0)).await, Err(SqlError::Paused), "then it is left alone");
     server.restart();
     recovers(&store).await;
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&store, &key(1), 1).await;
+    create(&store, &key(1), draft, 1).await;
 
     // what was acknowledged survives a crash; a read goes on as if nothing had been
     server.restart();
@@ -75,20 +72,18 @@ async fn absent_killed_and_back_st10() {
 #[tokio::test]
 async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
     let server = postgres::start();
-    let patient = SqlStore::open(&server.url()).unwrap().limits(limits(PATIENT));
+    let patient = SqlStore::open(&server.url()).unwrap().with_options(options(PATIENT));
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&patient, &key(1), 1).await;
-    let mut sparing = limits(PATIENT);
-    sparing.failures = 2;
-    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
+    create(&patient, &key(1), draft, 1).await;
+    let sparing = options(PATIENT).with_max_failures(2);
+    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
     recovers(&store).await;
     server.pause();
-    sparing.response = Duration::from_millis(100);
-    sparing.pause = Duration::from_millis(100);
-    let store = SqlStore::open(&server.url()).unwrap().limits(sparing);
-    assert_eq!(store.check(at(1)).await, Err(SqlError::Slow));
-    assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(1)).await, Err(SqlError::Slow));
-    assert_eq!(store.check(at(1)).await, Err(SqlError::Resting));
+    let sparing = sparing.with_operation_timeout(Duration::from_millis(100)).with_pause(Duration::from_millis(100));
+    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
+    assert_eq!(store.check(at(1)).await, Err(SqlError::Timeout));
+    assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(1)).await, Err(SqlError::Timeout));
+    assert_eq!(store.check(at(1)).await, Err(SqlError::Paused));
     server.resume();
     assert_eq!(load(&patient, &key(1), 1).await, Some(draft.record()), "its connections are as they were");
 }
@@ -97,18 +92,17 @@ async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
 async fn waiting_for_a_connection_has_an_end() {
     let server = postgres::start();
     let (proxy, url) = proxy(&server).await;
-    let mut one = insistent(PATIENT);
-    one.connections = 1;
-    let store = SqlStore::open(&url).unwrap().limits(one);
+    let one = insistent(PATIENT).with_max_connections(1);
+    let store = SqlStore::open(&url).unwrap().with_options(one);
     recovers(&store).await;
     proxy.set(Fault::Hang);
-    one.response = Duration::from_millis(100);
-    let store = SqlStore::open(&url).unwrap().limits(one);
+    let one = one.with_operation_timeout(Duration::from_millis(100));
+    let store = SqlStore::open(&url).unwrap().with_options(one);
     // the first one has the place and waits for an answer; it gives the place back when it is looked at again
     let mut first = std::pin::pin!(store.check(at(0)));
     std::future::poll_fn(|context| std::task::Poll::Ready(first.as_mut().poll(context).is_pending())).await;
     assert_eq!(store.check(at(0)).await, Err(SqlError::Busy));
-    assert_eq!(first.await, Err(SqlError::Slow));
+    assert_eq!(first.await, Err(SqlError::Timeout));
 }
 
 /// Cut after every number of bytes: an error, after which the record is the old one or the new one, and the next
@@ -117,11 +111,11 @@ async fn waiting_for_a_connection_has_an_end() {
 async fn answers_that_are_cut_st10() {
     let server = postgres::start();
     let (proxy, url) = proxy(&server).await;
-    let store = SqlStore::open(&url).unwrap().limits(insistent(PATIENT));
-    let other = SqlStore::open(&server.url()).unwrap().limits(insistent(PATIENT));
+    let store = SqlStore::open(&url).unwrap().with_options(insistent(PATIENT));
+    let other = SqlStore::open(&server.url()).unwrap().with_options(insistent(PATIENT));
     let draft = |version| Draft { version, seen: 1, ..Draft::default() };
-    draft(0).create(&store, &key(1), 1).await;
-    draft(1).create(&store, &key(2), 1).await;
+    create(&store, &key(1), draft(0), 1).await;
+    create(&store, &key(2), draft(1), 1).await;
     let (mut there, mut landed, mut lost) = (0, 0, 0);
     for cut in 0..60 {
         let version = 100 + u64::try_from(cut).unwrap();
@@ -166,9 +160,8 @@ async fn answers_that_are_cut_st10() {
 #[tokio::test]
 async fn dropped_futures_leave_no_broken_connection_st10() {
     for database in Fresh::both() {
-        let mut one = insistent(PATIENT);
-        one.connections = 1;
-        let store = &SqlStore::open(&database.url()).unwrap().limits(one);
+        let one = insistent(PATIENT).with_max_connections(1);
+        let store = &SqlStore::open(&database.url()).unwrap().with_options(one);
         let subject = SubjectId::of("ann");
         let record = |version| Draft { version, login: 1, seen: 1, ..Draft::default() }.record();
         for polls in 0..8 {
@@ -218,7 +211,7 @@ async fn dropped(polls: u64, future: impl Future) {
 async fn a_database_that_refuses_writes_still_reads_st10() {
     for database in Fresh::both() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-        draft.create(&database.store(), &key(1), 1).await;
+        create(&database.store(), &key(1), draft, 1).await;
         database
             .sql(if database.is_sqlite() {
                 // as a full disk answers
@@ -247,7 +240,7 @@ async fn a_database_that_refuses_writes_still_reads_st10() {
 async fn a_full_disk_is_told_and_nothing_is_lost_st9() {
     let database = Fresh::postgres();
     let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    draft.create(&database.store(), &key(1), 1).await;
+    create(&database.store(), &key(1), draft, 1).await;
     let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON session_records FOR EACH ROW EXECUTE FUNCTION full_disk()";
@@ -280,14 +273,14 @@ async fn a_wrong_password_is_told_and_not_repeated_id6() {
     database.sql(ann).await.unwrap();
     let store = |user: &str| {
         let url = database.url().replace("postgres@", &format!("{user}@"));
-        SqlStore::open(&url).unwrap().limits(insistent(PATIENT))
+        SqlStore::open(&url).unwrap().with_options(insistent(PATIENT))
     };
     assert_eq!(store("ann:correct%20horse").check(at(0)).await, Ok(()));
     for user in ["ann:hunter2", "ann", "eve:hunter2"] {
         let store = store(user);
         for number in 0..5 {
             let why = store.load(&key(number), at(0), &mut []).await.unwrap_err();
-            assert!(matches!(why, SqlError::Connect(_) | SqlError::Resting), "{why:?}");
+            assert!(matches!(why, SqlError::Connect(_) | SqlError::Paused), "{why:?}");
             let told = format!("{why} {why:?} {store:?}");
             assert!(!told.contains("hunter2") && !why.to_string().contains('\n'), "{told}");
         }
@@ -300,7 +293,7 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
     for database in Fresh::both() {
         let (fast, slow) = (database.store(), database.store());
         let draft = Draft { version: 1, seen: 1_000_000, idle: 3_600_000, ..Draft::default() };
-        draft.create(&fast, &key(1), 1_000_000).await;
+        create(&fast, &key(1), draft, 1_000_000).await;
         assert_eq!(fast.touch(&key(1), at(1_030_000)).await, Ok(Outcome::Applied(Version(1))));
         slow.touch(&key(1), at(970_000)).await.unwrap();
         let next = Draft { version: 2, seen: 970_000, ..draft }.record();
@@ -316,19 +309,19 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
 async fn a_lock_is_not_waited_for_forever_st10() {
     for database in Fresh::both() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-        draft.create(&database.store(), &key(1), 1).await;
-        let store = SqlStore::open(&database.url()).unwrap().limits(insistent(200));
+        create(&database.store(), &key(1), draft, 1).await;
+        let store = SqlStore::open(&database.url()).unwrap().with_options(insistent(200));
         recovers(&store).await;
         let holder = database.locked().await;
         let outcome = store.update(&key(1), Version(1), &Draft { version: 2, ..draft }.record(), at(1), &mut []).await;
-        assert!(matches!(outcome, Err(SqlError::Slow | SqlError::Refused(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(SqlError::Timeout | SqlError::Refused(_))), "{outcome:?}");
         assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "readers do not wait");
         if !database.is_sqlite() {
             // the server gives it up by itself, while the lock is still held
             while database.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await > 0 {}
         }
         drop(holder);
-        let patient = SqlStore::open(&database.url()).unwrap().limits(insistent(PATIENT));
+        let patient = SqlStore::open(&database.url()).unwrap().with_options(insistent(PATIENT));
         let next = Draft { version: 3, ..draft }.record();
         let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await.unwrap();
         // SQLite's own wait may end after ours, and be successful
@@ -342,7 +335,7 @@ async fn a_store_without_a_server_is_an_error_at_once() {
     let server = postgres::start();
     let (proxy, url) = proxy(&server).await;
     proxy.set(Fault::Refuse);
-    let store = SqlStore::open(&url).unwrap().limits(insistent(PATIENT));
+    let store = SqlStore::open(&url).unwrap().with_options(insistent(PATIENT));
     assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
     proxy.set(Fault::Pass);
     recovers(&store).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Draft, Fresh, at, key};
+use common::{Fresh, key};
 use servers::postgres;
 use session_core::environment::Time;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
@@ -16,6 +16,7 @@ use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::ManualClock;
 use session_std::{Finished, Request, Session, Sessions, keys};
 use session_store_sql::SqlStore;
+use store_support::{Draft, at};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{Draft, Fresh, at, key, load};
+use common::{Fresh, create, key, load};
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{SqlError, SqlStore};
+use store_support::{Draft, at};
 
 const HOUR: u64 = 3_600_000;
 
@@ -15,10 +16,10 @@ async fn everybody_ends_at_once_lc10() {
     for database in Fresh::both() {
         let store = database.store();
         for number in 0..5 {
-            Draft { version: number, seen: 10, ..Draft::default() }.create(&store, &key(number), 10).await;
+            create(&store, &key(number), Draft { version: number, seen: 10, ..Draft::default() }, 10).await;
         }
         assert_eq!(store.end_all(at(20)).await, Ok(true));
-        Draft { version: 7, seen: 20, ..Draft::default() }.create(&store, &key(7), 20).await;
+        create(&store, &key(7), Draft { version: 7, seen: 20, ..Draft::default() }, 20).await;
         let other = database.store();
         for store in [&store, &other] {
             assert_eq!(load(store, &key(0), 20).await, None);
@@ -48,10 +49,10 @@ async fn what_is_over_goes_in_batches_st7() {
         let store = database.store();
         for number in 0..10 {
             let draft = Draft { version: number, seen: 100, idle: 10 + number, ..Draft::default() };
-            draft.create(&store, &key(number), 100).await;
+            create(&store, &key(number), draft, 100).await;
         }
-        Draft { version: 10, seen: 100, ends: 112, ..Draft::default() }.create(&store, &key(10), 100).await;
-        Draft { version: 11, seen: 100, ..Draft::default() }.create(&store, &key(11), 100).await;
+        create(&store, &key(10), Draft { version: 10, seen: 100, ends: 112, ..Draft::default() }, 100).await;
+        create(&store, &key(11), Draft { version: 11, seen: 100, ..Draft::default() }, 100).await;
         assert_eq!(store.remove_expired(100, at(109)).await, Ok(Some(0)), "nobody is over");
         assert_eq!(store.remove_expired(2, at(112)).await, Ok(Some(2)));
         assert_eq!(store.remove_expired(100, at(112)).await, Ok(Some(2)), "to the millisecond");
@@ -69,11 +70,11 @@ async fn what_is_long_over_goes_st7() {
         for number in 0..15 {
             let draft =
                 Draft { version: number, seen: 0, idle: 1000 + number % 2 * (HOUR + HOUR / 2), ..Draft::default() };
-            draft.create(&store, &key(number), 0).await;
+            create(&store, &key(number), draft, 0).await;
         }
         assert_eq!(store.count(at(0)).await, Ok(Some(15)));
         // the sixteenth sweeps: what is over for an hour, not what may be over by a clock that goes wrong
-        Draft { version: 16, seen: 2 * HOUR, ..Draft::default() }.create(&store, &key(16), 2 * HOUR).await;
+        create(&store, &key(16), Draft { version: 16, seen: 2 * HOUR, ..Draft::default() }, 2 * HOUR).await;
         assert_eq!(store.count(at(0)).await, Ok(Some(8)), "seven are over by less than an hour, and the new one");
     }
 }
@@ -122,7 +123,7 @@ async fn the_index_keeps_its_order_lc9() {
         assert_eq!(store.add(&ann, Epoch(51), &ends, at(51)).await, Ok(Added::Applied));
         assert_eq!(list(&store, &ann, 0, 10).await.len(), 3);
         assert_eq!(store.list(&ann, 0, at(60), &mut [IndexEntry::NONE; 9]).await.unwrap().entries, 2);
-        Draft { login: 2, ..Draft::default() }.create(&store, &key(1), 60).await;
+        create(&store, &key(1), Draft { login: 2, ..Draft::default() }, 60).await;
         assert_eq!(store.delete(&key(1), DeleteCondition::Login(2), at(60)).await, Ok(Outcome::Applied(Version(0))));
         assert_eq!(store.list(&ann, 0, at(60), &mut [IndexEntry::NONE; 9]).await.unwrap().entries, 1);
         store.remove_expired(10, at(60)).await.unwrap();
@@ -141,8 +142,8 @@ async fn list(store: &SqlStore, subject: &SubjectId, after: u64, most: usize) ->
     entries
 }
 
-/// Adds and moves of the epoch at once, over two nodes: whoever was added was so before the epoch moved, and is found by
-/// the last place that the move tells (protocol rules 7 and 8).
+/// Adds and moves of the epoch at once, over two nodes: whoever was added was so before the epoch moved, and is found
+/// by the last place that the move tells (protocol rules 7 and 8).
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_slips_past_a_revocation_lc9() {
     for database in Fresh::both() {
@@ -168,7 +169,7 @@ async fn no_login_slips_past_a_revocation_lc9() {
 async fn rows_that_others_wrote_st1() {
     for database in Fresh::both() {
         let store = database.store();
-        Draft { version: 5, seen: 10, ..Draft::default() }.create(&store, &key(1), 10).await;
+        create(&store, &key(1), Draft { version: 5, seen: 10, ..Draft::default() }, 10).await;
         let garbage = if database.is_sqlite() { "x'00ff2727'" } else { "'\\x00ff2727'" };
         let columns =
             "INSERT INTO session_records (handle, record, version, login, last_seen, idle, ends, made) VALUES";

@@ -7,9 +7,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Command;
 
-use common::{Draft, Fresh, at, key, load};
+use common::{Fresh, create, key, load};
 use session_core::store::Store;
 use session_store_sql::{SqlError, SqlStore};
+use store_support::{Draft, at};
 
 #[tokio::test]
 async fn only_a_server_that_is_trusted_is_spoken_to() {
@@ -44,7 +45,7 @@ async fn only_a_server_that_is_trusted_is_spoken_to() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    Draft::default().create(&store, &key(1), 0).await;
+    create(&store, &key(1), Draft::default(), 0).await;
     let spoken = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname IS NOT NULL";
     assert!(database.number(spoken).await > 0);
     // the roots of webpki do not know it, and it is not the certificate of another host

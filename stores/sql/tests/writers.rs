@@ -2,27 +2,21 @@
 
 mod common;
 
-use std::time::Duration;
-
 use common::Fresh;
 use session_core::environment::Time;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::testing::ManualClock;
 use session_std::{Error, Finished, Keys, Request, Session, Sessions};
-use session_store_sql::{Limits, SqlStore};
 
 const KEY: &[u8; 32] =
     b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7<N`\x18\xe9w\xb2D\x05\x9a\xcd1\xf6\x88.S\xbf";
 
-/// A node over this database. Its clock stands still, so that no retry runs out of time, and it waits for a busy machine.
+/// A node over this database. Its clock stands still, so that no retry runs out of time, and it waits for a busy
+/// machine.
 fn node(database: &Fresh) -> Sessions {
-    let mut limits = Limits::default();
-    limits.response = Duration::from_secs(120);
-    limits.connect = Duration::from_secs(60);
-    let store = SqlStore::open(&database.url()).unwrap().limits(limits);
     let policy = Policy::plain_http(PlainCookie::new(), Lifetimes::default()).unwrap();
     let clock = ManualClock::at(Time::from_millis(1_800_000_000_000));
-    Sessions::new(store, Keys::new(KEY).unwrap()).policy(policy).clock(clock)
+    Sessions::new(database.store(), Keys::new(KEY).unwrap()).policy(policy).clock(clock)
 }
 
 /// One request with this cookie: what its handler gave, and what its answer says.

@@ -1,27 +1,17 @@
-//! Explores every order of events of two or three requests over the shipped driver: each store call is a point at which
-//! others go first, answers are lost, requests crash, the clock steps across limits. Prints how many states there were,
-//! or the dialogue that breaks a property.
+//! Explores every order of events of a few requests: over the shipped driver, where each store call is a point at which
+//! others go first, answers are lost, requests crash and the clock steps across limits; and over the shipped layered
+//! store, where the same holds for each call to the cache or to the durable store. Prints how many states there were, or
+//! the dialogue that breaks a promise.
 
-mod monitor;
-mod record;
-mod request;
-mod rules;
-mod scenario;
+mod layered;
+mod mutations;
+mod protocol;
 mod search;
-mod start;
-mod world;
 
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-
-use crate::scenario::Scenario;
-use crate::search::{Found, explore};
-use crate::start::Starts;
-use crate::world::Kind;
 
 /// Explores every order of events of a few requests.
 #[derive(Parser)]
@@ -48,93 +38,42 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Each rule of the protocol, switched off in a copy of the core, must be found missing.
+    /// Each rule of the protocol, left out of a copy of the code, must be missed.
     Rules {
+        /// Only those of these numbers.
+        numbers: Vec<u8>,
+    },
+    /// All sets of so many requests over the layered store.
+    Layered {
+        /// How many.
+        #[arg(long, default_value_t = 3)]
+        requests: usize,
+        /// How many faults.
+        #[arg(long, default_value_t = 1)]
+        faults: u8,
+        /// How many seconds pass; an entry is trusted for two.
+        #[arg(long, default_value_t = 2)]
+        seconds: u8,
+        /// Ends after so many seconds of real time, wherever it is.
+        #[arg(long)]
+        limit: Option<u64>,
+    },
+    /// Each rule of the layered store, left out of a copy of the code, must be missed.
+    LayeredRules {
         /// Only those of these numbers.
         numbers: Vec<u8>,
     },
 }
 
 fn main() -> ExitCode {
-    let started = Instant::now();
-    let (scenarios, deadline) = match Flags::parse().what {
-        What::Rules { numbers } => return rules::EXPLORER.without_each(rules::RULES, &numbers),
-        What::Two { whole } => (scenario::all(2, 1, 1, whole), None),
-        What::Three { seconds, seed } => {
-            let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();
-            shuffle(&mut scenarios, seed);
-            (scenarios, Some(started + Duration::from_secs(seconds)))
+    let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
+    match Flags::parse().what {
+        What::Two { whole } => protocol::two(whole),
+        What::Three { seconds, seed } => protocol::three(deadline(seconds), seed),
+        What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
+        What::Layered { requests, faults, seconds, limit } => {
+            layered::explore_sets(requests, faults, seconds, limit.map(deadline))
         }
-    };
-    let report = explore_all(&scenarios, deadline);
-    if let Some(dialogue) = report.found.counter_example {
-        println!("{dialogue}");
-        return ExitCode::FAILURE;
-    }
-    println!("{:<10} {:>8} {:>12} {:>12}", "store like", "sets", "states", "paths");
-    for (kind, (sets, found)) in Kind::ALL.iter().zip(&report.kinds) {
-        println!("{:<10} {sets:>8} {:>12} {:>12}", format!("{kind:?}"), found.states, found.paths);
-    }
-    println!(
-        "{} of {} sets of requests, {} states, {} paths, {} s: every property holds",
-        report.done,
-        scenarios.len(),
-        report.found.states,
-        report.found.paths,
-        started.elapsed().as_secs()
-    );
-    if report.done == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-#[derive(Default)]
-struct Report {
-    found: Found,
-    done: usize,
-    /// How many sets were explored over each kind of store, and what they came to.
-    kinds: [(usize, Found); 3],
-}
-
-/// As many threads as there are processors, each with a world of its own.
-fn explore_all(scenarios: &[Scenario], deadline: Option<Instant>) -> Report {
-    let next = AtomicUsize::new(0);
-    let report = Mutex::new(Report::default());
-    let work = || {
-        let starts = Kind::ALL.map(Starts::new);
-        while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let starts = &starts[scenario.kind as usize];
-            let found = explore(starts.app, starts.at(scenario.beginning), scenario, deadline);
-            let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let (sets, of_kind) = &mut report.kinds[scenario.kind as usize];
-            *sets += usize::from(!found.cut);
-            of_kind.states += found.states;
-            of_kind.paths += found.paths;
-            report.found.states += found.states;
-            report.found.paths += found.paths;
-            report.done += usize::from(!found.cut);
-            if report.found.counter_example.is_some() || found.cut {
-                break;
-            }
-            if found.counter_example.is_some() {
-                report.found.counter_example = found.counter_example;
-                break;
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
-    });
-    report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Fisher and Yates, by splitmix64.
-fn shuffle<T>(list: &mut [T], seed: u64) {
-    let mut state = seed;
-    for last in (1..list.len()).rev() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        list.swap(last, (mixed % (last as u64 + 1)) as usize);
+        What::LayeredRules { numbers } => mutations::explore_each(layered::RULES, &numbers),
     }
 }

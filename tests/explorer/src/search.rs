@@ -1,298 +1,148 @@
-//! Walks through every order of events of a scenario: which request goes on, what becomes of its store call, when the
-//! clock jumps. Requests cannot be copied, so that each path is replayed from the start; a state that was seen before is
-//! not entered again. A state is the store, the clock, what the clients hold, what the monitor knows, and all that each
-//! request has heard: it knows nothing else.
+//! The search that both explorers share. It walks through every order of events of a scenario. Requests cannot be copied,
+//! so each path is replayed from its start, and a state that was seen before is not entered again.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
-use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::request::{Answer, App, Sent, Verb, serve};
-use crate::scenario::{Holder, JUMPS, Scenario, Start};
-use crate::world::{Call, Grant, World};
+/// A scenario under way.
+pub(crate) trait Run {
+    /// What can happen next.
+    type Event: Copy;
 
-/// What happens next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Event {
-    /// The client sends its request.
-    Begin(usize),
-    /// The store call at which the request waits is done, as granted.
-    Go(usize, Grant),
-    /// The request is dropped; its store call was done before or not.
-    Crash(usize, bool),
-    /// The clock goes forward to the other side of a limit.
-    Jump(usize),
+    /// All that can happen now; nothing when all requests are over.
+    fn events(&self) -> Vec<Self::Event>;
+
+    fn happen(&mut self, event: Self::Event);
+
+    /// The promise that is broken, as a sentence.
+    fn broken(&self) -> Option<String>;
+
+    /// Hashes all that decides what can happen from now on.
+    fn state<H: Hasher>(&self, hasher: &mut H);
+
+    /// The scenario and what has happened, in words, if the run was begun to be told.
+    fn story(self) -> String;
 }
 
 /// What an exploration found.
-#[derive(Default, Clone)]
+#[derive(Default, Clone, Copy)]
 pub(crate) struct Found {
     pub(crate) states: u64,
     pub(crate) paths: u64,
-    /// The dialogue that breaks a property.
-    pub(crate) counter_example: Option<String>,
+}
+
+/// Why an exploration ended early.
+pub(crate) enum Stopped {
+    /// The story that breaks a promise.
+    Broken(String),
     /// The time was up.
-    pub(crate) cut: bool,
+    Cut,
 }
 
-enum Request {
-    Waiting,
-    Running(Pin<Box<dyn Future<Output = Answer>>>),
-    Over,
-}
-
-/// The jars of the two clients.
-type Jars = [Option<String>; 2];
-
-struct Run<'s> {
-    app: &'static App,
-    scenario: &'s Scenario,
-    requests: Vec<Request>,
-    jars: Jars,
-    faults: u8,
-    jumps: u8,
-    seed: u64,
-    /// For the reader of a counter-example only.
-    story: Option<String>,
-}
-
-/// Explores one scenario to its end, or until `deadline`.
-pub(crate) fn explore(app: &'static App, start: &Start, scenario: &Scenario, deadline: Option<Instant>) -> Found {
+/// Explores one scenario to its end, or until `deadline`. `begin` begins a run, to be told or not.
+pub(crate) fn explore<R: Run>(begin: impl Fn(bool) -> R, deadline: Option<Instant>) -> (Found, Option<Stopped>) {
     let mut found = Found::default();
     let mut seen = HashSet::new();
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     while let Some(mut path) = open.pop() {
         if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            found.cut = true;
-            return found;
+            return (found, Some(Stopped::Cut));
         }
         found.paths += 1;
-        let mut run = Run::begin(app, start, scenario, false);
-        for choice in &path {
-            let events = run.events();
-            run.happen(events[usize::from(*choice)]);
-        }
+        let mut run = replay(begin(false), &path);
         loop {
-            if run.broken().is_some() {
-                found.counter_example = Some(tell(app, start, scenario, &path));
-                return found;
+            if let Some(broken) = run.broken() {
+                let story = replay(begin(true), &path).story();
+                return (found, Some(Stopped::Broken(format!("{story}=> {broken}\n"))));
             }
-            if !seen.insert(run.hash()) {
+            let mut hasher = DefaultHasher::new();
+            run.state(&mut hasher);
+            if !seen.insert(hasher.finish()) {
                 break;
             }
             found.states += 1;
             let events = run.events();
-            if events.is_empty() {
-                break;
-            }
+            let Some(first) = events.first() else { break };
             for other in 1..events.len() {
                 let mut branch = path.clone();
                 branch.push(other as u8);
                 open.push(branch);
             }
             path.push(0);
-            run.happen(events[0]);
+            run.happen(*first);
         }
     }
-    found
+    (found, None)
 }
 
-/// The path once more, in words.
-fn tell(app: &'static App, start: &Start, scenario: &Scenario, path: &[u8]) -> String {
-    let mut run = Run::begin(app, start, scenario, true);
+fn replay<R: Run>(mut run: R, path: &[u8]) -> R {
     for choice in path {
         let events = run.events();
         run.happen(events[usize::from(*choice)]);
     }
-    let broken = run.broken().unwrap_or_default();
-    format!("{scenario}\n{}=> {broken}\n", run.story.unwrap_or_default())
+    run
 }
 
-impl<'s> Run<'s> {
-    fn begin(app: &'static App, start: &Start, scenario: &'s Scenario, told: bool) -> Self {
-        let world = app.store().0;
-        world.restore(&start.state, start.now, scenario.requests.len());
-        world.state.borrow_mut().monitor.expect(scenario.requests.len());
-        Self {
-            app,
-            scenario,
-            requests: scenario.requests.iter().map(|_| Request::Waiting).collect(),
-            jars: start.jars.clone(),
-            faults: scenario.faults,
-            jumps: scenario.jumps,
-            seed: 1_000,
-            story: told.then(String::new),
-        }
-    }
-
-    fn world(&self) -> &'static World {
-        self.app.store().0
-    }
-
-    fn broken(&self) -> Option<String> {
-        self.world().state.borrow().monitor.broken.clone()
-    }
-
-    /// All that can happen now; nothing when all requests are over.
-    fn events(&self) -> Vec<Event> {
-        let mut events = Vec::new();
-        for (id, request) in self.requests.iter().enumerate() {
-            match request {
-                Request::Over => {}
-                Request::Waiting => events.push(Event::Begin(id)),
-                Request::Running(_) => {
-                    events.push(Event::Go(id, Grant::Pass));
-                    if self.faults > 0 {
-                        events.extend([Event::Go(id, Grant::Fail), Event::Crash(id, false)]);
-                        if !self.world().waits_for(id).is_some_and(Call::only_reads) {
-                            events.extend([Event::Go(id, Grant::LoseAnswer), Event::Crash(id, true)]);
-                        }
+/// Explores all scenarios on as many threads as there are processors, each with an explorer of its own, and prints what
+/// came of it: first what `table` makes of each explored scenario and its figures.
+pub(crate) fn explore_all<S, E>(
+    scenarios: &[S],
+    explorer: impl Fn() -> E + Sync,
+    table: impl Fn(&[(&S, Found)]),
+) -> ExitCode
+where
+    S: Sync,
+    E: FnMut(&S) -> (Found, Option<Stopped>),
+{
+    let started = Instant::now();
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new((Vec::new(), Found::default(), None));
+    let work = || {
+        let mut explore = explorer();
+        while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let (found, stopped) = explore(scenario);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.1.states += found.states;
+            done.1.paths += found.paths;
+            match stopped {
+                None => done.0.push((scenario, found)),
+                Some(why) => {
+                    next.store(scenarios.len(), Ordering::SeqCst);
+                    if let Stopped::Broken(story) = why {
+                        done.2.get_or_insert(story);
                     }
                 }
             }
         }
-        if !events.is_empty() && self.jumps > 0 {
-            events.extend((0..JUMPS.len()).map(Event::Jump));
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
         }
-        events
+    });
+    let (explored, sum, broken) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(story) = broken {
+        println!("{story}");
+        return ExitCode::FAILURE;
     }
-
-    fn happen(&mut self, event: Event) {
-        self.note(event);
-        match event {
-            Event::Begin(id) => {
-                let (verb, holder) = self.scenario.requests[id];
-                let cookie = self.jars[holder as usize].clone();
-                self.world().state.borrow_mut().monitor.begins(id, verb, cookie.as_deref());
-                self.world().state.borrow_mut().heard[id].push(hash_of(&cookie));
-                self.world().turn(id, None);
-                let seed = self.seed + id as u64;
-                self.requests[id] = Request::Running(Box::pin(serve(self.app, id, verb, cookie, seed)));
-                self.poll(id);
-            }
-            Event::Go(id, grant) => {
-                self.faults -= u8::from(grant != Grant::Pass);
-                if grant != Grant::Pass {
-                    self.world().state.borrow_mut().monitor.disturb();
-                }
-                self.world().turn(id, Some(grant));
-                self.poll(id);
-            }
-            Event::Crash(id, done) => {
-                self.faults -= 1;
-                self.world().state.borrow_mut().monitor.disturb();
-                if done {
-                    self.world().turn(id, Some(Grant::Vanish));
-                    if let Request::Running(future) = &mut self.requests[id] {
-                        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                    }
-                }
-                self.requests[id] = Request::Over;
-                self.world().state.borrow_mut().heard[id].push(2);
-            }
-            Event::Jump(jump) => {
-                self.jumps -= 1;
-                self.world().state.borrow_mut().monitor.disturb();
-                self.world().clock.advance(JUMPS[jump].0);
-            }
-        }
-        if self.requests.iter().all(|request| matches!(request, Request::Over)) {
-            let now = self.world().now();
-            let mut monitor = self.world().state.borrow().monitor.clone();
-            monitor.at_rest(|handle| self.world().record(handle), now);
-            self.world().state.borrow_mut().monitor = monitor;
-        }
-    }
-
-    /// Lets a request go on to its next store call or its answer.
-    fn poll(&mut self, id: usize) {
-        let Request::Running(future) = &mut self.requests[id] else { return };
-        let now = self.app.store().0.now();
-        self.app.store().0.state.borrow_mut().heard[id].push(now);
-        let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        self.world().state.borrow_mut().monitor.acts(id, now);
-        if let Poll::Ready(answer) = polled {
-            self.requests[id] = Request::Over;
-            self.deliver(id, answer);
-        }
-    }
-
-    fn deliver(&mut self, id: usize, answer: Answer) {
-        let (world, jar) = (self.world(), &mut self.jars[self.scenario.requests[id].1 as usize]);
-        let mut monitor = world.state.borrow().monitor.clone();
-        monitor.answered(id, &answer, jar.as_deref(), |handle| world.record(handle), world.now());
-        world.state.borrow_mut().monitor = monitor;
-        if let Some(story) = &mut self.story {
-            let told =
-                answer.told.as_ref().map_or_else(|(error, status)| format!("{status} {error}"), |()| "200".into());
-            let sent = match &answer.sent {
-                Sent::Nothing => "no cookie".to_owned(),
-                Sent::Cookie(text) => format!("cookie {}", &text[12..20]),
-                Sent::Removal => "removal cookie".to_owned(),
-            };
-            writeln!(story, "    {id} answers {told}, {sent}").unwrap_or_default();
-        }
-        match answer.sent {
-            Sent::Nothing => {}
-            Sent::Cookie(text) => *jar = Some(text),
-            Sent::Removal => *jar = None,
-        }
-        world.state.borrow_mut().heard[id].push(1);
-    }
-
-    fn note(&mut self, event: Event) {
-        let world = self.world();
-        let now = world.now();
-        let Some(story) = &mut self.story else { return };
-        let call = |id| world.waits_for(id).map_or(String::new(), |call: Call| format!("{call:?}").to_lowercase());
-        let text = match event {
-            Event::Begin(id) => {
-                let (verb, holder) = self.scenario.requests[id];
-                let cookie = self.jars[holder as usize].as_deref().map_or("none", |text| &text[12..20]);
-                format!("{id} begins: {verb:?} by {holder:?}, cookie {cookie}")
-            }
-            Event::Go(id, Grant::Pass) => format!("{id} {}", call(id)),
-            Event::Go(id, Grant::LoseAnswer) => format!("{id} {}, the answer is lost", call(id)),
-            Event::Go(id, Grant::Fail) => format!("{id} {} fails", call(id)),
-            Event::Go(id, Grant::Vanish) | Event::Crash(id, true) => format!("{id} {}, then it crashes", call(id)),
-            Event::Crash(id, false) => format!("{id} crashes before {}", call(id)),
-            Event::Jump(jump) => format!("the clock goes on: {}", JUMPS[jump].1),
-        };
-        writeln!(story, "  {:>7} {text}", now / 1_000).unwrap_or_default();
-    }
-
-    fn hash(&self) -> u64 {
-        let over = self.requests.iter().map(|request| matches!(request, Request::Over) as u8);
-        let mut hasher = DefaultHasher::new();
-        over.for_each(|over| over.hash(&mut hasher));
-        (self.faults, self.jumps, &self.jars, self.world().now()).hash(&mut hasher);
-        self.world().state.borrow().hash(&mut hasher);
-        hasher.finish()
-    }
+    table(&explored);
+    println!(
+        "{} of {} sets of requests, {} states, {} paths, {} s: every promise holds",
+        explored.len(),
+        scenarios.len(),
+        sum.states,
+        sum.paths,
+        started.elapsed().as_secs()
+    );
+    if explored.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn hash_of(value: &impl Hash) -> u64 {
+pub(crate) fn hash_of(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Carries requests out one after the other, undisturbed, to reach the start of scenarios.
-pub(crate) fn one_after_the_other(app: &'static App, jars: &mut Jars, requests: &[(Verb, Holder)]) {
-    let world = app.store().0;
-    for (turn, (verb, holder)) in requests.iter().enumerate() {
-        let scenario = Scenario::quiet(*verb, *holder);
-        let start = Start { state: world.state.borrow().clone(), now: world.now(), jars: jars.clone() };
-        let mut run = Run::begin(app, &start, &scenario, true);
-        run.seed = world.now() + turn as u64 + 2_000;
-        while let Some(event) = run.events().first().copied() {
-            run.happen(event);
-        }
-        *jars = run.jars.clone();
-        assert_eq!(run.broken(), None, "while the start is prepared:\n{}", run.story.unwrap_or_default());
-    }
 }

@@ -1,213 +1,366 @@
-//! What the tests of the firmware share: a board that boots again and again with the same flash, and a browser as far as forms
-//! and cookies go.
+//! The firmware's boards in QEMU, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits until
+//! the device is up. QEMU ends with whoever started it, however that ends.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddrV4, TcpStream};
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-pub use emulator::{Board, Device, Fault};
-use tempfile::TempDir;
+use object::Endianness;
+use object::read::elf::{ElfFile32, ProgramHeader};
 
-/// The password of all devices here.
-pub const PASSWORD: &str = "a long password";
+/// The device is up after a second at most; this is for a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A board on the table: off, its flash in a file.
+/// A board that the firmware runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// Cortex-M3 with an I2C EEPROM of 32 KB.
+    Lm3s6965evb,
+    /// riscv32 with NOR flash, of which the device uses eight sectors of 256 KB.
+    RiscvVirt,
+}
+
+/// What is to be different from a board that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The chip that keeps everything is not there.
+    NoFlash,
+    /// There is no source of random bytes.
+    NoEntropy,
+    /// The flash can be read and not be written. Of the second board only.
+    ReadOnly,
+    /// Nothing yet: the flash can be cut off or confused later, with [`Device::bus`] and [`Device::confuse`], and the
+    /// processor be hung, with [`Device::hang`].
+    Later,
+}
+
+impl Board {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Lm3s6965evb, Self::RiscvVirt];
+
+    /// As `--board` takes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => "lm3s6965evb",
+            Self::RiscvVirt => "riscv-virt",
+        }
+    }
+
+    /// The board of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
+
+    /// Rust's name of its processor.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::Lm3s6965evb => "thumbv7m-none-eabi",
+            Self::RiscvVirt => "riscv32imac-unknown-none-elf",
+        }
+    }
+
+    /// Bytes of the image.
+    #[must_use]
+    pub const fn image_size(self) -> usize {
+        match self {
+            Self::Lm3s6965evb => 32 * 1024,
+            Self::RiscvVirt => BANK,
+        }
+    }
+
+    /// The command that builds the firmware.
+    #[must_use]
+    pub fn cargo(self) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args(["build", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()]);
+        // the sha2 crate's small version
+        cargo.current_dir(root()).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
+        cargo
+    }
+
+    /// Where it then is, as the linker writes it.
+    #[must_use]
+    pub fn elf(self) -> PathBuf {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
+        target.join(self.target()).join("firmware/firmware")
+    }
+
+    /// Builds the firmware, and tells where it is as QEMU takes it.
+    pub fn build(self) -> Result<PathBuf, String> {
+        let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
+        if !built.success() {
+            return Err("the firmware does not build".into());
+        }
+        match self {
+            Self::Lm3s6965evb => Ok(self.elf()),
+            Self::RiscvVirt => bank(&self.elf()),
+        }
+    }
+
+    /// The flash's image in this directory; made, all erased, if it is not there.
+    pub fn image(self, directory: &Path) -> Result<PathBuf, String> {
+        let path = directory.join(self.name()).with_extension("flash");
+        let wrong = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        match fs::metadata(&path) {
+            Ok(there) if there.len() == self.image_size() as u64 => {}
+            Ok(there) => {
+                let (is, wanted) = (there.len(), self.image_size());
+                return Err(wrong(&format_args!(
+                    "has {is} bytes, the board's flash has {wanted}; delete it to begin anew"
+                )));
+            }
+            Err(_) => {
+                // it will hold the device's key
+                let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+                made.and_then(|mut file| file.write_all(&vec![0xff; self.image_size()])).map_err(|why| wrong(&why))?;
+            }
+        }
+        Ok(path)
+    }
+
+    fn qemu(self, program: &Path, image: &Path, listen: SocketAddrV4, faults: &[Fault]) -> Command {
+        // util-linux's way to have a child end with its parent
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL"]);
+        let entropy = if faults.contains(&Fault::NoEntropy) { "/nowhere" } else { "/dev/urandom" };
+        match self {
+            Self::Lm3s6965evb => {
+                qemu.args(["qemu-system-arm", "-M", "lm3s6965evb", "-semihosting-config"]);
+                qemu.arg(format!("enable=on,target=native,arg=entropy={entropy}"));
+                qemu.args(["-nic", &format!("user,model=stellaris,hostfwd=tcp:{listen}-:80"), "-kernel"]).arg(program);
+                if !faults.contains(&Fault::NoFlash) {
+                    qemu.args(["-drive", &format!("if=none,id=flash,format=raw,file={}", doubled(image))]);
+                    qemu.args(["-device", "at24c-eeprom,bus=i2c,address=0x50,rom-size=32768,drive=flash"]);
+                }
+            }
+            Self::RiscvVirt => {
+                qemu.args(["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-m", "16M"]);
+                qemu.args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-net-device,netdev=net"]);
+                qemu.args(["-netdev", &format!("user,id=net,hostfwd=tcp:{listen}-:80")]);
+                let mode = if faults.contains(&Fault::ReadOnly) { "on" } else { "off" };
+                let banks = if faults.contains(&Fault::NoFlash) { 1 } else { 2 };
+                for (unit, file, mode) in [(0, program, "on"), (1, image, mode)].into_iter().take(banks) {
+                    let file = doubled(file);
+                    qemu.args(["-drive", &format!("if=pflash,unit={unit},format=raw,readonly={mode},file={file}")]);
+                }
+                if !faults.contains(&Fault::NoEntropy) {
+                    qemu.args(["-device", "virtio-rng-device"]);
+                }
+            }
+        }
+        if faults.contains(&Fault::Later) {
+            let socket = |path: &Path| format!("unix:{},server=on,wait=off", doubled(path));
+            qemu.args(["-qtest", &socket(&bus(image)), "-qtest-log", "none", "-gdb", &socket(&debugger(image))]);
+        }
+        qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
+        qemu
+    }
+}
+
+/// Bytes of a NOR bank of the second board.
+const BANK: usize = 32 * 1024 * 1024;
+
+/// Makes of a program for the second board what is in its first NOR bank.
+fn bank(elf: &Path) -> Result<PathBuf, String> {
+    let make = || {
+        let bytes = fs::read(elf).map_err(|why| why.to_string())?;
+        let file = ElfFile32::<Endianness>::parse(&bytes[..]).map_err(|why| why.to_string())?;
+        let mut image = vec![0xff; BANK];
+        for segment in file.elf_program_headers().iter().filter(|segment| segment.p_filesz(file.endian()) > 0) {
+            let from = segment.p_paddr(file.endian()).wrapping_sub(0x2000_0000) as usize;
+            let data = segment.data(file.endian(), &*bytes).map_err(|()| "cut off")?;
+            let place = image.get_mut(from..).and_then(|image| image.get_mut(..data.len()));
+            // what is elsewhere is not loaded
+            place.into_iter().for_each(|place| place.copy_from_slice(data));
+        }
+        // whoever runs the one of before keeps it
+        let (new, path) = (elf.with_extension("new"), elf.with_extension("bank"));
+        fs::write(&new, image).and_then(|()| fs::rename(&new, &path)).map_err(|why| why.to_string())?;
+        Ok(path)
+    };
+    make().map_err(|why: String| format!("{}: {why}", elf.display()))
+}
+
+/// The socket over which what is on the board's bus can be written.
+fn bus(image: &Path) -> PathBuf {
+    image.with_extension("bus")
+}
+
+/// The socket of the debugger.
+fn debugger(image: &Path) -> PathBuf {
+    image.with_extension("debugger")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A path as QEMU's options take it.
+fn doubled(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// A board under power. Dropping it cuts the power.
 #[derive(Debug)]
-pub struct Table {
-    board: Board,
-    program: PathBuf,
-    directory: TempDir,
+pub struct Device {
+    qemu: Child,
+    address: SocketAddrV4,
+    bus: PathBuf,
+    debugger: PathBuf,
+    serial: Receiver<String>,
+    said: Vec<String>,
+    /// What QEMU itself says.
+    complaints: Receiver<String>,
 }
 
-impl Table {
-    /// A new board.
-    ///
-    /// # Panics
-    /// If the firmware does not build.
-    #[must_use]
-    pub fn new(board: Board) -> Self {
-        // one cargo at a time
-        static BUILDING: Mutex<()> = Mutex::new(());
-        let alone = BUILDING.lock();
-        let program = board.build().expect("the firmware builds");
-        drop(alone);
-        // in memory: not the disk's speed is tested
-        let directory = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a directory");
-        Self { board, program, directory }
-    }
-
-    /// Power on; returns when the device is up.
-    #[must_use]
-    pub fn boot(&self) -> Device {
-        self.boot_with(&[])
-    }
-
-    /// The same with something broken.
-    ///
-    /// # Panics
-    /// If the device does not come up.
-    #[must_use]
-    pub fn boot_with(&self, faults: &[Fault]) -> Device {
-        self.boot_at(emulator::ANY, faults)
-    }
-
-    /// The same, under an address of before: a browser's cookie is of one address.
-    ///
-    /// # Panics
-    /// If the device does not come up.
-    #[must_use]
-    pub fn boot_at(&self, address: SocketAddrV4, faults: &[Fault]) -> Device {
-        Device::boot(self.board, &self.program, self.directory.path(), address, faults).expect("it boots")
-    }
-
-    /// The flash's image.
-    ///
-    /// # Panics
-    /// If there is none and it cannot be made.
-    #[must_use]
-    pub fn image(&self) -> PathBuf {
-        self.board.image(self.directory.path()).expect("an image")
-    }
-
-    /// Its place.
-    #[must_use]
-    pub fn image_path(&self) -> PathBuf {
-        self.directory.path().join(self.board.name()).with_extension("flash")
-    }
-
-    /// Erases all of the flash.
-    ///
-    /// # Panics
-    /// If it cannot be written.
-    pub fn reset(&self) {
-        std::fs::write(self.image(), vec![0xff; self.board.image_size()]).expect("the image can be written");
-    }
-
-    /// The directory of the image.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// A device with a password, and whoever chose it, signed in.
-    ///
-    /// # Panics
-    /// If the device does not do as it should.
-    #[must_use]
-    pub fn owned(&self) -> (Device, Browser) {
-        let (device, mut browser) = (self.boot(), Browser::default());
-        let form = format!("password={PASSWORD}&repeat={PASSWORD}");
-        let answer = browser.post(device.address(), "/first-boot", &form).expect("an answer");
-        assert_eq!(answer.status, 303, "{}", answer.body);
-        (device, browser)
-    }
+/// The lines of a stream as they come.
+fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (say, hear) = channel();
+    std::thread::spawn(move || {
+        let lines = stream.into_iter().flat_map(|stream| BufReader::new(stream).lines()).map_while(Result::ok);
+        lines.map_while(|line| say.send(line).ok()).for_each(drop);
+    });
+    hear
 }
 
-/// A browser.
-#[derive(Clone, Debug, Default)]
-pub struct Browser {
-    /// The session cookie's value.
-    pub cookie: Option<String>,
-}
-
-/// What it was answered.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The head's lines.
-    pub head: String,
-    /// The page.
-    pub body: String,
-}
-
-impl Answer {
-    /// Which view the page shows.
-    #[must_use]
-    pub fn view(&self) -> &str {
-        between(&self.body, "<body data-view=", ">").unwrap_or("no page")
+impl Device {
+    /// Boots this program with the image in the directory; returns when the device is up. Port 0 picks a free one.
+    pub fn boot(
+        board: Board,
+        program: &Path,
+        directory: &Path,
+        listen: SocketAddrV4,
+        faults: &[Fault],
+    ) -> Result<Self, String> {
+        let image = board.image(directory)?;
+        let address = free(listen).map_err(|why| format!("{listen}: {why}"))?;
+        let mut qemu = board.qemu(program, &image, address, faults);
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
+        let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
+        let mut device =
+            Self { qemu, address, bus: bus(&image), debugger: debugger(&image), serial, said: Vec::new(), complaints };
+        device.is_up().map(|()| device)
     }
 
-    /// The token of its form.
-    #[must_use]
-    pub fn csrf(&self) -> &str {
-        between(&self.body, "name=csrf value=", ">").unwrap_or_default()
-    }
-
-    /// Seconds between readings, as settings and dashboard show them.
-    #[must_use]
-    pub fn interval(&self) -> Option<u8> {
-        let value = between(&self.body, "min=1 max=60 value=", " ").or(between(&self.body, "data-interval=", ">"));
-        value?.parse().ok()
-    }
-}
-
-fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
-    Some(text.split_once(before)?.1.split_once(after)?.0)
-}
-
-impl Browser {
-    /// GET.
-    pub fn get(&mut self, device: SocketAddrV4, path: &str) -> io::Result<Answer> {
-        self.send(device, "GET", path, "")
-    }
-
-    /// POST of a form.
-    pub fn post(&mut self, device: SocketAddrV4, path: &str, form: &str) -> io::Result<Answer> {
-        self.send(device, "POST", path, form)
-    }
-
-    /// POST of a form with the token of the page that it stands in.
-    pub fn submit(&mut self, device: SocketAddrV4, page: &Answer, path: &str, form: &str) -> io::Result<Answer> {
-        self.post(device, path, &format!("csrf={}&{form}", page.csrf()))
-    }
-
-    /// Signs in.
-    pub fn sign_in(&mut self, device: SocketAddrV4) -> io::Result<Answer> {
-        self.post(device, "/sign-in", &format!("password={PASSWORD}"))
-    }
-
-    /// An error if the answer does not come whole, for whatever reason.
-    fn send(&mut self, device: SocketAddrV4, method: &str, path: &str, body: &str) -> io::Result<Answer> {
-        let mut stream = TcpStream::connect(device)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
-        let length = body.len();
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: device\r\n{cookie}Content-Length: {length}\r\n\r\n{body}");
-        stream.write_all(request.as_bytes())?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes)?;
-        // style and script are packed
-        let text = String::from_utf8_lossy(&bytes);
-        let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, format!("{method} {path}: {text:?}"));
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
-        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-        if header("Content-Length: ").is_some_and(|length| length.parse() != Ok(bytes.len() - head.len() - 4)) {
-            return Err(cut());
+    /// Waits until it says so, once more if it has before.
+    pub fn is_up(&mut self) -> Result<(), String> {
+        loop {
+            match self.serial.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push(line),
+                Err(RecvTimeoutError::Timeout) => return Err(self.failed("is not up")),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.failed("QEMU ended")),
+            }
+            if self.said.last().is_some_and(|line| line.starts_with("up")) {
+                return Ok(());
+            }
         }
-        if let Some(set) = header("Set-Cookie: ") {
-            let value = between(set, "id=", ";").ok_or_else(cut)?.to_owned();
-            self.cookie = (!set.contains("Max-Age=0")).then_some(value);
+    }
+
+    fn failed(&self, what: &str) -> String {
+        let lines: Vec<String> = self.said.iter().cloned().chain(self.complaints.try_iter()).collect();
+        format!("{}: {what}: {}", self.address, lines.join(" | "))
+    }
+
+    /// Where its pages are.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// All that it has said on its serial line.
+    pub fn said(&mut self) -> &[String] {
+        self.said.extend(self.serial.try_iter());
+        &self.said
+    }
+
+    /// Switches the bus to the EEPROM off or on, behind the firmware's back; of a first board with [`Fault::Later`].
+    pub fn bus(&self, on: bool) -> io::Result<()> {
+        // the I2C controller's configuration: whether it is a master
+        self.write(0x4002_0020, u32::from(on) << 4)
+    }
+
+    /// Leaves the NOR flash in a mode in which it answers what it is instead of what it holds; of a second board with
+    /// [`Fault::Later`].
+    pub fn confuse(&self) -> io::Result<()> {
+        self.write(0x2200_0000, 0x0098_0098)
+    }
+
+    fn write(&self, address: u32, value: u32) -> io::Result<()> {
+        let mut qtest = UnixStream::connect(&self.bus)?;
+        writeln!(qtest, "writel {address:#x} {value:#x}")?;
+        let mut answer = [0; 3];
+        qtest.read_exact(&mut answer)?;
+        if answer == *b"OK\n" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    /// Lets the processor of the first board go in a circle, as a debugger can: whatever it was doing, it never gets on
+    /// with it. Of a board with [`Fault::Later`].
+    pub fn hang(&self) -> io::Result<()> {
+        let mut debugger = UnixStream::connect(&self.debugger)?;
+        // registers have numbers for those who have read what they are; a jump to itself, at the far end of the stack; the
+        // program counter; go on without a debugger
+        for packet in ["qXfer:features:read:target.xml:0,ffb", "M20000000,2:fee7", "Pf=00000020", "D"] {
+            let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
+            write!(debugger, "${packet}#{sum:02x}")?;
+            let answer = loop {
+                let answer = answer(&mut debugger)?;
+                // that it has stopped for us it says by itself
+                if !answer.starts_with('T') {
+                    break answer;
+                }
+            };
+            if !answer.starts_with(if packet.starts_with('q') { "l" } else { "OK" }) {
+                return Err(io::Error::other(format!("{packet}: {answer}")));
+            }
         }
-        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+        Ok(())
+    }
+
+    /// Waits until QEMU ends.
+    pub fn wait(&mut self) -> Result<(), String> {
+        self.qemu.wait().map(drop).map_err(|why| format!("QEMU: {why}"))
     }
 }
 
-/// Numbers that differ, the same ones in each run.
-#[derive(Clone, Debug)]
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        // SplitMix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % end.max(1)
+impl Drop for Device {
+    /// SIGKILL: as sudden as a power cut, and QEMU once hung when it was asked politely while it wrote.
+    fn drop(&mut self) {
+        drop(self.qemu.kill());
+        drop(self.qemu.wait());
     }
 }
+
+/// What a debugger's server says next: `$`, that, `#`, and a sum in two digits.
+fn answer(debugger: &mut UnixStream) -> io::Result<String> {
+    let mut said = Vec::new();
+    while said.iter().rev().nth(2) != Some(&b'#') {
+        let mut byte = [0];
+        debugger.read_exact(&mut byte)?;
+        // acknowledgements of what we said come between
+        if !said.is_empty() || byte == *b"$" {
+            said.extend(byte);
+        }
+    }
+    debugger.write_all(b"+")?;
+    Ok(String::from_utf8_lossy(&said[1..said.len() - 3]).into_owned())
+}
+
+/// The address, with a port that is free.
+fn free(listen: SocketAddrV4) -> io::Result<SocketAddrV4> {
+    let port = TcpListener::bind(listen)?.local_addr()?.port();
+    Ok(SocketAddrV4::new(*listen.ip(), port))
+}
+
+/// A free port on this machine.
+pub const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);

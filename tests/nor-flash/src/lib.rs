@@ -1,7 +1,10 @@
-//! NOR flash on a host: [`Strict`] lies in memory, forgives nothing and loses power on demand.
+#![doc = include_str!("../README.md")]
 
+mod file;
+pub mod power_cuts;
 mod strict;
 
+pub use file::FileFlash;
 pub use strict::{Counts, Strict};
 
 use core::fmt;
@@ -14,6 +17,8 @@ pub enum Failure {
     PowerCut,
     /// The medium failed, on demand or because the file did.
     Medium,
+    /// The range is not aligned, or not all of it exists.
+    OutOfBounds,
 }
 
 impl fmt::Display for Failure {
@@ -21,6 +26,7 @@ impl fmt::Display for Failure {
         f.write_str(match self {
             Self::PowerCut => "no power",
             Self::Medium => "the medium failed",
+            Self::OutOfBounds => "no such range",
         })
     }
 }
@@ -29,6 +35,9 @@ impl core::error::Error for Failure {}
 
 impl NorFlashError for Failure {
     fn kind(&self) -> NorFlashErrorKind {
-        NorFlashErrorKind::Other
+        match self {
+            Self::PowerCut | Self::Medium => NorFlashErrorKind::Other,
+            Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
+        }
     }
 }

@@ -2,36 +2,30 @@
 
 use std::time::Duration;
 
-use servers::{Server, conformance};
+use servers::{PATIENT, Server, conformance};
 use session_core::environment::Clock;
 use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore, SystemClock};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::{MemcachedCache, MemcachedStore, Settings};
+use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
-use session_store_sql::{Limits, SqlStore};
+use session_store_sql::SqlStore;
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod axum_app;
 
-/// No test is to fail because a machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 fn memcached(server: &Server) -> MemcachedCache {
-    let settings = Settings::new([server.addr().to_string()]);
-    MemcachedCache::new(&Settings { connect: PATIENCE, time_limit: PATIENCE, ..settings }).unwrap()
+    MemcachedStore::open(&server.url()).unwrap().with_options(PATIENT).into()
 }
 
 fn redis(server: &Server) -> RedisStore {
-    RedisStore::open(&server.url()).unwrap().time_limit(PATIENCE)
+    RedisStore::open(&server.url()).unwrap().with_options(PATIENT)
 }
 
 fn sql(url: &str) -> SqlStore {
-    let mut limits = Limits::default();
-    (limits.connect, limits.response) = (PATIENCE, PATIENCE);
-    SqlStore::open(url).unwrap().limits(limits)
+    SqlStore::open(url).unwrap().with_options(PATIENT)
 }
 
 async fn conforms(name: &str, cache: impl Cache, durable: impl Into<SharedStore>) {

@@ -9,7 +9,7 @@ use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VER
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore};
 use session_store_layered::{Cache, Layered};
-use session_store_memcached::{MemcachedCache, Settings};
+use session_store_memcached::{ConnectionOptions, MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
@@ -42,18 +42,18 @@ async fn version(node: &impl Store, clock: &Clock) -> Option<u64> {
     }
 }
 
-/// Limits that a test does not have to wait long for; a prefix for each pair of nodes.
+/// Timeouts that a test does not have to wait long for; a prefix for each pair of nodes.
 fn hasty(cache: std::net::SocketAddr, prefix: &str) -> MemcachedCache {
-    let (time_limit, pause) = (Duration::from_millis(200), Duration::from_millis(50));
-    let settings = Settings { time_limit, pause, prefix: prefix.into(), ..Settings::new([cache.to_string()]) };
-    MemcachedCache::new(&settings).unwrap()
+    let options = ConnectionOptions::new().with_operation_timeout(Duration::from_millis(200));
+    let store = MemcachedStore::open(&format!("memcached://{cache}")).unwrap().with_prefix(prefix).unwrap();
+    store.with_options(options.with_pause(Duration::from_millis(50))).into()
 }
 
 /// While `fails` holds for one node or for both, everything works, and what is acknowledged holds at both nodes.
 async fn goes_on_without<C: Cache>(here: C, there: C, fails: impl FnOnce(), works: impl FnOnce()) {
     let (clock, durable) = (Clock(Instant::now()), SharedStore::from(MemoryStore::new()));
-    let here = Layered::new(here, durable.clone()).trust(TRUST);
-    let there = Layered::new(there, durable.clone()).trust(TRUST);
+    let here = Layered::new(here, durable.clone()).with_trust(TRUST);
+    let there = Layered::new(there, durable.clone()).with_trust(TRUST);
     here.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!((version(&here, &clock).await, version(&there, &clock).await), (Some(1), Some(1)));
 
@@ -126,7 +126,7 @@ async fn memcached_answers_cut_st4_st10() {
 async fn redis_killed_and_cut_off_st4_st10() {
     let server = std::cell::RefCell::new(servers::redis::start());
     let (addr, url) = (server.borrow().addr(), server.borrow().url());
-    let cache = |url: &str, prefix: &str| RedisCache::from(RedisStore::open(url).unwrap().prefix(prefix).unwrap());
+    let cache = |url: &str, prefix: &str| RedisCache::from(RedisStore::open(url).unwrap().with_prefix(prefix).unwrap());
     let (fails, works) = (|| server.borrow_mut().kill(), || server.borrow_mut().restart());
     goes_on_without(cache(&url, "killed:"), cache(&url, "killed:"), fails, works).await;
 
@@ -142,7 +142,7 @@ async fn durable_store_killed_st4_st10() {
     let mut durable = servers::redis::start();
     let clock = Clock(Instant::now());
     let store = RedisStore::open(&durable.url()).unwrap();
-    let node = Layered::new(hasty(cache.addr(), "a"), SharedStore::from(store)).trust(Duration::from_secs(3600));
+    let node = Layered::new(hasty(cache.addr(), "a"), SharedStore::from(store)).with_trust(Duration::from_secs(3600));
     node.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!(version(&node, &clock).await, Some(1));
     durable.kill();

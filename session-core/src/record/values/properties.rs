@@ -1,6 +1,7 @@
 //! Host only. The table against a map as oracle, and any bytes as a table.
 
 use super::*;
+use crate::codec::{Codec, Postcard};
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -24,14 +25,13 @@ impl Random {
     }
 }
 
-type Oracle = BTreeMap<String, (u32, Vec<u8>)>;
+type Oracle = BTreeMap<String, Vec<u8>>;
 
 fn encoded(oracle: &Oracle) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for (key, (shape, value)) in oracle {
+    for (key, value) in oracle {
         bytes.push(key.len() as u8);
         bytes.extend(key.as_bytes());
-        bytes.extend(shape.to_le_bytes());
         let mut len = [0; 10];
         bytes.extend(&*postcard::to_slice(&value.len(), &mut len).unwrap());
         bytes.extend(value);
@@ -74,15 +74,14 @@ fn a_table_is_a_sorted_map() {
                     Ok(())
                 }
                 4..8 => {
-                    let entry = (random.below(1 << 32) as u32, value(&mut random, size));
-                    replaced += usize::from(wanted.insert(key.clone(), entry.clone()).is_some());
-                    table.put(Entry { key: &key, shape: entry.0, bytes: &entry.1 })
+                    let bytes = value(&mut random, size);
+                    replaced += usize::from(wanted.insert(key.clone(), bytes.clone()).is_some());
+                    table.put(Entry { key: &key, bytes: &bytes })
                 }
                 _ => {
                     let value = value(&mut random, size);
-                    let entry = (shape::digest(&value).unwrap(), encode(&value));
-                    replaced += usize::from(wanted.insert(key.clone(), entry).is_some());
-                    let done = table.set(&key, &value);
+                    replaced += usize::from(wanted.insert(key.clone(), encode(&value)).is_some());
+                    let done = table.set_postcard(&key, &value);
                     done.map(|changed| assert_eq!(changed, wanted.get(&key) != oracle.get(&key)))
                 }
             };
@@ -99,11 +98,9 @@ fn a_table_is_a_sorted_map() {
             assert_eq!(bytes[..START], before.0[..START]);
             let data = &bytes[START..len];
             assert!(check(data));
-            assert!(
-                entries(data).map(|e| (e.key, e.shape, e.bytes)).eq(oracle.iter().map(|(k, v)| (&**k, v.0, &*v.1)))
-            );
+            assert!(entries(data).map(|e| (e.key, e.bytes)).eq(oracle.iter().map(|(k, v)| (&**k, &**v))));
             for key in keys {
-                let found = find(data, key).map(|entry| (entry.shape, entry.bytes.to_vec()));
+                let found = find(data, key).map(|entry| entry.bytes.to_vec());
                 assert_eq!(found.as_ref(), oracle.get(key));
             }
         }
@@ -113,7 +110,8 @@ fn a_table_is_a_sorted_map() {
 
 fn encode(value: &[u8]) -> Vec<u8> {
     let mut bytes = [0; 50_000];
-    postcard::to_slice(value, &mut bytes).unwrap().to_vec()
+    let len = Postcard::write(value, &mut bytes).unwrap();
+    bytes[..len].to_vec()
 }
 
 /// Any bytes are a table or are not; what is one is the only way to write its content.
@@ -128,7 +126,7 @@ fn any_bytes_are_refused_or_read_whole() {
             table(|table| {
                 for _ in 0..random.below(4) {
                     let key = ["a", "b", "ä", "\0x"][random.below(4)];
-                    table.set(key, &value(&mut random, 200)).unwrap();
+                    table.set_postcard(key, &value(&mut random, 200)).unwrap();
                 }
             })
         };
@@ -144,11 +142,11 @@ fn any_bytes_are_refused_or_read_whole() {
         let count = entries(&bytes).count();
         for key in ["a", "b", "zz"] {
             let entry = find(&bytes, key);
-            let _ = (fingerprint(entry), entry.map(|entry| entry.read::<Vec<String>>().is_ok()));
+            let _ = (fingerprint(entry), entry.map(|entry| entry.read_postcard::<Vec<String>>().is_ok()));
         }
         let (mut edited, mut len) = ([0; 4096], bytes.len());
         edited[..len].copy_from_slice(&bytes);
-        let _ = Table::new(&mut edited, 0, &mut len).set("b", &7_u64);
+        let _ = Table::new(&mut edited, 0, &mut len).set_postcard("b", &7_u64);
         let _ = Table::new(&mut edited, 0, &mut len).remove("a");
         if check(&bytes) {
             let again = table(|table| entries(&bytes).for_each(|entry| table.put(entry).unwrap()));

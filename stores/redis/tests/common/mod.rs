@@ -1,15 +1,13 @@
-//! What the tests share: records, a second client that looks at what is in Redis, and calls that have to succeed.
+//! What the tests of this crate share: a second client that looks at what is in Redis, and calls that have to succeed.
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue};
-use session_core::environment::{Clock, Time};
-use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Handle, Load, Outcome, Store, Version};
-use session_std::SystemClock;
+use session_core::store::{Handle, Outcome, Store, Version};
 use session_store_redis::RedisStore;
+use store_support::{Draft, now};
 
 pub(crate) const HOUR: u64 = 3_600_000;
 
@@ -47,11 +45,7 @@ pub(crate) const GUARD: Duration = Duration::from_secs(60);
 
 /// One that is patient with a machine that has much else to do.
 pub(crate) fn store(server: &servers::Server) -> RedisStore {
-    RedisStore::open(&server.url()).unwrap().time_limit(GUARD)
-}
-
-pub(crate) fn now() -> Time {
-    SystemClock.now()
+    RedisStore::open(&server.url()).unwrap().with_options(servers::PATIENT)
 }
 
 pub(crate) fn key(number: u8) -> Handle {
@@ -63,27 +57,15 @@ pub(crate) fn name(number: u8) -> String {
     format!("session:{{a7}}000000000000{number:02x}")
 }
 
-/// A record of an hour, seen now; with this version, login number and data.
+/// A record of an hour, seen now.
 pub(crate) fn record(version: u64, login: u32, data: &[u8]) -> Vec<u8> {
-    let mut record = vec![0; MIN_LEN];
-    record[0] = FORMAT;
-    record[VERSION_AT..][..8].copy_from_slice(&version.to_le_bytes());
-    record[LOGIN_AT..][..4].copy_from_slice(&login.to_le_bytes());
-    let millis = now().millis();
-    for (place, value) in [(LAST_SEEN_AT, millis), (IDLE_AT, HOUR), (ENDS_AT, millis + 12 * HOUR)] {
-        record[place..][..6].copy_from_slice(&value.to_le_bytes()[..6]);
-    }
-    record.extend(data);
-    record
+    let seen = now().millis();
+    let draft = Draft { version, login, seen, idle: HOUR, ends: seen + 12 * HOUR, ..Draft::default() };
+    [&draft.record(), data].concat()
 }
 
 pub(crate) async fn load(store: &RedisStore, number: u8) -> Option<Vec<u8>> {
-    let mut buffer = vec![0; 4096];
-    match store.load(&key(number), now(), &mut buffer).await.unwrap() {
-        Load::Found(found) => Some(buffer[..found.len].to_vec()),
-        Load::Missing => None,
-        Load::TooLarge { size } => panic!("{size} bytes"),
-    }
+    store_support::load(store, &key(number), now()).await.unwrap()
 }
 
 pub(crate) async fn create(store: &RedisStore, number: u8, record: &[u8]) -> Outcome {

@@ -1,14 +1,11 @@
-//! What the tests share: databases, records.
+//! What the tests of this crate share: databases.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::time::Duration;
-
 use servers::proxy::Proxy;
-use servers::{Server, postgres};
-use session_core::environment::Time;
-use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{Handle, Load, Outcome, Store, Version};
-use session_store_sql::{Limits, SqlStore};
+use servers::{PATIENT, Server, postgres};
+use session_core::store::{Handle, Outcome, Store, Version};
+use session_store_sql::SqlStore;
+use store_support::{Draft, at};
 use tempfile::TempDir;
 
 /// A database of its own for a test, empty; gone with this value.
@@ -39,9 +36,7 @@ impl Fresh {
 
     /// A store that waits for a machine that does other things.
     pub(crate) fn store(&self) -> SqlStore {
-        let mut limits = Limits::default();
-        (limits.connect, limits.response) = (Duration::from_secs(60), Duration::from_secs(60));
-        SqlStore::open(&self.url()).unwrap().limits(limits)
+        SqlStore::open(&self.url()).unwrap().with_options(PATIENT)
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
@@ -105,52 +100,16 @@ pub(crate) async fn proxy(server: &Server) -> (Proxy, String) {
     (proxy, url)
 }
 
-pub(crate) fn at(millis: u64) -> Time {
-    Time::from_millis(millis)
-}
-
 pub(crate) fn key(number: u64) -> Handle {
     Handle::from_bytes(number.to_be_bytes())
 }
 
-/// A record to be.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Draft {
-    pub(crate) version: u64,
-    pub(crate) login: u32,
-    pub(crate) seen: u64,
-    pub(crate) idle: u64,
-    pub(crate) ends: u64,
-}
-
-impl Draft {
-    pub(crate) fn record(self) -> Vec<u8> {
-        let mut record = vec![0; MIN_LEN];
-        record[0] = FORMAT;
-        record[VERSION_AT..][..8].copy_from_slice(&self.version.to_le_bytes());
-        record[LOGIN_AT..][..4].copy_from_slice(&self.login.to_le_bytes());
-        for (place, value) in [(LAST_SEEN_AT, self.seen), (IDLE_AT, self.idle), (ENDS_AT, self.ends)] {
-            record[place..][..6].copy_from_slice(&value.to_le_bytes()[..6]);
-        }
-        record
-    }
-
-    /// Puts it into a store.
-    pub(crate) async fn create(self, store: &impl Store, key: &Handle, now: u64) {
-        let outcome = store.create(key, &self.record(), at(now)).await.unwrap();
-        assert_eq!(outcome, Outcome::Applied(Version(self.version)));
-    }
+pub(crate) async fn create(store: &impl Store, key: &Handle, draft: Draft, now: u64) {
+    let outcome = store.create(key, &draft.record(), at(now)).await.unwrap();
+    assert_eq!(outcome, Outcome::Applied(Version(draft.version)));
 }
 
 /// The record under `key`, if there is a live one.
 pub(crate) async fn load(store: &impl Store, key: &Handle, now: u64) -> Option<Vec<u8>> {
-    let mut record = vec![0; 1024];
-    match store.load(key, at(now), &mut record).await.unwrap() {
-        Load::Found(found) => {
-            record.truncate(found.len);
-            Some(record)
-        }
-        Load::Missing => None,
-        Load::TooLarge { size } => panic!("{size} bytes"),
-    }
+    store_support::load(store, key, at(now)).await.unwrap()
 }

@@ -1,7 +1,9 @@
 //! Headless Chromium drives the UI on the boards. What it finds on the host is in tests/browser.
 
 use browser_tests::Browser;
-use firmware_tests::{Board, PASSWORD, Table};
+use firmware_tests::Board;
+
+use crate::table::{PASSWORD, Table};
 
 fn wait_for_view(browser: &Browser, view: &str) {
     browser.wait_for("document.readyState + ' ' + document.body.dataset.view", format!("complete {view}"));

@@ -5,7 +5,9 @@ use std::net::SocketAddrV4;
 use std::thread;
 use std::time::Duration;
 
-use firmware_tests::{Board, Browser, Numbers, PASSWORD, Table};
+use firmware_tests::Board;
+
+use crate::table::{Browser, Numbers, PASSWORD, Table};
 
 /// So many at least; more on a machine that is busy with other things, until enough was done.
 const CUTS: u64 = 60;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use firmware_tests::{Board, Browser, Device, Fault, PASSWORD, Table};
+use firmware_tests::{Board, Device, Fault};
+
+use crate::table::{Browser, PASSWORD, Table};
 use sha2::{Digest, Sha256};
 
 /// Whatever is asked for, the answer says what is wrong, and nothing makes the device boot again.

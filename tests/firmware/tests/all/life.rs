@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use firmware_tests::{Board, Browser, Table};
+use firmware_tests::Board;
+
+use crate::table::{Browser, Table};
 
 #[test]
 fn a_browser_stays_signed_in_over_a_reboot_em1() {

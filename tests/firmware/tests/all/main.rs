@@ -4,3 +4,4 @@ mod browser;
 mod cuts;
 mod faults;
 mod life;
+mod table;

@@ -1,0 +1,124 @@
+//! Values as a strict subset of CBOR (RFC 8949).
+//!
+//! | value | bytes |
+//! | --- | --- |
+//! | integer | major type 0 or 1; beyond 64 bits a bignum of 9 to 16 bytes (tag 2 or 3) |
+//! | `f32`, `f64` | four or eight bytes, as the type is |
+//! | `char`, text | text string |
+//! | bytes of serde, not `Vec<u8>` | byte string |
+//! | `None`, `()`, a struct without content | null |
+//! | `Some(x)` | x; if x is null, or null behind tags 6, then with one more tag 6 before it |
+//! | list, set, tuple | array |
+//! | map | map |
+//! | struct | map with the names of its fields |
+//! | variant | its name; if it has content, a map of one entry from its name to the content |
+//!
+//! Lengths are definite and in the fewest bytes. Everything else is refused: other tags and simple values, half floats,
+//! indefinite lengths, text that is no UTF-8. Types see a human-readable format.
+//!
+//! What is read as another type than it was written as is the same value, or an error: integers fit or are refused,
+//! numbers become floats only without rounding, a float is no integer, null is no empty list, and a struct is read from
+//! names only.
+
+mod inside;
+mod item;
+mod read;
+mod unreadable;
+mod write;
+
+pub use unreadable::{Error, Unreadable};
+
+use crate::base::codec::{AsRead, Closed, Codec, Reads, WriteError};
+use read::Reader;
+use serde::de::{Deserialize, DeserializeSeed};
+use serde::ser::Serialize;
+use write::Writer;
+
+const UNSIGNED: u8 = 0;
+const NEGATIVE: u8 = 1;
+const BYTES: u8 = 2;
+const TEXT: u8 = 3;
+const LIST: u8 = 4;
+const MAP: u8 = 5;
+
+/// Before a null that is `Some`.
+const SOME: u8 = 0xc6;
+/// Before the bytes of an integer that does not fit into 64 bits.
+const BIG: u8 = 0xc2;
+/// Before those of a negative one.
+const BIG_NEGATIVE: u8 = 0xc3;
+const FALSE: u8 = 0xf4;
+const TRUE: u8 = 0xf5;
+const NULL: u8 = 0xf6;
+const SINGLE: u8 = 0xfa;
+const DOUBLE: u8 = 0xfb;
+
+/// The codec of programs with a heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Cbor;
+
+impl Cbor {
+    /// Reads what `seed` stands for from all of `bytes`.
+    #[expect(clippy::result_large_err, reason = "once a value, and it has no heap to be on")]
+    pub fn read_seed<'v, S: DeserializeSeed<'v>>(bytes: &'v [u8], seed: S) -> Result<S::Value, Unreadable> {
+        let mut reader = Reader::new(bytes);
+        reader.whole(seed).map_err(|error| reader.unreadable(error))
+    }
+}
+
+impl Closed for Cbor {}
+
+impl Codec for Cbor {
+    const ID: u8 = 1;
+    const TELLS: bool = true;
+
+    type Reads = LastReads;
+    type Unreadable = Unreadable;
+
+    fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError> {
+        let mut writer = Writer::new(into, None);
+        writer.write(value)?;
+        Ok(writer.len())
+    }
+
+    fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Unreadable> {
+        Self::read_seed(bytes, core::marker::PhantomData)
+    }
+
+    fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64> {
+        let mut writer = Writer::new(&mut [], Some(0));
+        writer.write(value).ok()?;
+        writer.said()
+    }
+}
+
+/// The last values that a request read. One that is forgotten costs a write of what has not changed, and no more.
+#[derive(Clone, Copy, Debug)]
+pub struct LastReads {
+    reads: [(u64, AsRead); Self::MOST],
+    next: usize,
+}
+
+impl LastReads {
+    const MOST: usize = 16;
+}
+
+impl Reads for LastReads {
+    const NONE: Self = Self { reads: [(0, AsRead { entry: 0, said: 0 }); Self::MOST], next: 0 };
+
+    fn keep(&mut self, key: u64, value: AsRead) {
+        let known = self.reads.iter().position(|(known, _)| *known == key);
+        if let Some(place) = self.reads.get_mut(known.unwrap_or(self.next % Self::MOST)) {
+            *place = (key, value);
+        }
+        self.next += usize::from(known.is_none());
+    }
+
+    fn of(&self, key: u64) -> Option<AsRead> {
+        self.reads.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
+    }
+}
+
+// host only: they need std's types
+#[cfg(all(test, not(target_os = "none")))]
+mod tests;

@@ -1,0 +1,47 @@
+//! Errors that any store may give.
+
+use std::fmt::{self, Display};
+
+/// The error of any store, as text. Only the observer sees it.
+#[derive(Debug)]
+pub struct SharedError(String);
+
+impl SharedError {
+    /// Takes the text of a store's error.
+    pub fn new(why: impl Display) -> Self {
+        Self(why.to_string())
+    }
+
+    /// The error of a store without an index that was asked for one. The core never asks such a store.
+    #[must_use]
+    pub fn no_index() -> Self {
+        Self("this store cannot list sessions".into())
+    }
+}
+
+impl Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SharedError {}
+
+/// Why a store URL cannot be used. It repeats no password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlError(String);
+
+impl UrlError {
+    /// Takes a sentence that says what is wrong with the URL, without the password in it.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+impl Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UrlError {}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod circuit_breaker;
+mod connection_options;
+#[doc(hidden)]
+pub mod erased;
+mod error;
+mod record_buffer;
+mod store;
+
+pub use circuit_breaker::CircuitBreaker;
+pub use connection_options::ConnectionOptions;
+pub use erased::{Boxed, ErasedStore};
+pub use error::{SharedError, UrlError};
+pub use record_buffer::RecordBuffer;
+pub use store::SharedStore;

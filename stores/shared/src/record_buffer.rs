@@ -1,0 +1,79 @@
+//! Room for one record: in place for small records, on the heap for larger ones.
+
+use std::fmt::{self, Debug};
+
+use session_core::environment::Buffer;
+
+/// Bytes that need no heap.
+const INLINE: usize = 256;
+/// The largest record. Larger data does not belong into a session.
+const LARGEST: usize = 1 << 20;
+
+/// A buffer for one record that grows on demand. Up to 256 bytes it needs no heap; it never grows beyond 1 MB.
+#[derive(Clone)]
+pub struct RecordBuffer(Place);
+
+#[derive(Clone)]
+#[allow(clippy::large_enum_variant)] // small records without an allocation are its purpose
+enum Place {
+    Inline([u8; INLINE]),
+    Heap(Vec<u8>),
+}
+
+impl RecordBuffer {
+    /// An empty buffer.
+    pub const NEW: Self = Self(Place::Inline([0; INLINE]));
+}
+
+impl Debug for RecordBuffer {
+    /// Prints no record.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordBuffer(..)")
+    }
+}
+
+impl AsRef<[u8]> for RecordBuffer {
+    fn as_ref(&self) -> &[u8] {
+        match &self.0 {
+            Place::Inline(bytes) => bytes,
+            Place::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl AsMut<[u8]> for RecordBuffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Place::Inline(bytes) => bytes,
+            Place::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl Buffer for RecordBuffer {
+    type Codec = session_core::codec::Cbor;
+
+    fn grow(&mut self, need: usize) -> bool {
+        if need > self.as_ref().len() && need <= LARGEST {
+            let mut larger = Vec::with_capacity(need.next_power_of_two());
+            larger.extend_from_slice(self.as_ref());
+            larger.resize(need.next_power_of_two(), 0);
+            self.0 = Place::Heap(larger);
+        }
+        need <= self.as_ref().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_and_keeps_its_bytes() {
+        let mut buffer = RecordBuffer::NEW;
+        buffer.as_mut()[..3].copy_from_slice(b"abc");
+        assert!(buffer.grow(256) && matches!(buffer.0, Place::Inline(_)));
+        assert!(buffer.grow(257) && buffer.as_ref().len() == 512 && buffer.as_ref().starts_with(b"abc"));
+        assert!(!buffer.grow(LARGEST + 1) && buffer.as_ref().len() == 512);
+    }
+}

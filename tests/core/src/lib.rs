@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bad_input;
+pub mod life_cycle;
+pub mod vectors;

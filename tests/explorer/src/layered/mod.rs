@@ -1,0 +1,40 @@
+//! Requests at two nodes over the shipped layered store, whose cache loses, delays and forgets.
+
+mod record;
+mod request;
+mod rules;
+mod run;
+mod world;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+pub(crate) use rules::RULES;
+
+use crate::layered::request::Verb;
+use crate::layered::run::{LayeredRun, Scenario};
+use crate::search::{explore, explore_all};
+
+/// All multisets of requests, but for those in which nobody changes anything; the first is at the first node.
+pub(crate) fn explore_sets(requests: usize, faults: u8, seconds: u8, deadline: Option<Instant>) -> ExitCode {
+    let explorer = || |scenario: &Scenario| explore(|told| LayeredRun::begin(scenario, told), deadline);
+    explore_all(&scenarios(requests, faults, seconds), explorer, |_| ())
+}
+
+fn scenarios(requests: usize, faults: u8, seconds: u8) -> Vec<Scenario> {
+    let kinds: Vec<(Verb, usize)> =
+        [Verb::Read, Verb::Write, Verb::Logout].into_iter().flat_map(|verb| [(verb, 0), (verb, 1)]).collect();
+    let mut sets: Vec<Vec<(Verb, usize)>> = vec![Vec::new()];
+    for _ in 0..requests {
+        let longer = |set: &Vec<(Verb, usize)>| {
+            let set = set.clone();
+            let from = set.last().and_then(|last| kinds.iter().position(|kind| kind == last)).unwrap_or(0);
+            kinds[from..].iter().map(move |kind| [&set[..], &[*kind]].concat()).collect::<Vec<_>>()
+        };
+        sets = sets.iter().flat_map(longer).collect();
+    }
+    let wanted = |set: &Vec<(Verb, usize)>| {
+        set.iter().any(|(verb, _)| *verb != Verb::Read) && set.first().is_some_and(|(_, node)| *node == 0)
+    };
+    sets.into_iter().filter(wanted).map(|requests| Scenario { requests, faults, seconds }).collect()
+}

@@ -1,0 +1,64 @@
+//! The requests of browsers over the shipped driver, on one store.
+
+mod monitor;
+mod record;
+mod request;
+mod rules;
+mod run;
+mod scenario;
+mod start;
+mod world;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+pub(crate) use rules::RULES;
+
+use crate::protocol::run::DriverRun;
+use crate::protocol::scenario::Scenario;
+use crate::protocol::start::Starts;
+use crate::protocol::world::Kind;
+use crate::search::{Found, explore, explore_all};
+
+/// All pairs.
+pub(crate) fn two(whole: bool) -> ExitCode {
+    run(&scenario::all(2, 1, 1, whole), None)
+}
+
+/// As many triples as the time allows.
+pub(crate) fn three(deadline: Instant, seed: u64) -> ExitCode {
+    let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();
+    shuffle(&mut scenarios, seed);
+    run(&scenarios, Some(deadline))
+}
+
+fn run(scenarios: &[Scenario], deadline: Option<Instant>) -> ExitCode {
+    let explorer = || {
+        let starts = Kind::ALL.map(Starts::new);
+        move |scenario: &Scenario| {
+            let starts = &starts[scenario.kind as usize];
+            explore(|told| DriverRun::begin(starts.app, starts.at(scenario.beginning), scenario, told), deadline)
+        }
+    };
+    explore_all(scenarios, explorer, table)
+}
+
+fn table(explored: &[(&Scenario, Found)]) {
+    println!("{:<10} {:>8} {:>12} {:>12}", "store like", "sets", "states", "paths");
+    for kind in Kind::ALL {
+        let of_kind = || explored.iter().filter(|(scenario, _)| scenario.kind == kind).map(|(_, found)| found);
+        let (states, paths) = of_kind().fold((0, 0), |sum, found| (sum.0 + found.states, sum.1 + found.paths));
+        println!("{:<10} {:>8} {states:>12} {paths:>12}", format!("{kind:?}"), of_kind().count());
+    }
+}
+
+/// Fisher and Yates, by splitmix64.
+fn shuffle<T>(list: &mut [T], seed: u64) {
+    let mut state = seed;
+    for last in (1..list.len()).rev() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        list.swap(last, (mixed % (last as u64 + 1)) as usize);
+    }
+}

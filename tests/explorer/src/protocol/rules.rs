@@ -1,0 +1,173 @@
+//! The rules of the protocol: each left out in a copy of the core, the explorer must miss it. The numbers are those of
+//! docs/design.md.
+
+use crate::mutations::{Edit, Mutation};
+
+const STATE: &str = "session-core/src/protocol/state.rs";
+const STEPS: &str = "session-core/src/protocol/steps.rs";
+const REPLIES: &str = "session-core/src/protocol/replies.rs";
+const EXPIRY: &str = "session-core/src/protocol/expiry.rs";
+const POLICY: &str = "session-core/src/base/policy.rs";
+const STORED: &str = "session-core/src/driver/stored.rs";
+const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
+const CHANGES: &str = "session-core/src/record/changes.rs";
+const STORE: &str = "tests/explorer/src/protocol/world.rs";
+
+pub(crate) const RULES: &[Mutation] = &[
+    Mutation {
+        rule: 1,
+        without: "after a conflict the cookie is not asked about again",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "match expiry::accept(token, &self.other, rules.policy, now) {",
+            instead: "let _ = token; match core::convert::identity(Verdict::Current) {",
+        }],
+    },
+    Mutation {
+        rule: 2,
+        without: "a cookie may be renewed while a grace runs",
+        explore: "two",
+        edits: &[
+            Edit {
+                file: EXPIRY,
+                code: "&& same(record.verifier(), &token.verifier)\n        && record.previous().is_none_or(|previous| now >= previous.grace_until)",
+                instead: "&& (same(record.verifier(), &token.verifier) || record.previous().is_some_and(|previous| now < previous.grace_until))",
+            },
+            Edit {
+                file: POLICY,
+                code: "renew_after.is_some() && limits.renew_after <= limits.grace",
+                instead: "renew_after.is_some() && limits.renew_after == 0",
+            },
+        ],
+    },
+    Mutation {
+        rule: 3,
+        without: "the store and the driver write to sessions that are over",
+        explore: "two",
+        edits: &[
+            Edit {
+                file: STORE,
+                code: "slot.filter(|slot| Record::parse(&slot.bytes).live(now.millis()))",
+                instead: "slot.filter(|_| now >= Time::ZERO)",
+            },
+            Edit {
+                file: STEPS,
+                code: "!self.active || expiry::expired(&self.mine, rules.policy, now)",
+                instead: "!self.active",
+            },
+            Edit {
+                file: STEPS,
+                code: "if expiry::expired(&self.mine, rules.policy, now) {\n            return",
+                instead: "if false {\n            return",
+            },
+        ],
+    },
+    Mutation {
+        rule: 4,
+        without: "the store keeps the last_seen that came last, not the latest",
+        explore: "two",
+        edits: &[Edit { file: STORE, code: "if Record::parse(record).last_seen < seen {", instead: "if seen > 0 {" }],
+    },
+    Mutation {
+        rule: 5,
+        without: "a login takes over the session of another subject",
+        explore: "two",
+        edits: &[Edit {
+            file: STEPS,
+            code: "is_none_or(|(before, _)| before == subject)",
+            instead: "is_none_or(|(before, _)| before != \"\" || subject == \"\")",
+        }],
+    },
+    Mutation {
+        rule: 5,
+        without: "a login over another subject ends whatever has the old handle",
+        explore: "two",
+        edits: &[Edit {
+            file: STORED,
+            code: "DeleteCondition::Login(operation.login), now",
+            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
+        }],
+    },
+    Mutation {
+        rule: 6,
+        without: "a login's cookie goes out and the index does not have its session",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "if rules.has_index && matches!(intent, Intent::Login { .. }) {",
+            instead: "if rules.has_index && intent == Intent::Rotate {",
+        }],
+    },
+    Mutation {
+        rule: 7,
+        without: "a login is added whatever became of the epoch since it began",
+        explore: "two",
+        edits: &[Edit { file: STORE, code: "if subject.epoch != seen.0 {", instead: "if subject.epoch < seen.0 {" }],
+    },
+    Mutation {
+        rule: 8,
+        without: "a revocation ends whatever has the handle",
+        explore: "two",
+        edits: &[Edit { file: SUBJECTS, code: "DeleteCondition::Login(entry.login)", instead: "DeleteCondition::Any" }],
+    },
+    Mutation {
+        rule: 9,
+        without: "the session that ends others is not accepted again",
+        explore: "two",
+        edits: &[Edit {
+            file: SUBJECTS,
+            code: "self.accept_again(own, room).await?;\n        self.end_each",
+            instead: "let _ = room;\n        self.end_each",
+        }],
+    },
+    Mutation {
+        rule: 9,
+        without: "a login at the cap looks at those that were added after it as well",
+        explore: "two",
+        edits: &[Edit { file: SUBJECTS, code: "and_then(|order| order.checked_sub(1))", instead: "map(|_| u64::MAX)" }],
+    },
+    Mutation {
+        rule: 10,
+        without: "a value that was read may have changed",
+        explore: "two",
+        edits: &[Edit {
+            file: CHANGES,
+            code: "matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads",
+            instead: "matches!(kind, Kind::Read) && !heed_reads",
+        }],
+    },
+    Mutation {
+        rule: 11,
+        without: "after a lost answer the own write counts as somebody else's",
+        explore: "two",
+        edits: &[
+            Edit {
+                file: REPLIES,
+                code: "if there == self.mine.version() {",
+                instead: "if there == self.mine.version() && !lost {",
+            },
+            Edit { file: REPLIES, code: "|| lost && there != self.base {", instead: "{" },
+        ],
+    },
+    Mutation {
+        rule: 11,
+        without: "after a lost answer somebody else's write counts as proof that the own one was not done",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "|| lost && there != self.base {",
+            instead: "|| lost && there == self.base {",
+        }],
+    },
+    Mutation {
+        rule: 12,
+        without: "a cookie that was superseded is taken back",
+        explore: "two",
+        edits: &[Edit {
+            file: STATE,
+            code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
+            instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
+        }],
+    },
+];

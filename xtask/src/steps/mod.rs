@@ -1,0 +1,174 @@
+//! The steps of `test-all`: their names, what they show, and what they need. Each is a function that returns what it
+//! showed, or what is wrong.
+
+mod arrows;
+pub(crate) mod bench;
+mod compliance;
+mod explorers;
+mod external_build;
+pub(crate) mod firmware;
+mod fuzz;
+mod lint;
+mod no_panic;
+mod rooms;
+pub(crate) mod size;
+mod store_table;
+mod targets;
+mod tests;
+mod tokens;
+
+use self::targets::BOARDS;
+use crate::run::Log;
+use crate::setup::{
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS,
+    RUSTFMT, SETPRIV, VALGRIND,
+};
+
+/// One check.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) does: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) run: fn(&mut Log) -> Result<String, String>,
+}
+
+const V6M: Need = Need::Target(BOARDS[0]);
+const V7M: Need = Need::Target(BOARDS[1]);
+const V7EM: Need = Need::Target(BOARDS[2]);
+const IMC: Need = Need::Target(BOARDS[3]);
+const IMAC: Need = Need::Target(BOARDS[4]);
+const WASM: Need = Need::Target("wasm32-unknown-unknown");
+
+/// In their order; the quick ones first.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "fmt", does: "every file is as rustfmt writes it", needs: &[RUSTFMT], run: lint::fmt },
+    Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: lint::clippy },
+    Step { name: "tests", does: "unit and integration tests on this machine", needs: &[PYTHON], run: tests::tests },
+    Step {
+        name: "docs",
+        does: "examples in the docs run; the docs build without warnings",
+        needs: &[],
+        run: lint::docs,
+    },
+    Step {
+        name: "external-build",
+        does: "the READMEs' examples compile outside the workspace, with the lines that a user's Cargo.toml has",
+        needs: &[],
+        run: external_build::external_build,
+    },
+    Step {
+        name: "compliance",
+        does: "every requirement is in docs/compliance.md, with tests that exist",
+        needs: &[],
+        run: |_| compliance::compliance(&names()),
+    },
+    Step {
+        name: "rooms",
+        does: "no published crate has a circle of files; between the core's rooms the arrows run one way",
+        needs: &[],
+        run: |_| rooms::rooms(),
+    },
+    Step {
+        name: "no-alloc",
+        does: "the core's dependencies use neither std nor alloc",
+        needs: &[],
+        run: targets::no_alloc,
+    },
+    Step {
+        name: "targets",
+        does: "the crates without a heap build for every microcontroller target and for wasm",
+        needs: &[V6M, V7M, V7EM, IMC, IMAC, WASM],
+        run: targets::targets,
+    },
+    Step {
+        name: "on-target",
+        does: "the core's unit tests run on an emulated Cortex-M3",
+        needs: &[V7M, QEMU_ARM],
+        run: targets::on_target,
+    },
+    Step {
+        name: "conversations",
+        does: "the dialogues catch known bugs; every reference app refuses bad flags (the dialogues themselves: tests)",
+        needs: &[],
+        run: tests::conversations,
+    },
+    Step {
+        name: "stores",
+        does: "each store over the network or on disk keeps its promises, with real servers that fail",
+        needs: &[REDIS, MEMCACHED, POSTGRES, OPENSSL],
+        run: tests::stores,
+    },
+    Step {
+        name: "browser",
+        does: "headless Chromium drives the device's web UI, and the notes application over four adapters",
+        needs: &[CHROMIUM, CHROMEDRIVER],
+        run: |log| tests::package(log, "browser-tests"),
+    },
+    Step {
+        name: "firmware",
+        does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
+        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        run: firmware::firmware,
+    },
+    Step {
+        name: "explorer",
+        does: "every order of two requests keeps the protocol's promises; of three, as far as a minute goes",
+        needs: &[],
+        run: |log| {
+            let two = explorers::explorer(log, &["two"])?;
+            Ok(format!("two: {two}; three: {}", explorers::explorer(log, &["three", "--seconds", "60"])?))
+        },
+    },
+    Step {
+        name: "rules",
+        does: "each rule of the protocol, switched off, is missed by the explorer",
+        needs: &[],
+        run: |log| explorers::explorer(log, &["rules"]),
+    },
+    Step {
+        name: "layered",
+        does: "every order of two requests over the layered store keeps its promises; of three, as far as a minute goes",
+        needs: &[],
+        run: explorers::layered,
+    },
+    Step {
+        name: "layered-rules",
+        does: "each rule of the layered store, switched off, is missed",
+        needs: &[],
+        run: |log| explorers::explorer(log, &["layered-rules"]),
+    },
+    Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic::no_panic },
+    Step {
+        name: "size",
+        does: "the core's code is within its budget; the goal beside it",
+        needs: &[V6M, V7M, V7EM, IMC, IMAC],
+        run: size::size,
+    },
+    Step {
+        name: "bench",
+        does: "the core's requests allocate nothing and stay within their multiple of the same work by hand; what adapters add",
+        needs: &[VALGRIND],
+        run: bench::bench,
+    },
+    Step {
+        name: "fuzz",
+        does: "any bytes as cookies, records, flash images and operations on a flash: libFuzzer, so many inputs for each",
+        needs: &[CPP],
+        run: fuzz::fuzz,
+    },
+];
+
+/// All that these steps need, each once.
+pub(crate) fn needs(steps: &[&'static Step]) -> Vec<Need> {
+    let mut needs: Vec<Need> = Vec::new();
+    for need in steps.iter().flat_map(|step| step.needs) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    needs
+}
+
+fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}

@@ -1,0 +1,50 @@
+//! `tests`, `conversations`, `stores` and the packages whose tests are a step of their own.
+
+use super::store_table::store_table;
+use crate::run::{Log, cargo, passed, target};
+
+/// Packages whose tests are steps of their own.
+const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
+
+/// The stores, and what else is tested with real servers; excluded from `tests`, too.
+const STORES: [&str; 7] = [
+    "servers",
+    "session-store-sql",
+    "session-store-redis",
+    "session-store-memcached",
+    "session-store-layered",
+    "store-tests",
+    "session-admin",
+];
+
+pub(super) fn tests(log: &mut Log) -> Result<String, String> {
+    let mut tests = cargo(&["test", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);
+    tests.args(["--lib", "--bins", "--tests", "--examples"]);
+    tests.args(OWN_STEPS.iter().chain(&STORES).flat_map(|package| ["--exclude", package]));
+    passed(&log.run(&mut tests)?)
+}
+
+/// The tests of one of [`OWN_STEPS`].
+pub(super) fn package(log: &mut Log, name: &str) -> Result<String, String> {
+    passed(&log.run(&mut cargo(&["test", "--locked", "--all-features", "--no-fail-fast", "-p", name]))?)
+}
+
+pub(super) fn stores(log: &mut Log) -> Result<String, String> {
+    let mut tests = cargo(&["test", "--locked", "--all-features", "--no-fail-fast"]);
+    let output = log.run(tests.args(STORES.iter().flat_map(|name| ["-p", name])).args(["--", "--show-output"]))?;
+    Ok(format!("{}; {}", passed(&output)?, store_table(&output)?))
+}
+
+/// The adapters that have a reference app.
+const ADAPTERS: [&str; 5] =
+    ["session-picoserve", "session-axum", "session-poem", "session-rocket", "session-edge-http"];
+
+pub(super) fn conversations(log: &mut Log) -> Result<String, String> {
+    let tests = package(log, "conversations")?;
+    for adapter in ADAPTERS {
+        log.run(&mut cargo(&["build", "--locked", "-p", adapter, "--example", "reference"]))?;
+        let program = target().join("debug/examples/reference");
+        log.run(cargo(&["run", "--locked", "-p", "conversations", "--bin", "bad-starts", "--"]).arg(program))?;
+    }
+    Ok(format!("{tests}; bad starts refused by {}", ADAPTERS.join(", ")))
+}
