@@ -31,8 +31,6 @@ mod driver;
 
 mod session;
 
-pub mod pool;
-
 pub mod testing;
 
 // what a user sees

@@ -43,10 +43,11 @@ const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 6] = [
+const NO_HEAP: [&str; 7] = [
     "session-core",
     "session-store-memory",
     "session-store-flash",
+    "session-embedded",
     "session-picoserve",
     "session-edge-http",
     "device-ui",

@@ -60,12 +60,11 @@ impl Handler<AppPool> for App {
         let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
         let answer = match (method, path) {
             (Method::Get | Method::Head, "/style.css") => Answer::Style,
-            (Method::Get | Method::Head, _) => self.page(path, &request.session().await?).await?,
+            (Method::Get | Method::Head, _) => self.page(path, request.session().await?).await?,
             (Method::Post, _) => {
                 let device = sample_app::device_name(headers.headers.get("User-Agent").unwrap_or_default());
-                let session = request.session().await?;
                 let form = form(request).await?;
-                self.form(path, &session, form, &device).await?
+                self.form(path, request.session().await?, form, &device).await?
             }
             _ => Answer::Refused(405, "this application has pages and forms only\n"),
         };
@@ -86,8 +85,8 @@ impl Handler<AppPool> for App {
 }
 
 impl App {
-    async fn page(&self, path: &str, session: &Session<'_>) -> Result<Answer, Error> {
-        let Some(user) = session.subject(|user| user.map(str::to_owned))? else {
+    async fn page(&self, path: &str, session: &mut Session<'_>) -> Result<Answer, Error> {
+        let Some(user) = session.subject().map(str::to_owned) else {
             return match path {
                 "/sign-in" => sign_in_page(session),
                 "/" | "/devices" => Ok(Answer::Go("/sign-in")),
@@ -103,12 +102,12 @@ impl App {
     }
 
     /// A form of one of our pages; one that another site made is refused.
-    async fn form(&self, path: &str, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
-        let user = session.subject(|user| user.map(str::to_owned))?;
+    async fn form(&self, path: &str, session: &mut Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+        let user = session.subject().map(str::to_owned);
         if user.is_none() && path != "/sign-in" {
             return Ok(Answer::Go("/sign-in"));
         }
-        if !session.csrf_ok(&form.csrf)? {
+        if !session.csrf_ok(&form.csrf) {
             return Ok(Answer::Refused(403, words::OLD_FORM));
         }
         let Some(user) = user.filter(|_| path != "/sign-in") else {
@@ -135,7 +134,10 @@ impl App {
                 let users = self.users.clone();
                 let change = move || users.change(&user, &form.password, &form.new, Instant::now());
                 match blocking::unblock(change).await {
-                    Ok(()) => tell(session, &words::changed(session.revoke_others().await?), "/devices"),
+                    Ok(()) => {
+                        let ended = session.revoke_others().await?;
+                        tell(session, &words::changed(ended), "/devices")
+                    }
                     Err(why) => tell(session, &why, "/devices"),
                 }
             }
@@ -149,7 +151,7 @@ impl App {
 
     // ---- signing in ----------------------------------------------------------------------------------------------
 
-    async fn sign_in(&self, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+    async fn sign_in(&self, session: &mut Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
         // before the password is checked: if it is changed meanwhile, this login is refused
         let attempt = match session.begin_login(&form.name).await {
             Err(Error::BadText) => return tell(session, words::WRONG, "/sign-in"),
@@ -173,7 +175,7 @@ impl App {
         blocking::unblock(move || users.check(&name, &password, Instant::now())).await
     }
 
-    fn notes_page(&self, user: String, session: &Session<'_>) -> Result<Answer, Error> {
+    fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
         let (csrf, message) = token_and_message(session)?;
         Ok(html(&NotesOf { page: NotesPage { notes: self.notes.of(&user), user, csrf, message } }))
     }
@@ -199,12 +201,12 @@ struct DevicesOf {
     page: DevicesPage,
 }
 
-fn sign_in_page(session: &Session<'_>) -> Result<Answer, Error> {
+fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
     let (csrf, message) = token_and_message(session)?;
     Ok(html(&SignIn { page: SignInPage { csrf, message } }))
 }
 
-async fn devices_page(user: String, session: &Session<'_>) -> Result<Answer, Error> {
+async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
     let mut devices = Vec::new();
@@ -223,7 +225,7 @@ async fn devices_page(user: String, session: &Session<'_>) -> Result<Answer, Err
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell.
-fn token_and_message(session: &Session<'_>) -> Result<(String, Option<String>), Error> {
+fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
     Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned)?))
 }
 
@@ -232,7 +234,7 @@ fn html(page: &impl Template) -> Answer {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
+fn tell(session: &mut Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
     session.flash_message(message)?;
     Ok(Answer::Go(page))
 }

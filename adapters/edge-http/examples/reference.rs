@@ -79,10 +79,10 @@ impl<S: Store> App<'_, S> {
                 Reply::ok(lines)
             }
             (Method::Get, "/read" | "/keys" | "/whoami" | "/fresh" | "/flash" | "/csrf") => {
-                look(path, &request.session().await?, &args)?
+                look(path, request.session().await?, &args)?
             }
             (Method::Post, _) if CHANGES.contains(&path) => {
-                change(path, &request.session().await?, &args, &csrf).await?
+                change(path, request.session().await?, &args, &csrf).await?
             }
             _ => Reply(404, "no such route".into()),
         };
@@ -90,13 +90,13 @@ impl<S: Store> App<'_, S> {
     }
 }
 
-fn look<S: Store>(path: &str, session: &Session<'_, S>, args: &Args) -> Result<Reply, Error> {
+fn look<S: Store>(path: &str, session: &mut Session<'_, S>, args: &Args) -> Result<Reply, Error> {
     Ok(match path {
         "/read" => Reply::value(text(session.get(args.key()?), || session.get(args.key()?))?),
-        "/keys" => Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?),
-        "/whoami" => Reply::value(session.subject(|subject| subject.map(String::from))?),
+        "/keys" => Reply::ok(session.keys().map(|key| format!("{key}\n")).collect::<String>()),
+        "/whoami" => Reply::value(session.subject().map(String::from)),
         "/fresh" => {
-            Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" })
+            Reply::ok(if session.authenticated_within(Duration::from_secs(args.within)) { "yes" } else { "no" })
         }
         "/flash" => Reply::value(session.take_flash_message(|message| message.to_owned())?),
         _ => Reply::ok(session.csrf_token()?.as_str()),
@@ -121,7 +121,7 @@ const CHANGES: [&str; 15] = [
     "/revoke-others",
 ];
 
-async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csrf: &str) -> Result<Reply, Error> {
+async fn change<S: Store>(path: &str, session: &mut Session<'_, S>, args: &Args, csrf: &str) -> Result<Reply, Error> {
     match path {
         "/set" => {
             wait(args).await;
@@ -148,7 +148,7 @@ async fn change<S: Store>(path: &str, session: &Session<'_, S>, args: &Args, csr
         "/logout" => session.logout().await?,
         "/rotate" => session.rotate().await?,
         "/flash" => session.flash_message(&args.message)?,
-        "/protected" if !session.csrf_ok(csrf)? => {
+        "/protected" if !session.csrf_ok(csrf) => {
             return Ok(Reply(403, "the CSRF token is not this session's".into()));
         }
         "/set-then-fail" => {

@@ -38,50 +38,50 @@ async fn plain() -> &'static str {
     "plain"
 }
 
-async fn read<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn read<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
-async fn peek<S: Store>(session: Peek<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn peek<S: Store>(mut session: Peek<S>, Query(args): Query) -> Result<Reply, Refused> {
     let key = args.key()?;
     Ok(Reply::value(text(session.get(key), || session.get(key))?))
 }
 
 async fn list_keys<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
-    Ok(Reply::ok(session.view(|session| session.keys().map(|key| format!("{key}\n")).collect::<String>())?))
+    Ok(Reply::ok(session.keys().map(|key| format!("{key}\n")).collect::<String>()))
 }
 
-async fn set<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn set<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     args.wait().await;
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply::ok("ok"))
 }
 
-async fn incr<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn incr<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
     args.wait().await;
     session.set(args.key()?, &number)?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn add<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn add<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     args.wait().await;
     let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
     Ok(Reply::ok(number.to_string()))
 }
 
-async fn remove<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn remove<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.remove(args.key()?)?;
     Ok(Reply::ok("ok"))
 }
 
-async fn clear<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn clear<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     session.clear()?;
     Ok(Reply::ok("ok"))
 }
 
-async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn login<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     let attempt = session.begin_login(&args.user).await?;
     // here an application checks the password
     session.login(if args.remember == 1 { attempt.remembered() } else { attempt }).await?;
@@ -89,47 +89,47 @@ async fn login<S: Store>(session: Session<S>, Query(args): Query) -> Result<Repl
 }
 
 async fn whoami<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
-    Ok(Reply::value(session.subject(|subject| subject.map(String::from))?))
+    Ok(Reply::value(session.subject().map(String::from)))
 }
 
-async fn logout<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn logout<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     session.logout().await?;
     Ok(Reply::ok("ok"))
 }
 
-async fn rotate<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn rotate<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     session.rotate().await?;
     Ok(Reply::ok("ok"))
 }
 
 async fn fresh<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
-    Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
+    Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within)) { "yes" } else { "no" }))
 }
 
-async fn leave_flash<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn leave_flash<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.flash_message(&args.message)?;
     Ok(Reply::ok("ok"))
 }
 
-async fn take_flash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn take_flash<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::value(session.take_flash_message(|message| message.to_owned())?))
 }
 
-async fn csrf<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn csrf<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::ok(session.csrf_token()?.as_str()))
 }
 
 async fn protected<S: Store>(session: Session<S>, CsrfHeader(token): CsrfHeader) -> Result<Reply, Refused> {
-    let ok = session.csrf_ok(&token)?;
+    let ok = session.csrf_ok(&token);
     Ok(if ok { Reply::ok("ok") } else { Reply(403, "the CSRF token is not this session's".into()) })
 }
 
-async fn set_then_fail<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn set_then_fail<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.set(args.key()?, args.value.as_str())?;
     Ok(Reply(500, "failed on purpose".into()))
 }
 
-async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn type_clash<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     session.set("n", &7_u32)?;
     Ok(match session.get::<String>("n") {
         Ok(value) => Reply::ok(format!("a value: {value:?}")),
@@ -137,7 +137,7 @@ async fn type_clash<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
     })
 }
 
-async fn big<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn big<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     session.set(args.key()?, big_text(args.bytes)?.as_str())?;
     Ok(Reply::ok("ok"))
 }
@@ -148,20 +148,20 @@ async fn health<S: Store>(App(pool): App<&'static AppPool<S>>) -> Result<Reply, 
     Ok(Reply::ok("ok"))
 }
 
-async fn sessions<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn sessions<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     let mut lines = String::new();
     session.list(|listed| lines.push_str(&json(listed))).await?;
     Ok(Reply::ok(lines))
 }
 
-async fn revoke<S: Store>(session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
+async fn revoke<S: Store>(mut session: Session<S>, Query(args): Query) -> Result<Reply, Refused> {
     Ok(match session.revoke(&args.handle).await? {
         true => Reply::ok("ok"),
         false => Reply(404, "no session of yours has this handle".into()),
     })
 }
 
-async fn revoke_others<S: Store>(session: Session<S>) -> Result<Reply, Refused> {
+async fn revoke_others<S: Store>(mut session: Session<S>) -> Result<Reply, Refused> {
     Ok(Reply::ok(session.revoke_others().await?.to_string()))
 }
 

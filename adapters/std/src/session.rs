@@ -124,7 +124,15 @@ impl Request {
     }
 }
 
-type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, RecordBuffer, AnyObserver, DynamicMode>;
+type View<'a> = session_core::Session<
+    'a,
+    SharedStore,
+    AnyClock,
+    ThreadRng,
+    &'a mut RequestState<RecordBuffer>,
+    AnyObserver,
+    DynamicMode,
+>;
 
 /// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.

@@ -7,6 +7,7 @@
 //! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
 //! again in this request.
 
+use core::ops::DerefMut;
 use core::time::Duration;
 
 use rand_core::TryCryptoRng;
@@ -59,16 +60,26 @@ impl<'s> LoginAttempt<'s> {
     }
 }
 
-/// The session of one request. `R` is used only when something new is made.
-pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
+/// The session of one request. `R` is used only when something new is made. `Q` holds the request's state: a
+/// `&mut RequestState<B>`, or a guard that an adapter lends.
+pub struct Session<'a, S, C, R, Q, O = (), M = Stored> {
     pub(super) sessions: &'a Sessions<S, C, O, M>,
-    pub(super) request: &'a mut RequestState<B>,
+    pub(super) request: Q,
     rng: R,
 }
 
-impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
+impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
+where
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    B: Buffer + 'a,
+    Q: DerefMut<Target = RequestState<B>>,
+    O: Observer,
+    M: Mode,
+{
     /// The view of a handler on a request.
-    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: &'a mut RequestState<B>, rng: R) -> Self {
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: Q, rng: R) -> Self {
         Self { sessions, request, rng }
     }
 
@@ -77,7 +88,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
     pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        self.sessions.begin(self.request, cookie_lines).await
+        self.sessions.begin(&mut self.request, cookie_lines).await
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -93,13 +104,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
-        self.sessions.mode.set_cookie(&self.sessions.context, self.request, into)
+        self.sessions.mode.set_cookie(&self.sessions.context, &self.request, into)
     }
 
     /// Bytes that [`set_cookie`](Self::set_cookie) needs.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(self.request))
+        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(&self.request))
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -278,7 +289,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             self.commit().await?;
         }
         let mut operation = Operation::new();
-        while self.sessions.perform(self.request, &mut self.rng, Intent::Update, &mut operation).await? {
+        while self.sessions.perform(&mut self.request, &mut self.rng, Intent::Update, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -367,13 +378,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        let others = self.sessions.mode.end_others(&self.sessions.context, self.request).await?;
+        let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
         self.logout().await.map(|()| others + 1)
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut operation = Operation::new();
-        self.sessions.perform(self.request, &mut self.rng, intent, &mut operation).await.map(|_| ())
+        self.sessions.perform(&mut self.request, &mut self.rng, intent, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
