@@ -214,7 +214,7 @@ async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer,
         devices.push(Device {
             handle: listed.id.to_string(),
             name: listed.label.unwrap_or_default().to_owned(),
-            signed_in: ago(listed.created.millis()),
+            signed_in: ago(listed.started_at.millis()),
             last_seen: ago(listed.last_seen.millis()),
             current: listed.current,
         });

@@ -173,9 +173,9 @@ async fn change<S: Store>(path: &str, session: &mut Session<'_, S>, args: &Args,
 }
 
 /// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
-fn json(listed: &SessionInfo<'_>) -> String {
-    let SessionInfo { id, created, last_seen, current, .. } = listed;
-    let (created, last_seen) = (created.millis(), last_seen.millis());
+fn json(listed: &SessionInfo<&str>) -> String {
+    let SessionInfo { id, started_at, last_seen, current, .. } = listed;
+    let (created, last_seen) = (started_at.millis(), last_seen.millis());
     format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
 

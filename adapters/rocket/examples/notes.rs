@@ -90,9 +90,9 @@ async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
     let devices = session.list().await?.into_iter().map(|device| Device {
-        handle: device.id,
+        handle: device.id.to_string(),
         name: device.label.unwrap_or_default(),
-        signed_in: ago(device.created.millis()),
+        signed_in: ago(device.started_at.millis()),
         last_seen: ago(device.last_seen.millis()),
         current: device.current,
     });

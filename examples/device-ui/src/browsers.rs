@@ -81,10 +81,10 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
         return Ok(Answer::See("/"));
     }
     let (now, browsers) = (visit.site.now(), &mut visit.page.browsers);
-    let each = |listed: &session_picoserve::SessionInfo<'_>| {
+    let each = |listed: &session_picoserve::SessionInfo<&str>| {
         let mut name = Name::new();
         add(&mut name, listed.label.unwrap_or_default());
-        let (signed_in, last_seen) = (seconds(now.since(listed.created)), seconds(now.since(listed.last_seen)));
+        let (signed_in, last_seen) = (seconds(now.since(listed.started_at)), seconds(now.since(listed.last_seen)));
         // there are no more than fit unless the policy of the program lets in more
         let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_std::{Device, Error, Peek, Session};
+use session_std::{Error, Peek, Session, SessionInfo};
 
 /// The routes that look at the session: method and path. `/plain` does not, `/peek` has its own function.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -187,9 +187,9 @@ async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: O
 }
 
 /// A session in a list as a line of JSON. Nothing in it needs escaping: an id has letters and digits.
-fn json(device: &Device) -> String {
-    let Device { id, created, last_seen, current, .. } = device;
-    let (created, last_seen) = (created.millis(), last_seen.millis());
+fn json(info: &SessionInfo) -> String {
+    let SessionInfo { id, started_at, last_seen, current, .. } = info;
+    let (created, last_seen) = (started_at.millis(), last_seen.millis());
     format!("{{\"handle\":\"{id}\",\"created\":{created},\"last_seen\":{last_seen},\"current\":{current}}}\n")
 }
 

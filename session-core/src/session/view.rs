@@ -348,7 +348,7 @@ where
 
     /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
     /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
-    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
+    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<&str>)) -> Result<(), Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
         subjects.list(subject, Some(&own), room, &mut each).await
