@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use reference_app::{StoreUrl, refuse};
+use support::reference::{StoreUrl, refuse};
 use serde::Serialize;
 use session_core::events::{Event, Observer};
 use session_std::policy::{Lifetimes, PlainCookie};

@@ -8,7 +8,8 @@ use clap::error::ContextKind;
 use session_core::Keys;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 
-use crate::{StoreUrl, refuse};
+use super::store_url::StoreUrl;
+use super::surroundings::refuse;
 
 /// The reference app of session-core's adapters.
 #[derive(Clone, Debug, Parser)]

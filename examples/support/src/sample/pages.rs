@@ -1,13 +1,17 @@
 //! What each page shows, for any template engine.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use askama::Template;
 use serde::Serialize;
+use session_core::SessionInfo;
+use session_core::environment::Time;
 
-use crate::Note;
+use super::Note;
 
 /// `GET /sign-in`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Template)]
+#[template(path = "sign-in.html")]
 pub struct SignInPage {
     /// The form's token.
     pub csrf: String,
@@ -16,7 +20,8 @@ pub struct SignInPage {
 }
 
 /// `GET /`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Template)]
+#[template(path = "notes.html")]
 pub struct NotesPage {
     /// Who is signed in.
     pub user: String,
@@ -29,7 +34,8 @@ pub struct NotesPage {
 }
 
 /// `GET /devices`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Template)]
+#[template(path = "devices.html")]
 pub struct DevicesPage {
     /// Who is signed in.
     pub user: String,
@@ -54,6 +60,21 @@ pub struct Device {
     pub last_seen: String,
     /// It is the one that looks.
     pub current: bool,
+}
+
+impl Device {
+    /// Shows a session of a list.
+    pub fn of<L: AsRef<str>>(info: &SessionInfo<L>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ago = |time: Time| ago(now.saturating_sub(Duration::from_millis(time.millis())));
+        Self {
+            handle: info.id.to_string(),
+            name: info.label.as_ref().map_or_else(String::new, |label| label.as_ref().to_owned()),
+            signed_in: ago(info.started_at),
+            last_seen: ago(info.last_seen),
+            current: info.current,
+        }
+    }
 }
 
 /// What a browser calls itself, in two words. The client can write there what it likes: it gets one of ours.

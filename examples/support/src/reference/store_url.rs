@@ -10,7 +10,7 @@ use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
 
-use crate::flash::{Locked, flash_store};
+use super::flash::{Locked, flash_store};
 
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
 #[derive(Clone, Debug, PartialEq, Eq)]

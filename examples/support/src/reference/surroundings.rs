@@ -1,19 +1,4 @@
-//! What the reference apps of all adapters share: flags, store URLs, the program around the server, the conversations
-//! with it, and for the std frameworks what the routes do.
-
-mod flags;
-mod flash;
-mod program;
-pub mod routes;
-mod store_url;
-
-pub use flags::{Config, Flags};
-pub use flash::{FileStore, flash_store};
-pub use program::{
-    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about, run,
-    run_binding, sessions, with_flash,
-};
-pub use store_url::StoreUrl;
+//! The operating system's time and random numbers, and the end of a program.
 
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};

@@ -11,7 +11,8 @@ use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
 use session_std::Sessions;
 
-use crate::{Config, Flags, SystemClock, refuse};
+use super::flags::{Config, Flags};
+use super::surroundings::{SystemClock, refuse};
 
 /// What tells the time: the system, or a test.
 pub type AnyClock = &'static (dyn Clock + Sync);
