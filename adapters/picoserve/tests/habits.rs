@@ -114,17 +114,17 @@ async fn socket(mut session: Session, upgrade: WebSocketUpgrade) -> Result<impl 
     Ok(upgrade.on_upgrade(Echo))
 }
 
-/// The application's own state: a door that a handler waits at.
+/// The application's own state: a gate that a handler waits at.
 #[derive(Clone)]
-struct Door(&'static Notify);
+struct Gate(&'static Notify);
 
-async fn waits(mut session: Session, App(door): App<Door>) -> Result<&'static str, SessionRejection> {
+async fn waits(mut session: Session, App(gate): App<Gate>) -> Result<&'static str, SessionRejection> {
     session.set("a", &12_u32)?;
-    door.0.notified().await;
+    gate.0.notified().await;
     Ok("ok")
 }
 
-fn routes(pool: &'static AppPool, door: Door) -> Router<impl PathRouter> {
+fn routes(pool: &'static AppPool, gate: Gate) -> Router<impl PathRouter> {
     Router::new()
         .route("/read", get(read))
         .route("/set", get(set))
@@ -138,19 +138,19 @@ fn routes(pool: &'static AppPool, door: Door) -> Router<impl PathRouter> {
         .route("/ws", get(socket))
         .route("/waits", get(waits))
         .layer(SessionLayer::new(pool))
-        .with_state(door)
+        .with_state(gate)
 }
 
 // ---- a client ------------------------------------------------------------------------------------------------------
 
 /// Runs `test` beside a server; it is given the server's address.
-fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Door) -> F) {
+fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Gate) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let door = Door(Box::leak(Box::new(Notify::new())));
+        let gate = Gate(Box::leak(Box::new(Notify::new())));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router: &'static _ = Box::leak(Box::new(routes(pool(), door.clone())));
+        let router: &'static _ = Box::leak(Box::new(routes(pool(), gate.clone())));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default()));
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -160,7 +160,7 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Door) -
                 });
             }
         });
-        tokio::time::timeout(Duration::from_secs(60), test(address, door)).await.expect("an answer");
+        tokio::time::timeout(Duration::from_secs(60), test(address, gate)).await.expect("an answer");
     });
 }
 
@@ -277,7 +277,7 @@ fn the_upgrade_carries_the_cookie() {
 
 #[test]
 fn more_requests_than_slots_are_503() {
-    serve(async |at, door| {
+    serve(async |at, gate| {
         let (mut one, mut two) = (begin(at, "GET /waits", "").await, begin(at, "GET /waits", "").await);
         let crowded = loop {
             let got = ask(at, "GET /read", "").await;
@@ -289,7 +289,7 @@ fn more_requests_than_slots_are_503() {
             crowded.starts_with("HTTP/1.1 503 ") && crowded.contains("give it one for each connection"),
             "{crowded}"
         );
-        door.0.notify_waiters();
+        gate.0.notify_waiters();
         for stream in [&mut one, &mut two] {
             let mut got = String::new();
             stream.read_to_string(&mut got).await.unwrap();

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use support::reference::{StoreUrl, refuse};
 use serde::Serialize;
 use session_core::events::{Event, Observer};
 use session_std::policy::{Lifetimes, PlainCookie};
 use session_std::{Policy, SessionInfo, Sessions, keys};
+use support::reference::{StoreUrl, refuse};
 
 /// Looks at the sessions of an application, and ends them.
 #[derive(Parser)]

@@ -15,12 +15,12 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
-use support::reference::{AnyClock, Config, Stop};
 use scan::kept::Kept;
 use scan::notes::{self, Note, last, note};
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::{SessionLayer, Sessions};
 use session_core::mode::DynamicMode;
+use support::reference::{AnyClock, Config, Stop};
 use tracing_subscriber::filter::LevelFilter;
 
 /// What the observer does that none may; empty: nothing.

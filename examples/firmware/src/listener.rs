@@ -1,6 +1,6 @@
-//! Connections and those who serve them. A connection is cheap, a request under way is not: there are doors for a browser's
-//! six connections, and some more for the moment in which others are being closed (the stack has no queue of those who
-//! knock; without a free door they are turned away). Whoever has sent the first byte waits for one of three workers.
+//! Connections, and workers that serve them. A connection is cheap, a request under way is not: there are connections for a
+//! browser's six, and some more for the moment in which others are being closed. The stack has no backlog: without a free
+//! connection a client is reset. A client that has sent its first byte waits for one of three workers.
 
 use device_ui::flash::CannotBoot;
 use embassy_executor::Spawner;
@@ -18,7 +18,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 use crate::app::Booted;
 
 /// Connections at once.
-pub(crate) const DOORS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 /// Requests at once.
 pub(crate) const WORKERS: usize = 3;
 /// Bytes of a request's head and body.
@@ -27,9 +27,9 @@ const REQUEST: usize = 2048;
 const RECEIVED: usize = 512;
 const SENT: usize = 512;
 
-/// Somebody who says nothing is sent away after this.
+/// A client that sends nothing is closed after this.
 const SILENCE: Duration = Duration::from_secs(5);
-/// And somebody who does not hang up.
+/// And a client that does not close its side.
 const GOODBYE: Duration = Duration::from_secs(10);
 
 static CONFIG: Config = Config::new(Timeouts {
@@ -38,44 +38,44 @@ static CONFIG: Config = Config::new(Timeouts {
     ..Timeouts::const_default()
 });
 
-type Line = [u8; RECEIVED + SENT];
+type Buffers = [u8; RECEIVED + SENT];
 
-struct Door {
+struct Connection {
     socket: Mutex<NoopRawMutex, TcpSocket<'static>>,
     served: Signal<NoopRawMutex, ()>,
 }
 
-type Queue = Channel<NoopRawMutex, &'static Door, DOORS>;
+type Queue = Channel<NoopRawMutex, &'static Connection, CONNECTIONS>;
 
-/// Opens all doors.
-pub(crate) fn open(spawner: Spawner, stack: Stack<'static>, booted: &'static Booted) {
-    static LINES: ConstStaticCell<[Line; DOORS]> = ConstStaticCell::new([[0; RECEIVED + SENT]; DOORS]);
-    static ALL: StaticCell<[Option<Door>; DOORS]> = StaticCell::new();
+/// Listens on all connections.
+pub(crate) fn listen(spawner: Spawner, stack: Stack<'static>, booted: &'static Booted) {
+    static BUFFERS: ConstStaticCell<[Buffers; CONNECTIONS]> = ConstStaticCell::new([[0; RECEIVED + SENT]; CONNECTIONS]);
+    static ALL: StaticCell<[Option<Connection>; CONNECTIONS]> = StaticCell::new();
     static QUEUE: StaticCell<Queue> = StaticCell::new();
     let queue = QUEUE.init(Channel::new());
-    let doors = ALL.init([const { None }; DOORS]);
-    for (door, line) in doors.iter_mut().zip(LINES.take()) {
-        let (received, sent) = line.split_at_mut(RECEIVED);
+    let connections = ALL.init([const { None }; CONNECTIONS]);
+    for (connection, buffers) in connections.iter_mut().zip(BUFFERS.take()) {
+        let (received, sent) = buffers.split_at_mut(RECEIVED);
         let socket = Mutex::new(TcpSocket::new(stack, received, sent));
-        let door = door.insert(Door { socket, served: Signal::new() });
-        spawner.spawn(welcome(door, queue).expect("one for each door"));
+        let connection = connection.insert(Connection { socket, served: Signal::new() });
+        spawner.spawn(accept(connection, queue).expect("one for each connection"));
     }
     for _ in 0..WORKERS {
-        spawner.spawn(work(queue, booted).expect("as many as there are"));
+        spawner.spawn(serve(queue, booted).expect("as many as there are"));
     }
 }
 
-/// Lets one visitor after the other in.
-#[embassy_executor::task(pool_size = DOORS)]
-async fn welcome(door: &'static Door, queue: &'static Queue) {
+/// Accepts one client after the other.
+#[embassy_executor::task(pool_size = CONNECTIONS)]
+async fn accept(connection: &'static Connection, queue: &'static Queue) {
     loop {
-        let mut socket = door.socket.lock().await;
-        let knocked = socket.accept(80).await.is_ok();
-        if knocked && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
+        let mut socket = connection.socket.lock().await;
+        let accepted = socket.accept(80).await.is_ok();
+        if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
             drop(socket);
-            queue.send(door).await;
-            door.served.wait().await;
-            socket = door.socket.lock().await;
+            queue.send(connection).await;
+            connection.served.wait().await;
+            socket = connection.socket.lock().await;
         }
         let goodbye = async {
             socket.close();
@@ -86,7 +86,7 @@ async fn welcome(door: &'static Door, queue: &'static Queue) {
         let done = [State::TimeWait, State::Closed].contains(&socket.state());
         TcpSocket::abort(&mut socket);
         if !done {
-            // the visitor is told, too
+            // so that the client hears of it
             drop(with_timeout(GOODBYE, socket.flush()).await);
         }
     }
@@ -94,25 +94,25 @@ async fn welcome(door: &'static Door, queue: &'static Queue) {
 
 /// Serves one request after the other.
 #[embassy_executor::task(pool_size = WORKERS)]
-async fn work(queue: &'static Queue, booted: &'static Booted) {
+async fn serve(queue: &'static Queue, booted: &'static Booted) {
     let mut request = [0; REQUEST];
     loop {
-        let door = queue.receive().await;
-        let mut socket = door.socket.lock().await;
+        let connection = queue.receive().await;
+        let mut socket = connection.socket.lock().await;
         match booted.get() {
             Ok(site) => {
                 let router = device_ui::router(&site.pool, &site.device);
-                // an error is the visitor's, who went away or said nothing that can be read
+                // an error is the client's: it went away, or sent nothing that can be read
                 drop(Server::new(&router, &CONFIG, &mut request).serve(Lent(&mut socket)).await);
             }
             Err(why) => drop(with_timeout(GOODBYE, refuse(&mut socket, why)).await),
         }
         drop(socket);
-        door.served.signal(());
+        connection.served.signal(());
     }
 }
 
-/// The answer of a device that cannot boot, to whatever is asked.
+/// Answers any request of a device that cannot boot.
 async fn refuse(socket: &mut TcpSocket<'_>, why: CannotBoot) -> Result<(), Error> {
     let (mut read, mut write) = socket.split();
     read.read_with(|bytes| (bytes.len(), ())).await?;
@@ -121,7 +121,7 @@ async fn refuse(socket: &mut TcpSocket<'_>, why: CannotBoot) -> Result<(), Error
     write.write_fmt(format_args!("{head}The device is out of order: {why}.\n")).await
 }
 
-/// A door's socket in the hands of a worker: to close it is the door's business.
+/// A connection's socket in the hands of a worker, which does not close it.
 struct Lent<'l>(&'l mut TcpSocket<'static>);
 
 impl Socket<EmbassyRuntime> for Lent<'_> {

@@ -13,7 +13,7 @@ use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 use session_store_flash::Usage;
 
-/// Runs it to its end. embassy's `block_on` does the same with a waker of its own, of which each use is a few dozen bytes.
+/// Runs a future to its end. embassy's `block_on` does the same with a waker of its own, of which each use is a few dozen bytes.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -23,11 +23,12 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Does it at once. All users of the flash do, so that none waits for another that waits for its turn.
+/// A flash that blocks: each operation runs to its end. All users of the flash go through this, so that none waits for another
+/// that waits for its turn.
 #[derive(Clone, Copy)]
-pub(crate) struct AtOnce<T>(pub(crate) T);
+pub(crate) struct BlockingFlash<T>(pub(crate) T);
 
-impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for AtOnce<&S> {
+impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for BlockingFlash<&S> {
     type Error = <S as Store>::Error;
     type Index = Self;
 
@@ -79,7 +80,7 @@ impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for AtOnce<&S> 
     }
 }
 
-impl<S: SubjectIndex> SubjectIndex for AtOnce<&S> {
+impl<S: SubjectIndex> SubjectIndex for BlockingFlash<&S> {
     type Error = S::Error;
 
     async fn list(
@@ -105,7 +106,7 @@ impl<S: SubjectIndex> SubjectIndex for AtOnce<&S> {
     }
 }
 
-impl<K: Keeper> Keeper for AtOnce<K> {
+impl<K: Keeper> Keeper for BlockingFlash<K> {
     async fn keep(&self, data: &Data) -> Result<(), NotKept> {
         block_on(self.0.keep(data))
     }
