@@ -6,6 +6,7 @@ use session_core::Error;
 
 /// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SessionRejection<E> {
     /// An error of the session: its status and one line of text.
     Session(Error),

@@ -22,6 +22,7 @@ pub struct Keys {
 
 /// Why a key was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The bytes are a pattern, not random.
     Pattern,
