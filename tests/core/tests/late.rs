@@ -27,6 +27,17 @@ fn a_late_create_brings_no_session_back_lc3() {
     }
 }
 
+/// A page has shown a token that is bound to the handle, so the request cannot go on under another one.
+#[test]
+fn a_create_that_is_given_up_is_not_repeated_under_a_handle_that_was_shown_lc3() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    world.store.delay(0..1);
+    let answer = server.request(&mut Browser::new(), |session| session.csrf_token().map(drop).unwrap());
+    assert_eq!((answer.commit, answer.set_cookie), (Err(Error::Indeterminate), None));
+    assert_eq!((world.store.calls().create, world.store.land()), (1, 1));
+}
+
 /// The update is late, and the request's patience ends: nobody else has changed anything, so it is no conflict, and
 /// what it was told still holds when the update is done after all.
 #[test]

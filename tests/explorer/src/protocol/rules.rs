@@ -52,11 +52,7 @@ pub(crate) const RULES: &[Mutation] = &[
                 code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
                 instead: "filter(|_| now > 0)",
             },
-            Edit {
-                file: STEPS,
-                code: "!self.active || expiry::expired(&self.mine, rules.policy, now)",
-                instead: "!self.active",
-            },
+            Edit { file: STEPS, code: "|| expiry::expired(&self.mine, rules.policy, now)", instead: "" },
             Edit {
                 file: STEPS,
                 code: "if expiry::expired(&self.mine, rules.policy, now) {\n            return",
