@@ -4,7 +4,6 @@ mod common;
 mod conformance;
 mod conversations;
 mod outages;
-mod queries;
 mod rows;
 mod schema;
 mod tls;

@@ -1,5 +1,9 @@
 //! How many statements each operation and each request costs (ST6): counted by PostgreSQL itself, and for both by what
-//! sqlx logs.
+//! sqlx logs. A program of its own, for the log is that of a process.
+
+#[path = "sql/common.rs"]
+#[allow(dead_code)] // the other tests use the rest
+mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +21,7 @@ use store_tests::servers::postgres;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::common::{Fresh, key};
+use common::{Fresh, key};
 
 static LOGGED: AtomicUsize = AtomicUsize::new(0);
 
