@@ -1,7 +1,8 @@
 //! What holds for the adapters as a whole, and cannot be tested inside one of them.
 //!
 //! Everything that a program with sessions tells and keeps, and whether any of it opens a session (ID6, LC13).
-//! `bin/loud.rs` holds all conversations with every observer on; `tests/scan.rs` searches what it left. `tests/no_heap` serves requests while the allocator refuses.
+//! `bin/loud.rs` holds all conversations with every observer on; `tests/scan.rs` searches what it left. `tests/no_heap` serves
+//! requests while the allocator refuses.
 
 pub mod kept;
 pub mod needles;

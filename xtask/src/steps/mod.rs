@@ -64,7 +64,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "rooms",
-        does: "no published crate has a circle of files; between the core's rooms the arrows run one way",
+        does: "no published crate has a circle of files, no store needs an adapter; between the core's rooms the arrows run one way",
         needs: &[],
         run: |_| rooms::rooms(),
     },

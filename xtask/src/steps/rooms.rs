@@ -1,10 +1,12 @@
-//! `rooms`: no published crate has a circle of files, and between the core's rooms the arrows run one way.
+//! `rooms`: no published crate has a circle of files, no store depends on an adapter, and between the core's rooms the
+//! arrows run one way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::arrows::arrows;
+use crate::files::read;
 use crate::run::root;
 
 /// The directories of session-core/src. Each may use those in the lines before its own. What stands beside them, as lib.rs
@@ -25,6 +27,9 @@ pub(super) fn rooms() -> Result<String, String> {
         files += arrows.len();
         count += arrows.values().map(BTreeSet::len).sum::<usize>();
         wrong.extend(circles(&arrows).into_iter().map(|circle| format!("{}: a circle of {circle}", name.display())));
+        if path.starts_with(root().join("stores")) && uses_an_adapter(&read(&path.join("Cargo.toml"))?) {
+            wrong.push(format!("{} depends on an adapter", path.strip_prefix(root()).unwrap_or(path).display()));
+        }
         if path.ends_with("session-core") {
             wrong.extend(upward(&arrows).into_iter().map(|arrow| format!("{}: {arrow}", name.display())));
         }
@@ -37,6 +42,12 @@ pub(super) fn rooms() -> Result<String, String> {
     }
     let order: Vec<String> = ROOMS.iter().map(|rooms| rooms.join(", ")).collect();
     Ok(format!("{} crates, {files} files, {count} arrows, no circle; {}", crates.len(), order.join(" <- ")))
+}
+
+/// Whether a manifest of a store depends on an adapter; its tests may.
+fn uses_an_adapter(manifest: &str) -> bool {
+    let sections = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
+    sections.flat_map(str::lines).any(|line| line.contains("/adapters/"))
 }
 
 type Arrows = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
@@ -110,6 +121,13 @@ mod tests {
         assert_eq!(circles(&arrows(&[("a", "b"), ("b", "c"), ("a", "c")])), [""; 0]);
         let two = arrows(&[("a", "b"), ("b", "c"), ("c", "a"), ("d", "a"), ("e", "f"), ("f", "e")]);
         assert_eq!(circles(&two), ["a -> b -> c -> a", "e -> f -> e"]);
+    }
+
+    #[test]
+    fn stores_are_below_adapters() {
+        let line = "session-std = { path = \"../../adapters/std\" }\n";
+        assert!(uses_an_adapter(&format!("[package]\n\n[dependencies]\n{line}")));
+        assert!(!uses_an_adapter(&format!("[package]\n\n[dependencies]\n\n[dev-dependencies]\n{line}")));
     }
 
     #[test]
