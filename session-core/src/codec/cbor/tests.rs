@@ -1,3 +1,5 @@
+//! Host only. They need std's types.
+
 use super::*;
 use crate::base::bytes::hash;
 use crate::base::codec::DEPTH;
