@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
-use crate::Session;
+use crate::session::Session;
 
 /// Where the struct stands among the session's values.
 const KEY: &str = "data";

@@ -58,7 +58,7 @@ pub(crate) fn splice(place: &mut dyn Buffer, len: &mut usize, from: usize, to: u
 }
 
 /// Moves `len` bytes within `bytes`, a few at a time. As `copy_within`, which on small processors is a kilobyte of code.
-fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
+pub(crate) fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
     const STEP: usize = 32;
     let (mut moved, mut some) = (0, [0; STEP]);
     while moved < len {

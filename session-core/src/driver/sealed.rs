@@ -164,8 +164,9 @@ impl Mode for Sealed {
             None => return Ok(None),
         };
         // one call for both: each closure makes a copy of the writer
-        let fill =
-            |place: &mut [u8]| sealed.map_or(Ok(()), |(handle, record)| sealed::seal(handle, record, ring, place));
+        let fill = |place: &mut [u8]| {
+            sealed.map_or(Some(()), |(handle, record)| sealed::seal(handle, record, ring, place).ok())
+        };
         set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
     }
 

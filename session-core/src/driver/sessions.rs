@@ -121,7 +121,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self,
         subject: &str,
         room: impl Buffer,
-        mut each: impl FnMut(&SessionInfo<'_>),
+        mut each: impl FnMut(&SessionInfo<&str>),
     ) -> Result<(), Error> {
         check_subject(subject)?;
         self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await

@@ -19,19 +19,28 @@ const PAGE: usize = 4;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
-/// A session in a list of its subject's.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionInfo<'l> {
+/// A session in a list of its subject's. `L` is the text of its label: borrowed where a list shows it, owned where a list
+/// is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo<L> {
     /// Names it, for its owner to end it by; opens nothing.
     pub id: LogId,
     /// When it began: its last login.
-    pub created: Time,
+    pub started_at: Time,
     /// Its last activity; where touching costs a write, up to the touch interval too early.
     pub last_seen: Time,
     /// The label that the application gave it. Escape it in pages.
-    pub label: Option<&'l str>,
+    pub label: Option<L>,
     /// It is the session of the request that lists.
     pub current: bool,
+}
+
+impl<L> SessionInfo<L> {
+    /// Returns the same with another kind of text: `info.map_label(str::to_owned)`.
+    pub fn map_label<M>(self, label: impl FnOnce(L) -> M) -> SessionInfo<M> {
+        let Self { id, started_at, last_seen, label: text, current } = self;
+        SessionInfo { id, started_at, last_seen, label: text.map(label), current }
+    }
 }
 
 /// Walks through a subject's entries in their order, up to one that was the last.
@@ -119,7 +128,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         subject: &str,
         own: Option<&Token>,
         room: &mut Record<B>,
-        each: &mut impl FnMut(&SessionInfo<'_>),
+        each: &mut impl FnMut(&SessionInfo<&str>),
     ) -> Result<(), Error> {
         let id = SubjectId::of(subject);
         let mut pages = Pages::new(id, u64::MAX);
@@ -127,7 +136,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
             if self.holds_or_forget(&id, &entry, subject, room).await? {
                 each(&SessionInfo {
                     id: LogId(entry.handle),
-                    created: room.created(),
+                    started_at: room.created(),
                     last_seen: room.last_seen(),
                     label: room.label(),
                     current: own.is_some_and(|own| own.handle() == entry.handle),

@@ -36,7 +36,7 @@ impl<B: Buffer> RequestState<B> {
         self.settle_failure(operation, step)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
         let done = match reply {
             Reply::Nothing => {

@@ -18,7 +18,9 @@ const FOLLOWED: usize = 12;
 /// What was done with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// Not followed, or not any more.
+    /// No key yet, nor in any place after this one.
+    Free,
+    /// Not followed any more.
     Gone,
     /// Read.
     Read,
@@ -32,6 +34,13 @@ pub(crate) enum Kind {
     Rerun,
 }
 
+impl Kind {
+    /// Whether its place can be another key's.
+    const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Gone)
+    }
+}
+
 #[derive(Clone, Copy)]
 #[repr(packed(4))] // 20 bytes each instead of 24
 struct Touched {
@@ -42,7 +51,7 @@ struct Touched {
 
 impl Touched {
     fn is(&self, key: u64) -> bool {
-        self.key == key && self.kind != Kind::Gone
+        self.key == key && !self.kind.is_free()
     }
 }
 
@@ -58,7 +67,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) const fn new() -> Self {
-        let none = Touched { key: 0, base: 0, kind: Kind::Gone };
+        let none = Touched { key: 0, base: 0, kind: Kind::Free };
         Self { touched: [none; FOLLOWED], rest: None, cleared: false, relabeled: false, dirty: false }
     }
 
@@ -78,7 +87,7 @@ impl Changes {
     /// The data is emptied, whatever is there. What was read or set before stays in the list.
     pub(crate) fn clear(&mut self) {
         self.retain(|kind| matches!(kind, Kind::Read | Kind::Write));
-        for touched in self.touched.iter_mut().filter(|touched| touched.kind == Kind::Write) {
+        for touched in self.used().filter(|touched| touched.kind == Kind::Write) {
             touched.kind = Kind::Read;
         }
         (self.cleared, self.dirty) = (true, true);
@@ -87,7 +96,7 @@ impl Changes {
     /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
         let hash = values::key_hash(key);
-        if let Some(touched) = self.touched.iter_mut().find(|touched| touched.is(hash)) {
+        if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,
                 (Kind::Blind, _) => Kind::Blind,
@@ -101,7 +110,7 @@ impl Changes {
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
         let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
-        match self.touched.iter_mut().find(|touched| touched.kind == Kind::Gone) {
+        match self.touched.iter_mut().find(|touched| touched.kind.is_free()) {
             Some(free) => *free = Touched { key: hash, base, kind },
             None => self.rest = Some(self.fingerprint_of_rest(mine)),
         }
@@ -140,7 +149,7 @@ impl Changes {
         }
         for touched in &self.touched {
             match touched.kind {
-                Kind::Read | Kind::Rerun | Kind::Gone => {}
+                Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
                 Kind::Take if fingerprint_at(newer.data(), touched.key) != touched.base => {}
                 Kind::Write | Kind::Blind | Kind::Take => apply(touched.key, mine, newer)?,
             }
@@ -151,14 +160,19 @@ impl Changes {
         Ok(())
     }
 
+    /// The places that were taken since the beginning.
+    fn used(&mut self) -> impl Iterator<Item = &mut Touched> {
+        self.touched.iter_mut().take_while(|touched| touched.kind != Kind::Free)
+    }
+
     /// Follows only those any more.
     fn retain(&mut self, keep: impl Fn(Kind) -> bool) {
-        self.touched.iter_mut().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
+        self.used().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
     }
 
     /// Of a session that is another one from now on.
     pub(crate) fn reset(&mut self) {
-        self.retain(|_| false);
+        self.touched.iter_mut().for_each(|touched| touched.kind = Kind::Free);
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 

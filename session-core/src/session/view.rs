@@ -7,6 +7,7 @@
 //! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
 //! again in this request.
 
+use core::ops::DerefMut;
 use core::time::Duration;
 
 use rand_core::TryCryptoRng;
@@ -60,16 +61,26 @@ impl<'s> LoginAttempt<'s> {
     }
 }
 
-/// The session of one request. `R` is used only when something new is made.
-pub struct Session<'a, S, C, R, B: Buffer, O = (), M = Stored> {
+/// The session of one request. `R` is used only when something new is made. `Q` holds the request's state: a
+/// `&mut RequestState<B>`, or a guard that an adapter lends.
+pub struct Session<'a, S, C, R, Q, O = (), M = Stored> {
     pub(super) sessions: &'a Sessions<S, C, O, M>,
-    pub(super) request: &'a mut RequestState<B>,
+    pub(super) request: Q,
     rng: R,
 }
 
-impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
+impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
+where
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    B: Buffer + 'a,
+    Q: DerefMut<Target = RequestState<B>>,
+    O: Observer,
+    M: Mode,
+{
     /// The view of a handler on a request.
-    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: &'a mut RequestState<B>, rng: R) -> Self {
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: Q, rng: R) -> Self {
         Self { sessions, request, rng }
     }
 
@@ -79,11 +90,8 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
-    pub fn load<'h>(
-        &mut self,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        self.sessions.begin(self.request, cookie_lines)
+    pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
+        self.sessions.begin(&mut self.request, cookie_lines).await
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -99,13 +107,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
-        self.sessions.mode.set_cookie(&self.sessions.context, self.request, into)
+        self.sessions.mode.set_cookie(&self.sessions.context, &self.request, into)
     }
 
     /// Bytes that [`set_cookie`](Self::set_cookie) needs.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(self.request))
+        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(&self.request))
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -282,7 +290,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             self.commit().await?;
         }
         let mut operation = Operation::new(Intent::Update);
-        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
+        while self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -320,7 +328,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.sessions.policy().max_sessions == 0 {
             return Ok(());
         }
-        self.sessions.mode.cap(&self.sessions.context, self.request, subject).await
+        self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
@@ -338,7 +346,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
     /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
-    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
+    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<&str>)) -> Result<(), Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
         subjects.list(subject, Some(&own), room, &mut each).await
@@ -368,13 +376,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        let others = self.sessions.mode.end_others(&self.sessions.context, self.request).await?;
+        let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
         self.logout().await.map(|()| others + 1)
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut operation = Operation::new(intent);
-        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
+        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use reference_app::{Flags, Serve, Stop, SystemClock};
+use support::reference::{Flags, Serve, Stop, SystemClock};
 use tokio::sync::oneshot;
 
 /// Far above every limit of a store: a guard against hanging.

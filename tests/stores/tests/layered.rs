@@ -151,5 +151,5 @@ fn all_conversations_through_axum() {
     let (memcached, redis) = (servers::memcached::start(), servers::redis::start());
     let memory = format!("layered:{}+memory:", memcached.url());
     let durable = format!("layered:{}+{}", memcached.url(), redis.url());
-    reference_app::converse("axum", &[&memory, &durable], axum_app::serve);
+    support::reference::converse("axum", &[&memory, &durable], axum_app::serve);
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod any_bytes;
+
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display, Write as _};
 use std::marker::PhantomData;

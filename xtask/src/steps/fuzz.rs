@@ -13,9 +13,10 @@ const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sa
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// A target, how many inputs it gets, and how long they are at most.
-const TARGETS: [(&str, u32, u32); 4] = [
+const TARGETS: [(&str, u32, u32); 5] = [
     ("cookie_header", 600_000, 1_024),
     ("record", 1_000_000, 1_024),
+    ("values", 1_000_000, 1_024),
     ("flash_operations", 25_000, 900),
     ("flash_image", 250_000, 9 * 512),
 ];
@@ -36,7 +37,7 @@ pub(super) fn fuzz(log: &mut Log) -> Result<String, String> {
     if corpus.exists() {
         fs::remove_dir_all(&corpus).map_err(|why| format!("{}: {why}", corpus.display()))?;
     }
-    for (package, seeds) in [("core-tests", "seeds"), ("nor-flash", "flash-seeds")] {
+    for (package, seeds) in [("core-tests", "seeds"), ("values-tests", "value-seeds"), ("nor-flash", "flash-seeds")] {
         log.run(cargo(&["run", "--locked", "--quiet", "-p", package, "--bin", seeds, "--"]).arg(&corpus))?;
     }
     let artifacts = root().join("fuzz/artifacts");

@@ -7,9 +7,6 @@ use crate::base::codec::DEPTH;
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Expected, Visitor};
 
-/// Instead of a depth, after bytes that are no value.
-const WRONG: u8 = u8::MAX;
-
 /// Reads values. Whatever a type does with it, it stays within the bytes and its depth.
 pub(super) struct Reader<'de> {
     rest: &'de [u8],
@@ -18,13 +15,15 @@ pub(super) struct Reader<'de> {
     /// Items that have still to begin, in all lists and maps that are open. Each takes a byte at least, so that all the
     /// lengths that are believed at a time add up to no more than the bytes that are left.
     owed: usize,
+    /// All of these before an item that could not be read, for a type that ignores the error.
+    failed: Option<(&'de [u8], u8, usize)>,
     /// Where the last error happened.
     path: Option<Path>,
 }
 
 impl<'de> Reader<'de> {
     pub(super) const fn new(bytes: &'de [u8]) -> Self {
-        Self { rest: bytes, depth: DEPTH, owed: 1, path: None }
+        Self { rest: bytes, depth: DEPTH, owed: 1, failed: None, path: None }
     }
 
     pub(super) const fn rest(&self) -> &'de [u8] {
@@ -55,18 +54,25 @@ impl<'de> Reader<'de> {
     /// Reads exactly one item, whatever the type does. A type may also ignore an error and go on with a default, or not
     /// look at the item at all; the next one is read from its own beginning nevertheless.
     pub(super) fn item<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        self.settle()?;
         self.owed = self.owed.saturating_sub(1);
-        let Self { rest, depth, owed, .. } = *self;
+        let before = (self.rest, self.depth, self.owed);
         let read = seed.deserialize(&mut *self);
-        if self.depth != depth || self.rest.len() == rest.len() {
-            (self.rest, self.depth, self.owed) = (rest, depth, owed);
-            if let Err(wrong) = self.skip() {
-                // the bytes themselves are wrong: what contains them cannot be read, although a type may ignore that
-                self.depth = WRONG;
-                return read.and(Err(wrong));
+        if self.depth != before.1 || self.rest.len() == before.0.len() {
+            self.failed = Some(before);
+            if read.is_ok() {
+                self.settle()?;
             }
         }
         read
+    }
+
+    /// Moves past the item that could not be read, if there is one. If its bytes are no value, nothing after them is
+    /// read, and what contains them cannot be read either.
+    fn settle(&mut self) -> Result<(), Error> {
+        let Some(before) = self.failed.take() else { return Ok(()) };
+        (self.rest, self.depth, self.owed) = before;
+        self.skip()
     }
 
     /// Moves past one item.
@@ -102,7 +108,8 @@ impl<'de> Reader<'de> {
             return Err(Error::new(What::Cut));
         }
         let value = read(self)?;
-        if self.owed != owed || self.depth != inner {
+        self.settle()?;
+        if self.owed != owed {
             return Err(Error::new(What::Left));
         }
         self.depth = depth;

@@ -1,7 +1,7 @@
 //! Writing.
 
 use super::{BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED};
-use crate::base::bytes::hash;
+use crate::base::bytes::{fill, hash, shift};
 use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};
 use serde::ser::{self, Serialize};
@@ -34,14 +34,13 @@ impl<'p> Writer<'p> {
 
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(place) = self.place.get_mut(self.len..end) {
-            place.copy_from_slice(bytes);
+        if let Some(place) = self.place.get_mut(self.len..) {
+            fill(place, bytes);
         }
         if let Some(said) = &mut self.said {
             *said = hash(*said, bytes);
         }
-        self.len = end;
+        self.len = self.len.saturating_add(bytes.len());
     }
 
     #[inline]
@@ -63,12 +62,15 @@ impl<'p> Writer<'p> {
         // a place of the right size has already lost the last bytes to the longer head
         let grows = new.len.checked_sub(old.len).ok_or(WriteError::Length)?;
         let from = at.saturating_add(old.len);
-        if let Some(place) = self.place.get_mut(at..self.len.saturating_add(grows)) {
-            place.copy_within(old.len..place.len().saturating_sub(grows), new.len);
-            place.iter_mut().zip(new.bytes()).for_each(|(place, byte)| *place = *byte);
+        let content = self.len.saturating_sub(from);
+        if grows > 0 && self.place.len() > from {
+            shift(self.place, from, at.saturating_add(new.len), content);
+        }
+        if let Some(place) = self.place.get_mut(at..) {
+            fill(place, new.bytes());
         }
         if let Some(said) = &mut self.said {
-            *said = hash(*said, &(self.len - from).to_le_bytes());
+            *said = hash(*said, &content.to_le_bytes());
         }
         self.len = self.len.saturating_add(grows);
         Ok(())

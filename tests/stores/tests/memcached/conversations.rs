@@ -17,7 +17,7 @@ const DELICATE: &[&str] = &["LC2", "LC3", "LC8", "ST2", "ST3"];
 #[test]
 fn all_through_axum() {
     let server = servers::memcached::start();
-    reference_app::converse("axum", &[&server.url()], axum_app::serve);
+    support::reference::converse("axum", &[&server.url()], axum_app::serve);
 }
 
 #[test]
@@ -25,5 +25,5 @@ fn the_delicate_ones_through_poem_on_three_servers() {
     let servers = [(); 3].map(|()| servers::memcached::start());
     let addrs: Vec<String> = servers.iter().map(|server| server.addr().to_string()).collect();
     let url = format!("memcached://{}", addrs.join(","));
-    reference_app::converse_about(DELICATE, "poem", &[&url], poem_app::serve);
+    support::reference::converse_about(DELICATE, "poem", &[&url], poem_app::serve);
 }

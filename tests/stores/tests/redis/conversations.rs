@@ -22,19 +22,19 @@ const NEXT: &str = "1a7be2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94
 #[test]
 fn all_conversations_through_axum() {
     let server = servers::redis::start();
-    reference_app::converse("axum", &[&server.url()], axum_app::serve);
+    support::reference::converse("axum", &[&server.url()], axum_app::serve);
 }
 
 #[test]
 fn the_delicate_ones_through_poem() {
     let server = servers::redis::start();
-    reference_app::converse_about(DELICATE, "poem", &[&server.url()], poem_app::serve);
+    support::reference::converse_about(DELICATE, "poem", &[&server.url()], poem_app::serve);
 }
 
 #[test]
 fn the_delicate_ones_on_a_cluster() {
     let cluster = servers::redis::Cluster::start();
-    reference_app::converse_about(DELICATE, "axum", &[&cluster.url()], axum_app::serve);
+    support::reference::converse_about(DELICATE, "axum", &[&cluster.url()], axum_app::serve);
 }
 
 /// Absent at the start, there, hanging, dead, there again: what needs no session never notices, what needs one is told,

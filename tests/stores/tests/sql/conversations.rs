@@ -29,18 +29,18 @@ fn postgres() -> Server {
 #[test]
 fn all_through_axum_over_postgres() {
     let server = postgres();
-    reference_app::converse("axum", &[&server.url()], axum_app::serve);
+    support::reference::converse("axum", &[&server.url()], axum_app::serve);
 }
 
 #[test]
 fn all_through_axum_over_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("sessions").display());
-    reference_app::converse("axum", &[&url], axum_app::serve);
+    support::reference::converse("axum", &[&url], axum_app::serve);
 }
 
 #[test]
 fn the_delicate_ones_through_poem() {
     let server = postgres();
-    reference_app::converse_about(DELICATE, "poem", &[&server.url()], poem_app::serve);
+    support::reference::converse_about(DELICATE, "poem", &[&server.url()], poem_app::serve);
 }

@@ -194,6 +194,31 @@ mod moved {
     }
 }
 
+/// Two variants that look alike, and then change places.
+mod alike {
+    use super::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, Debug, PartialEq, Clone, Copy, Eq, Hash, PartialOrd, Ord)]
+    pub(super) enum Side {
+        Left,
+        Right,
+        Near(u8),
+        Far(u8),
+    }
+}
+
+mod alike_swapped {
+    use super::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, Debug, PartialEq, Clone, Copy, Eq, Hash, PartialOrd, Ord)]
+    pub(super) enum Side {
+        Right,
+        Left,
+        Far(u8),
+        Near(u8),
+    }
+}
+
 mod more_variants {
     use super::{Deserialize, Serialize};
 
@@ -339,6 +364,27 @@ fn variants<C: Codec>(m: &mut Matrix<C>) {
         BTreeMap::from([("a".to_owned(), moved::Role::Guest), ("b".to_owned(), moved::Role::Admin)]),
     );
     m.becomes("variants moved as keys", BTreeMap::from([(1, Role::Guest)]), BTreeMap::from([(1, moved::Role::Guest)]));
+    let sides = [alike::Side::Left, alike::Side::Right, alike::Side::Near(1), alike::Side::Far(1)];
+    let swapped = [
+        alike_swapped::Side::Left,
+        alike_swapped::Side::Right,
+        alike_swapped::Side::Near(1),
+        alike_swapped::Side::Far(1),
+    ];
+    m.becomes("alike variants swapped", sides[0], swapped[0]);
+    m.becomes("alike variants swapped in a list", sides.to_vec(), swapped.to_vec());
+    m.becomes("alike variants swapped in a tuple", (sides[0], sides[1]), (swapped[0], swapped[1]));
+    m.becomes("alike variants swapped in a set", sides, std::collections::BTreeSet::from(swapped));
+    m.becomes(
+        "alike variants swapped in a map",
+        sides.into_iter().zip(1..).collect::<HashMap<_, u8>>(),
+        swapped.into_iter().zip(1..).collect::<HashMap<_, u8>>(),
+    );
+    m.becomes(
+        "alike variants swapped as values of a map",
+        (1..).zip(sides).collect::<BTreeMap<u8, _>>(),
+        (1..).zip(swapped).collect::<BTreeMap<u8, _>>(),
+    );
     m.never::<Role>("a variant that is not known", more_variants::Role::Blocked);
     m.never::<Vec<Role>>("a variant that is not known, in a list", vec![more_variants::Role::Blocked]);
     m.becomes("unit variant to text", Role::Admin, "Admin".to_owned());
