@@ -63,5 +63,7 @@ impl Codec for Postcard {
     }
 }
 
+#[cfg(all(test, not(target_os = "none")))]
+mod host_tests;
 #[cfg(test)]
 mod tests;

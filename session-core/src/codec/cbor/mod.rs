@@ -102,5 +102,6 @@ impl Reads for LastReads {
     }
 }
 
+// host only: they need std's types
 #[cfg(all(test, not(target_os = "none")))]
 mod tests;

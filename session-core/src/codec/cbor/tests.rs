@@ -1,4 +1,4 @@
-//! Host only. They need std's types.
+//! Host only: it needs std's types.
 
 use super::*;
 use crate::base::bytes::hash;

@@ -153,6 +153,3 @@ fn bytes_of_a_value_that_is_not_the_one_written() {
     assert_eq!(read(&[7, 0]), Err(Unreadable));
     assert_eq!(read(&[0x87, 0x80, 0x80, 0x80, 0x80, 0]), Err(Unreadable));
 }
-
-#[cfg(not(target_os = "none"))]
-mod host;

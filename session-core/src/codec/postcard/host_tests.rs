@@ -1,4 +1,4 @@
-//! Host only. Values of std's types, and what takes a heap.
+//! Host only: these tests need std's types.
 
 use super::*;
 use crate::base::codec::DEPTH;
