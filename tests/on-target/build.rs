@@ -51,7 +51,8 @@ fn directory(from: &Path, to: &Path, path: &str, tests: &mut Vec<String>) {
         }
         let text = fs::read_to_string(&entry).unwrap();
         if !text.starts_with(HOST_ONLY) {
-            let converted = file(&text, name == "lib", &module, tests).unwrap_or_else(|why| {
+            let inside = if module == path { from.into() } else { from.join(name) };
+            let converted = file(&text, name == "lib", &module, &inside, tests).unwrap_or_else(|why| {
                 println!("cargo::error=tests/on-target/build.rs cannot convert {}{why}", entry.display());
                 std::process::exit(1)
             });
@@ -60,13 +61,14 @@ fn directory(from: &Path, to: &Path, path: &str, tests: &mut Vec<String>) {
     }
 }
 
-/// Converts one file, and adds its tests' paths to `tests`. An error begins with the line.
-fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> Result<String, String> {
+/// Converts one file, whose modules' files are `inside`, and adds its tests' paths to `tests`. An error begins with the line.
+fn file(text: &str, root: bool, path: &str, inside: &Path, tests: &mut Vec<String>) -> Result<String, String> {
     let mut out = String::new();
     // the inline modules that we are in, with their indentation
     let mut modules: Vec<(usize, &str)> = Vec::new();
     let mut of_test = false;
     let mut inner_attribute = false;
+    let mut host_only = false;
     for (number, line) in (1..).zip(text.lines()) {
         let code = line.trim_start();
         let indent = line.len() - code.len();
@@ -104,10 +106,19 @@ fn file(text: &str, root: bool, path: &str, tests: &mut Vec<String>) -> Result<S
         let item =
             ["pub(crate) ", "pub(super) ", "pub "].iter().find_map(|word| code.strip_prefix(word)).unwrap_or(code);
         if let Some(module) = item.strip_prefix("mod ") {
+            let marked = |name: &str| {
+                let text = fs::read_to_string(inside.join(format!("{name}.rs")));
+                text.is_ok_and(|text| text.starts_with(HOST_ONLY))
+            };
+            if host_only && !module.strip_suffix(';').is_some_and(marked) {
+                let needs = format!("a module for hosts is a file that begins with `{HOST_ONLY}`");
+                return Err(format!(":{number}: {needs}, not: {code}"));
+            }
             modules.extend(module.strip_suffix(" {").map(|name| (indent, name)));
             out += &format!("pub {item}\n");
             continue;
         }
+        host_only = code.starts_with("#[cfg(") && code.contains("not(target_os = \"none\")");
         out += line;
         out += "\n";
     }
