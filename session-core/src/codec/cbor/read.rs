@@ -1,7 +1,7 @@
 //! Reading, from any bytes: without recursion of its own, and never deeper than values are written.
 
 use super::inside::{Elements, Entries, Variant};
-use super::item::Item;
+use super::item::{Item, wide};
 use super::unreadable::{Error, Path, Step, Unreadable, What};
 use crate::codec::DEPTH;
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
@@ -60,16 +60,23 @@ impl<'de> Reader<'de> {
         let read = seed.deserialize(&mut *self);
         if self.depth != before.1 || self.rest.len() == before.0.len() {
             self.failed = Some(before);
-            if read.is_ok() {
-                self.settle()?;
-            }
         }
-        read
+        // apart, so that no error is copied where there is none
+        match read {
+            Ok(value) => self.settle().map(|()| value),
+            Err(error) => Err(error),
+        }
     }
 
     /// Moves past the item that could not be read, if there is one. If its bytes are no value, nothing after them is
     /// read, and what contains them cannot be read either.
+    #[inline]
     fn settle(&mut self) -> Result<(), Error> {
+        if self.failed.is_some() { self.settle_failed() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn settle_failed(&mut self) -> Result<(), Error> {
         let Some(before) = self.failed.take() else { return Ok(()) };
         (self.rest, self.depth, self.owed) = before;
         self.skip()
@@ -178,13 +185,13 @@ impl<'de> Reader<'de> {
                 self.rest = rest;
                 visitor.visit_i128(!i128::from(number))
             }
-            Item::Big(number) => {
+            Item::Big(bytes) => {
                 self.rest = rest;
-                visitor.visit_u128(number)
+                visitor.visit_u128(wide(bytes))
             }
-            Item::BigNegative(number) => {
+            Item::BigNegative(bytes) => {
                 self.rest = rest;
-                visitor.visit_i128(!(number as i128))
+                visitor.visit_i128(!(wide(bytes) as i128))
             }
             _ => self.int(visitor),
         }
