@@ -34,8 +34,6 @@ mod driver;
 
 mod session;
 
-pub mod pool;
-
 pub mod testing;
 
 // what a user sees

@@ -1,22 +1,22 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-axum --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with axum or with sessions is in examples/sample-app.
+//! nothing to do with axum or with sessions is in examples/support.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
-use serde::Deserialize;
 use session_axum::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
+use support::sample::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
 };
 
 /// A form takes no more bytes than this.
@@ -32,15 +32,9 @@ type Shared = State<Arc<App>>;
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "sign-in.html")]
-struct SignIn {
-    page: SignInPage,
-}
-
 async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash_message()? };
-    Ok(html(&SignIn { page }))
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&SignInPage { csrf, message }))
 }
 
 async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<Redirect, SessionRejection> {
@@ -55,7 +49,7 @@ async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<R
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-            session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
+            session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::to("/"))
         }
         Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
@@ -76,16 +70,10 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 
 // ---- notes -------------------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "notes.html")]
-struct NotesOf {
-    page: NotesPage,
-}
-
 async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
-    Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
 async fn add_note(user: Authenticated, State(app): Shared, sent: Sent) -> Result<Redirect, SessionRejection> {
@@ -100,26 +88,11 @@ async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Res
 
 // ---- devices -----------------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "devices.html")]
-struct DevicesOf {
-    page: DevicesPage,
-}
-
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
-    let devices = session.list().await?.into_iter().map(|device| Device {
-        handle: device.id,
-        name: device.label.unwrap_or_default(),
-        signed_in: ago(device.created.millis()),
-        last_seen: ago(device.last_seen.millis()),
-        current: device.current,
-    });
-    let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
-    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+    let devices = session.list().await?.iter().map(Device::of).collect();
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
 async fn end_device(user: Authenticated, sent: Sent) -> Result<Redirect, SessionRejection> {
@@ -142,20 +115,6 @@ async fn change_password(user: Authenticated, State(app): Shared, sent: Sent) ->
 }
 
 // ---- forms and pages ---------------------------------------------------------------------------------------------
-
-/// The fields of all our forms.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    csrf: String,
-    name: String,
-    password: String,
-    new: String,
-    remember: Option<String>,
-    text: String,
-    id: u64,
-    handle: String,
-}
 
 /// A form of one of our pages: a handler that asks for it is not called for a form that another site made.
 struct Sent {
@@ -217,13 +176,11 @@ pub fn app(users: Users, sessions: Sessions) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
-    let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
+    let listener = tokio::net::TcpListener::bind(sample::address()).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }

@@ -1,4 +1,4 @@
-//! The reference app over axum. `--help` lists the flags; the routes' logic is in examples/reference-app.
+//! The reference app over axum. `--help` lists the flags; the routes' logic is in examples/support.
 
 use std::net::TcpListener;
 
@@ -7,12 +7,13 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
-use reference_app::routes::{Args, ROUTES, Reply, answer};
-use reference_app::{AnyClock, Config, Stop};
 use session_axum::{Peek, Session, SessionLayer, SessionRejection, Sessions};
+use support::reference::routes::servers::{self, answer};
+use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::{AnyClock, Config, Stop};
 
 async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, SessionRejection> {
-    Ok(respond(reference_app::routes::peek(&session, &args)?))
+    Ok(respond(servers::peek(&session, &args)?))
 }
 
 async fn route(
@@ -44,7 +45,7 @@ pub fn router(sessions: Sessions) -> Router {
 
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
-    run(listener, router(reference_app::sessions(config, clock)?), stop)
+    run(listener, router(support::reference::sessions(config, clock)?), stop)
 }
 
 /// Serves a router until `stop` is ready.
@@ -63,5 +64,5 @@ pub fn run(listener: TcpListener, router: Router, stop: Stop) -> Result<(), Stri
 }
 
 fn main() {
-    reference_app::run(serve);
+    support::reference::run(serve);
 }

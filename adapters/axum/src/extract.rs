@@ -5,100 +5,54 @@ use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION};
+use http::StatusCode;
+use http::header::LOCATION;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
-use serde::{Serialize, de::DeserializeOwned};
-use session_std::{Error, Request, Typed};
+use session_std::{FromSession, Typed, mount};
 
 use crate::response::SessionRejection;
 
-/// What the layer leaves in a request's extensions.
-#[derive(Clone)]
-pub(crate) struct Mounted {
-    pub(crate) request: Request,
-    pub(crate) sign_in_at: Option<Arc<str>>,
-}
-
-async fn load(parts: &Parts, activity: bool) -> Result<session_std::Session, SessionRejection> {
-    let mounted = parts.extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    // all Cookie lines are one (CP1)
-    let lines = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    Ok(mounted.request.session(lines, activity).await?)
-}
-
 /// The request's session. `Option<Session>` is `None` for a visitor without one.
+pub type Session = Extracted<session_std::Session>;
+
+/// A look at the request's session, which does not keep it alive.
+pub type Peek = Extracted<session_std::Peek>;
+
+/// The session's data as one struct; see [`Typed`].
+pub type SessionData<T> = Extracted<Typed<T>>;
+
+/// What axum extracts of a request's session.
 #[derive(Clone, Debug)]
-pub struct Session(session_std::Session);
+pub struct Extracted<T>(T);
 
-impl Deref for Session {
-    type Target = session_std::Session;
+impl<T> Deref for Extracted<T> {
+    type Target = T;
 
-    fn deref(&self) -> &session_std::Session {
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Session {
+impl<T> DerefMut for Extracted<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<S: Sync, T: FromSession> FromRequestParts<S> for Extracted<T> {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
-        load(parts, true).await.map(Self)
+        Ok(Self(mount::extract(&parts.headers, &parts.extensions).await?))
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
-        let session = load(parts, true).await?;
-        Ok(session.exists()?.then_some(Self(session)))
-    }
-}
-
-/// A look at the request's session, which does not keep it alive.
-#[derive(Clone, Debug)]
-pub struct Peek(session_std::Peek);
-
-impl Deref for Peek {
-    type Target = session_std::Peek;
-
-    fn deref(&self) -> &session_std::Peek {
-        &self.0
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Peek {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
-        load(parts, false).await.map(session_std::Peek::of).map(Self)
-    }
-}
-
-/// The session's data as one struct; see [`Typed`].
-#[derive(Debug)]
-pub struct SessionData<T>(Typed<T>);
-
-impl<T> Deref for SessionData<T> {
-    type Target = Typed<T>;
-
-    fn deref(&self) -> &Typed<T> {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for SessionData<T> {
-    fn deref_mut(&mut self) -> &mut Typed<T> {
-        &mut self.0
-    }
-}
-
-impl<S: Sync, T: Serialize + DeserializeOwned + Default> FromRequestParts<S> for SessionData<T> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
-        Ok(Self(Typed::of(load(parts, true).await?)?))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, SessionRejection> {
+        let session = <Self as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(session.exists()?.then_some(session))
     }
 }
 
@@ -113,6 +67,7 @@ pub struct Authenticated {
 
 /// Why a handler that wants [`Authenticated`] was not called.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum NotSignedIn {
     /// Nobody is signed in: 401, or 303 to this page.
     SignInAt(Option<Arc<str>>),
@@ -135,7 +90,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NotSignedIn> {
         let found = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
-        let page = || parts.extensions.get::<Mounted>().and_then(|mounted| mounted.sign_in_at.clone());
+        let page = || mount::sign_in_page(&parts.extensions);
         found.map_err(NotSignedIn::SessionRejection)?.ok_or_else(|| NotSignedIn::SignInAt(page()))
     }
 }
@@ -143,8 +98,8 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 impl<S: Sync> OptionalFromRequestParts<S> for Authenticated {
     type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
-        let session = load(parts, true).await?;
-        Ok(session.subject()?.map(|subject| Self { subject, session: Session(session) }))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, SessionRejection> {
+        let session = <Session as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Ok(session.subject()?.map(|subject| Self { subject, session }))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
@@ -10,31 +9,28 @@ use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use session_std::mount::Mount;
 use session_std::{Finished, Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::extract::Mounted;
 use crate::response::SessionRejection;
 
 /// Sessions for all handlers inside: `router.layer(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
-pub struct SessionLayer {
-    sessions: Sessions,
-    sign_in_at: Option<Arc<str>>,
-}
+pub struct SessionLayer(Mount);
 
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
-        Self { sessions, sign_in_at: None }
+        Self(Mount::new(sessions))
     }
 
     /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
-        Self { sign_in_at: Some(page.into()), ..self }
+        Self(self.0.sign_in_at(page))
     }
 }
 
@@ -42,7 +38,7 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> SessionService<S> {
-        SessionService { inner, layer: self.clone() }
+        SessionService { inner, mount: self.0.clone() }
     }
 }
 
@@ -50,7 +46,7 @@ impl<S> Layer<S> for SessionLayer {
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     inner: S,
-    layer: SessionLayer,
+    mount: Mount,
 }
 
 impl<S, B, A> Service<Request<B>> for SessionService<S>
@@ -69,9 +65,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let session = session_std::Request::new(self.layer.sessions.clone());
-        let mounted = Mounted { request: session.clone(), sign_in_at: self.layer.sign_in_at.clone() };
-        request.extensions_mut().insert(mounted);
+        let session = self.mount.begin(request.extensions_mut());
         SessionFuture { answering: self.inner.call(request), session, answer: None, finishing: None }
     }
 }

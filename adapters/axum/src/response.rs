@@ -3,8 +3,7 @@
 use std::fmt;
 
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
-use session_std::Error;
+use session_std::{Error, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +20,7 @@ impl From<Error> for SessionRejection {
 
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)?;
-        match self.0 {
-            Error::NotMounted => f.write_str(": add `.layer(SessionLayer::new(sessions))` after its route"),
-            _ => Ok(()),
-        }
+        rejection::describe(self.0, "`.layer(SessionLayer::new(sessions))` after its route", f)
     }
 }
 
@@ -33,7 +28,6 @@ impl std::error::Error for SessionRejection {}
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, format!("{self}\n")).into_response()
+        (rejection::status(self.0), format!("{self}\n")).into_response()
     }
 }

@@ -1,21 +1,19 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-edge-http --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with edge-http or with sessions is in examples/sample-app.
+//! nothing to do with edge-http or with sessions is in examples/support.
 
-use std::net::{SocketAddr, TcpListener};
+mod listening;
+
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use askama::Template;
-use async_io::Async;
 use edge_http::Method;
 use edge_http::io::server::Server;
-use edge_nal::{TcpAccept, WithTimeout};
-use edge_nal_std::TcpSocket;
+use edge_nal::WithTimeout;
 use embedded_io_async::Read;
-use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
-use serde::Deserialize;
+use listening::Acceptor;
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{
@@ -23,6 +21,9 @@ use session_edge_http::{
 };
 use session_std::{SystemClock, ThreadRng};
 use session_store_memory::MemoryStore;
+use support::sample::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 
 /// Requests served at once; each has room for a head of so many bytes and header lines, and for its session.
 const TASKS: usize = 32;
@@ -60,12 +61,11 @@ impl Handler<AppPool> for App {
         let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
         let answer = match (method, path) {
             (Method::Get | Method::Head, "/style.css") => Answer::Style,
-            (Method::Get | Method::Head, _) => self.page(path, &request.session().await?).await?,
+            (Method::Get | Method::Head, _) => self.page(path, request.session().await?).await?,
             (Method::Post, _) => {
-                let device = sample_app::device_name(headers.headers.get("User-Agent").unwrap_or_default());
-                let session = request.session().await?;
+                let device = sample::device_name(headers.headers.get("User-Agent").unwrap_or_default());
                 let form = form(request).await?;
-                self.form(path, &session, form, &device).await?
+                self.form(path, request.session().await?, form, &device).await?
             }
             _ => Answer::Refused(405, "this application has pages and forms only\n"),
         };
@@ -86,8 +86,8 @@ impl Handler<AppPool> for App {
 }
 
 impl App {
-    async fn page(&self, path: &str, session: &Session<'_>) -> Result<Answer, Error> {
-        let Some(user) = session.subject(|user| user.map(str::to_owned))? else {
+    async fn page(&self, path: &str, session: &mut Session<'_>) -> Result<Answer, Error> {
+        let Some(user) = session.subject().map(str::to_owned) else {
             return match path {
                 "/sign-in" => sign_in_page(session),
                 "/" | "/devices" => Ok(Answer::Go("/sign-in")),
@@ -103,12 +103,12 @@ impl App {
     }
 
     /// A form of one of our pages; one that another site made is refused.
-    async fn form(&self, path: &str, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
-        let user = session.subject(|user| user.map(str::to_owned))?;
+    async fn form(&self, path: &str, session: &mut Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+        let user = session.subject().map(str::to_owned);
         if user.is_none() && path != "/sign-in" {
             return Ok(Answer::Go("/sign-in"));
         }
-        if !session.csrf_ok(&form.csrf)? {
+        if !session.csrf_ok(&form.csrf) {
             return Ok(Answer::Refused(403, words::OLD_FORM));
         }
         let Some(user) = user.filter(|_| path != "/sign-in") else {
@@ -135,7 +135,10 @@ impl App {
                 let users = self.users.clone();
                 let change = move || users.change(&user, &form.password, &form.new, Instant::now());
                 match blocking::unblock(change).await {
-                    Ok(()) => tell(session, &words::changed(session.revoke_others().await?), "/devices"),
+                    Ok(()) => {
+                        let ended = session.revoke_others().await?;
+                        tell(session, &words::changed(ended), "/devices")
+                    }
                     Err(why) => tell(session, &why, "/devices"),
                 }
             }
@@ -149,7 +152,7 @@ impl App {
 
     // ---- signing in ----------------------------------------------------------------------------------------------
 
-    async fn sign_in(&self, session: &Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
+    async fn sign_in(&self, session: &mut Session<'_>, form: Fields, device: &str) -> Result<Answer, Error> {
         // before the password is checked: if it is changed meanwhile, this login is refused
         let attempt = match session.begin_login(&form.name).await {
             Err(Error::BadText) => return tell(session, words::WRONG, "/sign-in"),
@@ -173,57 +176,28 @@ impl App {
         blocking::unblock(move || users.check(&name, &password, Instant::now())).await
     }
 
-    fn notes_page(&self, user: String, session: &Session<'_>) -> Result<Answer, Error> {
+    fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
         let (csrf, message) = token_and_message(session)?;
-        Ok(html(&NotesOf { page: NotesPage { notes: self.notes.of(&user), user, csrf, message } }))
+        Ok(html(&NotesPage { notes: self.notes.of(&user), user, csrf, message }))
     }
 }
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "sign-in.html")]
-struct SignIn {
-    page: SignInPage,
-}
-
-#[derive(Template)]
-#[template(path = "notes.html")]
-struct NotesOf {
-    page: NotesPage,
-}
-
-#[derive(Template)]
-#[template(path = "devices.html")]
-struct DevicesOf {
-    page: DevicesPage,
-}
-
-fn sign_in_page(session: &Session<'_>) -> Result<Answer, Error> {
+fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
     let (csrf, message) = token_and_message(session)?;
-    Ok(html(&SignIn { page: SignInPage { csrf, message } }))
+    Ok(html(&SignInPage { csrf, message }))
 }
 
-async fn devices_page(user: String, session: &Session<'_>) -> Result<Answer, Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
+async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
     let mut devices = Vec::new();
-    let listed = session.list(|listed| {
-        devices.push(Device {
-            handle: listed.id.to_string(),
-            name: listed.label.unwrap_or_default().to_owned(),
-            signed_in: ago(listed.created.millis()),
-            last_seen: ago(listed.last_seen.millis()),
-            current: listed.current,
-        });
-    });
-    listed.await?;
+    session.list(|info| devices.push(Device::of(info))).await?;
     let (csrf, message) = token_and_message(session)?;
-    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+    Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell.
-fn token_and_message(session: &Session<'_>) -> Result<(String, Option<String>), Error> {
+fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
     Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned)?))
 }
 
@@ -232,26 +206,12 @@ fn html(page: &impl Template) -> Answer {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
+fn tell(session: &mut Session<'_>, message: &str, page: &'static str) -> Result<Answer, Error> {
     session.flash_message(message)?;
     Ok(Answer::Go(page))
 }
 
 // ---- forms -------------------------------------------------------------------------------------------------------
-
-/// The fields of all our forms.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    csrf: String,
-    name: String,
-    password: String,
-    new: String,
-    remember: Option<String>,
-    text: String,
-    id: u64,
-    handle: String,
-}
 
 async fn form<T: Socket, const N: usize>(
     request: &mut Request<'_, '_, AppPool, T, N>,
@@ -276,30 +236,15 @@ pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), SystemClock, keys, Policy::PLAIN_HTTP);
     let pool: Box<AppPool> = Box::new(Pool::new(sessions, ThreadRng));
     let app = App { users: Arc::new(users), notes: Notes::default() };
-    let acceptor = Guarded::new(WithTimeout::new(PATIENCE_MS, Acceptor(Async::new(listener)?)));
+    let acceptor = Guarded::new(WithTimeout::new(PATIENCE_MS, Acceptor::new(listener)?));
     let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
     let served = async_io::block_on(server.run(None, acceptor, SessionLayer::new(&*pool, app)));
     served.map_err(|why| why.to_string().into())
 }
 
-/// `edge_nal_std::Stack::bind` for a socket that is bound already.
-struct Acceptor(Async<TcpListener>);
-
-impl TcpAccept for Acceptor {
-    type Error = std::io::Error;
-    type Socket<'a> = TcpSocket;
-
-    async fn accept(&self) -> Result<(SocketAddr, TcpSocket), std::io::Error> {
-        let (socket, peer) = self.0.accept().await?;
-        Ok((peer, TcpSocket::new(socket)))
-    }
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     let keys = session_std::keys::from_env("SESSION_KEY")?;
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let listener = TcpListener::bind(address)?;
+    let listener = TcpListener::bind(sample::address())?;
     println!("listening on http://{}", listener.local_addr()?);
-    serve(listener, Users::new(&[("ann", &password)])?, keys.at(SystemClock.now()))
+    serve(listener, sample::users_of_env()?, keys.at(SystemClock.now()))
 }

@@ -1,4 +1,4 @@
-//! Lends each request a place for its session, and answers for handlers that fail.
+//! Lends each request a slot for its session, and answers for handlers that fail.
 
 use core::fmt::{Debug, Display};
 
@@ -6,10 +6,10 @@ use edge_http::io::Error;
 use edge_http::io::server::{Connection, Handler as EdgeHandler};
 use edge_nal::TcpSplit;
 use embedded_io_async::{Read, Write};
-use session_core::pool::Requests;
+use session_embedded::{CROWDED_OUT, Requests, SlotGuard};
 
 use crate::request::{Request, Socket};
-use crate::response::{CROWDED_OUT, FAILED, NO_WEBSOCKET, SessionRejection};
+use crate::response::{FAILED, NO_WEBSOCKET, SessionRejection};
 
 /// What serves the requests of an application, each with its session: edge-http's trait of the same name, with a
 /// [`Request`] in place of the connection.
@@ -38,7 +38,7 @@ pub struct SessionLayer<'p, P, H> {
 }
 
 impl<'p, P: Requests, H: Handler<P>> SessionLayer<'p, P, H> {
-    /// Sessions of `pool`, which has as many places as the server has tasks, for `handler`.
+    /// Sessions of `pool`, which has as many slots as the server has tasks, for `handler`.
     pub const fn new(pool: &'p P, handler: H) -> Self {
         Self { pool, handler }
     }
@@ -55,11 +55,11 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
         task_id: impl Display + Copy,
         connection: &mut Connection<'_, T, N>,
     ) -> Result<(), SessionRejection<T::Error>> {
-        let lease = self.pool.lease();
-        let crowded_out = lease.is_none();
-        let mut request = Request::new(connection, lease, &task_id);
+        let guard = SlotGuard::lend(self.pool);
+        let crowded_out = guard.is_none();
+        let mut request = Request::new(connection, guard, &task_id);
         if crowded_out {
-            return request.send(503, &[], CROWDED_OUT.as_bytes()).await;
+            return request.send_line(503, &CROWDED_OUT).await;
         }
         let handled = self.handler.handle(&mut request).await;
         if request.is_replaced() {
@@ -71,7 +71,7 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
             Ok(()) => request.send(200, &[], b"").await,
             // half an answer cannot be taken back: edge-http closes the connection
             Err(failed) if request.is_answered() => Err(failed),
-            Err(SessionRejection::Session(error)) => request.send_error(error).await,
+            Err(SessionRejection::Session(error)) => request.send_line(error.status(), &error).await,
             Err(SessionRejection::Answer(status, text)) => request.send(status, &[], text.as_bytes()).await,
             Err(SessionRejection::Connection(Error::WsUpgradeError(_))) => {
                 request.send(400, &[], NO_WEBSOCKET.as_bytes()).await

@@ -12,5 +12,20 @@ pub use guard::{Guarded, GuardedSocket};
 pub use layer::{Handler, SessionLayer};
 pub use request::{Request, Socket};
 pub use response::SessionRejection;
-pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, mode, policy};
+pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, policy};
+pub use session_embedded::{Peek, Pool, RequestSession as Session, Requests, SealedPool};
+
+/// A handler that uses its session after its answer does not compile.
+///
+/// ```compile_fail,E0499
+/// # use session_edge_http::{Request, Requests, SessionRejection, Socket};
+/// async fn handle<P: Requests, T: Socket, const N: usize>(
+///     request: &mut Request<'_, '_, P, T, N>,
+/// ) -> Result<(), SessionRejection<T::Error>> {
+///     let session = request.session().await?;
+///     request.send(200, &[], b"ok").await?;
+///     Ok(session.set("a", &1_u32)?)
+/// }
+/// ```
+#[cfg(doctest)]
+struct LateUse;

@@ -7,9 +7,9 @@ use edge_http::{ConnectionType, Method, RequestHeaders};
 use edge_nal::TcpSplit;
 use embedded_io_async::{ErrorType, Read, Write};
 use session_core::Error;
-use session_core::pool::{Handle, Lease, Peek, Requests};
+use session_embedded::{Finished, Peek, RequestSession, Requests, SlotGuard};
 
-use crate::response::{ErrorLine, HeaderLines, SessionRejection, commit};
+use crate::response::{ErrorLine, HeaderLines, SessionRejection};
 
 /// The sockets that edge-http serves.
 pub trait Socket: Read + Write + TcpSplit {}
@@ -19,8 +19,12 @@ impl<T: Read + Write + TcpSplit> Socket for T {}
 /// A request, with its session. Reading it reads the body; after [`respond`](Self::respond), writing it writes the answer's.
 pub struct Request<'r, 'b, P: Requests, T, const N: usize> {
     connection: &'r mut Connection<'b, T, N>,
-    /// Given back with the head of the answer.
-    lease: Option<Lease<'r, P>>,
+    /// Given back before the head of the answer.
+    guard: Option<SlotGuard<'r, P>>,
+    /// What the handler has of its session. It is kept here and lent, so that the compiler refuses a handler that uses it
+    /// after its answer.
+    session: Option<RequestSession<'r, P>>,
+    peek: Option<Peek<'r, P>>,
     task_id: &'r dyn Display,
     replaced: bool,
 }
@@ -28,10 +32,10 @@ pub struct Request<'r, 'b, P: Requests, T, const N: usize> {
 impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     pub(crate) const fn new(
         connection: &'r mut Connection<'b, T, N>,
-        lease: Option<Lease<'r, P>>,
+        guard: Option<SlotGuard<'r, P>>,
         task_id: &'r dyn Display,
     ) -> Self {
-        Self { connection, lease, task_id, replaced: false }
+        Self { connection, guard, session: None, peek: None, task_id, replaced: false }
     }
 
     /// The server's task that serves this request, for logs.
@@ -45,19 +49,27 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         Ok(self.connection.headers()?)
     }
 
-    /// The session that the request's cookie names, or none yet; loaded at the first call. What is set in it is stored before the
-    /// head of the answer is sent; after that every use of it is [`Error::NotMounted`].
-    pub async fn session(&self) -> Result<Handle<'r, P>, SessionRejection<T::Error>> {
-        let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
-        handle.load(cookie_lines(self.headers()?), true).await?;
-        Ok(handle)
+    /// Returns the session that the request's cookie names, or none yet; the first call loads it. What is set in it is stored
+    /// before the head of the answer is sent. [`Error::NotMounted`] after the answer.
+    pub async fn session(&mut self) -> Result<&mut RequestSession<'r, P>, SessionRejection<T::Error>> {
+        let session = self.load(true).await?;
+        Ok(self.session.insert(session))
     }
 
-    /// A look at the session, which does not keep it alive.
-    pub async fn peek(&self) -> Result<Peek<'r, P>, SessionRejection<T::Error>> {
-        let handle = self.lease.as_ref().ok_or(Error::NotMounted)?.handle();
-        handle.load(cookie_lines(self.headers()?), false).await?;
-        Ok(handle.peek())
+    /// Returns a look at the session, which does not keep it alive.
+    pub async fn peek(&mut self) -> Result<&mut Peek<'r, P>, SessionRejection<T::Error>> {
+        let session = self.load(false).await?;
+        Ok(self.peek.insert(Peek::of(session)))
+    }
+
+    async fn load(&mut self, activity: bool) -> Result<RequestSession<'r, P>, SessionRejection<T::Error>> {
+        self.take_back();
+        let slot = self.guard.as_ref().ok_or(Error::NotMounted)?.slot();
+        Ok(slot.session(cookie_lines(self.headers()?), activity).await?)
+    }
+
+    fn take_back(&mut self) {
+        (self.session, self.peek) = (None, None);
     }
 
     /// Stores what has to be stored, and then sends the head of the answer: at most 16 header lines of the handler's, and
@@ -90,9 +102,9 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         Ok(())
     }
 
-    /// An error of the session as the answer.
-    pub(crate) async fn send_error(&mut self, error: Error) -> Result<(), SessionRejection<T::Error>> {
-        self.send(error.status(), &[], ErrorLine::of(error).as_bytes()).await
+    /// A line of text as the answer.
+    pub(crate) async fn send_line(&mut self, status: u16, why: &dyn Display) -> Result<(), SessionRejection<T::Error>> {
+        self.send(status, &[], ErrorLine::of(why).as_bytes()).await
     }
 
     /// The socket, once the answer is complete; for WebSockets, after `respond(101, …)`.
@@ -115,30 +127,25 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         let mut rest = [0; 64];
         while self.connection.read(&mut rest).await? > 0 {}
 
-        let mut cookie_line = self.lease.as_ref().map(Lease::line);
-        let mut lines = lines;
-        let mut error = None;
-        if let (Some(lease), Some(buffer)) = (&self.lease, &mut cookie_line) {
-            let (committed, cookie) = commit(lease, buffer.as_mut()).await;
-            if let Err(why) = committed {
-                error = Some(why);
-                lines = HeaderLines::default();
-            }
-            lines.push_session(cookie, lease.varies());
-        }
-        match error {
-            None => self.head(status, lines).await?,
-            Some(error) => {
-                let text = ErrorLine::of(error);
-                let mut digits = [0; 20];
-                lines.push("Content-Length", decimal(text.as_bytes().len(), &mut digits));
-                self.head(error.status(), lines).await?;
-                self.write_all(text.as_bytes()).await?;
-                self.replaced = true;
-                return Err(SessionRejection::Session(error));
-            }
-        }
-        Ok(())
+        self.take_back();
+        let guard = self.guard.take();
+        let mut line = guard.as_ref().map(SlotGuard::line);
+        let finished = match (guard, &mut line) {
+            (Some(guard), Some(line)) => guard.finish(line.as_mut()).await,
+            _ => Finished { error: None, cookie: None, varies: false },
+        };
+        let mut lines = if finished.error.is_some() { HeaderLines::default() } else { lines };
+        finished.headers().for_each(|(name, value)| lines.push(name, value));
+        let Some(error) = finished.error else {
+            return self.head(status, lines).await;
+        };
+        let text = ErrorLine::of(&error);
+        let mut digits = [0; 20];
+        lines.push("Content-Length", decimal(text.as_bytes().len(), &mut digits));
+        self.head(error.status(), lines).await?;
+        self.write_all(text.as_bytes()).await?;
+        self.replaced = true;
+        Err(SessionRejection::Session(error))
     }
 
     async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), SessionRejection<T::Error>> {
@@ -152,9 +159,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         if !keeps_alive && status != 101 && !lines.has("Connection") {
             lines.push("Connection", "Close");
         }
-        self.connection.initiate_response(status, None, lines.as_slice()).await?;
-        self.lease = None;
-        Ok(())
+        Ok(self.connection.initiate_response(status, None, lines.as_slice()).await?)
     }
 }
 

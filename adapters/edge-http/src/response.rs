@@ -3,10 +3,10 @@
 use core::fmt;
 
 use session_core::Error;
-use session_core::pool::{Lease, Requests};
 
 /// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SessionRejection<E> {
     /// An error of the session: its status and one line of text.
     Session(Error),
@@ -40,10 +40,6 @@ impl<E: fmt::Display> fmt::Display for SessionRejection<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for SessionRejection<E> {}
 
-/// More requests at once than the pool has places.
-pub(crate) const CROWDED_OUT: &str =
-    "more requests at once than the session pool has places: give it one for each task of the server\n";
-
 /// A handler that wrote its answer before it began it, or read the request after that.
 pub(crate) const FAILED: &str = "the handler failed\n";
 
@@ -53,8 +49,7 @@ pub(crate) const NO_WEBSOCKET: &str = "this is no request for a WebSocket\n";
 /// Header lines that a handler may give to one answer.
 const OF_HANDLER: usize = 16;
 
-/// The header lines of one answer: the handler's, then ours. Ours stand in lines of their own beside what the handler
-/// set: `Set-Cookie`, `Cache-Control` and `Vary` are all lists, so that the lines add up (CK9).
+/// The header lines of one answer: the handler's, then ours.
 #[derive(Default)]
 pub(crate) struct HeaderLines<'h> {
     lines: [(&'h str, &'h str); OF_HANDLER + 5],
@@ -78,17 +73,6 @@ impl<'h> HeaderLines<'h> {
         }
     }
 
-    /// What a stored session adds.
-    pub(crate) fn push_session(&mut self, cookie: Option<&'h str>, varies: bool) {
-        if let Some(cookie) = cookie {
-            self.push("Set-Cookie", cookie);
-            self.push("Cache-Control", "no-store");
-        }
-        if varies {
-            self.push("Vary", "Cookie");
-        }
-    }
-
     pub(crate) fn has(&self, name: &str) -> bool {
         self.as_slice().iter().any(|line| line.0.eq_ignore_ascii_case(name))
     }
@@ -98,29 +82,17 @@ impl<'h> HeaderLines<'h> {
     }
 }
 
-/// What has to be stored is stored; then the cookie, if one is to be set, in the given buffer.
-pub(crate) async fn commit<'b, P: Requests>(
-    lease: &Lease<'_, P>,
-    buffer: &'b mut [u8],
-) -> (Result<(), Error>, Option<&'b str>) {
-    let committed = lease.commit().await;
-    match lease.set_cookie(buffer) {
-        Ok(cookie) => (committed, cookie),
-        Err(error) => (committed.and(Err(error)), None),
-    }
-}
-
-/// An error's line of text.
+/// A line of text that says what went wrong.
 pub(crate) struct ErrorLine {
     text: [u8; 128],
     used: usize,
 }
 
 impl ErrorLine {
-    pub(crate) fn of(error: Error) -> Self {
+    pub(crate) fn of(why: &dyn fmt::Display) -> Self {
         let mut line = Self { text: [0; 128], used: 0 };
         // what does not fit is cut: the status says the same
-        let _cut = fmt::Write::write_fmt(&mut line, format_args!("{error}\n"));
+        let _cut = fmt::Write::write_fmt(&mut line, format_args!("{why}\n"));
         line
     }
 

@@ -6,7 +6,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::with_flash(|flash| {
-        reference_app::converse("edge-http", &["memory:", "fixed:", "cookie:", flash], reference::serve);
+    support::reference::with_flash(|flash| {
+        support::reference::converse("edge-http", &["memory:", "fixed:", "cookie:", flash], reference::serve);
     });
 }

@@ -6,7 +6,7 @@ mod notes;
 
 use std::net::TcpListener;
 
-use sample_app::{Users, story};
+use support::sample::{Users, story};
 
 #[test]
 fn the_story() {

@@ -2,15 +2,15 @@
 
 use picoserve::extract::FromRequestParts;
 use picoserve::request::RequestParts;
-use session_core::pool::{Handle, Peek, Requests};
+use session_embedded::{Peek, RequestSession, RequestSlot, Requests};
 
 use crate::response::SessionRejection;
 
-/// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's and the request's place.
+/// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's and the request's slot.
 /// Extract [`App`], the session or a [`Peek`] from it.
-pub struct WithSession<'p, A, P> {
+pub struct WithSession<'p, A, P: Requests> {
     pub(crate) app: A,
-    pub(crate) handle: Handle<'p, P>,
+    pub(crate) slot: RequestSlot<'p, P>,
 }
 
 /// The application's own state, as `picoserve::extract::State` gives it outside of the layer.
@@ -30,15 +30,14 @@ impl<'r, 'p, A: Clone, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> 
     }
 }
 
-impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Handle<'p, P> {
+impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for RequestSession<'p, P> {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(
         state: &'r WithSession<'p, A, P>,
         parts: &RequestParts<'r>,
     ) -> Result<Self, SessionRejection> {
-        state.handle.load(cookie_lines(parts), true).await?;
-        Ok(state.handle.clone())
+        Ok(state.slot.session(cookie_lines(parts), true).await?)
     }
 }
 
@@ -49,8 +48,7 @@ impl<'r, 'p, A, P: Requests> FromRequestParts<'r, WithSession<'p, A, P>> for Pee
         state: &'r WithSession<'p, A, P>,
         parts: &RequestParts<'r>,
     ) -> Result<Self, SessionRejection> {
-        state.handle.load(cookie_lines(parts), false).await?;
-        Ok(state.handle.clone().peek())
+        Ok(Self::of(state.slot.session(cookie_lines(parts), false).await?))
     }
 }
 

@@ -1,20 +1,20 @@
-//! Lends each request a place for its session and stores it before the head of the answer is written.
+//! Lends each request a slot for its session and stores it before the head of the answer is written.
 
 use picoserve::ResponseSent;
 use picoserve::io::Read;
 use picoserve::request::RequestParts;
 use picoserve::response::{ResponseWriter, StatusCode};
 use picoserve::routing::{Layer, Next};
-use session_core::pool::Requests;
+use session_embedded::{CROWDED_OUT, Finished, Requests, SlotGuard};
 
 use crate::extract::WithSession;
-use crate::response::{CROWDED_OUT, Committing, SessionHeaders, refuse};
+use crate::response::{Committing, refuse};
 
 /// Sessions for all handlers inside: `router.layer(SessionLayer::new(&pool))`.
 pub struct SessionLayer<'p, P>(&'p P);
 
 impl<'p, P: Requests> SessionLayer<'p, P> {
-    /// Sessions of `pool`, which has as many places as there are connections.
+    /// Sessions of `pool`, which has as many slots as there are connections.
     pub const fn new(pool: &'p P) -> Self {
         Self(pool)
     }
@@ -35,12 +35,12 @@ impl<'p, P: Requests, A: Clone, PathParameters> Layer<A, PathParameters> for Ses
     where
         W: ResponseWriter<Error = R::Error>,
     {
-        let Some(lease) = self.0.lease() else {
+        let Some(guard) = SlotGuard::lend(self.0) else {
             let connection = next.into_connection().await?;
-            let none = SessionHeaders { cookie: None, varies: false };
+            let none = Finished { error: None, cookie: None, varies: false };
             return refuse(connection, response_writer, StatusCode::SERVICE_UNAVAILABLE, &CROWDED_OUT, none).await;
         };
-        let state = WithSession { app: state.clone(), handle: lease.handle() };
-        next.run(&state, path_parameters, Committing { lease, inner: response_writer }).await
+        let state = WithSession { app: state.clone(), slot: guard.slot() };
+        next.run(&state, path_parameters, Committing { guard, inner: response_writer }).await
     }
 }

@@ -8,5 +8,5 @@ mod response;
 pub use extract::{App, WithSession};
 pub use layer::SessionLayer;
 pub use response::SessionRejection;
-pub use session_core::pool::{Handle as Session, Peek, Pool, Requests};
-pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, mode, policy};
+pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, policy};
+pub use session_embedded::{Peek, Pool, RequestSession as Session, Requests, SealedPool};

@@ -8,7 +8,7 @@ use picoserve::response::{
     Body, Connection, ForEachHeader, HeadersIter, IntoResponse, Response, ResponseWriter, StatusCode,
 };
 use session_core::Error;
-use session_core::pool::{Lease, Requests};
+use session_embedded::{Finished, Requests, SlotGuard};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +40,10 @@ impl IntoResponse for SessionRejection {
     }
 }
 
-/// More requests at once than the pool has places.
-pub(crate) const CROWDED_OUT: &str = "more requests at once than the session pool has places: give it one a connection";
-
-/// Commits before the head of the answer is written, whatever its status; an error replaces the answer. The request's
-/// place is given back then, so that whoever still uses the session, in the body, is told that it is over.
+/// Commits before the head of the answer is written, whatever its status; an error replaces the answer. The slot is given
+/// back then, so that the body does not hold it up.
 pub(crate) struct Committing<'p, P: Requests, W> {
-    pub(crate) lease: Lease<'p, P>,
+    pub(crate) guard: SlotGuard<'p, P>,
     pub(crate) inner: W,
 }
 
@@ -58,14 +55,11 @@ impl<P: Requests, W: ResponseWriter> ResponseWriter for Committing<'_, P, W> {
         connection: Connection<'_, R>,
         response: Response<H, B>,
     ) -> Result<ResponseSent, Self::Error> {
-        let committed = self.lease.commit().await;
-        let mut line = self.lease.line();
-        let written = self.lease.set_cookie(line.as_mut());
-        let headers = SessionHeaders { cookie: written.unwrap_or_default(), varies: self.lease.varies() };
-        drop(self.lease);
-        match committed.and(written.map(|_| ())) {
-            Ok(()) => self.inner.write_response(connection, response.with_headers(headers)).await,
-            Err(error) => refuse(connection, self.inner, StatusCode::new(error.status()), &error, headers).await,
+        let mut line = self.guard.line();
+        let finished = self.guard.finish(line.as_mut()).await;
+        match finished.error {
+            None => self.inner.write_response(connection, response.with_headers(SessionHeaders(finished))).await,
+            Some(error) => refuse(connection, self.inner, StatusCode::new(error.status()), &error, finished).await,
         }
     }
 }
@@ -76,28 +70,23 @@ pub(crate) async fn refuse<R: Read, W: ResponseWriter<Error = R::Error>>(
     response_writer: W,
     status: StatusCode,
     why: &dyn fmt::Display,
-    headers: SessionHeaders<'_>,
+    finished: Finished<'_>,
 ) -> Result<ResponseSent, W::Error> {
     response_writer
-        .write_response(connection, Response::new(status, format_args!("{why}\n")).with_headers(headers))
+        .write_response(
+            connection,
+            Response::new(status, format_args!("{why}\n")).with_headers(SessionHeaders(finished)),
+        )
         .await
 }
 
-/// `Set-Cookie` with `Cache-Control: no-store`, and `Vary: Cookie` (CK9). They stand in lines of their own beside what
-/// the handler set: all three are lists, so that the lines add up.
-pub(crate) struct SessionHeaders<'c> {
-    pub(crate) cookie: Option<&'c str>,
-    pub(crate) varies: bool,
-}
+/// What the session adds to the answer's headers.
+struct SessionHeaders<'l>(Finished<'l>);
 
 impl HeadersIter for SessionHeaders<'_> {
     async fn for_each_header<F: ForEachHeader>(self, mut each: F) -> Result<F::Output, F::Error> {
-        if let Some(cookie) = self.cookie {
-            each.call("Set-Cookie", cookie).await?;
-            each.call("Cache-Control", "no-store").await?;
-        }
-        if self.varies {
-            each.call("Vary", "Cookie").await?;
+        for (name, value) in self.0.headers() {
+            each.call(name, value).await?;
         }
         each.finalize().await
     }

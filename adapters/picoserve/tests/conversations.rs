@@ -7,7 +7,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::with_flash(|flash| {
-        reference_app::converse("picoserve", &["memory:", "fixed:", "cookie:", flash], reference::serve);
+    support::reference::with_flash(|flash| {
+        support::reference::converse("picoserve", &["memory:", "fixed:", "cookie:", flash], reference::serve);
     });
 }

@@ -29,32 +29,32 @@ fn pool() -> &'static AppPool {
 
 // ---- handlers ------------------------------------------------------------------------------------------------------
 
-async fn read(session: Session) -> Result<String, SessionRejection> {
+async fn read(mut session: Session) -> Result<String, SessionRejection> {
     Ok(session.get::<u32>("a")?.map_or_else(String::new, |value| format!("a is {value}")))
 }
 
-async fn set(session: Session) -> Result<&'static str, SessionRejection> {
+async fn set(mut session: Session) -> Result<&'static str, SessionRejection> {
     session.set("a", &1_u32)?;
     Ok("ok")
 }
 
-async fn own_headers(session: Session) -> Result<impl IntoResponse, SessionRejection> {
+async fn own_headers(mut session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &2_u32)?;
     let own = [("Set-Cookie", "theme=dark"), ("Cache-Control", "private"), ("Vary", "Accept")];
     Ok(Response::ok("ok").with_headers(own))
 }
 
-async fn redirect(session: Session) -> Result<Redirect, SessionRejection> {
+async fn redirect(mut session: Session) -> Result<Redirect, SessionRejection> {
     session.set("a", &3_u32)?;
     Ok(Redirect::to("/elsewhere"))
 }
 
-async fn not_modified(session: Session) -> Result<impl IntoResponse, SessionRejection> {
+async fn not_modified(mut session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &4_u32)?;
     Ok(Response::new(StatusCode::new(304), ""))
 }
 
-struct ThreeParts(Session);
+struct ThreeParts(Option<Session>);
 
 impl Chunks for ThreeParts {
     fn content_type(&self) -> &'static str {
@@ -62,8 +62,7 @@ impl Chunks for ThreeParts {
     }
 
     async fn write_chunks<W: Write>(self, mut chunks: ChunkWriter<W>) -> Result<ChunksWritten, W::Error> {
-        // the head is sent, and the session with it
-        assert_eq!(self.0.set("a", &9_u32), Err(Error::NotMounted));
+        assert!(self.0.is_none(), "an answer that keeps its session is not sent");
         for part in ["one ", "two ", "three"] {
             chunks.write_chunk(part.as_bytes()).await?;
         }
@@ -71,17 +70,23 @@ impl Chunks for ThreeParts {
     }
 }
 
-async fn stream(session: Session) -> Result<impl IntoResponse, SessionRejection> {
+async fn stream(mut session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &5_u32)?;
-    Ok(ChunkedResponse::new(ThreeParts(session)).into_response())
+    drop(session);
+    Ok(ChunkedResponse::new(ThreeParts(None)).into_response())
 }
 
-async fn fails(session: Session) -> Result<impl IntoResponse, SessionRejection> {
+async fn stream_with_session(mut session: Session) -> Result<impl IntoResponse, SessionRejection> {
+    session.set("a", &5_u32)?;
+    Ok(ChunkedResponse::new(ThreeParts(Some(session))).into_response())
+}
+
+async fn fails(mut session: Session) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &6_u32)?;
     Ok(Response::new(StatusCode::new(500), "failed on purpose"))
 }
 
-async fn too_large(session: Session) -> Result<&'static str, SessionRejection> {
+async fn too_large(mut session: Session) -> Result<&'static str, SessionRejection> {
     session.set("a", "x".repeat(300).as_str())?;
     Ok("ok")
 }
@@ -104,22 +109,22 @@ impl WebSocketCallback for Echo {
     }
 }
 
-async fn socket(session: Session, upgrade: WebSocketUpgrade) -> Result<impl IntoResponse, SessionRejection> {
+async fn socket(mut session: Session, upgrade: WebSocketUpgrade) -> Result<impl IntoResponse, SessionRejection> {
     session.set("a", &11_u32)?;
     Ok(upgrade.on_upgrade(Echo))
 }
 
-/// The application's own state: a door that a handler waits at.
+/// The application's own state: a gate that a handler waits at.
 #[derive(Clone)]
-struct Door(&'static Notify);
+struct Gate(&'static Notify);
 
-async fn waits(session: Session, App(door): App<Door>) -> Result<&'static str, SessionRejection> {
+async fn waits(mut session: Session, App(gate): App<Gate>) -> Result<&'static str, SessionRejection> {
     session.set("a", &12_u32)?;
-    door.0.notified().await;
+    gate.0.notified().await;
     Ok("ok")
 }
 
-fn routes(pool: &'static AppPool, door: Door) -> Router<impl PathRouter> {
+fn routes(pool: &'static AppPool, gate: Gate) -> Router<impl PathRouter> {
     Router::new()
         .route("/read", get(read))
         .route("/set", get(set))
@@ -127,24 +132,25 @@ fn routes(pool: &'static AppPool, door: Door) -> Router<impl PathRouter> {
         .route("/redirect", get(redirect))
         .route("/304", get(not_modified))
         .route("/stream", get(stream))
+        .route("/stream-with-session", get(stream_with_session))
         .route("/fails", get(fails))
         .route("/too-large", get(too_large))
         .route("/ws", get(socket))
         .route("/waits", get(waits))
         .layer(SessionLayer::new(pool))
-        .with_state(door)
+        .with_state(gate)
 }
 
 // ---- a client ------------------------------------------------------------------------------------------------------
 
 /// Runs `test` beside a server; it is given the server's address.
-fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Door) -> F) {
+fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Gate) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let door = Door(Box::leak(Box::new(Notify::new())));
+        let gate = Gate(Box::leak(Box::new(Notify::new())));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router: &'static _ = Box::leak(Box::new(routes(pool(), door.clone())));
+        let router: &'static _ = Box::leak(Box::new(routes(pool(), gate.clone())));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default()));
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -154,7 +160,7 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Door) -
                 });
             }
         });
-        tokio::time::timeout(Duration::from_secs(60), test(address, door)).await.expect("an answer");
+        tokio::time::timeout(Duration::from_secs(60), test(address, gate)).await.expect("an answer");
     });
 }
 
@@ -224,6 +230,17 @@ fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
     });
 }
 
+/// The session is stored before the head, so there is nothing that a body could still do with it.
+#[test]
+fn a_body_that_keeps_the_session_is_an_error() {
+    serve(async |at, _| {
+        let got = ask(at, "GET /stream-with-session", "").await;
+        assert!(got.starts_with("HTTP/1.1 500 ") && got.contains(&Error::Busy.to_string()), "{got}");
+        let got = ask(at, "GET /set", "").await;
+        assert!(got.starts_with("HTTP/1.1 200 "), "the slot is free again: {got}");
+    });
+}
+
 #[test]
 fn a_handler_that_fails_keeps_its_changes() {
     serve(async |at, _| {
@@ -259,8 +276,8 @@ fn the_upgrade_carries_the_cookie() {
 }
 
 #[test]
-fn more_requests_than_places_are_503() {
-    serve(async |at, door| {
+fn more_requests_than_slots_are_503() {
+    serve(async |at, gate| {
         let (mut one, mut two) = (begin(at, "GET /waits", "").await, begin(at, "GET /waits", "").await);
         let crowded = loop {
             let got = ask(at, "GET /read", "").await;
@@ -268,8 +285,11 @@ fn more_requests_than_places_are_503() {
                 break got;
             }
         };
-        assert!(crowded.starts_with("HTTP/1.1 503 ") && crowded.contains("give it one a connection"), "{crowded}");
-        door.0.notify_waiters();
+        assert!(
+            crowded.starts_with("HTTP/1.1 503 ") && crowded.contains("give it one for each connection"),
+            "{crowded}"
+        );
+        gate.0.notify_waiters();
         for stream in [&mut one, &mut two] {
             let mut got = String::new();
             stream.read_to_string(&mut got).await.unwrap();

@@ -1,12 +1,11 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-poem --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with Poem or with sessions is in examples/sample-app.
+//! nothing to do with Poem or with sessions is in examples/support.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use askama::Template;
 use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, USER_AGENT};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
@@ -14,10 +13,11 @@ use poem::web::{Data, Form, Html, Redirect};
 use poem::{
     Endpoint, EndpointExt, FromRequest, IntoResponse, Request, RequestBody, Response, Route, Server, get, handler, post,
 };
-use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
-use serde::Deserialize;
 use session_poem::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
+use support::sample::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
 };
 
 /// A form takes no more bytes than this.
@@ -33,16 +33,10 @@ type Shared<'a> = Data<&'a Arc<App>>;
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "sign-in.html")]
-struct SignIn {
-    page: SignInPage,
-}
-
 #[handler]
 fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let page = SignInPage { csrf: session.csrf_token()?.as_str().to_owned(), message: session.take_flash_message()? };
-    Ok(html(&SignIn { page }))
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&SignInPage { csrf, message }))
 }
 
 #[handler]
@@ -58,7 +52,7 @@ async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Red
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-            session.set_label(&sample_app::device_name(browser.unwrap_or_default()))?;
+            session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::see_other("/"))
         }
         Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
@@ -80,17 +74,11 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 
 // ---- notes -------------------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "notes.html")]
-struct NotesOf {
-    page: NotesPage,
-}
-
 #[handler]
 fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
-    Ok(html(&NotesOf { page: NotesPage { notes: app.notes.of(&user), user, csrf, message } }))
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
 #[handler]
@@ -107,27 +95,12 @@ fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redir
 
 // ---- devices -----------------------------------------------------------------------------------------------------
 
-#[derive(Template)]
-#[template(path = "devices.html")]
-struct DevicesOf {
-    page: DevicesPage,
-}
-
 #[handler]
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
-    let devices = session.list().await?.into_iter().map(|device| Device {
-        handle: device.id,
-        name: device.label.unwrap_or_default(),
-        signed_in: ago(device.created.millis()),
-        last_seen: ago(device.last_seen.millis()),
-        current: device.current,
-    });
-    let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
-    Ok(html(&DevicesOf { page: DevicesPage { user, devices, csrf, message } }))
+    let devices = session.list().await?.iter().map(Device::of).collect();
+    let (csrf, message) = sample::token_and_message(&session)?;
+    Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
 #[handler]
@@ -154,20 +127,6 @@ async fn change_password(user: Authenticated, sent: Sent, app: Shared<'_>) -> Re
 }
 
 // ---- forms and pages ---------------------------------------------------------------------------------------------
-
-/// The fields of all our forms.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    csrf: String,
-    name: String,
-    password: String,
-    new: String,
-    remember: Option<String>,
-    text: String,
-    id: u64,
-    handle: String,
-}
 
 /// A form of one of our pages: a handler that asks for it is not called for a form that another site made.
 struct Sent {
@@ -229,13 +188,11 @@ pub fn app(users: Users, sessions: Sessions) -> impl Endpoint {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     // the sign-in form's token needs a session, so whoever loads it makes one: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
-    let app = app(Users::new(&[("ann", &password)])?, sessions.policy(Policy::PLAIN_HTTP));
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
+    let listener = tokio::net::TcpListener::bind(sample::address()).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run(app).await?)
 }

@@ -1,4 +1,4 @@
-//! The reference app over Poem. `--help` lists the flags; the routes' logic is in examples/reference-app.
+//! The reference app over Poem. `--help` lists the flags; the routes' logic is in examples/support.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -7,9 +7,10 @@ use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
 use poem::web::Query;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, Server, get, handler};
-use reference_app::routes::{Args, ROUTES, Reply, answer};
-use reference_app::{AnyClock, Config, Stop};
 use session_poem::{Peek, Session, SessionLayer, SessionRejection};
+use support::reference::routes::servers::{self, answer};
+use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::{AnyClock, Config, Stop};
 
 #[handler]
 fn plain() -> &'static str {
@@ -18,7 +19,7 @@ fn plain() -> &'static str {
 
 #[handler]
 fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, SessionRejection> {
-    Ok(respond(reference_app::routes::peek(&session, &args)?))
+    Ok(respond(servers::peek(&session, &args)?))
 }
 
 #[handler]
@@ -49,7 +50,7 @@ fn add(paths: &mut Paths, (method, path): &(&str, &'static str), endpoint: impl 
 
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
-    let sessions = reference_app::sessions(config, clock)?;
+    let sessions = support::reference::sessions(config, clock)?;
     let mut paths = Paths::new();
     ROUTES.iter().for_each(|at| add(&mut paths, at, route));
     let app = Route::new().at("/plain", get(plain)).at("/peek", get(peek));
@@ -70,5 +71,5 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
 }
 
 fn main() {
-    reference_app::run(serve);
+    support::reference::run(serve);
 }

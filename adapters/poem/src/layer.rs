@@ -1,32 +1,27 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
-use std::sync::Arc;
-
 use poem::error::ResponseError;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use session_std::mount::Mount;
 use session_std::{Sessions, headers};
 
-use crate::extract::Mounted;
 use crate::response::SessionRejection;
 
 /// Sessions for all handlers inside: `route.with(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
-pub struct SessionLayer {
-    sessions: Sessions,
-    sign_in_at: Option<Arc<str>>,
-}
+pub struct SessionLayer(Mount);
 
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
-        Self { sessions, sign_in_at: None }
+        Self(Mount::new(sessions))
     }
 
     /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
-        Self { sign_in_at: Some(page.into()), ..self }
+        Self(self.0.sign_in_at(page))
     }
 }
 
@@ -34,7 +29,7 @@ impl<E: Endpoint> Middleware<E> for SessionLayer {
     type Output = SessionEndpoint<E>;
 
     fn transform(&self, inner: E) -> SessionEndpoint<E> {
-        SessionEndpoint { inner, layer: self.clone() }
+        SessionEndpoint { inner, mount: self.0.clone() }
     }
 }
 
@@ -42,16 +37,14 @@ impl<E: Endpoint> Middleware<E> for SessionLayer {
 #[derive(Debug)]
 pub struct SessionEndpoint<E> {
     inner: E,
-    layer: SessionLayer,
+    mount: Mount,
 }
 
 impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let session = session_std::Request::new(self.layer.sessions.clone());
-        let mounted = Mounted { request: session.clone(), sign_in_at: self.layer.sign_in_at.clone() };
-        request.extensions_mut().insert(mounted);
+        let session = self.mount.begin(request.extensions_mut());
         let answer = self.inner.call(request).await;
         let finished = session.finish().await;
         let mut answer = match (finished.error, answer) {

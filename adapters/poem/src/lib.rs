@@ -4,11 +4,11 @@ mod extract;
 mod layer;
 mod response;
 
-pub use extract::{Authenticated, Peek, Session, SessionData};
+pub use extract::{Authenticated, Extracted, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
 pub use response::{NotSignedIn, SessionRejection};
 pub use session_std::{
-    Device, Error, Keys, LoginAttempt, MemoryStore, Policy, Sessions, SharedStore, events, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, events, keys, policy, shared,
 };
 
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use poem::error::ResponseError;
 use poem::{IntoResponse, Response};
-use session_std::Error;
+use session_std::{Error, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`], and a
 /// `poem::Error` of it.
@@ -25,11 +25,7 @@ impl From<Error> for SessionRejection {
 
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)?;
-        match self.0 {
-            Error::NotMounted => f.write_str(": add `.with(SessionLayer::new(sessions))` after its route"),
-            _ => Ok(()),
-        }
+        rejection::describe(self.0, "`.with(SessionLayer::new(sessions))` after its route", f)
     }
 }
 
@@ -37,7 +33,7 @@ impl std::error::Error for SessionRejection {}
 
 impl ResponseError for SessionRejection {
     fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        rejection::status(self.0)
     }
 
     fn as_response(&self) -> Response {

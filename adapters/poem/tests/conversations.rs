@@ -6,14 +6,14 @@ mod reference;
 
 #[test]
 fn conversations() {
-    reference_app::converse("poem", &["memory:", "cookie:"], reference::serve);
+    support::reference::converse("poem", &["memory:", "cookie:"], reference::serve);
 }
 
 /// Those about what a store has to keep, with the sessions in flash.
 #[test]
 fn conversations_over_flash() {
-    reference_app::with_flash(|flash| {
+    support::reference::with_flash(|flash| {
         let about = ["EM2", "LC1", "LC2", "LC3", "LC5", "LC9", "ST2", "ST3"];
-        reference_app::converse_about(&about, "poem over flash", &[flash], reference::serve);
+        support::reference::converse_about(&about, "poem over flash", &[flash], reference::serve);
     });
 }

@@ -6,8 +6,8 @@ mod notes;
 
 use poem::Server;
 use poem::listener::TcpAcceptor;
-use sample_app::{Users, story};
 use session_poem::{MemoryStore, Policy, Sessions, keys};
+use support::sample::{Users, story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story() {

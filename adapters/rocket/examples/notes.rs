@@ -1,10 +1,10 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-rocket --example notes`, then http://127.0.0.1:8000, as `ann`. What has nothing
-//! to do with Rocket or with sessions is in examples/sample-app.
+//! to do with Rocket or with sessions is in examples/support.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use rocket::data::{self, FromData};
 use rocket::fairing::AdHoc;
@@ -18,15 +18,17 @@ use rocket::response::{Redirect, Responder};
 use rocket::tokio::task::spawn_blocking;
 use rocket::{Build, Config, Data, Request, Rocket, State, catch, catchers, get, post, routes};
 use rocket_dyn_templates::Template;
-use sample_app::{Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use serde::Serialize;
 use session_rocket::{Authenticated, Error, MemoryStore, Session, SessionLayer, SessionRejection};
+use support::sample::{
+    self, Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words,
+};
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
 fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
+    let (csrf, message) = sample::token_and_message(&session)?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
 
@@ -42,7 +44,7 @@ async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) ->
         Checked::Right => {
             let attempt = if fields.remember { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
-            session.set_label(&sample_app::device_name(browser.0))?;
+            session.set_label(&sample::device_name(browser.0))?;
             Ok(Redirect::to("/"))
         }
         Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
@@ -66,7 +68,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 #[get("/")]
 fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
+    let (csrf, message) = sample::token_and_message(&session)?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
 }
 
@@ -87,17 +89,8 @@ fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<
 #[get("/devices")]
 async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let ago = |millis| sample_app::ago(now.saturating_sub(Duration::from_millis(millis)));
-    let devices = session.list().await?.into_iter().map(|device| Device {
-        handle: device.id,
-        name: device.label.unwrap_or_default(),
-        signed_in: ago(device.created.millis()),
-        last_seen: ago(device.last_seen.millis()),
-        current: device.current,
-    });
-    let devices = devices.collect();
-    let (csrf, message) = (session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?);
+    let devices = session.list().await?.iter().map(Device::of).collect();
+    let (csrf, message) = sample::token_and_message(&session)?;
     Ok(Page::of("devices", &DevicesPage { user, devices, csrf, message }))
 }
 
@@ -240,9 +233,8 @@ pub fn app(figment: Figment, users: Users) -> Rocket<Build> {
 
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let password = std::env::var("NOTES_PASSWORD").map_err(|_| "NOTES_PASSWORD is not set: give ann a password")?;
     // behind https, take the second half out
     let figment = Config::figment().join(("session.plain_http", true));
-    app(figment, Users::new(&[("ann", &password)])?).launch().await?;
+    app(figment, sample::users_of_env()?).launch().await?;
     Ok(())
 }

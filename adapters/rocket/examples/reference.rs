@@ -1,16 +1,17 @@
-//! The reference app over Rocket. `--help` lists the flags; the routes' logic is in examples/reference-app.
+//! The reference app over Rocket. `--help` lists the flags; the routes' logic is in examples/support.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use reference_app::routes::{Args, ROUTES, Reply, answer};
-use reference_app::{AnyClock, Config, Ready, Stop};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest, Request};
 use rocket::{get, post, routes};
 use session_rocket::{Peek, Session, SessionLayer, SessionRejection};
+use support::reference::routes::servers::{self, answer};
+use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::{AnyClock, Config, Ready, Stop};
 
 type Answer = Result<(Status, String), SessionRejection>;
 
@@ -21,7 +22,7 @@ fn plain() -> &'static str {
 
 #[get("/peek")]
 fn peek(session: Peek, args: Query) -> Answer {
-    Ok(respond(reference_app::routes::peek(&session, &args.0)?))
+    Ok(respond(servers::peek(&session, &args.0)?))
 }
 
 // mounted at the path of each route
@@ -83,17 +84,16 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
         rocket = rocket.mount(*path, if *method == "GET" { routes![reads] } else { routes![writes] });
     }
     let ready = Mutex::new(Some(ready));
-    let rocket = rocket.attach(SessionLayer::new(reference_app::sessions(config, clock)?)).attach(AdHoc::on_liftoff(
-        "ready",
-        |rocket| {
+    let rocket = rocket.attach(SessionLayer::new(support::reference::sessions(config, clock)?)).attach(
+        AdHoc::on_liftoff("ready", |rocket| {
             Box::pin(async move {
                 let config = rocket.config();
                 if let Some(ready) = ready.lock().ok().and_then(|mut ready| ready.take()) {
                     ready(SocketAddr::new(config.address, config.port));
                 }
             })
-        },
-    ));
+        }),
+    );
 
     let runtime = rocket::tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     runtime.block_on(async move {
@@ -105,5 +105,5 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
 }
 
 fn main() {
-    reference_app::run_binding(serve);
+    support::reference::run_binding(serve);
 }

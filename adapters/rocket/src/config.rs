@@ -16,11 +16,15 @@
 //! | `plain_http` | no https before this program | `false` |
 //! | `cookie` | the cookie's name: `__Host-…`, with a domain `__Secure-…`, on plain http neither | `__Host-id`, `__Secure-id`, `id` |
 //! | `domain` | for all of its hosts; not on plain http | this host only |
+//! | `path` | only for paths below it; behind https only with `domain` | `"/"` |
 //! | `same_site` | `"lax"`, `"strict"`, or `"none"` behind https | `"lax"` |
+//! | `partitioned` | a cookie jar for each site that embeds this one, for `same_site = "none"`; not on plain http | `false` |
 //! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
 //! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
+//! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
+//! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
 //! | `remember` | idle and absolute limit of remembered sessions | 30 days |
 //!
@@ -99,7 +103,9 @@ struct Table {
     plain_http: bool,
     cookie: Option<String>,
     domain: Option<String>,
+    path: Option<String>,
     same_site: SameSite,
+    partitioned: bool,
     idle: Option<u64>,
     absolute: Option<u64>,
     renew_after: Option<u64>,
@@ -107,6 +113,8 @@ struct Table {
     touch_every: Option<u64>,
     remember: Option<u64>,
     max_sessions: u16,
+    end_on_reuse: bool,
+    on_mismatch: Mismatch,
     sealed: bool,
 }
 
@@ -117,6 +125,15 @@ enum SameSite {
     Lax,
     Strict,
     None,
+}
+
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mismatch {
+    #[default]
+    Ignore,
+    StepUp,
+    End,
 }
 
 impl Table {
@@ -139,12 +156,20 @@ impl Table {
     fn policy(&self) -> Result<Policy, BadConfig> {
         let policy =
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
-        Ok(policy.max_sessions(self.max_sessions))
+        let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
+        Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
+            Mismatch::Ignore => policy::Mismatch::Ignore,
+            Mismatch::StepUp => policy::Mismatch::StepUp,
+            Mismatch::End => policy::Mismatch::End,
+        }))
     }
 
     fn plain_policy(&self) -> Result<Policy, BadConfig> {
         if self.domain.is_some() {
             return Err(BadConfig::NotOnPlainHttp("domain"));
+        }
+        if self.partitioned {
+            return Err(BadConfig::NotOnPlainHttp("partitioned"));
         }
         let cookie = match self.same_site {
             SameSite::Lax => PlainCookie::new(),
@@ -152,12 +177,15 @@ impl Table {
             SameSite::None => return Err(BadConfig::NotOnPlainHttp("same_site = \"none\"")),
         };
         let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(BadConfig::Policy)?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path)).map_err(BadConfig::Policy)?;
         Policy::plain_http(cookie, self.lifetimes()).map_err(BadConfig::Policy)
     }
 
     fn secure_policy(&self) -> Result<Policy, PolicyError> {
         let cookie = kept(&self.domain).map_or(Ok(SecureCookie::host()), SecureCookie::domain)?;
         let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name))?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path))?;
+        let cookie = if self.partitioned { cookie.partitioned() } else { cookie };
         let same_site = match self.same_site {
             SameSite::Lax => policy::SameSite::Lax,
             SameSite::Strict => policy::SameSite::Strict,
@@ -188,4 +216,38 @@ impl Table {
 /// A text for as long as the program runs; read once at its launch.
 fn kept(text: &Option<String>) -> Option<&'static str> {
     text.clone().map(|text| &*text.leak())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rocket::figment::providers::{Format, Toml};
+
+    use super::*;
+
+    /// The fields of a policy, as its `Debug` names them.
+    fn fields(table: &str) -> BTreeMap<String, String> {
+        let table: Table = Figment::from(Toml::string(table)).extract().unwrap();
+        let policy = format!("{:?}", table.policy().unwrap());
+        // a nested struct begins with the name of its first field
+        let fields = policy.split(", ").filter_map(|field| field.rsplit("{ ").next()?.split_once(": "));
+        fields.map(|(name, value)| (name.to_owned(), value.trim_end_matches([' ', '}']).to_owned())).collect()
+    }
+
+    /// A field that none of these tables changes is one that Rocket's configuration does not know.
+    #[test]
+    fn every_knob_of_the_policy_can_be_turned() {
+        let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
+        let secure = fields(&format!(
+            "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
+             max_sessions = 6\nend_on_reuse = true\non_mismatch = 'step_up'\n{times}"
+        ));
+        let plain = fields("plain_http = true");
+        let default = fields("");
+        assert!(default.len() >= 15, "{default:?}");
+        for (name, value) in &default {
+            assert!(secure[name] != *value || plain[name] != *value, "{name} cannot be configured: {value}");
+        }
+    }
 }

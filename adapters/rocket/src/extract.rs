@@ -5,99 +5,62 @@ use std::ops::{Deref, DerefMut};
 use rocket::http::Status;
 use rocket::outcome::Outcome as Found;
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Ignite, Rocket, Sentinel};
-use serde::{Serialize, de::DeserializeOwned};
-use session_std::{Error, Typed};
+use rocket::{Ignite, Request, Rocket, Sentinel};
+use session_std::{Error, FromSession, Typed};
 
-use crate::layer::{Mounted, Place};
+use crate::request::{Mounted, Refused, RequestCache};
 use crate::response::SessionRejection;
 
-async fn load(request: &rocket::Request<'_>, activity: bool) -> Result<session_std::Session, Error> {
-    let place = Place::of(request)?;
-    // all Cookie lines are one (CP1)
-    let mut lines = request.headers().get("Cookie").map(str::as_bytes).peekable();
-    if lines.peek().is_some() {
-        return place.session(lines, activity).await;
-    }
-    // `rocket::local` puts cookies into the jar and writes no Cookie line
-    let pairs: Vec<String> =
-        request.cookies().iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
-    place.session(pairs.iter().map(|pair| pair.as_bytes()), activity).await
-}
-
-fn outcome<T>(found: Result<T, Error>) -> Outcome<T, SessionRejection> {
-    match found {
-        Ok(found) => Found::Success(found),
-        Err(error) => Found::Error((SessionRejection(error).status(), SessionRejection(error))),
-    }
-}
-
 /// The request's session. A visitor without one has an empty one; `Option<Session>` is `None` if the store fails.
-#[derive(Clone, Debug)]
-pub struct Session(session_std::Session);
-
-impl Deref for Session {
-    type Target = session_std::Session;
-
-    fn deref(&self) -> &session_std::Session {
-        &self.0
-    }
-}
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Session {
-    type Error = SessionRejection;
-
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
-        outcome(load(request, true).await.map(Self))
-    }
-}
+pub type Session = Extracted<session_std::Session>;
 
 /// A look at the request's session, which does not keep it alive.
-#[derive(Clone, Debug)]
-pub struct Peek(session_std::Peek);
-
-impl Deref for Peek {
-    type Target = session_std::Peek;
-
-    fn deref(&self) -> &session_std::Peek {
-        &self.0
-    }
-}
-
-#[rocket::async_trait]
-impl<'r> FromRequest<'r> for Peek {
-    type Error = SessionRejection;
-
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
-        outcome(load(request, false).await.map(session_std::Peek::of).map(Self))
-    }
-}
+pub type Peek = Extracted<session_std::Peek>;
 
 /// The session's data as one struct; see [`Typed`].
-#[derive(Debug)]
-pub struct SessionData<T>(Typed<T>);
+pub type SessionData<T> = Extracted<Typed<T>>;
 
-impl<T> Deref for SessionData<T> {
-    type Target = Typed<T>;
+/// What Rocket extracts of a request's session.
+#[derive(Clone, Debug)]
+pub struct Extracted<T>(T);
 
-    fn deref(&self) -> &Typed<T> {
+impl<T> Deref for Extracted<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl<T> DerefMut for SessionData<T> {
-    fn deref_mut(&mut self) -> &mut Typed<T> {
+impl<T> DerefMut for Extracted<T> {
+    fn deref_mut(&mut self) -> &mut T {
         &mut self.0
     }
 }
 
+async fn extract<T: FromSession>(request: &Request<'_>) -> Result<Extracted<T>, Error> {
+    let session = RequestCache::ask(request)?;
+    // all Cookie lines are one (CP1)
+    let mut lines = request.headers().get("Cookie").map(str::as_bytes).peekable();
+    if lines.peek().is_some() {
+        return session.extract(lines).await.map(Extracted);
+    }
+    // `rocket::local` puts cookies into the jar and writes no Cookie line
+    let pairs: Vec<String> =
+        request.cookies().iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
+    session.extract(pairs.iter().map(|pair| pair.as_bytes())).await.map(Extracted)
+}
+
+fn refused<T>(error: Error) -> Outcome<T, SessionRejection> {
+    Found::Error((SessionRejection(error).status(), SessionRejection(error)))
+}
+
 #[rocket::async_trait]
-impl<'r, T: Serialize + DeserializeOwned + Default> FromRequest<'r> for SessionData<T> {
+impl<'r, T: FromSession> FromRequest<'r> for Extracted<T> {
     type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
-        outcome(load(request, true).await.and_then(Typed::of).map(Self))
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, SessionRejection> {
+        extract(request).await.map_or_else(refused, Found::Success)
     }
 }
 
@@ -115,29 +78,16 @@ pub struct Authenticated {
 impl<'r> FromRequest<'r> for Authenticated {
     type Error = SessionRejection;
 
-    async fn from_request(request: &'r rocket::Request<'_>) -> Outcome<Self, SessionRejection> {
-        let found = load(request, true).await.and_then(|session| Ok((session.subject()?, session)));
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, SessionRejection> {
+        let found = extract(request).await.and_then(|session: Session| Ok((session.subject()?, session)));
         match found {
-            Ok((Some(subject), session)) => Found::Success(Self { subject, session: Session(session) }),
+            Ok((Some(subject), session)) => Found::Success(Self { subject, session }),
             Ok((None, _)) => {
                 Refused::remember(request);
                 Found::Forward(Status::Unauthorized)
             }
-            Err(error) => outcome(Err(error)),
+            Err(error) => refused(error),
         }
-    }
-}
-
-/// Whether a guard of this request wanted somebody signed in, in the request's cache.
-pub(crate) struct Refused(bool);
-
-impl Refused {
-    fn remember(request: &rocket::Request<'_>) {
-        request.local_cache(|| Self(true));
-    }
-
-    pub(crate) fn was(request: &rocket::Request<'_>) -> bool {
-        request.local_cache(|| Self(false)).0
     }
 }
 
@@ -150,19 +100,7 @@ fn not_mounted(rocket: &Rocket<Ignite>) -> bool {
     missing
 }
 
-impl Sentinel for Session {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        not_mounted(rocket)
-    }
-}
-
-impl Sentinel for Peek {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        not_mounted(rocket)
-    }
-}
-
-impl<T> Sentinel for SessionData<T> {
+impl<T> Sentinel for Extracted<T> {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
         not_mounted(rocket)
     }

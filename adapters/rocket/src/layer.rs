@@ -5,10 +5,10 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Build, Request, Response, Rocket};
-use session_std::{Error, Sessions, SharedStore};
+use session_std::{Sessions, SharedStore};
 
 use crate::config;
-use crate::extract::Refused;
+use crate::request::{Mounted, Refused, RequestCache};
 use crate::response::{SessionRejection, apply};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
@@ -50,20 +50,6 @@ impl SessionLayer {
     }
 }
 
-/// What the fairing leaves in the rocket's state.
-pub(crate) struct Mounted(Sessions);
-
-/// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
-pub(crate) struct Place(Option<session_std::Request>);
-
-impl Place {
-    pub(crate) fn of<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
-        let Mounted(sessions) = request.rocket().state().ok_or(Error::NotMounted)?;
-        let Self(place) = request.local_cache(|| Self(Some(session_std::Request::new(sessions.clone()))));
-        place.as_ref().ok_or(Error::NotMounted)
-    }
-}
-
 #[rocket::async_trait]
 impl Fairing for SessionLayer {
     fn info(&self) -> Info {
@@ -89,8 +75,7 @@ impl Fairing for SessionLayer {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, answer: &mut Response<'r>) {
-        let Place(place) = request.local_cache(|| Place(None));
-        let Some(session) = place else { return };
+        let Some(session) = RequestCache::asked_for(request) else { return };
         let finished = session.finish().await;
         if let Some(error) = finished.error {
             SessionRejection(error).replace(answer);

@@ -3,13 +3,14 @@
 pub mod config;
 mod extract;
 mod layer;
+mod request;
 mod response;
 
-pub use extract::{Authenticated, Peek, Session, SessionData};
+pub use extract::{Authenticated, Extracted, Peek, Session, SessionData};
 pub use layer::SessionLayer;
 pub use response::SessionRejection;
 pub use session_std::{
-    Device, Error, Keys, LoginAttempt, MemoryStore, Policy, Sessions, SharedStore, events, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, events, keys, policy, shared,
 };
 
 /// The code of the pages that lead here.

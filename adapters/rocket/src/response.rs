@@ -6,7 +6,7 @@ use std::io::Cursor;
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
-use session_std::{Error, Finished, headers};
+use session_std::{Error, Finished, headers, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,7 @@ impl From<Error> for SessionRejection {
 
 impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)?;
-        match self.0 {
-            Error::NotMounted => f.write_str(": add `.attach(SessionLayer::new(sessions))` to the rocket"),
-            _ => Ok(()),
-        }
+        rejection::describe(self.0, "`.attach(SessionLayer::new(sessions))` to the rocket", f)
     }
 }
 

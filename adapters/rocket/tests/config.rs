@@ -66,14 +66,15 @@ fn a_release_does_not_start_without_a_key() {
 #[test]
 fn every_field() {
     let toml = format!(
-        "[default.session]\nkey = \"{KEY}\"\ncookie = \"__Secure-a\"\ndomain = \"example.org\"\nsame_site = \"none\"\n\
+        "[default.session]\nkey = \"{KEY}\"\ncookie = \"__Secure-a\"\ndomain = \"example.org\"\npath = \"/app\"\n\
+         same_site = \"none\"\npartitioned = true\nend_on_reuse = true\non_mismatch = \"end\"\n\
          idle = 0\nabsolute = 500\nrenew_after = 120\ngrace = 30\ntouch_every = 5\nremember = 1000\n\
          [debug.session]\nabsolute = 600"
     );
     with(&toml, |jail| {
         let cookie = set_cookie();
         assert!(cookie.starts_with("__Secure-a="), "{cookie}");
-        for part in ["Domain=example.org", "SameSite=None", "Max-Age=600"] {
+        for part in ["Domain=example.org", "Path=/app", "SameSite=None", "Partitioned", "Max-Age=600"] {
             assert!(cookie.contains(part), "{part}: {cookie}");
         }
         // the environment goes before the file, field by field
@@ -83,10 +84,13 @@ fn every_field() {
     with("[default.session]\nabsolute = 0", |_| {
         assert!(set_cookie().contains("Max-Age=34560000"), "no limit: the longest that browsers keep");
     });
-    with("[default.session]\nplain_http = true\ncookie = \"a\"\nsame_site = \"strict\"", |_| {
+    with("[default.session]\nplain_http = true\ncookie = \"a\"\npath = \"/b\"\nsame_site = \"strict\"", |_| {
         let cookie = set_cookie();
         assert!(
-            cookie.starts_with("a=") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"),
+            cookie.starts_with("a=")
+                && cookie.contains("Path=/b")
+                && cookie.contains("SameSite=Strict")
+                && !cookie.contains("Secure"),
             "{cookie}"
         );
     });
@@ -154,6 +158,10 @@ fn what_cannot_work_is_named_in_one_line() {
         (&format!("key = \"{KEY}\"\nkey_file = \"x\""), &["key and key_file"]),
         ("plain_http = true\ndomain = \"example.org\"", &["domain", "plain_http"]),
         ("plain_http = true\nsame_site = \"none\"", &["same_site", "plain_http"]),
+        ("plain_http = true\npartitioned = true", &["partitioned", "plain_http"]),
+        ("path = \"/app\"", &["cookie path", "Path=/"]),
+        ("domain = \"example.org\"\npath = \"app\"", &["cookie path"]),
+        ("on_mismatch = \"ask\"", &["on_mismatch"]),
         ("plain_http = true\ncookie = \"__Host-a\"", &["cookie name", "__Host-"]),
         ("cookie = \"a b\"", &["cookie name"]),
         ("cookie = \"a\"", &["__Host-"]),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, Entry, HeaderName, HeaderValue, SET_COOKIE, VARY};
 
-use crate::Finished;
+use crate::session::Finished;
 
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
 pub fn apply(finished: Finished, headers: &mut HeaderMap) {

@@ -1,19 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod buffer_pool;
 mod environment;
 pub mod events;
+mod extract;
 pub mod headers;
 pub mod keys;
+pub mod mount;
 mod peek;
+pub mod rejection;
 mod session;
 mod sessions;
-mod spare;
 mod typed;
 
 pub use environment::{SystemClock, ThreadRng};
+pub use extract::FromSession;
 pub use peek::Peek;
-pub use session::{Device, Finished, Request, Session};
-pub use sessions::Sessions;
+pub use session::{Finished, Request, Session};
+pub use sessions::{SessionInfo, Sessions};
 pub use typed::Typed;
 
 pub use session_core::policy::{self, Policy};

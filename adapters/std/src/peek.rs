@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
-use crate::Session;
+use crate::session::Session;
 
 /// A look at a session that does not keep it alive (LC16), for pages that poll.
 #[derive(Clone, Debug)]

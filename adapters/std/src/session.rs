@@ -7,11 +7,12 @@ use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
-use session_core::{Error, LoginAttempt, RequestState, SessionInfo, csrf, events::LogId};
-use session_store_shared::RecordBuffer;
+use session_core::{Error, LoginAttempt, RequestState, csrf, events::LogId};
 
-use crate::sessions::{AnyClock, AnyObserver, Core};
-use crate::{Sessions, SharedStore, ThreadRng, spare};
+use crate::buffer_pool;
+use crate::environment::ThreadRng;
+use crate::sessions::{AnyClock, AnyObserver, Core, SessionInfo, Sessions};
+use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
 /// Costs one allocation; the place of a session that a handler asks for is used again in its thread.
@@ -71,7 +72,7 @@ impl Request {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
-            let mut exchange = spare::take();
+            let mut exchange = buffer_pool::take();
             let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load(cookie_lines).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
@@ -119,12 +120,20 @@ impl Request {
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
         let finished = Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() };
-        spare::give(exchange);
+        buffer_pool::give(exchange);
         finished
     }
 }
 
-type View<'a> = session_core::Session<'a, SharedStore, AnyClock, ThreadRng, RecordBuffer, AnyObserver, DynamicMode>;
+type View<'a> = session_core::Session<
+    'a,
+    SharedStore,
+    AnyClock,
+    ThreadRng,
+    &'a mut RequestState<RecordBuffer>,
+    AnyObserver,
+    DynamicMode,
+>;
 
 /// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
@@ -149,7 +158,7 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
+    /// The value under `key`; `None` without one. A value written as another type: [`Error::Unreadable`].
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }
@@ -273,12 +282,12 @@ impl Session {
 
     /// The sessions of the subject that is signed in, the oldest login first. [`Error::NotSignedIn`] (401) without one,
     /// [`Error::Unsupported`] (501) where the store cannot.
-    pub async fn list(&self) -> Result<Vec<Device>, Error> {
-        let mut devices = Vec::new();
+    pub async fn list(&self) -> Result<Vec<SessionInfo>, Error> {
+        let mut list = Vec::new();
         let mut state = self.lock()?;
         let mut session = View::new(self.core(), state.loaded()?, ThreadRng);
-        session.list(|listed| devices.push(Device::of(listed))).await?;
-        Ok(devices)
+        session.list(|info| list.push(info.map_label(str::to_owned))).await?;
+        Ok(list)
     }
 
     /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
@@ -326,31 +335,37 @@ impl Session {
     }
 }
 
-/// A session in a list of its subject's: a browser that is signed in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// Names it, to end it by; opens nothing.
-    pub id: String,
-    /// Its last login.
-    pub created: Time,
-    /// Its last activity; where touching costs a write, up to the touch interval too early.
-    pub last_seen: Time,
-    /// The label that the application gave it. Escape it in pages.
-    pub label: Option<String>,
-    /// It is the session of the request that lists.
-    pub current: bool,
-}
-
-impl Device {
-    pub(crate) fn of(listed: &SessionInfo<'_>) -> Self {
-        let SessionInfo { id, created, last_seen, label, current } = *listed;
-        Self { id: id.to_string(), created, last_seen, label: label.map(str::to_owned), current }
-    }
-}
-
 impl std::fmt::Debug for Session {
     /// Prints nothing of the session.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Session")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::policy::Policy;
+    use session_core::testing::run;
+    use session_store_memory::MemoryStore;
+
+    use super::*;
+    use crate::keys;
+
+    #[test]
+    fn nothing_of_a_request_stays_in_its_place_lc15() {
+        let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+        let visit = |write: bool| {
+            let request = Request::new(sessions.clone());
+            let session = run(request.session(std::iter::empty(), true)).unwrap();
+            let keys = session.keys().unwrap();
+            if write {
+                session.set("n", &"a value".repeat(99)).unwrap();
+            }
+            (keys, run(request.finish()))
+        };
+        assert!(visit(true).1.cookie.is_some());
+        assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
+        assert_eq!(visit(false), (Vec::new(), Finished { error: None, cookie: None, varies: true }));
+        assert_eq!(buffer_pool::kept(), 1);
     }
 }

@@ -6,12 +6,17 @@ use std::sync::Arc;
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 use session_core::mode::DynamicMode;
+use session_core::policy::Policy;
 use session_core::store::Store;
 use session_core::{Error, Keys};
 use session_store_shared::RecordBuffer;
 
+use crate::environment::SystemClock;
 use crate::keys::KeyRing;
-use crate::{Device, Policy, SharedError, SharedStore, SystemClock};
+use session_store_shared::{SharedError, SharedStore};
+
+/// A session in a list of its subject's: a browser that is signed in.
+pub type SessionInfo = session_core::SessionInfo<String>;
 
 /// The core's sessions, without a type parameter.
 pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, DynamicMode>;
@@ -86,10 +91,10 @@ impl Sessions {
     // ---- for an administrator ------------------------------------------------------------------------------------
 
     /// The sessions of a subject, the oldest login first (LC9). [`Error::Unsupported`] where the store cannot.
-    pub async fn list(&self, subject: &str) -> Result<Vec<Device>, Error> {
-        let mut devices = Vec::new();
-        self.core().list(subject, RecordBuffer::NEW, |listed| devices.push(Device::of(listed))).await?;
-        Ok(devices)
+    pub async fn list(&self, subject: &str) -> Result<Vec<SessionInfo>, Error> {
+        let mut list = Vec::new();
+        self.core().list(subject, RecordBuffer::NEW, |info| list.push(info.map_label(str::to_owned))).await?;
+        Ok(list)
     }
 
     /// Ends the session of a subject that a list named `id`; `false` if it has none of that name.

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
-use crate::Session;
+use crate::session::Session;
 
 /// Where the struct stands among the session's values.
 const KEY: &str = "data";
@@ -15,7 +15,7 @@ const KEY: &str = "data";
 ///
 /// Two requests that change it at the same time conflict (409), whatever fields they change: use [`Session::get`] and
 /// [`Session::set`] for what is changed in parallel. Data that was written as another `T`, by an older version of the
-/// program, is [`Error::TypeMismatch`]: read it with [`Session::get`] as the old type and set the new one.
+/// program, is [`Error::Unreadable`]: read it with [`Session::get`] as the old type and set the new one.
 #[derive(Debug)]
 pub struct Typed<T> {
     data: T,

@@ -97,7 +97,7 @@ impl Store for InTable {
 }
 
 type App = Sessions<InTable, Ticks>;
-type View<'a> = Session<'a, InTable, Ticks, Rng<'a>, [u8; RECORD]>;
+type View<'a> = Session<'a, InTable, Ticks, Rng<'a>, &'a mut RequestState<[u8; RECORD]>>;
 
 /// What a handler does.
 #[derive(Clone, Copy)]

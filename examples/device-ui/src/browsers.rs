@@ -77,14 +77,14 @@ fn add(name: &mut Name, text: &str) -> bool {
 
 /// The page.
 pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
-    if !visit.signed_in()? {
+    if !visit.signed_in() {
         return Ok(Answer::See("/"));
     }
     let (now, browsers) = (visit.site.now(), &mut visit.page.browsers);
-    let each = |listed: &session_picoserve::SessionInfo<'_>| {
+    let each = |listed: &session_picoserve::SessionInfo<&str>| {
         let mut name = Name::new();
         add(&mut name, listed.label.unwrap_or_default());
-        let (signed_in, last_seen) = (seconds(now.since(listed.created)), seconds(now.since(listed.last_seen)));
+        let (signed_in, last_seen) = (seconds(now.since(listed.started_at)), seconds(now.since(listed.last_seen)));
         // there are no more than fit unless the policy of the program lets in more
         let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });
     };
@@ -93,9 +93,9 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
 }
 
 /// A button of the list.
-pub(crate) async fn end<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>, form: &Form<'_>) -> Answered {
+pub(crate) async fn end<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
     let ended = visit.session.revoke(&form.field("id", 16)?).await?;
-    if !visit.signed_in()? {
+    if !visit.signed_in() {
         return Ok(Answer::See("/?signed-out"));
     }
     visit.session.flash_message(if ended {
@@ -107,7 +107,7 @@ pub(crate) async fn end<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>, form: &
 }
 
 /// The button below it.
-pub(crate) async fn end_others<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>) -> Answered {
+pub(crate) async fn end_others<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
     let ended = visit.session.revoke_others().await?;
     visit.session.flash_message(&others("", ended))?;
     Ok(Answer::See("/browsers"))

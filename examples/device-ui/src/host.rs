@@ -117,7 +117,10 @@ pub fn serve(
         let mut tick = tokio::time::interval(Duration::from_secs(10));
         loop {
             let accepted = tokio::select! {
-                () = &mut stop => return Ok(()),
+                // a clean stop loses no time; after a power cut the clock goes on from what was persisted last
+                () = &mut stop => {
+                    return pool.sessions().clock().persist(flash.store()).await.map_err(|why| format!("{why}"));
+                }
                 _ = tick.tick() => {
                     // the next one is tried ten seconds later; meanwhile requests say what is wrong
                     if let Err(why) = pool.sessions().clock().persist(flash.store()).await {

@@ -158,8 +158,8 @@ async fn route<P: Requests, K: Keeper, R: Read>(
     }
     let form = Form::read(body).await?;
     if !beginning {
-        match visit.signed_in()? {
-            true if visit.session.csrf_ok(&form.field("csrf", 64)?)? => {}
+        match visit.signed_in() {
+            true if visit.session.csrf_ok(&form.field("csrf", 64)?) => {}
             true => return Ok(Answer::Forged),
             // there is nothing to protect
             false if place == Place::SignOut => {}
@@ -167,10 +167,10 @@ async fn route<P: Requests, K: Keeper, R: Read>(
         }
     }
     match place {
-        Place::SignOut => sign_out(&visit).await,
+        Place::SignOut => sign_out(&mut visit).await,
         Place::Save => save(&mut visit, &form).await,
-        Place::End => browsers::end(&visit, &form).await,
-        Place::EndOthers => browsers::end_others(&visit).await,
+        Place::End => browsers::end(&mut visit, &form).await,
+        Place::EndOthers => browsers::end_others(&mut visit).await,
         Place::Password => browsers::change_password(&mut visit, &form).await,
         Place::FirstBoot => enter(&mut visit, View::FirstBoot, &form, &browsers::name(parts)).await,
         Place::StepUp => enter(&mut visit, View::StepUp, &form, &browsers::name(parts)).await,
@@ -185,7 +185,7 @@ async fn home<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, why: Why) -> 
     if !device.has_password() {
         return Ok(visit.page.show(View::FirstBoot));
     }
-    if !visit.signed_in()? {
+    if !visit.signed_in() {
         visit.page.notice = match why {
             Why::Nothing => line(""),
             Why::SignedOut => line("You are signed out."),
@@ -203,16 +203,15 @@ async fn home<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, why: Why) -> 
 
 /// What the dashboard polls: a peek, so that an open page does not keep its session alive.
 fn readings<P: Requests, K: Keeper>(session: Peek<P>, site: Site<P, K>) -> Answered {
-    let signed_in = session.subject(|subject| subject.is_some())?;
-    let idle = session.expires_in()?.filter(|_| signed_in);
+    let idle = session.expires_in().filter(|_| session.subject().is_some());
     Ok(Answer::Readings(idle.map(|idle| site.readings(seconds(idle)))))
 }
 
 fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
-    if !visit.signed_in()? {
+    if !visit.signed_in() {
         return Ok(Answer::See("/"));
     }
-    if visit.session.authenticated_within(visit.site.device.limits.step_up)? {
+    if visit.session.authenticated_within(visit.site.device.limits.step_up) {
         return visit.open(View::Settings);
     }
     visit.give_token()?;
@@ -270,7 +269,7 @@ async fn save<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'
     Ok(Answer::See("/settings"))
 }
 
-async fn sign_out<P: Requests, K: Keeper>(visit: &Visit<'_, P, K>) -> Answered {
+async fn sign_out<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
     visit.session.logout().await?;
     Ok(Answer::See("/?signed-out"))
 }
@@ -290,15 +289,15 @@ impl<P: Requests, K: Keeper> Site<P, K> {
 }
 
 /// A request under way that may ask for its session.
-pub(crate) struct Visit<'v, P: 'static, K: 'static> {
+pub(crate) struct Visit<'v, P: Requests + 'static, K: 'static> {
     pub(crate) session: Session<P>,
     pub(crate) site: Site<P, K>,
     pub(crate) page: &'v mut Page,
 }
 
 impl<P: Requests, K: Keeper> Visit<'_, P, K> {
-    pub(crate) fn signed_in(&self) -> Result<bool, Error> {
-        self.session.subject(|subject| subject.is_some())
+    pub(crate) fn signed_in(&self) -> bool {
+        self.session.subject().is_some()
     }
 
     /// Before a page with a form of whoever is signed in.
@@ -317,7 +316,7 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
     /// Before a change: for the password, if it was not given lately.
     pub(crate) fn ask_again(&mut self, problem: &str) -> Result<(), Answer> {
         self.give_token()?;
-        if self.session.authenticated_within(self.site.device.limits.step_up)? {
+        if self.session.authenticated_within(self.site.device.limits.step_up) {
             return Ok(());
         }
         Err(self.page.wrong(View::StepUp, StatusCode::FORBIDDEN, problem))

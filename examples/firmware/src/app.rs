@@ -16,9 +16,9 @@ use session_picoserve::{Keys, Pool, Requests as _, Sessions};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use static_cell::StaticCell;
 
-use crate::at_once::{AtOnce, block_on};
+use crate::blocking_flash::{BlockingFlash, block_on};
 use crate::board::{self, Network, Serial};
-use crate::doors::{self, DOORS, WORKERS};
+use crate::listener::{self, CONNECTIONS, WORKERS};
 use crate::random::Random;
 
 /// Sessions at once, and bytes of each.
@@ -30,12 +30,12 @@ const ROUNDS: u32 = 2_000;
 type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
 type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
-type Requests = Pool<AtOnce<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
+type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
 
 /// What is served.
 pub(crate) struct Site {
     pub(crate) pool: Requests,
-    pub(crate) device: Device<AtOnce<&'static Memory>>,
+    pub(crate) device: Device<BlockingFlash<&'static Memory>>,
 }
 
 /// The site, or why there is none.
@@ -54,7 +54,7 @@ pub(crate) fn run(network: Network, flash: board::Flash) -> ! {
 /// What these two build on the stack is not to stay there for the rest of the device's life.
 #[inline(never)]
 fn join(network: Network) -> (Stack<'static>, &'static mut Runner<'static, Network>) {
-    static RESOURCES: StaticCell<StackResources<{ DOORS + 1 }>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<{ CONNECTIONS + 1 }>> = StaticCell::new();
     static RUNNER: StaticCell<Runner<'static, Network>> = StaticCell::new();
     // without entropy TCP's numbers can be guessed; sessions are refused then
     let seed = Random::default().try_next_u64().unwrap_or_default();
@@ -83,8 +83,8 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) 
     let booted = BOOTED.init(Cell::new(site(memory)));
     let mounted = millis();
     stack.wait_config_up().await;
-    doors::open(spawner, stack, booted);
-    // doors and workers get their turn before anybody is told
+    listener::listen(spawner, stack, booted);
+    // connections and workers get their turn before the line is written
     Timer::after_millis(1).await;
     match booted.get() {
         Ok(_) => drop(writeln!(Serial, "up: flash mounted after {mounted} ms, network after {} ms", millis())),
@@ -122,10 +122,10 @@ fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
     let limits = Limits { rounds: ROUNDS, ..Limits::default() };
     let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Corrupt)?;
     let policy = limits.policy().expect("limits that can work");
-    let sessions = Sessions::new(AtOnce(memory.store()), clock, &keys, policy);
+    let sessions = Sessions::new(BlockingFlash(memory.store()), clock, &keys, policy);
     Ok(SITE.init(Site {
         pool: Pool::new(sessions, random),
-        device: Device::new(data, AtOnce(memory), limits, sensor, now),
+        device: Device::new(data, BlockingFlash(memory), limits, sensor, now),
     }))
 }
 

@@ -7,7 +7,7 @@
 #[cfg(target_os = "none")]
 mod app;
 #[cfg(target_os = "none")]
-mod at_once;
+mod blocking_flash;
 #[cfg(all(target_os = "none", target_arch = "arm"))]
 #[path = "lm3s6965evb/mod.rs"]
 mod board;
@@ -15,7 +15,7 @@ mod board;
 #[path = "riscv-virt/mod.rs"]
 mod board;
 #[cfg(target_os = "none")]
-mod doors;
+mod listener;
 #[cfg(target_os = "none")]
 mod random;
 #[cfg(target_os = "none")]

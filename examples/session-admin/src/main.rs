@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use reference_app::{StoreUrl, refuse};
 use serde::Serialize;
 use session_core::events::{Event, Observer};
 use session_std::policy::{Lifetimes, PlainCookie};
-use session_std::{Device, Policy, Sessions, keys};
+use session_std::{Policy, SessionInfo, Sessions, keys};
+use support::reference::{StoreUrl, refuse};
 
 /// Looks at the sessions of an application, and ends them.
 #[derive(Parser)]
@@ -52,7 +52,7 @@ enum Command {
 /// A line of a list.
 #[derive(Serialize)]
 struct Line<'a> {
-    id: &'a str,
+    id: String,
     created: u64,
     last_seen: u64,
     label: Option<&'a str>,
@@ -101,7 +101,7 @@ fn sessions(store: &StoreUrl) -> Result<Sessions, String> {
 
 async fn run(sessions: &Sessions, command: &Command) -> Result<String, String> {
     let told = match command {
-        Command::List { subject } => sessions.list(subject).await.map(|devices| devices.iter().map(line).collect()),
+        Command::List { subject } => sessions.list(subject).await.map(|list| list.iter().map(line).collect()),
         Command::Revoke { subject, id: None } => {
             sessions.revoke_all(subject).await.map(|ended| format!("{ended} ended\n"))
         }
@@ -131,9 +131,10 @@ async fn remove_expired(sessions: &Sessions, batch: usize) -> Result<String, ses
     }
 }
 
-fn line(device: &Device) -> String {
-    let Device { id, created, last_seen, label, .. } = device;
-    let line = Line { id, created: created.millis(), last_seen: last_seen.millis(), label: label.as_deref() };
+fn line(info: &SessionInfo) -> String {
+    let SessionInfo { id, started_at, last_seen, label, .. } = info;
+    let (created, last_seen) = (started_at.millis(), last_seen.millis());
+    let line = Line { id: id.to_string(), created, last_seen, label: label.as_deref() };
     // numbers and texts can always be written
     serde_json::to_string(&line).unwrap_or_default() + "\n"
 }

@@ -7,6 +7,7 @@ use session_core::testing::ManualClock;
 use session_std::{Policy, Request, Session, Sessions, SharedStore, SystemClock, keys, policy};
 use session_store_redis::RedisStore;
 use session_store_sql::SqlStore;
+use store_tests::servers;
 
 /// The application: signs people in, now or before.
 struct App(Sessions);

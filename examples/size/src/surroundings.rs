@@ -85,7 +85,8 @@ impl TryRng for Outside {
 
 impl TryCryptoRng for Outside {}
 
-pub type Request<M = Stored> = Session<'static, Outside, Outside, Outside, [u8; RECORD], (), M>;
+pub type Request<M = Stored> =
+    Session<'static, Outside, Outside, Outside, &'static mut RequestState<[u8; RECORD]>, (), M>;
 
 /// RAM that the program sets aside, weighed by the names of its statics.
 pub struct Slot<T>(UnsafeCell<MaybeUninit<T>>);

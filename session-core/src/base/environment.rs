@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::codec::Codec;
+
 /// A point in time, in milliseconds of a [`Clock`]; 48 bits, as records keep it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
@@ -105,14 +107,17 @@ impl Clock for EmbassyClock {
 
 /// A place for one record: an array where memory is fixed, something that grows where there is a heap.
 pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {
+    /// How values are written into it: [`Postcard`](crate::codec::Postcard) on devices, [`Cbor`](crate::codec::Cbor) where
+    /// there is a heap. A record of the other codec is refused as corrupt.
+    type Codec: Codec
+    where
+        Self: Sized;
+
     /// Makes room for `need` bytes, keeping those that are there; `false` if this place cannot be so large.
     fn grow(&mut self, need: usize) -> bool {
         self.as_ref().len() >= need
     }
 }
-
-impl<const N: usize> Buffer for [u8; N] {}
-impl Buffer for &mut [u8] {}
 
 #[cfg(test)]
 mod tests {

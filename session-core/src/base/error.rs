@@ -17,8 +17,9 @@ pub enum Error {
     SignInAgain,
     /// Only somebody who is signed in can do this. (401)
     NotSignedIn,
-    /// The stored value was written as another type than it is read as. (409)
-    TypeMismatch,
+    /// The stored value cannot be read as the type that was asked for: it was written as another type, or by a version of
+    /// the program whose type differs. The event says where. (500, the application's)
+    Unreadable,
     /// The record would need `need` bytes, `have` can be used. (413)
     TooLarge {
         /// Bytes that the record, with this value, would take.
@@ -65,9 +66,11 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotSignedIn => 401,
-            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::TypeMismatch => 409,
+            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain => 409,
             Self::TooLarge { .. } => 413,
-            Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => 500,
+            Self::Unreadable | Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => {
+                500
+            }
             Self::Unsupported => 501,
             Self::Entropy | Self::Unavailable | Self::Indeterminate => 503,
             Self::Full => 507,
@@ -81,7 +84,7 @@ impl Error {
             Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::NotSignedIn => {
                 Fault::Request
             }
-            Self::TypeMismatch
+            Self::Unreadable
             | Self::TooLarge { .. }
             | Self::BadKey
             | Self::BadText
@@ -102,7 +105,7 @@ impl fmt::Display for Error {
             Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
             Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
             Self::NotSignedIn => "sign in first",
-            Self::TypeMismatch => "the stored value has another type than the one it is read as",
+            Self::Unreadable => "a value of this session cannot be read by this version of the program",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
             }

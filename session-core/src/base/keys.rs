@@ -1,7 +1,8 @@
 //! The key ring: the first key signs, at most two more still verify.
 //!
-//! Every use has a subkey of its own, HMAC-SHA256(key, "session-core/1 " ‖ use ‖ 0 ‖ cookie name), so that a value made
-//! for one purpose or cookie name is refused for another.
+//! Every use has a subkey of its own, HMAC-SHA256(key, "session-core/1 " ‖ use ‖ 0 ‖ cookie name), followed by 0 and the
+//! application's name if it has one, so that a value made for one purpose, cookie name or application is refused for
+//! another.
 
 use core::fmt;
 
@@ -22,6 +23,7 @@ pub struct Keys {
 
 /// Why a key was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The bytes are a pattern, not random.
     Pattern,
@@ -94,10 +96,10 @@ pub(crate) struct Subkeys {
 }
 
 impl Ring {
-    pub(crate) fn new(keys: &Keys, cookie_name: &str) -> Self {
+    pub(crate) fn new(keys: &Keys, cookie_name: &str, application: &str) -> Self {
         let [signing, one, two] = &keys.keys;
-        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name));
-        Self { signing: Subkeys::new(signing, cookie_name), older: [older(1, one), older(2, two)] }
+        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name, application));
+        Self { signing: Subkeys::new(signing, cookie_name, application), older: [older(1, one), older(2, two)] }
     }
 
     /// The subkeys that sign, at place 0.
@@ -117,9 +119,12 @@ impl Ring {
 }
 
 impl Subkeys {
-    fn new(key: &[u8; 32], cookie_name: &str) -> Self {
+    fn new(key: &[u8; 32], cookie_name: &str, application: &str) -> Self {
         let key = Hmac::new(key);
-        let subkey = |purpose: &[u8]| key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes()]);
+        let subkey = |purpose: &[u8]| {
+            let end: &[u8] = if application.is_empty() { &[] } else { &[0] };
+            key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes(), end, application.as_bytes()])
+        };
         Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
     }
 
@@ -163,7 +168,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_use_and_cookie_name_has_its_own_subkey() {
-        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name));
+        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name, ""));
         let all = [a.seal, a.csrf, a2.seal, b.seal];
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| other != one));

@@ -2,6 +2,7 @@
 //! Nothing here knows of cookies, records or stores.
 
 pub(crate) mod bytes;
+pub(crate) mod codec;
 pub mod environment;
 pub(crate) mod error;
 pub mod events;

@@ -12,6 +12,9 @@ use crate::base::environment::{Time, millis, quotient, seconds};
 /// Room for the `Set-Cookie` value of any policy whose name, path and domain together take at most 360 bytes.
 pub const SET_COOKIE_LEN: usize = 512;
 
+/// Bytes of a sealed session's `Set-Cookie` value, unless the policy says another number.
+const MAX_COOKIE: usize = 2560;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -45,21 +48,23 @@ impl Lifetimes {
         remember: Duration::from_secs(30 * 24 * 60 * 60),
     };
 
-    /// NIST SP 800-63B, AAL1: 30 days.
+    /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B, AAL2: 24 hours, 1 hour idle.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
+        remember: Duration::from_secs(24 * 60 * 60),
         ..Self::DEFAULT
     };
 
-    /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour: see docs/seed.md.
+    /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B, AAL3: 12 hours, 15 minutes idle.
-    pub const AAL3: Self = Self { idle: Some(Duration::from_secs(15 * 60)), ..Self::DEFAULT };
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer.
+    pub const AAL3: Self =
+        Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
 
 impl Default for Lifetimes {
@@ -235,6 +240,8 @@ pub enum Mismatch {
 pub struct Policy {
     pub(crate) cookie: Cookie,
     pub(crate) limits: Limits,
+    pub(crate) application: &'static str,
+    pub(crate) max_cookie: usize,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
     pub(crate) mismatch: Mismatch,
@@ -297,15 +304,6 @@ impl Policy {
     /// On plain http, with the defaults: `id`.
     pub const PLAIN_HTTP: Self = Self::of(PlainCookie::new().0, &Limits::of(&Lifetimes::DEFAULT));
 
-    /// On plain http, cookie `app-sid`, path `/`, [`Lifetimes::SLIDING`]: see docs/seed.md. Behind https that is
-    /// [`APP_SID_SECURE`](Self::APP_SID_SECURE).
-    pub const APP_SID: Self =
-        Self::of(Cookie { name: "app-sid", ..PlainCookie::new().0 }, &Limits::of(&Lifetimes::SLIDING));
-
-    /// The same behind https, where the cookie is called `__Host-app-sid`.
-    pub const APP_SID_SECURE: Self =
-        Self::of(Cookie { name: "__Host-app-sid", ..SecureCookie::host().0 }, &Limits::of(&Lifetimes::SLIDING));
-
     /// Behind https.
     pub fn secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Result<Self, PolicyError> {
         Limits::checked(&lifetimes).map(|limits| Self::of(cookie.0, &limits))
@@ -317,7 +315,32 @@ impl Policy {
     }
 
     const fn of(cookie: Cookie, limits: &Limits) -> Self {
-        Self { cookie, limits: *limits, max_sessions: 0, reuse_ends: false, mismatch: Mismatch::Ignore }
+        Self {
+            cookie,
+            limits: *limits,
+            application: "",
+            max_cookie: MAX_COOKIE,
+            max_sessions: 0,
+            reuse_ends: false,
+            mismatch: Mismatch::Ignore,
+        }
+    }
+
+    /// Names the application. Its keys then open nothing of an application of another name, even if both have the same
+    /// signing keys and cookie name (SE9). Without a name the cookie's name alone separates them: give staging and
+    /// production keys of their own, or names.
+    #[must_use]
+    pub const fn application(self, name: &'static str) -> Self {
+        Self { application: name, ..self }
+    }
+
+    /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that
+    /// would need more is [`Error::TooLarge`](crate::Error::TooLarge). 2,560 if nothing is said, which leaves room for an
+    /// answer's other headers in the 4 KB buffer of a proxy (SE8). Name and value never exceed 4,096, which is all that
+    /// browsers keep.
+    #[must_use]
+    pub const fn max_cookie(self, bytes: usize) -> Self {
+        Self { max_cookie: bytes, ..self }
     }
 
     /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
@@ -491,20 +514,15 @@ mod tests {
         assert_eq!((secure.cookie_name(), plain.cookie_name()), ("__Host-id", "id"));
     }
 
+    /// What docs/seed.md builds.
     #[test]
-    fn the_defaults_of_the_seed_can_be_built_as_well() {
-        let plain = PlainCookie::new()
-            .named(Policy::APP_SID.cookie.name)
-            .and_then(|cookie| cookie.path(Policy::APP_SID.cookie.path))
-            .unwrap();
-        let secure = SecureCookie::host().named(Policy::APP_SID_SECURE.cookie.name).unwrap();
-        assert!(
-            Policy::plain_http(plain, Lifetimes::SLIDING).is_ok() && Policy::secure(secure, Lifetimes::SLIDING).is_ok()
-        );
-        assert_eq!((Policy::APP_SID.cookie.name, Policy::APP_SID.cookie.path), ("app-sid", "/"));
-        assert_eq!((Policy::APP_SID.cookie.secure, Policy::APP_SID_SECURE.cookie.secure), (false, true));
-        for policy in [Policy::APP_SID, Policy::APP_SID_SECURE] {
-            assert_eq!((policy.limits.idle, policy.limits.absolute), (180 * 60 * 1_000, 0));
+    fn the_defaults_of_the_seed_can_be_built() {
+        let plain =
+            PlainCookie::new().named("app-sid").and_then(|cookie| Policy::plain_http(cookie, Lifetimes::SLIDING));
+        let secure =
+            SecureCookie::host().named("__Host-app-sid").and_then(|cookie| Policy::secure(cookie, Lifetimes::SLIDING));
+        for policy in [plain.unwrap(), secure.unwrap()] {
+            assert_eq!((policy.cookie.path, policy.limits.idle, policy.limits.absolute), ("/", 180 * 60 * 1_000, 0));
         }
     }
 

@@ -16,33 +16,19 @@ pub mod postcard;
 pub use cbor::Cbor;
 pub use postcard::Postcard;
 
+pub use crate::base::codec::{AsRead, Codec, DEPTH, Reads, WriteError};
+
+use crate::base::environment::Buffer;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Levels of nesting that a value may have: lists, maps, `Some`, and variants with content.
-pub const DEPTH: u8 = 128;
+/// Memory that is fixed: a device's.
+impl<const N: usize> Buffer for [u8; N] {
+    type Codec = Postcard;
+}
 
-/// The way of writing values that a kind of program has.
-pub trait Codec: closed::Codec {
-    /// Names the codec in records.
-    const ID: u8;
-
-    /// Why a value cannot be read. Contains no part of it.
-    type Unreadable: Copy + fmt::Debug + fmt::Display;
-
-    /// Writes `value` at the beginning of `into`, as far as there is room, and returns the number of bytes that it takes.
-    /// If that is more than there is room for, or after an error, what is in `into` is unspecified.
-    fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError>;
-
-    /// Reads a value that takes up all of `bytes`. Whatever the bytes are, this allocates no more elements than there
-    /// are bytes, and recurses at most [`DEPTH`] levels deep.
-    fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Self::Unreadable>;
-
-    /// Returns a hash of what `value` says of itself. If a hash map says the same as when it was read, it was not changed,
-    /// although its bytes may be in another order than those it was read from.
-    ///
-    /// `None` if the codec does not support this, or if the value cannot be written.
-    fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64>;
+impl Buffer for &mut [u8] {
+    type Codec = Postcard;
 }
 
 /// Reads a value back that was written as a `T` just now, for the debug builds of programs: a type may be able to write
@@ -64,42 +50,3 @@ impl<W: fmt::Display> fmt::Display for NeverRead<W> {
 }
 
 impl<W: fmt::Debug + fmt::Display> core::error::Error for NeverRead<W> {}
-
-mod closed {
-    pub trait Codec {}
-    impl Codec for super::Cbor {}
-    impl Codec for super::Postcard {}
-}
-
-/// Why a value cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// The type's own `Serialize` returned an error.
-    Refused,
-    /// More than [`DEPTH`] levels of nesting, which could not be read.
-    Deep,
-    /// A list or map has another number of elements than it announced, or announced none.
-    Length,
-    /// A field is left out, and the next one would be read in its place.
-    LeftOut,
-}
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "the type's Serialize implementation returned an error",
-            Self::Deep => "the value is nested too deeply",
-            Self::Length => "a list or map does not have the number of elements that it announced",
-            Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
-        })
-    }
-}
-
-impl core::error::Error for WriteError {}
-
-impl serde::ser::Error for WriteError {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Refused
-    }
-}

@@ -18,7 +18,7 @@
 mod read;
 mod write;
 
-use super::{Codec, WriteError};
+use crate::base::codec::{Closed, Codec, WriteError};
 use core::fmt;
 use read::Reader;
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,13 @@ const DIGEST: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub struct Postcard;
 
+impl Closed for Postcard {}
+
 impl Codec for Postcard {
     const ID: u8 = 0;
+    const TELLS: bool = false;
 
+    type Reads = ();
     type Unreadable = Unreadable;
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
@@ -81,3 +85,6 @@ impl serde::de::Error for Unreadable {
 
 #[cfg(test)]
 mod tests;
+// host only: they need std's types
+#[cfg(all(test, not(target_os = "none")))]
+mod types;

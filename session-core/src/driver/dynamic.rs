@@ -81,6 +81,18 @@ impl Mode for DynamicMode {
         }
     }
 
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Stored => Stored.cap(context, request, subject).await,
+            Self::Sealed => Sealed.cap(context, request, subject).await,
+        }
+    }
+
     async fn end<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,

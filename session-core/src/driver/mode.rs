@@ -52,6 +52,15 @@ pub trait Mode: Copy + Closed {
         subject: &str,
     ) -> impl Future<Output = Result<Epoch, Error>>;
 
+    /// Ends the oldest sessions of a subject that has just signed in, beyond the policy's number.
+    #[doc(hidden)]
+    fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> impl Future<Output = Result<(), Error>>;
+
     /// Ends the sessions of a subject, or everybody's. Returns how many there were, where they are counted.
     #[doc(hidden)]
     fn end<S: Store, C: Clock, O: Observer>(

@@ -22,8 +22,6 @@ use crate::wire::set_cookie::{self, LONGEST_PAIR};
 use crate::wire::token::Token;
 use crate::wire::{base64url, sealed};
 
-/// How far the clock that a cookie was written by may be ahead of this one, in milliseconds.
-const AHEAD: u64 = 60_000;
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
 /// There is nothing to do.
@@ -61,18 +59,14 @@ impl Mode for Sealed {
             return Ok(false);
         };
         // whatever a genuine value is refused for, the store was asked the same before
-        let (subject, created, seen) = request.owner();
-        let proof = context.marks(subject).await?.proof();
-        let now = context.now();
-        let holds = proof.is_some_and(|proof| proof.ct_eq(&token.verifier).into());
-        if !holds || created.max(seen).millis_since(now) > AHEAD {
-            let id = LogId(token.handle());
-            context.observer.observe(&if holds { Event::Expired(id) } else { Event::Unknown(id) });
+        let proof = context.marks(request.owner()).await?.proof();
+        if !proof.is_some_and(|proof| bool::from(proof.ct_eq(&token.verifier))) {
+            context.observer.observe(&Event::Unknown(LogId(token.handle())));
             return Ok(false);
         }
         // the marks under which it was sealed are the version that an update must find unchanged
         let found = Found { len, version: Version(epoch(&token.verifier)) };
-        Ok(request.loaded(token, Some(found), &self.rules(context), now) == Candidate::Accepted)
+        Ok(request.loaded(&token, Some(found), &self.rules(context), context.now()) == Candidate::Accepted)
     }
 
     /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
@@ -87,11 +81,7 @@ impl Mode for Sealed {
             (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
             // the marks are asked when the login goes into what stands for the index
             (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
-                if fits(context, request) {
-                    APPLIED
-                } else {
-                    too_large(context, request)
-                }
+                fits(context, request).map_or_else(Reply::Refused, |()| APPLIED)
             }
             (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => {
                 seal(context, request, step).await
@@ -107,7 +97,7 @@ impl Mode for Sealed {
                 }))
             }
             (StoreRequest::Delete, Intent::Logout) => match request.owner() {
-                (Some(subject), ..) => match context.replace_mark(Some(subject)).await {
+                Some(subject) => match context.replace_mark(Some(subject)).await {
                     Ok(()) => APPLIED,
                     Err(Error::Full) => Reply::Refused(Error::Full),
                     Err(_) => Reply::Wrote(Err(())),
@@ -129,6 +119,16 @@ impl Mode for Sealed {
         }
         context.register().await?;
         Ok(context.marks(Some(subject)).await?.epoch())
+    }
+
+    /// No login gets here: its epoch is refused where there is a cap.
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        _: &Context<S, C, O>,
+        _: &mut RequestState<B>,
+        _: &str,
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported)
     }
 
     async fn end<S: Store, C: Clock, O: Observer>(
@@ -164,8 +164,9 @@ impl Mode for Sealed {
             None => return Ok(None),
         };
         // one call for both: each closure makes a copy of the writer
-        let fill =
-            |place: &mut [u8]| sealed.map_or(Ok(()), |(handle, record)| sealed::seal(handle, record, ring, place));
+        let fill = |place: &mut [u8]| {
+            sealed.map_or(Some(()), |(handle, record)| sealed::seal(handle, record, ring, place).ok())
+        };
         set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
     }
 
@@ -182,7 +183,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
 ) -> Option<(Token, usize)> {
     request.cookie_came();
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
-    let opened = if fits { sealed::open(value, &context.ring, request.place()) } else { None };
+    let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
     let Some((handle, len)) = opened else {
         context.observer.observe(&Event::Forged);
         return None;
@@ -194,17 +195,16 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     adopted.map(|token| (token, len))
 }
 
-/// Characters of the cookie's name and of the record as it is, sealed.
-fn cookie_len<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> usize {
-    context.policy.cookie_name().len() + sealed::text_len(request.outgoing().0.len())
-}
-
-fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> bool {
-    cookie_len(context, request) <= LONGEST_PAIR
-}
-
-fn too_large<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> Reply {
-    Reply::Refused(Error::TooLarge { need: cookie_len(context, request), have: LONGEST_PAIR })
+/// Whether the record fits into a cookie as it is.
+fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> Result<(), Error> {
+    let policy = &context.policy;
+    let value = sealed::text_len(request.outgoing().0.len());
+    let (pair, need) = (policy.cookie_name().len() + value, policy.set_cookie_len(value));
+    match policy.max_cookie {
+        have if need > have => Err(Error::TooLarge { need, have }),
+        _ if pair > LONGEST_PAIR => Err(Error::TooLarge { need: pair, have: LONGEST_PAIR }),
+        _ => Ok(()),
+    }
 }
 
 /// The answer carries the record, unless it does not fit into a cookie, or a sign-out has replaced a mark meanwhile.
@@ -214,11 +214,10 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
     step: StoreRequest,
 ) -> Reply {
     let touch = matches!(step, StoreRequest::Touch);
-    if !touch && !fits(context, request) {
-        return too_large(context, request);
+    if let (false, Err(error)) = (touch, fits(context, request)) {
+        return Reply::Refused(error);
     }
-    let (subject, ..) = request.owner();
-    let marks = match context.marks(subject).await {
+    let marks = match context.marks(request.owner()).await {
         Ok(marks) => marks,
         Err(_) if touch => return Reply::Wrote(Err(())),
         Err(error) => return Reply::Refused(error),

@@ -9,9 +9,10 @@ use super::mode::Mode;
 use super::sealed::Sealed;
 use super::stored::Stored;
 use super::subjects::{self, SessionInfo, Subjects};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
@@ -51,7 +52,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
     /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
     ///   subject;
     /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
-    /// - record and name take 4096 characters at most (SE6).
+    /// - the cookie takes at most [`Policy::max_cookie`] bytes (SE6).
     #[must_use]
     pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
         Self::of(marks, clock, keys, policy, Sealed)
@@ -69,7 +70,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
 impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
     fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
         let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
-        let ring = Ring::new(keys, policy.cookie_name());
+        let ring = Ring::new(keys, policy.cookie_name(), policy.application);
         Self { context: Context { store, clock, policy, ring, observer: () }, mode }
     }
 }
@@ -120,7 +121,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self,
         subject: &str,
         room: impl Buffer,
-        mut each: impl FnMut(&SessionInfo<'_>),
+        mut each: impl FnMut(&SessionInfo<&str>),
     ) -> Result<(), Error> {
         check_subject(subject)?;
         self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await
@@ -152,6 +153,19 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     // ---- for a request -------------------------------------------------------------------------------------------
 
+    /// Reports that a value cannot be read as a `T`.
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
+        if let Some(id) = id {
+            if E::TELLS {
+                let wanted = core::any::type_name::<T>();
+                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+            } else {
+                self.observe(&Event::Unreadable(id, None));
+            }
+        }
+        Error::Unreadable
+    }
+
     /// The sessions of subjects; [`Error::Unsupported`] where mode or store cannot list them.
     pub(crate) fn subjects(&self) -> Result<Subjects<'_, S, C, O>, Error> {
         Subjects::of(self.mode, &self.context)
@@ -167,7 +181,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     /// Whether a login that began then may still be completed.
     pub(crate) fn in_time(&self, begun: Time) -> bool {
-        self.now().millis_since(begun) < subjects::LONGEST_LOGIN
+        !self.now().past(begun, subjects::LONGEST_LOGIN)
     }
 
     /// Finds the request's session: of all cookies of our name, at most eight, the first accepted one in the order of the

@@ -42,17 +42,16 @@ impl Mode for Stored {
         let Some(token) = request.candidate(value, &self.rules(context)) else {
             return Ok(false);
         };
-        // `load_into`, written out: as a future of its own it is 200 bytes more in every program
         let found = loop {
-            let answer = context.store.load(&token.handle(), context.now(), request.place()).await;
+            let answer = context.store.load(&token.handle(), context.now(), request.place().buffer()).await;
             match context.heard(answer)? {
-                Load::TooLarge { size } => request.grow(size)?,
+                Load::TooLarge { size } => request.place().make_room(size)?,
                 Load::Found(found) => break Some(found),
                 Load::Missing => break None,
             }
         };
         // bound first: the rules must not live across an await, so that the future can be Send
-        let candidate = request.loaded(token, found, &self.rules(context), context.now());
+        let candidate = request.loaded(&token, found, &self.rules(context), context.now());
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
             let ended = context.store.delete(&token.handle(), condition, context.now()).await;
@@ -112,6 +111,17 @@ impl Mode for Stored {
                 context.heard(listing).map(|listing| listing.epoch)
             }
         }
+    }
+
+    async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
+        self,
+        context: &Context<S, C, O>,
+        request: &mut RequestState<B>,
+        subject: &str,
+    ) -> Result<(), Error> {
+        let subjects = Subjects::of(self, context)?;
+        let (_, own, room) = request.signed_in()?;
+        subjects.cap(subject, &own, room).await
     }
 
     async fn end<S: Store, C: Clock, O: Observer>(

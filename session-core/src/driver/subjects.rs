@@ -10,7 +10,7 @@ use crate::base::names::Handle;
 use crate::protocol::expiry::{self, Verdict};
 use crate::protocol::operation::LOST;
 use crate::record::layout::Record;
-use crate::store::contract::{DeleteCondition, Outcome, Store};
+use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{IndexEntry, SubjectId, SubjectIndex};
 use crate::wire::token::Token;
 
@@ -19,19 +19,28 @@ const PAGE: usize = 4;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
-/// A session in a list of its subject's.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionInfo<'l> {
+/// A session in a list of its subject's. `L` is the text of its label: borrowed where a list shows it, owned where a list
+/// is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo<L> {
     /// Names it, for its owner to end it by; opens nothing.
     pub id: LogId,
     /// When it began: its last login.
-    pub created: Time,
+    pub started_at: Time,
     /// Its last activity; where touching costs a write, up to the touch interval too early.
     pub last_seen: Time,
     /// The label that the application gave it. Escape it in pages.
-    pub label: Option<&'l str>,
+    pub label: Option<L>,
     /// It is the session of the request that lists.
     pub current: bool,
+}
+
+impl<L> SessionInfo<L> {
+    /// Returns the same with another kind of text: `info.map_label(str::to_owned)`.
+    pub fn map_label<M>(self, label: impl FnOnce(L) -> M) -> SessionInfo<M> {
+        let Self { id, started_at, last_seen, label: text, current } = self;
+        SessionInfo { id, started_at, last_seen, label: text.map(label), current }
+    }
 }
 
 /// Walks through a subject's entries in their order, up to one that was the last.
@@ -50,22 +59,18 @@ impl Pages {
         Self { subject, after: 0, last, page: [IndexEntry::NONE; PAGE], len: 0, at: 0, ended: false }
     }
 
-    async fn next<I: SubjectIndex>(&mut self, index: &I, now: Time) -> Result<Option<IndexEntry>, I::Error> {
-        if self.at == self.len && !self.ended {
-            let listing = index.list(&self.subject, self.after, now, &mut self.page).await?;
-            (self.len, self.at, self.ended) = (listing.entries.min(PAGE), 0, listing.entries < PAGE);
-        }
-        let Some(entry) = self.page.get(..self.len).and_then(|page| page.get(self.at)).copied() else {
-            return Ok(None);
-        };
-        self.at += 1;
-        self.after = entry.order;
-        if entry.order > self.last {
-            (self.at, self.len, self.ended) = (0, 0, true);
-            return Ok(None);
-        }
-        Ok(Some(entry))
+    /// Begins anew, up to the entry of order `last`.
+    const fn restart(&mut self, last: u64) {
+        (self.after, self.last, self.len, self.at, self.ended) = (0, last, 0, 0, false);
     }
+}
+
+/// What a cap does: finds the own entry, counts the sessions of those before it, ends the oldest.
+#[derive(Clone, Copy)]
+enum Pass {
+    Find,
+    Count,
+    End,
 }
 
 /// The sessions of subjects, found through the store's index.
@@ -92,29 +97,30 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
         let keep = usize::from(self.context.policy.max_sessions).saturating_sub(1);
         let id = SubjectId::of(subject);
-        let (mut pages, mut before, mut order) = (Pages::new(id, u64::MAX), 0_usize, None);
-        while let Some(entry) = self.next(&mut pages).await? {
-            if entry.handle == own.handle() {
-                order = Some(entry.order);
-                break;
+        let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(id, u64::MAX), 0_usize);
+        // one loop for three passes, because each place that waits takes code
+        loop {
+            match (pass, self.next(&mut pages).await?) {
+                (Pass::Find, Some(entry)) if entry.handle != own.handle() => count += 1,
+                (Pass::Find, Some(entry)) if count > keep => {
+                    pages.restart(entry.order.saturating_sub(1));
+                    (pass, count) = (Pass::Count, 0);
+                }
+                (Pass::Count, Some(entry)) => {
+                    count += usize::from(self.holds_or_forget(&id, &entry, subject, room).await?);
+                }
+                (Pass::Count, None) => {
+                    pages.restart(pages.last);
+                    (pass, count) = (Pass::End, count.saturating_sub(keep));
+                }
+                (Pass::End, Some(entry)) if count > 0 => {
+                    self.end_entry(&id, &entry).await?;
+                    count -= 1;
+                }
+                // done, or somebody has ended the own session already
+                (Pass::Find | Pass::End, _) => return Ok(()),
             }
-            before += 1;
         }
-        // no entry of its own: somebody has ended it already
-        let Some(last) = order.and_then(|order| order.checked_sub(1)).filter(|_| before > keep) else {
-            return Ok(());
-        };
-        let (mut pages, mut there) = (Pages::new(id, last), 0_usize);
-        while let Some(entry) = self.next(&mut pages).await? {
-            there += usize::from(self.holds_or_forget(&id, &entry, subject, room).await?);
-        }
-        let (mut pages, mut beyond) = (Pages::new(id, last), there.saturating_sub(keep));
-        while beyond > 0 {
-            let Some(entry) = self.next(&mut pages).await? else { break };
-            self.end_entry(&id, &entry).await?;
-            beyond -= 1;
-        }
-        Ok(())
     }
 
     pub(crate) async fn list<B: Buffer>(
@@ -122,7 +128,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         subject: &str,
         own: Option<&Token>,
         room: &mut Record<B>,
-        each: &mut impl FnMut(&SessionInfo<'_>),
+        each: &mut impl FnMut(&SessionInfo<&str>),
     ) -> Result<(), Error> {
         let id = SubjectId::of(subject);
         let mut pages = Pages::new(id, u64::MAX);
@@ -130,7 +136,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
             if self.holds_or_forget(&id, &entry, subject, room).await? {
                 each(&SessionInfo {
                     id: LogId(entry.handle),
-                    created: room.created(),
+                    started_at: room.created(),
                     last_seen: room.last_seen(),
                     label: room.label(),
                     current: own.is_some_and(|own| own.handle() == entry.handle),
@@ -180,7 +186,17 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     }
 
     async fn next(&self, pages: &mut Pages) -> Result<Option<IndexEntry>, Error> {
-        self.context.heard(pages.next(self.index, self.context.now()).await)
+        if pages.at == pages.len && !pages.ended {
+            let listing = self.index.list(&pages.subject, pages.after, self.context.now(), &mut pages.page).await;
+            let entries = self.context.heard(listing)?.entries;
+            (pages.len, pages.at, pages.ended) = (entries, 0, entries < PAGE);
+        }
+        let entry = pages.page.get(pages.at).filter(|entry| pages.at < pages.len && entry.order <= pages.last).copied();
+        if let Some(entry) = entry {
+            pages.at += 1;
+            pages.after = entry.order;
+        }
+        Ok(entry)
     }
 
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
@@ -194,9 +210,16 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         }
     }
 
-    /// Loads a record into `room`; `false` if there is none, or none that can be read.
+    /// Loads a record into `room`, which may grow; `false` if there is none, or none that can be read.
     async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<bool, Error> {
-        Ok(self.context.load_into(key, room).await?.is_some_and(|found| room.adopt(found.len).is_ok()))
+        loop {
+            let load = self.context.store.load(key, self.context.now(), room.buffer()).await;
+            match self.context.heard(load)? {
+                Load::Found(found) => return Ok(room.adopt(found.len).is_ok()),
+                Load::Missing => return Ok(false),
+                Load::TooLarge { size } => room.make_room(size)?,
+            }
+        }
     }
 
     async fn holds_or_forget<B: Buffer>(

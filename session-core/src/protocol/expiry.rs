@@ -43,12 +43,17 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
     }
 }
 
+/// How far the clock that a record was written by may be ahead of this one, in milliseconds (TM1).
+const AHEAD: u64 = 60_000;
+
 /// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
-/// once, a lengthened one from the next write on.
+/// once, a lengthened one from the next write on. A record from the future has expired: a clock that was ahead must not give
+/// a session more time than its limits.
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
     let limits = &policy.limits;
     let (seen, created) = (record.last_seen(), record.created());
-    now.past(seen, record.idle())
+    seen.max(created).millis_since(now) > AHEAD
+        || now.past(seen, record.idle())
         || now.past(Time::ZERO, record.ends())
         || !record.own_lifetimes() && (now.past(seen, limits.idle) || now.past(created, limits.absolute))
 }

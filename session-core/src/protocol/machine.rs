@@ -7,7 +7,7 @@
 //!     │                │  Unknown, Expired ▶ None            ├─▶ Conflict ▶ (load) ▶ accept again [1] ▶ merge ▶ update
 //!     └─ forged ▶ None │  PastGrace, Replaced ▶ Stale           ├─▶ Missing ─▶ Ended: nothing is created
 //!                                                            └─▶ answer lost ▶ load: mine? the old one? unknown [11]
-//!  None ──first write──▶ New ──▶ create (at most three handles)
+//!  None ──first write──▶ New ──▶ create (at most three handles, another one after a lost answer [13])
 //!  login: record ──▶ index [6] ─▶ Applied ─▶ cookie out
 //!                          └─▶ the epoch moved [7] ▶ delete the own record ▶ SignInAgain
 //! ```
@@ -36,7 +36,7 @@ impl<B: Buffer> RequestState<B> {
         self.settle_failure(operation, step)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
         let done = match reply {
             Reply::Nothing => {
@@ -52,6 +52,7 @@ impl<B: Buffer> RequestState<B> {
             Reply::Wrote(outcome) => self.wrote(operation, outcome, rules),
             Reply::Indexed(added) => self.indexed(operation, added, rules),
         };
+        let done = self.settle_failure(operation, done);
         if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
             rules.observer.observe(&Event::Conflict(LogId(token.handle())));
         }
@@ -64,7 +65,9 @@ impl<B: Buffer> RequestState<B> {
         self.settle_failure(operation, edited)
     }
 
+    /// Whatever goes wrong while an update is pending, nobody knows whether that will be done.
     fn settle_failure<T>(&mut self, operation: &Operation<'_>, done: Result<T, Error>) -> Result<T, Error> {
+        let done = if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done };
         if let (Err(error), true) = (&done, operation.attempted) {
             self.session = SessionState::Failed(*error);
         }

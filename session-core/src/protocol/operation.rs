@@ -114,13 +114,13 @@ pub struct Operation<'i> {
     /// The login number under which it may be deleted.
     pub(crate) login: u32,
     pub(super) phase: Phase,
-    /// What was under way when the answer was lost.
-    pub(super) wrote: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
     /// Random bytes, once there are some.
     pub(crate) fresh: Option<Fresh>,
     pub(super) lost: u8,
+    /// An update was given up, and may still be done (protocol rule 11).
+    pub(super) pending: bool,
     pub(super) handles: u8,
     /// The cookie that is valid once the write has landed.
     pub(super) next: Option<Token>,
@@ -140,10 +140,10 @@ impl<'i> Operation<'i> {
             handle: Handle::from_bytes([0; Handle::LEN]),
             login: 0,
             phase: Phase::Ready,
-            wrote: Phase::Ready,
             started: None,
             fresh: None,
             lost: 0,
+            pending: false,
             handles: 0,
             next: None,
             attempted: false,

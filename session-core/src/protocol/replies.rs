@@ -6,7 +6,7 @@ use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
-use crate::base::names::{Handle, Version};
+use crate::base::names::Version;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
@@ -28,13 +28,17 @@ impl<B: Buffer> RequestState<B> {
                 Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
                     operation.phase = Phase::Finished;
                 }
-                Err(()) => return self.lost(operation),
-                Ok(_) if matches!(phase, Phase::Creating) => {
+                // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
+                _ if matches!(phase, Phase::Creating) => {
                     operation.handles += 1;
                     if operation.handles >= HANDLES || self.handle_shown {
-                        return Err(Error::Unavailable);
+                        return Err(outcome.map_or(Error::Indeterminate, |_| Error::Unavailable));
                     }
                     (operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);
+                }
+                Err(()) => {
+                    operation.pending = true;
+                    return self.lost(operation);
                 }
                 Ok(Outcome::Missing) => return self.gone(operation),
                 Ok(Outcome::Conflict(found)) => {
@@ -61,7 +65,7 @@ impl<B: Buffer> RequestState<B> {
                     }
                 }
                 (Phase::Deleting, Ok(Outcome::Conflict(_))) => {
-                    (operation.phase, operation.wrote) = (Phase::Reloading, Phase::Deleting);
+                    operation.phase = Phase::Reloading;
                 }
                 (Phase::Deleting, Ok(_)) => {
                     if let Some(token) = &self.token {
@@ -83,7 +87,7 @@ impl<B: Buffer> RequestState<B> {
     /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
         let Operation { intent, .. } = *operation;
-        (self.seen, self.base) = (version, self.mine.version());
+        (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
         if rules.has_index && matches!(intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
@@ -157,7 +161,7 @@ impl<B: Buffer> RequestState<B> {
     pub(super) fn gone(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
         let Operation { intent, .. } = *operation;
         match intent {
-            Intent::Login { .. } => {
+            Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
                 (operation.phase, operation.next) = (Phase::Ready, None);
                 Ok(())
@@ -173,14 +177,6 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    pub(super) fn target(&self, operation: &Operation<'_>) -> Option<Handle> {
-        if matches!(operation.wrote, Phase::Creating) {
-            self.fresh_handle
-        } else {
-            self.token.map(|token| token.handle())
-        }
-    }
-
     pub(super) fn reloaded(
         &mut self,
         operation: &mut Operation<'_>,
@@ -188,43 +184,28 @@ impl<B: Buffer> RequestState<B> {
         rules: &Rules<'_>,
     ) -> Result<(), Error> {
         let Operation { intent, .. } = *operation;
-        let lost = operation.lost > 0;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
                 operation.phase = Phase::Finished;
                 return Ok(());
             }
             Err(()) => return self.lost(operation),
-            Ok(Load::TooLarge { size }) => {
-                let have = self.other.capacity();
-                return if size > have && self.other.grow(size) {
-                    Ok(())
-                } else {
-                    Err(Error::TooLarge { need: size, have })
-                };
-            }
+            Ok(Load::TooLarge { size }) => return self.other.make_room(size),
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
-        if matches!(operation.wrote, Phase::Deleting) {
+        if matches!(intent, Intent::Logout) {
             return self.logout_again(operation, found, rules);
         }
         let Some(found) = found else {
-            return match operation.wrote {
-                Phase::Creating => {
-                    operation.phase = Phase::Ready;
-                    Ok(())
-                }
-                _ if lost => Err(Error::Indeterminate),
-                _ => self.gone(operation),
-            };
+            return self.gone(operation);
         };
         let there = self.other.version();
         if there == self.mine.version() {
             self.landed(operation, found.version, rules);
             return Ok(());
         }
-        if matches!(operation.wrote, Phase::Creating) || lost && there != self.base {
+        if operation.pending && there != self.base {
             return Err(Error::Indeterminate);
         }
         self.resume(operation, found, rules)

@@ -2,7 +2,10 @@
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
+use serde::{Deserialize, Serialize};
+
 use crate::base::bytes::number;
+use crate::base::codec::{Codec, Reads};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId};
@@ -49,7 +52,7 @@ pub(crate) enum Candidate {
 /// One request's session and what became of it. The small fields come first: a small processor reaches only what is
 /// near the start in one instruction.
 #[repr(C)]
-pub struct RequestState<B> {
+pub struct RequestState<B: Buffer> {
     pub(super) session: SessionState,
     pub(super) carried: bool,
     pub(super) handle_shown: bool,
@@ -71,6 +74,10 @@ pub struct RequestState<B> {
     pub(super) mine: Record<B>,
     pub(super) other: Record<B>,
     pub(crate) changes: Changes,
+    /// Values as they were read.
+    reads: <B::Codec as Codec>::Reads,
+    /// The hash of a key whose value could not be read, or 0.
+    pub(super) unreadable: u64,
 }
 
 impl<B: Buffer> RequestState<B> {
@@ -94,6 +101,8 @@ impl<B: Buffer> RequestState<B> {
             doubted: false,
             in_flight: false,
             reseal: false,
+            reads: Reads::NONE,
+            unreadable: 0,
         }
     }
 
@@ -134,18 +143,18 @@ impl<B: Buffer> RequestState<B> {
         Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
-    /// Whose session the record is, when it began and when it was last seen.
-    pub(crate) fn owner(&self) -> (Option<&str>, Time, Time) {
-        (self.mine.subject().map(|(subject, _)| subject), self.mine.created(), self.mine.last_seen())
+    /// Whose session the record is.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.mine.subject().map(|(subject, _)| subject)
     }
 
     /// The driver loads a candidate's record into this.
-    pub(crate) fn place(&mut self) -> &mut [u8] {
-        self.mine.buffer()
+    pub(crate) fn place(&mut self) -> &mut Record<B> {
+        &mut self.mine
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -156,10 +165,10 @@ impl<B: Buffer> RequestState<B> {
             return Candidate::Refused;
         }
         (self.seen, self.base) = (found.version, self.mine.version());
-        let verdict = expiry::accept(&token, &self.mine, rules.policy, now);
+        let verdict = expiry::accept(token, &self.mine, rules.policy, now);
         match verdict {
             Verdict::Current | Verdict::Grace => {
-                (self.session, self.token) = (SessionState::Live, Some(token));
+                (self.session, self.token) = (SessionState::Live, Some(*token));
                 if verdict == Verdict::Grace {
                     self.hand_out_current(rules);
                 }
@@ -174,7 +183,7 @@ impl<B: Buffer> RequestState<B> {
                 self.session = SessionState::Stale;
             }
             if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
-                self.token = Some(token);
+                self.token = Some(*token);
             }
             if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
@@ -186,11 +195,6 @@ impl<B: Buffer> RequestState<B> {
     /// Makes room for a record of `need` bytes, if the buffer can.
     pub(crate) fn make_room(&mut self, need: usize) -> bool {
         need <= self.mine.capacity() || self.mine.grow(need)
-    }
-
-    pub(crate) fn grow(&mut self, size: usize) -> Result<(), Error> {
-        let have = self.mine.capacity();
-        if size > have && self.mine.grow(size) { Ok(()) } else { Err(Error::TooLarge { need: size, have }) }
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
@@ -337,12 +341,39 @@ impl<B: Buffer> RequestState<B> {
         self.changes.follow(key, kind, None, self.mine.data());
     }
 
-    /// Follows a key that is read, and gives its value.
-    pub(crate) fn read<'k>(&mut self, key: &'k str) -> Option<values::Entry<'_, &'k str>> {
+    /// Follows a key that is read, and reads its value.
+    pub(crate) fn read<'v, T: Serialize + Deserialize<'v>>(
+        &'v mut self,
+        key: &str,
+    ) -> Result<Option<T>, <B::Codec as Codec>::Unreadable> {
         let data = self.mine.data();
         let entry = values::find(data, key);
         self.changes.follow(key, Kind::Read, entry, data);
-        entry
+        let Some(entry) = entry else { return Ok(None) };
+        let (value, hash) = (entry.read::<B::Codec, T>(), values::key_hash(key));
+        match &value {
+            Ok(value) => {
+                if let Some(read) = entry.as_read::<B::Codec, T>(value) {
+                    self.reads.keep(hash, read);
+                }
+                // it was asked for as another type before
+                if self.unreadable == hash {
+                    self.unreadable = 0;
+                }
+            }
+            Err(_) => self.unreadable = hash,
+        }
+        value.map(Some)
+    }
+
+    /// Sets the value of a key in the record that is to be written.
+    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
+        self.writable()?;
+        self.changes.follow(key, kind, None, self.mine.data());
+        if self.mine.table().set::<B::Codec, T>(key, value, self.reads.of(values::key_hash(key)))? {
+            self.changes.set_dirty();
+        }
+        Ok(())
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
+use crate::base::names::Handle;
 use crate::wire::token::{Token, same};
 
 impl<B: Buffer> RequestState<B> {
@@ -13,8 +14,7 @@ impl<B: Buffer> RequestState<B> {
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
-                let target = self.target(operation);
-                return Ok(target.map_or(Next::Done, |handle| operation.ask(StoreRequest::Load, handle)));
+                return Ok(self.token.map_or(Next::Done, |token| operation.ask(StoreRequest::Load, token.handle())));
             }
             Phase::DeletingOld => {
                 let old = operation.replaces;
@@ -43,7 +43,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() => {
-                if !self.active || expiry::expired(&self.mine, rules.policy, now) {
+                if !self.active || self.unreadable != 0 || expiry::expired(&self.mine, rules.policy, now) {
                     Ok(Next::Done)
                 } else if self
                     .token
@@ -77,7 +77,6 @@ impl<B: Buffer> RequestState<B> {
             (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
                 if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
                     operation.phase = Phase::Reloading;
-                    operation.wrote = Phase::Deleting;
                     return operation.ask(StoreRequest::Load, token.handle());
                 }
                 operation.phase = Phase::Deleting;
@@ -130,17 +129,13 @@ impl<B: Buffer> RequestState<B> {
         operation.attempted = true;
         self.mine.set_created(now);
         self.limit(rules, now, false);
-        if let Intent::Login { subject, remember, keep_data, .. } = intent {
-            self.sign_in(subject, remember, keep_data, rules, now)?;
-            self.mine.set_login(1);
+        if matches!(intent, Intent::Login { .. }) {
+            self.sign_in(operation, 1, rules)?;
             self.mine.set_salt(fresh.version())?;
         }
-        self.mine.set_version(fresh.version());
         self.mine.saw(now);
-        let next = Token::mint(handle, fresh.secret(), rules.ring);
-        self.change_cookie(operation.next.insert(next), now);
-        (operation.phase, operation.wrote) = (Phase::Creating, Phase::Creating);
-        Ok(operation.ask(StoreRequest::Create, handle))
+        self.change_cookie(operation, handle, rules);
+        Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
     }
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
@@ -159,15 +154,8 @@ impl<B: Buffer> RequestState<B> {
         operation.next = None;
         let handle = token.handle();
         let another = match intent {
-            Intent::Login { subject, remember, keep_data, .. } => {
-                self.mine.set_login(self.mine.login().saturating_add(1));
-                self.mine.set_created(now);
-                self.sign_in(subject, remember, keep_data, rules, now)?;
-                self.mine.drop_previous()?;
-                self.mine.set_salt(fresh.version())?;
-                true
-            }
-            Intent::Rotate => {
+            Intent::Login { .. } | Intent::Rotate => {
+                self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
                 self.mine.set_salt(fresh.version())?;
                 true
@@ -187,8 +175,7 @@ impl<B: Buffer> RequestState<B> {
             }
         };
         if another {
-            let next = Token::mint(handle, fresh.secret(), rules.ring);
-            self.change_cookie(operation.next.insert(next), now);
+            self.change_cookie(operation, handle, rules);
         }
         if !self.mine.own_lifetimes() {
             self.limit(rules, self.mine.created(), false);
@@ -196,14 +183,24 @@ impl<B: Buffer> RequestState<B> {
         if self.active {
             self.mine.saw(now);
         }
-        self.mine.set_version(fresh.version());
-        (operation.phase, operation.wrote) = (Phase::Updating, Phase::Updating);
-        Ok(operation.ask(StoreRequest::Update, handle))
+        Ok(self.write(operation, Phase::Updating, StoreRequest::Update, handle))
     }
 
-    fn change_cookie(&mut self, next: &Token, now: Time) {
-        self.mine.set_verifier(&next.verifier);
-        self.mine.set_rotated_at(now);
+    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_>) {
+        if let Some(fresh) = &operation.fresh {
+            let next = operation.next.insert(Token::mint(handle, fresh.secret(), rules.ring));
+            self.mine.set_verifier(&next.verifier);
+            self.mine.set_rotated_at(operation.now);
+        }
+    }
+
+    /// The record goes out, as a version of its own.
+    fn write(&mut self, operation: &mut Operation<'_>, phase: Phase, request: StoreRequest, handle: Handle) -> Next {
+        if let Some(fresh) = &operation.fresh {
+            self.mine.set_version(fresh.version());
+        }
+        operation.phase = phase;
+        operation.ask(request, handle)
     }
 
     fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
@@ -215,21 +212,22 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// Subject, time of authentication, lifetimes; kept data may have been planted, so that nothing of trust survives.
-    fn sign_in(
-        &mut self,
-        subject: &str,
-        remember: bool,
-        keep_data: bool,
-        rules: &Rules<'_>,
-        now: Time,
-    ) -> Result<(), Error> {
+    /// For a login: its number, subject, time and lifetimes. Kept data may have been planted, so that nothing of trust
+    /// survives.
+    fn sign_in(&mut self, operation: &Operation<'_>, login: u32, rules: &Rules<'_>) -> Result<(), Error> {
+        let Operation { intent: Intent::Login { subject, remember, keep_data, .. }, now, .. } = *operation else {
+            return Ok(());
+        };
+        self.mine.set_login(login);
+        self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
         self.limit(rules, now, remember);
         if keep_data {
             self.mine.table().remove(FLASH);
         } else {
             self.mine.table().clear();
+            self.mine.set_label("")?;
+            self.mine.set_binding(None)?;
         }
         Ok(())
     }

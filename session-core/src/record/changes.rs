@@ -18,6 +18,10 @@ const FOLLOWED: usize = 12;
 /// What was done with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
+    /// No key yet, nor in any place after this one.
+    Free,
+    /// Not followed any more.
+    Gone,
     /// Read.
     Read,
     /// Written or removed.
@@ -28,8 +32,13 @@ pub(crate) enum Kind {
     Take,
     /// Written by a function that runs again on the newer record.
     Rerun,
-    /// Not followed any more.
-    Gone,
+}
+
+impl Kind {
+    /// Whether its place can be another key's.
+    const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Gone)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -42,14 +51,13 @@ struct Touched {
 
 impl Touched {
     fn is(&self, key: u64) -> bool {
-        self.key == key && self.kind != Kind::Gone
+        self.key == key && !self.kind.is_free()
     }
 }
 
 /// The list.
 pub(crate) struct Changes {
     touched: [Touched; FOLLOWED],
-    len: usize,
     /// The list is full: fingerprint of all loaded keys that are not in it.
     rest: Option<u64>,
     cleared: bool,
@@ -59,8 +67,8 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) const fn new() -> Self {
-        let none = Touched { key: 0, base: 0, kind: Kind::Read };
-        Self { touched: [none; FOLLOWED], len: 0, rest: None, cleared: false, relabeled: false, dirty: false }
+        let none = Touched { key: 0, base: 0, kind: Kind::Free };
+        Self { touched: [none; FOLLOWED], rest: None, cleared: false, relabeled: false, dirty: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -79,7 +87,7 @@ impl Changes {
     /// The data is emptied, whatever is there. What was read or set before stays in the list.
     pub(crate) fn clear(&mut self) {
         self.retain(|kind| matches!(kind, Kind::Read | Kind::Write));
-        for touched in self.list_mut().iter_mut().filter(|touched| touched.kind == Kind::Write) {
+        for touched in self.used().filter(|touched| touched.kind == Kind::Write) {
             touched.kind = Kind::Read;
         }
         (self.cleared, self.dirty) = (true, true);
@@ -88,7 +96,7 @@ impl Changes {
     /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
         let hash = values::key_hash(key);
-        if let Some(touched) = self.list_mut().iter_mut().find(|touched| touched.is(hash)) {
+        if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,
                 (Kind::Blind, _) => Kind::Blind,
@@ -101,9 +109,10 @@ impl Changes {
             return;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
-        let touched = Touched { key: hash, base: values::fingerprint(entry.or_else(|| values::find(mine, key))), kind };
-        if !self.push(touched) {
-            self.rest = Some(self.fingerprint_of_rest(mine));
+        let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
+        match self.touched.iter_mut().find(|touched| touched.kind.is_free()) {
+            Some(free) => *free = Touched { key: hash, base, kind },
+            None => self.rest = Some(self.fingerprint_of_rest(mine)),
         }
     }
 
@@ -122,7 +131,7 @@ impl Changes {
     ) -> Result<(), Error> {
         let differs = |touched: &Touched| fingerprint_at(newer.data(), touched.key) != touched.base;
         let heeded = |kind| matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads;
-        if self.list().iter().any(|touched| heeded(touched.kind) && differs(touched)) {
+        if self.touched.iter().any(|touched| heeded(touched.kind) && differs(touched)) {
             return Err(Error::Conflict);
         }
         if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
@@ -133,14 +142,14 @@ impl Changes {
         }
         if self.rest.is_some() {
             let mine = mine.data();
-            while newer.table().remove_first(|key| !self.follows(key) && values::find(mine, key).is_none()) {}
+            while newer.table().remove_first(|key| !self.follows(key)) {}
             for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
                 newer.table().put(entry)?;
             }
         }
-        for touched in self.list() {
+        for touched in &self.touched {
             match touched.kind {
-                Kind::Read | Kind::Rerun | Kind::Gone => {}
+                Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
                 Kind::Take if fingerprint_at(newer.data(), touched.key) != touched.base => {}
                 Kind::Write | Kind::Blind | Kind::Take => apply(touched.key, mine, newer)?,
             }
@@ -151,38 +160,25 @@ impl Changes {
         Ok(())
     }
 
-    fn list(&self) -> &[Touched] {
-        self.touched.get(..self.len).unwrap_or_default()
-    }
-
-    fn list_mut(&mut self) -> &mut [Touched] {
-        self.touched.get_mut(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, touched: Touched) -> bool {
-        let free = self.list().iter().position(|touched| touched.kind == Kind::Gone).unwrap_or(self.len);
-        let place = self.touched.get_mut(free);
-        let fits = place.is_some();
-        if let Some(place) = place {
-            *place = touched;
-            self.len = self.len.max(free + 1);
-        }
-        fits
+    /// The places that were taken since the beginning.
+    fn used(&mut self) -> impl Iterator<Item = &mut Touched> {
+        self.touched.iter_mut().take_while(|touched| touched.kind != Kind::Free)
     }
 
     /// Follows only those any more.
     fn retain(&mut self, keep: impl Fn(Kind) -> bool) {
-        self.list_mut().iter_mut().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
+        self.used().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
     }
 
     /// Of a session that is another one from now on.
     pub(crate) fn reset(&mut self) {
-        (self.len, self.rest, self.cleared, self.relabeled, self.dirty) = (0, None, false, false, false);
+        self.touched.iter_mut().for_each(|touched| touched.kind = Kind::Free);
+        (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
     fn follows(&self, key: &str) -> bool {
         let hash = values::key_hash(key);
-        self.list().iter().any(|touched| touched.is(hash))
+        self.touched.iter().any(|touched| touched.is(hash))
     }
 
     /// Independent of order, so that it can be taken over what the list leaves out.

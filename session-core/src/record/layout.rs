@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  0  1  format = 2
-//!  1  1  flags: 1 previous · 2 binding · 4 salt · 8 subject · 16 label · 32 own lifetimes; the others are 0
+//!  1  1  flags: 1 previous · 2 binding · 4 salt · 8 subject · 16 label · 32 own lifetimes ·
+//!        64 values in CBOR; the other is 0
 //!  2  8  version: a nonce that each writer chooses anew
 //! 10  4  login number
 //! 14  6  last_seen
@@ -21,6 +22,7 @@
 //! Bytes 0 to 31 are the stamp: all that a store has to understand ([`Stamp`]).
 
 use crate::base::bytes::{fill, number, part, place, put, splice};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::names::{Verifier, Version};
@@ -55,12 +57,15 @@ const SALT_LEN: usize = 8;
 const PREVIOUS: u8 = 1;
 const BINDING: u8 = 2;
 const SALT: u8 = 4;
-const SUBJECT: u8 = 8;
+/// The flag, in a record's second byte, of one that has a subject; for stores' tests, which make records of their own.
+pub const SUBJECT: u8 = 8;
 const LABEL: u8 = 16;
 const OWN_LIFETIMES: u8 = 32;
 /// As a flag, what follows all sections.
 const DATA: u8 = 32;
-const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SALT | SUBJECT | LABEL | OWN_LIFETIMES;
+/// The data's values are those of [`Cbor`](crate::codec::Cbor), and not of [`Postcard`](crate::codec::Postcard).
+const CBOR: u8 = 64;
+const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SALT | SUBJECT | LABEL | OWN_LIFETIMES | CBOR;
 
 /// The smallest record: anonymous, without data.
 pub const MIN_LEN: usize = HEAD_LEN;
@@ -86,6 +91,14 @@ impl Stamp {
     pub fn of(record: &[u8]) -> Option<Self> {
         let head: &Head = record.first_chunk()?;
         (head[0] == FORMAT).then(|| Self::at(head))
+    }
+
+    /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
+    /// first to be evicted: the core rejects them when it loads them.
+    #[must_use]
+    pub fn of_any(bytes: &[u8]) -> Self {
+        let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
+        Self::of(bytes).unwrap_or(corrupt)
     }
 
     fn at(head: &Head) -> Self {
@@ -243,6 +256,9 @@ pub(crate) struct Record<B> {
 }
 
 impl<B: Buffer> Record<B> {
+    /// The flag of records that this place can hold.
+    const CODEC: u8 = B::Codec::ID * CBOR;
+
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
         Self { bytes, len: 0, data: 0 }
@@ -259,13 +275,21 @@ impl<B: Buffer> Record<B> {
         self.bytes.grow(need)
     }
 
+    /// The same for a record that did not fit; an error if it cannot.
+    pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
+        let have = self.capacity();
+        if need > have && self.grow(need) { Ok(()) } else { Err(Error::TooLarge { need, have }) }
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.as_ref().len()
     }
 
     /// Takes the first `len` bytes of the buffer as a record after checking all of them.
     pub(crate) fn adopt(&mut self, len: usize) -> Result<(), Corrupt> {
-        self.data = self.bytes.as_ref().get(..len).and_then(check).ok_or(Corrupt)?;
+        let record = self.bytes.as_ref().get(..len).ok_or(Corrupt)?;
+        let [_, flags] = *part(record, 0);
+        self.data = check(record).filter(|_| flags & CBOR == Self::CODEC).ok_or(Corrupt)?;
         self.len = len;
         Ok(())
     }
@@ -276,7 +300,7 @@ impl<B: Buffer> Record<B> {
         self.bytes.grow(HEAD_LEN);
         let head = place(self.bytes.as_mut(), 0).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
         *head = [0; HEAD_LEN];
-        head[0] = FORMAT;
+        (head[0], head[1]) = (FORMAT, Self::CODEC);
         (self.len, self.data) = (HEAD_LEN, HEAD_LEN);
         Ok(())
     }
@@ -573,6 +597,18 @@ mod tests {
             let mut record = Record::new(whole.bytes);
             record.bytes[at] ^= bit;
             assert_eq!(record.adopt(before_data), Err(Corrupt), "byte {at} bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_never_expire() {
+        let record = full();
+        assert_eq!(Stamp::of_any(record.bytes()), record.stamp());
+        let mut other_format = record.bytes;
+        other_format[0] ^= 1;
+        for bytes in [&[][..], &record.bytes[..HEAD_LEN - 1], &other_format] {
+            let stamp = Stamp::of_any(bytes);
+            assert!(stamp.live(Time::MAX) && stamp.version == Version(0) && stamp.login == 0);
         }
     }
 

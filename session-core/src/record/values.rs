@@ -8,9 +8,9 @@
 //! with NUL.
 
 use crate::base::bytes::{fill, hash, splice};
+use crate::base::codec::{AsRead, Codec};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::codec::{Codec, Postcard};
 use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
@@ -58,32 +58,17 @@ impl<'a, K> Entry<'a, K> {
         Entry { key, bytes: self.bytes }
     }
 
-    /// The value, if it was written as a `T`.
-    #[inline]
-    pub(crate) fn read<T: Serialize + Deserialize<'a>>(&self) -> Result<T, Error> {
-        self.read_with::<Postcard, T>().map_err(|_| Error::TypeMismatch)
-    }
-
     /// The value, if it reads as a `T`.
     #[inline]
-    pub(crate) fn read_with<C: Codec, T: Serialize + Deserialize<'a>>(&self) -> Result<T, C::Unreadable> {
+    pub(crate) fn read<C: Codec, T: Serialize + Deserialize<'a>>(&self) -> Result<T, C::Unreadable> {
         C::read(self.bytes)
     }
 
-    /// What tells later whether a value is still the one that was read from this entry: see [`Table::set_with`].
+    /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`].
     #[inline]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the programs with another codec than Postcard"))]
     pub(crate) fn as_read<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<AsRead> {
         Some(AsRead { entry: hash(0, self.bytes), said: C::said(value)? })
     }
-}
-
-/// A value that was read: its entry, and what it says of itself. The bytes of a hash map depend on how it was built, but
-/// not what it says a second time.
-#[derive(Clone, Copy)]
-pub(crate) struct AsRead {
-    entry: u64,
-    said: u64,
 }
 
 /// All values in the order of their keys, up to the end or to anything that is no entry.
@@ -136,15 +121,10 @@ impl<'a> Table<'a> {
         Self { place, start, len }
     }
 
-    /// Sets the value of a key, see [`set_with`](Self::set_with).
-    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<bool, Error> {
-        self.set_with::<Postcard, T>(key, value, None)
-    }
-
     /// Sets the value of a key; `false` if it is the same as before, or still the one that was read from the entry that
     /// is there. If there is no room or the value cannot be written, nothing changes; a value whose `Serialize` does not
     /// write the same twice is removed, because its old bytes are gone by then.
-    pub(crate) fn set_with<C: Codec, T: Serialize + ?Sized>(
+    pub(crate) fn set<C: Codec, T: Serialize + ?Sized>(
         &mut self,
         key: &str,
         value: &T,
@@ -292,9 +272,24 @@ mod properties;
 mod types;
 
 #[cfg(test)]
+impl<'a, K> Entry<'a, K> {
+    fn read_postcard<T: Serialize + Deserialize<'a>>(&self) -> Result<T, Error> {
+        self.read::<crate::codec::Postcard, T>().map_err(|_| Error::Unreadable)
+    }
+}
+
+#[cfg(test)]
+impl Table<'_> {
+    fn set_postcard<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<bool, Error> {
+        self.set::<crate::codec::Postcard, T>(key, value, None)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::Cbor;
+    use crate::codec::Postcard;
 
     const START: usize = 3;
 
@@ -302,8 +297,8 @@ mod tests {
     fn two() -> ([u8; 64], usize) {
         let (mut bytes, mut len) = ([0xee; 64], START);
         let mut table = Table::new(&mut bytes, START, &mut len);
-        table.set("n", &300_u32).unwrap();
-        table.set("cart", "abc").unwrap();
+        table.set_postcard("n", &300_u32).unwrap();
+        table.set_postcard("cart", "abc").unwrap();
         (bytes, len)
     }
 
@@ -315,7 +310,7 @@ mod tests {
     }
 
     fn read<'a, T: Serialize + Deserialize<'a>>(data: &'a [u8], key: &str) -> Result<T, Error> {
-        find(data, key).unwrap().read()
+        find(data, key).unwrap().read_postcard()
     }
 
     #[test]
@@ -336,9 +331,9 @@ mod tests {
         let data = &bytes[START..len];
         assert_eq!(read(data, "n"), Ok(300_u32));
         assert_eq!(read(data, "cart"), Ok("abc"));
-        assert_eq!(read::<u16>(data, "n"), Err(Error::TypeMismatch));
-        assert_eq!(read::<(u8, u8)>(data, "n"), Err(Error::TypeMismatch));
-        assert_eq!(read::<&[u8]>(data, "cart"), Err(Error::TypeMismatch));
+        assert_eq!(read::<u16>(data, "n"), Err(Error::Unreadable));
+        assert_eq!(read::<(u8, u8)>(data, "n"), Err(Error::Unreadable));
+        assert_eq!(read::<&[u8]>(data, "cart"), Err(Error::Unreadable));
         assert!(find(data, "a").is_none() && find(data, "m").is_none() && find(data, "z").is_none());
     }
 
@@ -347,10 +342,10 @@ mod tests {
         let (mut bytes, mut len) = two();
         let before = (bytes, len);
         let mut table = Table::new(&mut bytes, START, &mut len);
-        assert_eq!((table.set("cart", "abc"), table.set("n", &300_u32)), (Ok(false), Ok(false)));
-        assert_eq!((table.set("n", &301_u32), table.set("n", &300_u32)), (Ok(true), Ok(true)));
+        assert_eq!((table.set_postcard("cart", "abc"), table.set_postcard("n", &300_u32)), (Ok(false), Ok(false)));
+        assert_eq!((table.set_postcard("n", &301_u32), table.set_postcard("n", &300_u32)), (Ok(true), Ok(true)));
         assert!(table.remove("cart") && !table.remove("cart"));
-        assert_eq!(table.set("cart", "abc"), Ok(true));
+        assert_eq!(table.set_postcard("cart", "abc"), Ok(true));
         assert_eq!((bytes, len), before);
     }
 
@@ -359,14 +354,14 @@ mod tests {
     fn values_of_a_codec_read_with_that_codec() {
         let (mut bytes, mut len) = two();
         let mut table = Table::new(&mut bytes, START, &mut len);
-        let mut set = |value: &(u8, Option<&str>)| table.set_with::<Cbor, _>("k", value, None);
+        let mut set = |value: &(u8, Option<&str>)| table.set::<Cbor, _>("k", value, None);
         assert_eq!((set(&(1, Some("x"))), set(&(1, Some("x"))), set(&(1, None))), (Ok(true), Ok(false), Ok(true)));
         let data = &bytes[START..len];
         let entry = find(data, "k").unwrap();
         assert_eq!(entry.bytes, [0x82, 1, 0xf6]);
-        assert_eq!(entry.read_with::<Cbor, (u8, Option<&str>)>(), Ok((1, None)));
-        assert_eq!(entry.read::<(u8, Option<&str>)>(), Err(Error::TypeMismatch));
-        assert!(find(data, "n").unwrap().read_with::<Cbor, u32>().is_err());
+        assert_eq!(entry.read::<Cbor, (u8, Option<&str>)>(), Ok((1, None)));
+        assert_eq!(entry.read_postcard::<(u8, Option<&str>)>(), Err(Error::Unreadable));
+        assert!(find(data, "n").unwrap().read::<Cbor, u32>().is_err());
         assert_eq!((read(data, "n"), read(data, "cart")), (Ok(300_u32), Ok("abc")));
         assert!(check(data));
     }
@@ -377,13 +372,13 @@ mod tests {
         let before = (bytes, len);
         let mut table = Table::new(&mut bytes, START, &mut len);
         let text = "0123456789012345678901234567890123456789012345";
-        assert_eq!(table.set("text", text), Err(Error::TooLarge { need: before.1 + 10 + 47, have: 64 }));
-        assert_eq!(table.set("cart", text), Err(Error::TooLarge { need: before.1 + 43, have: 64 }));
-        assert_eq!(table.set("", text), Err(Error::BadKey));
+        assert_eq!(table.set_postcard("text", text), Err(Error::TooLarge { need: before.1 + 10 + 47, have: 64 }));
+        assert_eq!(table.set_postcard("cart", text), Err(Error::TooLarge { need: before.1 + 43, have: 64 }));
+        assert_eq!(table.set_postcard("", text), Err(Error::BadKey));
         assert_eq!((bytes, len), before);
         let mut table = Table::new(&mut bytes, START, &mut len);
         table.clear();
-        table.set("text", text).unwrap();
+        table.set_postcard("text", text).unwrap();
         assert_eq!(len, START + 10 + 47);
     }
 

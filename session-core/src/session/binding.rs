@@ -1,6 +1,8 @@
 //! A session bound to what the application recognises its browser by: a signal, never a proof, for whoever steals a cookie
 //! may copy a user agent, and honest browsers change networks and versions.
 
+use core::ops::DerefMut;
+
 use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 
@@ -12,6 +14,7 @@ use crate::base::hmac::sha256;
 use crate::base::policy::Mismatch;
 use crate::driver::mode::Mode;
 use crate::protocol::operation::Intent;
+use crate::protocol::state::RequestState;
 use crate::record::layout::Binding;
 use crate::store::contract::Store;
 
@@ -20,7 +23,16 @@ fn digest(fingerprint: &[u8]) -> Binding {
     sha256(&[b"session-core/1 binding\0", fingerprint]).first_chunk().copied().unwrap_or_default()
 }
 
-impl<S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'_, S, C, R, B, O, M> {
+impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
+where
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    B: Buffer + 'a,
+    Q: DerefMut<Target = RequestState<B>>,
+    O: Observer,
+    M: Mode,
+{
     /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
     /// the address; the empty one takes the binding away. Makes a session if there is none. Eight bytes of the fingerprint's
     /// hash are kept, stored at once together with what was set before; of two at once the last one wins. Bind after

@@ -7,6 +7,7 @@
 //! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
 //! again in this request.
 
+use core::ops::DerefMut;
 use core::time::Duration;
 
 use rand_core::TryCryptoRng;
@@ -47,7 +48,7 @@ impl<'s> LoginAttempt<'s> {
         Self { remember: true, ..self }
     }
 
-    /// What the visitor stored before signing in is dropped.
+    /// Drops what the visitor stored before signing in: data, label and binding.
     #[must_use]
     pub const fn without_data(self) -> Self {
         Self { keep_data: false, ..self }
@@ -60,25 +61,37 @@ impl<'s> LoginAttempt<'s> {
     }
 }
 
-/// The session of one request. `R` is used only when something new is made.
-pub struct Session<'a, S, C, R, B, O = (), M = Stored> {
+/// The session of one request. `R` is used only when something new is made. `Q` holds the request's state: a
+/// `&mut RequestState<B>`, or a guard that an adapter lends.
+pub struct Session<'a, S, C, R, Q, O = (), M = Stored> {
     pub(super) sessions: &'a Sessions<S, C, O, M>,
-    pub(super) request: &'a mut RequestState<B>,
+    pub(super) request: Q,
     rng: R,
 }
 
-impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> Session<'a, S, C, R, B, O, M> {
+impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
+where
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    B: Buffer + 'a,
+    Q: DerefMut<Target = RequestState<B>>,
+    O: Observer,
+    M: Mode,
+{
     /// The view of a handler on a request.
-    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: &'a mut RequestState<B>, rng: R) -> Self {
+    pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: Q, rng: R) -> Self {
         Self { sessions, request, rng }
     }
+
+    // verbs that only pass on give that future as it is: an `async` around it is 60 bytes more
 
     // ---- for adapters --------------------------------------------------------------------------------------------
 
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
     pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        self.sessions.begin(self.request, cookie_lines).await
+        self.sessions.begin(&mut self.request, cookie_lines).await
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -87,20 +100,20 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     /// Stores what has to be stored; call it after the handler, whatever its answer. An error replaces that answer.
-    pub async fn commit(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Commit).await
+    pub fn commit(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Commit)
     }
 
     /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
     /// `Cache-Control: no-store`.
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
-        self.sessions.mode.set_cookie(&self.sessions.context, self.request, into)
+        self.sessions.mode.set_cookie(&self.sessions.context, &self.request, into)
     }
 
     /// Bytes that [`set_cookie`](Self::set_cookie) needs.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(self.request))
+        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(&self.request))
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -111,13 +124,15 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::TypeMismatch`].
+    /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
+    /// [`Error::Unreadable`], and an event says what is there instead.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
             return Ok(None);
         }
-        self.request.read(key).map(|entry| entry.read()).transpose()
+        let (sessions, id) = (self.sessions, self.log_id());
+        self.request.read::<T>(key).map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))
     }
 
     /// The keys in use, in the order of their bytes.
@@ -198,12 +213,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
-        let (record, changes) = self.request.writable()?;
-        changes.follow(key, kind, None, record.data());
-        if record.table().set(key, value)? {
-            changes.set_dirty();
-        }
-        Ok(())
+        self.request.set(key, value, kind)
     }
 
     /// Removes `key`; without a session there is nothing to remove.
@@ -256,12 +266,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
     {
         values::check_key(key)?;
         let mut made = None;
+        let (sessions, id) = (self.sessions, self.log_id());
         self.update(|record, changes| {
             let entry = values::find(record.data(), key);
             changes.follow(key, Kind::Rerun, entry, record.data());
-            let before = entry.map(|entry| entry.read()).transpose()?;
-            let value = change(before);
-            record.table().set(key, &value)?;
+            let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
+            let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
+            record.table().set::<B::Codec, T>(key, &value, None)?;
             changes.set_dirty();
             made = Some(value);
             Ok(())
@@ -279,7 +290,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
             self.commit().await?;
         }
         let mut operation = Operation::new(Intent::Update);
-        while self.sessions.perform(self.request, &mut self.rng, &mut operation).await? {
+        while self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await? {
             let edited = self.request.writable().and_then(|(record, changes)| edit(record, changes));
             self.request.edited(&mut operation, edited)?;
         }
@@ -317,26 +328,25 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         if self.sessions.policy().max_sessions == 0 {
             return Ok(());
         }
-        let (_, own, room) = self.request.signed_in()?;
-        self.sessions.subjects()?.cap(subject, &own, room).await
+        self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
-    pub async fn rotate(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Rotate).await
+    pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Rotate)
     }
 
     /// Ends the session: the record is removed, then the cookie. Nothing brings it back (LC3). An error means that it
     /// may live on (LC4). Without a session: nothing.
-    pub async fn logout(&mut self) -> Result<(), Error> {
-        self.perform(Intent::Logout).await
+    pub fn logout(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.perform(Intent::Logout)
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
 
     /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
     /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
-    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<'_>)) -> Result<(), Error> {
+    pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<&str>)) -> Result<(), Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
         subjects.list(subject, Some(&own), room, &mut each).await
@@ -366,13 +376,13 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
-        let others = self.sessions.mode.end_others(&self.sessions.context, self.request).await?;
+        let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
         self.logout().await.map(|()| others + 1)
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut operation = Operation::new(intent);
-        self.sessions.perform(self.request, &mut self.rng, &mut operation).await.map(|_| ())
+        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
@@ -390,7 +400,7 @@ impl<'a, S: Store, C: Clock, R: TryCryptoRng, B: Buffer, O: Observer, M: Mode> S
         let Some(entry) = values::find(record.data(), FLASH) else {
             return Ok(None);
         };
-        let shown = show(entry.read::<&str>()?);
+        let shown = show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?);
         self.take_away(FLASH, Kind::Take)?;
         Ok(Some(shown))
     }

@@ -28,6 +28,15 @@ pub struct Found {
     pub version: Version,
 }
 
+impl Found {
+    /// Copies a record into the caller's buffer. Returns `None` if the buffer is too small.
+    #[must_use]
+    pub fn copy(record: &[u8], version: Version, into: &mut [u8]) -> Option<Self> {
+        into.get_mut(..record.len())?.copy_from_slice(record);
+        Some(Self { len: record.len(), version })
+    }
+}
+
 /// What came of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -115,7 +115,7 @@ pub struct Listing {
 /// What came of adding an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// It is there; an older one of the same handle is not any more.
+    /// It is there, or a newer one of the same handle is; an older one is not any more.
     Applied,
     /// The epoch is another; nothing was changed.
     Moved,
@@ -141,7 +141,8 @@ pub trait SubjectIndex {
     ) -> Result<Listing, Self::Error>;
 
     /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle
-    /// and login number that is there already keeps its place (an answer was lost), one of another login number goes.
+    /// and login number that is there already keeps its place (an answer was lost), one of a lower login number goes. If one
+    /// of a higher login number is there, changes nothing: this add was given up long ago and comes late.
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error>;
 
     /// Moves the epoch on ([`Epoch::next`]). The new one and the last order at this very moment (and no entries).

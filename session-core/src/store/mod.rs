@@ -3,7 +3,8 @@
 //! A store keeps one record under one key and offers five operations, **each atomic on that key**. It has no put: a
 //! record comes into being by [`create`](Store::create) only, and whatever else finds none says so, so that nothing
 //! brings a session back that has ended (LC3, ST1). Outcomes are values; an error is the medium's failure, after which
-//! the operation may or may not have happened (the driver finds out by loading again).
+//! the operation may have happened, or not, or may happen once at any later time (protocol rules 11, 13 and 14). So a
+//! store never sends a create again by itself whose answer it has not got: that one could happen after a logout.
 //!
 //! - Every operation treats a record that is over at the caller's `now` as missing, inside the same atomic step
 //!   ([`Stamp::live`]). A time-to-live of the medium's own is housekeeping.

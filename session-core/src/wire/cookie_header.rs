@@ -18,11 +18,12 @@ pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item =
     pairs.filter_map(move |pair| value_of(pair, name.as_bytes()))
 }
 
-/// Where the first semicolon stands, or how long the line is. A word at a time: most bytes are of other cookies.
+/// Where the first semicolon stands, or how long the line is. A word at a time, because most bytes are of other cookies; not
+/// on small processors, which load a word byte by byte.
 #[inline]
 fn semicolon(line: &[u8]) -> usize {
     const ONES: usize = usize::MAX / 255;
-    let (words, rest) = line.as_chunks();
+    let (words, rest) = if cfg!(target_pointer_width = "64") { line.as_chunks() } else { ([].as_slice(), line) };
     for (at, word) in words.iter().enumerate() {
         let differ = usize::from_le_bytes(*word) ^ (ONES * b';' as usize);
         // the first byte of zero borrows, and had no high bit before

@@ -1,9 +1,10 @@
 //! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
 //! and `Max-Age` wins over it anyway (CK8).
 
+use crate::base::bytes::fill;
 use crate::base::environment::quotient;
 use crate::base::error::Error;
-use crate::base::policy::Policy;
+use crate::base::policy::{Cookie, Policy};
 
 /// Octets of name and value together that browsers keep (CK7).
 pub(crate) const LONGEST_PAIR: usize = 4096;
@@ -12,46 +13,49 @@ pub(crate) const LONGEST_PAIR: usize = 4096;
 pub(crate) fn issue<'b>(policy: &Policy, value: &[u8], max_age: u32, into: &'b mut [u8]) -> Result<&'b str, Error> {
     issue_with(policy, value.len(), max_age, into, |place| {
         place.copy_from_slice(value);
-        Ok(())
+        Some(())
     })
 }
 
-/// The same with a value of `len` characters that `fill` writes in place.
+/// The same with a value of `len` characters that `write` puts in place.
 pub(crate) fn issue_with<'b>(
     policy: &Policy,
     len: usize,
     max_age: u32,
     into: &'b mut [u8],
-    fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+    write: impl FnOnce(&mut [u8]) -> Option<()>,
 ) -> Result<&'b str, Error> {
-    let cookie = &policy.cookie;
-    let pair = cookie.name.len() + len;
+    let (pair, have) = (policy.cookie.name.len() + len, into.len());
     if pair > LONGEST_PAIR {
         return Err(Error::TooLarge { need: pair, have: LONGEST_PAIR });
     }
-    let too_large = Error::TooLarge { need: policy.set_cookie_len(len), have: into.len() };
-    let mut rest = &mut *into;
-    push(&mut rest, cookie.name.as_bytes()).ok_or(too_large)?;
-    push(&mut rest, b"=").ok_or(too_large)?;
-    fill(rest.split_off_mut(..len).ok_or(too_large)?)?;
+    let text = text(&policy.cookie, len, max_age, into, write);
+    text.ok_or_else(|| Error::TooLarge { need: policy.set_cookie_len(len), have })
+}
+
+/// The whole text; `None` if there is no room. Without `core::fmt`, which weighs two kilobytes.
+fn text<'b>(
+    cookie: &Cookie,
+    len: usize,
+    max_age: u32,
+    into: &'b mut [u8],
+    write: impl FnOnce(&mut [u8]) -> Option<()>,
+) -> Option<&'b str> {
+    let have = into.len();
+    let rest = fill(fill(into, cookie.name.as_bytes())?, b"=")?;
+    let (place, mut rest) = rest.split_at_mut_checked(len)?;
+    write(place)?;
     let mut digits = [0; DIGITS];
     for attribute in cookie.attributes(decimal(max_age, &mut digits)) {
-        push(&mut rest, attribute).ok_or(too_large)?;
+        rest = fill(rest, attribute)?;
     }
     let left = rest.len();
-    let written = into.get(..into.len() - left);
-    written.and_then(|text| core::str::from_utf8(text).ok()).ok_or(too_large)
+    core::str::from_utf8(into.get(..have - left)?).ok()
 }
 
 /// Takes the cookie back: the same name, path, domain and attributes (LC4).
 pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str, Error> {
     issue(policy, &[], 0, into)
-}
-
-/// Writes at the beginning of `rest`, and leaves what is after it; without `core::fmt`, which weighs two kilobytes.
-fn push(rest: &mut &mut [u8], more: &[u8]) -> Option<()> {
-    rest.split_off_mut(..more.len())?.copy_from_slice(more);
-    Some(())
 }
 
 /// The digits of the largest number that [`decimal`] writes.

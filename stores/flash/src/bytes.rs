@@ -1,6 +1,6 @@
 //! Reading and writing by pieces of at most 64 bytes, whatever the flash's word is, with a checksum on the way.
 
-use crate::FlashError;
+use crate::error::FlashError;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -41,8 +41,8 @@ impl Window {
     }
 }
 
-/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word. Whole
-/// pieces, so that no word is written twice.
+/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word.
+/// Whole pieces, so that no word is written twice.
 pub(crate) async fn write<F: NorFlash>(
     flash: &mut F,
     mut at: u32,

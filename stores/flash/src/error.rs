@@ -1,12 +1,13 @@
-//! What can go wrong.
+//! What the store failed with.
 
 use core::fmt;
 use embedded_storage_async::nor_flash::{NorFlashError, NorFlashErrorKind};
 
-/// The medium's failure, or what this store has no place for.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FlashError {
-    /// The flash driver failed. What was being written is there or not; the store finds out before it goes on.
+    /// The flash driver failed. What was being written is there or not; the store finds out before the next operation.
     Flash(NorFlashErrorKind),
     /// The flash is smaller than the sessions and items need if each has its full size.
     TooSmall {
@@ -15,7 +16,7 @@ pub enum FlashError {
         /// Bytes of flash that there are.
         have: u32,
     },
-    /// A session or item is larger than its place.
+    /// A session or item is larger than its place, or an item is larger than the caller's buffer.
     TooLarge {
         /// Its size.
         need: usize,

@@ -1,99 +1,30 @@
 //! What lies in flash: a log over a ring of pages.
 //!
 //! ```text
-//! page   header | entry | entry | ... | erased
+//! page   header | entry | entry | ... | erased        (for entries see log_entry.rs)
 //! header "SESS" | format 1 | word size u8 | pages u16 | page size u32 | number u32 | erases u32 | crc u32 | ff...
-//! entry  n u16  | not n u16 | ff...  ‖  body of n bytes | ff...
-//! body   kind u8 | name 8 | number u32 | [gone 8] | payload | crc u32
 //! ```
 //! Pages have numbers that only grow; number `n` lies at place `n` modulo the pages, so that all wear alike. One page
 //! is always free. When the newest is full, the free one is erased and begun, what still counts in the oldest is copied
 //! into it, and an entry `OPENED` makes it count and the oldest free, in one. A page without that entry is as good as
-//! free, so a power cut before it changes nothing; what lies in a page below the newest's floor never counts again, even
-//! if a later erase of it is torn.
+//! free, so a power cut before it changes nothing; what lies in a page below the newest's floor never counts again,
+//! even if a later erase of it is torn.
 //!
 //! An entry counts if its checksum is right. Its length is written before its body, by itself, and its complement shows
 //! whether it was written to its end; so after a power cut there is a torn length or a torn body, and where the next
 //! entry begins is known in either case. Nothing in a body is ever taken for an entry. No word is written twice.
 
-use crate::FlashError;
 use crate::bytes::{self, PIECE, Window, checksum};
-use crate::clock::Kept;
+use crate::error::FlashError;
+use crate::log_entry::{CRC, FoundEntry, LogEntry, MAX_HEAD, kind, length, length_bytes};
+use crate::persisted_time::PersistedTime;
 use embedded_storage_async::nor_flash::NorFlash;
-use session_core::store::Handle;
-
-/// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
-pub(crate) const RECORD: u8 = 1;
-/// The same, in the place of the session `gone`.
-pub(crate) const REPLACING: u8 = 2;
-/// Last seen (payload), name: the handle.
-pub(crate) const TOUCH: u8 = 3;
-/// The session of this name is gone.
-pub(crate) const DELETE: u8 = 4;
-/// All sessions before are gone.
-pub(crate) const END_ALL: u8 = 5;
-/// The subjects' epoch (name).
-pub(crate) const EPOCH: u8 = 6;
-/// The time persisted ahead (name), and its offset to a wall clock's (payload), see clock.rs.
-pub(crate) const TIME: u8 = 7;
-/// Something of the application's; number: which.
-pub(crate) const ITEM: u8 = 8;
-/// This page counts, and no page below `number`.
-pub(crate) const OPENED: u8 = 9;
-/// The session of this name has place `number` in its subject's list.
-pub(crate) const LISTED: u8 = 10;
 
 const MAGIC: [u8; 4] = *b"SESS";
 const FORMAT: u8 = 1;
 const HEADER: usize = 24;
-const HEAD: usize = 1 + 8 + 4;
-const GONE: usize = 8;
-const CRC: usize = 4;
-/// Page numbers end here; erased so often no flash is.
+/// The last number of a page. No flash endures so many erases.
 const LAST: u32 = u32::MAX / 2;
-
-/// An entry's body without its payload.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Entry {
-    pub(crate) kind: u8,
-    pub(crate) name: [u8; 8],
-    pub(crate) number: u32,
-    /// Of `REPLACING` only.
-    pub(crate) gone: [u8; GONE],
-}
-
-impl Entry {
-    /// One about a session.
-    pub(crate) fn of(kind: u8, session: &Handle) -> Self {
-        Self { kind, name: *session.as_bytes(), ..Self::default() }
-    }
-
-    /// Bytes before the payload.
-    const fn head(kind: u8) -> usize {
-        HEAD + if kind == REPLACING { GONE } else { 0 }
-    }
-
-    fn bytes(&self) -> [u8; HEAD + GONE] {
-        let mut bytes = [0; HEAD + GONE];
-        let fields = [&[self.kind][..], &self.name, &self.number.to_le_bytes(), &self.gone];
-        bytes.iter_mut().zip(fields.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
-        bytes
-    }
-
-    fn parse(bytes: [u8; HEAD + GONE]) -> Self {
-        let [kind, n, a, m, e, f, g, h, i, p, q, r, s, gone @ ..] = bytes;
-        Self { kind, name: [n, a, m, e, f, g, h, i], number: u32::from_le_bytes([p, q, r, s]), gone }
-    }
-}
-
-/// An entry that was found.
-pub(crate) struct Found {
-    pub(crate) entry: Entry,
-    /// Where it begins.
-    pub(crate) at: u32,
-    /// Bytes of its payload, of which the buffer has as many as it holds.
-    pub(crate) len: usize,
-}
 
 /// What a flash holds before the store's first write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +33,7 @@ pub enum Contents {
     Blank,
     /// A log of this version and geometry.
     Ours,
-    /// Something else: another version's or geometry's log, another program's data. The first write begins to erase it.
+    /// Other data: the log of another version or geometry, or of another program. The first write begins to erase it.
     Foreign,
 }
 
@@ -114,8 +45,8 @@ pub(crate) struct Log<F> {
     floor: u32,
     /// Where the next entry goes.
     tail: u32,
-    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page into
-    /// which all of this is moved may.
+    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page
+    /// into which all of this is moved may.
     spare: u32,
 }
 
@@ -137,17 +68,17 @@ impl<F: NorFlash> Log<F> {
         (self.flash.capacity() / F::ERASE_SIZE).min(usize::from(u16::MAX)) as u32
     }
 
-    /// Bytes that an entry takes.
+    /// Returns the bytes that an entry takes.
     pub(crate) const fn size(kind: u8, payload: usize) -> u32 {
-        (Self::UNIT + (Entry::head(kind) + payload + CRC).next_multiple_of(Self::UNIT)) as u32
+        (Self::UNIT + (LogEntry::head(kind) + payload + CRC).next_multiple_of(Self::UNIT)) as u32
     }
 
-    /// Bytes that the opening of a page takes at most.
+    /// Returns the most bytes that the opening of a page takes.
     const fn opening() -> u32 {
-        Self::size(EPOCH, 0) + Self::size(TIME, Kept::OFFSET) + Self::size(OPENED, 0)
+        Self::size(kind::EPOCH, 0) + Self::size(kind::TIME, PersistedTime::OFFSET_LEN) + Self::size(kind::OPENED, 0)
     }
 
-    /// Bytes of a page for all other entries.
+    /// Returns the bytes of a page for all other entries.
     pub(crate) const fn payload() -> u32 {
         (F::ERASE_SIZE as u32).saturating_sub(HEADER.next_multiple_of(Self::UNIT) as u32 + Self::opening())
     }
@@ -156,16 +87,16 @@ impl<F: NorFlash> Log<F> {
         place * F::ERASE_SIZE as u32
     }
 
-    /// The number of the page that an entry lies in, if that page counts.
+    /// Returns the number of the page that an entry lies in, if that page counts.
     pub(crate) fn page_of(&self, at: u32) -> u32 {
         let pages = self.pages().max(1);
         let behind = (self.newest % pages + pages - at / F::ERASE_SIZE as u32 % pages) % pages;
         self.newest.saturating_sub(behind)
     }
 
-    // ---- looking for it ----------------------------------------------------------------------------------------
+    // ---- reading ---------------------------------------------------------------------------------------------------
 
-    /// The number and the erases of the page at `place`; `Err` says whether it is blank.
+    /// Returns the number and the erases of the page at `place`. `Err` says whether it is blank.
     async fn header(&mut self, place: u32) -> Result<Result<(u32, u32), bool>, FlashError> {
         let (at, mut window) = (self.start(place), Window::new());
         let bytes = window.at(&mut self.flash, at).await?.first_chunk().unwrap_or(&[0; HEADER]);
@@ -192,7 +123,7 @@ impl<F: NorFlash> Log<F> {
         [s, e, t, u, FORMAT, F::WRITE_SIZE as u8, p, q, a, b, c, d]
     }
 
-    /// Finds the newest page that counts. Afterwards [`Self::numbers`] are to be read.
+    /// Finds the newest page that counts. The caller then reads all of [`Self::numbers`].
     pub(crate) async fn find(&mut self) -> Result<Contents, FlashError> {
         (self.newest, self.floor, self.tail) = (0, 1, 0);
         let mut below = LAST + 1;
@@ -209,27 +140,27 @@ impl<F: NorFlash> Log<F> {
             self.newest = newest;
             let (mut cursor, mut opening) = (self.cursor(newest), 0);
             while let Some(found) = self.next(&mut cursor, &mut []).await? {
-                if [EPOCH, TIME, OPENED].contains(&found.entry.kind) {
+                if [kind::EPOCH, kind::TIME, kind::OPENED].contains(&found.entry.kind) {
                     opening += Self::size(found.entry.kind, found.len);
                 }
-                if found.entry.kind == OPENED {
+                if found.entry.kind == kind::OPENED {
                     self.spare = Self::opening().saturating_sub(opening);
                     let oldest = (newest + 2).saturating_sub(self.pages()).max(1);
                     self.floor = found.entry.number.clamp(oldest, newest);
                     return Ok(Contents::Ours);
                 }
             }
-            // it was being opened when the power was cut
+            // the power was cut while it was being opened
             self.newest = 0;
             below = newest;
         }
     }
 
-    /// Whether nothing lies anywhere but what opens the first page, torn or whole. Reads all of the flash: another
-    /// geometry's log may begin where this one's pages have no header.
+    /// Returns whether the flash holds nothing but the opening of the first page, torn or whole. Reads all of the
+    /// flash: another geometry's log may begin where this one's pages have no header.
     async fn is_blank(&mut self) -> Result<bool, FlashError> {
         let mut first = self.cursor(1);
-        let opening = first.at + Self::size(EPOCH, 0) + Self::size(OPENED, 0);
+        let opening = first.at + Self::size(kind::EPOCH, 0) + Self::size(kind::OPENED, 0);
         while self.next(&mut first, &mut []).await?.is_some() {}
         let page = F::ERASE_SIZE as u32;
         let mut piece = [0; PIECE];
@@ -242,12 +173,12 @@ impl<F: NorFlash> Log<F> {
         Ok(first.used <= opening)
     }
 
-    /// The pages that count, in the order in which they were written.
+    /// Returns the numbers of the pages that count, in the order in which they were written.
     pub(crate) fn numbers(&self) -> core::ops::RangeInclusive<u32> {
         self.floor..=self.newest
     }
 
-    /// Whether the page is there; garbage is not.
+    /// Returns whether the page of this number is there and not corrupt.
     pub(crate) async fn holds(&mut self, number: u32) -> Result<bool, FlashError> {
         let there = self.header(number % self.pages().max(1)).await?;
         Ok(there.is_ok_and(|(there, _)| there == number))
@@ -259,8 +190,12 @@ impl<F: NorFlash> Log<F> {
         Cursor { window: Window::new(), number, at, used: at, end: start + F::ERASE_SIZE as u32 }
     }
 
-    /// The next entry that counts; its payload into `into`, as far as that goes.
-    pub(crate) async fn next(&mut self, cursor: &mut Cursor, into: &mut [u8]) -> Result<Option<Found>, FlashError> {
+    /// Returns the next entry that counts, and copies its payload to `into` as far as there is room.
+    pub(crate) async fn next(
+        &mut self,
+        cursor: &mut Cursor,
+        into: &mut [u8],
+    ) -> Result<Option<FoundEntry>, FlashError> {
         let unit = Self::UNIT as u32;
         while cursor.at + unit <= cursor.end {
             let at = cursor.at;
@@ -288,9 +223,9 @@ impl<F: NorFlash> Log<F> {
         at: u32,
         body: usize,
         into: &mut [u8],
-    ) -> Result<Option<Found>, FlashError> {
+    ) -> Result<Option<FoundEntry>, FlashError> {
         let (start, mut crc) = (at + Self::UNIT as u32, checksum(cursor.number, at));
-        let (mut head, mut sum) = ([0; HEAD + GONE], [0; CRC]);
+        let (mut head, mut sum) = ([0; MAX_HEAD], [0; CRC]);
         let (mut done, end) = (0, body.saturating_sub(CRC));
         while done < body {
             let piece = cursor.window.at(&mut self.flash, start + done as u32).await?;
@@ -301,48 +236,47 @@ impl<F: NorFlash> Log<F> {
                     sum.get_mut(done - end).into_iter().for_each(|place| *place = *byte);
                 } else {
                     crc.update(&[*byte]);
-                    let place = done.checked_sub(Entry::head(kind)).and_then(|place| into.get_mut(place));
+                    let place = done.checked_sub(LogEntry::head(kind)).and_then(|place| into.get_mut(place));
                     place.into_iter().for_each(|place| *place = *byte);
                 }
                 done += 1;
             }
         }
-        let entry = Entry::parse(head);
-        let len = end.checked_sub(Entry::head(entry.kind));
+        let entry = LogEntry::parse(head);
+        let len = end.checked_sub(LogEntry::head(entry.kind));
         let genuine = sum == crc.finalize().to_le_bytes();
-        Ok(len.filter(|_| genuine).map(|len| Found { entry, at, len }))
+        Ok(len.filter(|_| genuine).map(|len| FoundEntry { entry, at, len }))
     }
 
     /// Reads the entry at `at` again.
-    pub(crate) async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<Found>, FlashError> {
+    pub(crate) async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<FoundEntry>, FlashError> {
         let number = self.page_of(at);
         let mut cursor = self.cursor(number);
         cursor.at = at;
         Ok(self.next(&mut cursor, into).await?.filter(|found| found.at == at))
     }
 
-    /// Goes on behind what the cursor found, which has read all of the newest page.
+    /// Continues the log behind the cursor, which has read all of the newest page.
     pub(crate) fn go_on(&mut self, cursor: &Cursor) {
         self.tail = cursor.used;
     }
 
-    // ---- writing ----------------------------------------------------------------------------------------------------
+    // ---- writing ---------------------------------------------------------------------------------------------------
 
     pub(crate) fn has_room(&self, size: u32) -> bool {
         let start = self.start(self.newest % self.pages().max(1));
         self.newest > 0 && self.tail.saturating_add(size + self.spare) <= start + F::ERASE_SIZE as u32
     }
 
-    /// Writes an entry, for which there is room, and tells where.
-    pub(crate) async fn write(&mut self, entry: &Entry, payload: &[&[u8]]) -> Result<u32, FlashError> {
+    /// Writes an entry, for which there is room, and returns its place.
+    pub(crate) async fn write(&mut self, entry: &LogEntry, payload: &[&[u8]]) -> Result<u32, FlashError> {
         let len: usize = payload.iter().map(|part| part.len()).sum();
-        let (at, head) = (self.tail, Entry::head(entry.kind));
+        let (at, head) = (self.tail, LogEntry::head(entry.kind));
         // at once, so that nothing is written twice if this future is dropped
         self.tail += Self::size(entry.kind, len);
         let mut unit = [0xff; PIECE];
-        if let Some(place) = unit.first_chunk_mut::<4>() {
-            let [low, high] = u16::try_from(head + len + CRC).unwrap_or(0).to_le_bytes();
-            *place = [low, high, !low, !high];
+        if let Some(place) = unit.first_chunk_mut() {
+            *place = length_bytes(head + len + CRC);
         }
         let unit = unit.get(..Self::UNIT).unwrap_or_default();
         self.flash.write(at, unit).await.map_err(FlashError::of)?;
@@ -352,8 +286,8 @@ impl<F: NorFlash> Log<F> {
         Ok(at)
     }
 
-    /// Begins the free page and tells the number of the one that gives way: what counts there is to be copied, then
-    /// [`Self::open`].
+    /// Begins the free page, and returns the number of the oldest one. The caller copies what counts there, and then
+    /// calls [`Self::open`].
     pub(crate) async fn begin(&mut self) -> Result<u32, FlashError> {
         let number = self.newest + 1;
         let place = number % self.pages().max(1);
@@ -361,7 +295,7 @@ impl<F: NorFlash> Log<F> {
         let erases = match self.header(place).await? {
             Ok((_, erases)) => erases,
             Err(true) => 0,
-            // a torn header lost its count: about as often as the others, then
+            // a torn header lost its count, which is about that of the others
             Err(false) => self.header(self.newest % self.pages().max(1)).await?.map_or(0, |(_, erases)| erases),
         };
         let erases = erases.saturating_add(1);
@@ -374,23 +308,23 @@ impl<F: NorFlash> Log<F> {
         Ok((number + 1).saturating_sub(self.pages()))
     }
 
-    /// From here on the page counts that was begun.
-    pub(crate) async fn open(&mut self, epoch: u64, kept: Option<Kept>) -> Result<(), FlashError> {
+    /// Makes the page count that was begun.
+    pub(crate) async fn open(&mut self, epoch: u64, time: Option<PersistedTime>) -> Result<(), FlashError> {
         let begin = self.tail;
-        self.write(&Entry { kind: EPOCH, name: epoch.to_le_bytes(), ..Entry::default() }, &[]).await?;
-        if let Some(kept) = kept {
-            let (name, offset) = kept.bytes();
-            let entry = Entry { kind: TIME, name, ..Entry::default() };
+        self.write(&LogEntry { kind: kind::EPOCH, name: epoch.to_le_bytes(), ..LogEntry::default() }, &[]).await?;
+        if let Some(time) = time {
+            let (name, offset) = time.bytes();
+            let entry = LogEntry { kind: kind::TIME, name, ..LogEntry::default() };
             self.write(&entry, &[offset.as_ref().map_or(&[], |offset| &offset[..])]).await?;
         }
         let oldest = (self.newest + 2).saturating_sub(self.pages());
         self.floor = self.floor.max(oldest);
-        self.write(&Entry { kind: OPENED, number: self.floor, ..Entry::default() }, &[]).await?;
+        self.write(&LogEntry { kind: kind::OPENED, number: self.floor, ..LogEntry::default() }, &[]).await?;
         self.spare = Self::opening().saturating_sub(self.tail - begin);
         Ok(())
     }
 
-    /// How often each page was erased; 0 for those never begun.
+    /// Returns in `into` how often each page was erased; 0 for a page that was never begun.
     pub(crate) async fn erases(&mut self, into: &mut [u32]) -> Result<(), FlashError> {
         for (place, count) in (0..self.pages()).zip(into) {
             *count = self.header(place).await?.map_or(0, |(_, erases)| erases);
@@ -398,7 +332,7 @@ impl<F: NorFlash> Log<F> {
         Ok(())
     }
 
-    /// Bytes of the newest page that are still erased.
+    /// Returns how many bytes of the newest page are still erased.
     pub(crate) fn rest(&self) -> u32 {
         let start = self.start(self.newest % self.pages().max(1));
         if self.newest == 0 { 0 } else { (start + F::ERASE_SIZE as u32).saturating_sub(self.tail) }
@@ -413,13 +347,6 @@ pub(crate) struct Cursor {
     /// The end of what was written.
     used: u32,
     end: u32,
-}
-
-/// The length of a body, if it was written to its end: of each two bits, one is 0.
-fn length(unit: &[u8]) -> Option<usize> {
-    let (&[a, b, c, d], padding) = unit.split_first_chunk::<4>()?;
-    let whole = a == !c && b == !d && padding.iter().all(|byte| *byte == 0xff);
-    Some(usize::from(u16::from_le_bytes([a, b]))).filter(|len| whole && *len >= HEAD + CRC)
 }
 
 fn padded<F: NorFlash>(body: usize) -> u32 {

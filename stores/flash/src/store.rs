@@ -1,383 +1,93 @@
-//! The store: the log in flash, the table in RAM, and who may come in.
+//! The store: its state behind a lock.
 
-use crate::clock::Kept;
-use crate::log::{self, Contents, Entry, Log};
-use crate::table::{Millis, Slot, Table, stamp};
-use crate::{FlashError, FlashStore, Usage};
+use crate::error::FlashError;
+use crate::log::Contents;
+use crate::log_entry::{LogEntry, kind};
+use crate::persisted_time::PersistedTime;
+use crate::session_table::Slot;
+use crate::state::{State, Usage};
+use core::fmt;
 use core::time::Duration;
-use embedded_storage_async::nor_flash::{NorFlash, NorFlashErrorKind};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::{Mutex, MutexGuard};
+use embedded_storage_async::nor_flash::NorFlash;
 use session_core::environment::Time;
-use session_core::record::{LAST_SEEN_AT, Stamp};
-use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 
-/// Bytes of a time in a record.
-const TIME_LEN: usize = 6;
-
-/// Items of the application's.
-pub(crate) const ITEMS: usize = 4;
-
-/// As if it did not answer.
-const NONSENSE: FlashError = FlashError::Flash(NorFlashErrorKind::Other);
-
-/// One of the application's things: where its entry begins (0 = none), and its length.
-#[derive(Clone, Copy)]
-pub(crate) struct Item {
-    at: u32,
-    len: u16,
-}
-
-/// Everything, behind the lock.
-pub(crate) struct Inside<F, const SESSIONS: usize, const BYTES: usize> {
-    pub(crate) log: Log<F>,
-    pub(crate) table: Table<SESSIONS>,
-    pub(crate) items: [Item; ITEMS],
-    pub(crate) epoch: u64,
-    pub(crate) kept: Option<Kept>,
-    /// Whether RAM says what flash says. Not at first, nor while something is being written: if that fails or its future
-    /// is dropped, the next operation looks.
-    pub(crate) in_step: Option<Contents>,
-    /// Whether it ever did while there was a log.
-    ours: bool,
-    pub(crate) touch_every: u32,
-}
-
-impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Inside<F, SESSIONS, BYTES> {
-    pub(crate) const fn new(flash: F) -> Self {
-        const { assert!(BYTES < 65_000, "a session of a FlashStore has less than 65,000 bytes") }
-        Self {
-            log: Log::new(flash),
-            table: Table([const { Slot::FREE }; SESSIONS]),
-            items: [const { Item { at: 0, len: 0 } }; ITEMS],
-            epoch: 0,
-            kept: None,
-            in_step: None,
-            ours: false,
-            touch_every: 60_000,
-        }
-    }
-
-    // ---- RAM and flash in step -----------------------------------------------------------------------------------------
-
-    /// Reads the log, if that is necessary.
-    pub(crate) async fn mount(&mut self) -> Result<Contents, FlashError> {
-        if let Some(contents) = self.in_step {
-            self.ours |= contents == Contents::Ours;
-            return Ok(contents);
-        }
-        let (need, have) = (Self::flash_needed(), self.log.pages() * F::ERASE_SIZE as u32);
-        if have < need {
-            return Err(FlashError::TooSmall { need, have });
-        }
-        let contents = self.log.find().await?;
-        if self.ours && contents != Contents::Ours {
-            // a log does not go away: it is not to be begun anew because the flash answers nonsense
-            return Err(NONSENSE);
-        }
-        self.table.forget_places();
-        self.items = [Item { at: 0, len: 0 }; ITEMS];
-        (self.epoch, self.kept) = (0, None);
-        if contents == Contents::Ours {
-            let mut buffer = [0; BYTES];
-            for number in self.log.numbers() {
-                if !self.log.holds(number).await? {
-                    continue;
-                }
-                let mut cursor = self.log.cursor(number);
-                while let Some(found) = self.log.next(&mut cursor, &mut buffer).await? {
-                    self.apply(&found, &buffer);
-                }
-                self.log.go_on(&cursor);
-            }
-        }
-        self.table.drop_unfound();
-        self.in_step = Some(contents);
-        Ok(contents)
-    }
-
-    /// The smallest flash in which all sessions and items at their largest are half of what counts.
-    fn flash_needed() -> u32 {
-        let largest = Log::<F>::size(log::REPLACING, BYTES);
-        let live = u32::try_from(SESSIONS + ITEMS).unwrap_or(u32::MAX).saturating_mul(largest);
-        // a page's last entry may not fit
-        let page = Log::<F>::payload().saturating_sub(largest).max(1);
-        let needed = if Log::<F>::payload() < 2 * largest { u32::MAX } else { live.saturating_mul(2).div_ceil(page) };
-        needed.saturating_add(1).max(2).saturating_mul(F::ERASE_SIZE as u32)
-    }
-
-    fn apply(&mut self, found: &log::Found, payload: &[u8]) {
-        let (entry, handle) = (&found.entry, Handle::from_bytes(found.entry.name));
-        let whole = payload.get(..found.len);
-        match entry.kind {
-            log::RECORD | log::REPLACING => {
-                if entry.kind == log::REPLACING {
-                    self.table.remove(&Handle::from_bytes(entry.gone));
-                }
-                match whole {
-                    Some(record) => self.table.found(found, record),
-                    // of a program with larger places
-                    None => self.table.remove(&handle),
-                }
-            }
-            log::TOUCH => {
-                let seen = whole.and_then(|bytes| bytes.first_chunk::<TIME_LEN>());
-                if let (Some([a, b, c, d, e, f]), Some(slot)) = (seen, self.table.get_mut(&handle)) {
-                    let seen = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]);
-                    slot.saw(Time::from_millis(seen));
-                    slot.kept = Millis::new(slot.kept.get().max(seen));
-                }
-            }
-            log::LISTED => {
-                if let Some(slot) = self.table.get_mut(&handle) {
-                    slot.order = entry.number;
-                }
-            }
-            log::DELETE => self.table.remove(&handle),
-            log::END_ALL => self.table.0 = [Slot::FREE; SESSIONS],
-            log::EPOCH => self.epoch = u64::from_le_bytes(entry.name),
-            log::TIME => self.kept = whole.map(|payload| Kept::parse(entry.name, payload)),
-            log::ITEM => {
-                if let Some(item) = self.items.get_mut(entry.number as usize) {
-                    *item = Item { at: found.at, len: found.len as u16 };
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes an entry and tells where it lies. Whoever calls puts RAM in step again.
-    async fn append(&mut self, entry: &Entry, payload: &[&[u8]], now: Time) -> Result<u32, FlashError> {
-        self.in_step = None;
-        let size = Log::<F>::size(entry.kind, payload.iter().map(|part| part.len()).sum());
-        for _ in 0..=self.log.pages() {
-            if self.log.has_room(size) {
-                return self.log.write(entry, payload).await;
-            }
-            self.next_page(now).await?;
-        }
-        let size = self.log.pages() * F::ERASE_SIZE as u32;
-        Err(FlashError::TooSmall { need: size.saturating_add(1), have: size })
-    }
-
-    /// Writes an entry and does what reading it again would do.
-    pub(crate) async fn put(&mut self, entry: Entry, payload: &[u8], now: Time) -> Result<(), FlashError> {
-        let at = self.append(&entry, &[payload], now).await?;
-        self.apply(&log::Found { entry, at, len: payload.len() }, payload);
-        self.in_step = Some(Contents::Ours);
-        Ok(())
-    }
-
-    /// Opens another page and moves into it what still counts in the oldest one.
-    async fn next_page(&mut self, now: Time) -> Result<(), FlashError> {
-        let oldest = self.log.begin().await?;
-        let mut buffer = [0; BYTES];
-        for place in 0..SESSIONS {
-            let Some(slot) = self.table.0.get(place).filter(|slot| slot.used && self.log.page_of(slot.at) == oldest)
-            else {
-                continue;
-            };
-            // the page that gives way was never fuller than this one gets; garbage may say so
-            let room = self.log.has_room(Log::<F>::size(log::RECORD, usize::from(slot.len)));
-            let (mut moved, stays) = (*slot, slot.live(now) && room);
-            let found = if stays { self.read(moved.at, &mut buffer).await? } else { None };
-            if let Some(record) = found.and_then(|found| buffer.get_mut(..found.len)) {
-                Stamp::touch(record, moved.seen());
-                let entry =
-                    Entry { kind: log::RECORD, name: *moved.handle.as_bytes(), number: moved.order, gone: [0; 8] };
-                moved.at = self.log.write(&entry, &[record]).await?;
-                moved.kept = Millis::new(moved.seen().millis());
-            } else {
-                // over, or garbled
-                moved = Slot::FREE;
-            }
-            if let Some(slot) = self.table.0.get_mut(place) {
-                *slot = moved;
-            }
-        }
-        for number in 0..ITEMS {
-            let Some(item) = self.items.get(number).filter(|item| item.at != 0 && self.log.page_of(item.at) == oldest)
-            else {
-                continue;
-            };
-            let (at, mut moved) = (item.at, Item { at: 0, len: item.len });
-            let room = self.log.has_room(Log::<F>::size(log::ITEM, usize::from(item.len)));
-            if let Some(found) = self.read(at, &mut buffer).await?.filter(|_| room) {
-                let bytes = buffer.get(..found.len).unwrap_or_default();
-                moved.at = self.log.write(&found.entry, &[bytes]).await?;
-            }
-            if let Some(item) = self.items.get_mut(number) {
-                *item = moved;
-            }
-        }
-        self.log.open(self.epoch, self.kept).await
-    }
-
-    pub(crate) fn usage(&self) -> Usage {
-        let sessions = self.table.0.iter().filter(|slot| slot.used);
-        let sessions: u32 = sessions.map(|slot| Log::<F>::size(log::RECORD, usize::from(slot.len))).sum();
-        let items = self.items.iter().filter(|item| item.at != 0);
-        let items: u32 = items.map(|item| Log::<F>::size(log::ITEM, usize::from(item.len))).sum();
-        let pages = self.log.pages();
-        Usage { pages, size: pages * F::ERASE_SIZE as u32, live: sessions + items, rest: self.log.rest() }
-    }
-
-    // ---- the operations --------------------------------------------------------------------------------------------------
-
-    /// Reads an entry, once more if that fails. `None`: its bits have decayed, while its page is what it was; otherwise
-    /// the flash answers nonsense.
-    async fn read(&mut self, at: u32, into: &mut [u8]) -> Result<Option<log::Found>, FlashError> {
-        for _ in 0..2 {
-            let found = self.log.read(at, into).await?;
-            if found.is_some() {
-                return Ok(found);
-            }
-            if !self.log.holds(self.log.page_of(at)).await? {
-                self.in_step = None;
-                return Err(NONSENSE);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The record that the slot stands for. `Err(size)`: `into` is too small. `None`: its bits have decayed.
-    async fn fetch(&mut self, slot: &Slot, into: &mut [u8]) -> Result<Option<Result<Found, usize>>, FlashError> {
-        let len = usize::from(slot.len);
-        let Some(place) = into.get_mut(..len) else { return Ok(Some(Err(len))) };
-        let found = self.read(slot.at, place).await?;
-        if found.is_some_and(|found| found.len == len && found.entry.name == *slot.handle.as_bytes()) {
-            Stamp::touch(place, slot.seen());
-            return Ok(Some(Ok(Found { len, version: slot.stamp().version })));
-        }
-        self.table.remove(&slot.handle);
-        Ok(None)
-    }
-
-    async fn write_record(
-        &mut self,
-        place: usize,
-        key: &Handle,
-        record: &[u8],
-        order: u32,
-        seen: Time,
-        now: Time,
-    ) -> Result<Outcome, FlashError> {
-        if record.len() > BYTES {
-            return Err(FlashError::TooLarge { need: record.len(), have: BYTES });
-        }
-        let gone = self.table.0.get(place).filter(|slot| slot.used && slot.handle != *key);
-        let kind = if gone.is_some() { log::REPLACING } else { log::RECORD };
-        let gone = gone.map_or([0; 8], |slot| *slot.handle.as_bytes());
-        let mut slot = Slot::new(*key, record, 0, order, seen);
-        let seen = slot.seen().millis().to_le_bytes();
-        let (before, rest) = record.split_at_checked(LAST_SEEN_AT).unwrap_or((record, &[]));
-        let is_record = Stamp::of(record).is_some();
-        let parts = match (rest.get(TIME_LEN..), seen.get(..TIME_LEN)) {
-            (Some(after), Some(seen)) if is_record => [before, seen, after],
-            _ => [record, &[], &[]],
-        };
-        let entry = Entry { kind, name: *key.as_bytes(), number: order, gone };
-        slot.at = self.append(&entry, &parts, now).await?;
-        // a page may have been opened meanwhile, and what was over is gone; the place is still its own or free
-        if let Some(there) = self.table.0.get_mut(place) {
-            *there = slot;
-        }
-        self.in_step = Some(Contents::Ours);
-        Ok(Outcome::Applied(slot.stamp().version))
-    }
-
-    async fn create(&mut self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, FlashError> {
-        if self.table.live(key, now).is_some() {
-            return Ok(Outcome::Conflict(None));
-        }
-        let login = stamp(record).login;
-        let Some(place) = self.table.place(key, login, now) else { return Ok(Outcome::Full) };
-        self.write_record(place, key, record, 0, Time::ZERO, now).await
-    }
-
-    async fn update(
-        &mut self,
-        key: &Handle,
-        seen: Version,
-        record: &[u8],
-        now: Time,
-        there: &mut [u8],
-    ) -> Result<Outcome, FlashError> {
-        let Some(old) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
-        let Some(place) = self.table.0.iter().position(|slot| slot.used && slot.handle == *key) else {
-            return Ok(Outcome::Missing);
-        };
-        if old.stamp().version != seen {
-            let found = self.fetch(&old, there).await?;
-            return Ok(Outcome::Conflict(found.and_then(Result::ok)));
-        }
-        // another login has to be listed anew
-        let order = if stamp(record).login == old.stamp().login { old.order } else { 0 };
-        self.write_record(place, key, record, order, old.seen(), now).await
-    }
-
-    async fn touch(&mut self, key: &Handle, now: Time) -> Result<Outcome, FlashError> {
-        let Some(slot) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
-        let seen = slot.seen().max(now).millis();
-        let due = seen.saturating_sub(slot.kept.get()) >= u64::from(self.touch_every);
-        if due {
-            let (bytes, entry) = (seen.to_le_bytes(), Entry::of(log::TOUCH, key));
-            self.put(entry, bytes.get(..TIME_LEN).unwrap_or_default(), now).await?;
-        } else if let Some(slot) = self.table.get_mut(key) {
-            // RAM is never ahead of the flash by more than was said
-            slot.saw(now);
-        }
-        Ok(Outcome::Applied(slot.stamp().version))
-    }
-
-    async fn delete(&mut self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, FlashError> {
-        let Some(slot) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
-        if !condition.matches(&slot.stamp()) {
-            return Ok(Outcome::Conflict(None));
-        }
-        self.put(Entry::of(log::DELETE, key), &[], now).await?;
-        Ok(Outcome::Applied(slot.stamp().version))
-    }
-
-    pub(crate) async fn set_epoch(&mut self, epoch: u64, now: Time) -> Result<(), FlashError> {
-        self.put(Entry { kind: log::EPOCH, name: epoch.to_le_bytes(), ..Entry::default() }, &[], now).await
-    }
-
-    /// Gives a session its place in its subject's list.
-    pub(crate) async fn set_order(&mut self, key: &Handle, order: u32, now: Time) -> Result<(), FlashError> {
-        self.put(Entry { number: order, ..Entry::of(log::LISTED, key) }, &[], now).await
-    }
-
-    pub(crate) async fn keep_time(&mut self, kept: Kept, now: Time) -> Result<(), FlashError> {
-        let (name, offset) = kept.bytes();
-        let entry = Entry { kind: log::TIME, name, ..Entry::default() };
-        self.put(entry, offset.as_ref().map_or(&[], |offset| &offset[..]), now).await
-    }
-
-    pub(crate) async fn keep(&mut self, number: usize, bytes: &[u8], now: Time) -> Result<(), FlashError> {
-        if number >= ITEMS {
-            return Err(FlashError::NoSuchItem);
-        }
-        if bytes.len() > BYTES {
-            return Err(FlashError::TooLarge { need: bytes.len(), have: BYTES });
-        }
-        self.put(Entry { kind: log::ITEM, number: number as u32, ..Entry::default() }, bytes, now).await
-    }
-
-    pub(crate) async fn kept<'b>(&mut self, number: usize, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, FlashError> {
-        let item = *self.items.get(number).ok_or(FlashError::NoSuchItem)?;
-        let (need, have) = (usize::from(item.len), into.len());
-        let place = into.get_mut(..need).ok_or(FlashError::TooLarge { need, have })?;
-        let found = if item.at == 0 { None } else { self.read(item.at, place).await? };
-        Ok(found.is_some_and(|found| found.len == need).then_some(place))
-    }
-}
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The
+/// application has four items of its own there, of at most `BYTES` each.
+///
+/// When the store is full (ST9), a new session takes the place of an expired one. If there is none, an anonymous
+/// session is `Full`. An authenticated one evicts the least recently seen anonymous one, and is `Full` if there is no
+/// anonymous one. No authenticated session is ever evicted.
+///
+/// The first operation reads the log. So does the operation after a write that failed or whose future was dropped;
+/// until it succeeds, every operation is an error and nothing is written.
+pub struct FlashStore<F, const SESSIONS: usize, const BYTES: usize>(Mutex<NoopRawMutex, State<F, SESSIONS, BYTES>>);
 
 impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSIONS, BYTES> {
-    /// Writes a session's last activity into flash at most so often; default 60 s. A power cut sets a session back by less
-    /// than this, so that it ends so much earlier.
+    /// Bytes of RAM that each session takes.
+    pub const RAM_PER_SESSION: usize = size_of::<Slot>();
+
+    /// Returns a store that takes all of this flash. It reads nothing yet.
     #[must_use]
-    pub fn touch_every(mut self, span: Duration) -> Self {
-        self.0.get_mut().touch_every = u32::try_from(span.as_millis()).unwrap_or(u32::MAX);
+    pub const fn new(flash: F) -> Self {
+        Self(Mutex::new(State::new(flash)))
+    }
+
+    /// Sets how often a session's last activity is written to flash, at most; the default is 60 s. A power cut sets the
+    /// last activity back by less than this, so the session expires earlier by as much.
+    #[must_use]
+    pub fn with_touch_interval(mut self, interval: Duration) -> Self {
+        self.0.get_mut().touch_interval = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
         self
+    }
+
+    /// Returns what the flash held before this store wrote, for a program that stops rather than erase foreign data.
+    pub async fn contents(&self) -> Result<Contents, FlashError> {
+        self.0.lock().await.mount().await
+    }
+
+    /// Writes an item of the application, of number 0 to 3. After a power cut there is the old item or the new one.
+    pub async fn write_item(&self, item: usize, bytes: &[u8], now: Time) -> Result<(), FlashError> {
+        self.mounted().await?.write_item(item, bytes, now).await
+    }
+
+    /// Reads an item into the caller's buffer. Returns `None` if it was never written. A buffer that is too small is an
+    /// error that names both sizes.
+    pub async fn read_item<'b>(&self, item: usize, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, FlashError> {
+        self.mounted().await?.read_item(item, into).await
+    }
+
+    /// Returns the time that was persisted last; see [`PersistedClock`](crate::PersistedClock).
+    pub async fn persisted_time(&self) -> Result<Option<PersistedTime>, FlashError> {
+        Ok(self.mounted().await?.time)
+    }
+
+    /// Persists a time.
+    pub async fn persist_time(&self, time: PersistedTime, now: Time) -> Result<(), FlashError> {
+        self.mounted().await?.persist_time(time, now).await
+    }
+
+    /// Returns how full the flash is, and in `erases` how often each page was erased, in the order of their addresses.
+    /// The counts are in the flash.
+    pub async fn wear(&self, erases: &mut [u32]) -> Result<Usage, FlashError> {
+        let mut state = self.mounted().await?;
+        state.log.erases(erases).await?;
+        Ok(state.usage())
+    }
+
+    pub(crate) async fn mounted(&self) -> Result<MutexGuard<'_, NoopRawMutex, State<F, SESSIONS, BYTES>>, FlashError> {
+        let mut state = self.0.lock().await;
+        state.mount().await?;
+        Ok(state)
+    }
+}
+
+impl<F, const SESSIONS: usize, const BYTES: usize> fmt::Debug for FlashStore<F, SESSIONS, BYTES> {
+    /// Prints no session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlashStore").finish_non_exhaustive()
     }
 }
 
@@ -389,15 +99,15 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Store for FlashStor
         Some(self)
     }
 
-    /// In RAM it is; what is written of it, the store decides.
+    /// A touch changes RAM only, and is written to flash at most once per touch interval.
     fn touch_is_free(&self) -> bool {
         true
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, FlashError> {
-        let mut inside = self.mounted().await?;
-        let Some(slot) = inside.table.live(key, now) else { return Ok(Load::Missing) };
-        Ok(match inside.fetch(&slot, into).await? {
+        let mut state = self.mounted().await?;
+        let Some(slot) = state.table.live(key, now) else { return Ok(Load::Missing) };
+        Ok(match state.fetch(&slot, into).await? {
             Some(Ok(found)) => Load::Found(found),
             Some(Err(size)) => Load::TooLarge { size },
             None => Load::Missing,
@@ -427,18 +137,18 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Store for FlashStor
         self.mounted().await?.delete(key, condition, now).await
     }
 
-    /// Reads a page's header.
+    /// Reads the header of a page.
     async fn check(&self, _now: Time) -> Result<(), FlashError> {
         self.mounted().await?.log.erases(&mut [0]).await
     }
 
     async fn end_all(&self, now: Time) -> Result<bool, FlashError> {
-        self.mounted().await?.put(Entry { kind: log::END_ALL, ..Entry::default() }, &[], now).await?;
+        self.mounted().await?.put(LogEntry { kind: kind::END_ALL, ..LogEntry::default() }, &[], now).await?;
         Ok(true)
     }
 
     async fn count(&self, _now: Time) -> Result<Option<u64>, FlashError> {
-        let inside = self.mounted().await?;
-        Ok(Some(inside.table.0.iter().filter(|slot| slot.used).count() as u64))
+        let state = self.mounted().await?;
+        Ok(Some(state.table.0.iter().filter(|slot| slot.used).count() as u64))
     }
 }

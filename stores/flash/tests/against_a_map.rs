@@ -1,9 +1,6 @@
-//! The figures of docs/design.md: this store and sequential-storage's map, with all its caches, on the same flash; a session of
-//! 250 bytes that changes again and again, while the others stay. Counts, no times.
+//! The figures of docs/design.md: this store and sequential-storage's map, with all its caches, on the same flash; a
+//! session of 250 bytes that changes again and again, while the others stay. Counts, no times.
 
-mod common;
-
-use common::{Draft, at, key, run};
 use nor_flash::{Counts, Strict};
 use sequential_storage::cache::Cache;
 use sequential_storage::cache::key_pointers::ArrayKeyPointers;
@@ -11,7 +8,9 @@ use sequential_storage::cache::page_pointers::ArrayPagePointers;
 use sequential_storage::cache::page_states::ArrayPageStates;
 use sequential_storage::map::{MapConfig, MapStorage};
 use session_core::store::{Outcome, Store, Version};
+use session_core::testing::run;
 use session_store_flash::FlashStore;
+use store_support::{Draft, at, key};
 
 type Flash = Strict<4, 4096>;
 

@@ -1,16 +1,15 @@
-//! Time for a device without a clock (EM1, EM2): every policy for the time without power, with and without a wall clock that
-//! comes late and jumps, over random lives with power cuts. A session never lives longer than its limits in powered-on
-//! time; once a wall clock has come, never longer than in real time.
+//! Time for a device without a clock (EM1, EM2): every policy for the time without power, with and without a wall clock
+//! that comes late and jumps, over random lives with power cuts. A session never lives longer than its limits in
+//! powered-on time; once a wall clock has come, never longer than in real time.
 
-mod common;
-
-use common::{Draft, Numbers, at, key, load, run};
 use nor_flash::Strict;
 use session_core::environment::{Clock, Time};
 use session_core::store::Store;
-use session_core::testing::ManualClock;
-use session_store_flash::{AHEAD, FlashStore, Kept, PersistedClock, WithoutPower};
+use session_core::testing::{ManualClock, run};
+use session_store_flash::{AHEAD, FlashStore, PersistedClock, PersistedTime, WithoutPower};
 use std::time::Duration;
+use store_support::blocking::load;
+use store_support::{Draft, Numbers, at, key};
 
 type Flash = Strict<4, 4096>;
 type Device = FlashStore<Flash, 4, 128>;
@@ -155,14 +154,14 @@ fn no_session_outlives_its_limits_em1() {
     }
 }
 
-fn clock(uptime: &ManualClock, kept: Option<Kept>, policy: WithoutPower) -> PersistedClock<&ManualClock> {
+fn clock(uptime: &ManualClock, kept: Option<PersistedTime>, policy: WithoutPower) -> PersistedClock<&ManualClock> {
     PersistedClock::new(uptime, kept, policy)
 }
 
 /// A boot charges what the policy says, and at most a minute more.
 #[test]
 fn what_a_boot_charges_em1() {
-    let kept = Some(Kept { until: at(500_000), offset: None });
+    let kept = Some(PersistedTime { until: at(500_000), offset: None });
     for (policy, charge) in [(POLICIES[0], 0), (POLICIES[1], 600_000), (POLICIES[2], 0)] {
         let uptime = ManualClock::at(at(70));
         assert_eq!(clock(&uptime, kept, policy).now(), at(500_000 + charge), "{policy:?}");
@@ -170,7 +169,7 @@ fn what_a_boot_charges_em1() {
         assert_eq!(clock(&uptime, None, policy).now(), at(70), "{policy:?}");
     }
     // a wall clock that comes later does not charge it again
-    let kept = Some(Kept { until: at(500_000), offset: Some(1_000_000) });
+    let kept = Some(PersistedTime { until: at(500_000), offset: Some(1_000_000) });
     let uptime = ManualClock::new();
     let charged = clock(&uptime, kept, POLICIES[1]);
     charged.set_wall(at(1_000_000 + 500_000 + 700_000));
@@ -258,7 +257,7 @@ fn a_time_is_persisted_before_it_comes() {
 fn garbled_times_em1() {
     for (until, offset) in [(u64::MAX, Some(i64::MIN)), (0, Some(i64::MAX)), (1 << 47, None), (5, Some(-1))] {
         let uptime = ManualClock::at(at(3));
-        let clock = clock(&uptime, Some(Kept { until: at(until), offset }), POLICIES[1]);
+        let clock = clock(&uptime, Some(PersistedTime { until: at(until), offset }), POLICIES[1]);
         clock.set_wall(at(BEGAN));
         clock.set_wall(Time::ZERO);
         let (_, before) = (clock.unix(Time::MAX), clock.now());

@@ -31,8 +31,8 @@ fn words_of_any_size_st11() {
     assert_eq!(conforms::<64, 4096>(3), Ok(()));
 }
 
-/// The suite, with the power cut in the first, the second, the third write or erase and so on, until it runs through; each
-/// time, the device that boots again on what is left keeps the contract.
+/// The suite, with the power cut in the first, the second, the third write or erase and so on, until it runs through;
+/// each time, the device that boots again on what is left keeps the contract.
 #[test]
 fn after_a_cut_anywhere_st5() {
     let mut cuts = 0;

@@ -1,14 +1,14 @@
 //! What a full store does (ST9), what is too large, a flash that is too small, foreign or dead, and a subject's list.
 
-mod common;
-
-use common::{Draft, at, key, load, run};
 use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
 use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
-use session_store_flash::{Contents, FlashError, FlashStore, Kept};
+use session_core::testing::run;
+use session_store_flash::{Contents, FlashError, FlashStore, PersistedTime};
+use store_support::blocking::load;
+use store_support::{Draft, at, key};
 
 type Flash = Strict<4, 4096>;
 type Four = FlashStore<Flash, 4, 96>;
@@ -59,8 +59,8 @@ fn too_large_says_both_sizes() {
     let error = FlashError::TooLarge { need: 97, have: 96 };
     assert_eq!(run(store.create(&key(1), &large, at(0))), Err(error));
     assert_eq!(run(store.update(&key(0), Version(1), &large, at(0), &mut [])), Err(error));
-    assert_eq!(run(store.keep(0, &large, at(0))), Err(error));
-    assert_eq!(run(store.keep(4, &[], at(0))), Err(FlashError::NoSuchItem));
+    assert_eq!(run(store.write_item(0, &large, at(0))), Err(error));
+    assert_eq!(run(store.write_item(4, &[], at(0))), Err(FlashError::NoSuchItem));
     assert_eq!(error.to_string(), "it takes 97 bytes, the store has places of 96");
     assert_eq!(run(store.load(&key(0), at(0), &mut [0; 95])), Ok(Load::TooLarge { size: 96 }));
     assert_eq!(load(&store, &key(0), 1), Some(fits));
@@ -132,11 +132,11 @@ fn a_flash_that_answers_nonsense_st10() {
         for number in 0..3 {
             assert_eq!(create(&store, number, 0, SIGNED_IN), APPLIED);
         }
-        run(store.keep(1, b"item", at(1))).unwrap();
+        run(store.write_item(1, b"item", at(1))).unwrap();
         flash.answer(Some(nonsense));
         for _ in 0..3 {
             assert_eq!(run(store.load(&key(0), at(1), &mut [0; 96])), Err(failed));
-            assert_eq!(run(store.kept(1, &mut [0; 96])), Err(failed));
+            assert_eq!(run(store.read_item(1, &mut [0; 96])), Err(failed));
             assert_eq!(run(store.create(&key(3), &SIGNED_IN.record(), at(1))), Err(failed));
         }
         flash.answer(None);
@@ -144,12 +144,13 @@ fn a_flash_that_answers_nonsense_st10() {
         assert_eq!(all(&store), [true, true, true, false]);
         // what stays is to be moved meanwhile
         flash.answer(Some(nonsense));
-        let moving = (0..1_000).find_map(|_| run(store.keep_time(Kept { until: at(9), offset: None }, at(1))).err());
+        let moving =
+            (0..1_000).find_map(|_| run(store.persist_time(PersistedTime { until: at(9), offset: None }, at(1))).err());
         assert_eq!(moving, Some(failed));
         flash.answer(None);
         for store in [store, Four::new(flash)] {
             assert_eq!(all(&store), [true, true, true, false]);
-            assert_eq!(run(store.kept(1, &mut [0; 96])), Ok(Some(&b"item"[..])));
+            assert_eq!(run(store.read_item(1, &mut [0; 96])), Ok(Some(&b"item"[..])));
         }
     }
 }
@@ -164,7 +165,7 @@ fn a_moved_session_keeps_its_last_activity_lc5() {
         assert_eq!(run(store.touch(&key(0), at(now))), Ok(APPLIED));
         let before = flash.counts().erases;
         while flash.counts().erases == before {
-            run(store.keep(0, &[7; 90], at(now))).unwrap();
+            run(store.write_item(0, &[7; 90], at(now))).unwrap();
         }
         let record = load(&Four::new(flash.clone()), &key(0), now).unwrap();
         assert_eq!(Stamp::of(&record).unwrap().last_seen, at(now));
@@ -178,7 +179,7 @@ fn a_page_that_decays_costs_its_sessions() {
     let store = Four::new(flash.clone());
     let mut number = 0;
     while flash.erases().iter().sum::<u32>() < 2 {
-        assert_eq!(run(store.keep(0, &[7; 90], at(0))), Ok(()));
+        assert_eq!(run(store.write_item(0, &[7; 90], at(0))), Ok(()));
         if number < 2 {
             assert_eq!(create(&store, number, 0, SIGNED_IN), APPLIED);
             number += 1;

@@ -1,23 +1,22 @@
-//! How the flash wears (EM3), what an operation costs as the store fills, and what it takes of RAM (EM6). Counts, no times.
+//! How the flash wears (EM3), what an operation costs as the store fills, and what it takes of RAM (EM6). Counts, no
+//! times.
 
-mod common;
-
-use common::{Draft, Numbers, at, key, run};
 use nor_flash::{Counts, Strict};
 use session_core::environment::{Clock, Time};
 use session_core::store::{Outcome, Store, Version};
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
-use session_core::testing::ManualClock;
+use session_core::testing::{ManualClock, run};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use std::time::Duration;
+use store_support::{Draft, Numbers, at, key};
 
 type Flash = Strict<4, 4096>;
 type Device = FlashStore<Flash, 16, 256>;
 
 const DAY: u64 = 86_400_000;
 
-/// A page polls once per second, which counts as activity (the worst case; a peek writes nothing), ten logins a day, and the
-/// clock is persisted each minute. All other places are taken by sessions that stay.
+/// A page polls once per second, which counts as activity (the worst case; a peek writes nothing), ten logins a day,
+/// and the clock is persisted each minute. All other places are taken by sessions that stay.
 #[test]
 fn ten_years_of_polling_em3() {
     let flash = Flash::new(8);
@@ -96,7 +95,7 @@ fn a_count_that_decayed_is_not_believed_em3() {
     let store = Device::new(flash.clone());
     let page = |store: &Device, number: u64| {
         while flash.erases().iter().map(|erases| u64::from(*erases)).sum::<u64>() < number {
-            run(store.keep(0, &[1; 200], at(0))).unwrap();
+            run(store.write_item(0, &[1; 200], at(0))).unwrap();
         }
         let mut erases = [0; 8];
         run(store.wear(&mut erases)).unwrap();
@@ -182,8 +181,8 @@ fn cost(request: Request, sessions: u64, hot: u64) -> Cost {
     Cost { calls: per(|c| c.reads + c.writes + c.erases), bytes: per(|c| c.read + c.written) }
 }
 
-/// Flat within 2 × from 10 to 90 % of 40 sessions, the stated capacity of 8 pages for sessions of 256 bytes; in the worst case, one
-/// session that is used while all others stay, and when all are used.
+/// Flat within 2 × from 10 to 90 % of 40 sessions, the stated capacity of 8 pages for sessions of 256 bytes; in the
+/// worst case, one session that is used while all others stay, and when all are used.
 #[test]
 fn costs_are_flat_as_it_fills() {
     for request in [Request::Read, Request::Write, Request::Login] {

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use session_core::store::{Handle, Version};
 
-/// A cache that several nodes share. It may lose any entry at any time; what it may not do is bring one back. It is never
-/// the authority, and its errors reach no client: they cost time.
+/// A cache that several nodes share. It may lose any entry at any time, but it must not bring one back. It is never the
+/// authority, and its errors reach no client: they cost time.
 ///
-/// Entries are bytes to it, but for the version in them ([`Entry::version_of`](crate::Entry::version_of)). An entry has
-/// to be one value under one key, on one server that is always the same for a key: a key that moves to another server
-/// when one is down comes back later as it was.
+/// An entry is bytes to the cache, except for the version in it
+/// ([`CacheEntry::version_of`](crate::CacheEntry::version_of)). It has to be one value under one key, and a key always
+/// has the same server: a key that moved to another server while its own was down would come back later as it was.
 ///
-/// If a future is dropped, its operation has happened, has not, or will. An error says as little.
+/// If a future is dropped, its operation has happened, has not, or will happen. The same holds after an error.
 pub trait Cache: Send + Sync {
     /// The medium's failure; it holds no entry and no key.
     type Error: Display + Debug + Send;
-    /// The right to fill one place, as long as nobody else has changed or emptied it since.
+    /// The right to fill one place, until another node changes or empties it.
     type Lease: Send;
 
-    /// What is there. If nothing is, the place is taken, so that everything that is written there or removed from there
-    /// between this call and [`fill`](Self::fill) ends the lease, also what removes nothing but the lease.
+    /// Looks for an entry. If there is none, takes the place: each write and each removal between this call and
+    /// [`fill`](Self::fill) ends the lease, even a removal that removes nothing but the lease.
     fn look(&self, key: &Handle) -> impl Future<Output = Result<Look<Self::Lease>, Self::Error>> + Send;
 
-    /// Puts an entry into the place of a lease, if that is as the lease left it, for at least `keep`; otherwise does
-    /// nothing. The comparison has to be with what the lease saw **in the same life of the server**: numbers that begin
-    /// again when it is started again are only worth something over the same connection.
+    /// Puts an entry into the place of a lease for at least `keep`, if the place is as the lease left it. Otherwise
+    /// does nothing. The comparison has to hold **within one life of the server**: numbers that begin again when the
+    /// server restarts may only be compared over the same connection.
     fn fill(
         &self,
         lease: Self::Lease,
@@ -33,8 +33,8 @@ pub trait Cache: Send + Sync {
         keep: Duration,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Puts `entry` into the place of the one that has the version `seen`. Whatever else is there, a lease too, is removed.
-    /// `Ok` means: no older entry is there any more, and no lease from before this call will be filled.
+    /// Replaces the entry that has the version `seen` by `entry`. Removes anything else that is there, including a
+    /// lease. After `Ok` no older entry is there, and no lease from before this call will be filled.
     fn replace(
         &self,
         key: &Handle,
@@ -43,20 +43,20 @@ pub trait Cache: Send + Sync {
         keep: Duration,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Removes whatever is there, a lease too. `Ok` means: it is gone.
+    /// Removes what is there, including a lease.
     fn remove(&self, key: &Handle) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Waits, by the timer of the runtime that this cache needs anyway.
+    /// Waits, by the timer of the runtime that this cache needs.
     fn pause(&self, span: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// What a cache has under a key.
+/// What a cache holds under a key.
 #[derive(Debug)]
 pub enum Look<L> {
     /// An entry, and the right to put another one in its place.
     Found(Vec<u8>, L),
-    /// Nothing; the place is now ours to fill.
+    /// Nothing; the caller may fill the place.
     Leased(L),
-    /// Nothing; somebody else has the lease.
+    /// Nothing; another request has the lease.
     Taken,
 }

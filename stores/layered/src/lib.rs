@@ -3,10 +3,10 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod cache;
-mod doubts;
-mod entry;
+mod cache_entry;
+mod pending_checks;
 mod store;
 
 pub use cache::{Cache, Look};
-pub use entry::{ENTRY_HEAD, Entry, VERSION_AT};
+pub use cache_entry::CacheEntry;
 pub use store::Layered;

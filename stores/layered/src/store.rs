@@ -1,4 +1,4 @@
-//! The rules of protocol, in this order: ask the durable store, then make the cache forget, then answer.
+//! The protocol's rule: ask the durable store, then change the cache, then answer.
 
 use std::fmt::{self, Display};
 use std::future::poll_fn;
@@ -10,51 +10,53 @@ use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_shared::SharedStore;
 
-use crate::doubts::{Doubt, Doubts};
-use crate::{Cache, Entry, Look};
+use crate::cache::{Cache, Look};
+use crate::cache_entry::CacheEntry;
+use crate::pending_checks::{PendingCheck, PendingChecks};
 
 type Report = dyn Fn(&dyn Display) + Send + Sync;
 
-/// How long an entry is trusted, if nothing else is said.
+/// How long an entry is trusted by default.
 const TRUST: Duration = Duration::from_secs(5);
 
 /// A durable store with a cache before it. See the [crate](crate) for what it promises.
 ///
-/// If a future is dropped, its operation may have happened in the durable store or not; the cache may then show what was
-/// there before until the trust is over, and nobody was told otherwise.
+/// If a future is dropped, its operation may have happened in the durable store or not. The cache may then show the
+/// state before it until the trust is over.
 pub struct Layered<C, D> {
     cache: C,
     durable: D,
     trust: Duration,
-    doubts: Doubts,
+    pending: PendingChecks,
     report: Box<Report>,
 }
 
 impl<C: Cache, D: Store> Layered<C, D> {
-    /// `cache` before `durable`. For `Sessions` give the durable store as a [`SharedStore`].
+    /// Returns a store with `cache` before `durable`. For `Sessions` the durable store has to be a [`SharedStore`].
     pub fn new(cache: C, durable: D) -> Self {
-        Self { cache, durable, trust: TRUST, doubts: Doubts::default(), report: Box::new(|_| ()) }
+        Self { cache, durable, trust: TRUST, pending: PendingChecks::default(), report: Box::new(|_| ()) }
     }
 
-    /// How long an entry is served before the durable store is asked again, counted from before it was asked last; 5 s
-    /// unless said. So long does a change take at most while the cache cannot be reached. All nodes have to say the same.
+    /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
+    /// the default is 5 s. While the cache cannot be reached, a change takes up to this time. All nodes have to set the
+    /// same.
     #[must_use]
-    pub fn trust(self, trust: Duration) -> Self {
+    pub fn with_trust(self, trust: Duration) -> Self {
         Self { trust, ..self }
     }
 
-    /// Tells `report` of each failure of the cache. Nobody else hears of them.
+    /// Calls `report` with each failure of the cache. No client sees them.
     #[must_use]
-    pub fn report(self, report: impl Fn(&dyn Display) + Send + Sync + 'static) -> Self {
+    pub fn with_report(self, report: impl Fn(&dyn Display) + Send + Sync + 'static) -> Self {
         Self { report: Box::new(report), ..self }
     }
 
-    /// The durable store.
+    /// Returns the durable store.
     pub fn durable(&self) -> &D {
         &self.durable
     }
 
-    /// How long the cache has to keep an entry: afterwards it would not be trusted anyway.
+    /// Returns how long the cache has to keep an entry. Later it is not trusted.
     fn keep(&self) -> Duration {
         self.trust + Duration::from_secs(1)
     }
@@ -63,7 +65,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
         result.inspect_err(|why| (self.report)(why)).ok()
     }
 
-    /// Makes sure that no node serves what is in the cache: returns when it is removed, or trusted no longer.
+    /// Returns when no node serves the entry in the cache any more: it is removed, or no longer trusted.
     async fn settle(&self, key: &Handle) {
         let removed = async {
             while self.heard(self.cache.remove(key).await).is_none() {
@@ -73,14 +75,20 @@ impl<C: Cache, D: Store> Layered<C, D> {
         first(removed, self.cache.pause(self.trust)).await;
     }
 
-    /// What the durable store says, whatever the cache does.
-    async fn load_again(&self, key: &Handle, doubt: Doubt, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
+    /// Loads from the durable store, without asking the cache.
+    async fn load_durable(
+        &self,
+        key: &Handle,
+        check: PendingCheck,
+        now: Time,
+        into: &mut [u8],
+    ) -> Result<Load, D::Error> {
         let load = self.durable.load(key, now, into).await?;
-        // a session that has ended here must not be served by others when we have said so, whoever ended it
-        if doubt == Doubt::Unknown || load == Load::Missing {
+        // once this node answers that a session has ended, no other node may serve it
+        if check == PendingCheck::Indeterminate || load == Load::Missing {
             self.settle(key).await;
         }
-        self.doubts.settled(key);
+        self.pending.remove(key);
         Ok(load)
     }
 }
@@ -94,12 +102,12 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
-        if let Some(doubt) = self.doubts.about(key) {
-            return self.load_again(key, doubt, now, into).await;
+        if let Some(check) = self.pending.get(key) {
+            return self.load_durable(key, check, now, into).await;
         }
         let lease = match self.heard(self.cache.look(key).await) {
             Some(Look::Found(bytes, lease)) => {
-                if let Some(entry) = Entry::of(&bytes).filter(|entry| entry.trusted(now, self.trust)) {
+                if let Some(entry) = CacheEntry::of(&bytes).filter(|entry| entry.trusted(now, self.trust)) {
                     return Ok(copy(&entry, into));
                 }
                 Some(lease)
@@ -110,10 +118,10 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let load = self.durable.load(key, now, into).await?;
         match (load, lease) {
             (Load::Found(Found { len, version }), Some(lease)) => {
-                let entry = Entry { since: now, version, record: into.get(..len).unwrap_or_default() };
+                let entry = CacheEntry { since: now, version, record: into.get(..len).unwrap_or_default() };
                 self.heard(self.cache.fill(lease, &entry.bytes(), self.keep()).await);
             }
-            // somebody may be about to fill in what has ended, also if the lease is ours: it may have been lost since
+            // another node may be about to fill in the ended session, even if the lease is ours: it may have been lost
             (Load::Missing, _) => self.settle(key).await,
             (Load::Found(_) | Load::TooLarge { .. }, _) => {}
         }
@@ -135,15 +143,15 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let outcome = self.durable.update(key, seen, record, now, there).await;
         match outcome {
             Ok(Outcome::Applied(version)) => {
-                let entry = Entry { since: now, version, record };
+                let entry = CacheEntry { since: now, version, record };
                 if self.heard(self.cache.replace(key, seen, &entry.bytes(), self.keep()).await).is_none() {
                     self.settle(key).await;
                 }
             }
             Ok(Outcome::Missing) => self.settle(key).await,
-            Ok(Outcome::Conflict(_)) => self.doubts.note(key, Doubt::Conflict, now),
+            Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
             Ok(Outcome::Full) => {}
-            Err(_) => self.doubts.note(key, Doubt::Unknown, now),
+            Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
     }
@@ -151,7 +159,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, D::Error> {
         let outcome = self.durable.touch(key, now).await?;
         if let Outcome::Applied(_) = outcome {
-            // only so that others do not touch it again: what looks idle for too long is asked about anyway
+            // so that other nodes do not touch it again; an entry that seems idle for too long is checked in any case
             self.heard(self.cache.remove(key).await);
         }
         Ok(outcome)
@@ -161,14 +169,14 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let outcome = self.durable.delete(key, condition, now).await;
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
-            Ok(Outcome::Conflict(_)) => self.doubts.note(key, Doubt::Conflict, now),
+            Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
             Ok(Outcome::Full) => {}
-            Err(_) => self.doubts.note(key, Doubt::Unknown, now),
+            Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
     }
 
-    /// Whether the durable store answers: without the cache everything works, if slower.
+    /// Checks the durable store only: without the cache everything works, if slower.
     async fn check(&self, now: Time) -> Result<(), D::Error> {
         self.durable.check(now).await
     }
@@ -197,19 +205,16 @@ impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut layered = f.debug_struct("Layered");
-        layered.field("trust", &self.trust).field("doubts", &self.doubts).finish_non_exhaustive()
+        layered.field("trust", &self.trust).field("pending", &self.pending).finish_non_exhaustive()
     }
 }
 
-fn copy(entry: &Entry<'_>, into: &mut [u8]) -> Load {
-    let (size, version) = (entry.record.len(), entry.version);
-    into.get_mut(..size).map_or(Load::TooLarge { size }, |into| {
-        into.copy_from_slice(entry.record);
-        Load::Found(Found { len: size, version })
-    })
+fn copy(entry: &CacheEntry<'_>, into: &mut [u8]) -> Load {
+    let too_large = Load::TooLarge { size: entry.record.len() };
+    Found::copy(entry.record, entry.version, into).map_or(too_large, Load::Found)
 }
 
-/// Ready as soon as either is.
+/// Completes as soon as either future does.
 async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|context| {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use common::MemoryCache;
 use session_core::environment::Time;
-use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
-use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_store_layered::{Entry, Layered};
+use session_core::record::VERSION_AT;
+use session_core::store::{DeleteCondition, Handle, Outcome, Store, Version};
+use session_store_layered::{CacheEntry, Layered};
 use session_store_memory::MemoryStore;
 use session_store_shared::SharedStore;
+use store_support::{Draft, load};
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 
@@ -19,14 +20,8 @@ fn at(seconds: u64) -> Time {
 }
 
 fn record(version: u64) -> Vec<u8> {
-    let mut record = vec![0; MIN_LEN];
-    record[0] = FORMAT;
-    record[VERSION_AT..][..8].copy_from_slice(&version.to_le_bytes());
-    record[LOGIN_AT] = 1;
-    record[LAST_SEEN_AT..][..6].copy_from_slice(&at(1_000).millis().to_le_bytes()[..6]);
-    record[IDLE_AT..][..6].copy_from_slice(&3_600_000_u64.to_le_bytes()[..6]);
-    record.extend((0..100).map(|byte| byte ^ version as u8));
-    record
+    let (seen, idle) = (at(1_000).millis(), 3_600_000);
+    Draft { version, login: 1, seen, idle, data: 100, ..Draft::default() }.record()
 }
 
 async fn node(cache: &MemoryCache, durable: &SharedStore) -> Layered<MemoryCache, SharedStore> {
@@ -34,12 +29,7 @@ async fn node(cache: &MemoryCache, durable: &SharedStore) -> Layered<MemoryCache
 }
 
 async fn there(node: &impl Store, now: Time) -> Option<Vec<u8>> {
-    let mut into = vec![0; 1_000];
-    match node.load(&KEY, now, &mut into).await.unwrap() {
-        Load::Found(Found { len, .. }) => Some(into[..len].to_vec()),
-        Load::Missing => None,
-        Load::TooLarge { .. } => panic!("too large"),
-    }
+    load(node, &KEY, now).await.unwrap()
 }
 
 /// Each read gives the durable store's record and puts it into the cache again; each write and logout goes through.
@@ -47,7 +37,7 @@ async fn there(node: &impl Store, now: Time) -> Option<Vec<u8>> {
 async fn foreign_and_cut_entries_are_asked_about_and_replaced_st4() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
     let node = node(&cache, &durable).await;
-    let whole = Entry { since: at(1_000), version: Version(1), record: &record(1) }.bytes();
+    let whole = CacheEntry { since: at(1_000), version: Version(1), record: &record(1) }.bytes();
     let mut bad: Vec<Vec<u8>> =
         vec![b"x".to_vec(), b"{\"json\": true, \"of\": \"somebody else\"}".to_vec(), vec![0xff; 300]];
     bad.extend((1..whole.len()).map(|len| whole[..len].to_vec()));

@@ -25,13 +25,13 @@ async fn memory_before_memory() {
 
 #[tokio::test]
 async fn trusted_for_a_minute() {
-    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).trust(Duration::from_secs(60));
+    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).with_trust(Duration::from_secs(60));
     assert_eq!(conforms(&store).await, Ok(()));
 }
 
 #[tokio::test]
 async fn trusted_never() {
-    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).trust(Duration::ZERO);
+    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).with_trust(Duration::ZERO);
     assert_eq!(conforms(&store).await, Ok(()));
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use common::MemoryCache;
 use session_core::environment::Time;
-use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::SubjectIndex;
 use session_store_layered::Layered;
 use session_store_memory::MemoryStore;
 use session_store_shared::SharedStore;
+use store_support::Draft;
 
 const KEY: Handle = Handle::from_bytes(*b"a handle");
 
@@ -21,13 +21,7 @@ fn at(seconds: u64) -> Time {
 }
 
 fn record(version: u64) -> Vec<u8> {
-    let mut record = vec![0; MIN_LEN];
-    record[0] = FORMAT;
-    record[VERSION_AT..][..8].copy_from_slice(&version.to_le_bytes());
-    record[LOGIN_AT] = 1;
-    record[LAST_SEEN_AT..][..6].copy_from_slice(&at(0).millis().to_le_bytes()[..6]);
-    record[IDLE_AT..][..6].copy_from_slice(&60_000_u64.to_le_bytes()[..6]);
-    record
+    Draft { version, login: 1, seen: at(0).millis(), idle: 60_000, ..Draft::default() }.record()
 }
 
 /// Two nodes over one cache and one durable store with one session.
@@ -83,7 +77,7 @@ async fn while_the_cache_is_down_everything_works_st4() {
     assert_eq!(version(&there, 0).await, Some(1));
     let failures = Arc::new(Mutex::new(0));
     let counted = failures.clone();
-    let here = here.report(move |_| *counted.lock().unwrap() += 1);
+    let here = here.with_report(move |_| *counted.lock().unwrap() += 1);
     cache.down(true);
     assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
     let began = tokio::time::Instant::now();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Entry, Look};
+use session_store_layered::{Cache, CacheEntry, Look};
 use session_store_shared::UrlError;
 
 use crate::connection::{Did, If, Item};
@@ -21,7 +21,8 @@ const LEASE: u32 = 10;
 pub struct MemcachedCache(Servers);
 
 impl MemcachedCache {
-    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first operation.
+    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first
+    /// operation.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -37,8 +38,9 @@ impl From<MemcachedStore> for MemcachedCache {
     }
 }
 
-/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the connection
-/// lives, the server process is the same and gives no cas twice. The connection returns to its pool with the lease.
+/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the
+/// connection lives, the server process is the same and gives no cas twice. The connection returns to its pool with the
+/// lease.
 pub struct MemcachedLease {
     key: Handle,
     cas: u64,
@@ -79,7 +81,7 @@ impl Cache for MemcachedCache {
         server
             .bounded(async {
                 let (mut at, item) = server.item(&name, None).await?;
-                let same = item.filter(|item| Entry::version_of(&item.value) == Some(seen));
+                let same = item.filter(|item| CacheEntry::version_of(&item.value) == Some(seen));
                 if let Some(Item { cas, .. }) = same.filter(|_| self.0.fits(entry.len()).is_ok())
                     && let Did::Done(_) = at.set(&name, entry, If::Cas(cas), seconds(keep)).await?
                 {

@@ -45,7 +45,7 @@ impl Connection {
 
     pub(crate) async fn ping(&mut self) -> Result<(), MemcachedError> {
         let version = self.client.version().await.map_err(|why| self.failed(why))?;
-        // of an answer that is no version, an error too, the client hands out the rest
+        // if the answer is no version but an error, the client returns the rest of it
         match version.trim() {
             version if version.starts_with(|first: char| first.is_ascii_digit()) => Ok(()),
             rest => Err(MemcachedError::Refused {

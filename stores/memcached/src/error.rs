@@ -21,8 +21,8 @@ pub enum MemcachedError {
         /// The reason, in the system's words.
         why: String,
     },
-    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may have
-    /// happened, or may still happen.
+    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
+    /// have happened, or may still happen.
     Timeout {
         /// The server.
         server: String,

@@ -12,8 +12,8 @@ use crate::error::MemcachedError;
 /// A connection that was idle for longer is tested before it is used.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A connection that returns to its pool when it is dropped. One whose answer was not read to its end has closed itself, and
-/// the pool opens another.
+/// A connection that returns to its pool when it is dropped. One whose answer was not read to its end has closed
+/// itself, and the pool opens another.
 pub(crate) type PooledConnection = Object<Manager>;
 
 pub(crate) struct Server {
@@ -66,8 +66,8 @@ impl Server {
         })
     }
 
-    /// Reads what is under a key, and returns the connection over which it was read. The server may have closed a pooled
-    /// connection long ago, so if one breaks, another is tried.
+    /// Reads what is under a key, and returns the connection over which it was read. The server may have closed a
+    /// pooled connection long ago, so if one breaks, another is tried.
     pub(crate) async fn item(
         &self,
         name: &str,

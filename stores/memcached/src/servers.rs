@@ -57,9 +57,9 @@ impl Servers {
         Ok(())
     }
 
-    /// Returns the server of a key: the one whose name and the key together give the highest number (rendezvous hashing).
-    /// When a server is added or removed, only its own keys move. A server that is down keeps its keys: moved to another
-    /// one, they would come back later as they were.
+    /// Returns the server of a key: the one whose name and the key together give the highest number (rendezvous
+    /// hashing). When a server is added or removed, only its own keys move. A server that is down keeps its keys: moved
+    /// to another one, they would come back later as they were.
     pub(crate) fn of(&self, key: &Handle) -> &Server {
         let key = u64::from_le_bytes(*key.as_bytes());
         let rank = |named: &Named| mix(named.0 ^ key);
@@ -82,8 +82,8 @@ impl Servers {
     }
 }
 
-/// Returns the seconds after which a server may drop a record that expires at `deadline`; 0 = never. The server counts in
-/// whole seconds and may be one early, so two are added. Whether a record has expired is decided by its own times.
+/// Returns the seconds after which a server may drop a record that expires at `deadline`; 0 = never. The server counts
+/// in whole seconds and may be one early, so two are added. Whether a record has expired is decided by its own times.
 pub(crate) fn ttl(deadline: Time, now: Time) -> u32 {
     if deadline == Time::MAX {
         return 0;

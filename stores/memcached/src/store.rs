@@ -32,9 +32,9 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name the
-    /// servers alike, because the names decide which server has which key. Names are looked up at each connection, IPv4
-    /// only.
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
+    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
+    /// IPv4 only.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -58,8 +58,9 @@ impl MemcachedStore {
         Ok(self)
     }
 
-    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers take, which
-    /// is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the one that it has.
+    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers
+    /// take, which is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the
+    /// one that it has.
     #[must_use]
     pub fn with_max_record_size(mut self, bytes: usize) -> Self {
         self.servers.max_record_size = bytes;
@@ -125,7 +126,7 @@ impl MemcachedStore {
                     // ours, whose answer was lost: a version is drawn for one write only
                     Change::Update { record, .. } if same_version(&value, record) => Outcome::Applied(stamp.version),
                     Change::Update { .. } => {
-                        Outcome::Conflict(copy(&value, stamp.version, there).filter(|found| found.len > 0))
+                        Outcome::Conflict(Found::copy(&value, stamp.version, there).filter(|found| found.len > 0))
                     }
                     Change::Touch | Change::Delete(_) => Outcome::Conflict(None),
                 });
@@ -233,7 +234,7 @@ impl Store for MemcachedStore {
         Ok(match item {
             Some((item, stamp)) if stamp.live(now) => {
                 let size = item.value.len();
-                copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
+                Found::copy(&item.value, stamp.version, into).map_or(Load::TooLarge { size }, Load::Found)
             }
             Some(_) | None => Load::Missing,
         })
@@ -304,17 +305,11 @@ impl fmt::Debug for MemcachedStore {
     }
 }
 
-/// The stamp of what is kept. Bytes that are no record are never over, and the cas is their version.
+/// Returns the stamp of a value. The version of a value that is no record is its cas.
 fn of(value: &[u8], cas: u64) -> Stamp {
-    let garbled = Stamp { version: Version(cas), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    Stamp::of(value).unwrap_or(garbled)
+    Stamp::of(value).unwrap_or_else(|| Stamp { version: Version(cas), ..Stamp::of_any(value) })
 }
 
 fn same_version(one: &[u8], other: &[u8]) -> bool {
     Stamp::of(one).is_some_and(|one| Stamp::of(other).is_some_and(|other| one.version == other.version))
-}
-
-fn copy(value: &[u8], version: Version, into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..value.len())?.copy_from_slice(value);
-    Some(Found { len: value.len(), version })
 }

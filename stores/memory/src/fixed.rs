@@ -1,22 +1,21 @@
 //! The store without a heap: an array.
 
-use crate::{copy, stamp};
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each (rounded up
-/// to a multiple of four) and a few words. Every operation looks through the array.
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each
+/// (rounded up to a multiple of four) and a few words. Every operation looks through the array.
 ///
-/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps the
-/// end of all sessions of anybody has to be repeated.
+/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps
+/// the end of all sessions of anybody has to be repeated.
 ///
 /// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
 /// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
-/// there is no anonymous one. No authenticated session ever gives way.
+/// there is no anonymous one. No authenticated session is ever evicted.
 ///
 /// A future that is dropped before it was polled did nothing, else everything.
 pub struct FixedStore<const SESSIONS: usize, const BYTES: usize> {
@@ -95,9 +94,9 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
-        self.find(key, now, Load::Missing, |slot, _| {
+        self.find(key, now, Load::Missing, |slot, stamp| {
             let record = slot.record();
-            copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
+            Found::copy(record, stamp.version, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
         })
     }
 
@@ -106,7 +105,7 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         if slots.iter().any(|slot| slot.is(key) && slot.stamp().live(now)) {
             return Ok(Outcome::Conflict(None));
         }
-        let new = stamp(record);
+        let new = Stamp::of_any(record);
         // its own place first, so that no key is there twice
         let place = match slots.iter().position(|slot| slot.is(key)) {
             Some(own) => Some(own),
@@ -136,11 +135,11 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
     ) -> Result<Outcome, Self::Error> {
         self.find(key, now, Ok(Outcome::Missing), |slot, old| {
             if old.version != seen {
-                return Ok(Outcome::Conflict(copy(slot.record(), there)));
+                return Ok(Outcome::Conflict(Found::copy(slot.record(), old.version, there)));
             }
             slot.write(key, record)?;
             Stamp::touch(slot.record_mut(), old.last_seen);
-            Ok(Outcome::Applied(stamp(record).version))
+            Ok(Outcome::Applied(Stamp::of_any(record).version))
         })?
     }
 
@@ -220,8 +219,9 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
     }
 }
 
-/// Why a [`FixedStore`] could not do what it was asked; it changed nothing.
+/// Why an operation of a [`FixedStore`] failed. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FixedError {
     /// The record is larger than the store's places.
     RecordTooLarge {
@@ -230,7 +230,7 @@ pub enum FixedError {
         /// Bytes of a place.
         have: usize,
     },
-    /// The store was called while it was at work, which only its own code could do: a fault of this crate.
+    /// The store was called from within one of its own operations: a fault of this crate.
     InUse,
 }
 
@@ -273,7 +273,7 @@ impl<const BYTES: usize> Slot<BYTES> {
     }
 
     fn stamp(&self) -> Stamp {
-        stamp(self.record())
+        Stamp::of_any(self.record())
     }
 
     /// Its entry in the index, if it is this subject's and was added.

@@ -54,7 +54,7 @@ impl Part {
         if subject.epoch != seen {
             return Added::Moved;
         }
-        if subject.entries.iter().any(|old| old.is(entry)) {
+        if subject.entries.iter().any(|old| old.handle == entry.handle && old.login >= entry.login) {
             return Added::Applied;
         }
         subject.entries.retain(|old| old.handle != entry.handle && holds(old));

@@ -26,22 +26,6 @@ pub use fixed::{FixedError, FixedStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
 
-use session_core::environment::Time;
-use session_core::record::Stamp;
-use session_core::store::{Found, Version};
-
-/// The stamp of what is kept. Bytes that are no record are never over, and the first to make room.
-fn stamp(record: &[u8]) -> Stamp {
-    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    Stamp::of(record).unwrap_or(garbled)
-}
-
-/// Copies a record into the caller's buffer, if it has room.
-fn copy(record: &[u8], into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..record.len())?.copy_from_slice(record);
-    Some(Found { len: record.len(), version: stamp(record).version })
-}
-
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct WorkspaceReadme;

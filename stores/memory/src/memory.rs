@@ -2,11 +2,11 @@
 
 use crate::index::Part;
 use crate::shard::Shard;
-use crate::stamp;
 use alloc::boxed::Box;
 use core::convert::Infallible;
 use core::fmt;
 use session_core::environment::Time;
+use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
@@ -36,7 +36,8 @@ impl MemoryStore {
 
     /// A store of at most `sessions` sessions (ST9). When it is full, a create first looks for sessions that are over.
     /// If there is none, an anonymous session is [`Outcome::Full`]; an authenticated one takes the place of the least
-    /// recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session ever gives way.
+    /// recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session is ever
+    /// evicted.
     ///
     /// Up to a limit of 1024, all this is exact. Above, a create at a full store looks at 1024 sessions, and at each
     /// next create at the next ones: a session that is over is found a little later, and the least recently seen one is
@@ -179,7 +180,7 @@ impl Store for MemoryStore {
                 return Ok(Outcome::Conflict(None));
             }
             // what was under this key and is over may have given its place
-            if !limit.reserve() && !limit.make_room(self, key, stamp(record).login, now) {
+            if !limit.reserve() && !limit.make_room(self, key, Stamp::of_any(record).login, now) {
                 return Ok(Outcome::Full);
             }
         }

@@ -2,11 +2,10 @@
 //! of them atomic.
 
 use crate::slots::{At, Slots};
-use crate::{copy, stamp};
 use hashbrown::HashTable;
 use session_core::environment::Time;
 use session_core::record::Stamp;
-use session_core::store::{DeleteCondition, Handle, Load, Outcome, Version};
+use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Version};
 use session_core::subject::{IndexEntry, SubjectId};
 
 /// Places that each create looks at for records that are over. A round over all places then takes a quarter as many
@@ -32,9 +31,9 @@ impl Shard {
     }
 
     pub(crate) fn load(&mut self, key: &Handle, now: Time, into: &mut [u8]) -> Load {
-        let Some((at, _)) = self.find(key, now) else { return Load::Missing };
+        let Some((at, stamp)) = self.find(key, now) else { return Load::Missing };
         let Some((_, record)) = self.slots.get(at) else { return Load::Missing };
-        copy(record, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
+        Found::copy(record, stamp.version, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
     }
 
     pub(crate) fn create(&mut self, key: &Handle, record: &[u8], now: Time) -> Outcome {
@@ -45,7 +44,7 @@ impl Shard {
         let Some(at) = self.slots.insert(key, record) else { return Outcome::Full };
         let slots = &self.slots;
         self.table.insert_unique(hash(key.as_bytes()), at, |at| slots.get(*at).map_or(0, |(key, _)| hash(key)));
-        let stamp = stamp(record);
+        let stamp = Stamp::of_any(record);
         self.anonymous += usize::from(stamp.login == 0);
         Outcome::Applied(stamp.version)
     }
@@ -60,7 +59,8 @@ impl Shard {
     ) -> Outcome {
         let Some((at, old)) = self.find(key, now) else { return Outcome::Missing };
         if old.version != seen {
-            return Outcome::Conflict(self.slots.get(at).and_then(|(_, record)| copy(record, there)));
+            let found = self.slots.get(at).and_then(|(_, record)| Found::copy(record, old.version, there));
+            return Outcome::Conflict(found);
         }
         let Some(new_at) = self.slots.replace(at, key, record) else { return Outcome::Full };
         if let Some(entry) = self.table.find_mut(hash(key.as_bytes()), |entry| *entry == at) {
@@ -69,7 +69,7 @@ impl Shard {
         if let Some(record) = self.slots.record_mut(new_at) {
             Stamp::touch(record, old.last_seen);
         }
-        let new = stamp(record);
+        let new = Stamp::of_any(record);
         self.anonymous += usize::from(new.login == 0);
         self.anonymous = self.anonymous.saturating_sub(usize::from(old.login == 0));
         Outcome::Applied(new.version)
@@ -120,12 +120,13 @@ impl Shard {
         })
     }
 
-    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked at.
+    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked
+    /// at.
     pub(crate) fn sweep(&mut self, looks: usize, now: Time) -> usize {
         let looks = looks.min(self.slots.places());
         for _ in 0..looks {
             self.cursor = self.slots.after(self.cursor);
-            if self.slots.get(self.cursor).is_some_and(|(_, record)| !stamp(record).live(now)) {
+            if self.slots.get(self.cursor).is_some_and(|(_, record)| !Stamp::of_any(record).live(now)) {
                 self.remove(self.cursor);
                 self.freed += 1;
             }
@@ -144,7 +145,7 @@ impl Shard {
             }
             self.cursor = self.slots.after(self.cursor);
             let Some((_, record)) = self.slots.get(self.cursor) else { continue };
-            let stamp = stamp(record);
+            let stamp = Stamp::of_any(record);
             if stamp.login == 0 && oldest.is_none_or(|(seen, _)| stamp.last_seen < seen) {
                 oldest = Some((stamp.last_seen, self.cursor));
             }
@@ -156,7 +157,7 @@ impl Shard {
     fn find(&mut self, key: &Handle, now: Time) -> Option<(At, Stamp)> {
         let key = key.as_bytes();
         let at = *self.table.find(hash(key), |at| self.slots.get(*at).is_some_and(|(there, _)| there == key))?;
-        let stamp = stamp(self.slots.get(at)?.1);
+        let stamp = Stamp::of_any(self.slots.get(at)?.1);
         if stamp.live(now) {
             return Some((at, stamp));
         }
@@ -167,7 +168,7 @@ impl Shard {
 
     fn remove(&mut self, at: At) {
         let Some((key, record)) = self.slots.get(at) else { return };
-        self.anonymous = self.anonymous.saturating_sub(usize::from(stamp(record).login == 0));
+        self.anonymous = self.anonymous.saturating_sub(usize::from(Stamp::of_any(record).login == 0));
         if let Ok(entry) = self.table.find_entry(hash(key), |entry| *entry == at) {
             entry.remove();
         }

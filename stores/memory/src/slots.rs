@@ -1,5 +1,5 @@
-//! Where the records lie: slots of equal size in chunks, a list of chunks for each size. Growing adds a chunk and copies
-//! nothing; a freed slot is the next one used. Records too large for a slot have a box each.
+//! Where the records lie: slots of equal size in chunks, a list of chunks for each size. Growing adds a chunk and
+//! copies nothing; a freed slot is the next one used. Records too large for a slot have a box each.
 //!
 //! ```text
 //! slot in use   length u8 | handle 8 | record | up to 7 bytes unused

@@ -1,13 +1,12 @@
 //! Random operations at random times, against a map.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Draft, Numbers, at, key, load, run};
 use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Outcome, Store, Version};
 use session_store_memory::{FixedStore, MemoryStore};
 use std::collections::BTreeMap;
+use store_support::blocking::{load, ready};
+use store_support::{Draft, Numbers, at, key};
 
 /// The contract, as plainly as it can be said.
 struct Oracle {
@@ -86,6 +85,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
             idle: [0, 500, 1000, 3000][numbers.below(4) as usize],
             ends: [0, now + numbers.below(5000)][numbers.below(2) as usize],
             data: numbers.below(340) as usize,
+            subject: None,
         };
         // created records are seen now, as the core makes them
         let created = Draft { seen: now, ..draft }.record();
@@ -95,13 +95,13 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
             [numbers.below(3) as usize];
         let mut buffer = [0; 512];
         let (expected, outcome) = match numbers.below(8) {
-            0..=2 => (oracle.create(key, &created), run(store.create(&key, &created, at(now)))),
+            0..=2 => (oracle.create(key, &created), ready(store.create(&key, &created, at(now)))),
             3 | 4 => {
                 let expected = oracle.update(&key, seen, &updated);
-                (expected, run(store.update(&key, seen, &updated, at(now), &mut buffer)))
+                (expected, ready(store.update(&key, seen, &updated, at(now), &mut buffer)))
             }
-            5 | 6 => (oracle.touch(&key, now), run(store.touch(&key, at(now)))),
-            _ => (oracle.delete(&key, condition), run(store.delete(&key, condition, at(now)))),
+            5 | 6 => (oracle.touch(&key, now), ready(store.touch(&key, at(now)))),
+            _ => (oracle.delete(&key, condition), ready(store.delete(&key, condition, at(now)))),
         };
         assert_eq!(outcome, expected, "seed {seed}, step {step}");
         if let Outcome::Conflict(Some(found)) = outcome {
@@ -119,7 +119,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
         }] += 1;
         oracle.end(now);
         for number in 0..64 {
-            let key = common::key(number);
+            let key = store_support::key(number);
             assert_eq!(load(store, &key, now), oracle.records.get(&key).cloned(), "seed {seed}, step {step}");
         }
     }

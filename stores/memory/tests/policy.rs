@@ -1,18 +1,17 @@
 //! What a full store does (ST9), and that sessions that are over make room without a background task (ST7).
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Draft, at, key, load, run};
 use session_core::record::MIN_LEN;
 use session_core::store::{Load, Outcome, Store, Version};
 use session_store_memory::{FixedError, FixedStore, MemoryStore};
+use store_support::blocking::{load, ready};
+use store_support::{Draft, at, key};
 
 fn create(store: &impl Store, number: u64, now: u64, draft: Draft) -> Outcome {
-    run(store.create(&key(number), &Draft { seen: now, ..draft }.record(), at(now)))
+    ready(store.create(&key(number), &Draft { seen: now, ..draft }.record(), at(now)))
 }
 
-const ANONYMOUS: Draft = Draft { version: 1, login: 0, seen: 0, idle: 1000, ends: 0, data: 0 };
+const ANONYMOUS: Draft = Draft { version: 1, login: 0, seen: 0, idle: 1000, ends: 0, data: 0, subject: None };
 const SIGNED_IN: Draft = Draft { login: 1, ..ANONYMOUS };
 const APPLIED: Outcome = Outcome::Applied(Version(1));
 
@@ -25,13 +24,13 @@ fn full_store_st9(store: &impl Store) {
     assert_eq!(create(store, 0, 10, ANONYMOUS), Outcome::Conflict(None), "a full store still knows its keys");
 
     // 0 was seen after 1
-    assert_eq!(run(store.touch(&key(0), at(11))), APPLIED);
+    assert_eq!(ready(store.touch(&key(0), at(11))), APPLIED);
     assert_eq!(create(store, 5, 12, SIGNED_IN), APPLIED);
     assert_eq!(load(store, &key(1), 12), None, "the least recently seen gave way");
     assert!([0, 2, 3, 5].iter().all(|number| load(store, &key(*number), 12).is_some()));
 
     // from here on the one signed in is the least recently seen
-    assert!([0, 2, 3].iter().all(|number| run(store.touch(&key(*number), at(13))) == APPLIED));
+    assert!([0, 2, 3].iter().all(|number| ready(store.touch(&key(*number), at(13))) == APPLIED));
     for number in 6..9 {
         assert_eq!(create(store, number, 13, SIGNED_IN), APPLIED);
     }
@@ -44,7 +43,7 @@ fn full_store_st9(store: &impl Store) {
     assert_eq!(create(store, 11, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 12, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 13, 1013, ANONYMOUS), Outcome::Full);
-    assert_eq!(run(store.delete(&key(5), session_core::store::DeleteCondition::Any, at(1013))), APPLIED);
+    assert_eq!(ready(store.delete(&key(5), session_core::store::DeleteCondition::Any, at(1013))), APPLIED);
     assert_eq!(create(store, 13, 1013, ANONYMOUS), APPLIED);
     assert_eq!(create(store, 14, 1013, ANONYMOUS), Outcome::Full);
 }
@@ -121,8 +120,8 @@ fn what_is_over_never_comes_back_lc3() {
     fn check(store: &impl Store) {
         assert_eq!(create(store, 0, 0, ANONYMOUS), APPLIED);
         let record = Draft { seen: 1000, ..ANONYMOUS }.record();
-        assert_eq!(run(store.update(&key(0), Version(1), &record, at(1000), &mut [])), Outcome::Missing);
-        assert_eq!(run(store.touch(&key(0), at(1000))), Outcome::Missing);
+        assert_eq!(ready(store.update(&key(0), Version(1), &record, at(1000), &mut [])), Outcome::Missing);
+        assert_eq!(ready(store.touch(&key(0), at(1000))), Outcome::Missing);
         assert_eq!(load(store, &key(0), 1000), None);
         assert_eq!(create(store, 0, 1000, Draft { version: 2, ..ANONYMOUS }), Outcome::Applied(Version(2)));
         assert_eq!(load(store, &key(0), 1999).map(|record| record[14..20].to_vec()), Some(vec![232, 3, 0, 0, 0, 0]));
@@ -139,21 +138,21 @@ fn too_large_says_both_sizes() {
     let large = Draft { data: 5, version: 2, ..ANONYMOUS }.record();
     let poll = |result: Result<Outcome, FixedError>| Ok::<_, FixedError>(result);
     let error = FixedError::RecordTooLarge { need: 65, have: 64 };
-    assert_eq!(run(async { poll(store.update(&key(0), Version(1), &large, at(0), &mut []).await) }), Err(error));
-    assert_eq!(run(async { poll(store.create(&key(1), &large, at(5000)).await) }), Err(error));
+    assert_eq!(ready(async { poll(store.update(&key(0), Version(1), &large, at(0), &mut []).await) }), Err(error));
+    assert_eq!(ready(async { poll(store.create(&key(1), &large, at(5000)).await) }), Err(error));
     assert_eq!(error.to_string(), "the session takes 65 bytes, the store has places of 64");
     assert_eq!(load(&store, &key(0), 1).map(|record| record.len()), Some(64));
-    assert_eq!(run(store.load(&key(0), at(0), &mut [0; 63])), Load::TooLarge { size: 64 });
+    assert_eq!(ready(store.load(&key(0), at(0), &mut [0; 63])), Load::TooLarge { size: 64 });
 }
 
 /// Bytes that are no record are handed out as they are; the core refuses them.
 #[test]
 fn garbled_bytes_are_kept_as_they_are() {
     fn check(store: &impl Store) {
-        assert!(matches!(run(store.create(&key(0), b"no record", at(0))), Outcome::Applied(_)));
+        assert!(matches!(ready(store.create(&key(0), b"no record", at(0))), Outcome::Applied(_)));
         assert_eq!(load(store, &key(0), 1).as_deref(), Some(b"no record".as_slice()));
         assert!(matches!(
-            run(store.delete(&key(0), session_core::store::DeleteCondition::Any, at(0))),
+            ready(store.delete(&key(0), session_core::store::DeleteCondition::Any, at(0))),
             Outcome::Applied(_)
         ));
         assert_eq!(load(store, &key(0), 1), None);

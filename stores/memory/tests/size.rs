@@ -1,13 +1,12 @@
 //! Memory per session, counted by the allocator; run with `--nocapture` to see the figures.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::{Draft, at, key, run};
 use session_core::store::{Outcome, Store, Version};
 use session_store_memory::{FixedStore, MemoryStore};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use store_support::blocking::ready;
+use store_support::{Draft, at, key};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -25,7 +24,7 @@ fn bytes(data: usize) -> f64 {
     let store = MemoryStore::new();
     let record = Draft { version: 1, data, ..Draft::default() }.record();
     for number in 0..SESSIONS {
-        assert_eq!(run(store.create(&key(number), &record, at(0))), Outcome::Applied(Version(1)));
+        assert_eq!(ready(store.create(&key(number), &record, at(0))), Outcome::Applied(Version(1)));
     }
     assert_eq!(store.len() as u64, SESSIONS);
     let change = region.change();
@@ -44,7 +43,7 @@ fn bytes_per_session() {
     assert!(anonymous <= 110.0, "{anonymous} bytes");
     let region = Region::new(ALLOCATOR);
     let store = MemoryStore::new();
-    run(store.create(&key(0), &Draft::default().record(), at(0)));
+    ready(store.create(&key(0), &Draft::default().record(), at(0)));
     println!("a store with one session: {} bytes of heap", region.change().bytes_allocated);
 }
 

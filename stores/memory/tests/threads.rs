@@ -1,23 +1,22 @@
 //! Many threads at one store: nothing is lost, and no limit is exceeded.
 #![cfg(feature = "std")]
 
-mod common;
-
-use common::{Draft, Numbers, at, key, load, run};
 use session_core::record::MIN_LEN;
 use session_core::store::{DeleteCondition, Outcome, Store, Version};
 use session_store_memory::MemoryStore;
 use std::thread;
+use store_support::blocking::{load, ready};
+use store_support::{Draft, Numbers, at, key};
 
 /// 8 threads increment a number behind the head of each of 4 records by compare-and-set (ST2, ST3).
 #[test]
 fn no_increment_is_lost_st3() {
     let store = &MemoryStore::new();
     for number in 0..4 {
-        run(store.create(&key(number), &Draft { data: 8, ..Draft::default() }.record(), at(0)));
+        ready(store.create(&key(number), &Draft { data: 8, ..Draft::default() }.record(), at(0)));
         let mut record = load(store, &key(number), 0).unwrap();
         record[MIN_LEN..].fill(0);
-        run(store.update(&key(number), Version(0), &record, at(0), &mut []));
+        ready(store.update(&key(number), Version(0), &record, at(0), &mut []));
     }
     thread::scope(|threads| {
         for thread in 1..=8_u64 {
@@ -32,7 +31,7 @@ fn no_increment_is_lost_st3() {
                         let data = if count % 2 == 0 { 8 } else { 200 };
                         let mut new = Draft { version: thread << 32 | step, data, ..Draft::default() }.record();
                         new[MIN_LEN..][..8].copy_from_slice(&count.to_le_bytes());
-                        match run(store.update(&key, Version(before), &new, at(0), &mut [])) {
+                        match ready(store.update(&key, Version(before), &new, at(0), &mut [])) {
                             Outcome::Applied(_) => break,
                             Outcome::Conflict(_) => {}
                             other => panic!("{other:?}"),
@@ -62,10 +61,10 @@ fn the_limit_holds_between_threads_st9() {
                         let login = u32::from(numbers.below(10) == 0);
                         let idle = 1 + numbers.below(1000);
                         match numbers.below(3) {
-                            0 => drop(run(store.delete(&key, DeleteCondition::Any, at(now)))),
+                            0 => drop(ready(store.delete(&key, DeleteCondition::Any, at(now)))),
                             _ => {
                                 let draft = Draft { version: now, login, seen: now, idle, ..Draft::default() };
-                                run(store.create(&key, &draft.record(), at(now)));
+                                ready(store.create(&key, &draft.record(), at(now)));
                             }
                         }
                         if now % 1000 == 0 {
@@ -82,7 +81,7 @@ fn the_limit_holds_between_threads_st9() {
         let draft = Draft { version: 1, seen: now, ..Draft::default() }.record();
         let applied = (0..2 * limit as u64)
             .filter(|number| {
-                run(store.create(&key(1_000_000 + number), &draft, at(now))) == Outcome::Applied(Version(1))
+                ready(store.create(&key(1_000_000 + number), &draft, at(now))) == Outcome::Applied(Version(1))
             })
             .count();
         assert_eq!((applied, store.len()), (limit, limit));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Script, Value};
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Look, VERSION_AT};
+use session_store_layered::{Cache, CacheEntry, Look};
 use session_store_shared::UrlError;
 
 use crate::error::RedisStoreError;
@@ -18,7 +18,7 @@ const CODE: &str = include_str!("cache.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for an entry's version.
-const _: () = assert!(VERSION_AT == 8);
+const _: () = assert!(CacheEntry::VERSION_AT == 8);
 
 /// How long a lease holds. A fill that comes later does nothing.
 const LEASE: Duration = Duration::from_secs(10);
@@ -62,8 +62,8 @@ impl From<RedisStore> for RedisCache {
     }
 }
 
-/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come back
-/// once its version is gone, or a nonce.
+/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come
+/// back once its version is gone, or a nonce.
 #[derive(Clone)]
 pub struct RedisLease {
     key: Handle,

@@ -50,7 +50,8 @@ if step == 'add' then
   local handle, entry = ARGV[4], ARGV[5]
   if epoch ~= ARGV[3] then return 0 end
   local old = redis.call('HGET', KEYS[1], handle)
-  if not old or old:sub(1, 4) ~= entry:sub(1, 4) then
+  -- an add that comes late does not replace a newer login
+  if not old or number(old:sub(1, 4)) < number(entry:sub(1, 4)) then
     local order = redis.call('HINCRBY', KEYS[1], 'o', 1)
     redis.call('HSET', KEYS[1], handle, entry)
     redis.call('ZADD', KEYS[2], string.format('%.0f', order), handle)

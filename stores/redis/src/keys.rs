@@ -8,8 +8,8 @@ use session_core::subject::SubjectId;
 /// How many groups the sessions are in: one for each first byte of a handle.
 pub(crate) const GROUPS: u16 = 256;
 
-/// The key of a session, and that of its group's era. What stands in braces decides on the slot in a cluster, so both are
-/// on one node.
+/// The key of a session, and that of its group's era. What stands in braces decides on the slot in a cluster, so both
+/// are on one node.
 pub(crate) fn session(prefix: &str, handle: &Handle) -> (String, String) {
     let [group, rest @ ..] = handle.as_bytes();
     let era = era(prefix, *group);

@@ -83,8 +83,8 @@ impl Link {
         (self.circuit, self.options) = (CircuitBreaker::new(&options), options);
     }
 
-    /// Sends a command and waits for its answer. If the future is dropped, the connection stays in order: it discards the
-    /// answer when it comes.
+    /// Sends a command and waits for its answer. If the future is dropped, the connection stays in order: it discards
+    /// the answer when it comes.
     pub(crate) async fn ask(&self, command: &Cmd, retry: Retry) -> Result<Value, RedisStoreError> {
         self.within_timeout(async |used| self.send(command, retry, used).await).await
     }

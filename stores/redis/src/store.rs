@@ -43,8 +43,8 @@ pub(crate) struct Inner {
 session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
-    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation: while
-    /// the server is absent, every operation is an error.
+    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation:
+    /// while the server is absent, every operation is an error.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -129,10 +129,8 @@ impl Reply {
     }
 }
 
-/// Puts a record into the caller's buffer, if it has room. Bytes that are no record have version 0.
 fn copy(record: &[u8], into: &mut [u8]) -> Option<Found> {
-    into.get_mut(..record.len())?.copy_from_slice(record);
-    Some(Found { len: record.len(), version: Stamp::of(record).map_or(Version(0), |stamp| stamp.version) })
+    Found::copy(record, Stamp::of_any(record).version, into)
 }
 
 impl Store for RedisStore {
@@ -155,7 +153,7 @@ impl Store for RedisStore {
             _ => return Ok(Load::Missing),
         };
         let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-        // bytes that are no record are handed out as they are, and the core refuses them
+        // bytes that are no record are returned as they are, and the core rejects them
         if Stamp::of(record).is_some_and(|stamp| born != era || !stamp.live(now)) {
             return Ok(Load::Missing);
         }

@@ -71,8 +71,8 @@ impl ConnectionOptions {
         Self { max_failures: if failures == 0 { 1 } else { failures }, ..self }
     }
 
-    /// Sets for how long the store then does not ask the server, at most one day; the default is 500 ms. Operations fail
-    /// at once during this time. Afterwards one operation tries, and if it succeeds, the others follow.
+    /// Sets for how long the store then does not ask the server, at most one day; the default is 500 ms. Operations
+    /// fail at once during this time. Afterwards one operation tries, and if it succeeds, the others follow.
     #[must_use]
     pub const fn with_pause(self, pause: Duration) -> Self {
         Self { pause: if pause.is_zero() { pause } else { clamped(pause) }, ..self }

@@ -51,10 +51,13 @@ impl AsMut<[u8]> for RecordBuffer {
 }
 
 impl Buffer for RecordBuffer {
+    type Codec = session_core::codec::Cbor;
+
     fn grow(&mut self, need: usize) -> bool {
         if need > self.as_ref().len() && need <= LARGEST {
-            let mut larger = vec![0; need.next_power_of_two()];
-            larger[..self.as_ref().len()].copy_from_slice(self.as_ref());
+            let mut larger = Vec::with_capacity(need.next_power_of_two());
+            larger.extend_from_slice(self.as_ref());
+            larger.resize(need.next_power_of_two(), 0);
             self.0 = Place::Heap(larger);
         }
         need <= self.as_ref().len()

@@ -15,8 +15,8 @@ use crate::record_buffer::RecordBuffer;
 
 /// Any store, shared by any number of threads. Cheap to clone.
 ///
-/// A [`MemoryStore`] is called directly. Any other store is called through boxed futures, whose cost is small compared to
-/// a network round trip.
+/// A [`MemoryStore`] is called directly. Any other store is called through boxed futures, whose cost is small compared
+/// to a network round trip.
 #[derive(Clone)]
 pub struct SharedStore(Kind);
 

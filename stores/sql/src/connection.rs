@@ -149,8 +149,8 @@ impl Row {
 /// Open connections that are not in use, and the maximum number of connections.
 ///
 /// sqlx's pool tests a connection with a round trip after each use, keeps trying to connect while the server is absent,
-/// and keeps the connection of a future that was dropped. This one takes a connection back only after its answer was read
-/// to the end.
+/// and keeps the connection of a future that was dropped. This one takes a connection back only after its answer was
+/// read to the end.
 pub(crate) struct Pool {
     idle: Mutex<Vec<(Connection, Instant)>>,
     permits: Semaphore,

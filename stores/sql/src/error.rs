@@ -10,8 +10,8 @@ pub enum SqlError {
     Connect(String),
     /// The connection broke before the answer came. The operation may have happened.
     Broken(String),
-    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may have
-    /// happened.
+    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
+    /// have happened.
     Timeout,
     /// All connections were in use for the whole operation timeout. Nothing happened.
     Busy,

@@ -19,14 +19,14 @@ impl SubjectIndex for SqlStore {
         now: Time,
         into: &mut [IndexEntry],
     ) -> Result<Listing, SqlError> {
-        // one row at least tells the epoch
+        // at least one row, for the epoch
         let (after, room) = (unsigned(after), number(into.len().max(1)).into());
         let rows = self.read(sql::LIST, &[name(subject), time(now), after, room]).await?;
         let mut listing = rows.first().map_or(Ok(Listing::default()), moved)?;
         for (place, row) in into.iter_mut().zip(&rows) {
             let order = natural(row, 5)?;
             if order == 0 {
-                // there are none, and this row is that of the epoch
+                // there are no entries, and this row has the epoch only
                 break;
             }
             *place = IndexEntry {
@@ -66,12 +66,12 @@ fn unsigned(number: u64) -> Value<'static> {
     i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
-/// A number that is never below 0, whoever wrote it.
+/// Reads a number that is never below 0; another program may have written one that is.
 fn natural(row: &Row, at: usize) -> Result<u64, SqlError> {
     row.number(at).map(|number| u64::try_from(number).unwrap_or_default())
 }
 
-/// Epoch and last place.
+/// Reads the epoch and the last place.
 fn moved(row: &Row) -> Result<Listing, SqlError> {
     Ok(Listing { epoch: Epoch(natural(row, 0)?), last: natural(row, 1)?, entries: 0 })
 }

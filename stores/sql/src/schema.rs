@@ -1,4 +1,4 @@
-//! The tables: made where there are none, brought up to this version, or refused.
+//! The tables: created if there are none, migrated to this version, or rejected.
 
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ const BETWEEN: Duration = Duration::from_millis(5);
 
 const VERSION: &str = "SELECT max(version) FROM session_schema";
 
-/// Brings the tables to the last version of `dialect`. Any number of nodes may do so at once: one does, the others wait
-/// for it. Where the tables are there, the right to make some is not needed. If the future is dropped, all is as before.
+/// Migrates the tables to the last version of `dialect`. Any number of nodes may call this at once: one migrates, the
+/// others wait for it. If the tables exist, the right to create tables is not needed. If the future is dropped, nothing
+/// changes.
 pub(crate) async fn ensure(connection: &mut Connection, dialect: &Dialect) -> Result<(), SqlError> {
     let last = i64::try_from(dialect.migrations.len()).unwrap_or(i64::MAX);
     match version(connection).await {
@@ -23,7 +24,7 @@ pub(crate) async fn ensure(connection: &mut Connection, dialect: &Dialect) -> Re
         Err(why) => return Err(why),
     }
     first(connection, dialect.before).await?;
-    // a connection with an open transaction is never kept, so an error undoes all
+    // a connection with an open transaction is closed, so an error undoes all
     connection.script(dialect.begin).await?;
     connection.script("CREATE TABLE IF NOT EXISTS session_schema (version bigint PRIMARY KEY)").await?;
     let there = version(connection).await?;
@@ -39,7 +40,7 @@ pub(crate) async fn ensure(connection: &mut Connection, dialect: &Dialect) -> Re
     connection.script("COMMIT").await
 }
 
-/// 0 without any.
+/// Returns the version of the tables, 0 if there are none.
 async fn version(connection: &mut Connection) -> Result<i64, SqlError> {
     connection.rows(VERSION, &[]).await?.first().map_or(Ok(0), |row| row.number(0))
 }

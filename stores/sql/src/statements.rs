@@ -2,7 +2,7 @@
 //!
 //! Every condition takes the caller's `now`. A row is live if its deadline is to come and it was not made before the
 //! cut-off. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
-//! a circle; PostgreSQL's removers skip rows that somebody has locked.
+//! a circle; PostgreSQL's removers skip rows that are locked.
 
 /// handle, now, room → bytes, version, last_seen, record (if it has room)
 pub(crate) const LOAD: &str = "\
@@ -108,6 +108,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends
+        WHERE there.login <= excluded.login
         RETURNING handle;
         COMMIT",
     remove_over: "\
@@ -125,7 +126,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
 };
 
 /// An `add` locks the subject's row, so that a `bump` comes before it or after it. Removers take rows
-/// that nobody holds; `ARRAY` has them chosen once.
+/// that are not locked; `ARRAY` has them chosen once.
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
     begin: "BEGIN; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
@@ -140,6 +141,7 @@ pub(crate) const POSTGRES: Dialect = Dialect {
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends
+        WHERE there.login <= excluded.login
         RETURNING handle",
     remove_over: "\
         DELETE FROM session_records WHERE handle = ANY (ARRAY

@@ -15,26 +15,25 @@ use crate::database::{Access, Database};
 use crate::error::SqlError;
 use crate::statements as sql;
 
-/// Every so many creates, some rows go that are long over: more than came meanwhile.
+/// One in this many creates removes some rows that expired long ago: more than were added since.
 const SWEEP_EVERY: u32 = 16;
 const SWEEP_MOST: usize = 64;
-/// They go so long after their end: the clock of a node may be wrong by that much and it removes nobody's session.
+/// How long ago a row has to have expired: a node whose clock is wrong by this much removes no live session.
 const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
 /// Sessions in PostgreSQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
 /// database.
 ///
-/// If a future is dropped, its statement was carried out or not, nothing in between; its connection is closed and not
-/// used again.
+/// If a future is dropped, its statement happened or did not, nothing in between. Its connection is closed.
 pub struct SqlStore {
     database: Database,
     creates: AtomicU32,
 }
 
 impl SqlStore {
-    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. It connects
-    /// with the first operation: while the database is absent, every operation is an error. The first operation that
-    /// reaches it creates the tables or checks them.
+    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. It
+    /// connects with the first operation: while the database is absent, every operation is an error. The first
+    /// operation that reaches it creates the tables or checks them.
     ///
     /// # Errors
     /// The URL cannot be read.
@@ -43,9 +42,9 @@ impl SqlStore {
         Ok(Self { database, creates: AtomicU32::new(0) })
     }
 
-    /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is one
-    /// statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more connection,
-    /// the only one that writes.
+    /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
+    /// one statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more
+    /// connection, the only one that writes.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
@@ -114,9 +113,9 @@ impl Store for SqlStore {
         let values = [handle(key), record, version, login, seen, idle, ends, time(now)];
         let outcome = applied(&self.write(sql::CREATE, &values).await?)?.unwrap_or(Outcome::Conflict(None));
         if self.creates.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            let long_over = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
-            // the session is stored: what is over can wait for the next one, and nobody waits longer for it
-            let _removed = timeout_at(deadline, self.sweep(SWEEP_MOST, Time::from_millis(long_over))).await;
+            let long_ago = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
+            // the session is stored, so the expired rows can wait for another create
+            let _removed = timeout_at(deadline, self.sweep(SWEEP_MOST, Time::from_millis(long_ago))).await;
         }
         Ok(outcome)
     }
@@ -173,7 +172,7 @@ impl Store for SqlStore {
     }
 }
 
-/// A handle is the number of its bytes.
+/// Returns a handle as a number, its bytes in big-endian order.
 pub(crate) fn handle(key: &Handle) -> Value<'static> {
     i64::from_be_bytes(*key.as_bytes()).into()
 }
@@ -183,7 +182,7 @@ pub(crate) fn time(time: Time) -> Value<'static> {
     i64::try_from(time.millis()).unwrap_or(i64::MAX).into()
 }
 
-/// Of any bits; it is only compared for being the same.
+/// Versions are only compared for equality.
 fn version(version: Version) -> Value<'static> {
     i64::from_ne_bytes(version.0.to_ne_bytes()).into()
 }
@@ -192,10 +191,9 @@ pub(crate) fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A record and its stamp: version, login, last_seen, idle, ends. Bytes that are no record are never over.
+/// Returns a record and its stamp: version, login, last_seen, idle, ends.
 fn columns(record: &[u8]) -> [Value<'_>; 6] {
-    let garbled = Stamp { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
-    let stamp = Stamp::of(record).unwrap_or(garbled);
+    let stamp = Stamp::of_any(record);
     [
         record.into(),
         version(stamp.version),
@@ -206,13 +204,13 @@ fn columns(record: &[u8]) -> [Value<'_>; 6] {
     ]
 }
 
-/// A write that gives the version, if it found its row.
+/// Returns the outcome of a write that found its row, which returns the version.
 fn applied(rows: &[Row]) -> Result<Option<Outcome>, SqlError> {
     let version = rows.first().map(|row| row.number(0)).transpose()?;
     Ok(version.map(|version| Outcome::Applied(Version(u64::from_ne_bytes(version.to_ne_bytes())))))
 }
 
-/// Brings a row of [`sql::LOAD`] into the caller's buffer.
+/// Copies the record in a row of [`sql::LOAD`] to the caller's buffer.
 fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     let size = usize::try_from(row.number(0)?).unwrap_or_default();
     let version = Version(u64::from_ne_bytes(row.number(1)?.to_ne_bytes()));

@@ -1,27 +1,13 @@
-//! Each database keeps the contract (ST11).
+//! SQLite keeps the contract (ST11). What needs a server, PostgreSQL above all, is in tests/stores.
 
-mod common;
-
-use common::Fresh;
-use servers::conformance::conforms;
-use session_core::conformance::end_all_ends_all;
-use session_core::environment::Time;
-
-async fn keeps_the_contract(name: &str, database: &Fresh) {
-    let store = database.store();
-    for seed in 0..4 {
-        let start = Time::from_millis(1_790_000_000_000 + seed * 1_000_000);
-        conforms(name, &store, start, seed..seed + 1).await;
-        assert_eq!(end_all_ends_all(&store, start, seed).await, Ok(()));
-    }
-}
+use session_core::conformance::{end_all_ends_all, suite};
+use session_store_sql::SqlStore;
+use store_support::at;
 
 #[tokio::test]
-async fn sqlite() {
-    keeps_the_contract("SQLite", &Fresh::sqlite()).await;
-}
-
-#[tokio::test]
-async fn postgres() {
-    keeps_the_contract("PostgreSQL", &Fresh::postgres()).await;
+async fn sqlite_keeps_the_contract_st11() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(&format!("sqlite:{}", directory.path().join("sessions.db").display())).unwrap();
+    assert_eq!(suite(&store, at(1_790_000_000_000), 1).await, Ok(()));
+    assert_eq!(end_all_ends_all(&store, at(1_790_000_000_000), 1).await, Ok(()));
 }

@@ -15,7 +15,7 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type App<M> = Sessions<FixedStore<4, 256>, ManualClock, (), M>;
 type Make<M> = fn(FixedStore<4, 256>, ManualClock, &Keys, Policy) -> App<M>;
-type Request<'a, M> = Session<'a, FixedStore<4, 256>, ManualClock, ScriptedRng, [u8; 256], (), M>;
+type Request<'a, M> = Session<'a, FixedStore<4, 256>, ManualClock, ScriptedRng, &'a mut RequestState<[u8; 256]>, (), M>;
 
 type Verb<M> = fn(&mut Request<'_, M>) -> Result<(), Error>;
 

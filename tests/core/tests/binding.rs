@@ -1,12 +1,9 @@
 //! A session that is bound to what the application recognises its browser by: a signal, and what the policy makes of it.
 
-use core_tests::life_cycle::{Browser, Server, World, increment, keys, sign_in};
-use session_core::environment::Time;
-use session_core::policy::{Mismatch, Policy, SET_COOKIE_LEN};
-use session_core::pool::{Pool, Requests};
-use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{Error, Sessions};
-use session_store_memory::FixedStore;
+use core_tests::life_cycle::{Browser, Server, World, increment, sign_in};
+use session_core::Error;
+use session_core::policy::{Mismatch, Policy};
+use session_core::testing::run;
 use std::time::Duration;
 
 const HOME: &[u8] = b"Firefox, 192.0.2";
@@ -146,31 +143,4 @@ fn a_binding_is_a_digest_that_outlives_all_but_the_session() {
     // over another subject's session there is a new one
     server.request(&mut browser, |session| sign_in(session, "bob").unwrap()).ok();
     server.peek(&browser, |session| assert_eq!(run(session.check_binding(AWAY)), Ok(true))).ok();
-}
-
-/// What the frameworks without a heap hand out: see adapters/std for the others.
-#[test]
-fn a_handle_of_a_pool_checks_the_same() {
-    let policy = Policy::PLAIN_HTTP.on_mismatch(Mismatch::End);
-    let sessions = Sessions::new(FixedStore::<4, 256>::new(), ManualClock::at(Time::from_millis(9)), &keys(), policy);
-    let pool: Pool<_, _, _, (), 1, 256> = Pool::new(sessions, ScriptedRng::new(7));
-    let visit = |cookie: &str, fingerprint: &[u8]| {
-        let lease = pool.lease().unwrap();
-        let session = lease.handle();
-        run(session.load(std::iter::once(cookie.as_bytes()), true)).unwrap();
-        let checked = run(session.check_binding(fingerprint)).unwrap();
-        let n = session.get::<u32>("n").unwrap();
-        if cookie.is_empty() {
-            session.set("n", &1_u32).and(run(session.bind(fingerprint))).unwrap();
-        }
-        run(lease.commit()).unwrap();
-        let mut buffer = [0; SET_COOKIE_LEN];
-        let pair = lease.set_cookie(&mut buffer).unwrap().and_then(|text| text.split(';').next());
-        (checked, n, pair.map(str::to_owned))
-    };
-    let (_, _, cookie) = visit("", HOME);
-    let cookie = cookie.unwrap();
-    assert_eq!(visit(&cookie, HOME), (true, Some(1), None));
-    assert_eq!(visit(&cookie, AWAY), (false, None, None));
-    assert_eq!(visit(&cookie, HOME), (true, None, None), "it has ended");
 }

@@ -1,6 +1,6 @@
 //! When a session ends by itself, to the millisecond, and what that costs.
 
-use core_tests::life_cycle::{Browser, Server, World, sign_in};
+use core_tests::life_cycle::{Browser, Server, Site, World, sign_in};
 use session_core::Error;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::store::Store;
@@ -331,4 +331,19 @@ fn the_cookie_is_sent_only_when_it_changes_ck11() {
         run(session.logout()).unwrap();
     });
     assert_eq!((answer.set_cookie, answer.commit), (None, Ok(())));
+}
+
+#[test]
+fn a_record_from_the_future_has_expired_tm1() {
+    let ahead = Site::new(Policy::SECURE);
+    for (millis, holds) in [(60_000, true), (60_001, false), (365 * 24 * 3_600_000, false)] {
+        let mut jar = None;
+        ahead.wait(millis);
+        ahead.sign_in(&mut jar, "ann").unwrap();
+        assert_eq!(ahead.who(&jar), Some("ann".into()));
+        ahead.set_back(millis);
+        assert_eq!(ahead.who(&jar).is_some(), holds, "{millis} ms ahead");
+        ahead.sign_in(&mut jar, "ann").unwrap();
+        assert_eq!(ahead.who(&jar), Some("ann".into()), "a login replaces it");
+    }
 }

@@ -362,3 +362,23 @@ fn a_message_is_shown_once_tr2() {
     server.request(&mut browser, |session| sign_in(session, "ann").and(session.flash_message("welcome")).unwrap()).ok();
     assert_eq!(take(&mut browser).as_deref(), Some("welcome"));
 }
+
+#[test]
+fn a_login_without_data_keeps_nothing_that_was_planted_lc2() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    let planted = server.request(&mut browser, |session| {
+        session.set("n", &1_u32)?;
+        session.set_label("planted")?;
+        run(session.bind(b"the attacker's"))
+    });
+    planted.ok().unwrap();
+    let login = server.request(&mut browser, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        run(session.login(attempt.without_data()))?;
+        let (label, keys) = (session.label().map(str::to_owned), session.keys().count());
+        Ok::<_, session_core::Error>((label, keys, run(session.check_binding(b"ann's"))?))
+    });
+    assert_eq!(login.ok(), Ok((None, 0, true)));
+}

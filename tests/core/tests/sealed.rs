@@ -174,7 +174,7 @@ fn forged_and_swapped_values_are_refused_se1_se2() {
 
 #[test]
 fn too_large_for_a_cookie_is_an_error_with_both_sizes_se6_ck7() {
-    let site = Server::sealed(Policy::SECURE);
+    let site = Server::sealed(Policy::SECURE.max_cookie(5_000));
     let mut jar = None;
     count(&site, &mut jar).unwrap();
     let before = jar.clone();
@@ -427,5 +427,29 @@ fn nobody_is_called_nothing_se7_lc9() {
         assert_eq!(run(stored.sessions().list(subject, [0; 256], |_| ())), Err(Error::BadText));
         assert_eq!(stored.sign_in(&mut None, subject), Err(Error::BadText));
         assert_eq!(sealed.sign_in(&mut None, subject), Err(Error::BadText));
+    }
+}
+
+#[test]
+fn one_key_in_two_applications_opens_nothing_of_the_other_se9() {
+    let shop = Server::sealed(Policy::SECURE.application("shop"));
+    let node = |policy| shop.node(&core_tests::life_cycle::keys(), policy);
+    let mut jar = None;
+    count(&shop, &mut jar).unwrap();
+    let seen = |site: &Server| site.visit(&mut jar.clone(), |session| session.get::<u32>("n"));
+    assert_eq!(seen(&node(Policy::SECURE.application("shop"))), Ok(Some(1)));
+    assert_eq!(seen(&node(Policy::SECURE.application("shop, staging"))), Ok(None));
+    assert_eq!(seen(&node(Policy::SECURE)), Ok(None));
+}
+
+#[test]
+fn the_limit_is_that_of_the_whole_header_and_can_be_set_se8() {
+    let fill = |bytes: usize| move |session: &mut Visit<'_, Sealed>| session.set("k", "x".repeat(bytes).as_str());
+    for (policy, most) in [(Policy::SECURE, 2_560), (Policy::SECURE.max_cookie(1_000), 1_000)] {
+        let (site, mut jar) = (Server::sealed(policy), None);
+        let answer = site.visit(&mut jar, fill(1_500));
+        assert_eq!(answer.is_ok(), most > 2_000);
+        let answer = site.visit(&mut jar, fill(3_000));
+        assert!(matches!(answer, Err(Error::TooLarge { need, have }) if need > have && have == most), "{answer:?}");
     }
 }

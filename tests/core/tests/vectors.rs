@@ -100,7 +100,7 @@ fn assert_seen(case: &Case, view: &mut View<'_>) {
         assert_eq!(sample(name).is_at(view, key), Ok(true), "{title}: {key} as {name}");
     }
     for (key, name) in case.all("clash").filter_map(|value| value.split_once(" as ")) {
-        assert_eq!(sample(name).is_at(view, key), Err(Error::TypeMismatch), "{title}: {key} as {name}");
+        assert_eq!(sample(name).is_at(view, key), Err(Error::Unreadable), "{title}: {key} as {name}");
     }
 }
 
@@ -272,7 +272,7 @@ fn values_read_as_their_own_type_only() {
                 let expected = match name(read) {
                     same if same == name(stored) => Ok(true),
                     other if alike.contains(&other.as_str()) => Ok(false),
-                    _ => Err(Error::TypeMismatch),
+                    _ => Err(Error::Unreadable),
                 };
                 assert_eq!(sample(&name(read)).is_at(view, "k"), expected, "{} as {}", name(stored), name(read));
             }

@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 type Site = Sessions<Waiting, ManualClock>;
-type Work<'a> = Session<'a, Waiting, ManualClock, &'a mut ScriptedRng, [u8; 256]>;
+type Work<'a> = Session<'a, Waiting, ManualClock, &'a mut ScriptedRng, &'a mut RequestState<[u8; 256]>>;
 
 fn site() -> Site {
     Sessions::new(Waiting(MemoryStore::new()), ManualClock::new(), &Keys::new(&KEY).unwrap(), Policy::PLAIN_HTTP)

@@ -11,7 +11,7 @@ mod search;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Explores every order of events of a few requests.
 #[derive(Parser)]
@@ -30,14 +30,9 @@ enum What {
         whole: bool,
     },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
-    Three {
-        /// How long.
-        #[arg(long, default_value_t = 120)]
-        seconds: u64,
-        /// Which order.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-    },
+    Three(Sample),
+    /// Pairs of requests, each with two faults and a clock step, in an order that a seed gives, until the time is up.
+    TwoFaults(Sample),
     /// Each rule of the protocol, left out of a copy of the code, must be missed.
     Rules {
         /// Only those of these numbers.
@@ -65,11 +60,22 @@ enum What {
     },
 }
 
+#[derive(Args)]
+struct Sample {
+    /// How long.
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// Which order.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
         What::Two { whole } => protocol::two(whole),
-        What::Three { seconds, seed } => protocol::three(deadline(seconds), seed),
+        What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
+        What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
         What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
         What::Layered { requests, faults, seconds, limit } => {
             layered::explore_sets(requests, faults, seconds, limit.map(deadline))

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use servers::{PATIENT, Server, conformance};
 use session_core::environment::Clock;
 use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
@@ -11,6 +10,7 @@ use session_store_layered::{Cache, Layered};
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
+use store_tests::servers::{self, PATIENT, Server, conformance};
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
@@ -151,5 +151,5 @@ fn all_conversations_through_axum() {
     let (memcached, redis) = (servers::memcached::start(), servers::redis::start());
     let memory = format!("layered:{}+memory:", memcached.url());
     let durable = format!("layered:{}+{}", memcached.url(), redis.url());
-    reference_app::converse("axum", &[&memory, &durable], axum_app::serve);
+    support::reference::converse("axum", &[&memory, &durable], axum_app::serve);
 }

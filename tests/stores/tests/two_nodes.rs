@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use store_tests::servers;
+
 const OLD: &str = "8f1de2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36a";
 const NEW: &str = "1a7be2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36b";
 

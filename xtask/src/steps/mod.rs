@@ -1,6 +1,7 @@
 //! The steps of `test-all`: their names, what they show, and what they need. Each is a function that returns what it
 //! showed, or what is wrong.
 
+mod arrows;
 pub(crate) mod bench;
 mod compliance;
 mod explorers;
@@ -9,10 +10,12 @@ pub(crate) mod firmware;
 mod fuzz;
 mod lint;
 mod no_panic;
+mod rooms;
 pub(crate) mod size;
 mod store_table;
 mod targets;
 mod tests;
+mod tokens;
 
 use self::targets::BOARDS;
 use crate::run::Log;
@@ -58,6 +61,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "every requirement is in docs/compliance.md, with tests that exist",
         needs: &[],
         run: |_| compliance::compliance(&names()),
+    },
+    Step {
+        name: "rooms",
+        does: "no published crate has a circle of files; between the core's rooms the arrows run one way",
+        needs: &[],
+        run: |_| rooms::rooms(),
     },
     Step {
         name: "no-alloc",

@@ -11,12 +11,10 @@ use crate::run::{Log, cargo, target};
 /// The sha2 crate's small version.
 pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 
-/// A program of examples/size and the bytes of code on the first of the boards: what we want, and what it must not exceed
-/// until we are there. Lower the budget whenever the program gets smaller; raise it only when the program does more (the
-/// second one's login keeps the index of subjects and the cap since those were built: 4,000 bytes; a
-/// cookie that is used again may end its session: 240; one loop for all modes, which a fourth one needed: 500).
+/// A program of examples/size and the bytes of code on the first of the boards: what we want, and what it must not exceed.
+/// Lower the budget whenever the program gets smaller; raise it only when the program does more.
 const PROGRAMS: [(&str, u64, u64); 3] =
-    [("read-set-create", 8 * 1024, 21_250), ("all-verbs", 12 * 1024, 24_900), ("sealed", 18 * 1024, 32_650)];
+    [("read-set-create", 18_432, 19_050), ("all-verbs", 21_504, 22_200), ("sealed", 26_624, 31_700)];
 
 /// Bytes of one program.
 struct Weight {

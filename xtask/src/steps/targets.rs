@@ -15,10 +15,11 @@ pub(crate) const BOARDS: [&str; 5] = [
 ];
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 6] = [
+const NO_HEAP: [&str; 7] = [
     "session-core",
     "session-store-memory",
     "session-store-flash",
+    "session-embedded",
     "session-picoserve",
     "session-edge-http",
     "device-ui",

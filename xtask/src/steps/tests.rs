@@ -6,16 +6,8 @@ use crate::run::{Log, cargo, passed, target};
 /// Packages whose tests are steps of their own.
 const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
 
-/// The stores, and what else is tested with real servers; excluded from `tests`, too.
-const STORES: [&str; 7] = [
-    "servers",
-    "session-store-sql",
-    "session-store-redis",
-    "session-store-memcached",
-    "session-store-layered",
-    "store-tests",
-    "session-admin",
-];
+/// What is tested with real servers; excluded from `tests`, too.
+const STORES: [&str; 2] = ["store-tests", "session-admin"];
 
 pub(super) fn tests(log: &mut Log) -> Result<String, String> {
     let mut tests = cargo(&["test", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);

@@ -41,8 +41,8 @@ pub(crate) struct Ethernet {
     address: [u8; 6],
     received: &'static mut [u8; FRAME],
     sent: &'static mut [u8; FRAME],
-    /// One frame a turn: the tasks that it wakes run before the next one. Otherwise whoever hangs up and knocks again finds
-    /// the door not open yet.
+    /// One frame a turn: the tasks that it wakes run before the next one. Otherwise a client that closes its connection and
+    /// opens another finds no listening socket yet.
     taken: bool,
 }
 

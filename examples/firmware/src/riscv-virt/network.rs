@@ -81,8 +81,8 @@ impl Driver for Network {
     fn receive(&mut self, cx: &mut Context) -> Option<(Frame<'_>, Room<'_>)> {
         if let Some(buffer) = self.looked_at.take() {
             self.lend(buffer);
-            // one frame a turn: the tasks that it wakes run before the next one. Otherwise whoever hangs up and knocks again
-            // finds the door not open yet
+            // one frame a turn: the tasks that it wakes run before the next one. Otherwise a client that closes its
+            // connection and opens another finds no listening socket yet
             cx.waker().wake_by_ref();
             return None;
         }

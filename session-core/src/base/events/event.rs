@@ -63,6 +63,9 @@ pub enum Event<'e> {
     Mismatch(LogId),
     /// The store held bytes that are no record of this version; they were left alone and not used.
     Corrupt(LogId),
+    /// A value of the session cannot be read as the type that the program asked for: the key, the type, the field and what
+    /// is there instead, never a stored value. Devices do not say it.
+    Unreadable(LogId, Option<&'e dyn fmt::Display>),
     /// Two requests changed the same value; this one was told (409).
     Conflict(LogId),
     /// The store failed; its own words.
@@ -101,10 +104,14 @@ impl<'e> Event<'e> {
         self.parts().2
     }
 
-    /// What the store says went wrong, in its own words.
+    /// What went wrong: the store's own words, or what of a value is unreadable.
     #[must_use]
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
-        if let Self::StoreFailed(why) = self { Some(*why) } else { None }
+        match self {
+            Self::StoreFailed(why) => Some(*why),
+            Self::Unreadable(_, why) => *why,
+            _ => None,
+        }
     }
 
     fn parts(&self) -> (&'static str, Level, Option<LogId>) {
@@ -122,6 +129,7 @@ impl<'e> Event<'e> {
             Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
             Self::Mismatch(id) => ("mismatch", Level::Warn, Some(id)),
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
+            Self::Unreadable(id, _) => ("unreadable", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
@@ -145,6 +153,8 @@ impl fmt::Display for Event<'_> {
             Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
             Self::Mismatch(id) => write!(f, "session {id}: not from where it was bound to"),
             Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
+            Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
+            Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),

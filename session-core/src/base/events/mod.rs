@@ -12,6 +12,7 @@
 //! | `late` `superseded` | warn | a cookie came that had been replaced |
 //! | `mismatch` | warn | a request came from elsewhere than its session was bound to |
 //! | `garbled` | warn | the store held something else under the session's key |
+//! | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
 //! | `conflict` | info | a change was refused (409), for another request had made one |
 //! | `store_failed` | warn | the store failed, and said why |
 //! | `entropy_failed` | warn | there were no random numbers |

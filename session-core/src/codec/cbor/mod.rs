@@ -28,7 +28,7 @@ mod write;
 
 pub use unreadable::{Error, Unreadable};
 
-use super::{Codec, WriteError};
+use crate::base::codec::{AsRead, Closed, Codec, Reads, WriteError};
 use read::Reader;
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
@@ -66,9 +66,13 @@ impl Cbor {
     }
 }
 
+impl Closed for Cbor {}
+
 impl Codec for Cbor {
     const ID: u8 = 1;
+    const TELLS: bool = true;
 
+    type Reads = LastReads;
     type Unreadable = Unreadable;
 
     fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError> {
@@ -85,6 +89,33 @@ impl Codec for Cbor {
         let mut writer = Writer::new(&mut [], Some(0));
         writer.write(value).ok()?;
         writer.said()
+    }
+}
+
+/// The last values that a request read. One that is forgotten costs a write of what has not changed, and no more.
+#[derive(Clone, Copy, Debug)]
+pub struct LastReads {
+    reads: [(u64, AsRead); Self::MOST],
+    next: usize,
+}
+
+impl LastReads {
+    const MOST: usize = 16;
+}
+
+impl Reads for LastReads {
+    const NONE: Self = Self { reads: [(0, AsRead { entry: 0, said: 0 }); Self::MOST], next: 0 };
+
+    fn keep(&mut self, key: u64, value: AsRead) {
+        let known = self.reads.iter().position(|(known, _)| *known == key);
+        if let Some(place) = self.reads.get_mut(known.unwrap_or(self.next % Self::MOST)) {
+            *place = (key, value);
+        }
+        self.next += usize::from(known.is_none());
+    }
+
+    fn of(&self, key: u64) -> Option<AsRead> {
+        self.reads.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::inside::{Elements, Entries, Variant};
 use super::item::{Item, wide};
 use super::unreadable::{Error, Path, Step, Unreadable, What};
-use crate::codec::DEPTH;
+use crate::base::codec::DEPTH;
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Expected, Visitor};
 

@@ -1,6 +1,9 @@
+//! Host only.
+
 use super::*;
 use crate::base::bytes::hash;
-use crate::codec::{DEPTH, read_back};
+use crate::base::codec::DEPTH;
+use crate::codec::read_back;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use super::{BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED};
 use crate::base::bytes::{fill, hash, shift};
-use crate::codec::{DEPTH, WriteError};
+use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};
 use serde::ser::{self, Serialize};
 

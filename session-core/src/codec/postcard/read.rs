@@ -2,7 +2,7 @@
 
 use super::write::Writer;
 use super::{DIGEST, Unreadable};
-use crate::codec::DEPTH;
+use crate::base::codec::DEPTH;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };

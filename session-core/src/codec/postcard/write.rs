@@ -1,7 +1,7 @@
 //! Writing, and the digest of what is written. Digests are stored: the numbers here are part of the format.
 
 use super::DIGEST;
-use crate::codec::{DEPTH, WriteError};
+use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};
 use serde::ser::{self, Serialize};
 

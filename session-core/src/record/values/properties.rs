@@ -1,6 +1,7 @@
 //! Host only. The table against a map as oracle, and any bytes as a table.
 
 use super::*;
+use crate::codec::{Codec, Postcard};
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -80,7 +81,7 @@ fn a_table_is_a_sorted_map() {
                 _ => {
                     let value = value(&mut random, size);
                     replaced += usize::from(wanted.insert(key.clone(), encode(&value)).is_some());
-                    let done = table.set(&key, &value);
+                    let done = table.set_postcard(&key, &value);
                     done.map(|changed| assert_eq!(changed, wanted.get(&key) != oracle.get(&key)))
                 }
             };
@@ -125,7 +126,7 @@ fn any_bytes_are_refused_or_read_whole() {
             table(|table| {
                 for _ in 0..random.below(4) {
                     let key = ["a", "b", "ä", "\0x"][random.below(4)];
-                    table.set(key, &value(&mut random, 200)).unwrap();
+                    table.set_postcard(key, &value(&mut random, 200)).unwrap();
                 }
             })
         };
@@ -141,11 +142,11 @@ fn any_bytes_are_refused_or_read_whole() {
         let count = entries(&bytes).count();
         for key in ["a", "b", "zz"] {
             let entry = find(&bytes, key);
-            let _ = (fingerprint(entry), entry.map(|entry| entry.read::<Vec<String>>().is_ok()));
+            let _ = (fingerprint(entry), entry.map(|entry| entry.read_postcard::<Vec<String>>().is_ok()));
         }
         let (mut edited, mut len) = ([0; 4096], bytes.len());
         edited[..len].copy_from_slice(&bytes);
-        let _ = Table::new(&mut edited, 0, &mut len).set("b", &7_u64);
+        let _ = Table::new(&mut edited, 0, &mut len).set_postcard("b", &7_u64);
         let _ = Table::new(&mut edited, 0, &mut len).remove("a");
         if check(&bytes) {
             let again = table(|table| entries(&bytes).for_each(|entry| table.put(entry).unwrap()));

@@ -7,7 +7,9 @@ use core::task::Poll;
 use super::broken::Broken;
 use crate::base::environment::Time;
 use crate::base::names::{Handle, Version};
-use crate::record::layout::{CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, Stamp, VERSION_AT};
+use crate::record::layout::{
+    CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, SUBJECT, Stamp, VERSION_AT,
+};
 use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
 
 /// The largest record of the suite.
@@ -177,9 +179,6 @@ pub(super) fn found(load: Load) -> Option<Found> {
     }
 }
 
-/// The flag of records that have a subject.
-const WITH_SUBJECT: u8 = 4;
-
 /// A record as plain bytes: a store looks at no more than its stamp, and at whose it is.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
@@ -218,7 +217,7 @@ impl Record {
     pub(super) fn subject(mut self, name: &[u8]) -> Self {
         let len = u8::try_from(name.len()).unwrap_or_default();
         self.len = LARGEST.min(MIN_LEN + 7 + name.len());
-        self.put(1, &[WITH_SUBJECT]).put(MIN_LEN + 6, &[len]).put(MIN_LEN + 7, name)
+        self.put(1, &[SUBJECT]).put(MIN_LEN + 6, &[len]).put(MIN_LEN + 7, name)
     }
 
     /// What follows the head; cut where the largest record ends.

@@ -109,7 +109,7 @@ rules! {
     races::a_dropped_update_is_old_or_new ST1: "A future that is dropped leaves the old record or the new one."
     index::an_unknown_subject_has_no_entries LC9: "A subject that never signed in has no entries in the index."
     index::entries_are_listed_in_order LC9: "Entries are listed in the order in which they were added, in pages of any size."
-    index::an_entry_is_there_once LC9: "An entry that is added again keeps its place, and one of a newer login replaces it."
+    index::an_entry_is_there_once LC9: "An entry that is added again keeps its place, one of a newer login replaces it, and one of an older login that comes late does not."
     index::a_moved_epoch_refuses LC9: "An entry whose login saw another epoch is refused, and the epoch moves up only."
     index::every_move_gives_another_epoch LC9: "Every move of the epoch gives another one, and tells the last order."
     index::removed_entries_are_gone LC9: "Removing takes the entry of that login number and no other, however often."

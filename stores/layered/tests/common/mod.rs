@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use session_core::store::{Handle, Version};
-use session_store_layered::{Cache, Entry, Look};
+use session_store_layered::{Cache, CacheEntry, Look};
 
 /// Clones share their entries, as nodes do.
 #[derive(Clone, Default)]
@@ -91,7 +91,7 @@ impl Cache for MemoryCache {
     async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], _: Duration) -> Result<(), Down> {
         self.called()?;
         let mut places = self.0.places.lock().unwrap();
-        if places.get(key).is_some_and(|(_, there)| Entry::version_of(there) == Some(seen)) {
+        if places.get(key).is_some_and(|(_, there)| CacheEntry::version_of(there) == Some(seen)) {
             places.insert(*key, (self.next(), entry.to_vec()));
         } else {
             places.remove(key);

@@ -17,10 +17,10 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
-use reference_app::{AnyClock, Config, Stop};
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::{SessionLayer, Sessions};
 use session_core::mode::DynamicMode;
+use support::reference::{AnyClock, Config, Stop};
 use tracing_subscriber::filter::LevelFilter;
 
 /// What the observer does that none may; empty: nothing.
@@ -118,9 +118,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing::subscriber::set_global_default(format.with_max_level(LevelFilter::TRACE).finish())?;
 
     if all {
-        reference_app::converse("axum", &["memory:", "cookie:"], serve);
+        support::reference::converse("axum", &["memory:", "cookie:"], serve);
     } else {
-        reference_app::converse_about(&["TR1"], "axum", &["memory:"], serve);
+        support::reference::converse_about(&["TR1"], "axum", &["memory:"], serve);
     }
     eprintln!("{:?}", counted.snapshot().into_vec());
     Ok(())

@@ -19,14 +19,14 @@ use crate::wire::{Incoming, Outgoing, Wire};
 type AppPool<'c> = Pool<FixedStore<4, 256>, &'c ManualClock, ScriptedRng, (), 2, 256>;
 type Session<'p, 'c> = session_picoserve::Session<'p, AppPool<'c>>;
 
-async fn login(session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
+async fn login(mut session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
     let attempt = session.begin_login("ann").await?;
     session.login(attempt).await?;
     session.set("visits", &1_u32)?;
     Ok("signed in")
 }
 
-async fn visits(session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
+async fn visits(mut session: Session<'_, '_>) -> Result<&'static str, SessionRejection> {
     Ok(match session.get::<u32>("visits")? {
         Some(1) => "one visit",
         _ => "no visit",

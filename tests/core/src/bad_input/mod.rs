@@ -17,7 +17,7 @@ use session_core::environment::Time;
 use session_core::events::{Event, Observer};
 use session_core::policy::Policy;
 use session_core::testing::{ManualClock, ScriptedRng};
-use session_core::{Keys, Session, Sessions};
+use session_core::{Keys, RequestState, Session, Sessions};
 
 /// Runs the part that is the core's and may look at it from outside, for instance count allocations.
 pub type Watch<'w> = &'w dyn Fn(&mut dyn FnMut());
@@ -30,7 +30,7 @@ pub fn unwatched(run: &mut dyn FnMut()) {
 /// Bytes that a place for a record holds.
 const PLACE: usize = 1024;
 
-type View<'a> = Session<'a, Shelf, ManualClock, ScriptedRng, [u8; PLACE], &'a Seen>;
+type View<'a> = Session<'a, Shelf, ManualClock, ScriptedRng, &'a mut RequestState<[u8; PLACE]>, &'a Seen>;
 
 /// A genuine cookie, the one before it, and the sessions that know its handle.
 struct World {

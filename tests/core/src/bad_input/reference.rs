@@ -110,6 +110,7 @@ impl Record {
         let over = |idle: u64, end: u64| idle != 0 && now >= self.last_seen + idle || end != 0 && now >= end;
         let policy = || !self.own && over(30 * 60_000, self.created + 12 * 3_600_000);
         match &self.previous {
+            _ if self.last_seen.max(self.created) > now + 60_000 => Some("expired"),
             _ if now >= (1 << 48) - 1 || over(self.idle, self.end) || policy() => Some("expired"),
             _ if self.verifier == verifier => None,
             Some((previous, grace_until)) if previous == verifier => (now >= *grace_until).then_some("past_grace"),

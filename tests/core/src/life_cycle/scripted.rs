@@ -4,6 +4,7 @@
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
+use session_core::testing::run;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -40,11 +41,27 @@ impl Calls {
 /// A hook and the number of the call before which it runs.
 type Hook = (usize, Box<dyn FnOnce()>);
 
+/// What becomes of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    Lost,
+    Late,
+}
+
+/// A write that was given up and is not done yet, with the time that its caller went by.
+enum Late {
+    Create(Handle, Vec<u8>, Time),
+    Update(Handle, Version, Vec<u8>, Time),
+}
+
 #[derive(Default)]
 struct Script {
     calls: Calls,
     failing: Option<Range<usize>>,
     losing: Option<Range<usize>>,
+    delaying: Option<Range<usize>>,
+    late: Vec<Late>,
     taken: usize,
     hook: Option<Hook>,
     passed: Vec<Vec<u8>>,
@@ -91,6 +108,26 @@ impl<S: Store> Scripted<S> {
         self.script.borrow_mut().losing = Some(calls);
     }
 
+    /// Creates and updates with these numbers are answered by an error, and done when [`land`](Self::land) says so.
+    pub fn delay(&self, calls: Range<usize>) {
+        self.calls();
+        self.script.borrow_mut().delaying = Some(calls);
+    }
+
+    /// All that is late is done now. Returns how many writes that were.
+    pub fn land(&self) -> usize {
+        let late = std::mem::take(&mut self.script.borrow_mut().late);
+        for write in &late {
+            match write {
+                Late::Create(key, record, now) => drop(run(self.inner.create(key, record, *now))),
+                Late::Update(key, seen, record, now) => {
+                    drop(run(self.inner.update(key, *seen, record, *now, &mut [0; 4_096])));
+                }
+            }
+        }
+        late.len()
+    }
+
     /// The next `creates` creates find that their handle is taken.
     pub fn take_handles(&self, creates: usize) {
         self.script.borrow_mut().taken = creates;
@@ -105,7 +142,7 @@ impl<S: Store> Scripted<S> {
     /// All works again.
     pub fn recover(&self) {
         let mut script = self.script.borrow_mut();
-        (script.failing, script.losing, script.taken) = (None, None, 0);
+        (script.failing, script.losing, script.delaying, script.taken) = (None, None, None, 0);
     }
 
     /// Every record and key that went to the store or came from it.
@@ -117,8 +154,8 @@ impl<S: Store> Scripted<S> {
         self.script.borrow_mut().passed.push(bytes.to_vec());
     }
 
-    /// Counts a call and tells whether its answer is lost.
-    fn begin(&self, key: &Handle, count: impl FnOnce(&mut Calls) -> &mut usize) -> Result<bool, Down> {
+    /// Counts a call and tells what becomes of it.
+    fn begin(&self, key: &Handle, count: impl FnOnce(&mut Calls) -> &mut usize) -> Result<Fate, Down> {
         self.keep(key.as_bytes());
         let number = self.script.borrow().calls.all();
         let hook = self.script.borrow_mut().hook.take_if(|(call, _)| *call == number);
@@ -128,12 +165,17 @@ impl<S: Store> Scripted<S> {
         let mut script = self.script.borrow_mut();
         *count(&mut script.calls) += 1;
         let told = |calls: &Option<Range<usize>>| calls.as_ref().is_some_and(|calls| calls.contains(&number));
-        if told(&script.failing) { Err(Down) } else { Ok(told(&script.losing)) }
+        match (told(&script.failing), told(&script.delaying), told(&script.losing)) {
+            (true, ..) => Err(Down),
+            (_, true, _) => Ok(Fate::Late),
+            (.., true) => Ok(Fate::Lost),
+            _ => Ok(Fate::Answered),
+        }
     }
 }
 
-fn answer<T, E>(lost: bool, answer: Result<T, E>) -> Result<T, Down> {
-    if lost { Err(Down) } else { answer.map_err(|_| Down) }
+fn answer<T, E>(fate: Fate, answer: Result<T, E>) -> Result<T, Down> {
+    if fate == Fate::Answered { answer.map_err(|_| Down) } else { Err(Down) }
 }
 
 impl<S: Store> Store for Scripted<S> {
@@ -149,23 +191,27 @@ impl<S: Store> Store for Scripted<S> {
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Down> {
-        let lost = self.begin(key, |calls| &mut calls.load)?;
+        let fate = self.begin(key, |calls| &mut calls.load)?;
         let load = self.inner.load(key, now, into).await;
         if let Ok(Load::Found(found)) = load {
             self.keep(into.get(..found.len).unwrap_or_default());
         }
-        answer(lost, load)
+        answer(fate, load)
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Down> {
-        let lost = self.begin(key, |calls| &mut calls.create)?;
+        let fate = self.begin(key, |calls| &mut calls.create)?;
         self.keep(record);
+        if fate == Fate::Late {
+            self.script.borrow_mut().late.push(Late::Create(*key, record.to_vec(), now));
+            return Err(Down);
+        }
         let taken = self.script.borrow().taken;
         if taken > 0 {
             self.script.borrow_mut().taken = taken - 1;
             return Ok(Outcome::Conflict(None));
         }
-        answer(lost, self.inner.create(key, record, now).await)
+        answer(fate, self.inner.create(key, record, now).await)
     }
 
     async fn update(
@@ -176,22 +222,26 @@ impl<S: Store> Store for Scripted<S> {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Down> {
-        let lost = self.begin(key, |calls| &mut calls.update)?;
+        let fate = self.begin(key, |calls| &mut calls.update)?;
         self.keep(record);
+        if fate == Fate::Late {
+            self.script.borrow_mut().late.push(Late::Update(*key, seen, record.to_vec(), now));
+            return Err(Down);
+        }
         let outcome = self.inner.update(key, seen, record, now, there).await;
         if let Ok(Outcome::Conflict(Some(found))) = outcome {
             self.keep(there.get(..found.len).unwrap_or_default());
         }
-        answer(lost, outcome)
+        answer(fate, outcome)
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Down> {
-        let lost = self.begin(key, |calls| &mut calls.touch)?;
-        answer(lost, self.inner.touch(key, now).await)
+        let fate = self.begin(key, |calls| &mut calls.touch)?;
+        answer(fate, self.inner.touch(key, now).await)
     }
 
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Down> {
-        let lost = self.begin(key, |calls| &mut calls.delete)?;
-        answer(lost, self.inner.delete(key, condition, now).await)
+        let fate = self.begin(key, |calls| &mut calls.delete)?;
+        answer(fate, self.inner.delete(key, condition, now).await)
     }
 }

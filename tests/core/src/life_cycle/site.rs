@@ -17,7 +17,8 @@ pub struct Site<M = Stored> {
 }
 
 /// The session of a request.
-pub type Visit<'a, M> = Session<'a, &'static MemoryStore, &'static ManualClock, ScriptedRng, [u8; 4096], (), M>;
+pub type Visit<'a, M> =
+    Session<'a, &'static MemoryStore, &'static ManualClock, ScriptedRng, &'a mut RequestState<[u8; 4096]>, (), M>;
 
 type Made<M> = Sessions<&'static MemoryStore, &'static ManualClock, (), M>;
 type Make<M> = fn(&'static MemoryStore, &'static ManualClock, &Keys, Policy) -> Made<M>;

@@ -172,7 +172,7 @@ impl TryCryptoRng for Rng {}
 
 /// What a handler gets.
 pub type Request<'a, S = MemoryStore> =
-    Session<'a, &'static Scripted<S>, &'static ManualClock, Rng, [u8; 512], &'static Log>;
+    Session<'a, &'static Scripted<S>, &'static ManualClock, Rng, &'a mut RequestState<[u8; 512]>, &'static Log>;
 
 /// One node.
 pub struct Server<S: 'static = MemoryStore> {

@@ -75,6 +75,7 @@ const WRONG: &[(Way, &str)] = &[
     (ListIsUnordered, "entries_are_listed_in_order"),
     (AddTwice, "an_entry_is_there_once"),
     (AddKeepsTheOldLogin, "an_entry_is_there_once"),
+    (AddTakesTheOlderLogin, "an_entry_is_there_once"),
     (AddIgnoresTheEpoch, "a_moved_epoch_refuses"),
     (BumpGoesByTheClockAlone, "every_move_gives_another_epoch"),
     (BumpForgetsTheLast, "every_move_gives_another_epoch"),

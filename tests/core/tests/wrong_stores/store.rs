@@ -80,6 +80,7 @@ pub(crate) enum Way {
     ListIsUnordered,
     AddTwice,
     AddKeepsTheOldLogin,
+    AddTakesTheOlderLogin,
     AddIgnoresTheEpoch,
     BumpGoesByTheClockAlone,
     BumpForgetsTheLast,
@@ -291,7 +292,9 @@ impl SubjectIndex for WrongStore {
             if *epoch != seen && !self.is(AddIgnoresTheEpoch) {
                 return Added::Moved;
             }
-            if entries.iter().any(|old| old.is(entry)) && !self.is(AddTwice) {
+            let newer = |old: &IndexEntry| old.handle == entry.handle && old.login > entry.login;
+            let there = |old: &IndexEntry| old.is(entry) || newer(old) && !self.is(AddTakesTheOlderLogin);
+            if entries.iter().any(there) && !self.is(AddTwice) {
                 return Added::Applied;
             }
             if !matches!(self.way, AddKeepsTheOldLogin | AddTwice) {

@@ -4,7 +4,7 @@
 use crate::mutations::{Edit, Mutation};
 
 const STORE: &str = "stores/layered/src/store.rs";
-const ENTRY: &str = "stores/layered/src/entry.rs";
+const ENTRY: &str = "stores/layered/src/cache_entry.rs";
 const CACHE: &str = "tests/explorer/src/layered/world.rs";
 
 pub(crate) const RULES: &[Mutation] = &[
@@ -96,8 +96,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 3 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "        if let Some(doubt) = self.doubts.about(key) {",
-            instead: "        if let Some(doubt) = self.doubts.about(key).filter(|doubt| *doubt != Doubt::Conflict) {",
+            code: "        if let Some(check) = self.pending.get(key) {",
+            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Conflict) {",
         }],
     },
     Mutation {
@@ -124,8 +124,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 3 --faults 1 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "        if let Some(doubt) = self.doubts.about(key) {",
-            instead: "        if let Some(doubt) = self.doubts.about(key).filter(|doubt| *doubt != Doubt::Unknown) {",
+            code: "        if let Some(check) = self.pending.get(key) {",
+            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Indeterminate) {",
         }],
     },
 ];

@@ -75,7 +75,7 @@ impl<'s> LayeredRun<'s> {
         }
         let node = || {
             let layered = Layered::new(SimCache(world.clone()), SimDurable(world.clone()));
-            Arc::new(layered.trust(Duration::from_secs(TRUST)))
+            Arc::new(layered.with_trust(Duration::from_secs(TRUST)))
         };
         Self {
             scenario,

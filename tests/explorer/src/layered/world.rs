@@ -12,7 +12,7 @@ use std::time::Duration;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
-use session_store_layered::{Cache, Entry, Look};
+use session_store_layered::{Cache, CacheEntry, Look};
 
 use crate::layered::record::Record;
 
@@ -216,7 +216,7 @@ impl State {
                 Reply::Done
             }
             Call::Replace { seen, entry } => {
-                let there = self.cached.as_ref().and_then(|(_, bytes)| Entry::version_of(bytes));
+                let there = self.cached.as_ref().and_then(|(_, bytes)| CacheEntry::version_of(bytes));
                 self.cached = None;
                 if there == Some(Version(*seen)) {
                     self.put(entry.clone());

@@ -27,7 +27,15 @@ pub(crate) fn two(whole: bool) -> ExitCode {
 
 /// As many triples as the time allows.
 pub(crate) fn three(deadline: Instant, seed: u64) -> ExitCode {
-    let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();
+    some([scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat(), deadline, seed)
+}
+
+/// As many pairs with two faults and a clock step as the time allows.
+pub(crate) fn two_faults(deadline: Instant, seed: u64) -> ExitCode {
+    some(scenario::all(2, 2, 1, true), deadline, seed)
+}
+
+fn some(mut scenarios: Vec<Scenario>, deadline: Instant, seed: u64) -> ExitCode {
     shuffle(&mut scenarios, seed);
     run(&scenarios, Some(deadline))
 }

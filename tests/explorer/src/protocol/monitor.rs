@@ -16,6 +16,8 @@ pub(crate) struct Write {
     pub(crate) handle: HandleBytes,
     pub(crate) old: Option<Record>,
     pub(crate) new: Option<Record>,
+    /// It was given up before.
+    pub(crate) late: bool,
 }
 
 /// A cookie that was answered with, and until when it is good if nobody ends it.
@@ -44,6 +46,10 @@ struct Watched {
     /// Its change is stored.
     landed: bool,
     counted: bool,
+    /// The status that it was answered with.
+    told: Option<u16>,
+    /// Another request has written to its session since it began.
+    rivalled: bool,
     /// How often the epoch had moved when it first looked at the index, and when it moved it itself.
     attempt: Option<u32>,
     moved: Option<u32>,
@@ -187,9 +193,11 @@ impl Monitor {
     }
 
     /// Request `id` moves the epoch of a subject.
-    pub(crate) fn bumped(&mut self, id: usize) {
+    pub(crate) fn bumped(&mut self, id: usize, late: bool) {
         self.moves += 1;
-        self.watched[id].moved = Some(self.moves);
+        if !late {
+            self.watched[id].moved = Some(self.moves);
+        }
     }
 
     /// Something is lost, or the clock jumps.

@@ -89,7 +89,6 @@ impl Record {
         while take(0).start < bytes.len() {
             let len = bytes[take(1).start];
             let key = String::from_utf8(bytes[take(len.into())].to_vec()).expect("a key is text");
-            take(4);
             let mut len = 0;
             for shift in (0..28).step_by(7) {
                 let byte = bytes[take(1).start];
@@ -130,7 +129,8 @@ impl Record {
 
     /// The counter that the programs increment.
     pub(crate) fn counter(&self) -> u64 {
-        let varint = self.data.get("n").map(Vec::as_slice).unwrap_or_default();
+        // behind the digest of type and content
+        let varint = self.data.get("n").and_then(|value| value.get(4..)).unwrap_or_default();
         varint.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f))
     }
 }

@@ -149,7 +149,7 @@ pub(crate) async fn serve(app: &'static App, id: usize, verb: Verb, cookie: Opti
     Answer { told: told.map_err(|error| (format!("{error:?}"), error.status())), sent }
 }
 
-type View<'a> = Session<'a, Port, &'static ManualClock, ScriptedRng, [u8; 512]>;
+type View<'a> = Session<'a, Port, &'static ManualClock, ScriptedRng, &'a mut RequestState<[u8; 512]>>;
 
 async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique: u64) -> Result<(), Error> {
     match verb {

@@ -4,10 +4,12 @@
 use crate::mutations::{Edit, Mutation};
 
 const STATE: &str = "session-core/src/protocol/state.rs";
+const MACHINE: &str = "session-core/src/protocol/machine.rs";
 const STEPS: &str = "session-core/src/protocol/steps.rs";
 const REPLIES: &str = "session-core/src/protocol/replies.rs";
 const EXPIRY: &str = "session-core/src/protocol/expiry.rs";
 const POLICY: &str = "session-core/src/base/policy.rs";
+const STORED: &str = "session-core/src/driver/stored.rs";
 const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/record/changes.rs";
 const STORE: &str = "tests/explorer/src/protocol/world.rs";
@@ -35,8 +37,8 @@ pub(crate) const RULES: &[Mutation] = &[
             },
             Edit {
                 file: POLICY,
-                code: "if millis(after) <= millis(lifetimes.grace)",
-                instead: "if millis(after) == 0",
+                code: "renew_after.is_some() && limits.renew_after <= limits.grace",
+                instead: "renew_after.is_some() && limits.renew_after == 0",
             },
         ],
     },
@@ -47,14 +49,10 @@ pub(crate) const RULES: &[Mutation] = &[
         edits: &[
             Edit {
                 file: STORE,
-                code: "slot.filter(|slot| Record::parse(&slot.bytes).live(now.millis()))",
-                instead: "slot.filter(|_| now >= Time::ZERO)",
+                code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
+                instead: "filter(|_| now > 0)",
             },
-            Edit {
-                file: STEPS,
-                code: "!self.active || expiry::expired(&self.mine, rules.policy, now)",
-                instead: "!self.active",
-            },
+            Edit { file: STEPS, code: "|| expiry::expired(&self.mine, rules.policy, now)", instead: "" },
             Edit {
                 file: STEPS,
                 code: "if expiry::expired(&self.mine, rules.policy, now) {\n            return",
@@ -83,9 +81,9 @@ pub(crate) const RULES: &[Mutation] = &[
         without: "a login over another subject ends whatever has the old handle",
         explore: "two",
         edits: &[Edit {
-            file: STEPS,
-            code: "StoreRequest::Delete(handle, DeleteCondition::Login(login))",
-            instead: "StoreRequest::Delete(handle, if login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(login) })",
+            file: STORED,
+            code: "DeleteCondition::Login(operation.login), now",
+            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
         }],
     },
     Mutation {
@@ -102,7 +100,7 @@ pub(crate) const RULES: &[Mutation] = &[
         rule: 7,
         without: "a login is added whatever became of the epoch since it began",
         explore: "two",
-        edits: &[Edit { file: STORE, code: "if subject.epoch != seen.0 {", instead: "if subject.epoch < seen.0 {" }],
+        edits: &[Edit { file: STORE, code: "if subject.epoch != *epoch {", instead: "if subject.epoch < *epoch {" }],
     },
     Mutation {
         rule: 8,
@@ -124,7 +122,7 @@ pub(crate) const RULES: &[Mutation] = &[
         rule: 9,
         without: "a login at the cap looks at those that were added after it as well",
         explore: "two",
-        edits: &[Edit { file: SUBJECTS, code: "and_then(|order| order.checked_sub(1))", instead: "map(|_| u64::MAX)" }],
+        edits: &[Edit { file: SUBJECTS, code: "restart(entry.order.saturating_sub(1))", instead: "restart(u64::MAX)" }],
     },
     Mutation {
         rule: 10,
@@ -144,9 +142,9 @@ pub(crate) const RULES: &[Mutation] = &[
             Edit {
                 file: REPLIES,
                 code: "if there == self.mine.version() {",
-                instead: "if there == self.mine.version() && !lost {",
+                instead: "if there == self.mine.version() && !operation.pending {",
             },
-            Edit { file: REPLIES, code: "|| lost && there != self.base {", instead: "{" },
+            Edit { file: REPLIES, code: "if operation.pending && there != self.base {", instead: "if false {" },
         ],
     },
     Mutation {
@@ -155,8 +153,28 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "|| lost && there != self.base {",
-            instead: "|| lost && there == self.base {",
+            code: "if operation.pending && there != self.base {",
+            instead: "if operation.pending && there == self.base {",
+        }],
+    },
+    Mutation {
+        rule: 11,
+        without: "an update that was given up and may still be done is told as refused",
+        explore: "two",
+        edits: &[Edit {
+            file: MACHINE,
+            code: "if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done }",
+            instead: "done",
+        }],
+    },
+    Mutation {
+        rule: 11,
+        without: "a login whose update was given up and may still be done goes on with another session",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "Intent::Login { .. } if !operation.pending => {",
+            instead: "Intent::Login { .. } => {",
         }],
     },
     Mutation {
@@ -167,6 +185,27 @@ pub(crate) const RULES: &[Mutation] = &[
             file: STATE,
             code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
             instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
+        }],
+    },
+    Mutation {
+        rule: 13,
+        without: "a create that was given up is repeated under its handle",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "(operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);",
+            instead: "(operation.fresh, operation.phase) = (None, Phase::Ready);
+                if outcome.is_ok() { self.fresh_handle = None; }",
+        }],
+    },
+    Mutation {
+        rule: 14,
+        without: "an add that comes late replaces the entry of a newer login",
+        explore: "two",
+        edits: &[Edit {
+            file: STORE,
+            code: "old.0 == *handle && old.1 >= *login",
+            instead: "old.0 == *handle && old.1 == *login",
         }],
     },
 ];

@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::protocol::request::{Answer, App, Sent, Verb, serve};
-use crate::protocol::scenario::{Holder, JUMPS, Scenario, Start};
-use crate::protocol::world::{Call, Grant, World};
+use crate::protocol::scenario::{Holder, JUMPS, PATIENCE, Scenario, Start};
+use crate::protocol::world::{Grant, World};
 use crate::search::{Run, hash_of};
 
 /// What happens next.
@@ -20,10 +20,24 @@ pub(crate) enum Event {
     Begin(usize),
     /// The store call at which the request waits is done, as granted.
     Go(usize, Grant),
-    /// The request is dropped; its store call was done before or not.
-    Crash(usize, bool),
+    /// The request is dropped; its command becomes what is granted all the same.
+    Crash(usize, Grant),
+    /// A command that is late is done.
+    Land(usize),
     /// The clock goes forward to the other side of a limit.
     Jump(usize),
+}
+
+/// What becomes of a command whose request gives it up; one that only reads is the first.
+const GIVEN_UP: [Grant; 3] = [Grant::Fail, Grant::LoseAnswer, Grant::Delay];
+
+fn fate(grant: Grant) -> &'static str {
+    match grant {
+        Grant::Pass => "",
+        Grant::Fail => " fails",
+        Grant::LoseAnswer => ", the answer is lost",
+        Grant::Delay => " is late",
+    }
 }
 
 enum Request {
@@ -72,7 +86,6 @@ impl<'s> DriverRun<'s> {
     fn poll(&mut self, id: usize) {
         let Request::Running(future) = &mut self.requests[id] else { return };
         let now = self.app.store().0.now();
-        self.app.store().0.state.borrow_mut().heard[id].push(now);
         let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         self.world().state.borrow_mut().monitor.acts(id, now);
         if let Poll::Ready(answer) = polled {
@@ -101,25 +114,27 @@ impl<'s> DriverRun<'s> {
             Sent::Cookie(text) => *jar = Some(text),
             Sent::Removal => *jar = None,
         }
-        world.state.borrow_mut().heard[id].push(1);
+        // what it has heard matters no more
+        world.state.borrow_mut().heard[id] = vec![1];
     }
 
     fn note(&mut self, event: Event) {
         let world = self.world();
         let now = world.now();
         let Some(story) = &mut self.story else { return };
-        let call = |id| world.waits_for(id).map_or(String::new(), |call: Call| format!("{call:?}").to_lowercase());
+        let call = |id| world.waits_for(id).map_or("", |command| command.name());
         let text = match event {
             Event::Begin(id) => {
                 let (verb, holder) = self.scenario.requests[id];
                 let cookie = self.jars[holder as usize].as_deref().map_or("none", |text| &text[12..20]);
                 format!("{id} begins: {verb:?} by {holder:?}, cookie {cookie}")
             }
-            Event::Go(id, Grant::Pass) => format!("{id} {}", call(id)),
-            Event::Go(id, Grant::LoseAnswer) => format!("{id} {}, the answer is lost", call(id)),
-            Event::Go(id, Grant::Fail) => format!("{id} {} fails", call(id)),
-            Event::Go(id, Grant::Vanish) | Event::Crash(id, true) => format!("{id} {}, then it crashes", call(id)),
-            Event::Crash(id, false) => format!("{id} crashes before {}", call(id)),
+            Event::Go(id, grant) => format!("{id} {}{}", call(id), fate(grant)),
+            Event::Crash(id, grant) => format!("{id} {}{}, and the request is dropped", call(id), fate(grant)),
+            Event::Land(at) => {
+                let (id, name) = world.late()[at];
+                format!("late: the {name} of {id} is done")
+            }
             Event::Jump(jump) => format!("the clock goes on: {}", JUMPS[jump].1),
         };
         writeln!(story, "  {:>7} {text}", now / 1_000).unwrap_or_default();
@@ -138,16 +153,18 @@ impl Run for DriverRun<'_> {
                 Request::Running(_) => {
                     events.push(Event::Go(id, Grant::Pass));
                     if self.faults > 0 {
-                        events.extend([Event::Go(id, Grant::Fail), Event::Crash(id, false)]);
-                        if !self.world().waits_for(id).is_some_and(Call::only_reads) {
-                            events.extend([Event::Go(id, Grant::LoseAnswer), Event::Crash(id, true)]);
-                        }
+                        let reads = self.world().waits_for(id).is_some_and(|command| command.only_reads());
+                        let fates = &GIVEN_UP[..if reads { 1 } else { 3 }];
+                        events.extend(fates.iter().flat_map(|grant| [Event::Go(id, *grant), Event::Crash(id, *grant)]));
                     }
                 }
             }
         }
-        if !events.is_empty() && self.jumps > 0 {
-            events.extend((0..JUMPS.len()).map(Event::Jump));
+        let over = events.is_empty();
+        events.extend((0..self.world().late().len()).map(Event::Land));
+        if !over && self.jumps > 0 {
+            let disturbed = self.faults < self.scenario.faults;
+            events.extend((0..JUMPS.len()).filter(|jump| *jump != PATIENCE || disturbed).map(Event::Jump));
         }
         events
     }
@@ -159,8 +176,8 @@ impl Run for DriverRun<'_> {
                 let (verb, holder) = self.scenario.requests[id];
                 let cookie = self.jars[holder as usize].clone();
                 self.world().state.borrow_mut().monitor.begins(id, verb, cookie.as_deref());
-                self.world().state.borrow_mut().heard[id].push(hash_of(&cookie));
-                self.world().turn(id, None);
+                self.world().state.borrow_mut().heard[id] = vec![hash_of(&cookie), self.world().now()];
+                self.world().turn(id);
                 let seed = self.seed + id as u64;
                 self.requests[id] = Request::Running(Box::pin(serve(self.app, id, verb, cookie, seed)));
                 self.poll(id);
@@ -170,21 +187,17 @@ impl Run for DriverRun<'_> {
                 if grant != Grant::Pass {
                     self.world().state.borrow_mut().monitor.disturb();
                 }
-                self.world().turn(id, Some(grant));
+                self.world().grant(id, grant);
                 self.poll(id);
             }
-            Event::Crash(id, done) => {
+            Event::Crash(id, grant) => {
                 self.faults -= 1;
                 self.world().state.borrow_mut().monitor.disturb();
-                if done {
-                    self.world().turn(id, Some(Grant::Vanish));
-                    if let Request::Running(future) = &mut self.requests[id] {
-                        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                    }
-                }
+                self.world().grant(id, grant);
                 self.requests[id] = Request::Over;
-                self.world().state.borrow_mut().heard[id].push(2);
+                self.world().state.borrow_mut().heard[id] = vec![2];
             }
+            Event::Land(at) => self.world().land(at),
             Event::Jump(jump) => {
                 self.jumps -= 1;
                 self.world().state.borrow_mut().monitor.disturb();
@@ -194,7 +207,7 @@ impl Run for DriverRun<'_> {
         if self.requests.iter().all(|request| matches!(request, Request::Over)) {
             let now = self.world().now();
             let mut monitor = self.world().state.borrow().monitor.clone();
-            monitor.at_rest(|handle| self.world().record(handle), now);
+            monitor.at_rest(self.world(), now);
             self.world().state.borrow_mut().monitor = monitor;
         }
     }

@@ -10,12 +10,15 @@ use crate::protocol::request::Verb;
 use crate::protocol::world::{Kind, State};
 
 /// Clock steps, each across a limit.
-pub(crate) const JUMPS: [(Duration, &str); 4] = [
+pub(crate) const JUMPS: [(Duration, &str); 5] = [
     (Duration::from_secs(31), "past the grace"),
     (Duration::from_secs(61), "past the minute in which an old answer may be under way"),
     (Duration::from_secs(101), "past the age of renewal"),
     (Duration::from_secs(301), "past the idle timeout"),
+    (Duration::from_secs(3), "past the patience with which a request tries again"),
 ];
+/// The one of them that matters only after a fault.
+pub(crate) const PATIENCE: usize = 4;
 
 /// The explored lifetimes.
 pub(crate) fn policy(renew_after: Duration) -> Result<Policy, PolicyError> {

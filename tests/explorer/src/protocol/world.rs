@@ -1,4 +1,5 @@
 //! The one store and clock of an exploration, and the gate at which every store call waits until the search lets it pass.
+//! A command that is given up is done at once, never, or later: then it waits among those that are late.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,8 +13,9 @@ use session_core::testing::ManualClock;
 
 use crate::protocol::monitor::{Monitor, Write};
 use crate::protocol::record::{HandleBytes, Record};
+use crate::search::hash_of;
 
-/// What becomes of a store call.
+/// What becomes of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Grant {
     /// It is done and answered.
@@ -22,8 +24,8 @@ pub(crate) enum Grant {
     LoseAnswer,
     /// It is not done, and an error is the answer.
     Fail,
-    /// It is done, and the request does not live to hear of it.
-    Vanish,
+    /// An error is the answer, and it is done later, or never.
+    Delay,
 }
 
 /// The two kinds of store that there are.
@@ -45,26 +47,71 @@ impl Kind {
     }
 }
 
-/// The store call that a request waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Call {
-    Load,
-    Create,
-    Update,
-    Touch,
-    Delete,
-    List,
-    Add,
-    Bump,
-    Unlist,
+/// What a request asks of the store, as data: it can be done later, when the request has forgotten it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Command {
+    Load(HandleBytes),
+    Create { handle: HandleBytes, record: Vec<u8> },
+    Update { handle: HandleBytes, seen: u64, record: Vec<u8> },
+    Touch(HandleBytes),
+    Delete { handle: HandleBytes, meant: Meant },
+    List(SubjectBytes),
+    Add { subject: SubjectBytes, epoch: u64, handle: HandleBytes, login: u32 },
+    Bump(SubjectBytes),
+    Unlist { subject: SubjectBytes, handle: HandleBytes, login: u32 },
 }
 
-impl Call {
+/// As the store's `DeleteCondition`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Meant {
+    Any,
+    Version(u64),
+    Login(u32),
+}
+
+impl Command {
     /// Changes nothing, so that it does not matter whether it was done.
-    pub(crate) fn only_reads(self) -> bool {
-        matches!(self, Self::Load | Self::List)
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self, Self::Load(_) | Self::List(_))
+    }
+
+    /// Its name, for the reader of a dialogue.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Load(_) => "load",
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Touch(_) => "touch",
+            Self::Delete { .. } => "delete",
+            Self::List(_) => "list",
+            Self::Add { .. } => "add",
+            Self::Bump(_) => "bump",
+            Self::Unlist { .. } => "unlist",
+        }
     }
 }
+
+/// What the store answers.
+#[derive(Clone, Hash)]
+enum Reply {
+    Done,
+    Missing,
+    Found(Slot),
+    Applied(Version),
+    Conflict(Option<Slot>),
+    Listed(Subject),
+    Moved,
+}
+
+/// A command that its request gave up, with the time that the request went by, and that may still be done.
+#[derive(Clone, Hash)]
+struct Late {
+    id: usize,
+    command: Command,
+    asked: Time,
+}
+
+type SubjectBytes = [u8; 16];
 
 /// What the index has of a subject: epoch, last order, and the handles, login numbers and orders.
 #[derive(Clone, Default, Hash)]
@@ -83,9 +130,11 @@ struct Slot {
 /// What the search can copy and hash; what cannot be copied, the requests under way, is built anew by replay.
 #[derive(Clone, Hash)]
 pub(crate) struct State {
+    kind: Kind,
     slots: BTreeMap<HandleBytes, Slot>,
-    subjects: BTreeMap<[u8; 16], Subject>,
+    subjects: BTreeMap<SubjectBytes, Subject>,
     counter: u64,
+    late: Vec<Late>,
     pub(crate) monitor: Monitor,
     /// All that each request has heard, which is all that it knows.
     pub(crate) heard: Vec<Vec<u64>>,
@@ -98,18 +147,25 @@ pub(crate) struct World {
     gate: RefCell<Gate>,
 }
 
-/// Whose turn it is, who waits, and what was granted.
+/// Whose turn it is, who waits for what, and what was granted.
 #[derive(Default)]
 struct Gate {
     current: usize,
-    waiting: Vec<Option<Call>>,
-    granted: Option<Grant>,
+    waiting: Vec<Option<(Command, Time)>>,
+    granted: Option<Result<Reply, Lost>>,
 }
 
 impl World {
     pub(crate) fn new(kind: Kind) -> Self {
-        let (slots, subjects) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { slots, subjects, counter: 0, monitor: Monitor::new(kind), heard: Vec::new() };
+        let state = State {
+            kind,
+            slots: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            counter: 0,
+            late: Vec::new(),
+            monitor: Monitor::new(kind),
+            heard: Vec::new(),
+        };
         Self { kind, clock: ManualClock::new(), state: RefCell::new(state), gate: RefCell::default() }
     }
 
@@ -126,20 +182,50 @@ impl World {
         *self.gate.borrow_mut() = Gate { waiting: vec![None; requests], ..Gate::default() };
     }
 
-    /// From now on calls are those of request `id`, and its next one gets `grant`.
-    pub(crate) fn turn(&self, id: usize, grant: Option<Grant>) {
-        let mut gate = self.gate.borrow_mut();
-        (gate.current, gate.granted) = (id, grant);
-        gate.waiting[id] = None;
+    /// From now on commands are those of request `id`.
+    pub(crate) fn turn(&self, id: usize) {
+        self.gate.borrow_mut().current = id;
     }
 
-    /// The call at which request `id` stands.
-    pub(crate) fn waits_for(&self, id: usize) -> Option<Call> {
-        self.gate.borrow().waiting[id]
+    /// The command for which request `id` waits.
+    pub(crate) fn waits_for(&self, id: usize) -> Option<Command> {
+        self.gate.borrow().waiting[id].as_ref().map(|(command, _)| command.clone())
     }
 
-    fn current(&self) -> usize {
-        self.gate.borrow().current
+    /// The command for which request `id` waits becomes what `grant` says, and the request may go on.
+    pub(crate) fn grant(&self, id: usize, grant: Grant) {
+        self.turn(id);
+        let Some((command, asked)) = self.gate.borrow_mut().waiting[id].take() else { return };
+        let (mut state, now) = (self.state.borrow_mut(), self.now());
+        let reply = match grant {
+            Grant::Pass => Ok(state.carry_out(id, &command, asked, now, false)),
+            Grant::LoseAnswer => {
+                state.carry_out(id, &command, asked, now, false);
+                Err(Lost)
+            }
+            Grant::Fail => Err(Lost),
+            Grant::Delay => {
+                state.late.push(Late { id, command, asked });
+                Err(Lost)
+            }
+        };
+        state.prune();
+        state.heard[id].extend([reply.as_ref().map_or(u64::MAX, hash_of), now]);
+        self.gate.borrow_mut().granted = Some(reply);
+    }
+
+    /// What is late, by name.
+    pub(crate) fn late(&self) -> Vec<(usize, &'static str)> {
+        self.state.borrow().late.iter().map(|late| (late.id, late.command.name())).collect()
+    }
+
+    /// A late command is done.
+    pub(crate) fn land(&self, at: usize) {
+        let now = self.now();
+        let mut state = self.state.borrow_mut();
+        let Late { id, command, asked } = state.late.remove(at);
+        state.carry_out(id, &command, asked, now, true);
+        state.prune();
     }
 
     /// Request `id` has gone through its load; `answered` if the store had something to say.
@@ -156,6 +242,159 @@ impl World {
     pub(crate) fn record(&self, handle: HandleBytes) -> Option<Record> {
         self.state.borrow().slots.get(&handle).map(|slot| Record::parse(&slot.bytes))
     }
+
+    /// Whether the index of a subject has this login.
+    pub(crate) fn lists(&self, subject: &str, handle: HandleBytes, login: u32) -> bool {
+        let state = self.state.borrow();
+        let subject = state.subjects.get(SubjectId::of(subject).as_bytes());
+        subject.is_some_and(|subject| subject.entries.iter().any(|entry| (entry.0, entry.1) == (handle, login)))
+    }
+}
+
+impl State {
+    /// Does a command of request `id`, which went by the time `asked`.
+    fn carry_out(&mut self, id: usize, command: &Command, asked: Time, now: u64, late: bool) -> Reply {
+        let asked = asked.millis();
+        match command {
+            Command::Load(handle) => match self.live(*handle, asked) {
+                None => Reply::Missing,
+                Some(slot) => Reply::Found(slot.clone()),
+            },
+            Command::Create { handle, record } => {
+                if self.live(*handle, asked).is_some() {
+                    return Reply::Conflict(None);
+                }
+                let version = self.put(*handle, record.clone());
+                let (old, new) = (None, Some(Record::parse(record)));
+                self.monitor.wrote(&Write { id, handle: *handle, old, new, late }, asked, now);
+                Reply::Applied(version)
+            }
+            Command::Update { handle, seen, record } => {
+                let Some(slot) = self.live(*handle, asked) else { return Reply::Missing };
+                if self.version(slot).0 != *seen {
+                    return Reply::Conflict(self.kind.is_memory().then(|| slot.clone()));
+                }
+                let old = Record::parse(&slot.bytes);
+                let mut bytes = record.clone();
+                keep_later_last_seen(&mut bytes, old.last_seen);
+                let (old, new) = (Some(old), Some(Record::parse(&bytes)));
+                let version = self.put(*handle, bytes);
+                self.monitor.wrote(&Write { id, handle: *handle, old, new, late }, asked, now);
+                Reply::Applied(version)
+            }
+            Command::Touch(handle) => {
+                if self.live(*handle, asked).is_none() {
+                    return Reply::Missing;
+                }
+                let Some(slot) = self.slots.get_mut(handle) else { return Reply::Missing };
+                keep_later_last_seen(&mut slot.bytes, asked);
+                let (record, version) = (Record::parse(&slot.bytes), Version(slot.counter));
+                self.monitor.touched(id, *handle, &record);
+                Reply::Applied(version)
+            }
+            Command::Delete { handle, meant } => {
+                let Some(slot) = self.live(*handle, asked) else { return Reply::Missing };
+                let old = Record::parse(&slot.bytes);
+                let is_meant = match *meant {
+                    Meant::Any => true,
+                    Meant::Version(version) => version == self.version(slot).0,
+                    Meant::Login(login) => login == old.login,
+                };
+                if !is_meant {
+                    return Reply::Conflict(None);
+                }
+                self.slots.remove(handle);
+                self.monitor.wrote(&Write { id, handle: *handle, old: Some(old), new: None, late }, asked, now);
+                Reply::Applied(Version(0))
+            }
+            Command::List(subject) => {
+                self.monitor.listed(id);
+                Reply::Listed(self.subject(subject).clone())
+            }
+            Command::Add { subject, epoch, handle, login } => {
+                let subject = self.subject(subject);
+                if subject.epoch != *epoch {
+                    return Reply::Moved;
+                }
+                // an add that is late does not replace a newer login
+                if !subject.entries.iter().any(|old| old.0 == *handle && old.1 >= *login) {
+                    subject.entries.retain(|old| old.0 != *handle);
+                    subject.last += 1;
+                    subject.entries.push((*handle, *login, subject.last));
+                }
+                Reply::Done
+            }
+            Command::Bump(subject) => {
+                let subject = self.subject(subject);
+                // not by the clock: the numbers would make states differ that are alike
+                subject.epoch += 1;
+                let listing = Subject { entries: Vec::new(), ..*subject };
+                self.monitor.bumped(id, late);
+                Reply::Listed(listing)
+            }
+            Command::Unlist { subject, handle, login } => {
+                self.subject(subject).entries.retain(|old| (old.0, old.1) != (*handle, *login));
+                Reply::Done
+            }
+        }
+    }
+
+    /// Forgets what is late and cannot have an effect any more: versions and login numbers never come back, epochs and
+    /// last_seen only go forward, and what is gone comes back by a late create or add only.
+    fn prune(&mut self) {
+        let makes = |late: &Late| matches!(late.command, Command::Create { .. } | Command::Add { .. });
+        if self.late.iter().any(makes) && self.late.len() > 1 {
+            return;
+        }
+        let late = std::mem::take(&mut self.late);
+        self.late = late.into_iter().filter(|late| self.may_change(late)).collect();
+    }
+
+    fn may_change(&self, late: &Late) -> bool {
+        let record = |handle| self.slots.get(handle).map(|slot| (Record::parse(&slot.bytes), self.version(slot).0));
+        match &late.command {
+            Command::Load(_) | Command::List(_) => false,
+            Command::Create { .. } | Command::Bump(_) => true,
+            Command::Update { handle, seen, .. } => record(handle).is_some_and(|(_, version)| version == *seen),
+            Command::Touch(handle) => record(handle).is_some_and(|(old, _)| old.last_seen < late.asked.millis()),
+            Command::Delete { handle, meant } => record(handle).is_some_and(|(old, version)| match *meant {
+                Meant::Any => true,
+                Meant::Version(meant) => version == meant,
+                Meant::Login(login) => old.login == login,
+            }),
+            Command::Add { subject, epoch, .. } => {
+                self.subjects.get(subject).map_or(0, |subject| subject.epoch) == *epoch
+            }
+            Command::Unlist { subject, handle, login } => self
+                .subjects
+                .get(subject)
+                .is_some_and(|subject| subject.entries.iter().any(|old| (old.0, old.1) == (*handle, *login))),
+        }
+    }
+
+    /// A record that is over at the caller's time counts as missing.
+    fn live(&self, handle: HandleBytes, now: u64) -> Option<&Slot> {
+        self.slots.get(&handle).filter(|slot| Record::parse(&slot.bytes).live(now))
+    }
+
+    fn put(&mut self, handle: HandleBytes, bytes: Vec<u8>) -> Version {
+        self.counter += 1;
+        let slot = Slot { bytes, counter: self.counter };
+        let version = self.version(&slot);
+        self.slots.insert(handle, slot);
+        version
+    }
+
+    fn version(&self, slot: &Slot) -> Version {
+        match self.kind {
+            Kind::Memory | Kind::Capped => Version(Record::parse(&slot.bytes).version),
+            Kind::Cache => Version(slot.counter),
+        }
+    }
+
+    fn subject(&mut self, subject: &SubjectBytes) -> &mut Subject {
+        self.subjects.entry(*subject).or_default()
+    }
 }
 
 /// The store as the library sees it.
@@ -163,7 +402,7 @@ impl World {
 pub(crate) struct Port(pub(crate) &'static World);
 
 /// The answer was lost, or the call did not go through.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Lost;
 
 impl std::fmt::Display for Lost {
@@ -173,60 +412,34 @@ impl std::fmt::Display for Lost {
 }
 
 impl Port {
-    /// Waits for its turn; then does `act` on the state, as granted.
-    async fn pass<T>(&self, call: Call, act: impl FnOnce(&mut State, usize) -> (T, u64)) -> Result<T, Lost> {
-        let world = self.0;
-        let mut asked = false;
-        let grant = poll_fn(|_| {
-            let mut gate = world.gate.borrow_mut();
-            if asked && let Some(grant) = gate.granted.take() {
-                return Poll::Ready(grant);
+    /// Waits until the command has become what the search grants.
+    async fn call(&self, command: Command, asked: Time) -> Result<Reply, Lost> {
+        let mut command = Some(command);
+        poll_fn(|_| {
+            let mut gate = self.0.gate.borrow_mut();
+            if let Some(command) = command.take() {
+                let current = gate.current;
+                gate.waiting[current] = Some((command, asked));
+                return Poll::Pending;
             }
-            asked = true;
-            let current = gate.current;
-            gate.waiting[current] = Some(call);
-            Poll::Pending
-        });
-        let grant = grant.await;
-        let (id, now) = (world.current(), world.now());
-        let done = (grant != Grant::Fail).then(|| act(&mut world.state.borrow_mut(), id));
-        if grant == Grant::Vanish {
-            std::future::pending().await
-        }
-        let mut state = world.state.borrow_mut();
-        let Some((answer, digest)) = done.filter(|_| grant == Grant::Pass) else {
-            state.heard[id].extend([u64::MAX, now]);
-            return Err(Lost);
-        };
-        state.heard[id].extend([digest, now]);
-        Ok(answer)
-    }
-
-    fn version(&self, slot: &Slot) -> Version {
-        match self.0.kind {
-            Kind::Memory | Kind::Capped => Version(Record::parse(&slot.bytes).version),
-            Kind::Cache => Version(slot.counter),
-        }
-    }
-
-    fn live(slot: Option<&Slot>, now: Time) -> Option<&Slot> {
-        slot.filter(|slot| Record::parse(&slot.bytes).live(now.millis()))
+            gate.granted.take().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     fn found(&self, slot: &Slot, into: &mut [u8]) -> Found {
         into[..slot.bytes.len()].copy_from_slice(&slot.bytes);
-        Found { len: slot.bytes.len(), version: self.version(slot) }
+        Found { len: slot.bytes.len(), version: self.0.state.borrow().version(slot) }
+    }
+
+    async fn write(&self, command: Command, asked: Time, there: &mut [u8]) -> Result<Outcome, Lost> {
+        Ok(match self.call(command, asked).await? {
+            Reply::Applied(version) => Outcome::Applied(version),
+            Reply::Conflict(slot) => Outcome::Conflict(slot.map(|slot| self.found(&slot, there))),
+            _ => Outcome::Missing,
+        })
     }
 }
-
-fn digest(value: &impl std::hash::Hash) -> u64 {
-    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
-}
-
-const MISSING: u64 = 1;
-const APPLIED: u64 = 2;
-const CONFLICT: u64 = 3;
 
 impl Store for Port {
     type Error = Lost;
@@ -241,27 +454,15 @@ impl Store for Port {
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Lost> {
-        self.pass(Call::Load, |state, _| match Self::live(state.slots.get(key.as_bytes()), now) {
-            None => (Load::Missing, MISSING),
-            Some(slot) => (Load::Found(self.found(slot, into)), digest(slot)),
+        Ok(match self.call(Command::Load(*key.as_bytes()), now).await? {
+            Reply::Found(slot) => Load::Found(self.found(&slot, into)),
+            _ => Load::Missing,
         })
-        .await
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Lost> {
-        self.pass(Call::Create, |state, id| {
-            if Self::live(state.slots.get(key.as_bytes()), now).is_some() {
-                return (Outcome::Conflict(None), CONFLICT);
-            }
-            state.counter += 1;
-            let slot = Slot { bytes: record.to_vec(), counter: state.counter };
-            let version = self.version(&slot);
-            state.slots.insert(*key.as_bytes(), slot);
-            let write = Write { id, handle: *key.as_bytes(), old: None, new: Some(Record::parse(record)) };
-            state.monitor.wrote(write, now.millis(), self.0.now());
-            (Outcome::Applied(version), APPLIED)
-        })
-        .await
+        let command = Command::Create { handle: *key.as_bytes(), record: record.to_vec() };
+        self.write(command, now, &mut []).await
     }
 
     async fn update(
@@ -272,122 +473,59 @@ impl Store for Port {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Lost> {
-        self.pass(Call::Update, |state, id| {
-            let Some(slot) = Self::live(state.slots.get(key.as_bytes()), now) else {
-                return (Outcome::Missing, MISSING);
-            };
-            if self.version(slot) != seen {
-                let brings = self.0.kind.is_memory();
-                let answer = digest(slot);
-                let found = brings.then(|| self.found(slot, there));
-                return (Outcome::Conflict(found), if brings { answer } else { CONFLICT });
-            }
-            let old = Record::parse(&slot.bytes);
-            let mut bytes = record.to_vec();
-            keep_later_last_seen(&mut bytes, old.last_seen);
-            let new = Record::parse(&bytes);
-            state.counter += 1;
-            let slot = Slot { bytes, counter: state.counter };
-            let version = self.version(&slot);
-            state.slots.insert(*key.as_bytes(), slot);
-            let write = Write { id, handle: *key.as_bytes(), old: Some(old), new: Some(new) };
-            state.monitor.wrote(write, now.millis(), self.0.now());
-            (Outcome::Applied(version), digest(&version))
-        })
-        .await
+        let command = Command::Update { handle: *key.as_bytes(), seen: seen.0, record: record.to_vec() };
+        self.write(command, now, there).await
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Lost> {
-        self.pass(Call::Touch, |state, id| {
-            if Self::live(state.slots.get(key.as_bytes()), now).is_none() {
-                return (Outcome::Missing, MISSING);
-            }
-            let Some(slot) = state.slots.get_mut(key.as_bytes()) else { return (Outcome::Missing, MISSING) };
-            keep_later_last_seen(&mut slot.bytes, now.millis());
-            let (bytes, version) = (slot.bytes.clone(), slot.counter);
-            state.monitor.touched(id, *key.as_bytes(), &Record::parse(&bytes));
-            (Outcome::Applied(Version(version)), APPLIED)
-        })
-        .await
+        self.write(Command::Touch(*key.as_bytes()), now, &mut []).await
     }
 
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Lost> {
-        self.pass(Call::Delete, |state, id| {
-            let Some(slot) = Self::live(state.slots.get(key.as_bytes()), now) else {
-                return (Outcome::Missing, MISSING);
-            };
-            let old = Record::parse(&slot.bytes);
-            let meant = match condition {
-                DeleteCondition::Any => true,
-                DeleteCondition::Version(version) => version == self.version(slot),
-                DeleteCondition::Login(login) => login == old.login,
-            };
-            if !meant {
-                return (Outcome::Conflict(None), CONFLICT);
-            }
-            state.slots.remove(key.as_bytes());
-            let write = Write { id, handle: *key.as_bytes(), old: Some(old), new: None };
-            state.monitor.wrote(write, now.millis(), self.0.now());
-            (Outcome::Applied(Version(0)), APPLIED)
-        })
-        .await
+        let meant = match condition {
+            DeleteCondition::Any => Meant::Any,
+            DeleteCondition::Version(version) => Meant::Version(version.0),
+            DeleteCondition::Login(login) => Meant::Login(login),
+        };
+        self.write(Command::Delete { handle: *key.as_bytes(), meant }, now, &mut []).await
     }
 }
 
 impl SubjectIndex for Port {
     type Error = Lost;
 
-    async fn list(&self, subject: &SubjectId, after: u64, _: Time, into: &mut [IndexEntry]) -> Result<Listing, Lost> {
-        self.pass(Call::List, |state, id| {
-            state.monitor.listed(id);
-            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
-            let found = subject.entries.iter().filter(|(.., order)| *order > after);
-            let entries = into.iter_mut().zip(found).map(|(place, (handle, login, order))| {
-                let handle = Handle::from_bytes(*handle);
-                *place = IndexEntry { handle, login: *login, ends: Time::MAX, order: *order };
-            });
-            let entries = entries.count();
-            (Listing { epoch: Epoch(subject.epoch), last: subject.last, entries }, digest(subject))
-        })
-        .await
+    async fn list(&self, subject: &SubjectId, after: u64, now: Time, into: &mut [IndexEntry]) -> Result<Listing, Lost> {
+        let Reply::Listed(subject) = self.call(Command::List(*subject.as_bytes()), now).await? else {
+            return Err(Lost);
+        };
+        let found = subject.entries.iter().filter(|(.., order)| *order > after);
+        let entries = into.iter_mut().zip(found).map(|(place, (handle, login, order))| {
+            let handle = Handle::from_bytes(*handle);
+            *place = IndexEntry { handle, login: *login, ends: Time::MAX, order: *order };
+        });
+        let entries = entries.count();
+        Ok(Listing { epoch: Epoch(subject.epoch), last: subject.last, entries })
     }
 
-    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, _: Time) -> Result<Added, Lost> {
-        self.pass(Call::Add, |state, _| {
-            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
-            if subject.epoch != seen.0 {
-                return (Added::Moved, CONFLICT);
-            }
-            let same = |old: &(HandleBytes, u32, u64)| old.0 == *entry.handle.as_bytes();
-            if !subject.entries.iter().any(|old| same(old) && old.1 == entry.login) {
-                subject.entries.retain(|old| !same(old));
-                subject.last += 1;
-                subject.entries.push((*entry.handle.as_bytes(), entry.login, subject.last));
-            }
-            (Added::Applied, APPLIED)
+    async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Lost> {
+        let (subject, handle) = (*subject.as_bytes(), *entry.handle.as_bytes());
+        let command = Command::Add { subject, epoch: seen.0, handle, login: entry.login };
+        Ok(match self.call(command, now).await? {
+            Reply::Done => Added::Applied,
+            _ => Added::Moved,
         })
-        .await
     }
 
-    async fn bump(&self, subject: &SubjectId, _: Time) -> Result<Listing, Lost> {
-        self.pass(Call::Bump, |state, id| {
-            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
-            // not by the clock: the numbers would make states differ that are alike
-            subject.epoch += 1;
-            let listing = Listing { epoch: Epoch(subject.epoch), last: subject.last, entries: 0 };
-            state.monitor.bumped(id);
-            (listing, digest(&(subject.epoch, subject.last)))
-        })
-        .await
+    async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Lost> {
+        match self.call(Command::Bump(*subject.as_bytes()), now).await? {
+            Reply::Listed(Subject { epoch, last, .. }) => Ok(Listing { epoch: Epoch(epoch), last, entries: 0 }),
+            _ => Err(Lost),
+        }
     }
 
-    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Lost> {
-        self.pass(Call::Unlist, |state, _| {
-            let subject = state.subjects.entry(*subject.as_bytes()).or_default();
-            subject.entries.retain(|old| (old.0, old.1) != (*entry.handle.as_bytes(), entry.login));
-            ((), APPLIED)
-        })
-        .await
+    async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Lost> {
+        let (subject, handle) = (*subject.as_bytes(), *entry.handle.as_bytes());
+        self.call(Command::Unlist { subject, handle, login: entry.login }, now).await.map(drop)
     }
 }
 

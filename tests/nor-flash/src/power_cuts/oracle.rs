@@ -3,7 +3,7 @@
 use session_core::environment::Time;
 use session_core::record::{LAST_SEEN_AT, Stamp};
 use session_core::store::{DeleteCondition, Found, Handle, Outcome, Version};
-use session_store_flash::Kept;
+use session_store_flash::PersistedTime;
 use std::collections::BTreeMap;
 
 /// A session may be set back by less than this when the power is cut.
@@ -17,7 +17,7 @@ pub(crate) struct Oracle {
     /// The listed ones, in their order.
     pub(crate) logins: Vec<Handle>,
     pub(crate) items: [Option<Vec<u8>>; 4],
-    pub(crate) time: Option<Kept>,
+    pub(crate) time: Option<PersistedTime>,
     pub(crate) epoch: u64,
 }
 

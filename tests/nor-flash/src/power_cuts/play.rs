@@ -11,7 +11,7 @@ use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::run;
-use session_store_flash::{FlashError, FlashStore, Kept};
+use session_store_flash::{FlashError, FlashStore, PersistedTime};
 
 type Device<const WORD: usize, const PAGE: usize> = FlashStore<Strict<WORD, PAGE>, SESSIONS, BYTES>;
 
@@ -46,7 +46,7 @@ pub(crate) fn record(version: u64, login: u32, seen: u64, idle: u64, data: usize
     record[IDLE_AT..][..6].copy_from_slice(&idle.to_le_bytes()[..6]);
     record[ENDS_AT..][..6].fill(0);
     if login > 0 {
-        record[1] = 4;
+        record[1] = session_core::record::SUBJECT;
         record.extend([0, 0, 0, 0, 0, 0, SUBJECT.len() as u8]);
         record.extend(SUBJECT.bytes());
     }
@@ -64,7 +64,7 @@ enum Operation {
     Touch(Handle),
     Delete(Handle, DeleteCondition),
     Keep(usize, Vec<u8>),
-    KeepTime(Kept),
+    KeepTime(PersistedTime),
     List(Handle, u32),
     Bump,
     EndAll,
@@ -121,7 +121,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
     }
 
     fn boot(flash: &Strict<WORD, PAGE>) -> Device<WORD, PAGE> {
-        FlashStore::new(flash.clone()).touch_every(Duration::from_millis(TOUCH_EVERY))
+        FlashStore::new(flash.clone()).with_touch_interval(Duration::from_millis(TOUCH_EVERY))
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -157,7 +157,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
             11 => Operation::Keep(usize::from(which) % 4, vec![size; usize::from(size) % BYTES]),
             12 => {
                 let offset = (size % 2 == 0).then_some(-i64::from(which));
-                Operation::KeepTime(Kept { until: Time::from_millis(self.now + 60_000), offset })
+                Operation::KeepTime(PersistedTime { until: Time::from_millis(self.now + 60_000), offset })
             }
             13 if size < 32 => Operation::Bump,
             13 => Operation::List(key, there.map_or(0, |stamp| stamp.login)),
@@ -307,9 +307,9 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         found.logins = listed.filter(|key| found.records.contains_key(key)).collect();
         found.epoch = listing.epoch.0;
         for (number, item) in found.items.iter_mut().enumerate() {
-            *item = run(store.kept(number, &mut buffer)).expect("power is on").map(<[u8]>::to_vec);
+            *item = run(store.read_item(number, &mut buffer)).expect("power is on").map(<[u8]>::to_vec);
         }
-        found.time = run(store.kept_time()).expect("power is on");
+        found.time = run(store.persisted_time()).expect("power is on");
         found
     }
 }
@@ -355,8 +355,8 @@ async fn call<const WORD: usize, const PAGE: usize>(
         }
         Operation::Touch(key) => store.touch(key, now).await.map(Answer::Outcome),
         Operation::Delete(key, condition) => store.delete(key, *condition, now).await.map(Answer::Outcome),
-        Operation::Keep(item, bytes) => store.keep(*item, bytes, now).await.map(|()| Answer::Done),
-        Operation::KeepTime(kept) => store.keep_time(*kept, now).await.map(|()| Answer::Done),
+        Operation::Keep(item, bytes) => store.write_item(*item, bytes, now).await.map(|()| Answer::Done),
+        Operation::KeepTime(kept) => store.persist_time(*kept, now).await.map(|()| Answer::Done),
         Operation::List(key, login) => {
             let (subject, entry) =
                 (SubjectId::of(SUBJECT), IndexEntry { handle: *key, login: *login, ..IndexEntry::NONE });

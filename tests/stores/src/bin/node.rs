@@ -5,5 +5,5 @@
 mod axum_app;
 
 fn main() {
-    reference_app::run(axum_app::serve);
+    support::reference::run(axum_app::serve);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Good, Monitor, Watched};
 use crate::protocol::record::{Cookie, HandleBytes, Record};
 use crate::protocol::request::{Answer, Sent, Verb};
-use crate::protocol::world::Kind;
+use crate::protocol::world::{Kind, World};
 
 impl Monitor {
     /// The answer of request `id` arrives at a client whose jar holds `jar`; `record` looks into the store.
@@ -20,8 +20,10 @@ impl Monitor {
         let watched = self.watched[id].clone();
         let Some(verb) = watched.verb else { return };
         let writes = !verb.only_looks() && !verb.revokes();
+        self.watched[id].told = Some(answer.told.as_ref().map_or_else(|(_, status)| *status, |()| 200));
         if let Err((error, status)) = &answer.told {
             let no = *status == 409;
+            self.must(error != "Conflict" || watched.rivalled, "a conflict is told and no other request has written");
             // a login that is taken back when its record is over already has nothing to delete
             let there = watched.wrote.and_then(&record).is_some_and(|record| record.live(now));
             let landed = watched.landed && (there || !verb.signs_in());
@@ -110,7 +112,8 @@ impl Monitor {
     }
 
     /// Nothing is under way any more.
-    pub(crate) fn at_rest(&mut self, records: impl Fn(HandleBytes) -> Option<Record>, now: u64) {
+    pub(crate) fn at_rest(&mut self, world: &World, now: u64) {
+        let records = |handle| world.record(handle);
         let counts = self.counts.clone();
         for (handle, count) in counts {
             let (Some((least, most)), Some(record)) = (count, records(handle)) else { continue };
@@ -122,7 +125,12 @@ impl Monitor {
             let works = record.as_ref().is_some_and(|record| record.accepts(&cookie, now));
             self.must(!works || good != Good::No, "a cookie works that a login, rotation or logout has ended");
             self.must(works || good != Good::Yes || record.is_none(), "a cookie that should work does not");
-            let login = record.filter(|_| works).map_or(0, |record| record.login);
+            let record = record.filter(|_| works);
+            if let Some((subject, login)) = record.as_ref().and_then(|of| Some((of.subject.as_ref()?, of.login))) {
+                let found = !self.kind.is_memory() || world.lists(subject, cookie.handle, login);
+                self.must(found, "a cookie works whose session no revocation finds");
+            }
+            let login = record.map_or(0, |record| record.login);
             self.must(!self.revoked.contains_key(&(cookie.handle, login)), "a cookie works whose session was revoked");
         }
         if self.kind == Kind::Capped && !self.disturbed {

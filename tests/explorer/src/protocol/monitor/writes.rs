@@ -14,18 +14,23 @@ impl Monitor {
     }
 
     /// `asked` is the time that the caller went by, `now` the time of the deed.
-    pub(crate) fn wrote(&mut self, write: Write, asked: u64, now: u64) {
+    pub(crate) fn wrote(&mut self, write: &Write, asked: u64, now: u64) {
         let Some(verb) = self.watched[write.id].verb else { return };
+        let others = self.watched.iter_mut().enumerate().filter(|(id, _)| *id != write.id);
+        let met = others.filter(|(_, other)| other.cookie.is_some_and(|cookie| cookie.handle == write.handle));
+        met.for_each(|(_, other)| other.rivalled = true);
         match (&write.old, &write.new) {
-            (None, Some(new)) => self.created(&write, new, verb, now),
-            (Some(old), Some(new)) => self.updated(&write, old, new, verb, asked, now),
-            (Some(old), None) => self.deleted(&write, old, verb),
+            (None, Some(new)) => self.created(write, new, verb, now),
+            (Some(old), Some(new)) => self.updated(write, old, new, verb, asked, now),
+            (Some(old), None) => self.deleted(write, old, verb),
             (None, None) => {}
         }
         if let Some(new) = &write.new {
             let seen = self.seen.entry(write.handle).or_default();
             *seen = (*seen).max(new.last_seen);
-            (self.watched[write.id].login, self.watched[write.id].wrote) = (new.login, Some(write.handle));
+            if !self.left_behind(write) {
+                (self.watched[write.id].login, self.watched[write.id].wrote) = (new.login, Some(write.handle));
+            }
             if write.old.as_ref().is_none_or(|old| old.login != new.login) && new.login > 0 {
                 let attempt = self.watched[write.id].attempt.unwrap_or_default();
                 self.logins.insert((write.handle, new.login), (new.subject.clone(), attempt));
@@ -33,18 +38,25 @@ impl Monitor {
         }
     }
 
+    /// A session is made late, and its request has gone on without it: nobody gets its cookie.
+    fn left_behind(&self, write: &Write) -> bool {
+        let watched = &self.watched[write.id];
+        let elsewhere = watched.wrote.is_some_and(|wrote| wrote != write.handle);
+        write.late && write.old.is_none() && (elsewhere || watched.told.is_some())
+    }
+
     fn created(&mut self, write: &Write, new: &Record, verb: Verb, now: u64) {
         let before = self.born.insert(write.handle, Some(write.id));
-        // its own, over before anybody got the cookie: the answer was lost and the idle timeout passed
-        let own = before == Some(Some(write.id)) && !self.cookies.keys().any(|cookie| cookie.handle == write.handle);
-        self.must(before.is_none() || own, "a session is created again under a handle that was used before");
+        self.must(before.is_none(), "a session is created again under a handle that was used before");
         let own = |key: &String| verb.changes(write.id, key);
         let stranger = new.data.keys().find(|key| !own(key)).is_some();
         self.must(!stranger, "a new session has data of another");
         self.alive.insert(write.handle, (now, now + ABSOLUTE));
-        self.counts.insert(write.handle, Some((0, 0)));
-        (self.watched[write.id].landed, self.watched[write.id].counted) = (true, false);
-        self.count(write, 0, new.counter());
+        self.counts.insert(write.handle, Some((0, 0)).filter(|_| !self.left_behind(write)));
+        if !self.left_behind(write) {
+            (self.watched[write.id].landed, self.watched[write.id].counted) = (true, false);
+            self.count(write, 0, new.counter());
+        }
     }
 
     fn updated(&mut self, write: &Write, old: &Record, new: &Record, verb: Verb, asked: u64, now: u64) {
@@ -87,6 +99,7 @@ impl Monitor {
         }
         // a renewal alone is not the change that the handler is told about
         let changed = old.data != new.data || cuts(verb, old, new);
+        self.must(!changed || watched.told != Some(409), "a change is stored after the client was told that it is not");
         self.watched[write.id].landed |= changed || old.data == new.data && old.verifier == new.verifier;
         self.count(write, old.counter(), new.counter());
         if verb == Verb::Clear || old.data.contains_key("n") && !new.data.contains_key("n") {
@@ -138,6 +151,10 @@ impl Monitor {
             Verb::LoginA if self.kind == Kind::Capped && !written => old.subject.as_deref() == Some("a"),
             _ => withdrawn || presented && same,
         };
+        self.must(
+            verb != Verb::Logout || watched.told != Some(409),
+            "a session ends after the client was told that it does not",
+        );
         self.must(holds, "a request ends a session of a login that it did not see, or that began after the revocation");
         if !withdrawn && old.login > 0 {
             // whoever had it ends nobody from now on

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+mod finished;
+mod pool;
+mod requests;
+mod rng;
+mod session;
+mod slot;
+
+pub use finished::{CROWDED_OUT, Finished};
+pub use pool::{Pool, SealedPool};
+pub use requests::{Requests, Slot};
+pub use rng::{NoEntropy, SharedRng};
+pub use session::{Peek, RequestSession};
+pub use slot::{RequestSlot, SlotGuard};

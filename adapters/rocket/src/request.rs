@@ -1,0 +1,37 @@
+//! What the fairing and the guards of one request know of each other: Rocket's state and the request's cache.
+
+use rocket::Request;
+use session_std::{Error, Sessions};
+
+/// What the fairing leaves in the rocket's state.
+pub(crate) struct Mounted(pub(crate) Sessions);
+
+/// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
+pub(crate) struct RequestCache(Option<session_std::Request>);
+
+impl RequestCache {
+    /// Returns the request's session for a guard that asks for it.
+    pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
+        let Mounted(sessions) = request.rocket().state().ok_or(Error::NotMounted)?;
+        let Self(asked) = request.local_cache(|| Self(Some(session_std::Request::new(sessions.clone()))));
+        asked.as_ref().ok_or(Error::NotMounted)
+    }
+
+    /// Returns the request's session if a guard has asked for it. From now on none can.
+    pub(crate) fn asked_for<'r>(request: &'r Request<'_>) -> Option<&'r session_std::Request> {
+        request.local_cache(|| Self(None)).0.as_ref()
+    }
+}
+
+/// Whether a guard of this request wanted somebody signed in, in the request's cache.
+pub(crate) struct Refused(bool);
+
+impl Refused {
+    pub(crate) fn remember(request: &Request<'_>) {
+        request.local_cache(|| Self(true));
+    }
+
+    pub(crate) fn was(request: &Request<'_>) -> bool {
+        request.local_cache(|| Self(false)).0
+    }
+}

@@ -1,0 +1,20 @@
+//! What the reference apps of all adapters share: flags, store URLs, the program around the server, the conversations
+//! with it, and what the routes do.
+
+mod device;
+mod flags;
+mod flash;
+mod program;
+pub mod routes;
+mod store_url;
+mod surroundings;
+
+pub use device::{DevicePool, DeviceServer, DeviceSessions, REQUESTS, serve_device};
+pub use flags::{Config, Flags};
+pub use flash::{FileStore, flash_store};
+pub use program::{
+    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about, run,
+    run_binding, sessions, with_flash,
+};
+pub use store_url::StoreUrl;
+pub use surroundings::{OsRng, SystemClock, refuse};

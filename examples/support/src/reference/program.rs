@@ -1,0 +1,157 @@
+//! The program around an adapter's server, and the conversations with it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+
+use clap::Parser;
+use conversations::{Running, Target, Unsupported};
+use session_core::environment::{Clock, Time};
+use session_core::testing::ManualClock;
+use session_std::Sessions;
+
+use super::flags::{Config, Flags};
+use super::surroundings::{SystemClock, refuse};
+
+/// What tells the time: the system, or a test.
+pub type AnyClock = &'static (dyn Clock + Sync);
+/// Ready when the server is to end.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Serves until it is told to stop. The error is one line for whoever started it.
+pub type Serve = fn(TcpListener, Config, AnyClock, Stop) -> Result<(), String>;
+
+/// The same of a framework that opens its socket itself: at `config.listen`. It tells where, once it can be reached.
+pub type Bind = fn(Config, AnyClock, Ready, Stop) -> Result<(), String>;
+/// Is told the address at which the server can be reached.
+pub type Ready = Box<dyn FnOnce(SocketAddr) + Send>;
+
+/// The main function of a reference app.
+pub fn run(serve: Serve) {
+    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
+    let listener =
+        TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
+    println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));
+    with_room(move || serve(listener, config, &SystemClock, Box::pin(std::future::pending())));
+}
+
+/// The main function of a reference app that opens its socket itself.
+pub fn run_binding(serve: Bind) {
+    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
+    let ready = Box::new(|address| println!("listening on http://{address}"));
+    with_room(move || serve(config, &SystemClock, ready, Box::pin(std::future::pending())));
+}
+
+/// Runs a server to its end on a stack that is large enough: the futures of all routes together are large in a debug build.
+fn with_room(serve: impl FnOnce() -> Result<(), String> + Send + 'static) {
+    let server = std::thread::Builder::new().stack_size(STACK).spawn(serve);
+    let ended = server.unwrap_or_else(|why| refuse(why)).join();
+    ended.unwrap_or_else(|_| Err("the server panicked".into())).unwrap_or_else(|why| refuse(why));
+}
+
+const STACK: usize = 16 << 20;
+
+/// The application's sessions, for adapters over session-std.
+pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
+    let Config { store, keys, policy, .. } = config;
+    Ok(store.sessions(keys)?.policy(policy).clock(clock))
+}
+
+/// All conversations with a reference app that runs in this process, on each of these stores.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse(name: &str, stores: &[&str], serve: Serve) {
+    conversations::run_all(&InProcess { stores, serve: Serves::There(serve) }, name).assert_passed();
+}
+
+/// The same with an app that opens its socket itself.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_binding(name: &str, stores: &[&str], serve: Bind) {
+    conversations::run_all(&InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+}
+
+/// Those conversations that show one of these requirements.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
+    conversations::run_about(ids, &InProcess { stores, serve: Serves::There(serve) }, name).assert_passed();
+}
+
+/// The same with an app that opens its socket itself.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_binding_about(ids: &[&str], name: &str, stores: &[&str], serve: Bind) {
+    conversations::run_about(ids, &InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+}
+
+/// Gives `converse` the URL of flash stores in a directory that goes when it is done.
+///
+/// # Panics
+/// If `converse` does, or if there can be no such directory.
+pub fn with_flash(converse: impl FnOnce(&str)) {
+    let directory = tempfile::tempdir().expect("a directory for files");
+    converse(&format!("flash:{}", directory.path().display()));
+}
+
+struct InProcess<'a> {
+    stores: &'a [&'a str],
+    serve: Serves,
+}
+
+#[derive(Clone, Copy)]
+enum Serves {
+    There(Serve),
+    Itself(Bind),
+}
+
+impl Serves {
+    fn run(self, config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Result<(), String> {
+        match self {
+            Self::Itself(serve) => serve(config, clock, ready, stop),
+            Self::There(serve) => {
+                let listener = TcpListener::bind(config.listen).map_err(|why| why.to_string())?;
+                // whoever comes early waits in the listener's queue
+                ready(listener.local_addr().map_err(|why| why.to_string())?);
+                serve(listener, config, clock, stop)
+            }
+        }
+    }
+}
+
+impl Target for InProcess<'_> {
+    fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let flags = Flags::try_parse_from([&["reference", "--listen", "127.0.0.1:0"], flags].concat());
+        let mut config = flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)?;
+        // each app begins with an empty store, also where all of them use one server
+        config.store = config.store.apart(&format!("app{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped: Stop = Box::pin(async { drop(stopped.await) });
+        let (tell, told) = mpsc::channel();
+        let ready: Ready = Box::new(move |address| tell.send(address).unwrap_or_default());
+        let serve = self.serve;
+        let server = std::thread::Builder::new().stack_size(STACK).spawn(move || {
+            if let Err(why) = serve.run(config, clock, ready, stopped) {
+                eprintln!("{why}");
+            }
+        });
+        let server = server.map_err(|why| Unsupported(why.to_string()))?;
+        let address = told.recv().map_err(|_| Unsupported("the server did not start".into()))?;
+        let end = move || {
+            // a server that is gone already has nothing to be told
+            let _gone = stop.send(());
+            let _panicked = server.join();
+        };
+        Ok(Running::new(address, move |span| clock.set(clock.now().after(span)), end))
+    }
+
+    fn stores(&self) -> &[&str] {
+        self.stores
+    }
+}

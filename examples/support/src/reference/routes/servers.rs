@@ -1,0 +1,83 @@
+//! For the frameworks whose handlers hold a `session_std::Session`.
+
+use std::time::Duration;
+
+use session_std::{Error, Peek, Session};
+
+use super::{Args, Reply, big, json, text, told};
+
+/// `GET /peek`.
+pub fn peek(session: &Peek, args: &Args) -> Result<Reply, Error> {
+    told(args.key().and_then(|key| text(session.get(key), || session.get(key))).map(Reply::value))
+}
+
+/// All of [`ROUTES`](super::ROUTES). `csrf` is the header `x-csrf-token`.
+pub async fn answer(
+    method: &str,
+    path: &str,
+    session: &Session,
+    args: &Args,
+    csrf: Option<&str>,
+) -> Result<Reply, Error> {
+    told(route(method, path, session, args, csrf).await)
+}
+
+async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: Option<&str>) -> Result<Reply, Error> {
+    match (method, path) {
+        (_, "/read") => {
+            let key = args.key()?;
+            Ok(Reply::value(text(session.get(key), || session.get(key))?))
+        }
+        (_, "/keys") => Ok(Reply::ok(session.keys()?.iter().map(|key| format!("{key}\n")).collect::<String>())),
+        (_, "/set") => {
+            args.wait().await;
+            session.set(args.key()?, &args.value)?;
+            Ok(Reply::ok("ok"))
+        }
+        (_, "/incr") => {
+            let number = session.get::<u64>(args.key()?)?.unwrap_or(0) + 1;
+            args.wait().await;
+            session.set(args.key()?, &number)?;
+            Ok(Reply::ok(number.to_string()))
+        }
+        (_, "/add") => {
+            args.wait().await;
+            let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
+            Ok(Reply::ok(number.to_string()))
+        }
+        (_, "/remove") => session.remove(args.key()?).map(|()| Reply::ok("ok")),
+        (_, "/clear") => session.clear().map(|()| Reply::ok("ok")),
+        (_, "/login") => {
+            let attempt = session.begin_login(&args.user).await?;
+            // here an application checks the password
+            session.login(if args.remember == 1 { attempt.remembered() } else { attempt }).await?;
+            Ok(Reply::ok("ok"))
+        }
+        (_, "/whoami") => Ok(Reply::value(session.subject()?)),
+        (_, "/logout") => session.logout().await.map(|()| Reply::ok("ok")),
+        (_, "/rotate") => session.rotate().await.map(|()| Reply::ok("ok")),
+        (_, "/fresh") => {
+            Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
+        }
+        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message()?)),
+        (_, "/flash") => session.flash_message(&args.message).map(|()| Reply::ok("ok")),
+        (_, "/csrf") => Ok(Reply::ok(session.csrf_token()?.as_str())),
+        (_, "/protected") => {
+            Ok(if session.csrf_ok(csrf.unwrap_or_default())? { Reply::ok("ok") } else { Reply::forged() })
+        }
+        (_, "/set-then-fail") => {
+            session.set(args.key()?, &args.value)?;
+            Ok(Reply::failed_on_purpose())
+        }
+        (_, "/type-clash") => {
+            session.set("n", &7_u32)?;
+            Ok(Reply::type_clash(session.get::<String>("n")))
+        }
+        (_, "/big") => session.set(args.key()?, &big(args.bytes)?).map(|()| Reply::ok("ok")),
+        (_, "/sessions") => Ok(Reply::ok(session.list().await?.iter().map(json).collect::<String>())),
+        (_, "/revoke") => session.revoke(&args.handle).await.map(Reply::revoked),
+        (_, "/revoke-others") => Ok(Reply::ok(session.revoke_others().await?.to_string())),
+        (_, "/health") => session.check().await.map(|()| Reply::ok("ok")),
+        _ => Ok(Reply::nowhere()),
+    }
+}

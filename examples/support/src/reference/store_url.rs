@@ -1,0 +1,195 @@
+//! `--store URL`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use session_core::mode::DynamicMode;
+use session_std::{Keys, MemoryStore, Sessions, SharedStore};
+use session_store_layered::Layered;
+use session_store_memcached::{MemcachedCache, MemcachedStore};
+use session_store_redis::{RedisCache, RedisStore};
+use session_store_sql::SqlStore;
+
+use super::flash::{Locked, flash_store};
+
+/// Which store the app runs on. An adapter that cannot serve one says so at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `memory:` or `memory:capacity=N`
+    Memory {
+        /// At most so many sessions.
+        capacity: Option<usize>,
+    },
+    /// `fixed:`, the table without a heap
+    Fixed,
+    /// `flash:PATH`, a file that stands for a flash
+    Flash(PathBuf),
+    /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
+    Redis(String),
+    /// `postgres://…`, `sqlite:PATH`
+    Sql(String),
+    /// `memcached://…`, read by its store
+    Memcached(String),
+    /// `layered:CACHE_URL+DURABLE_URL`
+    Layered {
+        /// One of memcached or Redis.
+        cache: String,
+        /// Any other.
+        durable: Box<StoreUrl>,
+    },
+    /// `cookie:`, no store: the sessions travel in their cookies
+    Cookie,
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return Err("a store URL begins with its kind, for instance memory: or redis://".into());
+        };
+        match (scheme, rest) {
+            ("memory", "") => Ok(Self::Memory { capacity: None }),
+            ("memory", rest) => {
+                let capacity = rest.strip_prefix("capacity=").and_then(|number| number.parse().ok());
+                let why = "expected memory: or memory:capacity=N, N at least 1";
+                capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
+            }
+            ("fixed", "") => Ok(Self::Fixed),
+            ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
+            ("flash", path) => Ok(Self::Flash(path.into())),
+            ("cookie", "") => Ok(Self::Cookie),
+            // the URLs of servers are not repeated: there may be a password in them
+            (scheme, _) if scheme.starts_with("redis") => {
+                let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
+                checked.map(|_| Self::Redis(url.to_owned()))
+            }
+            ("postgres" | "postgresql" | "sqlite", _) => {
+                let checked = SqlStore::open(url).map_err(|why| format!("{scheme}: {why}"));
+                checked.map(|_| Self::Sql(url.to_owned()))
+            }
+            ("memcached", _) => {
+                let checked = MemcachedStore::open(url).map_err(|why| format!("{scheme}: {why}"));
+                checked.map(|_| Self::Memcached(url.to_owned()))
+            }
+            ("layered", rest) => {
+                let (cache, durable) = rest.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
+                let layered = Self::Layered { cache: cache.into(), durable: Box::new(durable.parse()?) };
+                layered.open().map(|_| layered).map_err(|why| format!("layered: {why}"))
+            }
+            _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
+        }
+    }
+}
+
+impl StoreUrl {
+    /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
+    pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+        let (mode, store) = self.clone().parts();
+        let store = store.open()?;
+        Ok(match mode {
+            DynamicMode::Stored => Sessions::new(store, keys),
+            DynamicMode::Sealed => Sessions::sealed(store, keys),
+        })
+    }
+
+    /// Where sessions are kept, and the store that they need for it.
+    #[must_use]
+    pub fn parts(self) -> (DynamicMode, Self) {
+        match self {
+            Self::Cookie => (DynamicMode::Sealed, Self::Memory { capacity: None }),
+            store => (DynamicMode::Stored, store),
+        }
+    }
+
+    /// The store, for adapters over session-std. A server is not asked yet: it may come later.
+    pub fn open(&self) -> Result<SharedStore, String> {
+        match self {
+            Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
+            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
+            Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
+            Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
+            Self::Cookie => Err("--store: this is no store of records; name one".into()),
+            Self::Redis(url) => Ok(RedisStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Sql(url) => Ok(SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
+            Self::Layered { cache, durable } if cache.starts_with("redis") => {
+                let cache = RedisCache::open(cache).map_err(|why| format!("--store: {why}"))?;
+                Ok(Layered::new(cache, durable.open()?).into())
+            }
+            Self::Layered { cache, durable } => {
+                let cache = MemcachedCache::open(cache).map_err(|why| format!("--store: {why}"))?;
+                Ok(Layered::new(cache, durable.open()?).into())
+            }
+        }
+    }
+
+    /// The same, but apart from all others that use this server: under a name of its own. In PostgreSQL that is a schema,
+    /// which has to be there.
+    #[must_use]
+    pub fn apart(self, name: &str) -> Self {
+        match self {
+            Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
+            Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
+            Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Flash(path) => Self::Flash(path.join(name)),
+            Self::Memcached(url) => Self::Memcached(format!("{url}?prefix={name}:")),
+            Self::Layered { cache, durable } => {
+                Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
+            }
+            own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_urls() {
+        assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None }));
+        assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
+        assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
+        assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
+        assert_eq!("cookie:".parse(), Ok(StoreUrl::Cookie));
+        for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
+            assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
+        }
+        for database in ["postgres://u:p@h:1/d", "postgresql://h/d", "sqlite:/a/b.db"] {
+            assert_eq!(database.parse(), Ok(StoreUrl::Sql(database.into())));
+        }
+        assert_eq!("memcached://h,i:7".parse(), Ok(StoreUrl::Memcached("memcached://h,i:7".into())));
+        let durable = Box::new(StoreUrl::Redis("redis://d".into()));
+        for cache in ["memcached://h:1", "redis://c"] {
+            let layered = StoreUrl::Layered { cache: cache.into(), durable: durable.clone() };
+            assert_eq!(format!("layered:{cache}+redis://d").parse(), Ok(layered));
+        }
+        for bad in [
+            "sqlite:",
+            "sqlite::memory:",
+            "postgres://h:port/d",
+            "memcached:",
+            "memcached://h:x",
+            "layered:",
+            "layered:memcached://h",
+            "layered:memcached://h+",
+            "layered:memory:+redis://d",
+            "layered:memcached://h+fixed:",
+            "memory",
+            "memory:7",
+            "memory:capacity=0",
+            "memory:capacity=x",
+            "fixed:1",
+            "flash:",
+            "cookie:1",
+            "layered:memcached://h+cookie:",
+            "redis://",
+            "redis:",
+            "ftp://h",
+            "",
+        ] {
+            assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
+        }
+    }
+}

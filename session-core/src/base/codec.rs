@@ -1,0 +1,104 @@
+//! What a codec is: the way in which a kind of program writes the values of a session.
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Levels of nesting that a value may have: lists, maps, `Some`, and variants with content.
+pub const DEPTH: u8 = 128;
+
+/// The way of writing values that a kind of program has.
+pub trait Codec: Closed {
+    /// Names the codec in records: 0 or 1.
+    const ID: u8;
+
+    /// Whether an event says what is unreadable and where: type names take room that a device does not have.
+    const TELLS: bool;
+
+    /// What a request remembers of the values that it read.
+    type Reads: Reads;
+
+    /// Why a value cannot be read. Contains no part of it.
+    type Unreadable: Copy + fmt::Debug + fmt::Display;
+
+    /// Writes `value` at the beginning of `into`, as far as there is room, and returns the number of bytes that it takes.
+    /// If that is more than there is room for, or after an error, what is in `into` is unspecified.
+    fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError>;
+
+    /// Reads a value that takes up all of `bytes`. Whatever the bytes are, this allocates no more elements than there
+    /// are bytes, and recurses at most [`DEPTH`] levels deep.
+    fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Self::Unreadable>;
+
+    /// Returns a hash of what `value` says of itself. If a hash map says the same as when it was read, it was not changed,
+    /// although its bytes may be in another order than those it was read from.
+    ///
+    /// `None` if the codec does not support this, or if the value cannot be written.
+    fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64>;
+}
+
+/// Implemented by the codecs of this crate.
+pub trait Closed {}
+
+/// Remembers values that a request read, so that one that is put back is known as unchanged, in whatever order a hash map
+/// then lists its entries (VA4).
+pub trait Reads {
+    /// Nothing was read.
+    const NONE: Self;
+
+    /// Remembers the value of a key.
+    fn keep(&mut self, key: u64, value: AsRead);
+
+    /// The value of a key as it was read, if it is remembered.
+    fn of(&self, key: u64) -> Option<AsRead>;
+}
+
+/// For codecs whose programs have no hash maps.
+impl Reads for () {
+    const NONE: Self = ();
+
+    fn keep(&mut self, _: u64, _: AsRead) {}
+
+    fn of(&self, _: u64) -> Option<AsRead> {
+        None
+    }
+}
+
+/// A value that was read: a hash of its entry, and of what it says of itself. The bytes of a hash map depend on how it was
+/// built, but not what it says a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsRead {
+    pub(crate) entry: u64,
+    pub(crate) said: u64,
+}
+
+/// Why a value cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The type's own `Serialize` returned an error.
+    Refused,
+    /// More than [`DEPTH`] levels of nesting, which could not be read.
+    Deep,
+    /// A list or map has another number of elements than it announced, or announced none.
+    Length,
+    /// A field is left out, and the next one would be read in its place.
+    LeftOut,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "the type's Serialize implementation returned an error",
+            Self::Deep => "the value is nested too deeply",
+            Self::Length => "a list or map does not have the number of elements that it announced",
+            Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
+        })
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+impl serde::ser::Error for WriteError {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Refused
+    }
+}

@@ -1,0 +1,91 @@
+//! PostgreSQL 15 as Debian packages it. Nobody is asked for a password; nothing waits for the disk.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::geteuid;
+
+use super::process::{Kind, Server, directory};
+
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+
+/// One server with a database and a superuser `postgres`.
+#[must_use]
+pub fn start() -> Server {
+    start_with(&[])
+}
+
+/// One server with further settings: `start_with(&["max_connections=5"])`.
+///
+/// # Panics
+/// If its data cannot be made or it does not start.
+#[must_use]
+pub fn start_with(settings: &[&str]) -> Server {
+    let dir = directory();
+    let user = Account::other_than_root();
+    if let Some(Account { user, group }) = user {
+        let given = chown(dir.path(), Some(user), Some(group));
+        given.unwrap_or_else(|why| panic!("cannot give {} to user {user}: {why}", dir.path().display()));
+    }
+    let data = dir.path().join("data");
+    let mut initdb = program(user, "initdb");
+    initdb.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
+    let made = initdb.arg("--pgdata").arg(&data).current_dir(dir.path()).output();
+    let made = made.unwrap_or_else(|why| panic!("cannot run initdb: {why}; `cargo xtask setup` installs it"));
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.into()).collect();
+    let command = move |dir: &Path, port: u16| {
+        let mut command = program(user, "postgres");
+        command.arg("-D").arg(dir.join("data")).args(["-h", "127.0.0.1", "-p", &port.to_string(), "-F"]);
+        let own = ["unix_socket_directories=", "shared_buffers=16MB", "log_min_messages=warning"];
+        let own = own.into_iter().chain(settings.iter().map(String::as_str));
+        command.args(own.flat_map(|setting| ["-c", setting]));
+        command
+    };
+    Server::start(Kind { name: "postgres", command: Box::new(command), answers, url }, dir)
+}
+
+/// Asked by its own program: its postmaster accepts connections before it can serve them.
+fn answers(addr: SocketAddr) -> bool {
+    let mut ready = Command::new(format!("{PROGRAMS}/pg_isready"));
+    ready.args(["-q", "-h", "127.0.0.1", "-p", &addr.port().to_string()]).stdin(Stdio::null());
+    ready.status().is_ok_and(|status| status.success())
+}
+
+fn url(addr: SocketAddr) -> String {
+    format!("postgres://postgres@{addr}/postgres")
+}
+
+/// PostgreSQL refuses to run as root, so root runs it as this account.
+#[derive(Clone, Copy)]
+struct Account {
+    user: u32,
+    group: u32,
+}
+
+impl Account {
+    fn other_than_root() -> Option<Self> {
+        if !geteuid().is_root() {
+            return None;
+        }
+        let id = |flag: &str, name: &str| {
+            let output = Command::new("id").args([flag, name]).output().ok()?;
+            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+        };
+        let accounts = ["postgres", "nobody"].into_iter();
+        let mut accounts = accounts.filter_map(|name| Some(Self { user: id("-u", name)?, group: id("-g", name)? }));
+        Some(accounts.next().unwrap_or(Self { user: 65_534, group: 65_534 }))
+    }
+}
+
+fn program(account: Option<Account>, name: &str) -> Command {
+    let path = format!("{PROGRAMS}/{name}");
+    let Some(Account { user, group }) = account else { return Command::new(path) };
+    // becomes that program: signals to our child reach it
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", &user.to_string(), "--regid", &group.to_string(), "--clear-groups", &path]);
+    command
+}

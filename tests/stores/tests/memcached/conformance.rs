@@ -1,0 +1,28 @@
+//! The store keeps the contract on one server and on several (ST11).
+
+use session_store_memcached::{ConnectionOptions, MemcachedStore};
+use store_support::now;
+use store_tests::servers::conformance::conforms;
+use store_tests::servers::{self, PATIENT};
+
+async fn keeps_the_contract(name: &str, url: &str, options: ConnectionOptions) {
+    let store = MemcachedStore::open(url).unwrap().with_options(options);
+    conforms(name, &store, now(), 0..5).await;
+}
+
+#[tokio::test]
+async fn one_server() {
+    keeps_the_contract("memcached", &servers::memcached::start().url(), PATIENT).await;
+}
+
+#[tokio::test]
+async fn three_servers() {
+    let servers = [(); 3].map(|()| servers::memcached::start());
+    keeps_the_contract("memcached, three", &crate::common::url(&servers), PATIENT).await;
+}
+
+#[tokio::test]
+async fn one_connection() {
+    let server = servers::memcached::start();
+    keeps_the_contract("memcached, one connection", &server.url(), PATIENT.with_max_connections(1)).await;
+}

@@ -1,0 +1,11 @@
+//! The Redis store over real servers.
+
+mod common;
+mod conformance;
+mod conversations;
+mod failover;
+mod index;
+mod outages;
+mod requests;
+mod server;
+mod tls;

@@ -1,0 +1,26 @@
+//! Each database keeps the contract (ST11).
+
+use session_core::conformance::end_all_ends_all;
+use session_core::environment::Time;
+use store_tests::servers::conformance::conforms;
+
+use crate::common::Fresh;
+
+async fn keeps_the_contract(name: &str, database: &Fresh) {
+    let store = database.store();
+    for seed in 0..4 {
+        let start = Time::from_millis(1_790_000_000_000 + seed * 1_000_000);
+        conforms(name, &store, start, seed..seed + 1).await;
+        assert_eq!(end_all_ends_all(&store, start, seed).await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn sqlite() {
+    keeps_the_contract("SQLite", &Fresh::sqlite()).await;
+}
+
+#[tokio::test]
+async fn postgres() {
+    keeps_the_contract("PostgreSQL", &Fresh::postgres()).await;
+}

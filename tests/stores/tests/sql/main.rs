@@ -1,0 +1,11 @@
+//! The SQL store over PostgreSQL and SQLite.
+
+mod common;
+mod conformance;
+mod conversations;
+mod outages;
+mod queries;
+mod rows;
+mod schema;
+mod tls;
+mod writers;
