@@ -22,6 +22,8 @@
 //! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
+//! | `application` | separates this application from others with the same keys and cookie name | none |
+//! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
 //! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
 //! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
@@ -112,6 +114,8 @@ struct Table {
     grace: Option<u64>,
     touch_every: Option<u64>,
     remember: Option<u64>,
+    application: Option<String>,
+    max_cookie: Option<usize>,
     max_sessions: u16,
     end_on_reuse: bool,
     on_mismatch: Mismatch,
@@ -157,6 +161,8 @@ impl Table {
         let policy =
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
+        let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
+        let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
@@ -241,7 +247,7 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\nend_on_reuse = true\non_mismatch = 'step_up'\n{times}"
+             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nend_on_reuse = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");
         let default = fields("");

@@ -105,7 +105,7 @@ impl fmt::Display for Error {
             Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
             Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
             Self::NotSignedIn => "sign in first",
-            Self::Unreadable => "a value of this session cannot be read by this version of the program",
+            Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
             }

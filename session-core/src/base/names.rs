@@ -35,7 +35,7 @@ impl core::fmt::Debug for Handle {
 /// What an update must find unchanged: the version that each writer puts into the record, or a counter of the medium's
 /// own (memcached's cas).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(target_pointer_width = "32", repr(packed(4)))] // or what holds it has tags of 64 bits, compared in halves
+#[cfg_attr(target_pointer_width = "32", repr(Rust, packed(4)))] // or what holds it has tags of 64 bits, compared in halves
 pub struct Version(pub u64);
 
 /// A verifier: what the store holds instead of a cookie's secret.

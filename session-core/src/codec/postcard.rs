@@ -16,16 +16,14 @@
 //! `Box<T>` and its `T`. `Vec<u8>` and serde's bytes are two.
 
 mod read;
+mod unreadable;
 mod write;
 
 use crate::base::codec::{Closed, Codec, WriteError};
-use core::fmt;
 use read::Reader;
 use serde::{Deserialize, Serialize};
+use unreadable::Unreadable;
 use write::Writer;
-
-/// Bytes of a digest.
-const DIGEST: usize = 4;
 
 /// The codec of devices.
 #[derive(Clone, Copy, Debug)]
@@ -62,24 +60,6 @@ impl Codec for Postcard {
     #[inline]
     fn said<T: Serialize + ?Sized>(_: &T) -> Option<u64> {
         None
-    }
-}
-
-/// The value was written as another type, or the bytes are damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable;
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("written as another type")
-    }
-}
-
-impl core::error::Error for Unreadable {}
-
-impl serde::de::Error for Unreadable {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
     }
 }
 

@@ -42,7 +42,7 @@ impl Kind {
 }
 
 #[derive(Clone, Copy)]
-#[repr(packed(4))] // 20 bytes each instead of 24
+#[repr(Rust, packed(4))] // 20 bytes each instead of 24
 struct Touched {
     key: u64,
     base: u64,

@@ -62,7 +62,7 @@ pub enum DeleteCondition {
     Login(u32),
 }
 
-/// Keeps records. See the [module](self) for what holds for every method.
+/// Keeps records. See the [module](crate::store) for what holds for every method.
 pub trait Store {
     /// The medium's failure. Its text goes to the observer, never to a client; it holds no record and no key.
     type Error: core::fmt::Display + core::fmt::Debug;

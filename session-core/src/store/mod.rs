@@ -7,10 +7,10 @@
 //! store never sends a create again by itself whose answer it has not got: that one could happen after a logout.
 //!
 //! - Every operation treats a record that is over at the caller's `now` as missing, inside the same atomic step
-//!   ([`Stamp::live`]). A time-to-live of the medium's own is housekeeping.
+//!   ([`Stamp::live`](crate::record::Stamp::live)). A time-to-live of the medium's own is housekeeping.
 //! - `touch` and `update` keep the later of the two `last_seen`. A touch does not change the version.
 //! - A store trusts its caller with the key and with `now`; it need not trust what it finds in the medium: bytes that
-//!   are no record ([`Stamp::of`] refuses) are handed out by `load` as they are and the core refuses them.
+//!   are no record ([`Stamp::of`](crate::record::Stamp::of) refuses) are handed out by `load` as they are and the core refuses them.
 //! - If a future is dropped, its operation may have happened or not, nothing in between.
 //!
 //! Futures carry no `Send` bound: a store behind a `RefCell` cannot give one. Where a framework needs `Send`, it is

@@ -86,7 +86,7 @@ pub enum Level {
 }
 
 impl<'e> Event<'e> {
-    /// Its name, for filters and counters: one of the table [above](self).
+    /// Its name, for filters and counters: one of the table [in its module](crate::events).
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.parts().0

@@ -1,7 +1,7 @@
 //! Reading what lists, maps and variants contain.
 
 use super::item::Item;
-use super::read::Reader;
+use super::reader::Reader;
 use super::unreadable::{Error, Found, Step, What};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 

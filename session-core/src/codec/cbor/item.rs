@@ -1,7 +1,9 @@
 //! The items that values consist of, as they stand in the bytes.
 
+use super::bytes::{
+    BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED,
+};
 use super::unreadable::{Error, Found, What};
-use super::{BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED};
 use serde::de::Expected;
 
 /// What comes next in the bytes: a whole value, or the beginning of one that contains others.

@@ -20,38 +20,21 @@
 //! numbers become floats only without rounding, a float is no integer, null is no empty list, and a struct is read from
 //! names only.
 
+mod bytes;
 mod inside;
 mod item;
 mod read;
+mod reader;
 mod unreadable;
 mod write;
 
 pub use unreadable::{Error, Unreadable};
 
 use crate::base::codec::{AsRead, Closed, Codec, Reads, WriteError};
-use read::Reader;
+use reader::Reader;
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
 use write::Writer;
-
-const UNSIGNED: u8 = 0;
-const NEGATIVE: u8 = 1;
-const BYTES: u8 = 2;
-const TEXT: u8 = 3;
-const LIST: u8 = 4;
-const MAP: u8 = 5;
-
-/// Before a null that is `Some`.
-const SOME: u8 = 0xc6;
-/// Before the bytes of an integer that does not fit into 64 bits.
-const BIG: u8 = 0xc2;
-/// Before those of a negative one.
-const BIG_NEGATIVE: u8 = 0xc3;
-const FALSE: u8 = 0xf4;
-const TRUE: u8 = 0xf5;
-const NULL: u8 = 0xf6;
-const SINGLE: u8 = 0xfa;
-const DOUBLE: u8 = 0xfb;
 
 /// The codec of programs with a heap.
 #[derive(Clone, Copy, Debug)]

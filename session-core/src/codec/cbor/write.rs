@@ -1,6 +1,8 @@
 //! Writing.
 
-use super::{BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED};
+use super::bytes::{
+    BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED,
+};
 use crate::base::bytes::{fill, hash, shift};
 use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};

@@ -1,7 +1,7 @@
 //! Reading, from any bytes.
 
+use super::unreadable::{DIGEST, Unreadable};
 use super::write::Writer;
-use super::{DIGEST, Unreadable};
 use crate::base::codec::DEPTH;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,

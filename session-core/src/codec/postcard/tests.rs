@@ -1,3 +1,4 @@
+use super::unreadable::DIGEST;
 use super::*;
 use serde::Serialize;
 

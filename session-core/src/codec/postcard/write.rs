@@ -1,6 +1,6 @@
 //! Writing, and the digest of what is written. Digests are stored: the numbers here are part of the format.
 
-use super::DIGEST;
+use super::unreadable::DIGEST;
 use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};
 use serde::ser::{self, Serialize};

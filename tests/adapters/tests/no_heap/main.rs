@@ -25,10 +25,16 @@ static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 unsafe impl GlobalAlloc for Refusing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        if REFUSE.load(Ordering::Relaxed) { std::ptr::null_mut() } else { unsafe { System.alloc(layout) } }
+        if REFUSE.load(Ordering::Relaxed) {
+            std::ptr::null_mut()
+        } else {
+            // SAFETY: the caller keeps the promises of this method, which are those of the system's
+            unsafe { System.alloc(layout) }
+        }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the promises of this method, and the pointer is the system's
         unsafe { System.dealloc(pointer, layout) }
     }
 }

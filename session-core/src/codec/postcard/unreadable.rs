@@ -1,0 +1,24 @@
+//! Why a value cannot be read, and how long a digest is.
+
+use core::fmt;
+
+/// Bytes of a digest.
+pub(super) const DIGEST: usize = 4;
+
+/// The value was written as another type, or the bytes are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("written as another type")
+    }
+}
+
+impl core::error::Error for Unreadable {}
+
+impl serde::de::Error for Unreadable {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
