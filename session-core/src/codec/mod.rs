@@ -19,6 +19,8 @@ pub use postcard::Postcard;
 pub use crate::base::codec::{AsRead, Codec, DEPTH, Reads, WriteError};
 
 use crate::base::environment::Buffer;
+use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Memory that is fixed: a device's.
 impl<const N: usize> Buffer for [u8; N] {
@@ -28,3 +30,23 @@ impl<const N: usize> Buffer for [u8; N] {
 impl Buffer for &mut [u8] {
     type Codec = Postcard;
 }
+
+/// Reads a value back that was written as a `T` just now, for the debug builds of programs: a type may be able to write
+/// what it cannot read, for instance with `skip_serializing` and no default.
+pub fn read_back<'v, C: Codec, T: Serialize + Deserialize<'v>>(
+    bytes: &'v [u8],
+) -> Result<(), NeverRead<C::Unreadable>> {
+    C::read::<T>(bytes).map(drop).map_err(NeverRead)
+}
+
+/// A value can be set, but never read, for this reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeverRead<W>(pub W);
+
+impl<W: fmt::Display> fmt::Display for NeverRead<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "can be set and never read: {}", self.0)
+    }
+}
+
+impl<W: fmt::Debug + fmt::Display> core::error::Error for NeverRead<W> {}

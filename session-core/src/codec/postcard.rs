@@ -63,7 +63,8 @@ impl Codec for Postcard {
     }
 }
 
-#[cfg(all(test, not(target_os = "none")))]
-mod host_tests;
 #[cfg(test)]
 mod tests;
+// host only: they need std's types
+#[cfg(all(test, not(target_os = "none")))]
+mod types;

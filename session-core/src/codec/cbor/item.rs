@@ -12,9 +12,9 @@ pub(super) enum Item<'de> {
     Unsigned(u64),
     /// -1 minus this.
     Negative(u64),
-    /// The same, beyond 64 bits.
-    Big(u128),
-    BigNegative(u128),
+    /// The bytes of the same, beyond 64 bits.
+    Big(&'de [u8]),
+    BigNegative(&'de [u8]),
     Bytes(&'de [u8]),
     Text(&'de str),
     /// So many elements follow.
@@ -31,8 +31,7 @@ pub(super) enum Item<'de> {
 
 impl<'de> Item<'de> {
     /// The next item and what follows it.
-    #[inline]
-    pub(super) fn next(bytes: &'de [u8]) -> Result<(Self, &'de [u8]), Error> {
+    pub(super) fn next(bytes: &'de [u8]) -> Result<(Self, &'de [u8]), What> {
         let (first, number, rest) = head(bytes)?;
         let item = match first >> 5 {
             UNSIGNED => Self::Unsigned(number),
@@ -43,7 +42,7 @@ impl<'de> Item<'de> {
             }
             TEXT => {
                 let (part, rest) = split(rest, number)?;
-                let text = core::str::from_utf8(part).map_err(|_| Error::new(What::Foreign))?;
+                let text = core::str::from_utf8(part).map_err(|_| What::Foreign)?;
                 return Ok((Self::Text(text), rest));
             }
             LIST => Self::List(count(number)?),
@@ -55,7 +54,7 @@ impl<'de> Item<'de> {
                 NULL => Self::Null,
                 SINGLE => Self::Single(f32::from_bits(number as u32)),
                 DOUBLE => Self::Double(f64::from_bits(number)),
-                _ => return Err(Error::new(What::Foreign)),
+                _ => return Err(What::Foreign),
             },
         };
         Ok((item, rest))
@@ -88,8 +87,8 @@ impl<'de> Item<'de> {
 
 /// The first byte, the number that it has or that follows it, and the rest.
 #[inline]
-fn head(bytes: &[u8]) -> Result<(u8, u64, &[u8]), Error> {
-    let cut = Error::new(What::Cut);
+fn head(bytes: &[u8]) -> Result<(u8, u64, &[u8]), What> {
+    let cut = What::Cut;
     let (first, rest) = bytes.split_first().ok_or(cut)?;
     let (number, rest, fewest) = match first & 0x1f {
         info @ 0..24 => return Ok((*first, info.into(), rest)),
@@ -97,14 +96,10 @@ fn head(bytes: &[u8]) -> Result<(u8, u64, &[u8]), Error> {
         25 => part(rest).map(|(part, rest)| (u16::from_be_bytes(part).into(), rest, 0x100)).ok_or(cut)?,
         26 => part(rest).map(|(part, rest)| (u32::from_be_bytes(part).into(), rest, 0x1_0000)).ok_or(cut)?,
         27 => part(rest).map(|(part, rest)| (u64::from_be_bytes(part), rest, 0x1_0000_0000)).ok_or(cut)?,
-        _ => return Err(Error::new(What::Foreign)),
+        _ => return Err(What::Foreign),
     };
     // the bits of a float may be any
-    if number >= fewest || matches!(*first, SINGLE | DOUBLE) {
-        Ok((*first, number, rest))
-    } else {
-        Err(Error::new(What::Foreign))
-    }
+    if number >= fewest || matches!(*first, SINGLE | DOUBLE) { Ok((*first, number, rest)) } else { Err(What::Foreign) }
 }
 
 #[inline]
@@ -112,26 +107,34 @@ fn part<const N: usize>(bytes: &[u8]) -> Option<([u8; N], &[u8])> {
     bytes.split_first_chunk().map(|(part, rest)| (*part, rest))
 }
 
-fn split(bytes: &[u8], len: u64) -> Result<(&[u8], &[u8]), Error> {
-    usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(Error::new(What::Cut))
+#[inline]
+fn split(bytes: &[u8], len: u64) -> Result<(&[u8], &[u8]), What> {
+    usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(What::Cut)
 }
 
-fn count(len: u64) -> Result<usize, Error> {
-    usize::try_from(len).map_err(|_| Error::new(What::Cut))
+#[inline]
+fn count(len: u64) -> Result<usize, What> {
+    usize::try_from(len).map_err(|_| What::Cut)
 }
 
 /// An integer beyond 64 bits, after its tag.
-fn big(tag: u8, rest: &[u8]) -> Result<(Item<'_>, &[u8]), Error> {
-    let foreign = Error::new(What::Foreign);
+fn big(tag: u8, rest: &[u8]) -> Result<(Item<'_>, &[u8]), What> {
     let (first, len, rest) = head(rest)?;
     let (bytes, rest) = split(rest, len)?;
     if first >> 5 != BYTES || !(9..=16).contains(&bytes.len()) || bytes.first() == Some(&0) {
-        return Err(foreign);
+        return Err(What::Foreign);
     }
-    let number = bytes.iter().fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
     match tag {
-        BIG => Ok((Item::Big(number), rest)),
-        _ if number >> 127 == 0 => Ok((Item::BigNegative(number), rest)),
-        _ => Err(foreign),
+        BIG => Ok((Item::Big(bytes), rest)),
+        // i128 ends where its sign begins
+        _ if bytes.len() < 16 || bytes.first().is_some_and(|first| *first < 0x80) => {
+            Ok((Item::BigNegative(bytes), rest))
+        }
+        _ => Err(What::Foreign),
     }
+}
+
+/// The number that these bytes are.
+pub(super) fn wide(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }

@@ -1,7 +1,7 @@
 //! Reading, from any bytes: without recursion of its own, and never deeper than values are written.
 
 use super::inside::{Elements, Entries, Variant};
-use super::item::Item;
+use super::item::{Item, wide};
 use super::reader::Reader;
 use super::unreadable::{Error, What};
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
@@ -92,13 +92,13 @@ impl<'de> Reader<'de> {
                 self.rest = rest;
                 visitor.visit_i128(!i128::from(number))
             }
-            Item::Big(number) => {
+            Item::Big(bytes) => {
                 self.rest = rest;
-                visitor.visit_u128(number)
+                visitor.visit_u128(wide(bytes))
             }
-            Item::BigNegative(number) => {
+            Item::BigNegative(bytes) => {
                 self.rest = rest;
-                visitor.visit_i128(!(number as i128))
+                visitor.visit_i128(!(wide(bytes) as i128))
             }
             _ => self.int(visitor),
         }

@@ -58,16 +58,23 @@ impl<'de> Reader<'de> {
         let read = seed.deserialize(&mut *self);
         if self.depth != before.1 || self.rest.len() == before.0.len() {
             self.failed = Some(before);
-            if read.is_ok() {
-                self.settle()?;
-            }
         }
-        read
+        // apart, so that no error is copied where there is none
+        match read {
+            Ok(value) => self.settle().map(|()| value),
+            Err(error) => Err(error),
+        }
     }
 
     /// Moves past the item that could not be read, if there is one. If its bytes are no value, nothing after them is
     /// read, and what contains them cannot be read either.
+    #[inline]
     pub(super) fn settle(&mut self) -> Result<(), Error> {
+        if self.failed.is_some() { self.settle_failed() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn settle_failed(&mut self) -> Result<(), Error> {
         let Some(before) = self.failed.take() else { return Ok(()) };
         (self.rest, self.depth, self.owed) = before;
         self.skip()

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::bytes::hash;
 use crate::base::codec::DEPTH;
+use crate::codec::read_back;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
@@ -534,6 +535,22 @@ fn errors_say_where_and_what_but_no_value_va5() {
     assert_eq!(said::<Deep>(&deep), "field `[0]…[0][0][0][0][0]`: expected u8, found true or false");
     let error = Cbor::read::<User>(&unhex(&format!("a16463617274a1{mail}00"))).unwrap_err();
     assert!(!format!("{error:?}").contains("m.de"), "{error:?}");
+}
+
+/// VA1: the field is named where a type writes what it cannot read.
+#[test]
+fn what_can_be_set_and_never_read_is_named_va1() {
+    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code)]
+    struct User {
+        name: &'static str,
+        #[serde(skip_serializing)]
+        password: u32,
+    }
+    let bytes = write(&[User { name: "SECRET", password: 7 }]).unwrap().leak();
+    let why = read_back::<Cbor, [User; 1]>(bytes).unwrap_err();
+    assert_eq!(why.to_string(), "can be set and never read: field `[0].password` is missing");
+    assert_eq!(read_back::<Cbor, u8>(&[7]), Ok(()));
 }
 
 #[test]

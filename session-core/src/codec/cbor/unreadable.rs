@@ -111,6 +111,13 @@ impl Error {
     }
 }
 
+impl From<What> for Error {
+    #[cold]
+    fn from(what: What) -> Self {
+        Self::new(what)
+    }
+}
+
 impl de::Error for Error {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::new(What::Refused)

@@ -47,7 +47,11 @@ impl<'p> Writer<'p> {
 
     #[inline]
     fn put_head(&mut self, major: u8, number: u64) {
-        self.put(Head::new(major, number).bytes());
+        if number < 24 {
+            self.put(&[major << 5 | number as u8]);
+        } else {
+            self.put(Head::new(major, number).bytes());
+        }
     }
 
     fn put_text(&mut self, text: &str) {

@@ -1,4 +1,4 @@
-//! Host only: these tests need std's types.
+//! Host only.
 
 use super::*;
 use crate::base::codec::DEPTH;
