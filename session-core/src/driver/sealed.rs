@@ -44,7 +44,7 @@ impl Mode for Sealed {
     }
 
     /// In the place of the index, a login asks the marks.
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         let Context { policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: false, has_index: true }
     }

@@ -171,7 +171,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Subjects::of(self.mode, &self.context)
     }
 
-    pub(crate) fn rules(&self) -> Rules<'_> {
+    pub(crate) fn rules(&self) -> Rules<'_, O> {
         self.mode.rules(&self.context)
     }
 

@@ -27,7 +27,7 @@ impl Mode for Stored {
         store.index()
     }
 
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         let Context { store, policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
     }
