@@ -34,6 +34,26 @@ impl fmt::Debug for LogId {
 }
 
 /// Something that happened to a session.
+///
+/// | event | level | when |
+/// | --- | --- | --- |
+/// | `created` | debug | a session was stored for the first time |
+/// | `renewed` | debug | its cookie value was changed by its age |
+/// | `logged_in` | info | a subject signed in |
+/// | `rotated` | debug | its cookie value was changed by `rotate` |
+/// | `ended` | info | it was ended by its logout |
+/// | `revoked` | info | it was ended from elsewhere |
+/// | `expired` | debug | its cookie came after its end |
+/// | `forged` | warn | a cookie came that is not signed by us |
+/// | `unknown` | debug | a cookie of ours came whose session is not there any more |
+/// | `past_grace` | warn | the cookie before the last renewal came after its grace |
+/// | `replaced` | warn | a cookie came that had been replaced before |
+/// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
+/// | `corrupt` | warn | the store held something else under the session's key |
+/// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
+/// | `conflict` | info | a change was refused (409), for another request had made one |
+/// | `store_failed` | warn | the store failed, and said why |
+/// | `entropy_failed` | warn | there were no random numbers |
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
@@ -86,7 +106,7 @@ pub enum Level {
 }
 
 impl<'e> Event<'e> {
-    /// Its name, for filters and counters: one of the table [in its module](crate::events).
+    /// Its name, for filters and counters: one of the table [above](Event).
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.parts().0
@@ -183,5 +203,26 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, event: &Event<'_>) {
         self.0.observe(event);
         self.1.observe(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// The table in the documentation of `Event` has each name with its level, and no other.
+    #[test]
+    fn the_table_names_every_event_lc13() {
+        let source = include_str!("event.rs");
+        let told = source.lines().filter_map(|line| {
+            let (name, level) = line.split_once("=> (\"")?.1.split_once("\", Level::")?;
+            Some(std::format!("`{name}` | {}", level.split(',').next()?.to_lowercase()))
+        });
+        let listed = source.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("/// | `")?.split(" | ");
+            Some(std::format!("`{} | {}", cells.next()?, cells.next()?))
+        });
+        assert_eq!(listed.collect::<Vec<String>>(), told.collect::<Vec<String>>());
     }
 }
