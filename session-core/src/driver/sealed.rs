@@ -159,7 +159,7 @@ impl Mode for Sealed {
         let removed = matches!(request.outgoing_cookie(), Outgoing::Remove);
         let sealed = request.record_to_seal().filter(|_| !removed);
         let (len, max_age) = match sealed {
-            Some((_, record)) => (sealed::text_len(record.len()), policy.max_age(request.ends(), context.now())),
+            Some((_, record)) => (sealed::text_len(record.len()), request.max_age(policy, context.now())),
             None if removed => (0, 0),
             None => return Ok(None),
         };

@@ -157,7 +157,7 @@ impl Mode for Stored {
             Outgoing::Nothing => Ok(None),
             Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
             Outgoing::Set(value) => {
-                let max_age = policy.max_age(request.ends(), context.now());
+                let max_age = request.max_age(policy, context.now());
                 set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
             }
         }

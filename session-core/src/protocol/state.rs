@@ -10,6 +10,7 @@ use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::{Handle, Verifier, Version};
+use crate::base::policy::Policy;
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -319,6 +320,11 @@ impl<B: Buffer> RequestState<B> {
     /// The end of the session's absolute lifetime; 0 = none.
     pub(crate) fn ends(&self) -> u64 {
         self.mine.ends()
+    }
+
+    /// Seconds that the browser keeps the cookie.
+    pub(crate) fn max_age(&self, policy: &Policy, now: Time) -> u32 {
+        policy.max_age(self.mine.ends(), now)
     }
 
     /// The session's record, if the answer's cookie has to carry it.
