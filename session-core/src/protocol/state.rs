@@ -10,7 +10,7 @@ use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::{Handle, Verifier, Version};
-use crate::base::policy::Policy;
+use crate::base::policy::{Policy, UNTIL_BROWSER_CLOSES};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -324,7 +324,11 @@ impl<B: Buffer> RequestState<B> {
 
     /// Seconds that the browser keeps the cookie.
     pub(crate) fn max_age(&self, policy: &Policy, now: Time) -> u32 {
-        policy.max_age(self.mine.ends(), now)
+        if policy.until_browser_closes && !self.mine.own_lifetimes() {
+            UNTIL_BROWSER_CLOSES
+        } else {
+            policy.max_age(self.mine.ends(), now)
+        }
     }
 
     /// The session's record, if the answer's cookie has to carry it.

@@ -45,6 +45,7 @@ impl fmt::Debug for LogId {
 /// | `revoked` | info | it was ended from elsewhere |
 /// | `expired` | debug | its cookie came after its end |
 /// | `forged` | warn | a cookie came that is not signed by us |
+/// | `cookies_ignored` | warn | a request brought more than eight cookies of our name, and none of the first eight was accepted |
 /// | `unknown` | debug | a cookie of ours came whose session is not there any more |
 /// | `past_grace` | warn | the cookie before the last renewal came after its grace |
 /// | `replaced` | warn | a cookie came that had been replaced before |
@@ -73,6 +74,9 @@ pub enum Event<'e> {
     Expired(LogId),
     /// A cookie value came that none of our keys signed, or that is malformed.
     Forged,
+    /// A request brought more than eight cookies of our name. None of the first eight was accepted, and the others were not
+    /// looked at: a good one among them is hidden, for instance by cookies that another host of the domain has set.
+    CookiesIgnored,
     /// A well-signed cookie came whose session the store does not have.
     Unknown(LogId),
     /// The cookie before the last renewal came after its grace.
@@ -144,6 +148,7 @@ impl<'e> Event<'e> {
             Self::Revoked(id) => ("revoked", Level::Info, Some(id)),
             Self::Expired(id) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
+            Self::CookiesIgnored => ("cookies_ignored", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
             Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
             Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
@@ -168,6 +173,7 @@ impl fmt::Display for Event<'_> {
             Self::Revoked(id) => write!(f, "session {id} revoked"),
             Self::Expired(id) => write!(f, "session {id} expired"),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
+            Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
             Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
             Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
