@@ -86,10 +86,13 @@ impl<B: Buffer> RequestState<B> {
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
-        let Operation { intent, .. } = *operation;
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        if rules.has_index && matches!(intent, Intent::Login { .. }) {
+        self.complete(operation, rules);
+    }
+
+    fn complete(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
+        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
             self.in_force(operation, rules);
@@ -116,6 +119,10 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
+        if operation.fresh.is_none() {
+            // the record is that of another login
+            return Err(operation.refused);
+        }
         (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
@@ -133,7 +140,7 @@ impl<B: Buffer> RequestState<B> {
             }
             match intent {
                 Intent::Login { .. } => {
-                    self.doubted = false;
+                    (self.doubted, self.signed_in_now) = (false, true);
                     rules.observer.observe(&Event::LoggedIn(id));
                 }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
@@ -201,7 +208,7 @@ impl<B: Buffer> RequestState<B> {
             return self.gone(operation);
         };
         let there = self.other.version();
-        if there == self.mine.version() {
+        if operation.attempted && there == self.mine.version() {
             self.landed(operation, found.version, rules);
             return Ok(());
         }
@@ -237,6 +244,7 @@ impl<B: Buffer> RequestState<B> {
                 (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
                 Ok(())
             }
+            Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),
             Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
                 if self.only_renews(intent) {
                     operation.phase = Phase::Finished;
@@ -246,6 +254,33 @@ impl<B: Buffer> RequestState<B> {
             }
             Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
         }
+    }
+
+    /// Whether another login of the subject has just replaced the cookie, as with two clicks on "sign in". Then both end in
+    /// the session that is there, and both answers carry its cookie (protocol rule 15). The index is asked by each: the
+    /// other one may not have been accepted by it yet.
+    fn join(
+        &mut self,
+        operation: &mut Operation<'_>,
+        found: Found,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<bool, Error> {
+        let (Intent::Login { subject, keep_data, .. }, Some(token)) = (operation.intent, &self.token) else {
+            return Ok(false);
+        };
+        let Some(next) = expiry::successor(token, &self.other, subject, operation.now, rules.ring) else {
+            return Ok(false);
+        };
+        if keep_data {
+            self.changes.merge(&self.mine, &mut self.other, self.changes.dirty())?;
+        } else {
+            self.changes.reset();
+        }
+        core::mem::swap(&mut self.mine, &mut self.other);
+        (self.seen, self.base) = (found.version, self.mine.version());
+        (operation.next, operation.fresh, operation.handle) = (Some(next), None, next.handle());
+        self.complete(operation, rules);
+        Ok(true)
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.

@@ -61,6 +61,8 @@ pub struct RequestState<B: Buffer> {
     pub(super) looked: bool,
     /// The session is bound to another fingerprint than the request's.
     pub(super) doubted: bool,
+    /// This request has signed in.
+    pub(super) signed_in_now: bool,
     /// A write was sent to the store and its answer has not come.
     pub(super) in_flight: bool,
     /// The answer's cookie has to carry the record.
@@ -100,6 +102,7 @@ impl<B: Buffer> RequestState<B> {
             active: false,
             looked: false,
             doubted: false,
+            signed_in_now: false,
             in_flight: false,
             reseal: false,
             reads: Reads::NONE,

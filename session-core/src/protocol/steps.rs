@@ -7,7 +7,7 @@ use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::names::Handle;
-use crate::wire::token::{Token, same};
+use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
     pub(super) fn step(
@@ -34,6 +34,11 @@ impl<B: Buffer> RequestState<B> {
         }
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
+            Intent::Login { .. } if matches!(self.session, SessionState::Stale) => {
+                // perhaps it is a login of the same subject that has just replaced the cookie
+                operation.phase = Phase::Reloading;
+                self.step(operation, rules)
+            }
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
                 self.update_step(operation, rules)
             }
@@ -96,7 +101,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     fn is_late(&self, token: &Token) -> bool {
-        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
+        self.mine.previous().is_some_and(|previous| expiry::renewed(&previous, token))
     }
 
     /// A handle has one subject for life (protocol rule 5).
@@ -160,21 +165,29 @@ impl<B: Buffer> RequestState<B> {
         let handle = token.handle();
         let another = match intent {
             Intent::Login { .. } | Intent::Rotate => {
+                let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
                 self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
                 self.mine.set_salt(fresh.version())?;
+                if let (Intent::Login { .. }, Some(sealed)) = (intent, sealed) {
+                    // without room for that, a second login makes a session of its own
+                    _ = self.mine.keep_previous(&verifier, Time::ZERO, &sealed);
+                }
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
                 let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
                 let sealed = token.seal(fresh.secret(), rules.ring);
-                sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
+                sealed.is_some_and(|sealed| self.mine.keep_previous(&token.verifier, grace_until, &sealed).is_ok())
             }
             _ => {
-                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
-                if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
-                    self.mine.forget_sealed();
+                match self.mine.previous().map(|previous| previous.grace_until) {
+                    // the browser has the login's answer: no other login has to find the session
+                    Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
+                    // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                    Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
+                    _ => {}
                 }
                 false
             }
