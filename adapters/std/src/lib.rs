@@ -18,7 +18,7 @@ pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};
 pub use sessions::{SessionInfo, Sessions};
-pub use typed::Typed;
+pub use typed::{Typed, UnreadableField};
 
 pub use session_core::policy::{self, Policy};
 pub use session_core::{Error, Fault, Keys, LoginAttempt};

@@ -13,6 +13,7 @@ use session_store_shared::RecordBuffer;
 
 use crate::environment::SystemClock;
 use crate::keys::KeyRing;
+use crate::typed::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.
@@ -41,6 +42,7 @@ struct Settings {
     clock: AnyClock,
     observer: AnyObserver,
     mode: DynamicMode,
+    on_unreadable: UnreadableField,
 }
 
 impl Sessions {
@@ -54,6 +56,7 @@ impl Sessions {
             clock,
             observer,
             mode: DynamicMode::Stored,
+            on_unreadable: UnreadableField::Fails,
         })
     }
 
@@ -81,6 +84,16 @@ impl Sessions {
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
         Self::of(Settings { observer: AnyObserver(Arc::new(observer)), ..self.0.settings.clone() })
+    }
+
+    /// What becomes of a field of [`Typed`](crate::Typed) data that cannot be read: an error, or its default.
+    #[must_use]
+    pub fn unreadable_fields(self, on_unreadable: UnreadableField) -> Self {
+        Self::of(Settings { on_unreadable, ..self.0.settings.clone() })
+    }
+
+    pub(crate) fn on_unreadable(&self) -> UnreadableField {
+        self.0.settings.on_unreadable
     }
 
     /// Whether the store answers, for a health page.

@@ -1,6 +1,8 @@
 //! What all requests of an application share, and how one verb of a request is carried through: the driver does what the
 //! state machine says and brings the answers back.
 
+use core::fmt;
+
 use rand_core::TryCryptoRng;
 
 use super::context::Context;
@@ -154,14 +156,18 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     // ---- for a request -------------------------------------------------------------------------------------------
 
     /// Reports that a value cannot be read as a `T`.
-    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
-        if let Some(id) = id {
-            if E::TELLS {
-                let wanted = core::any::type_name::<T>();
-                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
-            } else {
-                self.observe(&Event::Unreadable(id, None));
-            }
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(
+        &self,
+        id: Option<LogId>,
+        key: &str,
+        why: &impl fmt::Display,
+    ) -> Error {
+        if E::TELLS {
+            let wanted = core::any::type_name::<T>();
+            let id = id.unwrap_or(LogId::NONE);
+            self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+        } else if let Some(id) = id {
+            self.observe(&Event::Unreadable(id, None));
         }
         Error::Unreadable
     }
