@@ -45,6 +45,7 @@ mod tests {
         is_send(session.revoke_others());
         is_send(session.revoke_all());
         is_send(sessions.list(""));
+        is_send(sessions.values("", ""));
         is_send(sessions.revoke("", ""));
         is_send(sessions.revoke_all(""));
         is_send(sessions.end_all());

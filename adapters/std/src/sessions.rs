@@ -115,6 +115,14 @@ impl Sessions {
         self.core().revoke(subject, id).await
     }
 
+    /// Returns the values of the session of a subject that a list named `id`: the keys, and the bytes of each value in CBOR
+    /// (`docs/spec.md`). `None` if it has none of that name.
+    pub async fn values(&self, subject: &str, id: &str) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
+        let mut values = Vec::new();
+        let keep = |key: &str, bytes: &[u8]| values.push((key.to_owned(), bytes.to_vec()));
+        Ok(self.core().values(subject, id, RecordBuffer::NEW, keep).await?.then_some(values))
+    }
+
     /// Ends all sessions of a subject, also those whose login has begun and is not over. The number of those that were
     /// there.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {

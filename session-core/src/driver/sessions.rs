@@ -21,6 +21,7 @@ use crate::base::policy::Policy;
 use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
+use crate::record::values;
 use crate::store::contract::Store;
 use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
@@ -145,6 +146,25 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             Some(entry) => subjects.end(subject, &entry).await.map(|_| true),
             None => Ok(false),
         }
+    }
+
+    /// Shows each value of the session of `subject` that a list named `id`: its key and its bytes, as `docs/spec.md`
+    /// describes them. Returns `false` if the subject has no session of that name. `room` is for one record, which may grow.
+    pub async fn values(
+        &self,
+        subject: &str,
+        id: &str,
+        room: impl Buffer,
+        mut each: impl FnMut(&str, &[u8]),
+    ) -> Result<bool, Error> {
+        check_subject(subject)?;
+        let mut room = Record::new(room);
+        if !self.subjects()?.load_named(subject, id, &mut room).await? {
+            return Ok(false);
+        }
+        let entries = values::entries(room.data()).filter(|entry| !entry.key.starts_with('\0'));
+        entries.for_each(|entry| each(entry.key, entry.bytes));
+        Ok(true)
     }
 
     /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
