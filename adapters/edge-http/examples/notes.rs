@@ -177,7 +177,7 @@ impl App {
     }
 
     fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
-        let (csrf, message) = token_and_message(session)?;
+        let (csrf, message) = token_and_message(session).await?;
         Ok(html(&NotesPage { notes: self.notes.of(&user), user, csrf, message }))
     }
 }
@@ -185,20 +185,20 @@ impl App {
 // ---- pages -------------------------------------------------------------------------------------------------------
 
 fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
-    let (csrf, message) = token_and_message(session)?;
+    let (csrf, message) = token_and_message(session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
 async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
     let mut devices = Vec::new();
     session.list(|info| devices.push(Device::of(info))).await?;
-    let (csrf, message) = token_and_message(session)?;
+    let (csrf, message) = token_and_message(session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell.
-fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned)?))
+async fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
+    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned).await?))
 }
 
 fn html(page: &impl Template) -> Answer {

@@ -28,7 +28,7 @@ use support::sample::{
 
 #[get("/sign-in")]
 fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
 
@@ -68,7 +68,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 #[get("/")]
 fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
 }
 
@@ -90,7 +90,7 @@ fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<
 async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("devices", &DevicesPage { user, devices, csrf, message }))
 }
 

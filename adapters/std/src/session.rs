@@ -267,6 +267,14 @@ impl Session {
         View::new(self.core(), self.lock()?.loaded()?, ThreadRng).update_with(key, change).await
     }
 
+    /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
+    /// the same value, on whatever node, one gets it and the others get `None`. For what must not be used twice, such as
+    /// the state of an OAuth sign-in. [`Error::Unsupported`] with sealed sessions. After another error, or if the future
+    /// is dropped, the value may be gone without having been returned.
+    pub async fn take<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take(key).await
+    }
+
     // ---- signing in and out --------------------------------------------------------------------------------------
 
     /// Begins a login: call it **before** the credentials are checked.
@@ -327,8 +335,8 @@ impl Session {
     }
 
     /// Takes the message.
-    pub fn take_flash_message(&self) -> Result<Option<String>, Error> {
-        self.view(|session| session.take_flash_message(str::to_owned))
+    pub async fn take_flash_message(&self) -> Result<Option<String>, Error> {
+        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned).await
     }
 
     /// A token for a form of this session, another text at each call; makes a session if there is none.

@@ -114,7 +114,7 @@ impl fmt::Display for Error {
             Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
-            Self::Unsupported => "the session store cannot list the sessions of a person, or cannot end all sessions",
+            Self::Unsupported => "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value once",
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",

@@ -44,7 +44,7 @@ impl Mode for Sealed {
     }
 
     /// In the place of the index, a login asks the marks.
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         let Context { policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: false, has_index: true }
     }
@@ -159,7 +159,7 @@ impl Mode for Sealed {
         let removed = matches!(request.outgoing_cookie(), Outgoing::Remove);
         let sealed = request.record_to_seal().filter(|_| !removed);
         let (len, max_age) = match sealed {
-            Some((_, record)) => (sealed::text_len(record.len()), policy.max_age(request.ends(), context.now())),
+            Some((_, record)) => (sealed::text_len(record.len()), request.max_age(policy, context.now())),
             None if removed => (0, 0),
             None => return Ok(None),
         };

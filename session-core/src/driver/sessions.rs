@@ -197,7 +197,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Subjects::of(self.mode, &self.context)
     }
 
-    pub(crate) fn rules(&self) -> Rules<'_> {
+    pub(crate) fn rules(&self) -> Rules<'_, O> {
         self.mode.rules(&self.context)
     }
 
@@ -220,7 +220,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         request.look();
         let (name, mut left) = (self.policy().cookie_name(), MAX_CANDIDATES);
         for line in cookie_lines {
-            for value in candidates(line, name).take(left) {
+            for value in candidates(line, name) {
+                if left == 0 {
+                    self.observe(&Event::CookiesIgnored);
+                    return Ok(());
+                }
                 left -= 1;
                 if self.mode.lookup(&self.context, request, value).await? {
                     return Ok(());

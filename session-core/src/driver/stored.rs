@@ -27,7 +27,7 @@ impl Mode for Stored {
         store.index()
     }
 
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         let Context { store, policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
     }
@@ -157,7 +157,7 @@ impl Mode for Stored {
             Outgoing::Nothing => Ok(None),
             Outgoing::Remove => set_cookie::remove(policy, into).map(Some),
             Outgoing::Set(value) => {
-                let max_age = policy.max_age(request.ends(), context.now());
+                let max_age = request.max_age(policy, context.now());
                 set_cookie::issue(policy, &value.text(), max_age, into).map(Some)
             }
         }

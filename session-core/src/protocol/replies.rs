@@ -5,7 +5,7 @@ use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules}
 use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::Version;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
@@ -15,7 +15,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         outcome: Result<Outcome, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { intent, now, phase, .. } = *operation;
         match phase {
@@ -85,7 +85,7 @@ impl<B: Buffer> RequestState<B> {
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
-    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
+    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         let Operation { intent, .. } = *operation;
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
@@ -101,7 +101,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         added: Result<Added, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         operation.refused = match added {
             Ok(Added::Applied) => {
@@ -121,7 +121,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The session is as the verb wanted it, and so is its cookie.
-    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) {
+    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
         let Operation { intent, .. } = *operation;
         let created = matches!(self.session, SessionState::New);
         self.session = SessionState::Live;
@@ -181,7 +181,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         load: Result<Load, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { intent, .. } = *operation;
         let found = match load {
@@ -212,7 +212,12 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
-    fn resume(&mut self, operation: &mut Operation<'_>, found: Found, rules: &Rules<'_>) -> Result<(), Error> {
+    fn resume(
+        &mut self,
+        operation: &mut Operation<'_>,
+        found: Found,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<(), Error> {
         let Operation { intent, now, .. } = *operation;
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
@@ -248,7 +253,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         found: Option<Found>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { now, .. } = *operation;
         let verdict = match &self.token {

@@ -8,8 +8,9 @@ use crate::base::bytes::number;
 use crate::base::codec::{Codec, Reads};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::{Handle, Verifier, Version};
+use crate::base::policy::{Policy, UNTIL_BROWSER_CLOSES};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -123,7 +124,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// Takes a value of our cookie's name; `Some` is worth a load.
-    pub(crate) fn candidate(&mut self, value: &[u8], rules: &Rules<'_>) -> Option<Token> {
+    pub(crate) fn candidate(&mut self, value: &[u8], rules: &Rules<'_, impl Observer>) -> Option<Token> {
         self.carried = true;
         let token = Token::open(value, rules.ring);
         if token.is_none() {
@@ -154,7 +155,13 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(
+        &mut self,
+        token: &Token,
+        found: Option<Found>,
+        rules: &Rules<'_, impl Observer>,
+        now: Time,
+    ) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
             rules.observer.observe(&Event::Unknown(id));
@@ -198,7 +205,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
-    pub(super) fn hand_out_current(&mut self, rules: &Rules<'_>) {
+    pub(super) fn hand_out_current(&mut self, rules: &Rules<'_, impl Observer>) {
         if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
             && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
         {
@@ -313,6 +320,15 @@ impl<B: Buffer> RequestState<B> {
     /// The end of the session's absolute lifetime; 0 = none.
     pub(crate) fn ends(&self) -> u64 {
         self.mine.ends()
+    }
+
+    /// Seconds that the browser keeps the cookie.
+    pub(crate) fn max_age(&self, policy: &Policy, now: Time) -> u32 {
+        if policy.until_browser_closes && !self.mine.own_lifetimes() {
+            UNTIL_BROWSER_CLOSES
+        } else {
+            policy.max_age(self.mine.ends(), now)
+        }
     }
 
     /// The session's record, if the answer's cookie has to carry it.

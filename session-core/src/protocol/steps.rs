@@ -5,11 +5,16 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
+use crate::base::events::Observer;
 use crate::base::names::Handle;
 use crate::wire::token::{Token, same};
 
 impl<B: Buffer> RequestState<B> {
-    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    pub(super) fn step(
+        &mut self,
+        operation: &mut Operation<'_>,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
@@ -59,7 +64,7 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Next {
         let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
@@ -100,14 +105,14 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
         self.create_step(operation, rules)
     }
 
-    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if !matches!(self.session, SessionState::New) {
             self.begin()?;
@@ -138,7 +143,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
     }
 
-    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation).map(|()| Next::Random);
@@ -186,7 +191,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(self.write(operation, Phase::Updating, StoreRequest::Update, handle))
     }
 
-    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_>) {
+    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_, impl Observer>) {
         if let Some(fresh) = &operation.fresh {
             let next = operation.next.insert(Token::mint(handle, fresh.secret(), rules.ring));
             self.mine.set_verifier(&next.verifier);
@@ -203,7 +208,7 @@ impl<B: Buffer> RequestState<B> {
         operation.ask(request, handle)
     }
 
-    fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
+    fn limit(&mut self, rules: &Rules<'_, impl Observer>, created: Time, remember: bool) {
         if remember {
             let span = rules.policy.limits.remember;
             self.mine.set_lifetimes(span, created.millis() + span, true);
@@ -214,7 +219,12 @@ impl<B: Buffer> RequestState<B> {
 
     /// For a login: its number, subject, time and lifetimes. Kept data may have been planted, so that nothing of trust
     /// survives.
-    fn sign_in(&mut self, operation: &Operation<'_>, login: u32, rules: &Rules<'_>) -> Result<(), Error> {
+    fn sign_in(
+        &mut self,
+        operation: &Operation<'_>,
+        login: u32,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<(), Error> {
         let Operation { intent: Intent::Login { subject, remember, keep_data, .. }, now, .. } = *operation else {
             return Ok(());
         };

@@ -27,7 +27,7 @@ use crate::protocol::operation::{FLASH, Intent, Operation};
 use crate::protocol::state::RequestState;
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
-use crate::record::values;
+use crate::record::values::{self, Entry};
 use crate::store::contract::Store;
 use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
@@ -220,14 +220,10 @@ where
     /// Removes `key`; without a session there is nothing to remove.
     pub fn remove(&mut self, key: &str) -> Result<(), Error> {
         values::check_key(key)?;
-        self.take_away(key, Kind::Write)
-    }
-
-    fn take_away(&mut self, key: &str, kind: Kind) -> Result<(), Error> {
         if !self.request.has_data()? {
             return Ok(());
         }
-        self.request.follow(key, kind);
+        self.request.follow(key, Kind::Write);
         let (record, changes) = self.request.writable()?;
         if record.table().remove(key) {
             changes.set_dirty();
@@ -288,6 +284,49 @@ where
         })
         .await?;
         made.ok_or(Error::Indeterminate)
+    }
+
+    /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
+    /// the same value, on whatever node, one gets it and the others get `None` (LC17). For what must not be used twice,
+    /// such as the state of an OAuth sign-in or the nonce of a form.
+    ///
+    /// [`Error::Unsupported`] with sealed sessions, whose cookies can be copied. After another error, or if the future is
+    /// dropped, the value may be gone without having been returned.
+    pub async fn take<T: Serialize + for<'v> Deserialize<'v>>(&mut self, key: &str) -> Result<Option<T>, Error> {
+        values::check_key(key)?;
+        if self.sessions.mode.abilities().lives_in_cookie {
+            return Err(Error::Unsupported);
+        }
+        let mut taken = None;
+        let (sessions, id) = (self.sessions, self.log_id());
+        self.take_entry(key, |entry| {
+            let value = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
+            taken = value.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
+            Ok(())
+        })
+        .await?;
+        Ok(taken)
+    }
+
+    /// Removes an entry once `read` has seen it. If another request was faster, `read` sees what is there then.
+    async fn take_entry(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(Option<Entry<'_, &str>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.request.record().and_then(|record| values::find(record.data(), key)).is_none() {
+            return Ok(());
+        }
+        self.update(|record, changes| {
+            let entry = values::find(record.data(), key);
+            changes.follow(key, Kind::Rerun, entry, record.data());
+            read(entry)?;
+            if record.table().remove(key) {
+                changes.set_dirty();
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Stores what was set before, then what `edit` makes of the newest record.
@@ -401,17 +440,19 @@ where
         self.put(FLASH, message, Kind::Blind)
     }
 
-    /// Takes the message: passes it to `show` and removes it, but not another one that arrives meanwhile.
-    pub fn take_flash_message<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
-        let Some(record) = self.request.record() else {
-            return Ok(None);
-        };
-        let Some(entry) = values::find(record.data(), FLASH) else {
-            return Ok(None);
-        };
-        let shown = show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?);
-        self.take_away(FLASH, Kind::Take)?;
-        Ok(Some(shown))
+    /// Removes the message and returns what `show` makes of it. As [`take`](Self::take), for which `show` may be called
+    /// again; with sealed sessions, each request that carries the same cookie takes the same message.
+    pub async fn take_flash_message<T>(&mut self, mut show: impl FnMut(&str) -> T) -> Result<Option<T>, Error> {
+        let mut shown = None;
+        self.take_entry(FLASH, |entry| {
+            shown = match entry {
+                Some(entry) => Some(show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?)),
+                None => None,
+            };
+            Ok(())
+        })
+        .await?;
+        Ok(shown)
     }
 
     /// A token for a form of this session, another text at each call (TR1); makes a session if there is none.

@@ -69,6 +69,23 @@ fn what_goes_wrong_is_told_lc13() {
     assert_eq!(told(world), ["random number generator not ready"]);
 }
 
+/// Eight stale cookies hide a good one, and that is told (LC13).
+#[test]
+fn cookies_above_the_limit_are_told_lc13() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    server.request(&mut browser, |session| session.set("n", &1_u32).unwrap()).ok();
+    let good = browser.cookie(server.now()).unwrap().to_owned();
+    let behind = |stale: usize| Browser::with(&format!("{}{good}; __Host-id=more", "__Host-id=x; ".repeat(stale)));
+    told(world);
+    assert!(server.lost(&behind(7), |session| session.exists()).ok());
+    assert!(!told(world).iter().any(|line| line.starts_with("more than eight")));
+    assert!(!server.lost(&behind(8), |session| session.exists()).ok());
+    let ignored = "more than eight cookies of our name: the others were not looked at";
+    assert_eq!(told(world).iter().filter(|line| *line == ignored).count(), 1);
+}
+
 /// A store of the kind that forgets nothing by itself hands out what is over.
 #[test]
 fn an_end_that_the_policy_sets_is_told_lc13() {

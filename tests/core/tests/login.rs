@@ -334,7 +334,7 @@ fn a_message_is_shown_once_tr2() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
     let take = |browser: &mut Browser| {
-        server.request(browser, |session| session.take_flash_message(str::to_owned).unwrap()).ok()
+        server.request(browser, |session| run(session.take_flash_message(str::to_owned)).unwrap()).ok()
     };
     let mut browser = Browser::new();
     server.request(&mut browser, |session| session.flash_message("saved <b>").unwrap()).ok();
@@ -348,7 +348,7 @@ fn a_message_is_shown_once_tr2() {
         .request(&mut browser, |session| session.flash_message("one").and(session.flash_message("two")).unwrap())
         .ok();
     let shown = server.lost(&browser.clone(), |session| {
-        let shown = session.take_flash_message(str::to_owned).unwrap();
+        let shown = run(session.take_flash_message(str::to_owned)).unwrap();
         server.request(&mut browser, |session| session.flash_message("three").unwrap()).ok();
         shown
     });

@@ -37,6 +37,27 @@ impl fmt::Debug for LogId {
 }
 
 /// Something that happened to a session.
+///
+/// | event | level | when |
+/// | --- | --- | --- |
+/// | `created` | debug | a session was stored for the first time |
+/// | `renewed` | debug | its cookie value was changed by its age |
+/// | `logged_in` | info | a subject signed in |
+/// | `rotated` | debug | its cookie value was changed by `rotate` |
+/// | `ended` | info | it was ended by its logout |
+/// | `revoked` | info | it was ended from elsewhere |
+/// | `expired` | debug | its cookie came after its end |
+/// | `forged` | warn | a cookie came that is not signed by us |
+/// | `cookies_ignored` | warn | a request brought more than eight cookies of our name, and none of the first eight was accepted |
+/// | `unknown` | debug | a cookie of ours came whose session is not there any more |
+/// | `past_grace` | warn | the cookie before the last renewal came after its grace |
+/// | `replaced` | warn | a cookie came that had been replaced before |
+/// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
+/// | `corrupt` | warn | the store held something else under the session's key |
+/// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
+/// | `conflict` | info | a change was refused (409), for another request had made one |
+/// | `store_failed` | warn | the store failed, and said why |
+/// | `entropy_failed` | warn | there were no random numbers |
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
@@ -56,6 +77,9 @@ pub enum Event<'e> {
     Expired(LogId),
     /// A cookie value came that none of our keys signed, or that is malformed.
     Forged,
+    /// A request brought more than eight cookies of our name. None of the first eight was accepted, and the others were not
+    /// looked at: a good one among them is hidden, for instance by cookies that another host of the domain has set.
+    CookiesIgnored,
     /// A well-signed cookie came whose session the store does not have.
     Unknown(LogId),
     /// The cookie before the last renewal came after its grace.
@@ -89,7 +113,7 @@ pub enum Level {
 }
 
 impl<'e> Event<'e> {
-    /// Its name, for filters and counters: one of the table [in its module](crate::events).
+    /// Its name, for filters and counters: one of the table [above](Event).
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.parts().0
@@ -127,6 +151,7 @@ impl<'e> Event<'e> {
             Self::Revoked(id) => ("revoked", Level::Info, Some(id)),
             Self::Expired(id) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
+            Self::CookiesIgnored => ("cookies_ignored", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
             Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
             Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
@@ -151,6 +176,7 @@ impl fmt::Display for Event<'_> {
             Self::Revoked(id) => write!(f, "session {id} revoked"),
             Self::Expired(id) => write!(f, "session {id} expired"),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
+            Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
             Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
             Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
@@ -186,5 +212,26 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, event: &Event<'_>) {
         self.0.observe(event);
         self.1.observe(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// The table in the documentation of `Event` has each name with its level, and no other.
+    #[test]
+    fn the_table_names_every_event_lc13() {
+        let source = include_str!("event.rs");
+        let told = source.lines().filter_map(|line| {
+            let (name, level) = line.split_once("=> (\"")?.1.split_once("\", Level::")?;
+            Some(std::format!("`{name}` | {}", level.split(',').next()?.to_lowercase()))
+        });
+        let listed = source.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("/// | `")?.split(" | ");
+            Some(std::format!("`{} | {}", cells.next()?, cells.next()?))
+        });
+        assert_eq!(listed.collect::<Vec<String>>(), told.collect::<Vec<String>>());
     }
 }

@@ -171,7 +171,7 @@ async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique
         Verb::Logout => session.logout().await,
         Verb::Clear => session.clear(),
         Verb::Flash => session.flash_message(&format!("from {unique}")),
-        Verb::TakeFlash => session.take_flash_message(|_| ()).map(drop),
+        Verb::TakeFlash => session.take_flash_message(|_| ()).await.map(drop),
         Verb::List => session.list(|_| ()).await,
         Verb::Others => session.revoke_others().await.map(drop),
         Verb::EndA => app.revoke_all("a").await.map(drop),

@@ -16,6 +16,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/set"),
     ("POST", "/incr"),
     ("POST", "/add"),
+    ("POST", "/take"),
     ("POST", "/remove"),
     ("POST", "/clear"),
     ("POST", "/login"),

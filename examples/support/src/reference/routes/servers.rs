@@ -53,6 +53,13 @@ async fn route(
             let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
             Ok(Reply::ok(number.to_string()))
         }
+        (_, "/take") => {
+            let taken = match session.take::<String>(args.key()?).await {
+                Err(Error::Unreadable) => session.take::<u64>(&args.key).await?.map(|number| number.to_string()),
+                taken => taken?,
+            };
+            Ok(Reply::value(taken))
+        }
         (_, "/remove") => session.remove(args.key()?).map(|()| Reply::ok("ok")),
         (_, "/clear") => session.clear().map(|()| Reply::ok("ok")),
         (_, "/login") => {
@@ -67,7 +74,7 @@ async fn route(
         (_, "/fresh") => {
             Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
         }
-        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message()?)),
+        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message().await?)),
         (_, "/flash") => session.flash_message(&args.message).map(|()| Reply::ok("ok")),
         (_, "/csrf") => Ok(Reply::ok(session.csrf_token()?.as_str())),
         (_, "/protected") => {
