@@ -12,6 +12,7 @@ use session_core::{Error, LoginAttempt, RequestState, csrf, events::LogId};
 use crate::buffer_pool;
 use crate::environment::ThreadRng;
 use crate::sessions::{AnyClock, AnyObserver, Core, SessionInfo, Sessions};
+use crate::typed::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
@@ -21,6 +22,7 @@ pub struct Request(Arc<Shared>);
 
 struct Shared {
     core: Arc<Core>,
+    on_unreadable: UnreadableField,
     state: Mutex<State>,
 }
 
@@ -58,7 +60,8 @@ impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self(Arc::new(Shared { core: sessions.core().clone(), state: Mutex::new(State::Untouched) }))
+        let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
+        Self(Arc::new(Shared { core, on_unreadable, state: Mutex::new(State::Untouched) }))
     }
 
     /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
@@ -125,7 +128,8 @@ impl Request {
     }
 }
 
-type View<'a> = session_core::Session<
+/// The core's session.
+pub(crate) type View<'a> = session_core::Session<
     'a,
     SharedStore,
     AnyClock,
@@ -154,6 +158,14 @@ impl Session {
 
     fn view<T>(&self, with: impl FnOnce(&mut View<'_>) -> Result<T, Error>) -> Result<T, Error> {
         with(&mut View::new(self.core(), self.lock()?.loaded()?, ThreadRng))
+    }
+
+    /// For data that is kept field by field.
+    pub(crate) fn with<T>(
+        &self,
+        with: impl FnOnce(&mut View<'_>, UnreadableField) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.view(|view| with(view, self.0.on_unreadable))
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------

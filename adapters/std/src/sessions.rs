@@ -13,6 +13,7 @@ use session_store_shared::RecordBuffer;
 
 use crate::environment::SystemClock;
 use crate::keys::KeyRing;
+use crate::typed::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.
@@ -41,6 +42,7 @@ struct Settings {
     clock: AnyClock,
     observer: AnyObserver,
     mode: DynamicMode,
+    on_unreadable: UnreadableField,
 }
 
 impl Sessions {
@@ -54,6 +56,7 @@ impl Sessions {
             clock,
             observer,
             mode: DynamicMode::Stored,
+            on_unreadable: UnreadableField::Fails,
         })
     }
 
@@ -83,6 +86,16 @@ impl Sessions {
         Self::of(Settings { observer: AnyObserver(Arc::new(observer)), ..self.0.settings.clone() })
     }
 
+    /// What becomes of a field of [`Typed`](crate::Typed) data that cannot be read: an error, or its default.
+    #[must_use]
+    pub fn unreadable_fields(self, on_unreadable: UnreadableField) -> Self {
+        Self::of(Settings { on_unreadable, ..self.0.settings.clone() })
+    }
+
+    pub(crate) fn on_unreadable(&self) -> UnreadableField {
+        self.0.settings.on_unreadable
+    }
+
     /// Whether the store answers, for a health page.
     pub async fn check(&self) -> Result<(), Error> {
         self.core().check().await
@@ -100,6 +113,14 @@ impl Sessions {
     /// Ends the session of a subject that a list named `id`; `false` if it has none of that name.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
         self.core().revoke(subject, id).await
+    }
+
+    /// Returns the values of the session of a subject that a list named `id`: the keys, and the bytes of each value in CBOR
+    /// (`docs/spec.md`). `None` if it has none of that name.
+    pub async fn values(&self, subject: &str, id: &str) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
+        let mut values = Vec::new();
+        let keep = |key: &str, bytes: &[u8]| values.push((key.to_owned(), bytes.to_vec()));
+        Ok(self.core().values(subject, id, RecordBuffer::NEW, keep).await?.then_some(values))
     }
 
     /// Ends all sessions of a subject, also those whose login has begun and is not over. The number of those that were

@@ -1,6 +1,8 @@
 //! What all requests of an application share, and how one verb of a request is carried through: the driver does what the
 //! state machine says and brings the answers back.
 
+use core::fmt;
+
 use rand_core::TryCryptoRng;
 
 use super::context::Context;
@@ -19,6 +21,7 @@ use crate::base::policy::Policy;
 use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
+use crate::record::values;
 use crate::store::contract::Store;
 use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
@@ -145,6 +148,25 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         }
     }
 
+    /// Shows each value of the session of `subject` that a list named `id`: its key and its bytes, as `docs/spec.md`
+    /// describes them. Returns `false` if the subject has no session of that name. `room` is for one record, which may grow.
+    pub async fn values(
+        &self,
+        subject: &str,
+        id: &str,
+        room: impl Buffer,
+        mut each: impl FnMut(&str, &[u8]),
+    ) -> Result<bool, Error> {
+        check_subject(subject)?;
+        let mut room = Record::new(room);
+        if !self.subjects()?.load_named(subject, id, &mut room).await? {
+            return Ok(false);
+        }
+        let entries = values::entries(room.data()).filter(|entry| !entry.key.starts_with('\0'));
+        entries.for_each(|entry| each(entry.key, entry.bytes));
+        Ok(true)
+    }
+
     /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
     /// cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
@@ -154,14 +176,18 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     // ---- for a request -------------------------------------------------------------------------------------------
 
     /// Reports that a value cannot be read as a `T`.
-    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
-        if let Some(id) = id {
-            if E::TELLS {
-                let wanted = core::any::type_name::<T>();
-                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
-            } else {
-                self.observe(&Event::Unreadable(id, None));
-            }
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(
+        &self,
+        id: Option<LogId>,
+        key: &str,
+        why: &impl fmt::Display,
+    ) -> Error {
+        if E::TELLS {
+            let wanted = core::any::type_name::<T>();
+            let id = id.unwrap_or(LogId::NONE);
+            self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+        } else if let Some(id) = id {
+            self.observe(&Event::Unreadable(id, None));
         }
         Error::Unreadable
     }

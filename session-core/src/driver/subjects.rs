@@ -185,6 +185,19 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         Ok(None)
     }
 
+    /// Loads the session that a list named `name` into `room`; `false` if the subject has none of that name.
+    pub(super) async fn load_named<B: Buffer>(
+        &self,
+        subject: &str,
+        name: &str,
+        room: &mut Record<B>,
+    ) -> Result<bool, Error> {
+        match self.named(subject, name).await? {
+            Some(entry) => self.holds_or_forget(&SubjectId::of(subject), &entry, subject, room).await,
+            None => Ok(false),
+        }
+    }
+
     async fn next(&self, pages: &mut Pages) -> Result<Option<IndexEntry>, Error> {
         if pages.at == pages.len && !pages.ended {
             let listing = self.index.list(&pages.subject, pages.after, self.context.now(), &mut pages.page).await;

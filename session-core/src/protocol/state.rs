@@ -385,6 +385,11 @@ impl<B: Buffer> RequestState<B> {
         value.map(Some)
     }
 
+    /// A value cannot be read: unless the request writes something, it does not keep the session alive (VA5).
+    pub(crate) fn mark_unreadable(&mut self, key: &str) {
+        self.unreadable = values::key_hash(key);
+    }
+
     /// Sets the value of a key in the record that is to be written.
     pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
         self.writable()?;

@@ -18,6 +18,7 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{LogId, Observer};
 use crate::base::names::Handle;
+use crate::codec;
 use crate::driver::mode::Mode;
 use crate::driver::sessions::Sessions;
 use crate::driver::stored::Stored;
@@ -269,6 +270,14 @@ where
             let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
             record.table().set::<B::Codec, T>(key, &value, None)?;
+            if cfg!(debug_assertions)
+                && let Some(entry) = values::find(record.data(), key)
+                && let Err(why) = codec::read_back::<B::Codec, T>(entry.bytes)
+            {
+                let error = sessions.unreadable::<B::Codec, T>(id, key, &why);
+                record.table().remove(key);
+                return Err(error);
+            }
             changes.set_dirty();
             made = Some(value);
             Ok(())

@@ -10,6 +10,9 @@ use crate::base::names::Handle;
 pub struct LogId(pub(crate) Handle);
 
 impl LogId {
+    /// A session that is not stored yet may have no name; what is told of it is for the reason.
+    pub(crate) const NONE: Self = Self(Handle::from_bytes([0; Handle::LEN]));
+
     pub(super) fn hash(self) -> [u8; 4] {
         sha256(&[b"session-core/1 id", self.0.as_bytes()]).first_chunk().copied().unwrap_or_default()
     }

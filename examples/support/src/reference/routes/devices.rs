@@ -98,6 +98,7 @@ async fn route<P: Requests>(
         }
         (_, "/revoke") => session.revoke(&args.handle).await.map(Reply::revoked),
         (_, "/revoke-others") => Ok(Reply::ok(session.revoke_others().await?.to_string())),
+        (_, "/struct") => Ok(Reply::not_offered()),
         (_, "/health") => pool.sessions().check().await.map(|()| Reply::ok("ok")),
         _ => Ok(Reply::nowhere()),
     }
