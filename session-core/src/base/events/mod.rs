@@ -14,6 +14,6 @@ mod log;
 
 #[cfg(feature = "defmt")]
 pub use self::defmt::Defmt;
-pub use self::event::{Event, Level, LogId, Observer};
+pub use self::event::{Cause, Event, Level, LogId, Observer};
 #[cfg(feature = "log")]
 pub use self::log::Log;
