@@ -6,7 +6,7 @@ use crate::base::hmac::sha256;
 use crate::base::names::Handle;
 
 /// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(pub(crate) Handle);
 
 impl LogId {
@@ -60,6 +60,7 @@ impl fmt::Debug for LogId {
 /// | `corrupt` | warn | the store held something else under the session's key |
 /// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
 /// | `conflict` | info | a change was refused (409), for another request had made one |
+/// | `left_out` | warn | so many events of a name came within a minute that those who write lines were not told all |
 /// | `store_failed` | warn | the store failed, and said why |
 /// | `entropy_failed` | warn | there were no random numbers |
 #[derive(Clone, Copy)]
@@ -113,6 +114,9 @@ pub enum Event<'e> {
     Unreadable(LogId, Option<&'e dyn fmt::Display>),
     /// Two requests changed the same value; this one was told (409).
     Conflict(LogId),
+    /// So many events of this name came within a minute that an observer that writes lines was not told all: so many it was
+    /// not told. Adapters for servers report it.
+    LeftOut(&'static str, u32),
     /// The store failed; its own words.
     StoreFailed(&'e dyn fmt::Display),
     /// The random number generator failed.
@@ -243,6 +247,7 @@ impl<'e> Event<'e> {
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
             Self::Unreadable(id, _) => ("unreadable", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
+            Self::LeftOut(..) => ("left_out", Level::Warn, None),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
         }
@@ -280,6 +285,7 @@ impl fmt::Display for Event<'_> {
             Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
+            Self::LeftOut(name, count) => write!(f, "{count} events `{name}` were left out"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),
         }
@@ -300,6 +306,13 @@ pub trait Observer {
     /// Something happened.
     fn observe(&self, event: &Event<'_>);
 
+    /// Something happened that can be provoked at will, and has happened many times within a minute. An observer that counts
+    /// counts it, which is what this does unless it is said otherwise. One that writes lines leaves it out. The adapters for
+    /// servers call it in the place of [`observe`](Self::observe).
+    fn observe_excess(&self, event: &Event<'_>) {
+        self.observe(event);
+    }
+
     /// Whether it ignores everything, so that nothing has to be computed for it.
     fn ignores(&self) -> bool {
         false
@@ -319,6 +332,10 @@ impl<O: Observer + ?Sized> Observer for &O {
         (**self).observe(event);
     }
 
+    fn observe_excess(&self, event: &Event<'_>) {
+        (**self).observe_excess(event);
+    }
+
     fn ignores(&self) -> bool {
         (**self).ignores()
     }
@@ -329,6 +346,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, event: &Event<'_>) {
         self.0.observe(event);
         self.1.observe(event);
+    }
+
+    fn observe_excess(&self, event: &Event<'_>) {
+        self.0.observe_excess(event);
+        self.1.observe_excess(event);
     }
 
     fn ignores(&self) -> bool {

@@ -3,7 +3,8 @@
 //! [`Event`] has the table of all.
 //!
 //! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for
-//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. A pair of observers is one:
+//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. [`Log`] and
+//! `Tracing` also say the subject of the events that audits need, in the clear. A pair of observers is one:
 //! `observed((Log, Counter))`.
 
 #[cfg(feature = "defmt")]
