@@ -89,14 +89,14 @@ impl App {
     async fn page(&self, path: &str, session: &mut Session<'_>) -> Result<Answer, Error> {
         let Some(user) = session.subject().map(str::to_owned) else {
             return match path {
-                "/sign-in" => sign_in_page(session),
+                "/sign-in" => sign_in_page(session).await,
                 "/" | "/devices" => Ok(Answer::Go("/sign-in")),
                 _ => Ok(Answer::Refused(404, "no such page\n")),
             };
         };
         match path {
-            "/" => self.notes_page(user, session),
-            "/sign-in" => sign_in_page(session),
+            "/" => self.notes_page(user, session).await,
+            "/sign-in" => sign_in_page(session).await,
             "/devices" => devices_page(user, session).await,
             _ => Ok(Answer::Refused(404, "no such page\n")),
         }
@@ -176,7 +176,7 @@ impl App {
         blocking::unblock(move || users.check(&name, &password, Instant::now())).await
     }
 
-    fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
+    async fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
         let (csrf, message) = token_and_message(session).await?;
         Ok(html(&NotesPage { notes: self.notes.of(&user), user, csrf, message }))
     }
@@ -184,7 +184,7 @@ impl App {
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
+async fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
     let (csrf, message) = token_and_message(session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }

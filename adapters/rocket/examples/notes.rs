@@ -27,7 +27,7 @@ use support::sample::{
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
-fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
+async fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
@@ -66,7 +66,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[get("/")]
-fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
+async fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))

@@ -61,7 +61,7 @@ impl Mode for Sealed {
         // whatever a genuine value is refused for, the store was asked the same before
         let proof = context.marks(request.owner()).await?.proof();
         if !proof.is_some_and(|proof| bool::from(proof.ct_eq(&token.verifier))) {
-            context.observer.observe(&Event::Unknown(LogId(token.handle())));
+            request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
         }
         // the marks under which it was sealed are the version that an update must find unchanged
@@ -185,7 +185,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
     let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
     let Some((handle, len)) = opened else {
-        context.observer.observe(&Event::Forged);
+        request.tell_forged(&context.observer);
         return None;
     };
     let adopted = request.adopt(handle, len);

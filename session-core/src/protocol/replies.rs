@@ -5,8 +5,9 @@ use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules}
 use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId, Observer};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Version;
+use crate::base::policy::Mismatch;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
@@ -68,15 +69,26 @@ impl<B: Buffer> RequestState<B> {
                     operation.phase = Phase::Reloading;
                 }
                 (Phase::Deleting, Ok(_)) => {
-                    if let Some(token) = &self.token {
-                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    if let (Some(token), false) = (&self.token, rules.observer.ignores()) {
+                        let (id, who) = (LogId(token.handle()), self.owner());
+                        // only a mismatch that is to end the session comes here while it is doubted
+                        rules.observer.observe(&match rules.policy.mismatch {
+                            Mismatch::End if self.doubted => Event::Revoked(id, who, Cause::Mismatch),
+                            _ => Event::Ended(id, who),
+                        });
                     }
                     self.end();
                     operation.phase = Phase::Finished;
                 }
                 (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
                 // a slower login of somebody else must not end a newer one: a conflict is left alone
-                (_, Ok(_)) => operation.phase = Phase::Finished,
+                (_, Ok(outcome)) => {
+                    if matches!(outcome, Outcome::Applied(_)) {
+                        let event = Event::Revoked(LogId(operation.handle), None, Cause::AnotherLogin);
+                        rules.observer.observe(&event);
+                    }
+                    operation.phase = Phase::Finished;
+                }
             },
             Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
         }
@@ -139,9 +151,9 @@ impl<B: Buffer> RequestState<B> {
                 rules.observer.observe(&Event::Created(id));
             }
             match intent {
-                Intent::Login { .. } => {
+                Intent::Login { subject, .. } => {
                     (self.doubted, self.signed_in_now) = (false, true);
-                    rules.observer.observe(&Event::LoggedIn(id));
+                    rules.observer.observe(&Event::LoggedIn(id, subject));
                 }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
                 _ if !created => rules.observer.observe(&Event::Renewed(id)),

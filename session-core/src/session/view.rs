@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{LogId, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::Handle;
 use crate::codec;
 use crate::driver::mode::Mode;
@@ -379,6 +379,12 @@ where
         self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
+    /// Reports that somebody wanted to sign in and was refused (LC19): see
+    /// [`Sessions::login_failed`](crate::Sessions::login_failed).
+    pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
+        self.sessions.login_failed(account, why);
+    }
+
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
     pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Rotate)
@@ -419,12 +425,17 @@ where
     pub async fn revoke_others(&mut self) -> Result<usize, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
-        subjects.end_others(subject, &own, room).await
+        let ended = subjects.end_others(subject, &own, room).await?;
+        self.sessions.observe(&Event::OthersRevoked(LogId(own.handle()), subject));
+        Ok(ended)
     }
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
         let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
+        if let (Some(id), Some(subject)) = (self.log_id(), self.subject()) {
+            self.sessions.observe(&Event::OthersRevoked(id, subject));
+        }
         self.logout().await.map(|()| others + 1)
     }
 
@@ -470,9 +481,13 @@ where
     /// Whether `token` was made for this session since its last login.
     #[must_use]
     pub fn csrf_ok(&self, token: &str) -> bool {
-        let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
-            return false;
+        let ok = match (self.request.handle(), self.request.record()) {
+            (Some(handle), Some(record)) => csrf::verify(self.sessions.ring(), handle, &record.salt(), token),
+            _ => false,
         };
-        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
+        if !ok {
+            self.sessions.observe(&Event::CsrfFailed(self.log_id(), self.subject()));
+        }
+        ok
     }
 }
