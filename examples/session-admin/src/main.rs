@@ -96,7 +96,8 @@ fn main() -> ExitCode {
 fn sessions(store: &StoreUrl) -> Result<Sessions, String> {
     let lifetimes = Lifetimes { idle: None, absolute: None, ..Lifetimes::default() };
     let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| why.to_string())?;
-    Ok(Sessions::new(store.open()?, keys::generated()).policy(policy).observed(Stderr))
+    let keys = keys::generated();
+    Ok(Sessions::new(store.open(&keys)?, keys).policy(policy).observed(Stderr))
 }
 
 async fn run(sessions: &Sessions, command: &Command) -> Result<String, String> {

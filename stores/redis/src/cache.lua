@@ -27,7 +27,7 @@ end
 
 if step == 'replace' then
   -- ARGV[3]: the version that may be replaced; ARGV[4]: the entry
-  if there and there:byte(1) == 1 and there:sub(9, 16) == ARGV[3] then
+  if there and there:byte(1) == 2 and there:sub(9, 16) == ARGV[3] then
     redis.call('SET', KEYS[1], ARGV[4], 'PX', keep)
     return 1
   end

@@ -18,7 +18,7 @@ const CODE: &str = include_str!("cache.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for an entry's version.
-const _: () = assert!(CacheEntry::VERSION_AT == 8);
+const _: () = assert!(CacheEntry::VERSION_AT == 8 && CacheEntry::FORMAT == 2);
 
 /// How long a lease holds. A fill that comes later does nothing.
 const LEASE: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use session_core::mode::DynamicMode;
-use session_std::{Keys, MemoryStore, Sessions, SharedStore};
+use session_std::{Keys, MemoryStore, Sessions, SharedStore, keys};
 use session_store_layered::Layered;
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
@@ -75,7 +75,7 @@ impl FromStr for StoreUrl {
             ("layered", rest) => {
                 let (cache, durable) = rest.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
                 let layered = Self::Layered { cache: cache.into(), durable: Box::new(durable.parse()?) };
-                layered.open().map(|_| layered).map_err(|why| format!("layered: {why}"))
+                layered.open(&keys::generated()).map(|_| layered).map_err(|why| format!("layered: {why}"))
             }
             _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
         }
@@ -86,7 +86,7 @@ impl StoreUrl {
     /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
     pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
         let (mode, store) = self.clone().parts();
-        let store = store.open()?;
+        let store = store.open(&keys)?;
         Ok(match mode {
             DynamicMode::Stored => Sessions::new(store, keys),
             DynamicMode::Sealed => Sessions::sealed(store, keys),
@@ -102,8 +102,9 @@ impl StoreUrl {
         }
     }
 
-    /// The store, for adapters over session-std. A server is not asked yet: it may come later.
-    pub fn open(&self) -> Result<SharedStore, String> {
+    /// The store, for adapters over session-std; `keys` authenticate what a cache holds. A server is not asked yet: it may
+    /// come later.
+    pub fn open(&self, keys: &Keys) -> Result<SharedStore, String> {
         match self {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
@@ -115,11 +116,11 @@ impl StoreUrl {
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Layered { cache, durable } if cache.starts_with("redis") => {
                 let cache = RedisCache::open(cache).map_err(|why| format!("--store: {why}"))?;
-                Ok(Layered::new(cache, durable.open()?).into())
+                Ok(Layered::new(cache, durable.open(keys)?, keys).into())
             }
             Self::Layered { cache, durable } => {
                 let cache = MemcachedCache::open(cache).map_err(|why| format!("--store: {why}"))?;
-                Ok(Layered::new(cache, durable.open()?).into())
+                Ok(Layered::new(cache, durable.open(keys)?, keys).into())
             }
         }
     }
