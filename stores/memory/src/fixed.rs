@@ -160,7 +160,8 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         })
     }
 
-    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+    async fn end_all(&self, now: Time) -> Result<bool, Self::Error> {
+        self.epoch.set(Epoch(self.epoch.get()).next(now).0);
         self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?.fill_with(|| Slot::EMPTY);
         Ok(true)
     }

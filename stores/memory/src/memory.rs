@@ -24,6 +24,8 @@ const LOOKS: usize = 1024;
 pub struct MemoryStore {
     shards: Box<[Lock<Shard>]>,
     index: Box<[Lock<Part>]>,
+    /// How often everybody's sessions were ended: added to each subject's epoch.
+    era: Lock<u64>,
     limit: Option<Limit>,
 }
 
@@ -63,7 +65,8 @@ impl MemoryStore {
 
     fn with_shards(shards: usize, limit: Option<Limit>) -> Self {
         let index = core::iter::repeat_with(|| Lock::new(Part::default())).take(shards.div_ceil(8)).collect();
-        Self { shards: core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect(), index, limit }
+        let shards = core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect();
+        Self { shards, index, era: Lock::new(0), limit }
     }
 
     /// Does something with the part of the index that has this subject.
@@ -71,6 +74,15 @@ impl MemoryStore {
         let [.., bits] = *subject.as_bytes();
         let part = self.index.get(usize::from(bits) % self.index.len().max(1));
         part.map(|part| part.with(action)).unwrap_or_default()
+    }
+
+    fn era(&self) -> u64 {
+        self.era.with(|era| *era)
+    }
+
+    /// What the index says, with the era in its epoch.
+    fn since_era(&self, listing: Listing) -> Listing {
+        Listing { epoch: Epoch(listing.epoch.0.saturating_add(self.era())), ..listing }
     }
 
     /// Whether the session of an entry is there.
@@ -216,6 +228,8 @@ impl Store for MemoryStore {
     }
 
     async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+        // first the era: a login that began before it and is added before it has its record there by now
+        self.era.with(|era| *era = era.saturating_add(1));
         for shard in &self.shards {
             self.counted(shard, Shard::clear);
         }
@@ -247,17 +261,18 @@ impl SubjectIndex for MemoryStore {
         _: Time,
         into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
-        Ok(self.indexed(subject, |part| part.list(subject, after, into)))
+        Ok(self.since_era(self.indexed(subject, |part| part.list(subject, after, into))))
     }
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
+        let Some(seen) = seen.0.checked_sub(self.era()).map(Epoch) else { return Ok(Added::Moved) };
         // a shard of records is locked within a part of the index, never the other way round
         let holds = |entry: &IndexEntry| self.holds(entry, now);
         Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
-        Ok(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default())
+        Ok(self.since_era(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default()))
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {

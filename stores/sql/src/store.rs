@@ -157,8 +157,8 @@ impl Store for SqlStore {
         }
     }
 
-    async fn end_all(&self, now: Time) -> Result<bool, SqlError> {
-        self.write(sql::END_ALL, &[time(now)]).await.map(|_| true)
+    async fn end_all(&self, _now: Time) -> Result<bool, SqlError> {
+        self.write(sql::END_ALL, &[]).await.map(|_| true)
     }
 
     async fn count(&self, _now: Time) -> Result<Option<u64>, SqlError> {

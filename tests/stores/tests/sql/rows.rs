@@ -30,9 +30,6 @@ async fn everybody_ends_at_once_lc10() {
         assert_eq!(store.touch(&key(1), at(20)).await, Ok(Outcome::Missing));
         assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(20)).await, Ok(Outcome::Missing));
         assert_eq!(store.create(&key(1), &new, at(20)).await, Ok(Outcome::Applied(Version(9))), "its place is free");
-        // an older order changes nothing
-        assert_eq!(store.end_all(at(5)).await, Ok(true));
-        assert_eq!(load(&store, &key(0), 20).await, None);
         // the rows go in batches
         assert_eq!(store.count(at(20)).await, Ok(Some(6)));
         assert_eq!(store.remove_expired(3, at(20)).await, Ok(Some(3)));
