@@ -1,6 +1,6 @@
 -- One atomic step on one place of the cache.
 --
--- KEYS   the place, twice (as many as the other scripts have)
+-- KEYS   the place
 -- ARGV   the step, milliseconds to keep, what it needs
 -- value  what a layered store's entry is (stores/layered/src/cache_entry.rs), or a lease: 0x00 and a nonce
 -- reply  look: what is there, or nothing when the lease was taken; otherwise 1 or 0: done or not

@@ -49,9 +49,9 @@ impl RedisCache {
         let place = keys::cached(&self.0.prefix, key);
         let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 48);
         let arguments = |command: &mut Cmd| {
-            command.arg(&place).arg(&place).arg(step).arg(millis).arg(&needs);
+            command.arg(step).arg(millis).arg(&needs);
         };
-        self.0.link.run(&SCRIPT, CODE, arguments, Retry::No).await
+        self.0.link.run(&SCRIPT, CODE, &[&place], arguments, Retry::No).await
     }
 }
 
