@@ -63,6 +63,23 @@ impl RedisStore {
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
 
+    /// Returns whether an application has ever stored a session under this prefix, for a program that looks at them from
+    /// outside and whose prefix may be mistyped: some group has an era.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn is_used(&self) -> Result<bool, RedisStoreError> {
+        let Inner { link, prefix } = &*self.0;
+        let mut command = redis::cmd("EXISTS");
+        (0..=u8::MAX).for_each(|group| {
+            command.arg(keys::era(prefix, group));
+        });
+        match link.ask(&command, Retry::Yes).await? {
+            Value::Int(number) => Ok(number > 0),
+            _ => Err(RedisStoreError::Unexpected),
+        }
+    }
+
     /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
