@@ -15,6 +15,9 @@ mod index;
 mod memory;
 
 #[cfg(feature = "alloc")]
+mod quota;
+
+#[cfg(feature = "alloc")]
 mod shard;
 
 #[cfg(feature = "alloc")]
