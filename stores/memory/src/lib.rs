@@ -12,6 +12,9 @@ extern crate std;
 mod index;
 
 #[cfg(feature = "alloc")]
+mod lock;
+
+#[cfg(feature = "alloc")]
 mod memory;
 
 #[cfg(feature = "alloc")]

@@ -1,6 +1,7 @@
 //! The store with a heap: shards, their locks, and the limit that they share.
 
 use crate::index::Part;
+use crate::lock::Lock;
 use crate::quota::{Bytes, Freed, LOOKS, MAX_BYTES, Places};
 use crate::shard::Shard;
 use alloc::boxed::Box;
@@ -341,35 +342,5 @@ impl SubjectIndex for MemoryStore {
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         self.indexed(subject, |part| part.remove(subject, entry));
         Ok(())
-    }
-}
-
-/// A lock between threads. A panic while it is held leaves a shard as it is after some step, which is a valid state.
-#[cfg(feature = "std")]
-pub(crate) struct Lock<T>(std::sync::Mutex<T>);
-
-#[cfg(feature = "std")]
-impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
-    }
-
-    pub(crate) fn with<R>(&self, action: impl FnOnce(&mut T) -> R) -> R {
-        action(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
-
-/// No lock: one thread, and no action calls back.
-#[cfg(not(feature = "std"))]
-pub(crate) struct Lock<T>(core::cell::RefCell<T>);
-
-#[cfg(not(feature = "std"))]
-impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(core::cell::RefCell::new(value))
-    }
-
-    pub(crate) fn with<R>(&self, action: impl FnOnce(&mut T) -> R) -> R {
-        action(&mut self.0.borrow_mut())
     }
 }

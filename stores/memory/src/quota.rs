@@ -1,7 +1,7 @@
 //! How much a store keeps: sessions, those of visitors among them, and bytes. Each is reserved before a session is put in
 //! and released after it went, so there is never more.
 
-use crate::memory::Lock;
+use crate::lock::Lock;
 
 /// Up to this many sessions a store is one shard, and its policy is exact.
 const EXACT: usize = 1024;

@@ -134,7 +134,7 @@ fn bytes_are_limited_qu2() {
         assert_eq!(ready(store.delete(&key(3001), session_core::store::DeleteCondition::Any, at(2_000))), APPLIED);
         assert_eq!((store.len(), store.bytes()), (0, 0));
         assert_eq!(create(&store, 1, 2_000, large), APPLIED);
-        assert_eq!(ready(store.end_all(at(2_000))), true);
+        assert!(ready(store.end_all(at(2_000))));
         assert_eq!((store.len(), store.bytes()), (0, 0));
     }
 }
