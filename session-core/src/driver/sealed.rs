@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use crate::base::bytes::number;
-use crate::base::environment::{Buffer, Clock};
+use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::hmac::{Hmac, sha256};
@@ -32,6 +32,18 @@ const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 pub struct Sealed;
 
 impl Closed for Sealed {}
+
+impl Sealed {
+    /// Returns whether `store` holds the marks of an application whose sessions travel in their cookies and where somebody
+    /// has signed in. A program that ends sessions in stores must not take such a store for one of sessions: without
+    /// the marks it is not known what has ended (ST18).
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_used_in<S: Store>(store: &S, now: Time) -> Result<bool, S::Error> {
+        Ok(store.load(&everybody(), now, &mut [0; MIN_LEN]).await? != Load::Missing)
+    }
+}
 
 impl Mode for Sealed {
     /// Each change makes another cookie, and nothing leads to it from the last.

@@ -176,8 +176,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(true)
     }
 
-    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
-    /// cannot.
+    /// Ends everybody's sessions that began before (LC10), including those whose login has begun and is not complete, whatever
+    /// the clocks of the nodes that made them. [`Error::Unsupported`] if the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.mode.end(&self.context, None).await?;
         self.observe(&Event::EverybodyRevoked);

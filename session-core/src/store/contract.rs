@@ -106,8 +106,10 @@ pub trait Store {
         self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
     }
 
-    /// Ends every session that was created before `now`, in one step, however many they are (LC10). `false`: this store
-    /// cannot, and did nothing.
+    /// Ends every session that began before this call, however many there are (LC10). Order decides and no clock does
+    /// (ST19): records that exist end, whatever times stand in them, and every subject's epoch moves first, so that a login
+    /// that began before is either among those records or refused by [`add`](SubjectIndex::add). `now` is not a limit.
+    /// `false`: this store cannot, and did nothing.
     async fn end_all(&self, _now: Time) -> Result<bool, Self::Error> {
         Ok(false)
     }

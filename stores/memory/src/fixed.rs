@@ -13,6 +13,7 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 /// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps
 /// the end of all sessions of anybody has to be repeated.
 ///
+/// Three quarters of the places, rounded up, are for anonymous sessions (QU1), and all for those that are signed in.
 /// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
 /// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
 /// there is no anonymous one. No authenticated session is ever evicted.
@@ -43,6 +44,24 @@ impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The slot of a new session, for which there is this place (ST9, QU1).
+    fn admitted(
+        slots: &mut [Slot<BYTES>],
+        place: Option<usize>,
+        anonymous: bool,
+        now: Time,
+    ) -> Option<&mut Slot<BYTES>> {
+        let visitors = |slot: &&mut Slot<BYTES>| slot.size != 0 && Stamp::is_anonymous(slot.record());
+        if anonymous {
+            let there = slots.iter_mut().filter(visitors).filter(|slot| slot.stamp().live(now)).count();
+            return if there < SESSIONS - SESSIONS / 4 { slots.get_mut(place?) } else { None };
+        }
+        match place {
+            Some(place) => slots.get_mut(place),
+            None => slots.iter_mut().filter(visitors).min_by_key(|slot| slot.stamp().last_seen),
+        }
     }
 
     fn listing(&self) -> Listing {
@@ -107,19 +126,11 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         }
         let new = Stamp::of_any(record);
         // its own place first, so that no key is there twice
-        let place = match slots.iter().position(|slot| slot.is(key)) {
-            Some(own) => Some(own),
-            None => slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)),
+        let own = slots.iter().position(|slot| slot.is(key));
+        let place = own.or_else(|| slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)));
+        let Some(slot) = Self::admitted(slots.as_mut_slice(), place, Stamp::is_anonymous(record), now) else {
+            return Ok(Outcome::Full);
         };
-        let slot = match place {
-            Some(place) => slots.get_mut(place),
-            None if new.login > 0 => {
-                let anonymous = slots.iter_mut().filter(|slot| slot.stamp().login == 0);
-                anonymous.min_by_key(|slot| slot.stamp().last_seen)
-            }
-            None => None,
-        };
-        let Some(slot) = slot else { return Ok(Outcome::Full) };
         slot.write(key, record)?;
         (slot.order, slot.listed) = (0, 0);
         Ok(Outcome::Applied(new.version))
@@ -160,7 +171,8 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         })
     }
 
-    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+    async fn end_all(&self, now: Time) -> Result<bool, Self::Error> {
+        self.epoch.set(Epoch(self.epoch.get()).next(now).0);
         self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?.fill_with(|| Slot::EMPTY);
         Ok(true)
     }

@@ -94,12 +94,13 @@ impl Link {
         &self,
         script: &Script,
         code: &str,
+        keys: &[&str],
         arguments: impl Fn(&mut Cmd),
         retry: Retry,
     ) -> Result<Value, RedisStoreError> {
         let command = |name: &str, script: &str| {
             let mut command = redis::cmd(name);
-            command.arg(script).arg(2);
+            command.arg(script).arg(keys.len()).arg(keys);
             arguments(&mut command);
             command
         };

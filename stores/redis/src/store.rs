@@ -10,7 +10,7 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_store_shared::{ConnectionOptions, UrlError};
 
 use crate::error::RedisStoreError;
-use crate::keys::{self, GROUPS};
+use crate::keys;
 use crate::link::{Link, Retry};
 use crate::url;
 
@@ -63,6 +63,23 @@ impl RedisStore {
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
 
+    /// Returns whether an application has ever stored a session under this prefix, for a program that looks at them from
+    /// outside and whose prefix may be mistyped: some group has an era.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn is_used(&self) -> Result<bool, RedisStoreError> {
+        let Inner { link, prefix } = &*self.0;
+        let mut command = redis::cmd("EXISTS");
+        (0..=u8::MAX).for_each(|group| {
+            command.arg(keys::era(prefix, group));
+        });
+        match link.ask(&command, Retry::Yes).await? {
+            Value::Int(number) => Ok(number > 0),
+            _ => Err(RedisStoreError::Unexpected),
+        }
+    }
+
     /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
@@ -81,9 +98,9 @@ impl RedisStore {
         let Inner { link, prefix } = &*self.0;
         let (session, era) = keys::session(prefix, key);
         let arguments = |command: &mut Cmd| {
-            command.arg(&session).arg(&era).arg(step).arg(now.millis()).arg(&arguments);
+            command.arg(step).arg(now.millis()).arg(&arguments);
         };
-        match link.run(&SCRIPT, CODE, arguments, Retry::No).await {
+        match link.run(&SCRIPT, CODE, &[&session, &era], arguments, Retry::No).await {
             Ok(answer) => Reply::of(answer),
             // in the words of Redis 7, and of 6 around the same ones
             Err(RedisStoreError::Refused(why)) if why.contains("OOM command not allowed") => Ok(Reply::Full),
@@ -190,15 +207,23 @@ impl Store for RedisStore {
         Ok(reply?.outcome(&mut []))
     }
 
-    /// Gives each of the 256 groups another era. If that fails half way, some groups have ended: call it again.
+    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login that
+    /// began before is refused when it is added to the index, or was added before the first command and has its record,
+    /// which the second one ends. One server does each in one step; if it fails half way in a cluster, some groups have
+    /// ended: call it again.
     async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
         let Inner { link, prefix } = &*self.0;
         let mut era = [0; ERA];
         getrandom::fill(&mut era).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
-        for group in 0..GROUPS {
-            let key = keys::era(prefix, u8::try_from(group).unwrap_or_default());
-            // a group without an era has no sessions
-            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Retry::Yes).await?;
+        // the script adds it to epochs, and its numbers are exact up to 53 bits
+        let [a, b, c, d, e, f, ..] = era;
+        let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]).to_string();
+        for (key, value) in [(keys::index_era as fn(&str, u8) -> String, number.as_bytes()), (keys::era, &era)] {
+            let mut command = redis::cmd("MSET");
+            for group in 0..=u8::MAX {
+                command.arg(key(prefix, group)).arg(value);
+            }
+            link.ask(&command, Retry::Yes).await?;
         }
         Ok(true)
     }

@@ -44,6 +44,14 @@ impl Target {
         }
     }
 
+    /// Returns the same database, of which no file is created.
+    pub(crate) fn existing(self) -> Self {
+        match self {
+            Self::Sqlite(options) => Self::Sqlite(options.create_if_missing(false)),
+            server @ Self::Postgres(_) => server,
+        }
+    }
+
     /// Opens a connection whose statements take no longer than `timeout`.
     pub(crate) async fn connect(&self, timeout: Duration) -> Result<Connection, SqlError> {
         match self {

@@ -15,6 +15,8 @@ pub(crate) struct Database {
     target: Target,
     options: ConnectionOptions,
     circuit: CircuitBreaker,
+    /// Creates what is not there, database and tables.
+    creates: bool,
     /// The tables were checked.
     ready: OnceCell<()>,
     connections: Pool,
@@ -34,12 +36,17 @@ impl Database {
     pub(crate) fn new(target: Target, options: ConnectionOptions) -> Self {
         let writer = matches!(target, Target::Sqlite(_)).then(|| Pool::new(1));
         let (circuit, connections) = (CircuitBreaker::new(&options), Pool::new(options.max_connections()));
-        Self { target, options, circuit, ready: OnceCell::new(), connections, writer }
+        Self { target, options, circuit, creates: true, ready: OnceCell::new(), connections, writer }
     }
 
     /// Returns the same database with other options.
     pub(crate) fn with_options(self, options: ConnectionOptions) -> Self {
-        Self::new(self.target, options)
+        Self { creates: self.creates, ..Self::new(self.target, options) }
+    }
+
+    /// Returns the same database, which then has to be there.
+    pub(crate) fn existing(self) -> Self {
+        Self { creates: false, ..Self::new(self.target.existing(), self.options) }
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
@@ -100,6 +107,9 @@ impl Database {
 
     async fn prepare(&self) -> Result<(), SqlError> {
         let mut connection = self.connect().await?;
+        if !self.creates {
+            return schema::check(&mut connection, self.dialect()).await;
+        }
         schema::ensure(&mut connection, self.dialect()).await
     }
 }

@@ -40,6 +40,19 @@ pub(crate) async fn ensure(connection: &mut Connection, dialect: &Dialect) -> Re
     connection.script("COMMIT").await
 }
 
+/// Returns an error unless the tables are of the last version of `dialect`. Changes nothing.
+pub(crate) async fn check(connection: &mut Connection, dialect: &Dialect) -> Result<(), SqlError> {
+    let last = i64::try_from(dialect.migrations.len()).unwrap_or(i64::MAX);
+    match version(connection).await {
+        Ok(there) if there == last => Ok(()),
+        Ok(there) => Err(SqlError::Schema(format!("they are of version {there}, and not of {last}"))),
+        Err(SqlError::Refused(_)) => {
+            Err(SqlError::Schema("there are none, so no application has sessions here".into()))
+        }
+        Err(why) => Err(why),
+    }
+}
+
 /// Returns the version of the tables, 0 if there are none.
 async fn version(connection: &mut Connection) -> Result<i64, SqlError> {
     connection.rows(VERSION, &[]).await?.first().map_or(Ok(0), |row| row.number(0))

@@ -172,6 +172,26 @@ fn everybody_at_once_lc10() {
     assert_eq!(site.who(&ann), Some("ann".into()));
 }
 
+/// The order decides: a login that began before is refused, and no clock is asked.
+#[test]
+fn the_end_of_all_refuses_a_login_that_began_before_it_lc10_st19() {
+    let site = Site::new(Policy::SECURE);
+    let [mut ann, mut bob]: [Jar; 2] = Default::default();
+    site.sign_in(&mut bob, "bob").unwrap();
+    let late = site.visit(&mut ann, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        run(site.sessions().end_all())?;
+        run(session.login(attempt))
+    });
+    assert_eq!(late, Err(Error::SignInAgain));
+    assert_eq!((site.who(&ann), site.who(&bob)), (None, None));
+    // within the same millisecond
+    site.sign_in(&mut ann, "ann").unwrap();
+    assert_eq!(site.who(&ann), Some("ann".into()));
+    run(site.sessions().end_all()).unwrap();
+    assert_eq!(site.who(&ann), None);
+}
+
 #[test]
 fn a_store_that_cannot_list_says_so_lc9() {
     let world = World::new();

@@ -68,8 +68,8 @@ macro_rules! rules {
     };
 }
 
-/// Ending all sessions ends those that were there, and none that begins later; a store that cannot says so and ends none.
-/// (LC10)
+/// Ending all sessions ends those that began before, by order and not by clocks, and none that begins later; a store that
+/// cannot says so and ends none. (LC10, ST19)
 ///
 /// # Errors
 /// What of it does not hold.

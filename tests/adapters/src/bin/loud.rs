@@ -77,7 +77,7 @@ fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> 
     eprintln!("{config:?} {config:#?}");
     let Config { store, keys, policy, .. } = config;
     let (mode, store) = store.parts();
-    let store = Kept(store.open()?);
+    let store = Kept(store.open(&keys)?);
     let sessions = match mode {
         DynamicMode::Stored => Sessions::new(store, keys),
         DynamicMode::Sealed => Sessions::sealed(store, keys),
