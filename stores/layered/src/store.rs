@@ -150,7 +150,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
             }
             Ok(Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
@@ -170,7 +170,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
