@@ -97,6 +97,10 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
         self.store.touch_is_free()
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.store.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, S::Error> {
         // bytes that no key opens are no record, and the core says so
         match self.store.load(key, now, into).await? {

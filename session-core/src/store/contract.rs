@@ -84,6 +84,12 @@ pub trait Store {
         false
     }
 
+    /// What the operator should know of the medium, in a sentence, such as what a server does not tell about itself. A
+    /// store gives it once; the driver asks at logins and revocations and reports it.
+    fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Copies the live record under `key` into `into`. Absent or over at `now`: [`Load::Missing`].
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error>;
 
@@ -140,6 +146,10 @@ impl<S: Store> Store for &S {
 
     fn touch_is_free(&self) -> bool {
         (**self).touch_is_free()
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        (**self).warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {

@@ -101,6 +101,10 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         self.durable.index()
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.durable.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
         if let Some(check) = self.pending.get(key) {
             return self.load_durable(key, check, now, into).await;

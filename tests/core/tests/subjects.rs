@@ -192,3 +192,24 @@ fn a_store_that_cannot_list_says_so_lc9() {
     let capped = world.server(Policy::SECURE.max_sessions(2));
     capped.request(&mut browser, |session| assert_eq!(sign_in(session, "ann"), Err(Error::Unsupported))).ok();
 }
+
+/// The index has lost the own entry, as a server does that evicts keys: who knows what else it has lost. Nobody is told
+/// that all others have ended.
+#[test]
+fn an_index_that_lost_the_own_entry_is_noticed_st14() {
+    let site = Site::new(Policy::SECURE);
+    let [mut thief, mut owner]: [Jar; 2] = Default::default();
+    site.sign_in(&mut thief, "ann").unwrap();
+    site.sign_in(&mut owner, "ann").unwrap();
+    let index = site.sessions().store().index().unwrap();
+    let (subject, mut entries) = (SubjectId::of("ann"), [IndexEntry::NONE; 4]);
+    let listing = run(index.list(&subject, 0, Time::ZERO, &mut entries)).unwrap();
+    for entry in &entries[..listing.entries] {
+        run(index.remove(&subject, entry, Time::ZERO)).unwrap();
+    }
+    assert_eq!(site.visit(&mut owner, |session| run(session.revoke_others())), Err(Error::Indeterminate));
+    assert_eq!(site.who(&thief), Some("ann".into()), "nobody was told otherwise");
+    // with the next login it is whole again for what came since
+    site.sign_in(&mut owner, "ann").unwrap();
+    assert_eq!(site.visit(&mut owner, |session| run(session.revoke_others())), Ok(0));
+}

@@ -70,6 +70,8 @@ pub enum Event<'e> {
     Conflict(LogId),
     /// The store failed; its own words.
     StoreFailed(&'e dyn fmt::Display),
+    /// The store works, and what it promises may not hold: what the operator should look at.
+    StoreWarned(&'e dyn fmt::Display),
     /// The random number generator failed.
     EntropyFailed,
 }
@@ -108,7 +110,7 @@ impl<'e> Event<'e> {
     #[must_use]
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
-            Self::StoreFailed(why) => Some(*why),
+            Self::StoreFailed(why) | Self::StoreWarned(why) => Some(*why),
             Self::Unreadable(_, why) => *why,
             _ => None,
         }
@@ -132,6 +134,7 @@ impl<'e> Event<'e> {
             Self::Unreadable(id, _) => ("unreadable", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
+            Self::StoreWarned(_) => ("store_warned", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
         }
     }
@@ -157,6 +160,7 @@ impl fmt::Display for Event<'_> {
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
+            Self::StoreWarned(why) => write!(f, "session store: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),
         }
     }

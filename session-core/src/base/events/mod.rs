@@ -15,6 +15,7 @@
 //! | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
 //! | `conflict` | info | a change was refused (409), for another request had made one |
 //! | `store_failed` | warn | the store failed, and said why |
+//! | `store_warned` | warn | the store works, and something of it should be looked at |
 //! | `entropy_failed` | warn | there were no random numbers |
 //!
 //! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for

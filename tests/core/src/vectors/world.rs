@@ -164,6 +164,7 @@ impl Observer for Log {
             Event::Mismatch(_) => "Mismatch",
             Event::Corrupt(_) => "Corrupt",
             Event::Conflict(_) => "Conflict",
+            Event::StoreWarned(_) => "StoreWarned",
             Event::EntropyFailed => "EntropyFailed",
             _ => "other",
         });
