@@ -13,7 +13,8 @@ pub enum Error {
     Ended,
     /// The request's cookie was replaced by a newer one: its session goes on under that. (409)
     CookieReplaced,
-    /// The subject's sessions were all ended after this login began, or it took longer than ten minutes. (409)
+    /// To end all of the subject's sessions was begun after this login had begun, by a request that may itself have been
+    /// refused or told of an unknown outcome; or the login took longer than ten minutes. (409)
     SignInAgain,
     /// Only somebody who is signed in can do this. (401)
     NotSignedIn,
@@ -109,7 +110,10 @@ impl fmt::Display for Error {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
             Self::Ended => "the session ended while this request was under way: sign in again",
             Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
-            Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
+            Self::SignInAgain => {
+                "an end of all the account's sessions was asked for while you were signing in, or it took too long: \
+                 sign in again"
+            }
             Self::NotSignedIn => "sign in first",
             Self::CrossSite => "the request was refused because another site caused it",
             Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
