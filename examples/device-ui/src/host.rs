@@ -13,7 +13,7 @@ use std::{format, vec};
 use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{Keys, Pool, Requests, Sessions};
+use session_picoserve::{Guarded, Keys, Pool, Requests, Sessions};
 use session_store_flash::{PersistedClock, WithoutPower};
 
 use crate::flash::Shared;
@@ -134,7 +134,7 @@ pub fn serve(
             tokio::task::spawn_local(async move {
                 let mut buffer = vec![0; REQUEST];
                 // an error here is the client's: it went away
-                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
+                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(Guarded::new(stream)).await);
             });
         }
     })

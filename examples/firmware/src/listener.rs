@@ -13,6 +13,7 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, with_timeout};
 use picoserve::io::{Socket, Write};
 use picoserve::{Config, EmbassyRuntime, Server, Timeouts, Timer};
+use session_picoserve::Guarded;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::app::Booted;
@@ -103,7 +104,7 @@ async fn serve(queue: &'static Queue, booted: &'static Booted) {
             Ok(site) => {
                 let router = device_ui::router(&site.pool, &site.device);
                 // an error is the client's: it went away, or sent nothing that can be read
-                drop(Server::new(&router, &CONFIG, &mut request).serve(Lent(&mut socket)).await);
+                drop(Server::new(&router, &CONFIG, &mut request).serve(Guarded::new(Lent(&mut socket))).await);
             }
             Err(why) => drop(with_timeout(GOODBYE, refuse(&mut socket, why)).await),
         }
