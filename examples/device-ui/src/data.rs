@@ -1,7 +1,11 @@
 //! What the device keeps over a reboot: its key, its password, its settings.
 
+use core::fmt::Write;
+
 use heapless::{String, Vec};
+use hmac::{Hmac, KeyInit, Mac};
 use session_store_flash::Usage;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::password::hash;
@@ -38,6 +42,9 @@ struct Hashed {
     hash: [u8; 32],
 }
 
+/// 16 bytes in hexadecimal digits.
+pub(crate) type Mark = String<32>;
+
 /// The data as bytes.
 pub(crate) type Encoded = Vec<u8, { Data::LEN }>;
 
@@ -71,6 +78,16 @@ impl Data {
             Some(known) => hash(password, &self.salt, known.rounds).await.ct_eq(&known.hash).into(),
             None => false,
         }
+    }
+
+    /// What only a browser has that was signed in before. It is of this device and of this password, and opens nothing.
+    pub(crate) fn mark(&self) -> Mark {
+        let hash = self.password.as_ref().map_or([0; 32], |known| known.hash);
+        let keyed = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        let mac = keyed.chain_update(b"a browser of the owner").chain_update(hash).finalize().into_bytes();
+        let mut mark = Mark::new();
+        mac.iter().take(16).for_each(|byte| write!(mark, "{byte:02x}").unwrap_or_default());
+        mark
     }
 
     /// Writes all of it. Damage is for whoever keeps it to find.
