@@ -142,6 +142,7 @@ impl Head {
     }
 
     /// Reads the next byte.
+    #[inline(never)] // a board has it once
     pub fn push(&mut self, byte: u8) -> Step {
         let step = match (self.previous, byte) {
             (b'\r', b'\n') => self.end_line(),

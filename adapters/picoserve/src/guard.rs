@@ -8,17 +8,23 @@ use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::{Timeouts, Timer};
 use session_embedded::{Answer, Head, Refusal, Step};
 
-/// A socket whose requests picoserve 0.20 can be shown: `server.serve(Guarded::new(socket))`. A head that picoserve would
-/// read otherwise than others do is answered 400 here and never shown, a head larger than the server's buffer 431, a body
-/// in chunks 501. The connection is closed after each of them. Takes some 150 bytes, of which 64 are a buffer.
-pub struct Guarded<S> {
-    socket: S,
+/// What a guard knows of one connection: `server.serve(guard.around(socket))`. Takes some 120 bytes, of which 32 are a
+/// buffer. It is lent to the socket so that the futures that pass the socket on do not each have room for that.
+pub struct Guard {
     incoming: Incoming,
     shared: Shared,
 }
 
+/// A socket whose requests picoserve 0.20 can be shown. A head that picoserve would read otherwise than others do is answered
+/// 400 here and never shown, a head larger than the server's buffer 431, a body in chunks 501. The connection is closed after
+/// each of them.
+pub struct Guarded<'g, S> {
+    socket: S,
+    guard: &'g mut Guard,
+}
+
 /// Bytes that are read at a time. They are handed on request by request.
-const AHEAD: usize = 64;
+const AHEAD: usize = 32;
 
 /// What came, up to where picoserve has it.
 struct Incoming {
@@ -37,22 +43,34 @@ enum At {
 }
 
 /// What one half of the socket tells the other.
-#[derive(Default)]
 struct Shared {
     refused: Cell<Option<Refusal>>,
     /// The answer to the request that was read last.
     answer: Cell<Answer>,
 }
 
-impl<S> Guarded<S> {
-    /// Guards `socket`, from its first byte on.
-    pub const fn new(socket: S) -> Self {
+impl Guard {
+    /// Makes a guard, for one connection after the other.
+    #[must_use]
+    pub const fn new() -> Self {
         let incoming = Incoming { at: At::Head(Head::new()), ahead: [0; AHEAD], from: 0, to: 0 };
-        Self { socket, incoming, shared: Shared { refused: Cell::new(None), answer: Cell::new(Answer::new()) } }
+        Self { incoming, shared: Shared { refused: Cell::new(None), answer: Cell::new(Answer::new()) } }
+    }
+
+    /// Guards `socket`, from its first byte on.
+    pub const fn around<S>(&mut self, socket: S) -> Guarded<'_, S> {
+        *self = Self::new();
+        Guarded { socket, guard: self }
     }
 }
 
-impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<S> {
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<'_, S> {
     type Error = S::Error;
     type ReadHalf<'a>
         = GuardedRead<'a, S::ReadHalf<'a>>
@@ -65,8 +83,8 @@ impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<S> {
 
     fn split(&mut self) -> (Self::ReadHalf<'_>, Self::WriteHalf<'_>) {
         let (read, write) = self.socket.split();
-        let read = GuardedRead { inner: read, incoming: &mut self.incoming, shared: &self.shared };
-        (read, GuardedWrite { inner: write, shared: &self.shared, answered: false })
+        let read = GuardedRead { inner: read, incoming: &mut self.guard.incoming, shared: &self.guard.shared };
+        (read, GuardedWrite { inner: write, shared: &self.guard.shared, answered: false })
     }
 
     async fn abort<T: Timer<Runtime>>(
@@ -74,7 +92,7 @@ impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<S> {
         timeouts: &Timeouts,
         timer: &T,
     ) -> Result<(), picoserve::Error<Self::Error>> {
-        if self.shared.refused.get().is_some() {
+        if self.guard.shared.refused.get().is_some() {
             // a reset would take the answer with it
             return self.socket.shutdown(timeouts, timer).await;
         }
@@ -134,6 +152,7 @@ impl Incoming {
     }
 
     /// Hands on what is there, but nothing that comes after the request: only its answer tells whether that is HTTP.
+    #[inline(never)] // picoserve reads in many places
     fn hand_on(&mut self, into: &mut [u8], shared: &Shared) -> usize {
         let there = self.ahead.get(self.from..self.to).unwrap_or_default();
         let given = match &mut self.at {
@@ -199,6 +218,7 @@ impl<W: ErrorType> ErrorType for GuardedWrite<'_, W> {
     type Error = W::Error;
 }
 
+#[inline(never)] // and writes in more
 fn watch(shared: &Shared, bytes: &[u8]) {
     let mut answer = shared.answer.get();
     answer.push(bytes);

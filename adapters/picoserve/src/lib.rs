@@ -7,7 +7,7 @@ mod layer;
 mod response;
 
 pub use extract::{App, WithSession};
-pub use guard::{Guarded, GuardedRead, GuardedWrite};
+pub use guard::{Guard, Guarded, GuardedRead, GuardedWrite};
 pub use layer::SessionLayer;
 pub use response::SessionRejection;
 pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, policy};

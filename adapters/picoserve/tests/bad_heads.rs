@@ -14,7 +14,7 @@ use picoserve::routing::{PathRouter, get, post};
 use rand_core::TryRng;
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_picoserve::policy::Policy;
-use session_picoserve::{Guarded, Keys, Pool, SessionLayer, SessionRejection, Sessions};
+use session_picoserve::{Guard, Keys, Pool, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::FixedStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,8 +83,9 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr) -> F) {
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::task::spawn_local(async move {
+                    let mut guard = Guard::new();
                     let mut buffer = vec![0; BUFFER];
-                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(Guarded::new(stream)).await);
+                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(guard.around(stream)).await);
                 });
             }
         });

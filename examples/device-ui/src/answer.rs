@@ -188,12 +188,9 @@ impl HeadersIter for Headers<'_> {
             }
             _ => None,
         };
-        for (name, value) in self.answer.kind().1.iter().copied().chain(one) {
+        let mark = self.page.mark.as_deref().map(|mark| ("Set-Cookie", mark));
+        for (name, value) in self.answer.kind().1.iter().copied().chain(one).chain(mark) {
             each.call(name, value).await?;
-        }
-        if let Some(mark) = &self.page.mark {
-            let of_a_year = format_args!("known={mark}; Max-Age=31536000; Path=/sign-in; HttpOnly; SameSite=Strict");
-            each.call("Set-Cookie", of_a_year).await?;
         }
         each.finalize().await
     }

@@ -42,8 +42,10 @@ struct Hashed {
     hash: [u8; 32],
 }
 
-/// 16 bytes in hexadecimal digits.
-pub(crate) type Mark = String<32>;
+/// A cookie that says so: 16 bytes in hexadecimal digits, and the attributes of a year.
+pub(crate) type Mark = String<104>;
+/// Bytes of its name and value.
+pub(crate) const MARK: usize = 6 + 32;
 
 /// The data as bytes.
 pub(crate) type Encoded = Vec<u8, { Data::LEN }>;
@@ -86,7 +88,9 @@ impl Data {
         let keyed = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         let mac = keyed.chain_update(b"a browser of the owner").chain_update(hash).finalize().into_bytes();
         let mut mark = Mark::new();
+        let _fits = mark.push_str("known=");
         mac.iter().take(16).for_each(|byte| write!(mark, "{byte:02x}").unwrap_or_default());
+        let _fits = mark.push_str("; Max-Age=31536000; Path=/sign-in; HttpOnly; SameSite=Strict");
         mark
     }
 

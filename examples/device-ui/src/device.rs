@@ -11,7 +11,7 @@ use session_store_flash::Usage;
 use subtle::ConstantTimeEq;
 
 use crate::browsers;
-use crate::data::{Data, Keeper, Mark, NotKept, Settings};
+use crate::data::{Data, Keeper, MARK, Mark, NotKept, Settings};
 use crate::form::{BadForm, Field};
 use crate::setup::{Possession, Shown};
 use crate::throttle::Throttle;
@@ -141,9 +141,11 @@ impl<K: Keeper> Device<K> {
         self.data.borrow().mark()
     }
 
-    /// Whether this is it.
-    pub(crate) fn is_mark(&self, given: &[u8]) -> bool {
-        given.ct_eq(self.mark().as_bytes()).into()
+    /// Whether a Cookie header has it.
+    pub(crate) fn has_mark(&self, cookies: &[u8]) -> bool {
+        let mark = self.mark();
+        let known = mark.as_bytes().get(..MARK).unwrap_or_default();
+        cookies.split(|byte| *byte == b';').any(|cookie| cookie.trim_ascii().ct_eq(known).into())
     }
 
     pub(crate) fn has_password(&self) -> bool {

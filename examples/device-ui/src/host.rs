@@ -13,7 +13,7 @@ use std::{format, vec};
 use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{Guarded, Keys, Pool, Requests, Sessions};
+use session_picoserve::{Guard, Keys, Pool, Requests, Sessions};
 use session_store_flash::{PersistedClock, WithoutPower};
 
 use crate::flash::Shared;
@@ -141,9 +141,10 @@ pub fn serve(
             };
             let Ok((stream, _)) = accepted else { continue };
             tokio::task::spawn_local(async move {
+                let mut guard = Guard::new();
                 let mut buffer = vec![0; REQUEST];
                 // an error here is the client's: it went away
-                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(Guarded::new(stream)).await);
+                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(guard.around(stream)).await);
             });
         }
     })

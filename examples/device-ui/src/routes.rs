@@ -251,7 +251,8 @@ async fn enter<P: Requests, K: Keeper>(
             return Ok(visit.not_kept(view));
         }
     } else {
-        let known = visit.signed_in() || mark(parts).is_some_and(|mark| device.is_mark(mark));
+        let mut lines = parts.headers().iter().filter(|(name, _)| *name == "cookie");
+        let known = visit.signed_in() || lines.any(|(_, line)| device.has_mark(line.as_raw()));
         match device.try_password(&password, known, visit.site.now()).await {
             Tried::Right => {}
             tried => return visit.refused(view, tried),
@@ -405,12 +406,6 @@ fn why(parts: &RequestParts<'_>) -> Why {
         _ if parts.headers().get("cookie").is_some() => Why::SignedOut,
         _ => Why::Nothing,
     }
-}
-
-/// What a browser has that was signed in before.
-fn mark<'r>(parts: &RequestParts<'r>) -> Option<&'r [u8]> {
-    let lines = parts.headers().iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| value.as_raw());
-    lines.flat_map(|line| line.split(|byte| *byte == b';')).find_map(|pair| pair.trim_ascii().strip_prefix(b"known="))
 }
 
 /// The form was sent by one of our pages, as far as the browser says. Before a sign-in there is no session that a token

@@ -126,7 +126,7 @@ fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
         Possession::Nothing
     } else {
         let code = SetupCode::draw(&mut random)?;
-        drop(writeln!(Serial, "setup code: {code}"));
+        let _ = writeln!(Serial, "setup code: {code}");
         Possession::Code(code)
     };
     let sessions = Sessions::new(BlockingFlash(memory.store()), clock, &keys, policy);
