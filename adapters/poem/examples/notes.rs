@@ -34,7 +34,7 @@ type Shared<'a> = Data<&'a Arc<App>>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[handler]
-fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
@@ -75,7 +75,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[handler]
-fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
+async fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
