@@ -208,7 +208,8 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::Unreadable`].
+    /// The value under `key`; `None` without one. A value that cannot be read as a `T`: [`Error::Unreadable`]. Values outlive a
+    /// change of their type as they would as JSON: `docs/values.md` in the repository.
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }
@@ -256,7 +257,8 @@ impl Session {
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored with the answer, which becomes
-    /// [`Error::Conflict`] (409) if another request changed this key meanwhile.
+    /// [`Error::Conflict`] (409) if another request changed this key meanwhile. What cannot be written, or could never be read, is
+    /// [`Error::NotSerializable`]: `docs/values.md` in the repository.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.set(key, value))
     }

@@ -126,7 +126,8 @@ where
     // ---- reading -------------------------------------------------------------------------------------------------
 
     /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
-    /// [`Error::Unreadable`], and an event says what is there instead.
+    /// [`Error::Unreadable`], and an event says what is there instead. On servers values outlive a change of their type as
+    /// they would as JSON, on devices they do not: `docs/values.md` in the repository.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
@@ -201,7 +202,8 @@ where
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
-    /// [`Error::Conflict`] if another request changed this key meanwhile. The same bytes again are no change.
+    /// [`Error::Conflict`] if another request changed this key meanwhile. The same value again is no change. What cannot be
+    /// written, or could never be read, is [`Error::NotSerializable`]: `docs/values.md` in the repository.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Write)
