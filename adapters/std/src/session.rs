@@ -67,7 +67,7 @@ impl State {
 }
 
 /// What the answer has to say about the session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
@@ -75,6 +75,24 @@ pub struct Finished {
     pub cookie: Option<String>,
     /// The answer depends on the cookie.
     pub varies: bool,
+    /// No cache may keep the answer, also without a cookie.
+    pub no_store: bool,
+    /// The browser is to forget what it has stored of the site.
+    pub clears_site_data: bool,
+}
+
+impl std::fmt::Debug for Finished {
+    /// Prints no cookie.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { error, cookie, varies, no_store, clears_site_data } = self;
+        f.debug_struct("Finished")
+            .field("error", error)
+            .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("varies", varies)
+            .field("no_store", no_store)
+            .field("clears_site_data", clears_site_data)
+            .finish()
+    }
 }
 
 impl Request {
@@ -139,12 +157,12 @@ impl Request {
     /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), cookie: None, varies: true };
+            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
         };
         let mut exchange = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(exchange) => exchange,
-            State::Failed(_) => return Finished { error: None, cookie: None, varies: true },
-            State::Untouched | State::Over => return Finished { error: None, cookie: None, varies: false },
+            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+            State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
@@ -158,7 +176,13 @@ impl Request {
         };
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
-        let finished = Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() };
+        let finished = Finished {
+            error,
+            cookie: written.unwrap_or_default(),
+            varies: session.varies(),
+            no_store: session.no_store(),
+            clears_site_data: session.clears_site_data(),
+        };
         buffer_pool::give(exchange);
         finished
     }
@@ -435,7 +459,7 @@ mod tests {
         };
         assert!(visit(true).1.cookie.is_some());
         assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
-        assert_eq!(visit(false), (Vec::new(), Finished { error: None, cookie: None, varies: true }));
+        assert_eq!(visit(false), (Vec::new(), Finished { varies: true, ..Finished::default() }));
         assert_eq!(buffer_pool::kept(), 1);
     }
 }

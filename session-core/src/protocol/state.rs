@@ -339,6 +339,11 @@ impl<B: Buffer> RequestState<B> {
         &self.outgoing
     }
 
+    /// The answer takes the cookie back.
+    pub(crate) fn signs_out(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Remove)
+    }
+
     /// The end of the session's absolute lifetime; 0 = none.
     pub(crate) fn ends(&self) -> u64 {
         self.mine.ends()

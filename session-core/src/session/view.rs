@@ -123,6 +123,22 @@ where
         self.request.looked()
     }
 
+    /// Whether the answer says `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
+    ///
+    /// [`Policy::no_store`]: crate::policy::Policy::no_store
+    #[must_use]
+    pub fn no_store(&self) -> bool {
+        self.sessions.policy().no_store && self.subject().is_some()
+    }
+
+    /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.
+    ///
+    /// [`Policy::clear_site_data`]: crate::policy::Policy::clear_site_data
+    #[must_use]
+    pub fn clears_site_data(&self) -> bool {
+        self.sessions.policy().clear_site_data && self.request.signs_out()
+    }
+
     // ---- reading -------------------------------------------------------------------------------------------------
 
     /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
