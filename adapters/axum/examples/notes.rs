@@ -33,7 +33,7 @@ type Shared = State<Arc<App>>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
@@ -72,7 +72,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 
 async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
@@ -91,7 +91,7 @@ async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Res
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 

@@ -89,14 +89,14 @@ impl App {
     async fn page(&self, path: &str, session: &mut Session<'_>) -> Result<Answer, Error> {
         let Some(user) = session.subject().map(str::to_owned) else {
             return match path {
-                "/sign-in" => sign_in_page(session),
+                "/sign-in" => sign_in_page(session).await,
                 "/" | "/devices" => Ok(Answer::Go("/sign-in")),
                 _ => Ok(Answer::Refused(404, "no such page\n")),
             };
         };
         match path {
-            "/" => self.notes_page(user, session),
-            "/sign-in" => sign_in_page(session),
+            "/" => self.notes_page(user, session).await,
+            "/sign-in" => sign_in_page(session).await,
             "/devices" => devices_page(user, session).await,
             _ => Ok(Answer::Refused(404, "no such page\n")),
         }
@@ -176,29 +176,29 @@ impl App {
         blocking::unblock(move || users.check(&name, &password, Instant::now())).await
     }
 
-    fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
-        let (csrf, message) = token_and_message(session)?;
+    async fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
+        let (csrf, message) = token_and_message(session).await?;
         Ok(html(&NotesPage { notes: self.notes.of(&user), user, csrf, message }))
     }
 }
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
-    let (csrf, message) = token_and_message(session)?;
+async fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
+    let (csrf, message) = token_and_message(session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
 async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
     let mut devices = Vec::new();
     session.list(|info| devices.push(Device::of(info))).await?;
-    let (csrf, message) = token_and_message(session)?;
+    let (csrf, message) = token_and_message(session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell.
-fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned)?))
+async fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
+    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned).await?))
 }
 
 fn html(page: &impl Template) -> Answer {

@@ -34,8 +34,8 @@ type Shared<'a> = Data<&'a Arc<App>>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[handler]
-fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session)?;
+async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
@@ -75,9 +75,9 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[handler]
-fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
+async fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
@@ -99,7 +99,7 @@ fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redir
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 

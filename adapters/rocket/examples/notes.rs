@@ -27,8 +27,8 @@ use support::sample::{
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
-fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session)?;
+async fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
 
@@ -66,9 +66,9 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[get("/")]
-fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
+async fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
 }
 
@@ -90,7 +90,7 @@ fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<
 async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session)?;
+    let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("devices", &DevicesPage { user, devices, csrf, message }))
 }
 

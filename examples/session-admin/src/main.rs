@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod show;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +28,16 @@ struct Flags {
 enum Command {
     /// The sessions of a subject, the oldest login first
     List { subject: String },
+    /// The values of a subject's sessions, or of one
+    Show {
+        subject: String,
+        /// As a list names it
+        #[arg(long)]
+        id: Option<String>,
+        /// Texts and bytes as they are, and not only their lengths
+        #[arg(long)]
+        values: bool,
+    },
     /// Ends all sessions of a subject, or one
     Revoke {
         subject: String,
@@ -116,6 +128,7 @@ async fn run(store: &StoreUrl, command: &Command) -> Result<String, String> {
     let sessions = &sessions(store, command).await?;
     let told = match command {
         Command::List { subject } => sessions.list(subject).await.map(|list| list.iter().map(line).collect()),
+        Command::Show { subject, id, values } => return show::show(sessions, subject, id.as_deref(), *values).await,
         Command::Revoke { subject, id: None } => {
             sessions.revoke_all(subject).await.map(|ended| format!("{ended} ended\n"))
         }

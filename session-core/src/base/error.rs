@@ -17,6 +17,8 @@ pub enum Error {
     SignInAgain,
     /// Only somebody who is signed in can do this. (401)
     NotSignedIn,
+    /// Another site caused this request. (403)
+    CrossSite,
     /// The stored value cannot be read as the type that was asked for: it was written as another type, or by a version of
     /// the program whose type differs. The event says where. (500, the application's)
     Unreadable,
@@ -66,6 +68,7 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotSignedIn => 401,
+            Self::CrossSite => 403,
             Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain => 409,
             Self::TooLarge { .. } => 413,
             Self::Unreadable | Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => {
@@ -81,9 +84,12 @@ impl Error {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::NotSignedIn => {
-                Fault::Request
-            }
+            Self::Conflict
+            | Self::Ended
+            | Self::CookieReplaced
+            | Self::SignInAgain
+            | Self::NotSignedIn
+            | Self::CrossSite => Fault::Request,
             Self::Unreadable
             | Self::TooLarge { .. }
             | Self::BadKey
@@ -105,6 +111,7 @@ impl fmt::Display for Error {
             Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
             Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
             Self::NotSignedIn => "sign in first",
+            Self::CrossSite => "the request was refused because another site caused it",
             Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
@@ -114,7 +121,7 @@ impl fmt::Display for Error {
             Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
-            Self::Unsupported => "the session store cannot list the sessions of a person, or cannot end all sessions",
+            Self::Unsupported => "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value once",
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",

@@ -15,6 +15,9 @@ pub const SET_COOKIE_LEN: usize = 512;
 /// Bytes of a sealed session's `Set-Cookie` value, unless the policy says another number.
 const MAX_COOKIE: usize = 2560;
 
+/// The Max-Age of a cookie that has none.
+pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -96,7 +99,7 @@ pub(crate) struct Cookie {
 }
 
 impl Cookie {
-    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal.
+    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal, or empty for no such attribute.
     pub(crate) const fn attributes<'a>(&self, max_age: &'a [u8]) -> [&'a [u8]; 10] {
         let (domain, of_domain): (&[u8], &[u8]) = match self.domain {
             Some(domain) => (b"; Domain=", domain.as_bytes()),
@@ -110,18 +113,8 @@ impl Cookie {
         let secure: &[u8] = if self.secure { b"; Secure" } else { b"" };
         let partitioned: &[u8] = if self.partitioned { b"; Partitioned" } else { b"" };
         let (path, of_path) = (b"; Path=", self.path.as_bytes());
-        [
-            b"; Max-Age=",
-            max_age,
-            path,
-            of_path,
-            domain,
-            of_domain,
-            b"; HttpOnly; SameSite=",
-            same_site,
-            secure,
-            partitioned,
-        ]
+        let keeps: &[u8] = if max_age.is_empty() { b"" } else { b"; Max-Age=" };
+        [keeps, max_age, path, of_path, domain, of_domain, b"; HttpOnly; SameSite=", same_site, secure, partitioned]
     }
 }
 
@@ -244,6 +237,7 @@ pub struct Policy {
     pub(crate) max_cookie: usize,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
+    pub(crate) until_browser_closes: bool,
     pub(crate) mismatch: Mismatch,
 }
 
@@ -322,6 +316,7 @@ impl Policy {
             max_cookie: MAX_COOKIE,
             max_sessions: 0,
             reuse_ends: false,
+            until_browser_closes: false,
             mismatch: Mismatch::Ignore,
         }
     }
@@ -348,6 +343,14 @@ impl Policy {
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
+    }
+
+    /// The browser keeps the cookie until it is closed: `Set-Cookie` has no `Max-Age`. A session that is to be remembered
+    /// has one all the same. The limits of the server hold as before, because browsers that open the pages of last time
+    /// again keep such cookies as well.
+    #[must_use]
+    pub const fn until_browser_closes(self) -> Self {
+        Self { until_browser_closes: true, ..self }
     }
 
     /// What [`check_binding`](crate::Session::check_binding) does with a session that is bound to something else; nothing if

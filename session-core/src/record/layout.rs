@@ -440,11 +440,16 @@ impl<B: Buffer> Record<B> {
         })
     }
 
-    /// The cookie is about to be another, to which the one of now leads until then.
-    pub(crate) fn keep_previous(&mut self, grace_until: Time, sealed_next: &[u8; 16]) -> Result<(), Error> {
+    /// The cookie is about to be another, to which the one with this verifier leads: until `grace_until` after a renewal,
+    /// and for another login of the subject only if that is [`Time::ZERO`].
+    pub(crate) fn keep_previous(
+        &mut self,
+        verifier: &Verifier,
+        grace_until: Time,
+        sealed_next: &[u8; 16],
+    ) -> Result<(), Error> {
         self.section(PREVIOUS, PREVIOUS_LEN)?;
-        let verifier = *part(self.bytes.as_ref(), VERIFIER_AT);
-        put::<16>(self.bytes.as_mut(), HEAD_LEN, &verifier);
+        put::<16>(self.bytes.as_mut(), HEAD_LEN, verifier);
         self.put_time(HEAD_LEN + 16, grace_until);
         put(self.bytes.as_mut(), HEAD_LEN + 22, sealed_next);
         Ok(())
@@ -565,7 +570,7 @@ mod tests {
         record.set_subject("ann", Time::from_millis(901)).unwrap();
         record.set_label("<b>phone</b>").unwrap();
         record.set_binding(Some(&[6; 8])).unwrap();
-        record.keep_previous(Time::from_millis(77), &[5; 16]).unwrap();
+        record.keep_previous(&[4; 16], Time::from_millis(77), &[5; 16]).unwrap();
         record.set_verifier(&[3; 16]);
         record
     }
@@ -635,7 +640,7 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(record.keep_previous(Time::ZERO, &[5; 16]), Err(Error::TooLarge { need: 98, have: 70 }));
+        assert_eq!(record.keep_previous(&[4; 16], Time::ZERO, &[5; 16]), Err(Error::TooLarge { need: 98, have: 70 }));
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }

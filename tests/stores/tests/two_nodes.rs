@@ -156,6 +156,19 @@ fn dialogue(store: &str) {
     assert_eq!(bob.ok(&a, "GET /read?key=n"), counted.to_string(), "what was answered was counted");
     assert!(counted > 0);
 
+    // a message for the next page, and ten pages at once (LC17)
+    bob.ok(&a, "POST /flash?message=saved");
+    let shown = thread::scope(|scope| {
+        let pages: Vec<_> = (0..10)
+            .map(|number| {
+                let (mut bob, node) = (bob.clone(), if number % 2 == 0 { &a } else { &b });
+                scope.spawn(move || bob.ask(node, "GET /flash"))
+            })
+            .collect();
+        pages.into_iter().map(|page| page.join().unwrap()).filter(|(status, _)| *status == 200).collect::<Vec<_>>()
+    });
+    assert_eq!(shown, [(200, "saved".to_owned())], "one page shows it");
+
     // who is signed in where; sign out everywhere else, through the other node
     let mut phone = Browser::default();
     phone.ok(&b, "POST /login?user=bob");

@@ -36,6 +36,6 @@ pub fn address() -> String {
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell.
-pub fn token_and_message(session: &Session) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message()?))
+pub async fn token_and_message(session: &Session) -> Result<(String, Option<String>), Error> {
+    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message().await?))
 }
