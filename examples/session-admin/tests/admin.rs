@@ -196,9 +196,10 @@ async fn an_administrators_view_over_redis_lc9_lc10() {
 }
 
 /// Each command that asks the store.
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 8] = [
     &["check"],
     &["list", "ann"],
+    &["show", "ann"],
     &["revoke", "ann"],
     &["revoke", "ann", "--id", "00000000"],
     &["count"],

@@ -193,6 +193,8 @@ async fn everybody_at_once_lc10() {
         store.create(&handle(group), &record(1, 1, b""), now()).await.unwrap();
     }
     assert!(store.end_all(now()).await.unwrap());
+    let sent = Spy::at(&server).await.say::<String>("INFO commandstats").await;
+    assert!(sent.contains("cmdstat_mset:calls=2,"), "two commands for all groups: {sent}");
     for group in 0..=255 {
         assert_eq!(store.load(&handle(group), now(), &mut buffer).await.unwrap(), Load::Missing);
     }
