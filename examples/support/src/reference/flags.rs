@@ -61,6 +61,8 @@ pub struct Config {
     pub keys: Keys,
     /// Cookie and lifetimes.
     pub policy: Policy,
+    /// Where the program listens, to be printed once its store was not refused.
+    pub announce: Option<SocketAddr>,
 }
 
 impl Flags {
@@ -84,7 +86,7 @@ impl Flags {
             Policy::plain_http(cookie, lifetimes)
         };
         let policy = policy.map_err(|why| why.to_string())?.max_sessions(self.max_per_user);
-        Ok(Config { listen: self.listen, keys: self.keys()?, store: self.store, policy })
+        Ok(Config { listen: self.listen, keys: self.keys()?, store: self.store, policy, announce: None })
     }
 
     fn lifetimes(&self) -> Lifetimes {
