@@ -290,5 +290,5 @@ fn a_program_that_refuses_its_store_does_not_say_that_it_listens() {
     let ended = node.args(["--listen", "127.0.0.1:0", "--store", "fixed:"]).output().unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);
     assert!(!ended.status.success() && ended.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&ended.stdout));
-    assert!(told.contains("fixed:") && told.trim().lines().count() == 1, "{told}");
+    assert!(told.contains("fixed:"), "{told}");
 }
