@@ -61,7 +61,10 @@ impl State {
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(exchange) => Ok(exchange),
-            Self::Untouched | Self::Failed(_) | Self::Over => Err(Error::NotMounted),
+            Self::Failed(error) => Err(*error),
+            Self::Over => Err(Error::AnswerSent),
+            // nobody has a session before it was asked for
+            Self::Untouched => Err(Error::NotMounted),
         }
     }
 }
@@ -137,7 +140,8 @@ impl Request {
             State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
-            State::Untouched | State::Over => return Err(Error::NotMounted),
+            State::Over => return Err(Error::AnswerSent),
+            State::Untouched => return Err(Error::NotMounted),
         }
         Ok(Session(self.0.clone()))
     }
@@ -154,7 +158,7 @@ impl Request {
     }
 
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
-    /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
+    /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
         let Some(mut state) = self.0.state.try_lock() else {
             return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
@@ -203,7 +207,7 @@ pub(crate) type View<'a> = session_core::Session<
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
 ///
 /// One call at a time: a second one while the first is under way is [`Error::Busy`]. After the answer every call is
-/// [`Error::NotMounted`]. If a future is dropped, its change was stored or not, nothing in between.
+/// [`Error::AnswerSent`]. If a future is dropped, its change was stored or not, nothing in between.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 

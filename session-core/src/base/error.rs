@@ -40,6 +40,9 @@ pub enum Error {
     Busy,
     /// No session layer is mounted around this handler. (500, the application's)
     NotMounted,
+    /// The answer was made, and the session was stored with it: what comes later, such as a stream or a spawned task, has no
+    /// session any more. (500, the application's)
+    AnswerSent,
     /// The store cannot list a subject's sessions, or cannot end all. (501, the application's)
     Unsupported,
     /// The store is full, and the session to be stored has no claim to another's place. (507)
@@ -72,9 +75,13 @@ impl Error {
             Self::CrossSite => 403,
             Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain => 409,
             Self::TooLarge { .. } => 413,
-            Self::Unreadable | Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => {
-                500
-            }
+            Self::Unreadable
+            | Self::BadKey
+            | Self::BadText
+            | Self::NotSerializable
+            | Self::Busy
+            | Self::NotMounted
+            | Self::AnswerSent => 500,
             Self::Unsupported => 501,
             Self::Entropy | Self::Unavailable | Self::Indeterminate => 503,
             Self::Full => 507,
@@ -98,7 +105,8 @@ impl Error {
             | Self::Unsupported
             | Self::NotSerializable
             | Self::Busy
-            | Self::NotMounted => Fault::Application,
+            | Self::NotMounted
+            | Self::AnswerSent => Fault::Application,
             Self::Full | Self::Entropy | Self::Unavailable | Self::Indeterminate => Fault::Environment,
         }
     }
@@ -125,7 +133,14 @@ impl fmt::Display for Error {
             Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
-            Self::Unsupported => "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value once",
+            Self::AnswerSent => {
+                "the answer was sent, and the session was stored with it: use the session before, and hand a stream or a \
+                 spawned task the values that it needs"
+            }
+            Self::Unsupported => {
+                "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value \
+                 once"
+            }
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",

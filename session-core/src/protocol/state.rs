@@ -246,6 +246,11 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
+    /// Begun by this request, and not stored yet.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.session, SessionState::New)
+    }
+
     pub(crate) fn handle(&self) -> Option<Handle> {
         match self.session {
             SessionState::Live => self.token.map(|token| token.handle()),

@@ -199,8 +199,14 @@ where
     /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        let deadline = self.request.record()?.stamp().deadline();
-        (deadline < Time::MAX).then(|| deadline.since(self.sessions.now()))
+        let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
+        if self.request.is_new() {
+            // it gets its limits when it is stored, at the end of this request
+            let policy = self.sessions.policy();
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+        }
+        let deadline = stamp.deadline();
+        (deadline < Time::MAX).then(|| deadline.since(now))
     }
 
     /// The label that the application gave the session.
