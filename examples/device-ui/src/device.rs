@@ -129,11 +129,7 @@ impl<K: Keeper> Device<K> {
 
     /// Whether who sends this has shown to hold the device. `code` is what a form says.
     pub(crate) fn is_held_by(&self, code: impl FnOnce() -> Result<Field, BadForm>) -> Result<Shown, BadForm> {
-        match &*self.possession.borrow() {
-            Possession::Code(known) => Ok(known.try_code(&code()?)),
-            Possession::Button(pressed) => Ok(if pressed() { Shown::Right } else { Shown::Wrong }),
-            Possession::Nothing => Ok(Shown::Right),
-        }
+        self.possession.borrow().is_shown(code)
     }
 
     /// What shows that a browser was signed in before. Another password gives another.

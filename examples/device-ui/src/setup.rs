@@ -7,6 +7,7 @@ use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 
 use crate::flash::CannotBoot;
+use crate::form::{BadForm, Field};
 
 /// How a first boot learns that who chooses the password holds the device.
 pub enum Possession {
@@ -20,6 +21,15 @@ pub enum Possession {
 }
 
 impl Possession {
+    /// Whether it is shown. `code` is what a form says.
+    pub(crate) fn is_shown(&self, code: impl FnOnce() -> Result<Field, BadForm>) -> Result<Shown, BadForm> {
+        match self {
+            Self::Code(known) => Ok(known.try_code(&code()?)),
+            Self::Button(pressed) => Ok(if pressed() { Shown::Right } else { Shown::Wrong }),
+            Self::Nothing => Ok(Shown::Right),
+        }
+    }
+
     /// The part of the page that asks for it.
     pub(crate) const fn field(&self) -> &'static str {
         match self {
@@ -86,6 +96,24 @@ mod tests {
     use session_core::testing::ScriptedRng;
 
     use super::*;
+
+    #[test]
+    fn a_button_or_nothing_asks_for_no_code_dv2() {
+        let no_code = || Err(BadForm::Missing("code"));
+        for (possession, shown, asks) in [
+            (Possession::Button(|| false), Ok(Shown::Wrong), "button"),
+            (Possession::Button(|| true), Ok(Shown::Right), "button"),
+            (Possession::Nothing, Ok(Shown::Right), ""),
+            (
+                Possession::Code(SetupCode::draw(&mut ScriptedRng::new(7)).unwrap()),
+                no_code().map(|_: Field| Shown::Wrong),
+                "code",
+            ),
+        ] {
+            assert_eq!(possession.is_shown(no_code), shown);
+            assert!(possession.field().contains(asks) && possession.field().is_empty() == asks.is_empty());
+        }
+    }
 
     #[test]
     fn a_code_is_tried_ten_times_at_most_dv2() {
