@@ -10,6 +10,7 @@ use std::thread;
 
 use session_core::policy::Policy;
 use session_std::keys;
+use support::reference::routes::StructVersion;
 use support::reference::{Config, Stop, SystemClock};
 
 /// The head of the answer to one request, and its body.
@@ -27,7 +28,14 @@ fn head_is_get_without_the_body() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let store = "memory:".parse().unwrap();
-    let config = Config { listen: address, store, keys: keys::generated(), policy: Policy::SECURE, announce: None };
+    let config = Config {
+        listen: address,
+        store,
+        keys: keys::generated(),
+        policy: Policy::SECURE,
+        struct_version: StructVersion(1),
+        announce: None,
+    };
     let (end, ends) = std::sync::mpsc::channel::<()>();
     let stop: Stop = Box::pin(async move {
         // the test is over, or has failed
