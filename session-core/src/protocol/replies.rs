@@ -103,10 +103,6 @@ impl<B: Buffer> RequestState<B> {
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        self.complete(operation, rules);
-    }
-
-    fn complete(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
         if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
@@ -244,58 +240,48 @@ impl<B: Buffer> RequestState<B> {
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
         };
-        match expiry::accept(token, &self.other, rules.policy, now) {
-            verdict @ (Verdict::Current | Verdict::Grace) => {
-                let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
-                self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
-                core::mem::swap(&mut self.mine, &mut self.other);
-                (self.seen, self.base) = (found.version, self.mine.version());
-                if verdict == Verdict::Grace {
-                    self.hand_out_current(rules);
-                }
-                if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
-                    return Err(Error::Conflict);
-                }
-                (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
-                Ok(())
+        let verdict = expiry::accept(token, &self.other, rules.policy, now);
+        // another login of the subject has just replaced the cookie, as with two clicks on "sign in" (protocol rule 15)
+        let joined = match (verdict, intent) {
+            (Verdict::Replaced, Intent::Login { subject, .. }) => {
+                expiry::successor(token, &self.other, subject, now, rules.ring)
             }
-            Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),
+            _ => None,
+        };
+        match verdict {
             Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
                 if self.only_renews(intent) {
                     operation.phase = Phase::Finished;
                     return Ok(());
                 }
-                Err(Error::CookieReplaced)
+                return Err(Error::CookieReplaced);
             }
-            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced if joined.is_none() => {
+                return self.gone(operation);
+            }
+            _ => {}
         }
-    }
-
-    /// Whether another login of the subject has just replaced the cookie, as with two clicks on "sign in". Then both end in
-    /// the session that is there, and both answers carry its cookie (protocol rule 15). The index is asked by each: the
-    /// other one may not have been accepted by it yet.
-    fn join(
-        &mut self,
-        operation: &mut Operation<'_>,
-        found: Found,
-        rules: &Rules<'_, impl Observer>,
-    ) -> Result<bool, Error> {
-        let (Intent::Login { subject, keep_data, .. }, Some(token)) = (operation.intent, &self.token) else {
-            return Ok(false);
-        };
-        let Some(next) = expiry::successor(token, &self.other, subject, operation.now, rules.ring) else {
-            return Ok(false);
-        };
-        if keep_data {
-            self.changes.merge(&self.mine, &mut self.other, self.changes.dirty())?;
-        } else {
+        if joined.is_some() && matches!(intent, Intent::Login { keep_data: false, .. }) {
             self.changes.reset();
         }
+        let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
+        self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
-        (operation.next, operation.fresh, operation.handle) = (Some(next), None, next.handle());
-        self.complete(operation, rules);
-        Ok(true)
+        if let Some(next) = joined {
+            // the index has to accept this login as well: it may not have accepted the other one yet
+            (operation.phase, operation.lost, operation.handle) = (Phase::Indexing, 0, next.handle());
+            (operation.next, operation.fresh) = (joined, None);
+            return Ok(());
+        }
+        if verdict == Verdict::Grace {
+            self.hand_out_current(rules);
+        }
+        if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
+            return Err(Error::Conflict);
+        }
+        (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
+        Ok(())
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
