@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 
 use axum::Router;
-use axum::extract::Query;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use session_axum::{Peek, Session, SessionLayer, SessionRejection, Sessions};
 use support::reference::routes::servers::{self, answer};
-use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::routes::{Args, ROUTES, Reply, StructVersion};
 use support::reference::{AnyClock, Config, Stop};
 
 async fn peek(session: Peek, Query(args): Query<Args>) -> Result<Response, SessionRejection> {
@@ -21,10 +21,11 @@ async fn route(
     uri: Uri,
     headers: HeaderMap,
     session: Session,
+    State(version): State<StructVersion>,
     Query(args): Query<Args>,
 ) -> Result<Response, SessionRejection> {
     let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
-    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
+    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf, version).await?))
 }
 
 fn respond(reply: Reply) -> Response {
@@ -37,15 +38,16 @@ fn filter(method: &str) -> MethodFilter {
 }
 
 /// The routes.
-pub fn router(sessions: Sessions) -> Router {
+pub fn router(sessions: Sessions, version: StructVersion) -> Router {
     let router = Router::new().route("/plain", get("plain")).route("/peek", get(peek));
     let router = ROUTES.iter().fold(router, |router, (method, path)| router.route(path, on(filter(method), route)));
-    router.layer(SessionLayer::new(sessions))
+    router.layer(SessionLayer::new(sessions).refuse_cross_site(&[])).with_state(version)
 }
 
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
-    run(listener, router(support::reference::sessions(config, clock)?), stop)
+    let version = config.struct_version;
+    run(listener, router(support::reference::sessions(config, clock)?, version), stop)
 }
 
 /// Serves a router until `stop` is ready.

@@ -8,7 +8,8 @@ pub use extract::{Authenticated, Extracted, NotSignedIn, Peek, Session, SessionD
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, events, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, events, keys,
+    policy, shared,
 };
 
 #[cfg(doctest)]
@@ -18,3 +19,7 @@ struct FromTowerSessions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate-actix-session.md")]
 struct FromActixSession;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/values.md")]
+struct Values;

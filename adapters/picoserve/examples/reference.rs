@@ -130,6 +130,7 @@ impl DeviceServer for Picoserve {
                 .route("/sessions", get(answer::<S>))
                 .route("/revoke", post(answer::<S>))
                 .route("/revoke-others", post(answer::<S>))
+                .route("/take", post(answer::<S>))
                 .route("/fresh", get(answer::<S>))
                 .route("/flash", get(answer::<S>).post(answer::<S>))
                 .route("/csrf", get(answer::<S>))

@@ -5,11 +5,11 @@ use std::net::TcpListener;
 
 use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
-use poem::web::Query;
+use poem::web::{Data, Query};
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, Server, get, handler};
 use session_poem::{Peek, Session, SessionLayer, SessionRejection};
 use support::reference::routes::servers::{self, answer};
-use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::routes::{Args, ROUTES, Reply, StructVersion};
 use support::reference::{AnyClock, Config, Stop};
 
 #[handler]
@@ -28,10 +28,11 @@ async fn route(
     uri: &Uri,
     headers: &HeaderMap,
     session: Session,
+    Data(version): Data<&StructVersion>,
     Query(args): Query<Args>,
 ) -> Result<Response, SessionRejection> {
     let csrf = headers.get("x-csrf-token").and_then(|token| token.to_str().ok());
-    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf).await?))
+    Ok(respond(answer(method.as_str(), uri.path(), &session, &args, csrf, *version).await?))
 }
 
 fn respond(reply: Reply) -> Response {
@@ -50,12 +51,13 @@ fn add(paths: &mut Paths, (method, path): &(&str, &'static str), endpoint: impl 
 
 /// Serves until `stop` is ready.
 pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
+    let version = config.struct_version;
     let sessions = support::reference::sessions(config, clock)?;
     let mut paths = Paths::new();
     ROUTES.iter().for_each(|at| add(&mut paths, at, route));
     let app = Route::new().at("/plain", get(plain)).at("/peek", get(peek));
     let app = paths.into_iter().fold(app, |app, (path, methods)| app.at(path, methods));
-    let app = app.with(SessionLayer::new(sessions));
+    let app = app.with(SessionLayer::new(sessions).refuse_cross_site(&[])).data(version);
 
     let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     let server = runtime.spawn(async move {

@@ -17,3 +17,11 @@ fn conversations_over_flash() {
         support::reference::converse_about(&about, "poem over flash", &[flash], reference::serve);
     });
 }
+
+/// Nodes of two versions of the program, over one database.
+#[test]
+fn conversations_of_a_rolling_deployment() {
+    support::reference::with_sqlite(|database| {
+        support::reference::converse_about(&["VA3"], "poem over SQLite", &[database], reference::serve);
+    });
+}

@@ -7,10 +7,10 @@ use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest, Request};
-use rocket::{get, post, routes};
+use rocket::{State, get, post, routes};
 use session_rocket::{Peek, Session, SessionLayer, SessionRejection};
 use support::reference::routes::servers::{self, answer};
-use support::reference::routes::{Args, ROUTES, Reply};
+use support::reference::routes::{Args, ROUTES, Reply, StructVersion};
 use support::reference::{AnyClock, Config, Ready, Stop};
 
 type Answer = Result<(Status, String), SessionRejection>;
@@ -27,13 +27,13 @@ fn peek(session: Peek, args: Query) -> Answer {
 
 // mounted at the path of each route
 #[get("/")]
-async fn reads(call: Call<'_>, session: Session, args: Query) -> Answer {
-    Ok(respond(answer("GET", call.path, &session, &args.0, call.csrf).await?))
+async fn reads(call: Call<'_>, session: Session, version: &State<StructVersion>, args: Query) -> Answer {
+    Ok(respond(answer("GET", call.path, &session, &args.0, call.csrf, **version).await?))
 }
 
 #[post("/")]
-async fn writes(call: Call<'_>, session: Session, args: Query) -> Answer {
-    Ok(respond(answer("POST", call.path, &session, &args.0, call.csrf).await?))
+async fn writes(call: Call<'_>, session: Session, version: &State<StructVersion>, args: Query) -> Answer {
+    Ok(respond(answer("POST", call.path, &session, &args.0, call.csrf, **version).await?))
 }
 
 fn respond(reply: Reply) -> (Status, String) {
@@ -79,21 +79,21 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
         log_level: rocket::config::LogLevel::Off,
         ..rocket::Config::debug_default()
     };
-    let mut rocket = rocket::custom(settings).mount("/", routes![plain, peek]);
+    let mut rocket = rocket::custom(settings).manage(config.struct_version).mount("/", routes![plain, peek]);
     for (method, path) in ROUTES {
         rocket = rocket.mount(*path, if *method == "GET" { routes![reads] } else { routes![writes] });
     }
     let ready = Mutex::new(Some(ready));
-    let rocket = rocket.attach(SessionLayer::new(support::reference::sessions(config, clock)?)).attach(
-        AdHoc::on_liftoff("ready", |rocket| {
+    let rocket = rocket
+        .attach(SessionLayer::new(support::reference::sessions(config, clock)?).refuse_cross_site(&[]))
+        .attach(AdHoc::on_liftoff("ready", |rocket| {
             Box::pin(async move {
                 let config = rocket.config();
                 if let Some(ready) = ready.lock().ok().and_then(|mut ready| ready.take()) {
                     ready(SocketAddr::new(config.address, config.port));
                 }
             })
-        }),
-    );
+        }));
 
     let runtime = rocket::tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     runtime.block_on(async move {

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod buffer_pool;
+pub mod cross_site;
 mod environment;
 pub mod events;
 mod extract;
 pub mod headers;
 pub mod keys;
 pub mod mount;
+mod origin;
 mod peek;
 pub mod rejection;
 mod session;
@@ -18,7 +20,7 @@ pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};
 pub use sessions::{SessionInfo, Sessions};
-pub use typed::Typed;
+pub use typed::{Typed, UnreadableField};
 
 pub use session_core::policy::{self, Policy};
 pub use session_core::{Error, Fault, Keys, LoginAttempt};
@@ -45,6 +47,7 @@ mod tests {
         is_send(session.revoke_others());
         is_send(session.revoke_all());
         is_send(sessions.list(""));
+        is_send(sessions.values("", ""));
         is_send(sessions.revoke("", ""));
         is_send(sessions.revoke_all(""));
         is_send(sessions.end_all());

@@ -89,7 +89,7 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
         let _more = browsers.push(Browser { id: listed.id, name, signed_in, last_seen, current: listed.current });
     };
     visit.session.list(each).await?;
-    visit.open(View::Browsers)
+    visit.open(View::Browsers).await
 }
 
 const NOT_YET: &str = "Nobody was signed out yet: enter your password, then do it again.";

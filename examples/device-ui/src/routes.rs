@@ -155,7 +155,7 @@ async fn route<P: Requests, K: Keeper, R: Read>(
     let mut visit = Visit { session, site, page };
     match place {
         Place::Home => return home(&mut visit, why(parts)).await,
-        Place::Settings => return settings(&mut visit),
+        Place::Settings => return settings(&mut visit).await,
         Place::Browsers => return browsers::list(&mut visit).await,
         _ => {}
     }
@@ -205,7 +205,7 @@ async fn home<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, why: Why) -> 
     }
     visit.page.readings = visit.site.readings(seconds(device.limits.idle));
     visit.page.wear = device.wear().await;
-    visit.open(View::Dashboard)
+    visit.open(View::Dashboard).await
 }
 
 /// What the dashboard polls: a peek, so that an open page does not keep its session alive.
@@ -214,12 +214,12 @@ fn readings<P: Requests, K: Keeper>(session: Peek<P>, site: Site<P, K>) -> Answe
     Ok(Answer::Readings(idle.map(|idle| site.readings(seconds(idle)))))
 }
 
-fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
+async fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
     if !visit.signed_in() {
         return Ok(Answer::See("/"));
     }
     if visit.session.authenticated_within(visit.site.device.limits.step_up) {
-        return visit.open(View::Settings);
+        return visit.open(View::Settings).await;
     }
     visit.give_token()?;
     Ok(visit.page.show(View::StepUp))
@@ -321,8 +321,8 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
     }
 
     /// A page for whoever is signed in, with what there is to tell since the last one.
-    pub(crate) fn open(&mut self, view: View) -> Answered {
-        self.page.notice = self.session.take_flash_message(|text| line(text))?.unwrap_or_default();
+    pub(crate) async fn open(&mut self, view: View) -> Answered {
+        self.page.notice = self.session.take_flash_message(|text| line(text)).await?.unwrap_or_default();
         self.give_token()?;
         Ok(self.page.show(view))
     }

@@ -33,6 +33,10 @@ pub trait Codec: Closed {
     ///
     /// `None` if the codec does not support this, or if the value cannot be written.
     fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64>;
+
+    /// Whether `value`, which was read from `bytes`, is known to be written as the same bytes again. Then nothing has to
+    /// be remembered of it. May be `false` also where it would be.
+    fn same<T: Serialize + ?Sized>(value: &T, bytes: &[u8]) -> bool;
 }
 
 /// Implemented by the codecs of this crate.

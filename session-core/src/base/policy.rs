@@ -15,6 +15,9 @@ pub const SET_COOKIE_LEN: usize = 512;
 /// Bytes of a sealed session's `Set-Cookie` value, unless the policy says another number.
 const MAX_COOKIE: usize = 2560;
 
+/// The Max-Age of a cookie that has none.
+pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -96,7 +99,7 @@ pub(crate) struct Cookie {
 }
 
 impl Cookie {
-    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal.
+    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal, or empty for no such attribute.
     pub(crate) const fn attributes<'a>(&self, max_age: &'a [u8]) -> [&'a [u8]; 10] {
         let (domain, of_domain): (&[u8], &[u8]) = match self.domain {
             Some(domain) => (b"; Domain=", domain.as_bytes()),
@@ -110,18 +113,8 @@ impl Cookie {
         let secure: &[u8] = if self.secure { b"; Secure" } else { b"" };
         let partitioned: &[u8] = if self.partitioned { b"; Partitioned" } else { b"" };
         let (path, of_path) = (b"; Path=", self.path.as_bytes());
-        [
-            b"; Max-Age=",
-            max_age,
-            path,
-            of_path,
-            domain,
-            of_domain,
-            b"; HttpOnly; SameSite=",
-            same_site,
-            secure,
-            partitioned,
-        ]
+        let keeps: &[u8] = if max_age.is_empty() { b"" } else { b"; Max-Age=" };
+        [keeps, max_age, path, of_path, domain, of_domain, b"; HttpOnly; SameSite=", same_site, secure, partitioned]
     }
 }
 
@@ -141,6 +134,13 @@ impl SecureCookie {
             secure: true,
             partitioned: false,
         })
+    }
+
+    /// `__Host-Http-id`: as [`host`](Self::host), and browsers that know this prefix refuse a cookie of the name that a script
+    /// sets. Others see a `__Host-` cookie in it.
+    #[must_use]
+    pub const fn host_http() -> Self {
+        Self(Cookie { name: "__Host-Http-id", ..Self::host().0 })
     }
 
     /// `__Secure-id` for a domain and all of its hosts: each of them can then overwrite the cookie.
@@ -244,6 +244,9 @@ pub struct Policy {
     pub(crate) max_cookie: usize,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
+    pub(crate) until_browser_closes: bool,
+    pub(crate) no_store: bool,
+    pub(crate) clear_site_data: bool,
     pub(crate) mismatch: Mismatch,
 }
 
@@ -322,6 +325,9 @@ impl Policy {
             max_cookie: MAX_COOKIE,
             max_sessions: 0,
             reuse_ends: false,
+            until_browser_closes: false,
+            no_store: false,
+            clear_site_data: false,
             mismatch: Mismatch::Ignore,
         }
     }
@@ -348,6 +354,28 @@ impl Policy {
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
+    }
+
+    /// The browser keeps the cookie until it is closed: `Set-Cookie` has no `Max-Age`. A session that is to be remembered
+    /// has one all the same. The limits of the server hold as before, because browsers that open the pages of last time
+    /// again keep such cookies as well.
+    #[must_use]
+    pub const fn until_browser_closes(self) -> Self {
+        Self { until_browser_closes: true, ..self }
+    }
+
+    /// No cache keeps an answer that a signed-in subject's session had a part in: it says `Cache-Control: no-store`. Without
+    /// this only answers with the cookie say so.
+    #[must_use]
+    pub const fn no_store(self) -> Self {
+        Self { no_store: true, ..self }
+    }
+
+    /// The answer that signs out has `Clear-Site-Data: "cache", "storage"`: the browser forgets the pages and all that scripts
+    /// have stored for this origin. It is no part of the cookie, which is removed in any case. Browsers heed it over https.
+    #[must_use]
+    pub const fn clear_site_data(self) -> Self {
+        Self { clear_site_data: true, ..self }
     }
 
     /// What [`check_binding`](crate::Session::check_binding) does with a session that is bound to something else; nothing if
@@ -507,6 +535,7 @@ mod tests {
     #[test]
     fn the_defaults_ck5_ck10() {
         let (secure, plain) = (Policy::SECURE, Policy::PLAIN_HTTP);
+        assert_eq!(SecureCookie::host_http().0.name, "__Host-Http-id");
         for (cookie, behind_https) in [(secure.cookie, true), (plain.cookie, false)] {
             assert_eq!((cookie.secure, cookie.domain, cookie.path), (behind_https, None, "/"));
             assert_eq!((cookie.same_site, cookie.partitioned), (SameSite::Lax, false));
@@ -544,6 +573,8 @@ mod tests {
         }
         let domain = SecureCookie::domain("example.org").unwrap();
         assert_eq!(domain.named("__Host-x").err(), Some(PolicyError::NotSecure));
+        assert!(SecureCookie::host().named("__Host-Http-x").is_ok());
+        assert_eq!(PlainCookie::new().named("__Host-Http-x").err(), Some(PolicyError::PlainPrefix));
         assert!(domain.named("__Secure-x").is_ok() && SecureCookie::host().named("__Host-x").is_ok());
         assert_eq!(SecureCookie::host().path("/app").err(), Some(PolicyError::HostPath));
         assert!(domain.path("/app").is_ok());

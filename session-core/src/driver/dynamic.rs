@@ -38,7 +38,7 @@ impl Mode for DynamicMode {
         }
     }
 
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_> {
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         match self {
             Self::Stored => Stored.rules(context),
             Self::Sealed => Sealed.rules(context),

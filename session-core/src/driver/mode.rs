@@ -23,7 +23,7 @@ pub trait Mode: Copy + Closed {
 
     /// What holds for every request.
     #[doc(hidden)]
-    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_>;
+    fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O>;
 
     /// Looks up whether a value of our cookie's name is the request's session.
     #[doc(hidden)]

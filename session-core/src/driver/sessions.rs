@@ -1,6 +1,8 @@
 //! What all requests of an application share, and how one verb of a request is carried through: the driver does what the
 //! state machine says and brings the answers back.
 
+use core::fmt;
+
 use rand_core::TryCryptoRng;
 
 use super::context::Context;
@@ -19,6 +21,7 @@ use crate::base::policy::Policy;
 use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
+use crate::record::values;
 use crate::store::contract::Store;
 use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
@@ -103,8 +106,15 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self.context.ring
     }
 
-    /// Reports an event.
-    pub(crate) fn observe(&self, event: &Event<'_>) {
+    /// Reports that somebody wanted to sign in and was refused (LC19): the account, if there is one, and why. Only the
+    /// application knows. Give the name of an account that exists and no other text: people type passwords into the field
+    /// for the name.
+    pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
+        self.observe(&Event::LoginFailed(account, why));
+    }
+
+    /// Reports an event to the observer: for adapters, whose layer refuses requests.
+    pub fn observe(&self, event: &Event<'_>) {
         self.context.observer.observe(event);
     }
 
@@ -132,7 +142,9 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
         check_subject(subject)?;
-        self.mode.end(&self.context, Some(subject)).await
+        let ended = self.mode.end(&self.context, Some(subject)).await?;
+        self.observe(&Event::AllRevoked(subject));
+        Ok(ended)
     }
 
     /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
@@ -145,23 +157,48 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         }
     }
 
-    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
-    /// cannot.
+    /// Shows each value of the session of `subject` that a list named `id`: its key and its bytes, as `docs/spec.md`
+    /// describes them. Returns `false` if the subject has no session of that name. `room` is for one record, which may grow.
+    pub async fn values(
+        &self,
+        subject: &str,
+        id: &str,
+        room: impl Buffer,
+        mut each: impl FnMut(&str, &[u8]),
+    ) -> Result<bool, Error> {
+        check_subject(subject)?;
+        let mut room = Record::new(room);
+        if !self.subjects()?.load_named(subject, id, &mut room).await? {
+            return Ok(false);
+        }
+        let entries = values::entries(room.data()).filter(|entry| !entry.key.starts_with('\0'));
+        entries.for_each(|entry| each(entry.key, entry.bytes));
+        Ok(true)
+    }
+
+    /// Ends everybody's sessions that began before (LC10), including those whose login has begun and is not complete, whatever
+    /// the clocks of the nodes that made them. [`Error::Unsupported`] if the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
-        self.mode.end(&self.context, None).await.map(|_| ())
+        self.mode.end(&self.context, None).await?;
+        self.observe(&Event::EverybodyRevoked);
+        Ok(())
     }
 
     // ---- for a request -------------------------------------------------------------------------------------------
 
     /// Reports that a value cannot be read as a `T`.
-    pub(crate) fn unreadable<E: Codec, T: ?Sized>(&self, id: Option<LogId>, key: &str, why: &E::Unreadable) -> Error {
-        if let Some(id) = id {
-            if E::TELLS {
-                let wanted = core::any::type_name::<T>();
-                self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
-            } else {
-                self.observe(&Event::Unreadable(id, None));
-            }
+    pub(crate) fn unreadable<E: Codec, T: ?Sized>(
+        &self,
+        id: Option<LogId>,
+        key: &str,
+        why: &impl fmt::Display,
+    ) -> Error {
+        if E::TELLS {
+            let wanted = core::any::type_name::<T>();
+            let id = id.unwrap_or(LogId::NONE);
+            self.observe(&Event::Unreadable(id, Some(&format_args!("`{key}` as {wanted}: {why}"))));
+        } else if let Some(id) = id {
+            self.observe(&Event::Unreadable(id, None));
         }
         Error::Unreadable
     }
@@ -171,7 +208,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Subjects::of(self.mode, &self.context)
     }
 
-    pub(crate) fn rules(&self) -> Rules<'_> {
+    pub(crate) fn rules(&self) -> Rules<'_, O> {
         self.mode.rules(&self.context)
     }
 
@@ -194,7 +231,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         request.look();
         let (name, mut left) = (self.policy().cookie_name(), MAX_CANDIDATES);
         for line in cookie_lines {
-            for value in candidates(line, name).take(left) {
+            for value in candidates(line, name) {
+                if left == 0 {
+                    self.observe(&Event::CookiesIgnored);
+                    return Ok(());
+                }
                 left -= 1;
                 if self.mode.lookup(&self.context, request, value).await? {
                     return Ok(());

@@ -1,8 +1,9 @@
 //! When a session is over: the only comparisons of times with limits.
 
 use crate::base::environment::{Buffer, Time};
+use crate::base::keys::Ring;
 use crate::base::policy::Policy;
-use crate::record::layout::Record;
+use crate::record::layout::{Previous, Record};
 use crate::wire::token::{Token, same};
 
 /// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown; in milliseconds.
@@ -31,7 +32,7 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
         Verdict::Current
     } else {
         match record.previous() {
-            Some(previous) if same(previous.verifier, &token.verifier) => {
+            Some(previous) if renewed(&previous, token) => {
                 if now < previous.grace_until {
                     Verdict::Grace
                 } else {
@@ -41,6 +42,31 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
             _ => Verdict::Replaced,
         }
     }
+}
+
+/// Whether it was a renewal that replaced this cookie last.
+pub(crate) fn renewed(previous: &Previous<'_>, token: &Token) -> bool {
+    previous.grace_until > Time::ZERO && same(previous.verifier, &token.verifier)
+}
+
+/// The cookie with which a login has just replaced this one, for another login of the same subject (protocol rule 15).
+pub(crate) fn successor<B: Buffer>(
+    token: &Token,
+    record: &Record<B>,
+    subject: &str,
+    now: Time,
+    ring: &Ring,
+) -> Option<Token> {
+    let previous = record.previous()?;
+    let same_subject = record.subject().is_some_and(|(signed_in, _)| signed_in == subject);
+    if previous.grace_until > Time::ZERO
+        || !same_subject
+        || !unsettled(record, now)
+        || !same(previous.verifier, &token.verifier)
+    {
+        return None;
+    }
+    token.next(previous.sealed_next, record.verifier(), ring)
 }
 
 /// How far the clock that a record was written by may be ahead of this one, in milliseconds (TM1).

@@ -17,7 +17,7 @@ use super::operation::{Next, Operation, Reply, Rules, StoreRequest};
 use super::state::{RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId};
+use crate::base::events::{Event, LogId, Observer};
 
 impl<B: Buffer> RequestState<B> {
     /// Takes the answer to the last step, and says what is to be done now.
@@ -26,7 +26,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         reply: Reply,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<Next, Error> {
         let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
         self.in_flight = matches!(
@@ -37,7 +37,12 @@ impl<B: Buffer> RequestState<B> {
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn reply(&mut self, operation: &mut Operation<'_>, reply: Reply, rules: &Rules<'_>) -> Result<(), Error> {
+    fn reply(
+        &mut self,
+        operation: &mut Operation<'_>,
+        reply: Reply,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<(), Error> {
         let done = match reply {
             Reply::Nothing => {
                 operation.started.get_or_insert(operation.now);

@@ -2,7 +2,6 @@
 
 use crate::base::environment::Time;
 use crate::base::error::Error;
-use crate::base::events::Observer;
 use crate::base::keys::Ring;
 use crate::base::names::{Fresh, Handle};
 use crate::base::policy::Policy;
@@ -19,11 +18,12 @@ pub(crate) const LOST: u8 = 2;
 /// How many handles are tried for a new session (ID4).
 pub(super) const HANDLES: u8 = 3;
 
-/// What holds for every request of an application.
-pub struct Rules<'r> {
+/// What holds for every request of an application. The observer's type is known, so that a program that observes nothing has
+/// no code of any event.
+pub struct Rules<'r, O> {
     pub(crate) policy: &'r Policy,
     pub(crate) ring: &'r Ring,
-    pub(crate) observer: &'r dyn Observer,
+    pub(crate) observer: &'r O,
     pub(crate) touch_is_free: bool,
     /// A login is complete only once the index, or what stands for it, has accepted it.
     pub(crate) has_index: bool,

@@ -5,8 +5,9 @@ use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules}
 use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Version;
+use crate::base::policy::Mismatch;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
@@ -15,7 +16,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         outcome: Result<Outcome, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { intent, now, phase, .. } = *operation;
         match phase {
@@ -24,10 +25,13 @@ impl<B: Buffer> RequestState<B> {
                     self.landed(operation, version, rules);
                     return Ok(());
                 }
-                Ok(Outcome::Full) => return Err(Error::Full),
-                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })
+                    if matches!(phase, Phase::Updating) && self.only_renews(intent) =>
+                {
                     operation.phase = Phase::Finished;
                 }
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Ok(Outcome::TooLarge { need, have }) => return Err(Error::TooLarge { need, have }),
                 // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
                 _ if matches!(phase, Phase::Creating) => {
                     operation.handles += 1;
@@ -55,7 +59,7 @@ impl<B: Buffer> RequestState<B> {
                 operation.phase = Phase::Finished;
             }
             Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
-                (_, Err(()) | Ok(Outcome::Full)) => {
+                (_, Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })) => {
                     operation.lost += 1;
                     if operation.lost > LOST {
                         if !matches!(phase, Phase::Deleting) {
@@ -68,15 +72,26 @@ impl<B: Buffer> RequestState<B> {
                     operation.phase = Phase::Reloading;
                 }
                 (Phase::Deleting, Ok(_)) => {
-                    if let Some(token) = &self.token {
-                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    if let (Some(token), false) = (&self.token, rules.observer.ignores()) {
+                        let (id, who) = (LogId(token.handle()), self.owner());
+                        // only a mismatch that is to end the session comes here while it is doubted
+                        rules.observer.observe(&match rules.policy.mismatch {
+                            Mismatch::End if self.doubted => Event::Revoked(id, who, Cause::Mismatch),
+                            _ => Event::Ended(id, who),
+                        });
                     }
                     self.end();
                     operation.phase = Phase::Finished;
                 }
                 (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
                 // a slower login of somebody else must not end a newer one: a conflict is left alone
-                (_, Ok(_)) => operation.phase = Phase::Finished,
+                (_, Ok(outcome)) => {
+                    if matches!(outcome, Outcome::Applied(_)) {
+                        let event = Event::Revoked(LogId(operation.handle), None, Cause::AnotherLogin);
+                        rules.observer.observe(&event);
+                    }
+                    operation.phase = Phase::Finished;
+                }
             },
             Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
         }
@@ -85,11 +100,14 @@ impl<B: Buffer> RequestState<B> {
 
     /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
     /// no answer carries its cookie (protocol rule 6).
-    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_>) {
-        let Operation { intent, .. } = *operation;
+    fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        if rules.has_index && matches!(intent, Intent::Login { .. }) {
+        self.complete(operation, rules);
+    }
+
+    fn complete(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
+        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
             self.in_force(operation, rules);
@@ -101,7 +119,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         added: Result<Added, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         operation.refused = match added {
             Ok(Added::Applied) => {
@@ -116,12 +134,16 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
+        if operation.fresh.is_none() {
+            // the record is that of another login
+            return Err(operation.refused);
+        }
         (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
 
     /// The session is as the verb wanted it, and so is its cookie.
-    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) {
+    fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
         let Operation { intent, .. } = *operation;
         let created = matches!(self.session, SessionState::New);
         self.session = SessionState::Live;
@@ -132,9 +154,9 @@ impl<B: Buffer> RequestState<B> {
                 rules.observer.observe(&Event::Created(id));
             }
             match intent {
-                Intent::Login { .. } => {
-                    self.doubted = false;
-                    rules.observer.observe(&Event::LoggedIn(id));
+                Intent::Login { subject, .. } => {
+                    (self.doubted, self.signed_in_now) = (false, true);
+                    rules.observer.observe(&Event::LoggedIn(id, subject));
                 }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
                 _ if !created => rules.observer.observe(&Event::Renewed(id)),
@@ -181,7 +203,7 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         load: Result<Load, ()>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { intent, .. } = *operation;
         let found = match load {
@@ -201,7 +223,7 @@ impl<B: Buffer> RequestState<B> {
             return self.gone(operation);
         };
         let there = self.other.version();
-        if there == self.mine.version() {
+        if operation.attempted && there == self.mine.version() {
             self.landed(operation, found.version, rules);
             return Ok(());
         }
@@ -212,7 +234,12 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
-    fn resume(&mut self, operation: &mut Operation<'_>, found: Found, rules: &Rules<'_>) -> Result<(), Error> {
+    fn resume(
+        &mut self,
+        operation: &mut Operation<'_>,
+        found: Found,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<(), Error> {
         let Operation { intent, now, .. } = *operation;
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
@@ -232,6 +259,7 @@ impl<B: Buffer> RequestState<B> {
                 (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
                 Ok(())
             }
+            Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),
             Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
                 if self.only_renews(intent) {
                     operation.phase = Phase::Finished;
@@ -243,12 +271,39 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
+    /// Whether another login of the subject has just replaced the cookie, as with two clicks on "sign in". Then both end in
+    /// the session that is there, and both answers carry its cookie (protocol rule 15). The index is asked by each: the
+    /// other one may not have been accepted by it yet.
+    fn join(
+        &mut self,
+        operation: &mut Operation<'_>,
+        found: Found,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<bool, Error> {
+        let (Intent::Login { subject, keep_data, .. }, Some(token)) = (operation.intent, &self.token) else {
+            return Ok(false);
+        };
+        let Some(next) = expiry::successor(token, &self.other, subject, operation.now, rules.ring) else {
+            return Ok(false);
+        };
+        if keep_data {
+            self.changes.merge(&self.mine, &mut self.other, self.changes.dirty())?;
+        } else {
+            self.changes.reset();
+        }
+        core::mem::swap(&mut self.mine, &mut self.other);
+        (self.seen, self.base) = (found.version, self.mine.version());
+        (operation.next, operation.fresh, operation.handle) = (Some(next), None, next.handle());
+        self.complete(operation, rules);
+        Ok(true)
+    }
+
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
     fn logout_again(
         &mut self,
         operation: &mut Operation<'_>,
         found: Option<Found>,
-        rules: &Rules<'_>,
+        rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { now, .. } = *operation;
         let verdict = match &self.token {

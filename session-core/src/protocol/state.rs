@@ -8,8 +8,9 @@ use crate::base::bytes::number;
 use crate::base::codec::{Codec, Reads};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::{Handle, Verifier, Version};
+use crate::base::policy::{Policy, UNTIL_BROWSER_CLOSES};
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
 use crate::record::values;
@@ -60,10 +61,15 @@ pub struct RequestState<B: Buffer> {
     pub(super) looked: bool,
     /// The session is bound to another fingerprint than the request's.
     pub(super) doubted: bool,
+    /// This request has signed in.
+    pub(super) signed_in_now: bool,
     /// A write was sent to the store and its answer has not come.
     pub(super) in_flight: bool,
     /// The answer's cookie has to carry the record.
     reseal: bool,
+    /// What came already and is told once in a request: an attacker sends eight at a time.
+    forged: bool,
+    unknown: bool,
     pub(super) fresh_handle: Option<Handle>,
     pub(super) seen: Version,
     /// The record's own version as loaded.
@@ -99,8 +105,11 @@ impl<B: Buffer> RequestState<B> {
             active: false,
             looked: false,
             doubted: false,
+            signed_in_now: false,
             in_flight: false,
             reseal: false,
+            forged: false,
+            unknown: false,
             reads: Reads::NONE,
             unreadable: 0,
         }
@@ -123,13 +132,27 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// Takes a value of our cookie's name; `Some` is worth a load.
-    pub(crate) fn candidate(&mut self, value: &[u8], rules: &Rules<'_>) -> Option<Token> {
+    pub(crate) fn candidate(&mut self, value: &[u8], rules: &Rules<'_, impl Observer>) -> Option<Token> {
         self.carried = true;
         let token = Token::open(value, rules.ring);
         if token.is_none() {
-            rules.observer.observe(&Event::Forged);
+            self.tell_forged(rules.observer);
         }
         token
+    }
+
+    /// Reports the first value of this request that none of the keys signed.
+    pub(crate) fn tell_forged(&mut self, observer: &impl Observer) {
+        if !observer.ignores() && !core::mem::replace(&mut self.forged, true) {
+            observer.observe(&Event::Forged);
+        }
+    }
+
+    /// Reports the first session of this request that is not there any more.
+    pub(crate) fn tell_unknown(&mut self, id: LogId, observer: &impl Observer) {
+        if !observer.ignores() && !core::mem::replace(&mut self.unknown, true) {
+            observer.observe(&Event::Unknown(id));
+        }
     }
 
     /// A value of our cookie's name came.
@@ -154,10 +177,16 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// What a candidate's load found.
-    pub(crate) fn loaded(&mut self, token: &Token, found: Option<Found>, rules: &Rules<'_>, now: Time) -> Candidate {
+    pub(crate) fn loaded(
+        &mut self,
+        token: &Token,
+        found: Option<Found>,
+        rules: &Rules<'_, impl Observer>,
+        now: Time,
+    ) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
-            rules.observer.observe(&Event::Unknown(id));
+            self.tell_unknown(id, rules.observer);
             return Candidate::Refused;
         };
         if self.mine.adopt(found.len).is_err() {
@@ -198,7 +227,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// In the grace, every answer carries the cookie that the renewal made (LC8).
-    pub(super) fn hand_out_current(&mut self, rules: &Rules<'_>) {
+    pub(super) fn hand_out_current(&mut self, rules: &Rules<'_, impl Observer>) {
         if let (Some(previous), Some(token)) = (self.mine.previous(), &self.token)
             && let Some(next) = token.next(previous.sealed_next, self.mine.verifier(), rules.ring)
         {
@@ -215,6 +244,11 @@ impl<B: Buffer> RequestState<B> {
 
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.session, SessionState::Live)
+    }
+
+    /// Begun by this request, and not stored yet.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.session, SessionState::New)
     }
 
     pub(crate) fn handle(&self) -> Option<Handle> {
@@ -310,9 +344,23 @@ impl<B: Buffer> RequestState<B> {
         &self.outgoing
     }
 
+    /// The answer takes the cookie back.
+    pub(crate) fn signs_out(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Remove)
+    }
+
     /// The end of the session's absolute lifetime; 0 = none.
     pub(crate) fn ends(&self) -> u64 {
         self.mine.ends()
+    }
+
+    /// Seconds that the browser keeps the cookie.
+    pub(crate) fn max_age(&self, policy: &Policy, now: Time) -> u32 {
+        if policy.until_browser_closes && !self.mine.own_lifetimes() {
+            UNTIL_BROWSER_CLOSES
+        } else {
+            policy.max_age(self.mine.ends(), now)
+        }
     }
 
     /// The session's record, if the answer's cookie has to carry it.
@@ -364,6 +412,11 @@ impl<B: Buffer> RequestState<B> {
             Err(_) => self.unreadable = hash,
         }
         value.map(Some)
+    }
+
+    /// A value cannot be read: unless the request writes something, it does not keep the session alive (VA5).
+    pub(crate) fn mark_unreadable(&mut self, key: &str) {
+        self.unreadable = values::key_hash(key);
     }
 
     /// Sets the value of a key in the record that is to be written.

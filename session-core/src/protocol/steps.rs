@@ -5,11 +5,16 @@ use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreReques
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
+use crate::base::events::Observer;
 use crate::base::names::Handle;
-use crate::wire::token::{Token, same};
+use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
-    pub(super) fn step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    pub(super) fn step(
+        &mut self,
+        operation: &mut Operation<'_>,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
@@ -29,6 +34,11 @@ impl<B: Buffer> RequestState<B> {
         }
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
+            Intent::Login { .. } if matches!(self.session, SessionState::Stale) => {
+                // perhaps it is a login of the same subject that has just replaced the cookie
+                operation.phase = Phase::Reloading;
+                self.step(operation, rules)
+            }
             Intent::Login { subject, .. } if self.is_live() && self.may_sign_in(subject) => {
                 self.update_step(operation, rules)
             }
@@ -59,7 +69,7 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Next {
+    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Next {
         let Operation { now, .. } = *operation;
         let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
         match &self.token {
@@ -91,7 +101,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     fn is_late(&self, token: &Token) -> bool {
-        self.mine.previous().is_some_and(|previous| same(previous.verifier, &token.verifier))
+        self.mine.previous().is_some_and(|previous| expiry::renewed(&previous, token))
     }
 
     /// A handle has one subject for life (protocol rule 5).
@@ -100,14 +110,14 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// A login that needs a new session: there is none, or it is another subject's.
-    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
         self.create_step(operation, rules)
     }
 
-    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn create_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if !matches!(self.session, SessionState::New) {
             self.begin()?;
@@ -138,7 +148,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
     }
 
-    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_>) -> Result<Next, Error> {
+    fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation).map(|()| Next::Random);
@@ -155,21 +165,29 @@ impl<B: Buffer> RequestState<B> {
         let handle = token.handle();
         let another = match intent {
             Intent::Login { .. } | Intent::Rotate => {
+                let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
                 self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
                 self.mine.set_salt(fresh.version())?;
+                if let (Intent::Login { .. }, Some(sealed)) = (intent, sealed) {
+                    // without room for that, a second login makes a session of its own
+                    _ = self.mine.keep_previous(&verifier, Time::ZERO, &sealed);
+                }
                 true
             }
             _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
                 // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
                 let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
                 let sealed = token.seal(fresh.secret(), rules.ring);
-                sealed.is_some_and(|sealed| self.mine.keep_previous(grace_until, &sealed).is_ok())
+                sealed.is_some_and(|sealed| self.mine.keep_previous(&token.verifier, grace_until, &sealed).is_ok())
             }
             _ => {
-                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
-                if self.mine.previous().is_some_and(|previous| now >= previous.grace_until) {
-                    self.mine.forget_sealed();
+                match self.mine.previous().map(|previous| previous.grace_until) {
+                    // the browser has the login's answer: no other login has to find the session
+                    Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
+                    // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                    Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
+                    _ => {}
                 }
                 false
             }
@@ -186,7 +204,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(self.write(operation, Phase::Updating, StoreRequest::Update, handle))
     }
 
-    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_>) {
+    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_, impl Observer>) {
         if let Some(fresh) = &operation.fresh {
             let next = operation.next.insert(Token::mint(handle, fresh.secret(), rules.ring));
             self.mine.set_verifier(&next.verifier);
@@ -203,7 +221,7 @@ impl<B: Buffer> RequestState<B> {
         operation.ask(request, handle)
     }
 
-    fn limit(&mut self, rules: &Rules<'_>, created: Time, remember: bool) {
+    fn limit(&mut self, rules: &Rules<'_, impl Observer>, created: Time, remember: bool) {
         if remember {
             let span = rules.policy.limits.remember;
             self.mine.set_lifetimes(span, created.millis() + span, true);
@@ -214,7 +232,12 @@ impl<B: Buffer> RequestState<B> {
 
     /// For a login: its number, subject, time and lifetimes. Kept data may have been planted, so that nothing of trust
     /// survives.
-    fn sign_in(&mut self, operation: &Operation<'_>, login: u32, rules: &Rules<'_>) -> Result<(), Error> {
+    fn sign_in(
+        &mut self,
+        operation: &Operation<'_>,
+        login: u32,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<(), Error> {
         let Operation { intent: Intent::Login { subject, remember, keep_data, .. }, now, .. } = *operation else {
             return Ok(());
         };

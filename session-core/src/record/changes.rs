@@ -28,8 +28,6 @@ pub(crate) enum Kind {
     Write,
     /// Written without regard to what is there.
     Blind,
-    /// Removed, but only what was read.
-    Take,
     /// Written by a function that runs again on the newer record.
     Rerun,
 }
@@ -100,7 +98,7 @@ impl Changes {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,
                 (Kind::Blind, _) => Kind::Blind,
-                (Kind::Read, Kind::Blind) | (Kind::Take | Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
+                (Kind::Read, Kind::Blind) | (Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
                 (_, kind) => kind,
             };
             return;
@@ -150,8 +148,7 @@ impl Changes {
         for touched in &self.touched {
             match touched.kind {
                 Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
-                Kind::Take if fingerprint_at(newer.data(), touched.key) != touched.base => {}
-                Kind::Write | Kind::Blind | Kind::Take => apply(touched.key, mine, newer)?,
+                Kind::Write | Kind::Blind => apply(touched.key, mine, newer)?,
             }
         }
         if self.relabeled {

@@ -111,6 +111,16 @@ impl Stamp {
         }
     }
 
+    /// Returns whether the record under these bytes is a visitor's who is not signed in. A store that is full evicts such
+    /// records, and lets them take a part of its places only (QU1). `false` for marks of sealed cookies, which have no
+    /// subject either; `true` for bytes that are no record.
+    #[must_use]
+    pub fn is_anonymous(bytes: &[u8]) -> bool {
+        let Some(stamp) = Self::of(bytes) else { return true };
+        let [_, flags] = *part(bytes, 0);
+        flags & SUBJECT == 0 && (stamp.login == 0 || flags & OWN_LIFETIMES == 0)
+    }
+
     /// Whether the record is neither idle for too long nor past its absolute end (LC5, LC6, LC7).
     #[must_use]
     pub const fn live(&self, now: Time) -> bool {
@@ -430,11 +440,16 @@ impl<B: Buffer> Record<B> {
         })
     }
 
-    /// The cookie is about to be another, to which the one of now leads until then.
-    pub(crate) fn keep_previous(&mut self, grace_until: Time, sealed_next: &[u8; 16]) -> Result<(), Error> {
+    /// The cookie is about to be another, to which the one with this verifier leads: until `grace_until` after a renewal,
+    /// and for another login of the subject only if that is [`Time::ZERO`].
+    pub(crate) fn keep_previous(
+        &mut self,
+        verifier: &Verifier,
+        grace_until: Time,
+        sealed_next: &[u8; 16],
+    ) -> Result<(), Error> {
         self.section(PREVIOUS, PREVIOUS_LEN)?;
-        let verifier = *part(self.bytes.as_ref(), VERIFIER_AT);
-        put::<16>(self.bytes.as_mut(), HEAD_LEN, &verifier);
+        put::<16>(self.bytes.as_mut(), HEAD_LEN, verifier);
         self.put_time(HEAD_LEN + 16, grace_until);
         put(self.bytes.as_mut(), HEAD_LEN + 22, sealed_next);
         Ok(())
@@ -555,7 +570,7 @@ mod tests {
         record.set_subject("ann", Time::from_millis(901)).unwrap();
         record.set_label("<b>phone</b>").unwrap();
         record.set_binding(Some(&[6; 8])).unwrap();
-        record.keep_previous(Time::from_millis(77), &[5; 16]).unwrap();
+        record.keep_previous(&[4; 16], Time::from_millis(77), &[5; 16]).unwrap();
         record.set_verifier(&[3; 16]);
         record
     }
@@ -625,7 +640,7 @@ mod tests {
     fn a_section_that_does_not_fit_changes_nothing() {
         let mut record = Record::new([0; 70]);
         record.begin().unwrap();
-        assert_eq!(record.keep_previous(Time::ZERO, &[5; 16]), Err(Error::TooLarge { need: 98, have: 70 }));
+        assert_eq!(record.keep_previous(&[4; 16], Time::ZERO, &[5; 16]), Err(Error::TooLarge { need: 98, have: 70 }));
         assert_eq!(record.bytes().len(), HEAD_LEN);
         assert!(record.previous().is_none());
     }

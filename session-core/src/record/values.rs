@@ -64,9 +64,13 @@ impl<'a, K> Entry<'a, K> {
         C::read(self.bytes)
     }
 
-    /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`].
+    /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`]. `None` if its
+    /// bytes tell that.
     #[inline]
     pub(crate) fn as_read<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<AsRead> {
+        if C::same(value, self.bytes) {
+            return None;
+        }
         Some(AsRead { entry: hash(0, self.bytes), said: C::said(value)? })
     }
 }

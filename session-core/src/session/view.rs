@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{LogId, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::Handle;
+use crate::codec;
 use crate::driver::mode::Mode;
 use crate::driver::sessions::Sessions;
 use crate::driver::stored::Stored;
@@ -26,7 +27,7 @@ use crate::protocol::operation::{FLASH, Intent, Operation};
 use crate::protocol::state::RequestState;
 use crate::record::changes::{Changes, Kind};
 use crate::record::layout::Record;
-use crate::record::values;
+use crate::record::values::{self, Entry};
 use crate::store::contract::Store;
 use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
@@ -122,10 +123,27 @@ where
         self.request.looked()
     }
 
+    /// Whether the answer says `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
+    ///
+    /// [`Policy::no_store`]: crate::policy::Policy::no_store
+    #[must_use]
+    pub fn no_store(&self) -> bool {
+        self.sessions.policy().no_store && self.subject().is_some()
+    }
+
+    /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.
+    ///
+    /// [`Policy::clear_site_data`]: crate::policy::Policy::clear_site_data
+    #[must_use]
+    pub fn clears_site_data(&self) -> bool {
+        self.sessions.policy().clear_site_data && self.request.signs_out()
+    }
+
     // ---- reading -------------------------------------------------------------------------------------------------
 
     /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
-    /// [`Error::Unreadable`], and an event says what is there instead.
+    /// [`Error::Unreadable`], and an event says what is there instead. On servers values outlive a change of their type as
+    /// they would as JSON, on devices they do not: `docs/values.md` in the repository.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
@@ -181,8 +199,14 @@ where
     /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        let deadline = self.request.record()?.stamp().deadline();
-        (deadline < Time::MAX).then(|| deadline.since(self.sessions.now()))
+        let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
+        if self.request.is_new() {
+            // it gets its limits when it is stored, at the end of this request
+            let policy = self.sessions.policy();
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+        }
+        let deadline = stamp.deadline();
+        (deadline < Time::MAX).then(|| deadline.since(now))
     }
 
     /// The label that the application gave the session.
@@ -200,7 +224,8 @@ where
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
-    /// [`Error::Conflict`] if another request changed this key meanwhile. The same bytes again are no change.
+    /// [`Error::Conflict`] if another request changed this key meanwhile. The same value again is no change. What cannot be
+    /// written, or could never be read, is [`Error::NotSerializable`]: `docs/values.md` in the repository.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Write)
@@ -219,14 +244,10 @@ where
     /// Removes `key`; without a session there is nothing to remove.
     pub fn remove(&mut self, key: &str) -> Result<(), Error> {
         values::check_key(key)?;
-        self.take_away(key, Kind::Write)
-    }
-
-    fn take_away(&mut self, key: &str, kind: Kind) -> Result<(), Error> {
         if !self.request.has_data()? {
             return Ok(());
         }
-        self.request.follow(key, kind);
+        self.request.follow(key, Kind::Write);
         let (record, changes) = self.request.writable()?;
         if record.table().remove(key) {
             changes.set_dirty();
@@ -273,12 +294,63 @@ where
             let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
             record.table().set::<B::Codec, T>(key, &value, None)?;
+            if cfg!(debug_assertions)
+                && let Some(entry) = values::find(record.data(), key)
+                && let Err(why) = codec::read_back::<B::Codec, T>(entry.bytes)
+            {
+                let error = sessions.unreadable::<B::Codec, T>(id, key, &why);
+                record.table().remove(key);
+                return Err(error);
+            }
             changes.set_dirty();
             made = Some(value);
             Ok(())
         })
         .await?;
         made.ok_or(Error::Indeterminate)
+    }
+
+    /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
+    /// the same value, on whatever node, one gets it and the others get `None` (LC17). For what must not be used twice,
+    /// such as the state of an OAuth sign-in or the nonce of a form.
+    ///
+    /// [`Error::Unsupported`] with sealed sessions, whose cookies can be copied. After another error, or if the future is
+    /// dropped, the value may be gone without having been returned.
+    pub async fn take<T: Serialize + for<'v> Deserialize<'v>>(&mut self, key: &str) -> Result<Option<T>, Error> {
+        values::check_key(key)?;
+        if self.sessions.mode.abilities().lives_in_cookie {
+            return Err(Error::Unsupported);
+        }
+        let mut taken = None;
+        let (sessions, id) = (self.sessions, self.log_id());
+        self.take_entry(key, |entry| {
+            let value = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
+            taken = value.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
+            Ok(())
+        })
+        .await?;
+        Ok(taken)
+    }
+
+    /// Removes an entry once `read` has seen it. If another request was faster, `read` sees what is there then.
+    async fn take_entry(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(Option<Entry<'_, &str>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.request.record().and_then(|record| values::find(record.data(), key)).is_none() {
+            return Ok(());
+        }
+        self.update(|record, changes| {
+            let entry = values::find(record.data(), key);
+            changes.follow(key, Kind::Rerun, entry, record.data());
+            read(entry)?;
+            if record.table().remove(key) {
+                changes.set_dirty();
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Stores what was set before, then what `edit` makes of the newest record.
@@ -331,6 +403,12 @@ where
         self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
+    /// Reports that somebody wanted to sign in and was refused (LC19): see
+    /// [`Sessions::login_failed`](crate::Sessions::login_failed).
+    pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
+        self.sessions.login_failed(account, why);
+    }
+
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
     pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Rotate)
@@ -371,12 +449,17 @@ where
     pub async fn revoke_others(&mut self) -> Result<usize, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
-        subjects.end_others(subject, &own, room).await
+        let ended = subjects.end_others(subject, &own, room).await?;
+        self.sessions.observe(&Event::OthersRevoked(LogId(own.handle()), subject));
+        Ok(ended)
     }
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
         let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
+        if let (Some(id), Some(subject)) = (self.log_id(), self.subject()) {
+            self.sessions.observe(&Event::OthersRevoked(id, subject));
+        }
         self.logout().await.map(|()| others + 1)
     }
 
@@ -392,17 +475,19 @@ where
         self.put(FLASH, message, Kind::Blind)
     }
 
-    /// Takes the message: passes it to `show` and removes it, but not another one that arrives meanwhile.
-    pub fn take_flash_message<T>(&mut self, show: impl FnOnce(&str) -> T) -> Result<Option<T>, Error> {
-        let Some(record) = self.request.record() else {
-            return Ok(None);
-        };
-        let Some(entry) = values::find(record.data(), FLASH) else {
-            return Ok(None);
-        };
-        let shown = show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?);
-        self.take_away(FLASH, Kind::Take)?;
-        Ok(Some(shown))
+    /// Removes the message and returns what `show` makes of it. As [`take`](Self::take), for which `show` may be called
+    /// again; with sealed sessions, each request that carries the same cookie takes the same message.
+    pub async fn take_flash_message<T>(&mut self, mut show: impl FnMut(&str) -> T) -> Result<Option<T>, Error> {
+        let mut shown = None;
+        self.take_entry(FLASH, |entry| {
+            shown = match entry {
+                Some(entry) => Some(show(entry.read::<B::Codec, &str>().map_err(|_| Error::Unreadable)?)),
+                None => None,
+            };
+            Ok(())
+        })
+        .await?;
+        Ok(shown)
     }
 
     /// A token for a form of this session, another text at each call (TR1); makes a session if there is none.
@@ -420,9 +505,13 @@ where
     /// Whether `token` was made for this session since its last login.
     #[must_use]
     pub fn csrf_ok(&self, token: &str) -> bool {
-        let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
-            return false;
+        let ok = match (self.request.handle(), self.request.record()) {
+            (Some(handle), Some(record)) => csrf::verify(self.sessions.ring(), handle, &record.salt(), token),
+            _ => false,
         };
-        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
+        if !ok {
+            self.sessions.observe(&Event::CsrfFailed(self.log_id(), self.subject()));
+        }
+        ok
     }
 }

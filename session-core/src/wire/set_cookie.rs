@@ -4,7 +4,7 @@
 use crate::base::bytes::fill;
 use crate::base::environment::quotient;
 use crate::base::error::Error;
-use crate::base::policy::{Cookie, Policy};
+use crate::base::policy::{Cookie, Policy, UNTIL_BROWSER_CLOSES};
 
 /// Octets of name and value together that browsers keep (CK7).
 pub(crate) const LONGEST_PAIR: usize = 4096;
@@ -46,7 +46,8 @@ fn text<'b>(
     let (place, mut rest) = rest.split_at_mut_checked(len)?;
     write(place)?;
     let mut digits = [0; DIGITS];
-    for attribute in cookie.attributes(decimal(max_age, &mut digits)) {
+    let max_age = if max_age == UNTIL_BROWSER_CLOSES { &[] } else { decimal(max_age, &mut digits) };
+    for attribute in cookie.attributes(max_age) {
         rest = fill(rest, attribute)?;
     }
     let left = rest.len();

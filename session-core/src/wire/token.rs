@@ -48,9 +48,10 @@ impl Token {
         None
     }
 
-    /// What stands for the cookie of a session that was sealed: there is no secret, its record's verifier is its own.
+    /// What stands for the cookie of a session that was sealed: there is no secret, its record's verifier is its own, and
+    /// it cannot hide another one.
     pub(crate) fn sealed(handle: Handle, verifier: Verifier) -> Self {
-        Self { raw: join_raw(handle), verifier, key: 0 }
+        Self { raw: join_raw(handle), verifier, key: u8::MAX }
     }
 
     /// A new cookie value, signed by the first key.

@@ -34,7 +34,11 @@ pub struct Running {
     addr: SocketAddr,
     step: Box<dyn Fn(Duration) + Send>,
     stop: Option<Box<dyn FnOnce() + Send>>,
+    beside: Box<Beside>,
 }
+
+/// Starts another node with these flags, over the same store and with the same clock.
+type Beside = dyn Fn(&[&str]) -> Result<Running, Unsupported> + Send;
 
 impl Running {
     /// The app listens on `addr`; `step` moves its clock forward; `stop` ends it.
@@ -43,7 +47,16 @@ impl Running {
         step: impl Fn(Duration) + Send + 'static,
         stop: impl FnOnce() + Send + 'static,
     ) -> Self {
-        Self { addr, step: Box::new(step), stop: Some(Box::new(stop)) }
+        let beside = |_: &[&str]| Err(Unsupported("it has no other nodes".into()));
+        Self { addr, step: Box::new(step), stop: Some(Box::new(stop)), beside: Box::new(beside) }
+    }
+
+    /// `beside` starts another node with these flags, over the same store and with the same clock.
+    #[must_use]
+    pub fn with_nodes(self, beside: impl Fn(&[&str]) -> Result<Running, Unsupported> + Send + 'static) -> Self {
+        let mut this = self;
+        this.beside = Box::new(beside);
+        this
     }
 }
 

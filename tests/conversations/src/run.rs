@@ -1,6 +1,7 @@
 //! Dialogues, held.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -99,7 +100,8 @@ fn hold(target: &dyn Target, dialogue: &Dialogue, store: &str) -> Outcome {
             Err(Unsupported(why)) => return Outcome::Skipped(why),
         };
         let known = Known { sealed: store.starts_with("cookie:"), ..Known::default() };
-        let mut held = Held { target, store, server, patience, known, under_way: HashMap::new(), done: Instant::now() };
+        let (nodes, under_way, done) = (HashMap::new(), HashMap::new(), Instant::now());
+        let mut held = Held { target, store, server, nodes, on: None, patience, known, under_way, done };
         held.name_cookie(&dialogue.flags);
         held.known.variables.extend(dialogue.browsers.iter().map(|browser| (browser.clone(), String::new())));
         let failed = dialogue.steps.iter().find_map(|step| held.step(&step.action).err().map(|why| (step, why)));
@@ -153,6 +155,9 @@ struct Held<'t> {
     target: &'t dyn Target,
     store: &'t str,
     server: Running,
+    /// Other nodes, and the one that is asked.
+    nodes: HashMap<String, Running>,
+    on: Option<String>,
     patience: u32,
     /// A browser's cookie is the variable with the browser's name; empty: it has none.
     known: Known,
@@ -187,7 +192,7 @@ impl Held<'_> {
         match action {
             Action::Ask(ask, expected) => {
                 let request = self.request(ask, 1)?;
-                let answer = send(self.server.addr, &request);
+                let answer = send(self.addr(), &request);
                 self.judge(&ask.browser, &request, answer, expected)?;
             }
             Action::Start(name, ask) => self.start(name, ask)?,
@@ -207,6 +212,13 @@ impl Held<'_> {
                 let text = expand_text(text, &self.known.variables)?.repeat(*times);
                 self.known.variables.insert(name.clone(), text);
             }
+            Action::Node(name, flags) => {
+                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+                let node = (self.server.beside)(&[&["--key", KEY], &flags[..]].concat());
+                let node = node.map_err(|Unsupported(why)| format!("no other node: {why}"))?;
+                self.nodes.insert(name.clone(), node);
+            }
+            Action::On(node) => self.on.clone_from(node),
             Action::Restart(flags) => {
                 self.name_cookie(flags);
                 let server = start(self.target, self.store, flags);
@@ -217,10 +229,14 @@ impl Held<'_> {
         Ok(())
     }
 
+    fn addr(&self) -> SocketAddr {
+        self.on.as_ref().and_then(|node| self.nodes.get(node)).map_or(self.server.addr, |node| node.addr)
+    }
+
     fn start(&mut self, name: &str, ask: &Ask) -> Result<(), String> {
         let request = self.request(ask, self.patience)?;
         let delay = delay_of(&request.target).ok_or("a request that is under way needs a delay_ms")?;
-        let (addr, copy, sent) = (self.server.addr, request.clone(), Instant::now());
+        let (addr, copy, sent) = (self.addr(), request.clone(), Instant::now());
         let thread = thread::spawn(move || (send(addr, &copy), Instant::now()));
         thread::sleep(LOADING * self.patience);
         let browser = ask.browser.clone();
@@ -236,7 +252,7 @@ impl Held<'_> {
             let request = self.request(ask, 1)?;
             requests.extend(iter::repeat_n((request, ask, expected), *times));
         }
-        let addr = self.server.addr;
+        let addr = self.addr();
         let answers: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = requests.iter().map(|(request, ..)| scope.spawn(|| send(addr, request))).collect();
             threads.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(io::Error::other("panicked")))).collect()

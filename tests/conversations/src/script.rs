@@ -43,6 +43,9 @@ pub(crate) enum Action {
     Clock(Duration),
     Let(String, usize, String),
     Restart(Vec<String>),
+    Node(String, Vec<String>),
+    /// What follows goes to this node; `None`: to the first.
+    On(Option<String>),
 }
 
 /// A request, its variables not yet filled in.
@@ -135,6 +138,18 @@ impl Dialogue {
             }
             "step" => Action::Clock(words().iter().map(|word| span(word)).sum::<Result<_, _>>()?),
             "restart" => Action::Restart(words()),
+            "node" => {
+                let (name, flags) = rest.split_once(' ').unwrap_or((rest, ""));
+                Action::Node(self.new_name(name)?, flags.split_whitespace().map(str::to_owned).collect())
+            }
+            "on" if rest == "first" => Action::On(None),
+            "on" => {
+                let starts = |step: &Step| matches!(&step.action, Action::Node(name, _) if name == rest);
+                if !self.steps.iter().any(starts) {
+                    return Err(format!("there is no node `{rest}`"));
+                }
+                Action::On(Some(rest.to_owned()))
+            }
             "let" => {
                 let (name, text) = rest.split_once(" = ").ok_or("`let NAME = TEXT`")?;
                 let times = text.split_once(" x ").and_then(|(n, text)| Some((n.parse().ok()?, text)));
@@ -166,7 +181,12 @@ impl Dialogue {
             },
         };
         let takes_lines = matches!(action, Action::Start(..) | Action::AtOnce(_)) || !block[0].contains(" -> ");
-        if !takes_lines || matches!(action, Action::Clock(_) | Action::Restart(_) | Action::Let(..)) {
+        if !takes_lines
+            || matches!(
+                action,
+                Action::Clock(_) | Action::Restart(_) | Action::Let(..) | Action::Node(..) | Action::On(_)
+            )
+        {
             none_indented()?;
         }
         self.steps.push(Step { line, text: block.join("\n"), action });

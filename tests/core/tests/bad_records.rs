@@ -97,7 +97,7 @@ fn garbled_records_never_panic_lc13() {
     let verbs: [Verb; 8] = [
         |s| s.set("n", &2_u32),
         |s| increment(s).map(drop),
-        |s| s.flash_message("x").and_then(|()| s.take_flash_message(|_| ()).map(drop)),
+        |s| s.flash_message("x").and_then(|()| run(s.take_flash_message(|_| ())).map(drop)),
         |s| s.remove("text").and_then(|()| s.clear()),
         |s| s.set_label("other"),
         |s| sign_in(s, "bob"),

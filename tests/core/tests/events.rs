@@ -29,7 +29,7 @@ fn every_step_of_a_life_is_told_once_lc13() {
     assert_eq!(step(&mut browser, |s| s.set("n", &2_u32).unwrap()), [""; 0]);
     assert_eq!(step(&mut browser, |s| assert_eq!(increment(s), Ok(3))), [""; 0]);
     let old = browser.clone();
-    assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: signed in"]);
+    assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: \"ann\" signed in"]);
     assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: replaced cookie"]);
     assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID: cookie rotated"]);
     for _ in 0..3 {
@@ -42,11 +42,15 @@ fn every_step_of_a_life_is_told_once_lc13() {
     world.wait(60_000);
     assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: old cookie after its grace"]);
     let old = browser.clone();
-    assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID ended"]);
+    assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID of \"ann\" ended"]);
     assert_eq!(step(&mut old.clone(), |_| ()), ["cookie refused: no session ID"]);
     assert_eq!(step(&mut Browser::with("__Host-id=x"), |_| ()), ["cookie refused: not signed by us"]);
-    assert_eq!(step(&mut browser, |s| sign_in(s, "bob").unwrap()), ["session ID created", "session ID: signed in"]);
-    assert_eq!(step(&mut browser, |s| sign_in(s, "eve").unwrap())[1], "session ID: signed in");
+    assert_eq!(
+        step(&mut browser, |s| sign_in(s, "bob").unwrap()),
+        ["session ID created", "session ID: \"bob\" signed in"]
+    );
+    let over_bob = ["session ID created", "session ID: \"eve\" signed in", "session ID revoked: another_login"];
+    assert_eq!(step(&mut browser, |s| sign_in(s, "eve").unwrap()), over_bob);
 }
 
 #[test]
@@ -67,6 +71,23 @@ fn what_goes_wrong_is_told_lc13() {
     world.rng.replace(ScriptedRng::failing());
     server.lost(&browser, |session| session.set("n", &3_u32).unwrap());
     assert_eq!(told(world), ["random number generator not ready"]);
+}
+
+/// Eight stale cookies hide a good one, and that is told (LC13).
+#[test]
+fn cookies_above_the_limit_are_told_lc13() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    server.request(&mut browser, |session| session.set("n", &1_u32).unwrap()).ok();
+    let good = browser.cookie(server.now()).unwrap().to_owned();
+    let behind = |stale: usize| Browser::with(&format!("{}{good}; __Host-id=more", "__Host-id=x; ".repeat(stale)));
+    told(world);
+    assert!(server.lost(&behind(7), |session| session.exists()).ok());
+    assert!(!told(world).iter().any(|line| line.starts_with("more than eight")));
+    assert!(!server.lost(&behind(8), |session| session.exists()).ok());
+    let ignored = "more than eight cookies of our name: the others were not looked at";
+    assert_eq!(told(world).iter().filter(|line| *line == ignored).count(), 1);
 }
 
 /// A store of the kind that forgets nothing by itself hands out what is over.

@@ -347,3 +347,47 @@ fn a_record_from_the_future_has_expired_tm1() {
         assert_eq!(ahead.who(&jar), Some("ann".into()), "a login replaces it");
     }
 }
+
+/// A cookie for as long as the browser runs has no Max-Age, unless its session is to be remembered or it is taken back.
+#[test]
+fn a_cookie_until_the_browser_closes_ck8_ck11() {
+    let policy = Policy::PLAIN_HTTP.until_browser_closes();
+    let world = World::new();
+    let server = world.server(policy);
+    let mut browser = Browser::new();
+    let set = |browser: &mut Browser, verb: fn(&mut core_tests::life_cycle::Request<'_>)| {
+        server.request(browser, verb).set_cookie.unwrap()
+    };
+    let begun = set(&mut browser, |session| session.set("n", &1_u32).unwrap());
+    assert!(begun.ends_with("; Path=/; HttpOnly; SameSite=Lax") && !begun.contains("Max-Age"), "{begun}");
+    assert!(!set(&mut browser, |session| sign_in(session, "ann").unwrap()).contains("Max-Age"));
+    let remembered = set(&mut browser, |session| {
+        let attempt = run(session.begin_login("ann")).unwrap();
+        run(session.login(attempt.remembered())).unwrap();
+    });
+    assert!(remembered.contains("; Max-Age=2592000;"), "{remembered}");
+    let removed = set(&mut browser, |session| run(session.logout()).unwrap());
+    assert!(removed.contains("=; Max-Age=0;"), "{removed}");
+    // sealed sessions obey it, too
+    let (site, mut jar) = (Site::sealed(policy), None);
+    site.sign_in(&mut jar, "ann").unwrap();
+    assert_eq!(site.who(&jar).as_deref(), Some("ann"));
+}
+
+/// The request that makes a session knows how long it will live, before it is stored.
+#[test]
+fn a_new_session_tells_when_it_expires_lc5() {
+    let world = World::new();
+    let hour = Duration::from_secs(3_600);
+    for (idle, absolute, left) in [(hour, 12 * hour, hour), (2 * hour, hour, hour)] {
+        let server = world.server(policy(Lifetimes { idle: Some(idle), absolute: Some(absolute), ..NONE }));
+        let mut browser = Browser::new();
+        let told = server.request(&mut browser, |session| {
+            assert_eq!(session.expires_in(), None, "there is no session yet");
+            session.set("n", &1_u32).unwrap();
+            session.expires_in()
+        });
+        assert_eq!(told.ok(), Some(left));
+        assert_eq!(server.peek(&browser, |session| session.expires_in()).ok(), Some(left), "as the next one is told");
+    }
+}

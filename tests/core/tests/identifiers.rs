@@ -16,7 +16,7 @@ fn who_stores_nothing_costs_nothing_lc15() {
         |s| s.get::<u32>("n").map(|n| assert_eq!(n, None)),
         |s| s.remove("n"),
         |s| s.clear(),
-        |s| s.take_flash_message(str::len).map(|n| assert_eq!(n, None)),
+        |s| run(s.take_flash_message(str::len)).map(|n| assert_eq!(n, None)),
         |s| run(s.rotate()),
         |s| run(s.logout()),
         |s| run(s.begin_login("ann")).map(drop),

@@ -66,6 +66,22 @@ fn an_update_that_is_given_up_is_unknown_and_no_conflict_st1() {
     }
 }
 
+/// Once a take may be done without its answer, nobody gets the value: at most one request has it.
+#[test]
+fn a_take_that_is_given_up_returns_nothing_lc17() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    server.request(&mut browser, |session| session.set("once", &1_u32)).ok().unwrap();
+    world.store.delay(1..2);
+    world.store.before(2, || world.wait(3_000));
+    let take: fn(&mut Request<'_>) -> Result<Option<u32>, Error> = |session| run(session.take("once"));
+    assert_eq!(server.request(&mut browser, take).handler.unwrap(), Err(Error::Indeterminate));
+    world.store.recover();
+    assert_eq!(world.store.land(), 1);
+    assert_eq!(server.request(&mut browser, take).ok(), Ok(None));
+}
+
 /// The same without the wait: it is tried again under the same version, so that it is done once.
 #[test]
 fn an_update_that_is_tried_again_is_done_once_st1() {

@@ -329,12 +329,81 @@ fn csrf_tokens_belong_to_one_login_tr1() {
     assert!(!good(&browser, &third));
 }
 
+/// Two clicks on "sign in": both requests carry the cookie of before, and the browser keeps whichever answer comes last.
+#[test]
+fn two_logins_over_one_cookie_end_in_one_session_lc18() {
+    let begins: [Verb; 2] = [|session| session.set("cart", "book"), |session| sign_in(session, "ann")];
+    for begin in begins {
+        // the second one loads the session before the first one signs in, and after it
+        for loads_first in [true, false] {
+            let world = World::new();
+            let server = world.server(Policy::SECURE);
+            let mut browser = Browser::new();
+            server.request(&mut browser, begin).ok().unwrap();
+            let before = server.lost(&browser, |session| session.get::<String>("cart").unwrap()).ok();
+            let login: Verb = |session| sign_in(session, "ann").and_then(|()| session.set("role", "reader"));
+            let (first, second) = if loads_first {
+                let mut first = None;
+                let second = server.lost(&browser, |session| {
+                    first = Some(server.lost(&browser, login));
+                    sign_in(session, "ann")
+                });
+                (first.unwrap(), second)
+            } else {
+                (server.lost(&browser, login), server.lost(&browser, |session| sign_in(session, "ann")))
+            };
+            assert_eq!((first.handler, second.handler), (Ok(Ok(())), Ok(Ok(()))));
+            assert!(first.set_cookie.is_some() && first.set_cookie == second.set_cookie);
+            let mut signed_in = browser.clone();
+            signed_in.receive(second.set_cookie.as_deref().unwrap(), server.now());
+            let seen = server.lost(&signed_in, |session| {
+                let values = ["cart", "role"].map(|key| session.get::<String>(key).unwrap());
+                (session.subject().map(str::to_owned), values)
+            });
+            assert_eq!(seen.ok(), (Some("ann".into()), [before, Some("reader".into())]));
+            assert_eq!(world.store.inner().len(), 1, "no session is left over");
+            // the cookie of before opens nothing (LC2)
+            assert!(!server.lost(&browser, |session| session.exists()).ok());
+        }
+    }
+}
+
+/// What a login leaves behind for a second one is of no use to anybody else, and is gone when the browser has its answer
+/// and writes, or after a minute.
+#[test]
+fn only_a_second_login_of_the_subject_finds_the_session_lc18_lc2() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let again = |wait: u64, write: bool, subject: &'static str| {
+        let mut browser = Browser::new();
+        server.request(&mut browser, |session| session.set("cart", "book")).ok().unwrap();
+        let before = browser.clone();
+        server.request(&mut browser, |session| sign_in(session, "ann")).ok().unwrap();
+        if write {
+            server.request(&mut browser, |session| session.set("factors", &2_u8)).ok().unwrap();
+        }
+        world.wait(wait);
+        // neither reading nor writing nor signing out with the cookie of before
+        assert!(!server.lost(&before, |session| session.exists()).ok());
+        assert!(!matches!(server.lost(&before, |session| run(session.logout())).handler, Err(_)));
+        assert!(server.lost(&browser, |session| session.exists()).ok());
+        let answer =
+            server.lost(&before, |session| sign_in(session, subject).map(|()| session.get::<String>("cart").unwrap()));
+        answer.ok().unwrap()
+    };
+    assert_eq!(again(0, false, "ann").as_deref(), Some("book"));
+    assert_eq!(again(59_000, false, "ann").as_deref(), Some("book"));
+    assert_eq!(again(60_000, false, "ann"), None);
+    assert_eq!(again(0, true, "ann"), None);
+    assert_eq!(again(0, false, "bob"), None);
+}
+
 #[test]
 fn a_message_is_shown_once_tr2() {
     let world = World::new();
     let server = world.server(Policy::SECURE);
     let take = |browser: &mut Browser| {
-        server.request(browser, |session| session.take_flash_message(str::to_owned).unwrap()).ok()
+        server.request(browser, |session| run(session.take_flash_message(str::to_owned)).unwrap()).ok()
     };
     let mut browser = Browser::new();
     server.request(&mut browser, |session| session.flash_message("saved <b>").unwrap()).ok();
@@ -348,7 +417,7 @@ fn a_message_is_shown_once_tr2() {
         .request(&mut browser, |session| session.flash_message("one").and(session.flash_message("two")).unwrap())
         .ok();
     let shown = server.lost(&browser.clone(), |session| {
-        let shown = session.take_flash_message(str::to_owned).unwrap();
+        let shown = run(session.take_flash_message(str::to_owned)).unwrap();
         server.request(&mut browser, |session| session.flash_message("three").unwrap()).ok();
         shown
     });

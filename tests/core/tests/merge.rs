@@ -150,6 +150,42 @@ fn update_with_gives_up_after_two_seconds_st3() {
     }
 }
 
+/// Ten requests have loaded the session before the first of them takes the value.
+#[test]
+fn a_value_is_taken_by_one_request_lc17() {
+    fn take(server: &Server, browser: &Browser, others: usize, taken: &mut Vec<(Option<u32>, Option<String>)>) {
+        let took = server.lost(browser, |session| {
+            if others > 0 {
+                take(server, browser, others - 1, taken);
+            }
+            let took = run(session.take::<u32>("n")).unwrap();
+            assert_eq!((session.get::<u32>("n"), session.get::<u32>("a")), (Ok(None), Ok(Some(1))));
+            (took, run(session.take_flash_message(str::to_owned)).unwrap())
+        });
+        taken.push(took.ok());
+    }
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let browser = begin(&server);
+    server.lost(&browser, |session| session.flash_message("saved").unwrap()).ok();
+    let mut taken = Vec::new();
+    take(&server, &browser, 9, &mut taken);
+    let (first, rest) = taken.split_first().unwrap();
+    assert_eq!((first, rest.len()), (&(Some(1), Some("saved".to_owned())), 9));
+    assert!(rest.iter().all(|took| *took == (None, None)), "{rest:?}");
+    // what is not there costs no store call but what a read costs, and makes no session
+    world.store.calls();
+    assert_eq!(server.lost(&browser, |session| run(session.take::<u32>("n"))).ok(), Ok(None));
+    assert_eq!(server.lost(&Browser::new(), |session| run(session.take::<u32>("n"))).ok(), Ok(None));
+    assert_eq!(world.store.calls(), Calls { load: 1, touch: 1, ..Calls::default() });
+    // a value of another type stays
+    let again = server.lost(&browser, |session| {
+        session.set("n", &7_u32).unwrap();
+        (run(session.take::<String>("n")), run(session.take::<u32>("n")))
+    });
+    assert_eq!(again.ok(), (Err(Error::Unreadable), Ok(Some(7))));
+}
+
 #[test]
 fn a_hundred_increments_from_several_threads_st3() {
     let store = MemoryStore::new();

@@ -21,7 +21,7 @@ const VERBS: [Verb; 15] = [
     |s| s.set_label("a phone"),
     |s| increment(s).map(drop),
     |s| s.flash_message("saved"),
-    |s| s.take_flash_message(str::len).map(drop),
+    |s| run(s.take_flash_message(str::len)).map(drop),
     |s| sign_in(s, "ann"),
     |s| sign_in(s, "bob"),
     |s| run(s.begin_login("ann")).and_then(|attempt| run(s.login(attempt.remembered().without_data()))),

@@ -156,6 +156,19 @@ fn dialogue(store: &str) {
     assert_eq!(bob.ok(&a, "GET /read?key=n"), counted.to_string(), "what was answered was counted");
     assert!(counted > 0);
 
+    // a message for the next page, and ten pages at once (LC17)
+    bob.ok(&a, "POST /flash?message=saved");
+    let shown = thread::scope(|scope| {
+        let pages: Vec<_> = (0..10)
+            .map(|number| {
+                let (mut bob, node) = (bob.clone(), if number % 2 == 0 { &a } else { &b });
+                scope.spawn(move || bob.ask(node, "GET /flash"))
+            })
+            .collect();
+        pages.into_iter().map(|page| page.join().unwrap()).filter(|(status, _)| *status == 200).collect::<Vec<_>>()
+    });
+    assert_eq!(shown, [(200, "saved".to_owned())], "one page shows it");
+
     // who is signed in where; sign out everywhere else, through the other node
     let mut phone = Browser::default();
     phone.ok(&b, "POST /login?user=bob");
@@ -281,4 +294,14 @@ fn two_nodes_over_memcached_before_sqlite_lc2_lc3_st4() {
 fn two_nodes_over_redis_before_postgres_lc2_lc3_st4() {
     let (cache, durable) = (servers::redis::start(), servers::postgres::start());
     dialogue(&format!("layered:{}+{}", cache.url(), durable.url()));
+}
+
+/// Whoever waits for the line that says where a program listens is not told of one that has refused its store.
+#[test]
+fn a_program_that_refuses_its_store_does_not_say_that_it_listens() {
+    let mut node = Command::new(env!("CARGO_BIN_EXE_node"));
+    let ended = node.args(["--listen", "127.0.0.1:0", "--store", "fixed:"]).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && ended.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&ended.stdout));
+    assert!(told.contains("fixed:"), "{told}");
 }

@@ -12,8 +12,11 @@ use crate::files::{read, rust_files};
 /// Names from the root of the crate on.
 type Names = Vec<String>;
 
-/// The arrows of a crate's `src`: from a file to the files that it uses.
-pub(super) fn arrows(src: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>, String> {
+/// From a file to the files that it uses.
+pub(super) type Arrows = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
+
+/// Returns the arrows of a crate's `src`, and the files there that no `mod` names, which nobody compiles.
+pub(super) fn arrows(src: &Path) -> Result<(Arrows, Vec<PathBuf>), String> {
     let mut paths = Vec::new();
     rust_files(src, &mut paths)?;
     let texts = paths.into_iter().map(|path| {
@@ -24,8 +27,11 @@ pub(super) fn arrows(src: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 /// The same of files, relative to `src`, and their texts.
-fn among(texts: &[(PathBuf, String)]) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+fn among(texts: &[(PathBuf, String)]) -> (Arrows, Vec<PathBuf>) {
     let mut sources: Vec<Source> = texts.iter().map(|(path, text)| Source::read(path, text)).collect();
+    let declared: BTreeSet<Names> = sources.iter().flat_map(|source| source.declared.clone()).collect();
+    let strays = sources.iter().filter(|source| !source.module.is_empty() && !declared.contains(&source.module));
+    let strays = strays.map(|source| source.path.clone()).collect();
     let only_tests: Vec<Names> = sources.iter().flat_map(|source| source.only_tests.clone()).collect();
     sources.retain(|source| !only_tests.iter().any(|module| source.module.starts_with(module)));
     let crate_ = Crate::of(&sources);
@@ -33,7 +39,7 @@ fn among(texts: &[(PathBuf, String)]) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
         let targets = source.uses.iter().filter_map(|(module, path)| crate_.definition(module, path));
         targets.filter(|target| *target != source.path).collect()
     };
-    sources.iter().map(|source| (source.path.clone(), uses(source))).collect()
+    (sources.iter().map(|source| (source.path.clone(), uses(source))).collect(), strays)
 }
 
 /// What is of interest in a file.
@@ -42,6 +48,8 @@ struct Source {
     module: Names,
     /// Modules that are written in the file: its own first.
     modules: Vec<Names>,
+    /// Modules that the file says are in files of their own.
+    declared: Vec<Names>,
     /// In which module, as which name, what was imported.
     imports: Vec<(Names, String, Names)>,
     /// In which module, which path was used.
@@ -58,7 +66,15 @@ impl Source {
             module.pop();
         }
         let modules = vec![module.clone()];
-        let mut source = Self { path: path.into(), module, modules, imports: vec![], uses: vec![], only_tests: vec![] };
+        let mut source = Self {
+            path: path.into(),
+            module,
+            modules,
+            declared: vec![],
+            imports: vec![],
+            uses: vec![],
+            only_tests: vec![],
+        };
         source.walk(&tokens(text));
         source
     }
@@ -85,6 +101,7 @@ impl Source {
                             && word == "mod"
                         {
                             self.only_tests.push(extended(&module, name));
+                            self.declared.push(extended(&module, name));
                         }
                         at = after;
                     }
@@ -96,6 +113,8 @@ impl Source {
                         depth += 1;
                         around.push((inner, depth));
                         at += 2;
+                    } else if let [Token::Name(name), Token::Mark(';'), ..] = &tokens[at..] {
+                        self.declared.push(extended(&module, name));
                     }
                 }
                 Token::Name(word) if word == "use" => {
@@ -274,7 +293,7 @@ mod tests {
 
     fn arrows_of(texts: &[(&str, &str)]) -> Vec<String> {
         let texts: Vec<(PathBuf, String)> = texts.iter().map(|(path, text)| (path.into(), (*text).into())).collect();
-        let arrows = among(&texts).into_iter();
+        let arrows = among(&texts).0.into_iter();
         arrows
             .flat_map(|(from, to)| to.into_iter().map(move |to| format!("{}>{}", from.display(), to.display())))
             .collect()
@@ -297,6 +316,14 @@ mod tests {
         );
         assert_eq!(with("pub(in crate::a) struct S; fn f(a: self::S) -> ::core::b::B {}"), [""; 0]);
         assert_eq!(with("mod m { use super::super::a::A; }"), ["c.rs>a.rs"]);
+    }
+
+    #[test]
+    fn files_that_no_mod_names_are_strays() {
+        let lib = "mod a; pub mod b { mod deep; } #[cfg(test)] mod tests; #[cfg(feature = \"x\")] mod x;";
+        let files = ["lib.rs", "a.rs", "b/deep.rs", "tests.rs", "x/mod.rs", "old.rs", "a/old.rs"];
+        let texts: Vec<_> = files.map(|file| (file.into(), if file == "lib.rs" { lib } else { "" }.to_owned())).into();
+        assert_eq!(among(&texts).1, [PathBuf::from("old.rs"), "a/old.rs".into()]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! `rooms`: no published crate has a circle of files, no store depends on an adapter, and between the core's rooms the
-//! arrows run one way.
+//! `rooms`: no published crate has a circle of files or a file that nobody compiles, no store depends on an adapter, and
+//! between the core's rooms the arrows run one way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::arrows::arrows;
+use super::arrows::{Arrows, arrows};
 use crate::files::read;
 use crate::run::root;
 
@@ -23,7 +23,8 @@ pub(super) fn rooms() -> Result<String, String> {
     let (mut files, mut count, mut wrong) = (0, 0, Vec::new());
     for path in &crates {
         let name = path.strip_prefix(root()).unwrap_or(path).join("src");
-        let arrows = arrows(&path.join("src"))?;
+        let (arrows, strays) = arrows(&path.join("src"))?;
+        wrong.extend(strays.into_iter().map(|file| format!("{}: no mod names {}", name.display(), file.display())));
         files += arrows.len();
         count += arrows.values().map(BTreeSet::len).sum::<usize>();
         wrong.extend(circles(&arrows).into_iter().map(|circle| format!("{}: a circle of {circle}", name.display())));
@@ -49,8 +50,6 @@ fn uses_an_adapter(manifest: &str) -> bool {
     let sections = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
     sections.flat_map(str::lines).any(|line| line.contains("/adapters/"))
 }
-
-type Arrows = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
 /// Each circle once, as a way through some of its files.
 fn circles(arrows: &Arrows) -> Vec<String> {

@@ -8,6 +8,7 @@ use clap::error::ContextKind;
 use session_core::Keys;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 
+use super::routes::StructVersion;
 use super::store_url::StoreUrl;
 use super::surroundings::refuse;
 
@@ -48,6 +49,9 @@ pub struct Flags {
     /// Concurrent sessions per subject, 0 = no cap
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub max_per_user: u16,
+    /// Version of the struct of /struct: 1; 2 adds a field with a default; 3 removes a field
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub struct_version: u8,
 }
 
 /// Checked flags.
@@ -61,6 +65,10 @@ pub struct Config {
     pub keys: Keys,
     /// Cookie and lifetimes.
     pub policy: Policy,
+    /// Which version of its struct the program has.
+    pub struct_version: StructVersion,
+    /// Where the program listens, to be printed once its store was not refused.
+    pub announce: Option<SocketAddr>,
 }
 
 impl Flags {
@@ -84,7 +92,14 @@ impl Flags {
             Policy::plain_http(cookie, lifetimes)
         };
         let policy = policy.map_err(|why| why.to_string())?.max_sessions(self.max_per_user);
-        Ok(Config { listen: self.listen, keys: self.keys()?, store: self.store, policy })
+        Ok(Config {
+            listen: self.listen,
+            keys: self.keys()?,
+            store: self.store,
+            policy,
+            struct_version: StructVersion(self.struct_version),
+            announce: None,
+        })
     }
 
     fn lifetimes(&self) -> Lifetimes {

@@ -14,7 +14,7 @@ pub use flags::{Config, Flags};
 pub use flash::{FileStore, flash_store};
 pub use program::{
     AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about, run,
-    run_binding, sessions, with_flash,
+    run_binding, sessions, with_flash, with_sqlite,
 };
 pub use store_url::StoreUrl;
 pub use surroundings::{OsRng, SystemClock, refuse};

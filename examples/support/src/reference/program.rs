@@ -28,10 +28,10 @@ pub type Ready = Box<dyn FnOnce(SocketAddr) + Send>;
 
 /// The main function of a reference app.
 pub fn run(serve: Serve) {
-    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
+    let mut config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
     let listener =
         TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
-    println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));
+    config.announce = Some(listener.local_addr().unwrap_or(config.listen));
     with_room(move || serve(listener, config, &SystemClock, Box::pin(std::future::pending())));
 }
 
@@ -53,8 +53,17 @@ const STACK: usize = 16 << 20;
 
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
-    let Config { store, keys, policy, .. } = config;
-    Ok(store.sessions(keys)?.policy(policy).clock(clock))
+    let Config { store, keys, policy, announce, .. } = config;
+    let sessions = store.sessions(keys)?.policy(policy).clock(clock);
+    announced(announce);
+    Ok(sessions)
+}
+
+/// Says where the program listens, if it is to be said now.
+pub(super) fn announced(announce: Option<SocketAddr>) {
+    if let Some(address) = announce {
+        println!("listening on http://{address}");
+    }
 }
 
 /// All conversations with a reference app that runs in this process, on each of these stores.
@@ -98,6 +107,15 @@ pub fn with_flash(converse: impl FnOnce(&str)) {
     converse(&format!("flash:{}", directory.path().display()));
 }
 
+/// Gives `converse` the URL of SQLite databases in a directory that goes when it is done.
+///
+/// # Panics
+/// If `converse` does, or if there can be no such directory.
+pub fn with_sqlite(converse: impl FnOnce(&str)) {
+    let directory = tempfile::tempdir().expect("a directory for files");
+    converse(&format!("sqlite:{}/db", directory.path().display()));
+}
+
 struct InProcess<'a> {
     stores: &'a [&'a str],
     serve: Serves,
@@ -123,21 +141,16 @@ impl Serves {
     }
 }
 
-impl Target for InProcess<'_> {
-    fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let flags = Flags::try_parse_from([&["reference", "--listen", "127.0.0.1:0"], flags].concat());
-        let mut config = flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)?;
-        // each app begins with an empty store, also where all of them use one server
-        config.store = config.store.apart(&format!("app{}", STARTED.fetch_add(1, Ordering::Relaxed)));
-        let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
+impl Serves {
+    /// Starts the app in a thread of its own.
+    fn start(self, config: Config, clock: &'static ManualClock) -> Result<Running, Unsupported> {
+        let store = config.store.clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped: Stop = Box::pin(async { drop(stopped.await) });
         let (tell, told) = mpsc::channel();
         let ready: Ready = Box::new(move |address| tell.send(address).unwrap_or_default());
-        let serve = self.serve;
         let server = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-            if let Err(why) = serve.run(config, clock, ready, stopped) {
+            if let Err(why) = self.run(config, clock, ready, stopped) {
                 eprintln!("{why}");
             }
         });
@@ -148,7 +161,25 @@ impl Target for InProcess<'_> {
             let _gone = stop.send(());
             let _panicked = server.join();
         };
-        Ok(Running::new(address, move |span| clock.set(clock.now().after(span)), end))
+        let running = Running::new(address, move |span| clock.set(clock.now().after(span)), end);
+        Ok(running.with_nodes(move |flags| self.start(Config { store: store.clone(), ..config_of(flags)? }, clock)))
+    }
+}
+
+/// Flags as a command line's, at a free port.
+fn config_of(flags: &[&str]) -> Result<Config, Unsupported> {
+    let flags = Flags::try_parse_from([&["reference", "--listen", "127.0.0.1:0"], flags].concat());
+    flags.map_err(|why| why.to_string()).and_then(Flags::config).map_err(Unsupported)
+}
+
+impl Target for InProcess<'_> {
+    fn start(&self, flags: &[&str]) -> Result<Running, Unsupported> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let mut config = config_of(flags)?;
+        // each app begins with an empty store, also where all of them use one server
+        config.store = config.store.apart(&format!("app{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
+        self.serve.start(config, clock)
     }
 
     fn stores(&self) -> &[&str] {

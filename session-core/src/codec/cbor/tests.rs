@@ -773,3 +773,24 @@ fn what_refuses_to_be_written_is_an_error() {
     assert_eq!(Cbor::write(&[Refuses], &mut []), Err(WriteError::Refused));
     assert_eq!(Cbor::said(&Refuses), None);
 }
+
+/// What `get` could never return, `set` refuses: a map with a key that has no value, or a value that has no key.
+#[test]
+fn a_map_of_halves_is_refused_va1() {
+    /// Keys (`true`) and values of a map.
+    struct Halves(&'static [bool]);
+    impl Serialize for Halves {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeMap;
+            let mut map = serializer.serialize_map(None)?;
+            for key in self.0 {
+                if *key { map.serialize_key("k")? } else { map.serialize_value("v")? }
+            }
+            map.end()
+        }
+    }
+    for wrong in [&[true][..], &[false], &[true, true, false], &[true, false, false], &[true, false, true]] {
+        assert_eq!(Cbor::write(&Halves(wrong), &mut [0; 64]), Err(WriteError::Length), "{wrong:?}");
+    }
+    assert_eq!(Cbor::write(&Halves(&[true, false]), &mut [0; 64]), Ok(5));
+}

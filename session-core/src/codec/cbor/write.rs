@@ -161,7 +161,7 @@ impl<'w, 'p> Serializer<'w, 'p> {
         let Self { writer, depth } = self.deeper()?;
         let at = writer.len;
         writer.put_head(major, len as u64);
-        Ok(Items { writer, depth, major, at, announced: len, count: 0 })
+        Ok(Items { writer, depth, major, at, announced: len, count: 0, pending: false })
     }
 
     /// A variant's content comes next.
@@ -359,6 +359,8 @@ struct Items<'w, 'p> {
     at: usize,
     announced: usize,
     count: usize,
+    /// A key was written, and its value has still to come.
+    pending: bool,
 }
 
 impl Items<'_, '_> {
@@ -419,14 +421,20 @@ impl ser::SerializeMap for Items<'_, '_> {
     type Error = WriteError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), WriteError> {
+        if core::mem::replace(&mut self.pending, true) {
+            return Err(WriteError::Length);
+        }
         self.element(key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        if !core::mem::replace(&mut self.pending, false) {
+            return Err(WriteError::Length);
+        }
         self.put(value)
     }
 
     fn end(self) -> Result<bool, WriteError> {
-        self.close()
+        if self.pending { Err(WriteError::Length) } else { self.close() }
     }
 }

@@ -113,7 +113,9 @@ impl Record {
             _ if self.last_seen.max(self.created) > now + 60_000 => Some("expired"),
             _ if now >= (1 << 48) - 1 || over(self.idle, self.end) || policy() => Some("expired"),
             _ if self.verifier == verifier => None,
-            Some((previous, grace_until)) if previous == verifier => (now >= *grace_until).then_some("past_grace"),
+            Some((previous, grace_until)) if previous == verifier && *grace_until > 0 => {
+                (now >= *grace_until).then_some("past_grace")
+            }
             _ => Some("replaced"),
         }
     }

@@ -46,6 +46,8 @@ struct Watched {
     /// Its change is stored.
     landed: bool,
     counted: bool,
+    /// The cookie that it was answered with.
+    sent: Option<String>,
     /// The status that it was answered with.
     told: Option<u16>,
     /// Another request has written to its session since it began.

@@ -50,7 +50,7 @@ pub(crate) struct Record {
     pub(crate) ends: u64,
     pub(crate) verifier: Verifier,
     pub(crate) created: u64,
-    /// The previous verifier and the end of its grace.
+    /// The verifier before the last renewal and the end of its grace.
     pub(crate) previous: Option<(Verifier, u64)>,
     pub(crate) subject: Option<String>,
     pub(crate) data: BTreeMap<String, Vec<u8>>,
@@ -70,6 +70,8 @@ impl Record {
             let at = take(38).start;
             (fixed(bytes, at), u48(bytes, at + 16))
         });
+        // a login leaves 0: the cookie before it opens nothing
+        let previous = previous.filter(|(_, until)| *until > 0);
         if flags & 2 != 0 {
             take(8);
         }

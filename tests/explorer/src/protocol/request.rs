@@ -72,7 +72,16 @@ impl Verb {
     }
 
     pub(crate) fn signs_in(self) -> bool {
-        matches!(self, Self::LoginA | Self::LoginB)
+        self.subject().is_some()
+    }
+
+    /// Who signs in.
+    pub(crate) fn subject(self) -> Option<&'static str> {
+        match self {
+            Self::LoginA => Some("a"),
+            Self::LoginB => Some("b"),
+            _ => None,
+        }
     }
 
     /// Gives a new cookie, and none that came before it works.
@@ -163,7 +172,7 @@ async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique
         Verb::Add => session.update_with("n", |number: Option<u64>| number.unwrap_or(0) + 1).await.map(drop),
         Verb::Remove => session.remove("x"),
         Verb::LoginA | Verb::LoginB => {
-            let subject = if verb == Verb::LoginA { "a" } else { "b" };
+            let subject = verb.subject().unwrap_or_default();
             let attempt = session.begin_login(subject).await?;
             session.login(attempt).await
         }
@@ -171,7 +180,7 @@ async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique
         Verb::Logout => session.logout().await,
         Verb::Clear => session.clear(),
         Verb::Flash => session.flash_message(&format!("from {unique}")),
-        Verb::TakeFlash => session.take_flash_message(|_| ()).map(drop),
+        Verb::TakeFlash => session.take_flash_message(|_| ()).await.map(drop),
         Verb::List => session.list(|_| ()).await,
         Verb::Others => session.revoke_others().await.map(drop),
         Verb::EndA => app.revoke_all("a").await.map(drop),

@@ -208,4 +208,34 @@ pub(crate) const RULES: &[Mutation] = &[
             instead: "old.0 == *handle && old.1 == *login",
         }],
     },
+    Mutation {
+        rule: 15,
+        without: "a second login over the cookie that a login has just replaced makes another session",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),",
+            instead: "Verdict::Replaced if self.join(operation, found, rules).is_err() => Ok(()),",
+        }],
+    },
+    Mutation {
+        rule: 15,
+        without: "a second login joins the first without asking the index",
+        explore: "two",
+        edits: &[Edit {
+            file: REPLIES,
+            code: "self.complete(operation, rules);\n        Ok(true)",
+            instead: "self.in_force(operation, rules);\n        Ok(true)",
+        }],
+    },
+    Mutation {
+        rule: 15,
+        without: "a cookie from before a login counts as one from before a renewal",
+        explore: "two",
+        edits: &[Edit {
+            file: EXPIRY,
+            code: "previous.grace_until > Time::ZERO && same(previous.verifier, &token.verifier)",
+            instead: "same(previous.verifier, &token.verifier)",
+        }],
+    },
 ];

@@ -54,6 +54,13 @@ async fn route<P: Requests>(
             let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
             Ok(Reply::ok(number.to_string()))
         }
+        (_, "/take") => {
+            let taken = match session.take::<String>(args.key()?).await {
+                Err(Error::Unreadable) => session.take::<u64>(&args.key).await?.map(|number| number.to_string()),
+                taken => taken?,
+            };
+            Ok(Reply::value(taken))
+        }
         (_, "/remove") => session.remove(args.key()?).map(|()| Reply::ok("ok")),
         (_, "/clear") => session.clear().map(|()| Reply::ok("ok")),
         (_, "/login") => {
@@ -69,7 +76,7 @@ async fn route<P: Requests>(
             let fresh = session.authenticated_within(Duration::from_secs(args.within));
             Ok(Reply::ok(if fresh { "yes" } else { "no" }))
         }
-        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message(str::to_owned)?)),
+        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message(str::to_owned).await?)),
         (_, "/flash") => session.flash_message(&args.message).map(|()| Reply::ok("ok")),
         (_, "/csrf") => Ok(Reply::ok(session.csrf_token()?.as_str())),
         (_, "/protected") => {
@@ -91,6 +98,7 @@ async fn route<P: Requests>(
         }
         (_, "/revoke") => session.revoke(&args.handle).await.map(Reply::revoked),
         (_, "/revoke-others") => Ok(Reply::ok(session.revoke_others().await?.to_string())),
+        (_, "/struct") => Ok(Reply::not_offered()),
         (_, "/health") => pool.sessions().check().await.map(|()| Reply::ok("ok")),
         _ => Ok(Reply::nowhere()),
     }

@@ -3,6 +3,7 @@
 
 pub mod devices;
 pub mod servers;
+mod versions;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/set"),
     ("POST", "/incr"),
     ("POST", "/add"),
+    ("POST", "/take"),
     ("POST", "/remove"),
     ("POST", "/clear"),
     ("POST", "/login"),
@@ -33,7 +35,13 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/sessions"),
     ("POST", "/revoke"),
     ("POST", "/revoke-others"),
+    ("GET", "/struct"),
+    ("POST", "/struct"),
 ];
+
+/// Which version of the struct behind `/struct` this program has: 1, 2 or 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StructVersion(pub u8);
 
 /// What a query says; what it does not say is empty or zero.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -49,6 +57,9 @@ pub struct Args {
     pub delay_ms: u64,
     pub within: u64,
     pub bytes: usize,
+    pub name: Option<String>,
+    pub count: Option<u32>,
+    pub theme: Option<String>,
 }
 
 impl Args {
@@ -95,6 +106,11 @@ impl Reply {
     #[must_use]
     pub fn nowhere() -> Self {
         Self { status: 404, text: "no such route".into() }
+    }
+
+    /// 501.
+    fn not_offered() -> Self {
+        Self { status: 501, text: "this adapter has no typed data".into() }
     }
 
     fn forged() -> Self {

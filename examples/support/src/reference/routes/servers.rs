@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_std::{Error, Peek, Session};
 
-use super::{Args, Reply, big, json, text, told};
+use super::{Args, Reply, StructVersion, big, json, text, told, versions};
 
 /// `GET /peek`.
 pub fn peek(session: &Peek, args: &Args) -> Result<Reply, Error> {
@@ -18,11 +18,19 @@ pub async fn answer(
     session: &Session,
     args: &Args,
     csrf: Option<&str>,
+    version: StructVersion,
 ) -> Result<Reply, Error> {
-    told(route(method, path, session, args, csrf).await)
+    told(route(method, path, session, args, csrf, version).await)
 }
 
-async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: Option<&str>) -> Result<Reply, Error> {
+async fn route(
+    method: &str,
+    path: &str,
+    session: &Session,
+    args: &Args,
+    csrf: Option<&str>,
+    version: StructVersion,
+) -> Result<Reply, Error> {
     match (method, path) {
         (_, "/read") => {
             let key = args.key()?;
@@ -45,6 +53,13 @@ async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: O
             let number = session.update_with(args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
             Ok(Reply::ok(number.to_string()))
         }
+        (_, "/take") => {
+            let taken = match session.take::<String>(args.key()?).await {
+                Err(Error::Unreadable) => session.take::<u64>(&args.key).await?.map(|number| number.to_string()),
+                taken => taken?,
+            };
+            Ok(Reply::value(taken))
+        }
         (_, "/remove") => session.remove(args.key()?).map(|()| Reply::ok("ok")),
         (_, "/clear") => session.clear().map(|()| Reply::ok("ok")),
         (_, "/login") => {
@@ -59,7 +74,7 @@ async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: O
         (_, "/fresh") => {
             Ok(Reply::ok(if session.authenticated_within(Duration::from_secs(args.within))? { "yes" } else { "no" }))
         }
-        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message()?)),
+        ("GET", "/flash") => Ok(Reply::value(session.take_flash_message().await?)),
         (_, "/flash") => session.flash_message(&args.message).map(|()| Reply::ok("ok")),
         (_, "/csrf") => Ok(Reply::ok(session.csrf_token()?.as_str())),
         (_, "/protected") => {
@@ -77,6 +92,7 @@ async fn route(method: &str, path: &str, session: &Session, args: &Args, csrf: O
         (_, "/sessions") => Ok(Reply::ok(session.list().await?.iter().map(json).collect::<String>())),
         (_, "/revoke") => session.revoke(&args.handle).await.map(Reply::revoked),
         (_, "/revoke-others") => Ok(Reply::ok(session.revoke_others().await?.to_string())),
+        (_, "/struct") => versions::answer(method, session, args, version).await,
         (_, "/health") => session.check().await.map(|()| Reply::ok("ok")),
         _ => Ok(Reply::nowhere()),
     }

@@ -20,6 +20,10 @@ impl Monitor {
         let watched = self.watched[id].clone();
         let Some(verb) = watched.verb else { return };
         let writes = !verb.only_looks() && !verb.revokes();
+        self.watched[id].sent = match &answer.sent {
+            Sent::Cookie(text) => Some(text.clone()),
+            _ => None,
+        };
         self.watched[id].told = Some(answer.told.as_ref().map_or_else(|(_, status)| *status, |()| 200));
         if let Err((error, status)) = &answer.told {
             let no = *status == 409;
@@ -80,7 +84,13 @@ impl Monitor {
             Verb::Rotate => watched.accepted.is_some(),
             _ => false,
         };
-        self.must(!must_land || watched.landed, "success is told of a change that is not stored");
+        let joined = handle.and_then(|handle| self.joined(verb, watched, handle));
+        if let Some(login) = joined {
+            // it is revoked with whichever of them began first
+            let attempt = watched.attempt.unwrap_or_default();
+            self.logins.entry(login).and_modify(|(_, first)| *first = attempt.min(*first));
+        }
+        self.must(!must_land || watched.landed || joined.is_some(), "success is told of a change that is not stored");
         if matches!(verb, Verb::Increment | Verb::Add)
             && let Some(Some((least, _))) = handle.and_then(|handle| self.counts.get_mut(&handle))
         {
@@ -111,6 +121,30 @@ impl Monitor {
         }
     }
 
+    /// The login of the same subject over the same cookie in whose session this one ended, if there is one.
+    pub(super) fn joined(&self, verb: Verb, watched: &Watched, handle: HandleBytes) -> Option<(HandleBytes, u32)> {
+        let subject =
+            verb.subject().filter(|_| !watched.landed && watched.cookie.is_some_and(|own| own.handle == handle));
+        let others = self.watched.iter().filter(|other| other.landed && other.verb == Some(verb));
+        let other = others.filter(|other| other.text == watched.text).find(|other| other.wrote == Some(handle))?;
+        let login = (handle, other.login);
+        (subject.is_some() && self.logins.get(&login)?.0.as_deref() == subject).then_some(login)
+    }
+
+    /// Two logins of a subject over one cookie, and nothing else: both are told of one session (rule 15).
+    fn two_clicks(&mut self) {
+        let [one, two] = &self.watched[..] else { return };
+        let same = one.verb == two.verb && one.text == two.text && one.told == Some(200) && two.told == one.told;
+        let subject = one.verb.and_then(Verb::subject);
+        // a handle has one subject for life
+        let fits = |record: &Record| record.subject.is_none() || record.subject.as_deref() == subject;
+        let accepted = [one, two].iter().any(|login| login.accepted.as_ref().is_some_and(fits));
+        if same && subject.is_some() && accepted && !self.disturbed {
+            let met = one.sent == two.sent;
+            self.must(met, "two logins of one subject over one cookie end in two sessions");
+        }
+    }
+
     /// Nothing is under way any more.
     pub(crate) fn at_rest(&mut self, world: &World, now: u64) {
         let records = |handle| world.record(handle);
@@ -133,6 +167,7 @@ impl Monitor {
             let login = record.map_or(0, |record| record.login);
             self.must(!self.revoked.contains_key(&(cookie.handle, login)), "a cookie works whose session was revoked");
         }
+        self.two_clicks();
         if self.kind == Kind::Capped && !self.disturbed {
             self.at_the_cap(&records, now);
         }

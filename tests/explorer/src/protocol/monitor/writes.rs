@@ -64,7 +64,8 @@ impl Monitor {
         self.must(verb != Verb::Peek, "a peek writes");
         // what it created itself a moment ago is its own
         let own = self.born.get(&write.handle) == Some(&Some(write.id));
-        if !own {
+        let joined = self.joined(verb, &watched, write.handle).is_some_and(|(_, login)| login == old.login);
+        if !own && !joined {
             self.must(
                 may_write(&watched, write.handle, old, asked),
                 "a request writes into a session that it is not accepted for",
