@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes vectors.txt from docs/values-format.md, without our code: the bytes are those of cbor2 (https://pypi.org/project/cbor2).
+"""Makes vectors.txt from docs/spec.md, without our code: the bytes are those of cbor2 (https://pypi.org/project/cbor2).
 
     pip install cbor2
     python3 tests/values/generate.py
@@ -10,7 +10,7 @@ from pathlib import Path
 from cbor2 import CBORSimpleValue, CBORTag, dumps, undefined
 
 FIRST = """\
-# Vectors of docs/values-format.md for CBOR, made by generate.py with cbor2. Do not edit.
+# Vectors of docs/spec.md for CBOR, made by generate.py with cbor2. Do not edit.
 #
 # `name: bytes` is a value that tests/vectors.rs has in Rust. `refused name: bytes` is read as no type, nor skipped.
 """

@@ -19,3 +19,7 @@ struct FromTowerSessions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate-actix-session.md")]
 struct FromActixSession;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/values.md")]
+struct Values;

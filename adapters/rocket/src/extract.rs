@@ -17,7 +17,8 @@ pub type Session = Extracted<session_std::Session>;
 /// A look at the request's session, which does not keep it alive.
 pub type Peek = Extracted<session_std::Peek>;
 
-/// The session's data as one struct; see [`Typed`].
+/// The session's data as one struct, kept field by field: see [`Typed`], and `docs/values.md` in the repository for what can be
+/// changed about the struct.
 pub type SessionData<T> = Extracted<Typed<T>>;
 
 /// What Rocket extracts of a request's session.

@@ -61,13 +61,16 @@ impl State {
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(exchange) => Ok(exchange),
-            Self::Untouched | Self::Failed(_) | Self::Over => Err(Error::NotMounted),
+            Self::Failed(error) => Err(*error),
+            Self::Over => Err(Error::AnswerSent),
+            // nobody has a session before it was asked for
+            Self::Untouched => Err(Error::NotMounted),
         }
     }
 }
 
 /// What the answer has to say about the session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
@@ -75,6 +78,24 @@ pub struct Finished {
     pub cookie: Option<String>,
     /// The answer depends on the cookie.
     pub varies: bool,
+    /// No cache may keep the answer, also without a cookie.
+    pub no_store: bool,
+    /// The browser is to forget what it has stored of the site.
+    pub clears_site_data: bool,
+}
+
+impl std::fmt::Debug for Finished {
+    /// Prints no cookie.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { error, cookie, varies, no_store, clears_site_data } = self;
+        f.debug_struct("Finished")
+            .field("error", error)
+            .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("varies", varies)
+            .field("no_store", no_store)
+            .field("clears_site_data", clears_site_data)
+            .finish()
+    }
 }
 
 impl Request {
@@ -119,7 +140,8 @@ impl Request {
             State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
-            State::Untouched | State::Over => return Err(Error::NotMounted),
+            State::Over => return Err(Error::AnswerSent),
+            State::Untouched => return Err(Error::NotMounted),
         }
         Ok(Session(self.0.clone()))
     }
@@ -136,15 +158,15 @@ impl Request {
     }
 
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
-    /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
+    /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), cookie: None, varies: true };
+            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
         };
         let mut exchange = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(exchange) => exchange,
-            State::Failed(_) => return Finished { error: None, cookie: None, varies: true },
-            State::Untouched | State::Over => return Finished { error: None, cookie: None, varies: false },
+            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+            State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
@@ -158,7 +180,13 @@ impl Request {
         };
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
-        let finished = Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() };
+        let finished = Finished {
+            error,
+            cookie: written.unwrap_or_default(),
+            varies: session.varies(),
+            no_store: session.no_store(),
+            clears_site_data: session.clears_site_data(),
+        };
         buffer_pool::give(exchange);
         finished
     }
@@ -179,7 +207,7 @@ pub(crate) type View<'a> = session_core::Session<
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
 ///
 /// One call at a time: a second one while the first is under way is [`Error::Busy`]. After the answer every call is
-/// [`Error::NotMounted`]. If a future is dropped, its change was stored or not, nothing in between.
+/// [`Error::AnswerSent`]. If a future is dropped, its change was stored or not, nothing in between.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -208,7 +236,8 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value written as another type: [`Error::Unreadable`].
+    /// The value under `key`; `None` without one. A value that cannot be read as a `T`: [`Error::Unreadable`]. Values outlive a
+    /// change of their type as they would as JSON: `docs/values.md` in the repository.
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }
@@ -256,7 +285,8 @@ impl Session {
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored with the answer, which becomes
-    /// [`Error::Conflict`] (409) if another request changed this key meanwhile.
+    /// [`Error::Conflict`] (409) if another request changed this key meanwhile. What cannot be written, or could never be read, is
+    /// [`Error::NotSerializable`]: `docs/values.md` in the repository.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.set(key, value))
     }
@@ -433,7 +463,7 @@ mod tests {
         };
         assert!(visit(true).1.cookie.is_some());
         assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
-        assert_eq!(visit(false), (Vec::new(), Finished { error: None, cookie: None, varies: true }));
+        assert_eq!(visit(false), (Vec::new(), Finished { varies: true, ..Finished::default() }));
         assert_eq!(buffer_pool::kept(), 1);
     }
 }

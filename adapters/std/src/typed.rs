@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
 use crate::session::{Session, View};
-use entries::Why;
+use entries::{Read, Why};
 use fields::Fields;
 
 /// What the keys of all fields begin with, and the key of a value that has no fields.
@@ -71,22 +71,19 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
     /// The data of a session.
     pub fn of(session: Session) -> Result<Self, Error> {
         let (data, loaded) = session.with(|view, on_unreadable| {
-            let mut resets = Vec::new();
             let entries: Vec<_> = stored(view).collect();
-            let stored: BTreeMap<_, _> =
-                entries.iter().map(|(name, bytes)| ((*name).to_owned(), hash(bytes))).collect();
-            let resetting = (on_unreadable == UnreadableField::Resets).then_some(&mut resets);
-            let read = entries::read::<T>(entries, resetting);
-            for why in &resets {
-                view.report_unreadable("", &format_args!("{}; reset to its default", Place(why)), false);
-            }
-            let data = read.map_err(|why| {
+            let stored = entries.iter().map(|(name, bytes)| ((*name).to_owned(), hash(bytes))).collect();
+            let read = entries::read::<T>(entries, on_unreadable == UnreadableField::Resets);
+            let Read { value, resets, .. } = read.map_err(|why| {
                 view.report_unreadable(&key(&why.name), &Place(&why), true);
                 Error::Unreadable
             })?;
+            for why in &resets {
+                view.report_unreadable("", &format_args!("{}; reset to its default", Place(why)), false);
+            }
             // a hash map says the same twice, whatever the order in which it was stored
-            let said = Fields::of(&data).map_err(|_| Error::NotSerializable)?;
-            Ok((data, Loaded { said, stored }))
+            let said = Fields::of(&value).map_err(|_| Error::NotSerializable)?;
+            Ok((value, Loaded { said, stored }))
         })?;
         Ok(Self { data, session, loaded: Mutex::new(loaded) })
     }
@@ -102,12 +99,14 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.session.with(|view, _| {
             if cfg!(debug_assertions)
-                && let Err(why) = entries::read::<T>(said.iter().collect(), None)
+                && let Err(why) = entries::read::<T>(said.iter().collect(), false)
             {
                 view.report_unreadable("", &format_args!("{} can be set and never read", Place(&why)), false);
                 return Err(Error::Unreadable);
             }
-            let changes = changes(&said, &loaded, !view.exists());
+            let mut changes = changes(&said, &loaded, !view.exists());
+            let shadowed = shadowed::<T>(view, &changes);
+            changes.extend(shadowed.iter().map(|name| (name.as_str(), None)));
             let stored = put(view, &changes, &loaded.stored)?;
             *loaded = Loaded { said, stored };
             Ok(())
@@ -141,6 +140,21 @@ fn changes<'a>(said: &'a Fields, loaded: &'a Loaded, new: bool) -> Vec<Change<'a
         said.get(name).is_none() && (whole || *name == WHOLE || before.get(name).is_some())
     });
     gone.map(|name| (name, None)).chain(put).collect()
+}
+
+/// The entries of fields that are to be put under another name: they would be there twice.
+fn shadowed<T>(view: &View<'_>, changes: &[Change<'_>]) -> Vec<String>
+where
+    T: Serialize + DeserializeOwned + Default,
+{
+    let now: Vec<_> = stored(view).collect();
+    let unknown = now.iter().any(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    if !unknown || changes.iter().all(|(name, _)| now.iter().any(|(there, _)| there == name)) {
+        return Vec::new();
+    }
+    let kept = now.into_iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    let put = changes.iter().filter_map(|(name, bytes)| Some((*name, (*bytes)?)));
+    entries::read::<T>(kept.chain(put).collect(), true).map_or_else(|_| Vec::new(), |read| read.shadowed)
 }
 
 /// Puts and removes fields, all or none; returns what is stored then of what was read.

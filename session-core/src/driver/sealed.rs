@@ -353,6 +353,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         match self.heard(outcome)? {
             Outcome::Applied(_) => Ok(true),
             Outcome::Full => Err(Error::Full),
+            Outcome::TooLarge { need, have } => Err(Error::TooLarge { need, have }),
             Outcome::Missing | Outcome::Conflict(_) => Ok(false),
         }
     }

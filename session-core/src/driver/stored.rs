@@ -109,6 +109,7 @@ impl Mode for Stored {
             None => Ok(Epoch(0)),
             Some(index) => {
                 let listing = index.list(&SubjectId::of(subject), 0, context.now(), &mut []).await;
+                context.warned();
                 context.heard(listing).map(|listing| listing.epoch)
             }
         }

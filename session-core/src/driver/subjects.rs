@@ -16,6 +16,8 @@ use crate::wire::token::Token;
 
 /// Entries that are read at a time.
 const PAGE: usize = 4;
+/// What an index that does not list the session of the request says of itself.
+const LOSES: &str = "a subject's index has lost an entry, so that a revocation does not find every session";
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
@@ -102,7 +104,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     pub(super) async fn end_all_of(&self, subject: &str) -> Result<usize, Error> {
         let ending = Ending::of(subject, Cause::All);
         let last = self.bump(&ending.id).await?;
-        self.end_each(&ending, last, None).await
+        self.end_each(&ending, last, None).await.map(|(ended, _)| ended)
     }
 
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
@@ -171,7 +173,14 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         let ending = Ending::of(subject, Cause::Others);
         let last = self.bump(&ending.id).await?;
         self.accept_again(own, room).await?;
-        self.end_each(&ending, last, Some(own)).await
+        let ended = self.end_each(&ending, last, Some(own)).await?;
+        if ended.1 {
+            return Ok(ended.0);
+        }
+        // unless a login has just put the own entry behind the last one, the index has lost it, and maybe others
+        self.accept_again(own, room).await?;
+        self.context.observer.observe(&Event::StoreWarned(&LOSES));
+        Err(Error::Indeterminate)
     }
 
     /// The entry that a list named `name`, for the holder of `own`, whose record is accepted once more after the index was
@@ -265,15 +274,18 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         Ok(holds)
     }
 
-    /// Ends each session of a subject up to the one of order `last`, but for `own`.
-    async fn end_each(&self, ending: &Ending<'_>, last: u64, own: Option<&Token>) -> Result<usize, Error> {
-        let (mut pages, mut ended) = (Pages::new(ending.id, last), 0);
+    /// Ends each session of a subject up to the one of order `last`, but for `own`. Tells how many, and whether `own` was
+    /// among them.
+    async fn end_each(&self, ending: &Ending<'_>, last: u64, own: Option<&Token>) -> Result<(usize, bool), Error> {
+        let (mut pages, mut ended, mut met) = (Pages::new(ending.id, last), 0, false);
         while let Some(entry) = self.next(&mut pages).await? {
-            if own.is_none_or(|own| own.handle() != entry.handle) {
+            if own.is_some_and(|own| own.handle() == entry.handle) {
+                met = true;
+            } else {
                 ended += usize::from(self.end_entry(ending, &entry).await?);
             }
         }
-        Ok(ended)
+        Ok((ended, met))
     }
 
     /// Ends the session of an entry if its login number is the entry's: an old revocation ends no newer login (rule 8).
@@ -311,7 +323,10 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         let mut lost = 0;
         loop {
             match self.context.heard(self.index.bump(id, self.context.now()).await) {
-                Ok(moved) => return Ok(moved.last),
+                Ok(moved) => {
+                    self.context.warned();
+                    return Ok(moved.last);
+                }
                 Err(_) if lost < LOST => lost += 1,
                 Err(_) => return Err(Error::Indeterminate),
             }

@@ -25,10 +25,13 @@ impl<B: Buffer> RequestState<B> {
                     self.landed(operation, version, rules);
                     return Ok(());
                 }
-                Ok(Outcome::Full) => return Err(Error::Full),
-                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })
+                    if matches!(phase, Phase::Updating) && self.only_renews(intent) =>
+                {
                     operation.phase = Phase::Finished;
                 }
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Ok(Outcome::TooLarge { need, have }) => return Err(Error::TooLarge { need, have }),
                 // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
                 _ if matches!(phase, Phase::Creating) => {
                     operation.handles += 1;
@@ -56,7 +59,7 @@ impl<B: Buffer> RequestState<B> {
                 operation.phase = Phase::Finished;
             }
             Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
-                (_, Err(()) | Ok(Outcome::Full)) => {
+                (_, Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })) => {
                     operation.lost += 1;
                     if operation.lost > LOST {
                         if !matches!(phase, Phase::Deleting) {

@@ -246,6 +246,11 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
+    /// Begun by this request, and not stored yet.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.session, SessionState::New)
+    }
+
     pub(crate) fn handle(&self) -> Option<Handle> {
         match self.session {
             SessionState::Live => self.token.map(|token| token.handle()),
@@ -337,6 +342,11 @@ impl<B: Buffer> RequestState<B> {
     /// The cookie that the answer carries: always another value than the one that came (CK11).
     pub(crate) fn outgoing_cookie(&self) -> &Outgoing {
         &self.outgoing
+    }
+
+    /// The answer takes the cookie back.
+    pub(crate) fn signs_out(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Remove)
     }
 
     /// The end of the session's absolute lifetime; 0 = none.

@@ -123,10 +123,27 @@ where
         self.request.looked()
     }
 
+    /// Whether the answer says `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
+    ///
+    /// [`Policy::no_store`]: crate::policy::Policy::no_store
+    #[must_use]
+    pub fn no_store(&self) -> bool {
+        self.sessions.policy().no_store && self.subject().is_some()
+    }
+
+    /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.
+    ///
+    /// [`Policy::clear_site_data`]: crate::policy::Policy::clear_site_data
+    #[must_use]
+    pub fn clears_site_data(&self) -> bool {
+        self.sessions.policy().clear_site_data && self.request.signs_out()
+    }
+
     // ---- reading -------------------------------------------------------------------------------------------------
 
     /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
-    /// [`Error::Unreadable`], and an event says what is there instead.
+    /// [`Error::Unreadable`], and an event says what is there instead. On servers values outlive a change of their type as
+    /// they would as JSON, on devices they do not: `docs/values.md` in the repository.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
@@ -182,8 +199,14 @@ where
     /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        let deadline = self.request.record()?.stamp().deadline();
-        (deadline < Time::MAX).then(|| deadline.since(self.sessions.now()))
+        let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
+        if self.request.is_new() {
+            // it gets its limits when it is stored, at the end of this request
+            let policy = self.sessions.policy();
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+        }
+        let deadline = stamp.deadline();
+        (deadline < Time::MAX).then(|| deadline.since(now))
     }
 
     /// The label that the application gave the session.
@@ -201,7 +224,8 @@ where
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
-    /// [`Error::Conflict`] if another request changed this key meanwhile. The same bytes again are no change.
+    /// [`Error::Conflict`] if another request changed this key meanwhile. The same value again is no change. What cannot be
+    /// written, or could never be read, is [`Error::NotSerializable`]: `docs/values.md` in the repository.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Write)

@@ -22,7 +22,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         now: Time,
     ) -> Result<Outcome, FlashError> {
         if record.len() > BYTES {
-            return Err(FlashError::TooLarge { need: record.len(), have: BYTES });
+            return Ok(Outcome::TooLarge { need: record.len(), have: BYTES });
         }
         let gone = self.table.0.get(place).filter(|slot| slot.used && slot.handle != *key);
         let kind = if gone.is_some() { kind::REPLACING } else { kind::RECORD };

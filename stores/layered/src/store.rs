@@ -134,6 +134,10 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         self.durable.index()
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.durable.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
         if let Some(check) = self.pending.get(key) {
             return self.load_durable(key, check, now, into).await;
@@ -185,7 +189,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
             }
             Ok(Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
@@ -205,7 +209,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome

@@ -64,6 +64,10 @@ impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
         }
     }
 
+    fn too_large(record: &[u8]) -> Outcome {
+        Outcome::TooLarge { need: record.len(), have: BYTES }
+    }
+
     fn listing(&self) -> Listing {
         Listing { epoch: Epoch(self.epoch.get()), last: self.last.get().into(), entries: 0 }
     }
@@ -131,7 +135,9 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         let Some(slot) = Self::admitted(slots.as_mut_slice(), place, Stamp::is_anonymous(record), now) else {
             return Ok(Outcome::Full);
         };
-        slot.write(key, record)?;
+        if !slot.write(key, record) {
+            return Ok(Self::too_large(record));
+        }
         (slot.order, slot.listed) = (0, 0);
         Ok(Outcome::Applied(new.version))
     }
@@ -144,14 +150,16 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Self::Error> {
-        self.find(key, now, Ok(Outcome::Missing), |slot, old| {
+        self.find(key, now, Outcome::Missing, |slot, old| {
             if old.version != seen {
-                return Ok(Outcome::Conflict(Found::copy(slot.record(), old.version, there)));
+                return Outcome::Conflict(Found::copy(slot.record(), old.version, there));
             }
-            slot.write(key, record)?;
+            if !slot.write(key, record) {
+                return Self::too_large(record);
+            }
             Stamp::touch(slot.record_mut(), old.last_seen);
-            Ok(Outcome::Applied(Stamp::of_any(record).version))
-        })?
+            Outcome::Applied(Stamp::of_any(record).version)
+        })
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
@@ -235,13 +243,6 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FixedError {
-    /// The record is larger than the store's places.
-    RecordTooLarge {
-        /// Bytes of the record.
-        need: usize,
-        /// Bytes of a place.
-        have: usize,
-    },
     /// The store was called from within one of its own operations: a fault of this crate.
     InUse,
 }
@@ -249,9 +250,6 @@ pub enum FixedError {
 impl fmt::Display for FixedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RecordTooLarge { need, have } => {
-                write!(f, "the session takes {need} bytes, the store has places of {have}")
-            }
             Self::InUse => f.write_str("the store was called while it was at work"),
         }
     }
@@ -295,12 +293,12 @@ impl<const BYTES: usize> Slot<BYTES> {
         (owner == *subject).then_some(IndexEntry { order, ..entry })
     }
 
-    fn write(&mut self, key: &Handle, record: &[u8]) -> Result<(), FixedError> {
-        let too_large = FixedError::RecordTooLarge { need: record.len(), have: BYTES };
-        let place = self.bytes.get_mut(..record.len()).ok_or(too_large)?;
-        self.size = u16::try_from(record.len() + 1).map_err(|_| too_large)?;
+    /// Returns whether the record has room.
+    fn write(&mut self, key: &Handle, record: &[u8]) -> bool {
+        let Some(place) = self.bytes.get_mut(..record.len()) else { return false };
+        let Ok(size) = u16::try_from(record.len() + 1) else { return false };
         place.copy_from_slice(record);
-        self.handle = *key.as_bytes();
-        Ok(())
+        (self.size, self.handle) = (size, *key.as_bytes());
+        true
     }
 }

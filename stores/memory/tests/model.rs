@@ -121,6 +121,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
             Outcome::Missing => 1,
             Outcome::Conflict(_) => 2,
             Outcome::Full => 3,
+            Outcome::TooLarge { .. } => panic!("seed {seed}, step {step}: nothing is too large"),
         }] += 1;
         oracle.end(now);
         for number in 0..64 {

@@ -58,7 +58,8 @@ impl RedisCache {
 impl From<RedisStore> for RedisCache {
     /// Returns a cache with the prefix, the options and the connection of a store.
     fn from(store: RedisStore) -> Self {
-        Self(store.0)
+        // an entry that was evicted is read from the durable store again
+        Self(store.without_index().0)
     }
 }
 

@@ -24,7 +24,7 @@ impl RedisStore {
         arguments: &[&[u8]],
         retry: Retry,
     ) -> Result<Value, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let [hash, order, era] = &keys::index(prefix, subject);
         let arguments = |command: &mut Cmd| {
             command.arg(step).arg(now.millis()).arg(arguments);

@@ -38,6 +38,8 @@ pub struct RedisStore(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) link: Link,
     pub(crate) prefix: String,
+    /// Whether the sessions of a subject are found.
+    pub(crate) indexed: bool,
 }
 
 session_store_shared::shared!(RedisStore);
@@ -51,7 +53,19 @@ impl RedisStore {
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
         let prefix = target.prefix.unwrap_or_else(|| "session:".into());
-        Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
+        let store = Self(Arc::new(Inner { link: Link::new(target.route), prefix, indexed: true }));
+        Ok(if target.indexed { store } else { store.without_index() })
+    }
+
+    /// Keeps no index of subjects: sessions are not listed, and to revoke them is
+    /// [`Error::Unsupported`](session_core::Error::Unsupported). Then Redis may evict keys, which ends sessions and revives
+    /// none. `?index=off` in the URL says the same.
+    #[must_use]
+    pub fn without_index(self) -> Self {
+        self.with(|inner| {
+            inner.indexed = false;
+            inner.link.may_lose_keys();
+        })
     }
 
     /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
@@ -69,7 +83,7 @@ impl RedisStore {
     /// # Errors
     /// The server failed.
     pub async fn is_used(&self) -> Result<bool, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let mut command = redis::cmd("EXISTS");
         (0..=u8::MAX).for_each(|group| {
             command.arg(keys::era(prefix, group));
@@ -95,7 +109,7 @@ impl RedisStore {
     }
 
     async fn step(&self, step: &str, key: &Handle, now: Time, arguments: [&[u8]; 2]) -> Result<Reply, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let (session, era) = keys::session(prefix, key);
         let arguments = |command: &mut Cmd| {
             command.arg(step).arg(now.millis()).arg(&arguments);
@@ -155,12 +169,16 @@ impl Store for RedisStore {
     type Index = Self;
 
     fn index(&self) -> Option<&Self> {
-        Some(self)
+        self.0.indexed.then_some(self)
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        self.0.link.warning()
     }
 
     /// One MGET, of the record and the era of its group.
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let (session, era) = keys::session(prefix, key);
         let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Retry::Yes).await?;
         let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
@@ -212,7 +230,7 @@ impl Store for RedisStore {
     /// which the second one ends. One server does each in one step; if it fails half way in a cluster, some groups have
     /// ended: call it again.
     async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let mut era = [0; ERA];
         getrandom::fill(&mut era).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
         // the script adds it to epochs, and its numbers are exact up to 53 bits

@@ -51,7 +51,7 @@ impl Database {
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
         match self.target {
-            Target::Postgres(_) => &POSTGRES,
+            Target::Postgres { .. } => &POSTGRES,
             Target::Sqlite(_) => &SQLITE,
         }
     }
@@ -75,15 +75,15 @@ impl Database {
         let pool = self.writer.as_ref().filter(|_| access == Access::Write).unwrap_or(&self.connections);
         let permit = timeout_at(deadline, pool.permit()).await.ok().flatten().ok_or(SqlError::Busy)?;
         let answer = timeout_at(deadline, async {
-            self.ready.get_or_try_init(|| self.prepare()).await?;
+            self.ready.get_or_try_init(|| self.prepare(deadline)).await?;
             let mut pooled = pool.take(permit, self.connect()).await?;
-            let mut answer = pooled.connection.rows(sql, values).await;
+            let mut answer = pooled.connection.rows(sql, values, deadline).await;
             if matches!(answer, Err(SqlError::Broken(_))) {
                 // the server was away, so the idle connections are broken as well
                 pool.clear();
                 if pooled.used && access == Access::Read {
                     pooled.connection = self.connect().await?;
-                    answer = pooled.connection.rows(sql, values).await;
+                    answer = pooled.connection.rows(sql, values, deadline).await;
                 }
             }
             let rows = answer?;
@@ -105,11 +105,11 @@ impl Database {
             .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
     }
 
-    async fn prepare(&self) -> Result<(), SqlError> {
+    async fn prepare(&self, deadline: Instant) -> Result<(), SqlError> {
         let mut connection = self.connect().await?;
         if !self.creates {
-            return schema::check(&mut connection, self.dialect()).await;
+            return schema::check(&mut connection, self.dialect(), deadline).await;
         }
-        schema::ensure(&mut connection, self.dialect()).await
+        schema::ensure(&mut connection, self.dialect(), deadline).await
     }
 }

@@ -137,7 +137,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
 /// that are not locked; `ARRAY` has them chosen once.
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
-    begin: "BEGIN; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
+    begin: "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
     migrations: &[include_str!("../migrations/postgres/1.sql")],
     add: "\
         WITH held AS (

@@ -50,8 +50,8 @@ impl SqlStore {
     }
 
     /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
-    /// one statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more
-    /// connection, the only one that writes.
+    /// one statement, or two after a conflict. PostgreSQL cancels a statement after three quarters of it. SQLite has one
+    /// more connection, the only one that writes.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
@@ -228,7 +228,7 @@ fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     if record.len() != size {
         return Err(SqlError::Schema("a record is not as long as the database says".into()));
     }
-    place.copy_from_slice(record);
+    place.copy_from_slice(&record);
     if Stamp::of(place).is_some() {
         Stamp::touch(place, Time::from_millis(seen));
     }

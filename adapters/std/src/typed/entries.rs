@@ -1,7 +1,6 @@
 //! A value of the entries that a session has of it.
 
 use std::any::type_name;
-use std::cell::OnceCell;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -46,6 +45,11 @@ impl Why {
     /// The field that is not there.
     fn missing(&self) -> Option<&'static str> {
         if let What::Fields(error) = &self.what { error.missing() } else { None }
+    }
+
+    /// The field that is there under two names.
+    fn twice(&self) -> Option<&'static str> {
+        if let What::Fields(error) = &self.what { error.twice() } else { None }
     }
 
     /// Names the type of the whole where no other one is known.
@@ -101,56 +105,75 @@ impl de::Error for Why {
     }
 }
 
-/// Reads a value of its entries: `T::default()` if there are none, and the default's field where one is missing. With
-/// `resets`, also where one cannot be read, and then `resets` says which and why.
-pub(super) fn read<'a, T>(stored: Stored<'a>, mut resets: Option<&mut Vec<Why>>) -> Result<T, Why>
+/// A value of its entries.
+pub(super) struct Read<T> {
+    pub(super) value: T,
+    /// The fields that have their default, because they cannot be read.
+    pub(super) resets: Vec<Why>,
+    /// Entries of fields that are there under another name, too: an alias that an older version of the program wrote.
+    pub(super) shadowed: Vec<String>,
+}
+
+/// Reads a value of its entries: `T::default()` if there are none, and the default's field where one is missing; if it
+/// `resets`, also where one cannot be read.
+pub(super) fn read<T>(stored: Stored<'_>, resetting: bool) -> Result<Read<T>, Why>
 where
     T: Serialize + DeserializeOwned + Default,
 {
+    let mut read = Read { value: T::default(), resets: Vec::new(), shadowed: Vec::new() };
     if let Some((_, bytes)) = stored.iter().find(|(name, _)| *name == WHOLE) {
-        return match (Cbor::read::<T>(bytes), resets) {
-            (Ok(value), _) => Ok(value),
-            (Err(why), Some(resets)) => {
-                resets.push(Why::value::<T>(WHOLE, why));
-                Ok(T::default())
-            }
-            (Err(why), None) => Err(Why::value::<T>(WHOLE, why)),
-        };
+        match Cbor::read::<T>(bytes).map_err(|why| Why::value::<T>(WHOLE, why)) {
+            Ok(value) => read.value = value,
+            Err(why) if resetting => read.resets.push(why),
+            Err(why) => return Err(why),
+        }
+        return Ok(read);
     }
     if stored.is_empty() {
-        return Ok(T::default());
+        return Ok(read);
     }
-    let defaults = OnceCell::new();
-    let defaults = || defaults.get_or_init(|| Fields::of(&T::default()).unwrap_or_default());
+    let defaults = Fields::of(&read.value).unwrap_or_default();
     let mut stored: Stored<'_> = stored;
-    let mut reset: Vec<String> = Vec::new();
     loop {
         let why = match T::deserialize(Entries(&stored)) {
-            Ok(value) => return Ok(value),
+            Ok(value) => return Ok(Read { value, ..read }),
             Err(why) => why.of::<T>(),
         };
         if let Some(missing) = why.missing().map(|name| format!(".{name}"))
             && !stored.iter().any(|(name, _)| *name == missing)
-            && let Some(default) = defaults().iter().find(|(name, _)| *name == missing)
+            && let Some(default) = defaults.iter().find(|(name, _)| *name == missing)
         {
             stored.push(default);
             continue;
         }
-        let Some(resets) = &mut resets else { return Err(why) };
-        // serde looks at some fields only after all were read, and does not say which one is wrong
-        let name = if why.name.is_empty() { culprit::<T>(&stored, defaults()) } else { Some(why.name.clone()) };
-        match name.filter(|name| !reset.contains(name)) {
-            Some(name) => {
-                stored = without(&stored, &name, defaults());
-                resets.push(Why { name: name.clone(), ..why });
-                reset.push(name);
-            }
-            None => {
-                resets.push(why);
-                return Ok(T::default());
-            }
+        if let Some(alias) = why.twice().and_then(|name| alias::<T>(&stored, name)) {
+            stored.retain(|(name, _)| *name != alias);
+            read.shadowed.push(alias);
+            continue;
         }
+        if !resetting {
+            return Err(why);
+        }
+        // serde looks at some fields only after all were read, and does not say which one is wrong
+        let name = if why.name.is_empty() { culprit::<T>(&stored, &defaults) } else { Some(why.name.clone()) };
+        let Some(name) = name.filter(|name| read.resets.iter().all(|reset| reset.name != *name)) else {
+            read.resets.push(why);
+            return Ok(read);
+        };
+        stored = without(&stored, &name, &defaults);
+        read.resets.push(Why { name, ..why });
     }
+}
+
+/// Another entry of the field that is there as `name`, which is the one that counts.
+fn alias<T: DeserializeOwned>(stored: &Stored<'_>, name: &'static str) -> Option<String> {
+    let twice = |entries: &Stored<'_>| T::deserialize(Entries(entries)).is_err_and(|why| why.twice() == Some(name));
+    let own = stored.iter().find(|(own, _)| own.strip_prefix('.') == Some(name));
+    let others = || stored.iter().filter(|entry| own.is_none_or(|own| own.0 != entry.0));
+    let beside = |entry: &&_| own.is_some_and(|own| twice(&vec![*own, **entry]));
+    let only = |entry: &&(&str, _)| !twice(&stored.iter().filter(|other| other.0 != entry.0).copied().collect());
+    let found = others().find(beside).or_else(|| others().find(only));
+    found.map(|(name, _)| (*name).to_owned())
 }
 
 /// The entries with the default's field in the place of this one, or without it if the default has none.

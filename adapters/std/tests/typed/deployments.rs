@@ -175,3 +175,58 @@ fn what_does_not_fit_changes_no_field_st7() {
     });
     assert_eq!(site.read(), Ok(Texts { a: "a".into(), b: "b".into() }));
 }
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Colour {
+    colour: String,
+    size: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Color {
+    #[serde(alias = "colour", alias = "farbe")]
+    color: String,
+    size: u32,
+}
+
+/// The old name goes when the new one is stored, or the field would be there twice.
+#[test]
+fn a_renamed_field_is_read_by_its_alias_va3() {
+    let site = Site::new();
+    site.change(|old: &mut Colour| *old = Colour { colour: "red".into(), size: 1 });
+    assert_eq!(site.read(), Ok(Color { color: "red".into(), size: 1 }));
+    site.change(|new: &mut Color| new.size = 2);
+    assert_eq!(site.keys(), ["data.colour", "data.size"]);
+    site.change(|new: &mut Color| new.color = "blue".into());
+    assert_eq!(site.keys(), ["data.color", "data.size"]);
+    assert_eq!(site.read(), Ok(Color { color: "blue".into(), size: 2 }));
+    // a node of the version before writes its name again, and another one a third
+    site.change(|old: &mut Colour| old.colour = "green".into());
+    site.visit(|session| session.set("data.farbe", "rot").unwrap());
+    assert_eq!(site.keys(), ["data.color", "data.colour", "data.farbe", "data.size"]);
+    assert_eq!(site.read(), Ok(Color { color: "blue".into(), size: 2 }), "the own name counts");
+    site.change(|new: &mut Color| new.color = "white".into());
+    assert_eq!(site.read(), Ok(Color { color: "white".into(), size: 2 }));
+    assert_eq!(*site.told.0.lock().unwrap(), [""; 0]);
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct FlatColor {
+    name: String,
+    #[serde(flatten)]
+    color: Color,
+}
+
+#[test]
+fn a_flattened_field_is_read_by_its_alias_va3() {
+    let site = Site::new();
+    site.change(|old: &mut Colour| *old = Colour { colour: "red".into(), size: 1 });
+    site.change(|new: &mut FlatColor| {
+        assert_eq!(new.color.color, "red");
+        new.color.color = "blue".into();
+        new.name = "ann".into();
+    });
+    assert_eq!(site.keys(), ["data.color", "data.name", "data.size"]);
+    let color = Color { color: "blue".into(), size: 1 };
+    assert_eq!(site.read(), Ok(FlatColor { name: "ann".into(), color }));
+}

@@ -44,12 +44,16 @@ pub enum StoreUrl {
     Cookie,
 }
 
+/// All that a store URL may be.
+const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, redis://, redis-cluster://, \
+                     redis-sentinel://, memcached://, layered:CACHE+DURABLE, cookie:";
+
 impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err("a store URL begins with its kind, for instance memory: or redis://".into());
+            return Err(format!("a store URL begins with its kind, which is one of {KINDS}"));
         };
         match (scheme, rest) {
             ("memory", "") => Ok(Self::Memory { capacity: None }),
@@ -89,7 +93,7 @@ impl FromStr for StoreUrl {
                 checked.map_err(|why| format!("layered: {why}"))?;
                 Ok(Self::Layered { cache: cache.into(), durable: Box::new(durable) })
             }
-            _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
+            _ => Err(format!("{scheme}: is not a store that this program knows; it knows {KINDS}")),
         }
     }
 }
@@ -236,6 +240,28 @@ mod tests {
             "",
         ] {
             assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_answered_by_all_that_work() {
+        for bad in ["ftp://h", "mysql://h/d", "memory", ""] {
+            let why = bad.parse::<StoreUrl>().unwrap_err();
+            for kind in ["memory:", "fixed:", "flash:PATH", "sqlite:PATH", "postgres://", "redis://", "memcached://"] {
+                assert!(why.contains(kind) && !why.contains('\n'), "{bad}: {why}");
+            }
+        }
+        // and what it lists works
+        for kind in KINDS.split(", ") {
+            let url = match kind {
+                "memory:capacity=N" => "memory:capacity=7".to_owned(),
+                "layered:CACHE+DURABLE" => "layered:redis://c+sqlite:a.db".to_owned(),
+                kind if kind.ends_with("://") && kind.contains("sentinel") => format!("{kind}h:1/main"),
+                kind if kind.ends_with("://") => format!("{kind}h/1"),
+                kind => kind.to_owned(),
+            };
+            let url = if kind.contains("cluster") || kind.contains("memcached") { url.replace("/1", "") } else { url };
+            assert!(url.parse::<StoreUrl>().is_ok(), "{url}: {:?}", url.parse::<StoreUrl>());
         }
     }
 }

@@ -65,6 +65,7 @@ impl fmt::Debug for LogId {
 /// | `conflict` | info | a change was refused (409), for another request had made one |
 /// | `left_out` | warn | so many events of a name came within a minute that those who write lines were not told all |
 /// | `store_failed` | warn | the store failed, and said why |
+/// | `store_warned` | warn | the store works, and something of it should be looked at |
 /// | `entropy_failed` | warn | there were no random numbers |
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -122,6 +123,8 @@ pub enum Event<'e> {
     LeftOut(&'static str, u32),
     /// The store failed; its own words.
     StoreFailed(&'e dyn fmt::Display),
+    /// The store works, and what it promises may not hold: what the operator should look at.
+    StoreWarned(&'e dyn fmt::Display),
     /// The random number generator failed.
     EntropyFailed,
 }
@@ -196,7 +199,7 @@ impl<'e> Event<'e> {
     #[must_use]
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
-            Self::StoreFailed(why) | Self::LoginFailed(_, why) => Some(*why),
+            Self::StoreFailed(why) | Self::StoreWarned(why) | Self::LoginFailed(_, why) => Some(*why),
             Self::Unreadable(_, why) => *why,
             _ => None,
         }
@@ -252,6 +255,7 @@ impl<'e> Event<'e> {
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
             Self::LeftOut(..) => ("left_out", Level::Warn, None),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
+            Self::StoreWarned(_) => ("store_warned", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
         }
     }
@@ -290,6 +294,7 @@ impl fmt::Display for Event<'_> {
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
             Self::LeftOut(name, count) => write!(f, "{count} events `{name}` were left out"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
+            Self::StoreWarned(why) => write!(f, "session store: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),
         }
     }

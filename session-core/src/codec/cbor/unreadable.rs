@@ -109,6 +109,12 @@ impl Error {
     pub const fn missing(&self) -> Option<&'static str> {
         if let What::Missing(name) = self.what { Some(name) } else { None }
     }
+
+    /// Returns the name of the field that is there twice, if that is the error.
+    #[must_use]
+    pub const fn twice(&self) -> Option<&'static str> {
+        if let What::Twice(name) = self.what { Some(name) } else { None }
+    }
 }
 
 impl From<What> for Error {

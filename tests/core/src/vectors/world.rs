@@ -165,6 +165,7 @@ impl Observer for Log {
             Event::Mismatch(..) => "Mismatch",
             Event::Corrupt(_) => "Corrupt",
             Event::Conflict(_) => "Conflict",
+            Event::StoreWarned(_) => "StoreWarned",
             Event::EntropyFailed => "EntropyFailed",
             _ => "other",
         });

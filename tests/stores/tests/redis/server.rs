@@ -273,7 +273,7 @@ async fn two_clients_in_every_order_st2() {
                 Outcome::Missing => assert!(deleted, "{told}"),
                 Outcome::Conflict(_) => assert!(stale, "{told}"),
                 Outcome::Applied(_) => assert!(!deleted && !stale, "{told}"),
-                Outcome::Full => panic!("{told}"),
+                Outcome::Full | Outcome::TooLarge { .. } => panic!("{told}"),
             }
             let there = ann.load(&key, now(), &mut [0; 256]).await.unwrap();
             let gone =
