@@ -116,9 +116,9 @@ impl Stamp {
     /// subject either; `true` for bytes that are no record.
     #[must_use]
     pub fn is_anonymous(bytes: &[u8]) -> bool {
-        let Some(stamp) = Self::of(bytes) else { return true };
-        let [_, flags] = *part(bytes, 0);
-        flags & SUBJECT == 0 && (stamp.login == 0 || flags & OWN_LIFETIMES == 0)
+        let [format, flags] = *part(bytes, 0);
+        let visitor = flags & SUBJECT == 0 && (flags & OWN_LIFETIMES == 0 || *part::<4>(bytes, LOGIN_AT) == [0; 4]);
+        visitor || format != FORMAT || bytes.len() < HEAD_LEN
     }
 
     /// Whether the record is neither idle for too long nor past its absolute end (LC5, LC6, LC7).

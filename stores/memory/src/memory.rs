@@ -63,7 +63,7 @@ impl MemoryStore {
     /// Sets how many bytes all records may take together (QU2); the default is 256 MiB. Handles and the table are not
     /// counted: a small session takes about 40 bytes of heap more. When a new session, or what one grew by, has no room,
     /// sessions that are over go, and for one that is signed in, the least recently seen anonymous ones. If that is not
-    /// enough it is [`Outcome::Full`]. Call it before the store has sessions.
+    /// enough it is [`Outcome::Full`], and [`Outcome::TooLarge`] if no store of that size has room. Call it before the store has sessions.
     #[must_use]
     pub fn with_max_bytes(self, bytes: usize) -> Self {
         Self { bytes: Bytes::new(bytes), ..self }
@@ -144,6 +144,11 @@ impl MemoryStore {
         if self.shards.len() == 1 { usize::MAX } else { LOOKS }
     }
 
+    /// Even an empty store has no room.
+    fn too_large(&self, record: &[u8]) -> Outcome {
+        Outcome::TooLarge { need: record.len(), have: self.bytes.most }
+    }
+
     /// Reserves what a session takes.
     fn reserve(&self, anonymous: bool, bytes: usize) -> bool {
         if self.places.as_ref().is_some_and(|places| !places.reserve(anonymous)) {
@@ -168,9 +173,6 @@ impl MemoryStore {
 
     /// Reserves in a full store: sessions that are over go, and for one that is signed in, those of visitors.
     fn make_room(&self, key: &Handle, anonymous: bool, bytes: usize, now: Time) -> bool {
-        if bytes > self.bytes.most {
-            return false;
-        }
         let mut looks = self.looks();
         for shard in self.shards_from(key) {
             looks = looks.saturating_sub(self.counted(shard, |shard| shard.sweep(looks, now)));
@@ -234,6 +236,9 @@ impl Store for MemoryStore {
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
         let (anonymous, bytes) = (Stamp::is_anonymous(record), record.len());
+        if bytes > self.bytes.most {
+            return Ok(self.too_large(record));
+        }
         if !self.reserve(anonymous, bytes) {
             if self.at(key, |shard| shard.login(key, now)).flatten().is_some() {
                 return Ok(Outcome::Conflict(None));
@@ -262,8 +267,11 @@ impl Store for MemoryStore {
         loop {
             let update = |shard: &mut Shard| shard.update(key, seen, record, now, there, &self.bytes);
             let outcome = self.at(key, update).unwrap_or(Outcome::Missing);
-            if outcome != Outcome::Full || record.len() > self.bytes.most {
+            if outcome != Outcome::Full {
                 return Ok(outcome);
+            }
+            if record.len() > self.bytes.most {
+                return Ok(self.too_large(record));
             }
             if !core::mem::replace(&mut swept, true) {
                 let mut looks = self.looks();

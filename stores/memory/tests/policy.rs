@@ -124,10 +124,13 @@ fn bytes_are_limited_qu2() {
             assert_eq!(create(&store, number, 20, own), APPLIED);
         }
         assert!(store.bytes() <= 100_000 && store.len() < 9, "{store:?}");
-        // more than all bytes is Full, and nobody has to go
+        // more than all bytes is too large, and nobody has to go (ST12)
         let before = store.len();
-        assert_eq!(create(&store, 3000, 20, Draft { data: 100_000, ..SIGNED_IN }), Outcome::Full);
-        assert_eq!(store.len(), before);
+        let huge = Draft { version: 3, data: 100_000, ..SIGNED_IN };
+        let too_large = Outcome::TooLarge { need: huge.record().len(), have: 100_000 };
+        assert_eq!(create(&store, 3000, 20, huge), too_large);
+        assert_eq!(ready(store.update(&key(0), Version(2), &huge.record(), at(20), &mut [])), too_large);
+        assert_eq!((store.len(), size(&store, 0, 20)), (before, Some(longer.len())));
         // what is over makes room, and what is gone is not counted
         assert_eq!(create(&store, 3001, 2_000, Draft { data: 99_000, ..ANONYMOUS }), APPLIED);
         assert_eq!((store.len(), store.bytes()), (1, 99_000 + MIN_LEN));
