@@ -12,7 +12,7 @@ use session_core::{Error, LoginAttempt, RequestState, csrf, events::LogId};
 use crate::buffer_pool;
 use crate::environment::ThreadRng;
 use crate::sessions::{AnyClock, AnyObserver, Core, SessionInfo, Sessions};
-use crate::typed::UnreadableField;
+use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
