@@ -14,13 +14,15 @@ pub mod rejection;
 mod session;
 mod sessions;
 mod typed;
+mod unreadable_field;
 
 pub use environment::{SystemClock, ThreadRng};
 pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};
 pub use sessions::{SessionInfo, Sessions};
-pub use typed::{Typed, UnreadableField};
+pub use typed::Typed;
+pub use unreadable_field::UnreadableField;
 
 pub use session_core::policy::{self, Policy};
 pub use session_core::{Error, Fault, Keys, LoginAttempt};

@@ -14,7 +14,7 @@ use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
 use crate::origin::Origin;
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
-use crate::typed::UnreadableField;
+use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.

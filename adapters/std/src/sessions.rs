@@ -14,7 +14,7 @@ use session_store_shared::RecordBuffer;
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::keys::KeyRing;
-use crate::typed::UnreadableField;
+use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.

@@ -2,6 +2,7 @@
 
 mod entries;
 mod fields;
+mod names;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -13,26 +14,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
 use crate::session::{Session, View};
+use crate::unreadable_field::UnreadableField;
 use entries::{Read, Why};
 use fields::Fields;
-
-/// What the keys of all fields begin with, and the key of a value that has no fields.
-const KEY: &str = "data";
-/// The name of a value that has no fields. The name of a field has a dot before it.
-const WHOLE: &str = "";
-/// The longest name of a field: a key has 64 bytes.
-const LONGEST_NAME: usize = 64 - KEY.len() - 1;
-
-/// What becomes of a field of [`Typed`] that cannot be read: its type changed, or what it stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnreadableField {
-    /// The handler is not called: [`Error::Unreadable`], 500.
-    #[default]
-    Fails,
-    /// The field has the value that `T::default()` has, and an event says so. What was stored stays until the field is
-    /// changed and saved. Choose this only if no default is the unsafe side, such as `restricted: false`.
-    Resets,
-}
+use names::{KEY, WHOLE};
 
 /// A session whose data is one `T`. Read and changed through `Deref`; [`save`](Self::save) puts it into the session,
 /// which stores it with the answer. A visitor without a session has `T::default()`.

@@ -18,7 +18,7 @@ type Budget = (&'static str, u64, u64);
 /// frameworks hash with seeds that differ from process to process, which moves the instructions by some hundreds; so the
 /// middle one of five runs counts, and there is a margin of six in a hundred. Lower them whenever one gets cheaper; never raise them for anything that is ours.
 const ADDED: [(&str, [Budget; 4]); 3] = [
-    ("axum", [("untouched", 1_800, 4), ("read", 15_500, 5), ("increment", 18_400, 5), ("new", 18_100, 7)]),
+    ("axum", [("untouched", 1_800, 4), ("read", 15_500, 5), ("increment", 18_000, 5), ("new", 18_100, 7)]),
     ("poem", [("untouched", 2_300, 2), ("read", 14_900, 2), ("increment", 18_000, 2), ("new", 16_500, 4)]),
     ("rocket", [("untouched", 1_400, 3), ("read", 15_900, 6), ("increment", 19_000, 6), ("new", 29_700, 18)]),
 ];

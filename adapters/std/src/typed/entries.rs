@@ -9,8 +9,8 @@ use serde::{Serialize, de::DeserializeOwned, forward_to_deserialize_any};
 use session_core::codec::cbor::{Error, Unreadable};
 use session_core::codec::{Cbor, Codec};
 
-use super::WHOLE;
 use super::fields::Fields;
+use super::names::WHOLE;
 
 /// Names, with the dot before them, and bytes.
 type Stored<'a> = Vec<(&'a str, &'a [u8])>;

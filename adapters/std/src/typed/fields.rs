@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 use session_core::codec::{Cbor, Codec, WriteError};
 
-use super::{LONGEST_NAME, WHOLE};
+use super::names::{LONGEST_NAME, WHOLE};
 
 /// The fields of a value, in the order of their names. A value that has none, or whose names cannot be keys, is one field
 /// whose name is [`WHOLE`].
