@@ -20,6 +20,7 @@
 //! | `same_site` | `"lax"`, `"strict"`, or `"none"` behind https | `"lax"` |
 //! | `partitioned` | a cookie jar for each site that embeds this one, for `same_site = "none"`; not on plain http | `false` |
 //! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
+//! | `anonymous_idle` | longest time without activity of a session in which nobody is signed in | the smaller of 10 minutes and `idle` |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
 //! | `application` | separates this application from others with the same keys and cookie name | none |
@@ -112,6 +113,7 @@ struct Table {
     same_site: SameSite,
     partitioned: bool,
     idle: Option<u64>,
+    anonymous_idle: Option<u64>,
     absolute: Option<u64>,
     renew_after: Option<u64>,
     grace: Option<u64>,
@@ -168,6 +170,8 @@ impl Table {
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
         let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
+        let anonymous_idle = self.anonymous_idle.map(Duration::from_secs);
+        let policy = anonymous_idle.map_or(policy, |span| policy.anonymous_idle(span));
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
         let policy = kept(&self.application).map_or(policy, |name| policy.application(name));

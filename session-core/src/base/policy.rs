@@ -18,6 +18,10 @@ const MAX_COOKIE: usize = 2560;
 /// The Max-Age of a cookie that has none.
 pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
 
+/// The longest time without activity of a session in which nobody is signed in, unless the policy says another, in
+/// milliseconds.
+const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -254,6 +258,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) idle: u64,
+    pub(crate) anonymous_idle: u64,
     pub(crate) absolute: u64,
     pub(crate) renew_after: u64,
     pub(crate) grace: u64,
@@ -272,12 +277,18 @@ impl Limits {
         };
         Self {
             idle,
+            anonymous_idle: if idle == 0 || idle > ANONYMOUS_IDLE { ANONYMOUS_IDLE } else { idle },
             absolute: millis_or_none(lifetimes.absolute),
             renew_after: millis_or_none(lifetimes.renew_after),
             grace: millis(lifetimes.grace),
             touch_every,
             remember: millis(lifetimes.remember),
         }
+    }
+
+    /// The longest time without activity of a session of this login number, which is 0 if nobody is signed in.
+    pub(crate) const fn idle_of(&self, login: u32) -> u64 {
+        if login == 0 { self.anonymous_idle } else { self.idle }
     }
 
     /// The same, unless they cannot work.
@@ -354,6 +365,20 @@ impl Policy {
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
+    }
+
+    /// The longest time without activity of a session in which nobody is signed in (QU1): the smaller of ten minutes and
+    /// `idle` if nothing is said. Anybody can make such sessions, so a store holds fewer of them the shorter this is. A shop
+    /// whose visitors fill baskets wants it longer. Activity is recorded at least ten times within it.
+    #[must_use]
+    pub const fn anonymous_idle(mut self, span: Duration) -> Self {
+        let idle = millis(span);
+        self.limits.anonymous_idle = if idle == 0 { 1 } else { idle };
+        let tenth = if idle < 600_000 { quotient::<10>(idle as u32) as u64 } else { 60_000 };
+        if tenth < self.limits.touch_every {
+            self.limits.touch_every = tenth;
+        }
+        self
     }
 
     /// The browser keeps the cookie until it is closed: `Set-Cookie` has no `Max-Age`. A session that is to be remembered

@@ -213,7 +213,8 @@ impl<B: Buffer> RequestState<B> {
             let span = rules.policy.limits.remember;
             self.mine.set_lifetimes(span, created.millis() + span, true);
         } else {
-            self.mine.set_lifetimes(rules.policy.limits.idle, rules.policy.ends(created), false);
+            let idle = rules.policy.limits.idle_of(self.mine.login());
+            self.mine.set_lifetimes(idle, rules.policy.ends(created), false);
         }
     }
 
