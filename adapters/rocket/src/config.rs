@@ -25,6 +25,7 @@
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
 //! | `application` | separates this application from others with the same keys and cookie name | none |
 //! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
+//! | `max_bytes` | bytes of a session in the store | 65536 |
 //! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
 //! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
 //! | `until_browser_closes` | the cookie has no `Max-Age`, unless its session is to be remembered | `false` |
@@ -121,6 +122,7 @@ struct Table {
     remember: Option<u64>,
     application: Option<String>,
     max_cookie: Option<usize>,
+    max_bytes: Option<usize>,
     max_sessions: u16,
     end_on_reuse: bool,
     until_browser_closes: bool,
@@ -176,6 +178,7 @@ impl Table {
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
         let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
+        let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
         Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
@@ -260,7 +263,7 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
+             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
              clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");

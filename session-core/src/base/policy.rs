@@ -22,6 +22,9 @@ pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
 /// milliseconds.
 const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
 
+/// Bytes of a session's record, unless the policy says another number.
+const MAX_BYTES: usize = 64 << 10;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -246,6 +249,7 @@ pub struct Policy {
     pub(crate) limits: Limits,
     pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
+    pub(crate) max_bytes: usize,
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
     pub(crate) until_browser_closes: bool,
@@ -334,6 +338,7 @@ impl Policy {
             limits: *limits,
             application: "",
             max_cookie: MAX_COOKIE,
+            max_bytes: MAX_BYTES,
             max_sessions: 0,
             reuse_ends: false,
             until_browser_closes: false,
@@ -358,6 +363,16 @@ impl Policy {
     #[must_use]
     pub const fn max_cookie(self, bytes: usize) -> Self {
         Self { max_cookie: bytes, ..self }
+    }
+
+    /// Limits a session's record in a store, in bytes (QU2): a change that would leave more is
+    /// [`Error::TooLarge`](crate::Error::TooLarge), told with both sizes when it is stored. 65,536 if nothing is said: each
+    /// request loads the whole record, and a visitor's request can make the application store one. A session that is larger
+    /// already, because the limit was lowered, can be read, signed in and out, and made smaller. The place that an adapter
+    /// has for a record limits it, too.
+    #[must_use]
+    pub const fn max_bytes(self, bytes: usize) -> Self {
+        Self { max_bytes: bytes, ..self }
     }
 
     /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
