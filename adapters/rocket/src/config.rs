@@ -26,7 +26,7 @@
 //! | `application` | separates this application from others with the same keys and cookie name | none |
 //! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
 //! | `max_bytes` | bytes of a session in the store | 65536 |
-//! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
+//! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 100 where the store can list |
 //! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
 //! | `until_browser_closes` | the cookie has no `Max-Age`, unless its session is to be remembered | `false` |
 //! | `no_store` | answers to whoever is signed in say `Cache-Control: no-store`, also without a cookie | `false` |
@@ -123,7 +123,7 @@ struct Table {
     application: Option<String>,
     max_cookie: Option<usize>,
     max_bytes: Option<usize>,
-    max_sessions: u16,
+    max_sessions: Option<u16>,
     end_on_reuse: bool,
     until_browser_closes: bool,
     no_store: bool,
@@ -179,7 +179,8 @@ impl Table {
         let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
-        Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
+        let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
+        Ok(policy.on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
             Mismatch::End => policy::Mismatch::End,

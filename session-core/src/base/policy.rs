@@ -25,6 +25,9 @@ const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
 /// Bytes of a session's record, unless the policy says another number.
 const MAX_BYTES: usize = 64 << 10;
 
+/// Sessions of one subject, unless the policy says another number.
+const MAX_SESSIONS: u16 = 100;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -250,7 +253,8 @@ pub struct Policy {
     pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
     pub(crate) max_bytes: usize,
-    pub(crate) max_sessions: u16,
+    /// `None`: nothing was said.
+    pub(crate) max_sessions: Option<u16>,
     pub(crate) reuse_ends: bool,
     pub(crate) until_browser_closes: bool,
     pub(crate) no_store: bool,
@@ -339,7 +343,7 @@ impl Policy {
             application: "",
             max_cookie: MAX_COOKIE,
             max_bytes: MAX_BYTES,
-            max_sessions: 0,
+            max_sessions: None,
             reuse_ends: false,
             until_browser_closes: false,
             no_store: false,
@@ -425,11 +429,28 @@ impl Policy {
         Self { mismatch, ..self }
     }
 
-    /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can
-    /// list; over another one a login is [`Error::Unsupported`](crate::Error::Unsupported).
+    /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over
+    /// another one a login is [`Error::Unsupported`](crate::Error::Unsupported). `max_sessions(0)` lifts the cap.
+    ///
+    /// If nothing is said, a store that can list keeps 100 (QU3), so that one account that signs in without end does not fill
+    /// it. A person has a handful of browsers; of a script that signs in at each run, nobody misses the oldest of a hundred
+    /// sessions. Logins at the same time may exceed a cap above 16 by some, until the next login.
     #[must_use]
     pub const fn max_sessions(self, of_a_subject: u16) -> Self {
-        Self { max_sessions: of_a_subject, ..self }
+        Self { max_sessions: Some(of_a_subject), ..self }
+    }
+
+    /// The cap of a store that can list; 0 = none.
+    pub(crate) const fn cap(&self) -> u16 {
+        match self.max_sessions {
+            Some(most) => most,
+            None => MAX_SESSIONS,
+        }
+    }
+
+    /// Whether the program wants a cap in any case, also where the store cannot list.
+    pub(crate) const fn insists_on_cap(&self) -> bool {
+        matches!(self.max_sessions, Some(1..))
     }
 
     /// The name that is written and read.
