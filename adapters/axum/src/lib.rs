@@ -8,8 +8,8 @@ pub use extract::{Authenticated, Extracted, NotSignedIn, Peek, Session, SessionD
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, events, keys,
-    policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
+    events, headers, keys, policy, shared,
 };
 
 #[cfg(doctest)]

@@ -20,11 +20,13 @@
 //! | `same_site` | `"lax"`, `"strict"`, or `"none"` behind https | `"lax"` |
 //! | `partitioned` | a cookie jar for each site that embeds this one, for `same_site = "none"`; not on plain http | `false` |
 //! | `idle`, `absolute` | longest time without activity, and since the login; 0 = no limit | 30 minutes, 12 hours |
+//! | `anonymous_idle` | longest time without activity of a session in which nobody is signed in | the smaller of 10 minutes and `idle` |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
 //! | `application` | separates this application from others with the same keys and cookie name | none |
 //! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
-//! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
+//! | `max_bytes` | bytes of a session in the store | 65536 |
+//! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 100 where the store can list |
 //! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
 //! | `until_browser_closes` | the cookie has no `Max-Age`, unless its session is to be remembered | `false` |
 //! | `no_store` | answers to whoever is signed in say `Cache-Control: no-store`, also without a cookie | `false` |
@@ -112,6 +114,7 @@ struct Table {
     same_site: SameSite,
     partitioned: bool,
     idle: Option<u64>,
+    anonymous_idle: Option<u64>,
     absolute: Option<u64>,
     renew_after: Option<u64>,
     grace: Option<u64>,
@@ -119,7 +122,8 @@ struct Table {
     remember: Option<u64>,
     application: Option<String>,
     max_cookie: Option<usize>,
-    max_sessions: u16,
+    max_bytes: Option<usize>,
+    max_sessions: Option<u16>,
     end_on_reuse: bool,
     until_browser_closes: bool,
     no_store: bool,
@@ -168,11 +172,15 @@ impl Table {
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
         let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
+        let anonymous_idle = self.anonymous_idle.map(Duration::from_secs);
+        let policy = anonymous_idle.map_or(policy, |span| policy.anonymous_idle(span));
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
         let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
-        Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
+        let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
+        let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
+        Ok(policy.on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
             Mismatch::End => policy::Mismatch::End,
@@ -256,7 +264,7 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
+             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
              clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");

@@ -205,8 +205,10 @@ fn what_can_be_provoked_floods_no_log_qu4() {
 /// An observer finds where the request comes from, at every event of it and at no other one.
 #[test]
 fn from_where_lc19() {
+    /// The name of an event, and from where it came.
+    type Told = (&'static str, Option<String>);
     #[derive(Clone, Default)]
-    struct From(Arc<Mutex<Vec<(&'static str, Option<String>)>>>);
+    struct From(Arc<Mutex<Vec<Told>>>);
     impl Observer for From {
         fn observe(&self, event: &Event<'_>) {
             let origin = Origin::of_request();

@@ -18,6 +18,16 @@ const MAX_COOKIE: usize = 2560;
 /// The Max-Age of a cookie that has none.
 pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
 
+/// The longest time without activity of a session in which nobody is signed in, unless the policy says another, in
+/// milliseconds.
+const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
+
+/// Bytes of a session's record, unless the policy says another number.
+const MAX_BYTES: usize = 64 << 10;
+
+/// Sessions of one subject, unless the policy says another number.
+const MAX_SESSIONS: u16 = 100;
+
 /// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
@@ -242,7 +252,9 @@ pub struct Policy {
     pub(crate) limits: Limits,
     pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
-    pub(crate) max_sessions: u16,
+    pub(crate) max_bytes: usize,
+    /// `None`: nothing was said.
+    pub(crate) max_sessions: Option<u16>,
     pub(crate) reuse_ends: bool,
     pub(crate) until_browser_closes: bool,
     pub(crate) no_store: bool,
@@ -254,6 +266,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) idle: u64,
+    pub(crate) anonymous_idle: u64,
     pub(crate) absolute: u64,
     pub(crate) renew_after: u64,
     pub(crate) grace: u64,
@@ -272,12 +285,18 @@ impl Limits {
         };
         Self {
             idle,
+            anonymous_idle: if idle == 0 || idle > ANONYMOUS_IDLE { ANONYMOUS_IDLE } else { idle },
             absolute: millis_or_none(lifetimes.absolute),
             renew_after: millis_or_none(lifetimes.renew_after),
             grace: millis(lifetimes.grace),
             touch_every,
             remember: millis(lifetimes.remember),
         }
+    }
+
+    /// The longest time without activity of a session of this login number, which is 0 if nobody is signed in.
+    pub(crate) const fn idle_of(&self, login: u32) -> u64 {
+        if login == 0 { self.anonymous_idle } else { self.idle }
     }
 
     /// The same, unless they cannot work.
@@ -323,7 +342,8 @@ impl Policy {
             limits: *limits,
             application: "",
             max_cookie: MAX_COOKIE,
-            max_sessions: 0,
+            max_bytes: MAX_BYTES,
+            max_sessions: None,
             reuse_ends: false,
             until_browser_closes: false,
             no_store: false,
@@ -349,11 +369,35 @@ impl Policy {
         Self { max_cookie: bytes, ..self }
     }
 
+    /// Limits a session's record in a store, in bytes (QU2): a change that would leave more is
+    /// [`Error::TooLarge`](crate::Error::TooLarge), told with both sizes when it is stored. 65,536 if nothing is said: each
+    /// request loads the whole record, and a visitor's request can make the application store one. A session that is larger
+    /// already, because the limit was lowered, can be read, signed in and out, and made smaller. The place that an adapter
+    /// has for a record limits it, too.
+    #[must_use]
+    pub const fn max_bytes(self, bytes: usize) -> Self {
+        Self { max_bytes: bytes, ..self }
+    }
+
     /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
     /// an event and no session: a browser whose answer was lost looks the same as a thief.
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
+    }
+
+    /// The longest time without activity of a session in which nobody is signed in (QU1): the smaller of ten minutes and
+    /// `idle` if nothing is said. Anybody can make such sessions, so a store holds fewer of them the shorter this is. A shop
+    /// whose visitors fill baskets wants it longer. Activity is recorded at least ten times within it.
+    #[must_use]
+    pub const fn anonymous_idle(mut self, span: Duration) -> Self {
+        let idle = millis(span);
+        self.limits.anonymous_idle = if idle == 0 { 1 } else { idle };
+        let tenth = if idle < 600_000 { quotient::<10>(idle as u32) as u64 } else { 60_000 };
+        if tenth < self.limits.touch_every {
+            self.limits.touch_every = tenth;
+        }
+        self
     }
 
     /// The browser keeps the cookie until it is closed: `Set-Cookie` has no `Max-Age`. A session that is to be remembered
@@ -385,11 +429,28 @@ impl Policy {
         Self { mismatch, ..self }
     }
 
-    /// At most so many sessions of one subject: a login beyond them ends the oldest. 0 = no cap. Needs a store that can
-    /// list; over another one a login is [`Error::Unsupported`](crate::Error::Unsupported).
+    /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over
+    /// another one a login is [`Error::Unsupported`](crate::Error::Unsupported). `max_sessions(0)` lifts the cap.
+    ///
+    /// If nothing is said, a store that can list keeps 100 (QU3), so that one account that signs in without end does not fill
+    /// it. A person has a handful of browsers; of a script that signs in at each run, nobody misses the oldest of a hundred
+    /// sessions. Logins at the same time may exceed a cap above 16 by some, until the next login.
     #[must_use]
     pub const fn max_sessions(self, of_a_subject: u16) -> Self {
-        Self { max_sessions: of_a_subject, ..self }
+        Self { max_sessions: Some(of_a_subject), ..self }
+    }
+
+    /// The cap of a store that can list; 0 = none.
+    pub(crate) const fn cap(&self) -> u16 {
+        match self.max_sessions {
+            Some(most) => most,
+            None => MAX_SESSIONS,
+        }
+    }
+
+    /// Whether the program wants a cap in any case, also where the store cannot list.
+    pub(crate) const fn insists_on_cap(&self) -> bool {
+        matches!(self.max_sessions, Some(1..))
     }
 
     /// The name that is written and read.

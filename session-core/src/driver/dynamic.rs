@@ -74,7 +74,7 @@ impl Mode for DynamicMode {
         self,
         context: &Context<S, C, O>,
         subject: &str,
-    ) -> Result<Epoch, Error> {
+    ) -> Result<(Epoch, bool), Error> {
         match self {
             Self::Stored => Stored.epoch(context, subject).await,
             Self::Sealed => Sealed.epoch(context, subject).await,

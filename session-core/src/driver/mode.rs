@@ -44,13 +44,13 @@ pub trait Mode: Copy + Closed {
         operation: &Operation<'_>,
     ) -> impl Future<Output = Reply>;
 
-    /// What a login attempt remembers of the subject.
+    /// What a login attempt remembers of the subject, and whether it has to heed the cap.
     #[doc(hidden)]
     fn epoch<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,
         subject: &str,
-    ) -> impl Future<Output = Result<Epoch, Error>>;
+    ) -> impl Future<Output = Result<(Epoch, bool), Error>>;
 
     /// Ends the oldest sessions of a subject that has just signed in, beyond the policy's number.
     #[doc(hidden)]

@@ -125,12 +125,12 @@ impl Mode for Sealed {
         self,
         context: &Context<S, C, O>,
         subject: &str,
-    ) -> Result<Epoch, Error> {
-        if context.policy.max_sessions > 0 {
+    ) -> Result<(Epoch, bool), Error> {
+        if context.policy.insists_on_cap() {
             return Err(Error::Unsupported);
         }
         context.register().await?;
-        Ok(context.marks(Some(subject)).await?.epoch())
+        Ok((context.marks(Some(subject)).await?.epoch(), false))
     }
 
     /// No login gets here: its epoch is refused where there is a cap.

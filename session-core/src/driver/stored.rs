@@ -103,15 +103,11 @@ impl Mode for Stored {
         self,
         context: &Context<S, C, O>,
         subject: &str,
-    ) -> Result<Epoch, Error> {
-        match context.store.index() {
-            None if context.policy.max_sessions > 0 => Err(Error::Unsupported),
-            None => Ok(Epoch(0)),
-            Some(index) => {
-                let listing = index.list(&SubjectId::of(subject), 0, context.now(), &mut []).await;
-                context.warned();
-                context.heard(listing).map(|listing| listing.epoch)
-            }
+    ) -> Result<(Epoch, bool), Error> {
+        match Subjects::of(self, context) {
+            Ok(subjects) => subjects.epoch(subject).await,
+            Err(_) if context.policy.insists_on_cap() => Err(Error::Unsupported),
+            Err(_) => Ok((Epoch(0), false)),
         }
     }
 

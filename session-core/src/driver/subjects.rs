@@ -11,13 +11,15 @@ use crate::protocol::expiry::{self, Verdict};
 use crate::protocol::operation::LOST;
 use crate::record::layout::Record;
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
-use crate::store::index::{IndexEntry, SubjectId, SubjectIndex};
+use crate::store::index::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use crate::wire::token::Token;
 
 /// Entries that are read at a time.
 const PAGE: usize = 4;
 /// What an index that does not list the session of the request says of itself.
 const LOSES: &str = "a subject's index has lost an entry, so that a revocation does not find every session";
+/// So many logins of one subject may be under way without exceeding its cap.
+const AT_ONCE: u64 = 16;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
@@ -100,6 +102,24 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         mode.index(&context.store).map(|index| Self { context, index }).ok_or(Error::Unsupported)
     }
 
+    /// The subject's epoch, and whether a login may bring it beyond its cap. This is known without another call, because
+    /// orders only grow: there are no more entries than orders from the first one to the last. Of logins at the same time
+    /// none sees the others, which is why it is a while before the cap.
+    pub(super) async fn epoch(&self, subject: &str) -> Result<(Epoch, bool), Error> {
+        let cap = u64::from(self.context.policy.cap());
+        let mut page = [IndexEntry::NONE; PAGE];
+        let room = if cap == 0 { 0 } else { PAGE };
+        let into = page.get_mut(..room).unwrap_or_default();
+        let listing = self.index.list(&SubjectId::of(subject), 0, self.context.now(), into).await;
+        self.context.warned();
+        let listing = self.context.heard(listing)?;
+        let most = match page.first() {
+            Some(first) if listing.entries == PAGE => listing.last.saturating_sub(first.order).saturating_add(1),
+            _ => listing.entries as u64,
+        };
+        Ok((listing.epoch, cap > 0 && most.saturating_add(AT_ONCE) >= cap))
+    }
+
     /// Ends every session of `subject`. Returns how many there were.
     pub(super) async fn end_all_of(&self, subject: &str) -> Result<usize, Error> {
         let ending = Ending::of(subject, Cause::All);
@@ -110,7 +130,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
     /// of two logins at the same time one ends the other.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
-        let keep = usize::from(self.context.policy.max_sessions).saturating_sub(1);
+        let keep = usize::from(self.context.policy.cap()).saturating_sub(1);
         let ending = Ending::of(subject, Cause::Cap);
         let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(ending.id, u64::MAX), 0_usize);
         // one loop for three passes, because each place that waits takes code

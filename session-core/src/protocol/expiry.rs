@@ -81,7 +81,8 @@ pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time)
     seen.max(created).millis_since(now) > AHEAD
         || now.past(seen, record.idle())
         || now.past(Time::ZERO, record.ends())
-        || !record.own_lifetimes() && (now.past(seen, limits.idle) || now.past(created, limits.absolute))
+        || !record.own_lifetimes()
+            && (now.past(seen, limits.idle_of(record.login())) || now.past(created, limits.absolute))
 }
 
 /// Whether the cookie changed so recently that an answer with the old one may still be under way.

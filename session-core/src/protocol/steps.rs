@@ -145,7 +145,7 @@ impl<B: Buffer> RequestState<B> {
         }
         self.mine.saw(now);
         self.change_cookie(operation, handle, rules);
-        Ok(self.write(operation, Phase::Creating, StoreRequest::Create, handle))
+        self.write(operation, Phase::Creating, StoreRequest::Create, handle, rules)
     }
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
@@ -201,7 +201,7 @@ impl<B: Buffer> RequestState<B> {
         if self.active {
             self.mine.saw(now);
         }
-        Ok(self.write(operation, Phase::Updating, StoreRequest::Update, handle))
+        self.write(operation, Phase::Updating, StoreRequest::Update, handle, rules)
     }
 
     fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_, impl Observer>) {
@@ -212,13 +212,24 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// The record goes out, as a version of its own.
-    fn write(&mut self, operation: &mut Operation<'_>, phase: Phase, request: StoreRequest, handle: Handle) -> Next {
+    /// The record goes out, as a version of its own, unless its data was changed and is too large.
+    fn write(
+        &mut self,
+        operation: &mut Operation<'_>,
+        phase: Phase,
+        request: StoreRequest,
+        handle: Handle,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<Next, Error> {
+        let (need, have) = (self.mine.bytes().len(), rules.policy.max_bytes);
+        if need > have && self.changes.dirty() {
+            return Err(Error::TooLarge { need, have });
+        }
         if let Some(fresh) = &operation.fresh {
             self.mine.set_version(fresh.version());
         }
         operation.phase = phase;
-        operation.ask(request, handle)
+        Ok(operation.ask(request, handle))
     }
 
     fn limit(&mut self, rules: &Rules<'_, impl Observer>, created: Time, remember: bool) {
@@ -226,7 +237,8 @@ impl<B: Buffer> RequestState<B> {
             let span = rules.policy.limits.remember;
             self.mine.set_lifetimes(span, created.millis() + span, true);
         } else {
-            self.mine.set_lifetimes(rules.policy.limits.idle, rules.policy.ends(created), false);
+            let idle = rules.policy.limits.idle_of(self.mine.login());
+            self.mine.set_lifetimes(idle, rules.policy.ends(created), false);
         }
     }
 

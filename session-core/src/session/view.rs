@@ -37,6 +37,8 @@ use crate::wire::csrf;
 pub struct LoginAttempt<'s> {
     subject: &'s str,
     epoch: Epoch,
+    /// The login may bring the subject beyond its cap.
+    crowded: bool,
     begun: Time,
     remember: bool,
     keep_data: bool,
@@ -377,13 +379,8 @@ where
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         check_subject(subject)?;
         let begun = self.sessions.now();
-        Ok(LoginAttempt {
-            subject,
-            epoch: self.sessions.mode.epoch(&self.sessions.context, subject).await?,
-            begun,
-            remember: false,
-            keep_data: true,
-        })
+        let (epoch, crowded) = self.sessions.mode.epoch(&self.sessions.context, subject).await?;
+        Ok(LoginAttempt { subject, epoch, crowded, begun, remember: false, keep_data: true })
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
@@ -392,12 +389,12 @@ where
     /// credentials are to be checked again. With a cap, the subject's oldest sessions beyond it have ended then; an error
     /// may mean that only this was not done.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
-        let LoginAttempt { subject, epoch, begun, remember, keep_data } = attempt;
+        let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
         if !self.sessions.in_time(begun) {
             return Err(Error::SignInAgain);
         }
         self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
-        if self.sessions.policy().max_sessions == 0 {
+        if !crowded {
             return Ok(());
         }
         self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await

@@ -17,7 +17,12 @@ const fn ms(millis: u64) -> Option<Duration> {
 }
 
 fn policy(lifetimes: Lifetimes) -> Policy {
-    Policy::plain_http(PlainCookie::new(), lifetimes).unwrap()
+    let policy = Policy::plain_http(PlainCookie::new(), lifetimes).unwrap();
+    // nobody signs in here, and a shorter life of such sessions is another test's
+    match lifetimes.idle {
+        Some(idle) if idle <= Duration::from_secs(600) => policy,
+        idle => policy.anonymous_idle(idle.unwrap_or(Duration::MAX)),
+    }
 }
 
 fn begin<St: Store>(server: &Server<St>) -> Browser {
@@ -390,4 +395,43 @@ fn a_new_session_tells_when_it_expires_lc5() {
         assert_eq!(told.ok(), Some(left));
         assert_eq!(server.peek(&browser, |session| session.expires_in()).ok(), Some(left), "as the next one is told");
     }
+}
+
+/// A session in which nobody is signed in has a shorter life of its own, which a login ends and a policy changes.
+#[test]
+fn an_anonymous_session_ends_sooner_qu1() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for (policy, anonymous) in [
+        (Policy::SECURE, 10),
+        (Policy::SECURE.anonymous_idle(minutes(2)), 2),
+        (Policy::SECURE.anonymous_idle(minutes(60)), 60),
+        (Policy::plain_http(PlainCookie::new(), Lifetimes { idle: None, ..Lifetimes::DEFAULT }).unwrap(), 10),
+        (policy(Lifetimes { idle: Some(minutes(3)), ..Lifetimes::DEFAULT }), 3),
+    ] {
+        let world = World::touch_costs();
+        let server = world.server(policy);
+        let mut browser = begin(&server);
+        // steady use keeps it, also where activity is recorded at intervals
+        for _ in 0..8 {
+            world.wait(anonymous * 60 * S / 2);
+            assert!(alive(&server, &mut browser), "{anonymous}");
+        }
+        let mut late = browser.clone();
+        let mut signed_in = begin(&server);
+        server.request(&mut signed_in, |session| sign_in(session, "ann").unwrap()).ok();
+        world.wait(anonymous * 60 * S);
+        assert!(!alive(&server, &mut late), "{anonymous}");
+        let idle = server.request(&mut signed_in, |session| session.expires_in()).ok();
+        assert_eq!(idle.is_some(), ![3, 60].contains(&anonymous), "{anonymous}");
+    }
+    // a shorter policy holds at once
+    let world = World::new();
+    let mut browser = begin(&world.server(Policy::SECURE));
+    world.wait(60 * S);
+    assert!(!alive(&world.server(Policy::SECURE.anonymous_idle(minutes(1))), &mut browser));
+    // sealed sessions, too
+    let (site, mut jar) = (Site::sealed(Policy::SECURE), None);
+    site.visit(&mut jar, |session| session.set("n", &1_u32)).unwrap();
+    site.wait(10 * 60 * S);
+    assert_eq!(site.visit(&mut jar, |session| Ok(session.exists())), Ok(false));
 }

@@ -62,7 +62,7 @@ fn a_change_of_privilege_changes_the_value_lc2() {
     ];
     for (verb, goes_on) in verbs {
         let world = World::new();
-        let server = world.server(Policy::SECURE);
+        let server = world.server(Policy::SECURE.anonymous_idle(Duration::from_secs(30 * 60)));
         let old = begin(&server);
         let mut browser = old.clone();
         server.request(&mut browser, verb).ok().unwrap();

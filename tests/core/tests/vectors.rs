@@ -17,6 +17,9 @@ struct After {
     events: String,
 }
 
+/// The vectors were made with the idle timeout of signed-in sessions for all.
+const HALF_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
 fn keys(case: &Case) -> Keys {
     let mut ring = case.text("keys").split(' ').map(|key| <[u8; 32]>::try_from(bytes(key)).unwrap());
     let first = Keys::new(&ring.next().unwrap()).unwrap();
@@ -34,8 +37,8 @@ fn request(case: &Case, record: Option<&[u8]>, handler: impl FnOnce(&mut View<'_
         shelf.put(bytes(at).try_into().unwrap(), &bytes(record));
     }
     let policy = match case.text("policy") {
-        "plain" => Policy::PLAIN_HTTP,
-        "secure" => Policy::SECURE,
+        "plain" => Policy::PLAIN_HTTP.anonymous_idle(HALF_AN_HOUR),
+        "secure" => Policy::SECURE.anonymous_idle(HALF_AN_HOUR),
         other => panic!("policy {other}"),
     };
     let clock = ManualClock::at(Time::from_millis(case.number("now")));

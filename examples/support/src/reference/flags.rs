@@ -34,6 +34,9 @@ pub struct Flags {
     /// Idle timeout in seconds, 0 = none
     #[arg(long, value_name = "SECS")]
     pub idle: Option<u64>,
+    /// Idle timeout of sessions in which nobody is signed in, in seconds, 0 = none [default: --idle if given, or 600]
+    #[arg(long, value_name = "SECS")]
+    pub anonymous_idle: Option<u64>,
     /// Absolute lifetime in seconds, 0 = none
     #[arg(long, value_name = "SECS")]
     pub absolute: Option<u64>,
@@ -92,6 +95,11 @@ impl Flags {
             Policy::plain_http(cookie, lifetimes)
         };
         let policy = policy.map_err(|why| why.to_string())?.max_sessions(self.max_per_user);
+        let policy = match self.anonymous_idle.or(self.idle) {
+            None => policy,
+            Some(0) => policy.anonymous_idle(Duration::MAX),
+            Some(secs) => policy.anonymous_idle(Duration::from_secs(secs)),
+        };
         Ok(Config {
             listen: self.listen,
             keys: self.keys()?,

@@ -55,8 +55,9 @@ impl World {
         let now = Time::from_millis(case.number("now"));
         let seen: &'static Seen = Box::leak(Box::default());
         let record = case.bytes("record");
+        let policy = Policy::PLAIN_HTTP.anonymous_idle(std::time::Duration::from_secs(30 * 60));
         Self {
-            sessions: Sessions::new(Shelf::default(), ManualClock::at(now), &keys, Policy::PLAIN_HTTP).observed(seen),
+            sessions: Sessions::new(Shelf::default(), ManualClock::at(now), &keys, policy).observed(seen),
             seen,
             handle: case.array("handle"),
             cookie: case.text("line").strip_prefix("id=").expect("our cookie").to_owned(),
