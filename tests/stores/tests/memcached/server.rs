@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_core::environment::Time;
 use session_core::record::LAST_SEEN_AT;
 use session_core::store::{DeleteCondition, Found, Load, Outcome, Store, Version};
-use session_store_memcached::{MemcachedError, MemcachedStore};
+use session_store_memcached::MemcachedStore;
 use store_support::{key, now};
 use store_tests::servers;
 
