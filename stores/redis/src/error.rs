@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError};
 
-use crate::link::EVICTS;
+/// The code of the error that says by which policy a server evicts keys.
+pub(crate) const EVICTS: &str = "EVICTS";
 
 /// Why an operation failed. A write that failed may have happened.
 #[derive(Debug)]

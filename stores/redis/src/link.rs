@@ -15,7 +15,7 @@ use redis::{
 };
 use session_store_shared::{CircuitBreaker, ConnectionOptions};
 
-use crate::error::RedisStoreError;
+use crate::error::{EVICTS, RedisStoreError};
 
 /// What to connect to.
 pub(crate) enum Route {
@@ -101,9 +101,6 @@ impl Eviction {
         all
     }
 }
-
-/// The code of the error that says by which policy a server evicts keys.
-pub(crate) const EVICTS: &str = "EVICTS";
 
 const UNTOLD: &str = "Redis does not tell its maxmemory-policy: let the user run INFO, or make sure that the policy is \
                       noeviction, because under any other a revocation may miss sessions";

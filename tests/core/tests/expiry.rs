@@ -3,6 +3,7 @@
 use core_tests::life_cycle::{Browser, Server, Site, World, sign_in};
 use session_core::Error;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
+use session_core::record::Stamp;
 use session_core::store::Store;
 use session_core::testing::{ScriptedRng, run};
 use std::time::Duration;
@@ -377,6 +378,30 @@ fn a_cookie_until_the_browser_closes_ck8_ck11() {
     let (site, mut jar) = (Site::sealed(policy), None);
     site.sign_in(&mut jar, "ann").unwrap();
     assert_eq!(site.who(&jar).as_deref(), Some("ann"));
+}
+
+/// An index drops the entry of a login at the absolute end that it was added with. So a longer policy moves that end for
+/// the next login only, or a revocation would miss the session after it; an anonymous session is in no index.
+#[test]
+fn a_longer_policy_moves_no_end_that_the_index_knows_st14() {
+    let world = World::new();
+    let [short, long] = [100 * S, 1_000 * S].map(|end| world.server(policy(Lifetimes { absolute: ms(end), ..NONE })));
+    // a browser drops the cookie at its old end, and a thief does not
+    let ends = |browser: &Browser| {
+        let record = world.record(browser.cookie(short.now()).unwrap()).unwrap();
+        Stamp::of(&record).unwrap().ends - short.now().millis()
+    };
+    for (signed_in, left) in [(true, 50 * S), (false, 950 * S)] {
+        let mut browser = begin(&short);
+        if signed_in {
+            short.request(&mut browser, |session| sign_in(session, "ann")).ok().unwrap();
+        }
+        world.wait(50 * S);
+        long.request(&mut browser, |session| session.set("n", &2_u32).unwrap()).ok();
+        assert_eq!(ends(&browser), left, "signed in: {signed_in}");
+        long.request(&mut browser, |session| sign_in(session, "ann")).ok().unwrap();
+        assert_eq!(ends(&browser), 1_000 * S, "the next login");
+    }
 }
 
 /// The request that makes a session knows how long it will live, before it is stored.

@@ -114,8 +114,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: SUBJECTS,
-            code: "self.accept_again(own, room).await?;\n        self.end_each",
-            instead: "let _ = room;\n        self.end_each",
+            code: "self.accept_again(own, room).await?;\n        let ended = self.end_each",
+            instead: "let ended = self.end_each",
         }],
     },
     Mutation {
