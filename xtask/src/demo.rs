@@ -35,6 +35,8 @@ fn on_board(name: &str, listen: &str, data: &Path) -> Result<(), String> {
     setup::install(needs(board))?;
     println!("building the firmware; the board's flash is in {}", data.display());
     let mut device = Device::boot(board, &board.build()?, data, listen, &[])?;
+    // its setup code, for one: this is the board's serial line
+    device.said().iter().for_each(|line| println!("{line}"));
     println!("listening on http://{}", device.address());
     device.wait()
 }

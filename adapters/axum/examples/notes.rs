@@ -44,7 +44,7 @@ async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<R
         Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
         attempt => attempt?,
     };
-    match check(app, fields.name.clone(), fields.password).await {
+    match check(app.clone(), fields.name.clone(), fields.password).await {
         Checked::Right => {
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
@@ -52,7 +52,10 @@ async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<R
             session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::to("/"))
         }
-        Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
+        Checked::Wrong => {
+            session.login_failed(app.users.account(&fields.name), "wrong password")?;
+            tell(&session, words::WRONG, "/sign-in")
+        }
         Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
     }
 }
@@ -130,7 +133,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let session = Session::from_request_parts(&mut parts, state).await.map_err(SessionRejection::into_response)?;
         let form = Form::<Fields>::from_request(Request::from_parts(parts, body), state).await;
         let Form(fields) = form.map_err(IntoResponse::into_response)?;
-        match session.csrf_ok(&fields.csrf) {
+        match sample::token_ok(&session, &fields.csrf) {
             Ok(true) => Ok(Self { session, fields }),
             Ok(false) => Err((StatusCode::FORBIDDEN, words::OLD_FORM).into_response()),
             Err(error) => Err(SessionRejection(error).into_response()),
@@ -171,12 +174,12 @@ pub fn app(users: Users, sessions: Sessions) -> Router {
         .route("/style.css", get(style))
         .with_state(Arc::new(App { users, notes: Notes::default() }))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(SessionLayer::new(sessions).sign_in_at("/sign-in"))
+        .layer(SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // the sign-in form's token needs a session, so whoever loads it makes one: a limit
+    // a message to a visitor makes a session: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
     let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));

@@ -41,7 +41,7 @@ fn filter(method: &str) -> MethodFilter {
 pub fn router(sessions: Sessions, version: StructVersion) -> Router {
     let router = Router::new().route("/plain", get("plain")).route("/peek", get(peek));
     let router = ROUTES.iter().fold(router, |router, (method, path)| router.route(path, on(filter(method), route)));
-    router.layer(SessionLayer::new(sessions)).with_state(version)
+    router.layer(SessionLayer::new(sessions).refuse_cross_site(&[])).with_state(version)
 }
 
 /// Serves until `stop` is ready.

@@ -1,16 +1,17 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
-use http::{Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use session_std::mount::Mount;
-use session_std::{Finished, Sessions, headers};
+use session_std::{Error, Finished, Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -31,6 +32,27 @@ impl SessionLayer {
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self(self.0.sign_in_at(page))
+    }
+
+    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
+    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
+    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
+    ///
+    /// [`cross_site`]: session_std::cross_site
+    #[must_use]
+    pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
+        Self(self.0.refuse_cross_site(trusted))
+    }
+
+    /// Says where observers find the address of who sent a request, for audits. For a server that clients reach directly:
+    /// `|_, extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip())`. Behind a proxy it is in a
+    /// header of that proxy.
+    #[must_use]
+    pub fn client_address(
+        self,
+        find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.client_address(find))
     }
 }
 
@@ -65,8 +87,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let session = self.mount.begin(request.extensions_mut());
-        SessionFuture { answering: self.inner.call(request), session, answer: None, finishing: None }
+        match self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), None) {
+            Ok(session) => {
+                self.mount.provide(&session, request.extensions_mut());
+                let answering = self.inner.call(request);
+                SessionFuture { answering: Some(answering), session: Ok(session), answer: None, finishing: None }
+            }
+            Err(error) => SessionFuture { answering: None, session: Err(error), answer: None, finishing: None },
+        }
     }
 }
 
@@ -74,8 +102,8 @@ pin_project! {
     /// An answer, and then what its session says. Costs an allocation if a handler asked for the session.
     pub struct SessionFuture<F> {
         #[pin]
-        answering: F,
-        session: session_std::Request,
+        answering: Option<F>,
+        session: Result<session_std::Request, Error>,
         answer: Option<Response<Body>>,
         finishing: Option<Pin<Box<dyn Future<Output = Finished> + Send>>>,
     }
@@ -91,14 +119,21 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let (session, answering) = match (&*this.session, this.answering.as_pin_mut()) {
+            (Ok(session), Some(answering)) => (session, answering),
+            (refused, _) => {
+                let error = refused.as_ref().err().copied().unwrap_or(Error::NotMounted);
+                return Poll::Ready(Ok(SessionRejection(error).into_response()));
+            }
+        };
         let finishing = match this.finishing {
             Some(finishing) => finishing,
             None => {
-                let answer = ready!(this.answering.poll(context))?.map(Body::new);
-                if this.session.finish_untouched() {
+                let answer = ready!(answering.poll(context))?.map(Body::new);
+                if session.finish_untouched() {
                     return Poll::Ready(Ok(answer));
                 }
-                let session = this.session.clone();
+                let session = session.clone();
                 *this.answer = Some(answer);
                 this.finishing.insert(Box::pin(async move { session.finish().await }))
             }

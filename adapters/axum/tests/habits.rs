@@ -217,5 +217,5 @@ async fn a_session_kept_beyond_its_request_says_so() {
     let app = Router::new().route("/", get(handler)).layer(layer());
     send(&app, "GET", "/", None).await;
     let session = kept.recv().await.unwrap();
-    assert_eq!(session.set("a", &1), Err(session_axum::Error::NotMounted));
+    assert_eq!(session.set("a", &1), Err(session_axum::Error::AnswerSent));
 }

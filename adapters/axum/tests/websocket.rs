@@ -11,7 +11,7 @@ async fn upgrades(session: Session, socket: WebSocketUpgrade) -> Result<Response
     let before = session.get::<u32>("n")?;
     session.set("n", &(before.unwrap_or(0) + 1))?;
     Ok(socket.on_upgrade(move |mut socket| async move {
-        let after = session.set("n", &100) == Err(Error::NotMounted);
+        let after = session.set("n", &100) == Err(Error::AnswerSent);
         let text = format!("before {before:?}, over {after}");
         socket.send(Message::text(text)).await.unwrap();
     }))

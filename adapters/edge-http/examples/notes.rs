@@ -14,6 +14,7 @@ use edge_http::io::server::Server;
 use edge_nal::WithTimeout;
 use embedded_io_async::Read;
 use listening::Acceptor;
+use session_core::cross_site::Sent;
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{
@@ -59,6 +60,12 @@ impl Handler<AppPool> for App {
     ) -> Result<(), SessionRejection<T::Error>> {
         let headers = request.headers()?;
         let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
+        let value = |name| headers.headers.get(name).map(str::as_bytes);
+        let (fetch_site, origin, host) = (value("Sec-Fetch-Site"), value("Origin"), value("Host"));
+        let sent = Sent { method: "POST", fetch_site, origin, host };
+        if method == Method::Post && sent.is_cross_site([]) {
+            return Err(Error::CrossSite.into());
+        }
         let answer = match (method, path) {
             (Method::Get | Method::Head, "/style.css") => Answer::Style,
             (Method::Get | Method::Head, _) => self.page(path, request.session().await?).await?,
@@ -89,14 +96,14 @@ impl App {
     async fn page(&self, path: &str, session: &mut Session<'_>) -> Result<Answer, Error> {
         let Some(user) = session.subject().map(str::to_owned) else {
             return match path {
-                "/sign-in" => sign_in_page(session),
+                "/sign-in" => sign_in_page(session).await,
                 "/" | "/devices" => Ok(Answer::Go("/sign-in")),
                 _ => Ok(Answer::Refused(404, "no such page\n")),
             };
         };
         match path {
-            "/" => self.notes_page(user, session),
-            "/sign-in" => sign_in_page(session),
+            "/" => self.notes_page(user, session).await,
+            "/sign-in" => sign_in_page(session).await,
             "/devices" => devices_page(user, session).await,
             _ => Ok(Answer::Refused(404, "no such page\n")),
         }
@@ -108,7 +115,7 @@ impl App {
         if user.is_none() && path != "/sign-in" {
             return Ok(Answer::Go("/sign-in"));
         }
-        if !session.csrf_ok(&form.csrf) {
+        if user.is_some() && !session.csrf_ok(&form.csrf) {
             return Ok(Answer::Refused(403, words::OLD_FORM));
         }
         let Some(user) = user.filter(|_| path != "/sign-in") else {
@@ -176,7 +183,7 @@ impl App {
         blocking::unblock(move || users.check(&name, &password, Instant::now())).await
     }
 
-    fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
+    async fn notes_page(&self, user: String, session: &mut Session<'_>) -> Result<Answer, Error> {
         let (csrf, message) = token_and_message(session).await?;
         Ok(html(&NotesPage { notes: self.notes.of(&user), user, csrf, message }))
     }
@@ -184,7 +191,7 @@ impl App {
 
 // ---- pages -------------------------------------------------------------------------------------------------------
 
-fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
+async fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
     let (csrf, message) = token_and_message(session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
@@ -198,7 +205,9 @@ async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer,
 
 /// What every page has: the token of its forms, and what was left for it to tell.
 async fn token_and_message(session: &mut Session<'_>) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message(str::to_owned).await?))
+    // a visitor gets no token, which would take a session
+    let csrf = if session.subject().is_some() { session.csrf_token()?.as_str().to_owned() } else { String::new() };
+    Ok((csrf, session.take_flash_message(str::to_owned).await?))
 }
 
 fn html(page: &impl Template) -> Answer {
@@ -232,7 +241,7 @@ async fn form<T: Socket, const N: usize>(
 
 /// Serves the application until the network fails.
 pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box<dyn std::error::Error>> {
-    // the sign-in form's token needs a session, so whoever loads it makes one: a limit; behind https Policy::SECURE
+    // a message to a visitor makes a session: a limit; behind https Policy::SECURE
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), SystemClock, keys, Policy::PLAIN_HTTP);
     let pool: Box<AppPool> = Box::new(Pool::new(sessions, ThreadRng));
     let app = App { users: Arc::new(users), notes: Notes::default() };

@@ -32,7 +32,8 @@ impl<S: Store> Handler<DevicePool<S>> for App<'_, S> {
     ) -> Result<(), SessionRejection<T::Error>> {
         let headers = request.headers()?;
         let method = match headers.method {
-            Method::Get => "GET",
+            // without a body, which `send` sees to
+            Method::Get | Method::Head => "GET",
             Method::Post => "POST",
             _ => return request.send(405, &[], b"").await,
         };

@@ -4,8 +4,7 @@ use core::net::SocketAddr;
 
 use edge_nal::{Close, Readable, TcpAccept, TcpShutdown, TcpSplit, with_timeout};
 use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
-
-use crate::head::{Head, Step};
+use session_embedded::{Answer, Head, Refusal, Step};
 
 /// Accepts connections whose requests edge-http 0.8 can be shown: `server.run(None, Guarded::new(acceptor), …)`. Each accepted
 /// socket is a [`GuardedSocket`]; a client that is gone before it was accepted does not end the server.
@@ -59,20 +58,13 @@ enum At {
     Head(Head),
     /// After the head of a request that is not answered yet.
     Body,
-    /// In an answer, with so many bytes of its head seen, and all alike with those of a switch of protocols.
-    Answer { seen: u8, switches: bool },
+    /// In an answer.
+    Answer(Answer),
     /// No longer HTTP.
     Switched,
     /// Answered here.
     Refused,
 }
-
-const NOT_UNDERSTOOD: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n\
-    the request cannot be understood\n";
-const TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\
-    Content-Type: text/plain\r\n\r\nthe head of the request is too large\n";
-/// `x` stands for any digit.
-const SWITCHES: &[u8] = b"HTTP/x.x 101";
 
 /// How long a refused client is listened to, and how much, so that the answer is not lost in a reset of the connection.
 const LINGER_MS: u32 = 500;
@@ -87,9 +79,9 @@ impl<T> GuardedSocket<T> {
 
 impl<T: Read + Write> GuardedSocket<T> {
     /// Answers for edge-http. A client that does not take the answer does not get it.
-    async fn refuse(&mut self, page: &[u8]) {
+    async fn refuse(&mut self, why: Refusal) {
         (self.at, self.deaf) = (At::Refused, true);
-        let _gone = self.socket.write_all(page).await;
+        let _gone = self.socket.write_all(why.answer()).await;
         let _gone = self.socket.flush().await;
     }
 }
@@ -100,7 +92,7 @@ impl<T: ErrorType> ErrorType for GuardedSocket<T> {
 
 impl<T: Read + Write> Read for GuardedSocket<T> {
     async fn read(&mut self, into: &mut [u8]) -> Result<usize, T::Error> {
-        if let At::Answer { .. } = self.at {
+        if let At::Answer(_) = self.at {
             self.deaf |= self.last;
             self.at = At::Head(Head::new());
         }
@@ -120,7 +112,7 @@ impl<T: Read + Write> Read for GuardedSocket<T> {
                 self.at = At::Body;
             }
             Some(Step::Refused) => {
-                self.refuse(NOT_UNDERSTOOD).await;
+                self.refuse(Refusal::NotUnderstood).await;
                 return Ok(0);
             }
             _ => {}
@@ -132,15 +124,12 @@ impl<T: Read + Write> Read for GuardedSocket<T> {
 impl<T: Write> Write for GuardedSocket<T> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, T::Error> {
         let written = self.socket.write(bytes).await?;
-        if !matches!(self.at, At::Answer { .. } | At::Switched | At::Refused) {
-            self.at = At::Answer { seen: 0, switches: true };
+        if !matches!(self.at, At::Answer(_) | At::Switched | At::Refused) {
+            self.at = At::Answer(Answer::default());
         }
-        if let At::Answer { seen, switches } = &mut self.at {
-            for (byte, like) in bytes.iter().take(written).zip(SWITCHES.get(usize::from(*seen)..).unwrap_or_default()) {
-                *switches &= byte == like || *like == b'x';
-                *seen += 1;
-            }
-            if *switches && usize::from(*seen) == SWITCHES.len() {
+        if let At::Answer(answer) = &mut self.at {
+            answer.push(bytes.get(..written).unwrap_or_default());
+            if answer.switches() {
                 self.at = At::Switched;
             }
         }
@@ -178,10 +167,10 @@ impl<T: Read + Write + TcpShutdown> TcpShutdown for GuardedSocket<T> {
     async fn close(&mut self, what: Close) -> Result<(), T::Error> {
         match &self.at {
             At::Head(head) if head.is_begun() => {
-                self.refuse(if self.deaf { NOT_UNDERSTOOD } else { TOO_LARGE }).await;
+                self.refuse(if self.deaf { Refusal::NotUnderstood } else { Refusal::TooLarge }).await;
             }
-            At::Body => self.refuse(NOT_UNDERSTOOD).await,
-            At::Head(_) | At::Answer { .. } | At::Switched | At::Refused => {}
+            At::Body => self.refuse(Refusal::NotUnderstood).await,
+            At::Head(_) | At::Answer(_) | At::Switched | At::Refused => {}
         }
         if matches!(self.at, At::Refused) {
             self.socket.close(Close::Write).await?;

@@ -2,7 +2,6 @@
 #![no_std]
 
 mod guard;
-mod head;
 mod layer;
 mod request;
 mod response;
@@ -13,7 +12,7 @@ pub use layer::{Handler, SessionLayer};
 pub use request::{Request, Socket};
 pub use response::SessionRejection;
 pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, policy};
-pub use session_embedded::{Peek, Pool, RequestSession as Session, Requests, SealedPool};
+pub use session_embedded::{Peek, Pool, RequestSession as Session, Requests, SealedPool, is_named};
 
 /// A handler that uses its session after its answer does not compile.
 ///

@@ -50,7 +50,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     }
 
     /// Returns the session that the request's cookie names, or none yet; the first call loads it. What is set in it is stored
-    /// before the head of the answer is sent. [`Error::NotMounted`] after the answer.
+    /// before the head of the answer is sent. [`Error::AnswerSent`] after the answer.
     pub async fn session(&mut self) -> Result<&mut RequestSession<'r, P>, SessionRejection<T::Error>> {
         let session = self.load(true).await?;
         Ok(self.session.insert(session))
@@ -64,7 +64,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
 
     async fn load(&mut self, activity: bool) -> Result<RequestSession<'r, P>, SessionRejection<T::Error>> {
         self.take_back();
-        let slot = self.guard.as_ref().ok_or(Error::NotMounted)?.slot();
+        let slot = self.guard.as_ref().ok_or(Error::AnswerSent)?.slot();
         Ok(slot.session(cookie_lines(self.headers()?), activity).await?)
     }
 

@@ -90,7 +90,7 @@ impl Handler<AppPool> for App {
             "/too-large" => session.set("a", "x".repeat(300).as_str())?,
             "/late" => {
                 request.send(200, &[], b"ok").await?;
-                assert!(matches!(request.session().await, Err(SessionRejection::Session(Error::NotMounted))));
+                assert!(matches!(request.session().await, Err(SessionRejection::Session(Error::AnswerSent))));
             }
             "/many-headers" => request.respond(200, &[("A", "b"); 17]).await?,
             "/ws" => {

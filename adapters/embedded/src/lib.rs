@@ -2,6 +2,8 @@
 #![no_std]
 
 mod finished;
+mod head;
+mod host;
 mod pool;
 mod requests;
 mod rng;
@@ -9,6 +11,8 @@ mod session;
 mod slot;
 
 pub use finished::{CROWDED_OUT, Finished};
+pub use head::{Answer, Head, Refusal, Step};
+pub use host::is_named;
 pub use pool::{Pool, SealedPool};
 pub use requests::{Requests, Slot};
 pub use rng::{NoEntropy, SharedRng};

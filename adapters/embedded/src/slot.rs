@@ -7,7 +7,7 @@ use crate::requests::{Requests, Slot};
 use crate::rng::SharedRng;
 use crate::session::{RequestSession, View};
 
-/// The slot of one request. A copy may outlive the request: every use is then [`Error::NotMounted`].
+/// The slot of one request. A copy may outlive the request: every use is then [`Error::AnswerSent`].
 pub struct RequestSlot<'p, P: Requests> {
     pool: &'p P,
     slot: &'p Slot<P::Buffer>,
@@ -48,7 +48,7 @@ impl<'p, P: Requests> RequestSlot<'p, P> {
 
     fn view(self) -> Result<View<'p, P>, Error> {
         if self.slot.turn.get() != self.turn {
-            return Err(Error::NotMounted);
+            return Err(Error::AnswerSent);
         }
         let state = self.slot.state.try_borrow_mut().map_err(|_| Error::Busy)?;
         Ok(Session::new(self.pool.sessions(), state, SharedRng(self.pool.rng())))

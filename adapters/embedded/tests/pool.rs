@@ -106,14 +106,14 @@ fn who_comes_after_the_answer_gets_no_session_of_another_request() {
     let late = guard.slot();
     let kept = run(late.session(NO_COOKIE.into_iter(), true)).unwrap();
     drop(guard);
-    assert_eq!(run(late.session(NO_COOKIE.into_iter(), true)).err(), Some(Error::NotMounted));
+    assert_eq!(run(late.session(NO_COOKIE.into_iter(), true)).err(), Some(Error::AnswerSent));
     // the slot whose session is still held is lent to nobody
     let (two, three) = (SlotGuard::lend(&pool), SlotGuard::lend(&pool));
     assert!(two.is_some() && three.is_none());
     drop(kept);
     let three = SlotGuard::lend(&pool);
     assert!(three.is_some());
-    assert_eq!(run(late.session(NO_COOKIE.into_iter(), true)).err(), Some(Error::NotMounted));
+    assert_eq!(run(late.session(NO_COOKIE.into_iter(), true)).err(), Some(Error::AnswerSent));
 }
 
 #[test]

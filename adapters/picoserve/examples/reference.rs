@@ -13,7 +13,7 @@ use picoserve::response::{Connection, IntoResponse, Response, ResponseWriter, St
 use picoserve::routing::{get, post};
 use picoserve::{ResponseSent, Router};
 use session_core::store::Store;
-use session_picoserve::{App, Pool, SessionLayer, SessionRejection};
+use session_picoserve::{App, Guard, Pool, SessionLayer, SessionRejection};
 use support::reference::routes::{Args, Reply, devices};
 use support::reference::{AnyClock, Config, DevicePool, DeviceServer, DeviceSessions, OsRng, Stop, serve_device};
 
@@ -150,9 +150,10 @@ impl DeviceServer for Picoserve {
                 };
                 let Ok((stream, _)) = accepted else { continue };
                 tokio::task::spawn_local(async move {
+                    let mut guard = Guard::new();
                     let mut buffer = vec![0; 16 * 1024];
                     // an error here is the client's: it went away
-                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
+                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(guard.around(stream)).await);
                 });
             }
         })

@@ -12,7 +12,7 @@ use picoserve::response::{IntoResponse, Redirect, Response, StatusCode};
 use picoserve::routing::{PathRouter, get};
 use session_core::testing::{ManualClock, ScriptedRng};
 use session_picoserve::policy::Policy;
-use session_picoserve::{App, Error, Keys, Pool, SessionLayer, SessionRejection, Sessions};
+use session_picoserve::{App, Error, Guard, Keys, Pool, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::FixedStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -155,8 +155,9 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(std::net::SocketAddr, Gate) -
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::task::spawn_local(async move {
+                    let mut guard = Guard::new();
                     let mut buffer = vec![0; 2048];
-                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
+                    drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(guard.around(stream)).await);
                 });
             }
         });

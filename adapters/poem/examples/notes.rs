@@ -55,7 +55,10 @@ async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Red
             session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::see_other("/"))
         }
-        Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
+        Checked::Wrong => {
+            session.login_failed(app.users.account(&fields.name), "wrong password")?;
+            tell(&session, words::WRONG, "/sign-in")
+        }
         Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
     }
 }
@@ -139,7 +142,7 @@ impl<'a> FromRequest<'a> for Sent {
         let session = Session::from_request(request, body).await?;
         let bytes = body.take()?.into_bytes_limit(LARGEST).await?;
         let Form(fields) = Form::<Fields>::from_request(request, &mut RequestBody::new(bytes.into())).await?;
-        if session.csrf_ok(&fields.csrf).map_err(SessionRejection)? {
+        if sample::token_ok(&session, &fields.csrf).map_err(SessionRejection)? {
             Ok(Self { session, fields })
         } else {
             Err(poem::Error::from_string(words::OLD_FORM, StatusCode::FORBIDDEN))
@@ -183,12 +186,12 @@ pub fn app(users: Users, sessions: Sessions) -> impl Endpoint {
         .at("/password", post(change_password))
         .at("/style.css", get(style))
         .data(Arc::new(App { users, notes: Notes::default() }))
-        .with(SessionLayer::new(sessions).sign_in_at("/sign-in"))
+        .with(SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // the sign-in form's token needs a session, so whoever loads it makes one: a limit
+    // a message to a visitor makes a session: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
     let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));

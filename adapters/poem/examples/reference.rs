@@ -57,7 +57,7 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     ROUTES.iter().for_each(|at| add(&mut paths, at, route));
     let app = Route::new().at("/plain", get(plain)).at("/peek", get(peek));
     let app = paths.into_iter().fold(app, |app, (path, methods)| app.at(path, methods));
-    let app = app.with(SessionLayer::new(sessions)).data(version);
+    let app = app.with(SessionLayer::new(sessions).refuse_cross_site(&[])).data(version);
 
     let runtime = tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     let server = runtime.spawn(async move {

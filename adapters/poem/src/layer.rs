@@ -1,5 +1,8 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
+use std::net::{IpAddr, SocketAddr};
+
+use http::{Extensions, HeaderMap};
 use poem::error::ResponseError;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use session_std::mount::Mount;
@@ -23,6 +26,26 @@ impl SessionLayer {
     pub fn sign_in_at(self, page: &str) -> Self {
         Self(self.0.sign_in_at(page))
     }
+
+    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
+    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
+    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
+    ///
+    /// [`cross_site`]: session_std::cross_site
+    #[must_use]
+    pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
+        Self(self.0.refuse_cross_site(trusted))
+    }
+
+    /// Says where observers find the address of who sent a request, for audits: behind a proxy, in a header of that proxy.
+    /// Without this it is the peer of the connection.
+    #[must_use]
+    pub fn client_address(
+        self,
+        find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.client_address(find))
+    }
 }
 
 impl<E: Endpoint> Middleware<E> for SessionLayer {
@@ -44,7 +67,13 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let session = self.mount.begin(request.extensions_mut());
+        let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let begun = self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), peer);
+        let session = match begun {
+            Ok(session) => session,
+            Err(error) => return Ok(SessionRejection(error).as_response()),
+        };
+        self.mount.provide(&session, request.extensions_mut());
         let answer = self.inner.call(request).await;
         let finished = session.finish().await;
         let mut answer = match (finished.error, answer) {

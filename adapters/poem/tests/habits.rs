@@ -121,7 +121,7 @@ async fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
     fn streams(session: Session) -> Result<Body, SessionRejection> {
         session.set("a", &1_u32)?;
         let late = move |_| match session.set("a", &2_u32) {
-            Err(session_poem::Error::NotMounted) => Ok::<_, std::io::Error>("chunk "),
+            Err(session_poem::Error::AnswerSent) => Ok::<_, std::io::Error>("chunk "),
             other => panic!("a session that is over took a value: {other:?}"),
         };
         Ok(Body::from_bytes_stream(stream::StreamExt::map(stream::iter(0..3), late)))
@@ -340,5 +340,5 @@ async fn a_session_kept_beyond_its_request_says_so() {
     });
     send(&client(app.with(layer())), Method::GET, "/", None).await;
     let session = kept.recv().await.unwrap();
-    assert_eq!(session.set("a", &1_u32), Err(session_poem::Error::NotMounted));
+    assert_eq!(session.set("a", &1_u32), Err(session_poem::Error::AnswerSent));
 }

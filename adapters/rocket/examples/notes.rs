@@ -27,7 +27,7 @@ use support::sample::{
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
-fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
+async fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
@@ -47,7 +47,10 @@ async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) ->
             session.set_label(&sample::device_name(browser.0))?;
             Ok(Redirect::to("/"))
         }
-        Checked::Wrong => tell(&session, words::WRONG, "/sign-in"),
+        Checked::Wrong => {
+            session.login_failed(users.account(&fields.name), "wrong password")?;
+            tell(&session, words::WRONG, "/sign-in")
+        }
         Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
     }
 }
@@ -66,7 +69,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 // ---- notes -------------------------------------------------------------------------------------------------------
 
 #[get("/")]
-fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
+async fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let (csrf, message) = sample::token_and_message(&session).await?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
@@ -162,7 +165,7 @@ impl<'r> FromData<'r> for Sent {
             Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             Outcome::Forward((_, status)) => return Outcome::Error((status, ())),
         };
-        match session.csrf_ok(&fields.csrf) {
+        match sample::token_ok(&session, &fields.csrf) {
             Ok(true) => Outcome::Success(Self { session, fields }),
             Ok(false) => Outcome::Error((Status::Forbidden, ())),
             Err(_) => Outcome::Error((Status::ServiceUnavailable, ())),
@@ -218,8 +221,9 @@ pub fn app(figment: Figment, users: Users) -> Rocket<Build> {
     });
     let pages = routes![sign_in_page, sign_in, sign_out, notes_page, add_note, remove_note, style];
     let devices = routes![devices_page, end_device, end_other_devices, change_password];
-    // the sign-in form's token needs a session, so whoever loads it makes one: a limit
-    let sessions = SessionLayer::configured(MemoryStore::with_max_sessions(100_000)).sign_in_at("/sign-in");
+    // a message to a visitor makes a session: a limit
+    let sessions =
+        SessionLayer::configured(MemoryStore::with_max_sessions(100_000)).sign_in_at("/sign-in").refuse_cross_site(&[]);
     rocket::custom(figment.join(("template_dir", templates)))
         .attach(Template::fairing())
         .attach(no_scripts)

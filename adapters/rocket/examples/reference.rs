@@ -84,16 +84,16 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
         rocket = rocket.mount(*path, if *method == "GET" { routes![reads] } else { routes![writes] });
     }
     let ready = Mutex::new(Some(ready));
-    let rocket = rocket.attach(SessionLayer::new(support::reference::sessions(config, clock)?)).attach(
-        AdHoc::on_liftoff("ready", |rocket| {
+    let rocket = rocket
+        .attach(SessionLayer::new(support::reference::sessions(config, clock)?).refuse_cross_site(&[]))
+        .attach(AdHoc::on_liftoff("ready", |rocket| {
             Box::pin(async move {
                 let config = rocket.config();
                 if let Some(ready) = ready.lock().ok().and_then(|mut ready| ready.take()) {
                     ready(SocketAddr::new(config.address, config.port));
                 }
             })
-        }),
-    );
+        }));
 
     let runtime = rocket::tokio::runtime::Runtime::new().map_err(|why| why.to_string())?;
     runtime.block_on(async move {

@@ -27,6 +27,8 @@
 //! | `max_sessions` | sessions that one subject can have: the newest login ends the oldest; 0 = any number | 0 |
 //! | `end_on_reuse` | a cookie that comes after its grace ends its session | `false` |
 //! | `until_browser_closes` | the cookie has no `Max-Age`, unless its session is to be remembered | `false` |
+//! | `no_store` | answers to whoever is signed in say `Cache-Control: no-store`, also without a cookie | `false` |
+//! | `clear_site_data` | the answer that signs out has `Clear-Site-Data` | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
 //! | `remember` | idle and absolute limit of remembered sessions | 30 days |
@@ -120,6 +122,8 @@ struct Table {
     max_sessions: u16,
     end_on_reuse: bool,
     until_browser_closes: bool,
+    no_store: bool,
+    clear_site_data: bool,
     on_mismatch: Mismatch,
     sealed: bool,
 }
@@ -164,6 +168,8 @@ impl Table {
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
         let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
+        let policy = if self.no_store { policy.no_store() } else { policy };
+        let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
         let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         Ok(policy.max_sessions(self.max_sessions).on_mismatch(match self.on_mismatch {
@@ -250,8 +256,8 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nend_on_reuse = true\nuntil_browser_closes = true\n\
-             on_mismatch = 'step_up'\n{times}"
+             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
+             clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");
         let default = fields("");

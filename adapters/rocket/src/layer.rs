@@ -1,10 +1,15 @@
 //! The fairing: makes requests' sessions reachable for guards, and stores them before an answer's head is sent.
 
+use std::net::IpAddr;
+
 use rocket::catcher::{self, Catcher};
 use rocket::fairing::{self, Fairing, Info, Kind};
-use rocket::http::Status;
+use rocket::http::uri::Origin;
+use rocket::http::{Method, Status};
 use rocket::response::Redirect;
-use rocket::{Build, Request, Response, Rocket};
+use rocket::route::{self, Route};
+use rocket::{Build, Data, Request, Response, Rocket};
+use session_std::cross_site::{CrossSite, Sent};
 use session_std::{Sessions, SharedStore};
 
 use crate::config;
@@ -19,7 +24,12 @@ use crate::response::{SessionRejection, apply};
 pub struct SessionLayer {
     source: Source,
     sign_in_at: Option<String>,
+    cross_site: CrossSite,
+    client_address: Option<ClientAddress>,
 }
+
+/// Finds the address of who sent a request.
+pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -32,14 +42,15 @@ impl SessionLayer {
     /// Sessions that the program made.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
-        Self { source: Source::Made(sessions), sign_in_at: None }
+        Self { source: Source::Made(sessions), sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
     }
 
     /// Sessions in `store`, as `[default.session]` in Rocket.toml and `ROCKET_SESSION` say; see [`config`]. What they
     /// say wrong, or a missing key, aborts the launch with a line on stderr.
     #[must_use]
     pub fn configured(store: impl Into<SharedStore>) -> Self {
-        Self { source: Source::Configured(store.into()), sign_in_at: None }
+        let source = Source::Configured(store.into());
+        Self { source, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
     }
 
     /// Sends those who would have to be [`Authenticated`](crate::Authenticated) to this page (303), instead of the 401.
@@ -48,12 +59,31 @@ impl SessionLayer {
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { sign_in_at: Some(page.to_owned()), ..self }
     }
+
+    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
+    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
+    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`]. No guard and no handler of a
+    /// route runs for a refused request, but the catcher of 403 does.
+    ///
+    /// [`cross_site`]: session_std::cross_site
+    #[must_use]
+    pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
+        Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
+    }
+
+    /// Says where observers find the address of who sent a request, for audits: behind a proxy,
+    /// [`client_ip`](Request::client_ip), if that proxy sets the header which Rocket reads. Without this it is the peer of
+    /// the connection.
+    #[must_use]
+    pub fn client_address(self, find: ClientAddress) -> Self {
+        Self { client_address: Some(find), ..self }
+    }
 }
 
 #[rocket::async_trait]
 impl Fairing for SessionLayer {
     fn info(&self) -> Info {
-        Info { name: "Sessions", kind: Kind::Ignite | Kind::Response | Kind::Singleton }
+        Info { name: "Sessions", kind: Kind::Ignite | Kind::Request | Kind::Response | Kind::Singleton }
     }
 
     async fn on_ignite(&self, mut rocket: Rocket<Build>) -> fairing::Result {
@@ -71,7 +101,24 @@ impl Fairing for SessionLayer {
         if let Some(page) = &self.sign_in_at {
             rocket = rocket.register("/", vec![Catcher::new(Status::Unauthorized.code, SignInAt(page.clone()))]);
         }
-        Ok(rocket.manage(Mounted(sessions)))
+        let refused = UNSAFE.map(|method| Route::ranked(isize::MIN, method, REFUSED, RefuseCrossSite));
+        rocket = rocket.mount("/", refused);
+        let find = self.client_address.unwrap_or(|request| request.remote().map(|remote| remote.ip()));
+        Ok(rocket.manage(Mounted { sessions, client_address: find }))
+    }
+
+    /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        let value = |name| request.headers().get_one(name).map(str::as_bytes);
+        let sent = Sent {
+            method: request.method().as_str(),
+            fetch_site: value("Sec-Fetch-Site"),
+            origin: value("Origin"),
+            host: value("Host"),
+        };
+        if self.cross_site.refuses(&sent) {
+            request.set_uri(Origin::const_new(REFUSED, None));
+        }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, answer: &mut Response<'r>) {
@@ -81,6 +128,22 @@ impl Fairing for SessionLayer {
             SessionRejection(error).replace(answer);
         }
         apply(finished, answer);
+    }
+}
+
+/// Where requests go that are refused.
+const REFUSED: &str = "/.refused-cross-site";
+/// Methods that may change something.
+const UNSAFE: [Method; 5] = [Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];
+
+#[derive(Clone)]
+struct RefuseCrossSite;
+
+#[rocket::async_trait]
+impl route::Handler for RefuseCrossSite {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> route::Outcome<'r> {
+        let error = RequestCache::ask(request).map_or_else(|error| error, session_std::Request::refuse_cross_site);
+        route::Outcome::error(SessionRejection(error).status())
     }
 }
 

@@ -1,10 +1,16 @@
 //! What the fairing and the guards of one request know of each other: Rocket's state and the request's cache.
 
 use rocket::Request;
+use session_std::events::Origin;
 use session_std::{Error, Sessions};
 
+use crate::layer::ClientAddress;
+
 /// What the fairing leaves in the rocket's state.
-pub(crate) struct Mounted(pub(crate) Sessions);
+pub(crate) struct Mounted {
+    pub(crate) sessions: Sessions,
+    pub(crate) client_address: ClientAddress,
+}
 
 /// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
 pub(crate) struct RequestCache(Option<session_std::Request>);
@@ -12,8 +18,12 @@ pub(crate) struct RequestCache(Option<session_std::Request>);
 impl RequestCache {
     /// Returns the request's session for a guard that asks for it.
     pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
-        let Mounted(sessions) = request.rocket().state().ok_or(Error::NotMounted)?;
-        let Self(asked) = request.local_cache(|| Self(Some(session_std::Request::new(sessions.clone()))));
+        let Mounted { sessions, client_address } = request.rocket().state().ok_or(Error::NotMounted)?;
+        let Self(asked) = request.local_cache(|| {
+            let user_agent = request.headers().get_one("User-Agent").and_then(|agent| agent.parse().ok());
+            let origin = Origin { address: client_address(request), user_agent };
+            Self(Some(session_std::Request::from_origin(sessions.clone(), origin)))
+        });
         asked.as_ref().ok_or(Error::NotMounted)
     }
 

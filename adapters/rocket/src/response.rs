@@ -84,10 +84,23 @@ fn line(status: Status, text: &SessionRejection) -> Response<'static> {
 
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
 pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
+    let uncached = finished.no_store || finished.cookie.is_some();
     if let Some(cookie) = finished.cookie {
         answer.adjoin_raw_header("Set-Cookie", cookie);
+    }
+    if uncached {
+        let elsewhere = answer.headers().iter().map(|header| header.name().as_str().to_owned());
+        let elsewhere: Vec<String> = elsewhere.filter(|name| headers::uncached(name).is_some()).collect();
+        for name in elsewhere {
+            if let Some(value) = headers::uncached(&name) {
+                answer.set_raw_header(name, value);
+            }
+        }
         let merged = headers::cache_control(headers::list(answer.headers().get("Cache-Control")).as_deref());
         answer.set_raw_header("Cache-Control", merged);
+    }
+    if finished.clears_site_data {
+        answer.set_raw_header("Clear-Site-Data", headers::SITE_DATA);
     }
     if finished.varies
         && let Some(merged) = headers::vary(headers::list(answer.headers().get("Vary")).as_deref())

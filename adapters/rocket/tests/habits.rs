@@ -92,7 +92,7 @@ fn a_stream_is_passed_on_and_the_session_is_stored_before_it() {
                 yield "chunk ";
             }
             // the head is sent: it is too late for the session
-            yield if session.set("a", &2_u32) == Err(Error::NotMounted) { "over" } else { "changed" };
+            yield if session.set("a", &2_u32) == Err(Error::AnswerSent) { "over" } else { "changed" };
         })
     }
     let client = client(rocket().mount("/", routes![stream, value]));
@@ -242,7 +242,7 @@ fn a_session_kept_beyond_its_request_says_so() {
     let client = client(rocket().manage(Mutex::new(None::<Session>)).mount("/", routes![keep]));
     client.get("/keep").dispatch();
     let session = client.rocket().state::<Mutex<Option<Session>>>().unwrap().lock().unwrap().take().unwrap();
-    assert_eq!(session.set("a", &1), Err(Error::NotMounted));
+    assert_eq!(session.set("a", &1), Err(Error::AnswerSent));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn socket(upgrade: WebSocket, session: Session) -> Result<Channel<'static>, Sess
     Ok(upgrade.channel(move |mut stream| {
         Box::pin(async move {
             while let Some(Ok(Message::Text(text))) = stream.next().await {
-                let over = session.set("late", &text) == Err(Error::NotMounted);
+                let over = session.set("late", &text) == Err(Error::AnswerSent);
                 stream.send(Message::Text(format!("{text} {sockets} {over}"))).await?;
             }
             Ok(())

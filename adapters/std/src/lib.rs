@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod buffer_pool;
+pub mod cross_site;
 mod environment;
 pub mod events;
 mod extract;
 pub mod headers;
 pub mod keys;
 pub mod mount;
+mod origin;
 mod peek;
 pub mod rejection;
 mod session;

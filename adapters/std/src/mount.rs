@@ -1,20 +1,40 @@
 //! Layers over requests of the `http` crate: what they leave in a request's extensions, and what extractors find there.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::COOKIE;
-use http::{Extensions, HeaderMap, HeaderValue};
+use http::header::{COOKIE, HOST, ORIGIN};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
 use session_core::Error;
+use session_core::cross_site::Sent;
+
+use crate::cross_site::CrossSite;
+use crate::origin::Origin;
 
 use crate::extract::FromSession;
 use crate::session::Request;
 use crate::sessions::Sessions;
 
 /// What a layer is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Mount {
     sessions: Sessions,
     sign_in_at: Option<Arc<str>>,
+    cross_site: CrossSite,
+    client_address: Option<Arc<ClientAddress>>,
+}
+
+/// Finds the address of who sent a request.
+type ClientAddress = dyn Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync;
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sessions, sign_in_at, cross_site, .. } = self;
+        let mut mount = f.debug_struct("Mount");
+        mount.field("sessions", sessions).field("sign_in_at", sign_in_at).field("cross_site", cross_site);
+        mount.finish_non_exhaustive()
+    }
 }
 
 /// What it leaves in a request's extensions.
@@ -28,7 +48,22 @@ impl Mount {
     /// Mounts the sessions of an application.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
-        Self { sessions, sign_in_at: None }
+        Self { sessions, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
+    }
+
+    /// Refuses requests that another site causes, but for these origins.
+    #[must_use]
+    pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
+        Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
+    }
+
+    /// Says where observers find the address of who sent a request.
+    #[must_use]
+    pub fn client_address(
+        self,
+        find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self { client_address: Some(Arc::new(find)), ..self }
     }
 
     /// Names the page for visitors who are not signed in.
@@ -37,12 +72,39 @@ impl Mount {
         Self { sign_in_at: Some(page.into()), ..self }
     }
 
+    /// Begins a request, or says with which error the layer answers it in the handler's place. `peer` is where the connection
+    /// comes from, if the framework knows.
+    pub fn begin(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        peer: Option<IpAddr>,
+    ) -> Result<Request, Error> {
+        let origin = if self.sessions.observes() {
+            let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
+            Origin::new(address, headers)
+        } else {
+            Origin::default()
+        };
+        let request = Request::from_origin(self.sessions.clone(), origin);
+        let value = |name| headers.get(name).map(HeaderValue::as_bytes);
+        let sent = Sent {
+            method: method.as_str(),
+            fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
+            origin: value(ORIGIN),
+            host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
+        };
+        if self.cross_site.refuses(&sent) {
+            return Err(request.refuse_cross_site());
+        }
+        Ok(request)
+    }
+
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
-    #[must_use]
-    pub fn begin(&self, extensions: &mut Extensions) -> Request {
-        let request = Request::new(self.sessions.clone());
+    pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
         extensions.insert(Mounted { request: request.clone(), sign_in_at: self.sign_in_at.clone() });
-        request
     }
 }
 

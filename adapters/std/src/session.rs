@@ -7,11 +7,13 @@ use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
-use session_core::{Error, LoginAttempt, RequestState, csrf, events::LogId};
+use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
 use crate::environment::ThreadRng;
-use crate::sessions::{AnyClock, AnyObserver, Core, SessionInfo, Sessions};
+use crate::events::limit::Limited;
+use crate::origin::Origin;
+use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
@@ -23,7 +25,26 @@ pub struct Request(Arc<Shared>);
 struct Shared {
     core: Arc<Core>,
     on_unreadable: UnreadableField,
+    /// For the observer; `None` if there is none.
+    origin: Option<Origin>,
     state: Mutex<State>,
+}
+
+impl Shared {
+    /// Makes the request's origin that of what a future does.
+    async fn follow<F: Future>(&self, future: F) -> F::Output {
+        match &self.origin {
+            Some(origin) => origin.follow(future).await,
+            None => future.await,
+        }
+    }
+
+    fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
+        match &self.origin {
+            Some(origin) => origin.enter(within),
+            None => within(),
+        }
+    }
 }
 
 enum State {
@@ -40,13 +61,16 @@ impl State {
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(exchange) => Ok(exchange),
-            Self::Untouched | Self::Failed(_) | Self::Over => Err(Error::NotMounted),
+            Self::Failed(error) => Err(*error),
+            Self::Over => Err(Error::AnswerSent),
+            // nobody has a session before it was asked for
+            Self::Untouched => Err(Error::NotMounted),
         }
     }
 }
 
 /// What the answer has to say about the session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
@@ -54,14 +78,46 @@ pub struct Finished {
     pub cookie: Option<String>,
     /// The answer depends on the cookie.
     pub varies: bool,
+    /// No cache may keep the answer, also without a cookie.
+    pub no_store: bool,
+    /// The browser is to forget what it has stored of the site.
+    pub clears_site_data: bool,
+}
+
+impl std::fmt::Debug for Finished {
+    /// Prints no cookie.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { error, cookie, varies, no_store, clears_site_data } = self;
+        f.debug_struct("Finished")
+            .field("error", error)
+            .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("varies", varies)
+            .field("no_store", no_store)
+            .field("clears_site_data", clears_site_data)
+            .finish()
+    }
 }
 
 impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
+        Self::from_origin(sessions, Origin::default())
+    }
+
+    /// The same, of a request that comes from there.
+    #[must_use]
+    pub fn from_origin(sessions: Sessions, origin: Origin) -> Self {
+        let origin = sessions.observes().then_some(origin);
         let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
-        Self(Arc::new(Shared { core, on_unreadable, state: Mutex::new(State::Untouched) }))
+        Self(Arc::new(Shared { core, on_unreadable, origin, state: Mutex::new(State::Untouched) }))
+    }
+
+    /// Refuses the request because another site caused it, and tells the observer.
+    #[must_use]
+    pub fn refuse_cross_site(&self) -> Error {
+        self.0.enter(|| self.0.core.observe(&Event::CrossSite));
+        Error::CrossSite
     }
 
     /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
@@ -76,14 +132,16 @@ impl Request {
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = buffer_pool::take();
-            let loaded = View::new(&self.0.core, &mut exchange, ThreadRng).load(cookie_lines).await;
+            let mut view = View::new(&self.0.core, &mut exchange, ThreadRng);
+            let loaded = self.0.follow(view.load(cookie_lines)).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {
             State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
-            State::Untouched | State::Over => return Err(Error::NotMounted),
+            State::Over => return Err(Error::AnswerSent),
+            State::Untouched => return Err(Error::NotMounted),
         }
         Ok(Session(self.0.clone()))
     }
@@ -100,18 +158,18 @@ impl Request {
     }
 
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
-    /// [`Error::NotMounted`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
+    /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), cookie: None, varies: true };
+            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
         };
         let mut exchange = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(exchange) => exchange,
-            State::Failed(_) => return Finished { error: None, cookie: None, varies: true },
-            State::Untouched | State::Over => return Finished { error: None, cookie: None, varies: false },
+            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+            State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
-        let committed = session.commit().await;
+        let committed = self.0.follow(session.commit()).await;
         let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
         let buffer = match session.set_cookie_len() {
             len if len > buffer.len() => {
@@ -122,7 +180,13 @@ impl Request {
         };
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
         let error = committed.err().or(written.as_ref().err().copied());
-        let finished = Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() };
+        let finished = Finished {
+            error,
+            cookie: written.unwrap_or_default(),
+            varies: session.varies(),
+            no_store: session.no_store(),
+            clears_site_data: session.clears_site_data(),
+        };
         buffer_pool::give(exchange);
         finished
     }
@@ -135,7 +199,7 @@ pub(crate) type View<'a> = session_core::Session<
     AnyClock,
     ThreadRng,
     &'a mut RequestState<RecordBuffer>,
-    AnyObserver,
+    Limited,
     DynamicMode,
 >;
 
@@ -143,7 +207,7 @@ pub(crate) type View<'a> = session_core::Session<
 /// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
 ///
 /// One call at a time: a second one while the first is under way is [`Error::Busy`]. After the answer every call is
-/// [`Error::NotMounted`]. If a future is dropped, its change was stored or not, nothing in between.
+/// [`Error::AnswerSent`]. If a future is dropped, its change was stored or not, nothing in between.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -157,7 +221,9 @@ impl Session {
     }
 
     fn view<T>(&self, with: impl FnOnce(&mut View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        with(&mut View::new(self.core(), self.lock()?.loaded()?, ThreadRng))
+        let mut state = self.lock()?;
+        let mut view = View::new(self.core(), state.loaded()?, ThreadRng);
+        self.0.enter(|| with(&mut view))
     }
 
     /// For data that is kept field by field.
@@ -249,14 +315,14 @@ impl Session {
     /// the address; the empty one takes the binding away. Stored at once. Bind after `login`, which keeps a binding but may
     /// make a new session.
     pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint)).await
     }
 
     /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is
     /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`authenticated_within`](Self::authenticated_within) is `false`, or the
     /// session ends. An error means that it should have ended and may live on.
     pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).check_binding(fingerprint).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).check_binding(fingerprint)).await
     }
 
     /// Replaces the value under `key` by what `change` makes of it and stores it at once. If another request was faster,
@@ -266,7 +332,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).update_with(key, change).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).update_with(key, change)).await
     }
 
     /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
@@ -274,30 +340,40 @@ impl Session {
     /// the state of an OAuth sign-in. [`Error::Unsupported`] with sealed sessions. After another error, or if the future
     /// is dropped, the value may be gone without having been returned.
     pub async fn take<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take(key).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take(key)).await
     }
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
     /// Begins a login: call it **before** the credentials are checked.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject)).await
     }
 
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
     /// kept unless the attempt says otherwise. Over a session of another subject a new one is made and that one ends.
     pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(attempt).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(attempt)).await
+    }
+
+    /// Reports that somebody wanted to sign in and was refused, which only the application knows. `account` is the name of
+    /// an account that exists, and no other text that was typed: people type passwords into the field for the name. Each is
+    /// told, however many there are: bound them by your own brake.
+    pub fn login_failed(&self, account: Option<&str>, why: impl std::fmt::Display) -> Result<(), Error> {
+        self.view(|session| {
+            session.login_failed(account, &why);
+            Ok(())
+        })
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once.
     pub async fn rotate(&self) -> Result<(), Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).rotate().await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).rotate()).await
     }
 
     /// Ends the session: nothing brings it back. An error means that it may live on.
     pub async fn logout(&self) -> Result<(), Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).logout().await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).logout()).await
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
@@ -308,25 +384,25 @@ impl Session {
         let mut list = Vec::new();
         let mut state = self.lock()?;
         let mut session = View::new(self.core(), state.loaded()?, ThreadRng);
-        session.list(|info| list.push(info.map_label(str::to_owned))).await?;
+        self.0.follow(session.list(|info| list.push(info.map_label(str::to_owned)))).await?;
         Ok(list)
     }
 
     /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
     /// ended, as by [`logout`](Self::logout).
     pub async fn revoke(&self, id: &str) -> Result<bool, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke(id).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke(id)).await
     }
 
     /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
     /// of password. The number of those that were there.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_others().await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_others()).await
     }
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&self) -> Result<usize, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_all().await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_all()).await
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
@@ -338,7 +414,7 @@ impl Session {
 
     /// Takes the message.
     pub async fn take_flash_message(&self) -> Result<Option<String>, Error> {
-        View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned).await
+        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned)).await
     }
 
     /// A token for a form of this session, another text at each call; makes a session if there is none.
@@ -387,7 +463,7 @@ mod tests {
         };
         assert!(visit(true).1.cookie.is_some());
         assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
-        assert_eq!(visit(false), (Vec::new(), Finished { error: None, cookie: None, varies: true }));
+        assert_eq!(visit(false), (Vec::new(), Finished { varies: true, ..Finished::default() }));
         assert_eq!(buffer_pool::kept(), 1);
     }
 }

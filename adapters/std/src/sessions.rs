@@ -12,6 +12,7 @@ use session_core::{Error, Keys};
 use session_store_shared::RecordBuffer;
 
 use crate::environment::SystemClock;
+use crate::events::limit::{Counts, Limited};
 use crate::keys::KeyRing;
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
@@ -20,7 +21,7 @@ use session_store_shared::{SharedError, SharedStore};
 pub type SessionInfo = session_core::SessionInfo<String>;
 
 /// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, AnyObserver, DynamicMode>;
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, Limited, DynamicMode>;
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ struct Settings {
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver(Arc::new(())));
+        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(()));
         Self::of(Settings {
             store: store.into(),
             keys: keys.into(),
@@ -83,7 +84,18 @@ impl Sessions {
     /// Tells `observer` what happens.
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
-        Self::of(Settings { observer: AnyObserver(Arc::new(observer)), ..self.0.settings.clone() })
+        Self::of(Settings { observer: AnyObserver::new(observer), ..self.0.settings.clone() })
+    }
+
+    /// Reports that somebody wanted to sign in and was refused, where there is no request's session at hand; see
+    /// [`Session::login_failed`](crate::Session::login_failed).
+    pub fn login_failed(&self, account: Option<&str>, why: impl fmt::Display) {
+        self.core().login_failed(account, &why);
+    }
+
+    /// Whether anybody is told what happens.
+    pub(crate) fn observes(&self) -> bool {
+        !self.0.settings.observer.0.ignores()
     }
 
     /// What becomes of a field of [`Typed`](crate::Typed) data that cannot be read: an error, or its default.
@@ -150,7 +162,7 @@ impl Sessions {
 
     fn heard<T>(&self, answer: Result<T, SharedError>) -> Result<T, Error> {
         answer.map_err(|why| {
-            self.0.settings.observer.observe(&Event::StoreFailed(&why));
+            self.core().observe(&Event::StoreFailed(&why));
             Error::Unavailable
         })
     }
@@ -158,6 +170,7 @@ impl Sessions {
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
             let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
+            let observer = observer.limited(clock.clone());
             Arc::new(session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer))
         };
         let first = core(&settings.keys.first);
@@ -192,11 +205,16 @@ impl Clock for AnyClock {
     }
 }
 
+/// The application's observer, and what it was told within a minute.
 #[derive(Clone)]
-pub(crate) struct AnyObserver(Arc<dyn Observer + Send + Sync>);
+struct AnyObserver(Arc<dyn Observer + Send + Sync>, Arc<Counts>);
 
-impl Observer for AnyObserver {
-    fn observe(&self, event: &Event<'_>) {
-        self.0.observe(event);
+impl AnyObserver {
+    fn new(observer: impl Observer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(observer), Arc::new(Counts::new()))
+    }
+
+    fn limited(self, clock: AnyClock) -> Limited {
+        Limited::new(self.0, clock, self.1)
     }
 }

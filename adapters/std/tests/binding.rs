@@ -20,7 +20,7 @@ fn a_binding_is_checked_and_a_mismatch_ends_the_session() {
             session.set("n", &1_u32).and(run(session.bind(fingerprint))).unwrap();
         }
         let finished = run(request.finish());
-        assert_eq!(run(session.check_binding(fingerprint)), Err(Error::NotMounted));
+        assert_eq!(run(session.check_binding(fingerprint)), Err(Error::AnswerSent));
         (checked, n, finished.cookie.and_then(|cookie| cookie.split(';').next().map(str::to_owned)))
     };
     let (_, _, cookie) = visit(None, HOME);

@@ -108,7 +108,7 @@ fn a_request_that_nobody_asked_for_its_session_is_over_at_once() {
     let request = Request::new(sessions.clone());
     assert!(request.finish_untouched());
     let late = run(request.session(std::iter::once(cookie.as_bytes()), true));
-    assert_eq!(late.map(|_| ()), Err(Error::NotMounted));
+    assert_eq!(late.map(|_| ()), Err(Error::AnswerSent));
     let request = Request::new(sessions);
     run(request.session(std::iter::once(cookie.as_bytes()), true)).unwrap();
     assert!(!request.finish_untouched() && run(request.finish()).varies);

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use http::header::{HeaderValue, USER_AGENT};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use session_core::testing::run;
-use session_std::events::{Event, Log, LogId, Metrics, Observer, Tracing};
+use session_core::environment::Time;
+use session_core::testing::{ManualClock, run};
+use session_std::events::{Event, Log, LogId, Metrics, Observer, Origin, Tracing};
 use session_std::{Finished, MemoryStore, Policy, Request, Session, Sessions, keys};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -80,9 +83,9 @@ fn tracing_hears_name_level_session_and_reason_lc13() {
     });
     let expected = [
         format!(r#"DEBUG session: session {id} created event="created" session={id}"#),
-        format!(r#"INFO session: session {id}: signed in event="logged_in" session={id}"#),
+        format!(r#"INFO session: session {id}: "ann" signed in event="logged_in" session={id} subject="ann""#),
         format!(r#"WARN session: session {id}: replaced cookie event="replaced" session={id}"#),
-        format!(r#"INFO session: session {id} ended event="ended" session={id}"#),
+        format!(r#"INFO session: session {id} of "ann" ended event="ended" session={id} subject="ann""#),
         format!(r#"DEBUG session: cookie refused: no session {id} event="unknown" session={id}"#),
         r#"WARN session: cookie refused: not signed by us event="forged""#.into(),
         r#"WARN session: session store failed: connection refused event="store_failed" error=connection refused"#
@@ -115,9 +118,9 @@ fn log_hears_name_and_level_lc13() {
     let id = life(Log);
     let expected = [
         format!("DEBUG session: session {id} created"),
-        format!("INFO session: session {id}: signed in"),
+        format!("INFO session: session {id}: \"ann\" signed in"),
         format!("WARN session: session {id}: replaced cookie"),
-        format!("INFO session: session {id} ended"),
+        format!("INFO session: session {id} of \"ann\" ended"),
         format!("DEBUG session: cookie refused: no session {id}"),
         "WARN session: cookie refused: not signed by us".into(),
     ];
@@ -148,6 +151,96 @@ fn two_observers_are_one_lc13() {
     life((one.clone(), other.clone()));
     assert_eq!(*one.0.lock().unwrap(), LIFE);
     assert_eq!(*other.0.lock().unwrap(), LIFE);
+}
+
+/// What an attacker provokes is limited where lines are written, by the steps of a clock, and counted exactly.
+#[test]
+fn what_can_be_provoked_floods_no_log_qu4() {
+    let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000_000))));
+    let (lines, recorder) = (Lines::default(), DebuggingRecorder::new());
+    let format = tracing_subscriber::fmt().without_time().with_writer(lines.clone());
+    let subscriber = format.with_max_level(tracing_subscriber::filter::LevelFilter::TRACE).finish();
+    let counted = || {
+        let all = recorder.snapshotter().snapshot().into_vec();
+        let forged = all.into_iter().find(|(key, ..)| key.key().labels().any(|label| label.value() == "forged"));
+        forged.map(|(.., count)| count)
+    };
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated());
+    // the clock is said last, and counts all the same
+    let sessions = sessions.policy(Policy::PLAIN_HTTP).observed((Tracing, Metrics)).clock(clock);
+    metrics::with_local_recorder(&recorder, || {
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..100 {
+                request(&sessions, "forged; id=forged; id=forged", |_| ());
+            }
+            assert_eq!((lines.take().len(), counted()), (10, Some(DebugValue::Counter(100))));
+            clock.advance(Duration::from_millis(59_999));
+            request(&sessions, "forged", |_| ());
+            assert_eq!(lines.take(), [""; 0]);
+            clock.advance(Duration::from_millis(1));
+            request(&sessions, "forged", |_| ());
+            let [left_out, forged] = &lines.take()[..] else { panic!("two lines") };
+            assert!(left_out.contains("91 events `forged` were left out"), "{left_out}");
+            assert!(forged.contains("not signed by us"), "{forged}");
+            // a failed login is not limited, nor is what happens to somebody else's session
+            for _ in 0..100 {
+                sessions.login_failed(Some("ann"), "wrong password");
+            }
+            assert_eq!(lines.take().len(), 100);
+            let victim = request(&sessions, "", |session| session.set("n", &1_u32).unwrap()).1;
+            let mine = request(&sessions, "", |session| session.set("n", &1_u32).unwrap()).1;
+            for cookie in [&mine, &victim] {
+                request(&sessions, cookie, |session| run(session.rotate()).unwrap());
+            }
+            lines.take();
+            for _ in 0..100 {
+                request(&sessions, &mine, |_| ());
+            }
+            request(&sessions, &victim, |_| ());
+            assert_eq!(lines.take().len(), 11);
+        });
+    });
+}
+
+/// An observer finds where the request comes from, at every event of it and at no other one.
+#[test]
+fn from_where_lc19() {
+    #[derive(Clone, Default)]
+    struct From(Arc<Mutex<Vec<(&'static str, Option<String>)>>>);
+    impl Observer for From {
+        fn observe(&self, event: &Event<'_>) {
+            let origin = Origin::of_request();
+            let from = origin.map(|origin| format!("{:?} {:?}", origin.address, origin.user_agent()));
+            self.0.lock().unwrap().push((event.name(), from));
+        }
+    }
+    let from = From::default();
+    let sessions =
+        Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP).observed(from.clone());
+    let visit = |last: u8, name: &str, verb: fn(&Session)| {
+        let address = Some([192, 0, 2, last].into());
+        let headers = [(USER_AGENT, HeaderValue::try_from(name).unwrap())].into_iter().collect();
+        let request = Request::from_origin(sessions.clone(), Origin::new(address, &headers));
+        verb(&run(request.session(std::iter::empty(), true)).unwrap());
+        run(request.finish());
+    };
+    let login = |session: &Session| {
+        run(async { session.login(session.begin_login("ann").await?).await }).unwrap();
+    };
+    visit(1, "one", login);
+    visit(2, "two", |session| session.login_failed(None, "no such account").unwrap());
+    visit(3, "three", |session| assert_eq!(session.csrf_ok("x"), Ok(false)));
+    run(sessions.revoke_all("ann")).unwrap();
+    let of = |last: u8, name: &str| Some(format!("Some(192.0.2.{last}) Some({name:?})"));
+    let expected = [
+        ("created", of(1, "one")),
+        ("logged_in", of(1, "one")),
+        ("login_failed", of(2, "two")),
+        ("csrf_failed", of(3, "three")),
+        ("revoked", None),
+        ("all_revoked", None),
+    ];
+    assert_eq!(*from.0.lock().unwrap(), expected);
 }
 
 #[derive(Clone, Default)]

@@ -41,6 +41,8 @@ pub(crate) enum Answer {
     Unreadable(BadForm),
     WrongMethod,
     Nowhere,
+    /// For another name than the device's.
+    Misdirected,
 }
 
 /// An answer, or one that `?` gives ahead of it.
@@ -87,6 +89,7 @@ impl Answer {
             Self::Unreadable(bad) => bad.status(),
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Nowhere => StatusCode::NOT_FOUND,
+            Self::Misdirected => StatusCode::new(421),
         }
     }
 
@@ -99,7 +102,7 @@ impl Answer {
             Self::File(kind, _) => (kind, &[("Cache-Control", "no-cache"), ("Content-Encoding", "gzip")]),
             Self::Readings(Some(_)) => ("application/json", &[("Cache-Control", "no-store")]),
             Self::Readings(None) => ("text/plain; charset=utf-8", &[("Cache-Control", "no-store")]),
-            Self::See(_) | Self::WrongMethod | Self::Nowhere => ("text/plain; charset=utf-8", &[]),
+            Self::See(_) | Self::WrongMethod | Self::Nowhere | Self::Misdirected => ("text/plain; charset=utf-8", &[]),
         }
     }
 
@@ -142,6 +145,7 @@ impl Display for Text<'_> {
             Answer::Readings(None) => "not signed in\n",
             Answer::WrongMethod => "not with this method\n",
             Answer::Nowhere => "there is no such page\n",
+            Answer::Misdirected => "not under this name: use the device's address\n",
         })
     }
 }
@@ -184,7 +188,8 @@ impl HeadersIter for Headers<'_> {
             }
             _ => None,
         };
-        for (name, value) in self.answer.kind().1.iter().copied().chain(one) {
+        let mark = self.page.mark.as_deref().map(|mark| ("Set-Cookie", mark));
+        for (name, value) in self.answer.kind().1.iter().copied().chain(one).chain(mark) {
             each.call(name, value).await?;
         }
         each.finalize().await

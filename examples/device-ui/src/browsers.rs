@@ -10,7 +10,7 @@ use crate::answer::{Answer, Answered};
 use crate::data::Keeper;
 use crate::device::seconds;
 use crate::form::Form;
-use crate::page::{Line, View, line};
+use crate::page::{Line, Next, View, line};
 use crate::routes::Visit;
 
 /// Browsers that can be signed in at once; one more signs out the oldest.
@@ -92,8 +92,11 @@ pub(crate) async fn list<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) ->
     visit.open(View::Browsers).await
 }
 
+const NOT_YET: &str = "Nobody was signed out yet: enter your password, then do it again.";
+
 /// A button of the list.
 pub(crate) async fn end<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
+    visit.ask_again(Next::Browsers, NOT_YET)?;
     let ended = visit.session.revoke(&form.field("id", 16)?).await?;
     if !visit.signed_in() {
         return Ok(Answer::See("/?signed-out"));
@@ -108,6 +111,7 @@ pub(crate) async fn end<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, for
 
 /// The button below it.
 pub(crate) async fn end_others<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answered {
+    visit.ask_again(Next::Browsers, NOT_YET)?;
     let ended = visit.session.revoke_others().await?;
     visit.session.flash_message(&others("", ended))?;
     Ok(Answer::See("/browsers"))
@@ -119,11 +123,12 @@ fn others(before: &str, ended: usize) -> Line {
 
 /// The change of the password: kept first, then all others end, also those whose sign-in has begun with the old one.
 pub(crate) async fn change_password<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
-    visit.ask_again("Nothing was changed yet: enter your password as it is, then change it again.")?;
+    visit.ask_again(Next::Settings, "Nothing was changed yet: enter your password as it is, then change it again.")?;
     let password = visit.chosen(View::Settings, form)?;
     if visit.site.device.set_password(&password).await.is_err() {
         return Ok(visit.not_kept(View::Settings));
     }
+    visit.page.mark = Some(visit.site.device.mark());
     let Ok(ended) = visit.session.revoke_others().await else {
         let problem = "The password is changed, but others may still be signed in: look at the signed-in browsers.";
         return Ok(visit.page.wrong(View::Settings, StatusCode::SERVICE_UNAVAILABLE, problem));

@@ -1,7 +1,11 @@
 //! What the device keeps over a reboot: its key, its password, its settings.
 
+use core::fmt::Write;
+
 use heapless::{String, Vec};
+use hmac::{Hmac, KeyInit, Mac};
 use session_store_flash::Usage;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::password::hash;
@@ -38,6 +42,11 @@ struct Hashed {
     hash: [u8; 32],
 }
 
+/// A cookie that says so: 16 bytes in hexadecimal digits, and the attributes of a year.
+pub(crate) type Mark = String<104>;
+/// Bytes of its name and value.
+pub(crate) const MARK: usize = 6 + 32;
+
 /// The data as bytes.
 pub(crate) type Encoded = Vec<u8, { Data::LEN }>;
 
@@ -71,6 +80,18 @@ impl Data {
             Some(known) => hash(password, &self.salt, known.rounds).await.ct_eq(&known.hash).into(),
             None => false,
         }
+    }
+
+    /// What only a browser has that was signed in before. It is of this device and of this password, and opens nothing.
+    pub(crate) fn mark(&self) -> Mark {
+        let hash = self.password.as_ref().map_or([0; 32], |known| known.hash);
+        let keyed = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        let mac = keyed.chain_update(b"a browser of the owner").chain_update(hash).finalize().into_bytes();
+        let mut mark = Mark::new();
+        let _fits = mark.push_str("known=");
+        mac.iter().take(16).for_each(|byte| write!(mark, "{byte:02x}").unwrap_or_default());
+        let _fits = mark.push_str("; Max-Age=31536000; Path=/sign-in; HttpOnly; SameSite=Strict");
+        mark
     }
 
     /// Writes all of it. Damage is for whoever keeps it to find.

@@ -3,12 +3,17 @@
 use core::cell::{RefCell, RefMut};
 use core::time::Duration;
 
+use heapless::String;
 use session_core::environment::Time;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, PolicyError};
+use session_picoserve::is_named;
 use session_store_flash::Usage;
+use subtle::ConstantTimeEq;
 
 use crate::browsers;
-use crate::data::{Data, Keeper, NotKept, Settings};
+use crate::data::{Data, Keeper, MARK, Mark, NotKept, Settings};
+use crate::form::{BadForm, Field};
+use crate::setup::{Possession, Shown};
 use crate::throttle::Throttle;
 
 /// How long things last.
@@ -38,10 +43,14 @@ impl Default for Limits {
     }
 }
 
-/// The device: its data, its sensor, and the brake on guessing.
+/// The device: its data, its sensor, and the brakes on guessing.
 pub struct Device<K> {
     pub(crate) limits: Limits,
-    pub(crate) throttle: Throttle,
+    strangers: Throttle,
+    /// Those who are signed in, or were before from this browser.
+    known: Throttle,
+    /// What a first boot asks for.
+    possession: RefCell<Possession>,
     started: Time,
     /// Tenths of a degree Celsius at that time.
     sensor: fn(Time) -> i16,
@@ -50,6 +59,9 @@ pub struct Device<K> {
     changing: RefCell<()>,
     keeper: K,
 }
+
+/// A device's name in multicast DNS ends so.
+const LOCAL: &str = ".local";
 
 /// How the flash is worn, and how full it is.
 pub(crate) struct Wear {
@@ -79,14 +91,57 @@ pub(crate) enum Tried {
     Wrong,
     /// Not even looked at: seconds to wait.
     Wait(u32),
+    /// The same, for good.
+    Locked,
 }
 
 #[allow(clippy::await_holding_refcell_ref)] // `changing`: that is its purpose
 impl<K: Keeper> Device<K> {
-    /// A device with this data, which `keeper` has already.
-    pub fn new(data: Data, keeper: K, limits: Limits, sensor: fn(Time) -> i16, started: Time) -> Self {
-        let (throttle, data, changing) = (Throttle::default(), RefCell::new(data), RefCell::new(()));
-        Self { limits, throttle, started, sensor, data, changing, keeper }
+    /// Makes a device with this data, which `keeper` has already. Until it has a password, it asks for `possession`.
+    pub fn new(
+        data: Data,
+        keeper: K,
+        limits: Limits,
+        sensor: fn(Time) -> i16,
+        started: Time,
+        possession: Possession,
+    ) -> Self {
+        let (data, changing, possession) = (RefCell::new(data), RefCell::new(()), RefCell::new(possession));
+        let (strangers, known) = (Throttle::default(), Throttle::default());
+        Self { limits, strangers, known, possession, started, sensor, data, changing, keeper }
+    }
+
+    /// Whether a `Host` header names this device: by an address, or as NAME or NAME.local, where NAME is what the owner
+    /// calls it, with `-` for a blank.
+    pub(crate) fn is_called(&self, host: &[u8]) -> bool {
+        let mut name = String::<{ 128 + LOCAL.len() }>::new();
+        for letter in self.data.borrow().settings.name.chars() {
+            let _fits = name.push(if letter == ' ' { '-' } else { letter });
+        }
+        let _fits = name.push_str(LOCAL);
+        is_named(host, ["localhost", &name, name.strip_suffix(LOCAL).unwrap_or_default()])
+    }
+
+    /// The part of the page of the first boot that asks for the possession of the device.
+    pub(crate) fn asks_for(&self) -> &'static str {
+        self.possession.borrow().field()
+    }
+
+    /// Whether who sends this has shown to hold the device. `code` is what a form says.
+    pub(crate) fn is_held_by(&self, code: impl FnOnce() -> Result<Field, BadForm>) -> Result<Shown, BadForm> {
+        self.possession.borrow().is_shown(code)
+    }
+
+    /// What shows that a browser was signed in before. Another password gives another.
+    pub(crate) fn mark(&self) -> Mark {
+        self.data.borrow().mark()
+    }
+
+    /// Whether a Cookie header has it.
+    pub(crate) fn has_mark(&self, cookies: &[u8]) -> bool {
+        let mark = self.mark();
+        let known = mark.as_bytes().get(..MARK).unwrap_or_default();
+        cookies.split(|byte| *byte == b';').any(|cookie| cookie.trim_ascii().ct_eq(known).into())
     }
 
     pub(crate) fn has_password(&self) -> bool {
@@ -105,16 +160,21 @@ impl<K: Keeper> Device<K> {
         now.since(self.started)
     }
 
-    pub(crate) async fn try_password(&self, password: &str, now: Time) -> Tried {
-        let seconds = self.throttle.seconds_left(now);
+    pub(crate) async fn try_password(&self, password: &str, known: bool, now: Time) -> Tried {
+        let throttle = if known { &self.known } else { &self.strangers };
+        if throttle.is_locked() {
+            return Tried::Locked;
+        }
+        let seconds = throttle.seconds_left(now);
         if seconds > 0 {
             return Tried::Wait(seconds);
         }
         // before it is looked at: to guess many times at once is no way around
-        self.throttle.wrong(now);
+        throttle.wrong(now);
         let data = self.data.borrow().clone();
         if data.is_password(password).await {
-            self.throttle.right();
+            self.strangers.right();
+            self.known.right();
             Tried::Right
         } else {
             Tried::Wrong
@@ -124,7 +184,10 @@ impl<K: Keeper> Device<K> {
     pub(crate) async fn set_password(&self, password: &str) -> Result<(), NotKept> {
         let (alone, mut data) = self.begin()?;
         data.set_password(password, self.limits.rounds).await;
-        self.end(alone, data).await
+        self.end(alone, data).await?;
+        // the code has done its work
+        *self.possession.borrow_mut() = Possession::Nothing;
+        Ok(())
     }
 
     pub(crate) async fn set_settings(&self, settings: Settings) -> Result<(), NotKept> {

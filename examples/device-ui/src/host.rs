@@ -13,11 +13,11 @@ use std::{format, vec};
 use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
-use session_picoserve::{Keys, Pool, Requests, Sessions};
+use session_picoserve::{Guard, Keys, Pool, Requests, Sessions};
 use session_store_flash::{PersistedClock, WithoutPower};
 
 use crate::flash::Shared;
-use crate::{Data, Device, Limits};
+use crate::{Data, Device, Limits, Possession, SetupCode};
 
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
@@ -92,12 +92,14 @@ fn sensor(now: Time) -> i16 {
 }
 
 /// Serves the device whose flash is in `directory` until `stop` is ready. Its uptime is `clock`'s time, Unix time for one: then
-/// what passes without power is known at the next boot. An error is one line for whoever started it.
+/// what passes without power is known at the next boot. A device without a password gives its setup code to `show`, which
+/// stands for a display or a serial line. An error is one line for whoever started it.
 pub fn serve(
     listener: TcpListener,
     directory: &Path,
     clock: AnyClock,
     limits: Limits,
+    show: &dyn Fn(&SetupCode),
     mut stop: Pin<Box<dyn Future<Output = ()>>>,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| format!("{why}"))?;
@@ -109,7 +111,14 @@ pub fn serve(
             PersistedClock::resume(clock, flash.store(), WithoutPower::Free).await.map_err(|why| format!("{why}"))?;
         let keys = Keys::new(&data.key).map_err(|why| format!("{why}"))?;
         let policy = limits.policy().map_err(|why| format!("{why}"))?;
-        let device: &'static _ = Box::leak(Box::new(Device::new(data, flash, limits, sensor, clock.now())));
+        let possession = if data.has_password() {
+            Possession::Nothing
+        } else {
+            let code = SetupCode::draw(&mut OsRng).map_err(|why| format!("{why}"))?;
+            show(&code);
+            Possession::Code(code)
+        };
+        let device: &'static _ = Box::leak(Box::new(Device::new(data, flash, limits, sensor, clock.now(), possession)));
         let sessions = Sessions::new(flash.store(), clock, &keys, policy);
         let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));
         let router: &'static _ = Box::leak(Box::new(crate::router(pool, device)));
@@ -132,9 +141,10 @@ pub fn serve(
             };
             let Ok((stream, _)) = accepted else { continue };
             tokio::task::spawn_local(async move {
+                let mut guard = Guard::new();
                 let mut buffer = vec![0; REQUEST];
                 // an error here is the client's: it went away
-                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(stream).await);
+                drop(picoserve::Server::new_tokio(router, config, &mut buffer).serve(guard.around(stream)).await);
             });
         }
     })

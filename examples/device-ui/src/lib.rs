@@ -1,4 +1,4 @@
-//! The local web UI of a device, as one would ship it: a password on first boot, sign-in with throttling, a dashboard that
+//! The local web UI of a device, as one would ship it: a setup code and a password on first boot, sign-in with throttling, a dashboard that
 //! polls without keeping the session alive, settings behind a second look at the password, sign-out.
 //!
 //! No heap here: what a page shows is written straight into the connection. A device brings one flash for everything that it
@@ -11,7 +11,7 @@
 //! # use session_picoserve::{Keys, Pool, Requests, Sessions};
 //! # use session_store_flash::{PersistedClock, WithoutPower};
 //! # use device_ui::flash::{CannotBoot, Flash};
-//! # use device_ui::{Device, Limits};
+//! # use device_ui::{Device, Limits, Possession, SetupCode};
 //! async fn serve<F: NorFlash>(
 //!     flash: &'static Flash<'static, F, 16, 256>, // `Flash::new(&SHARED, 32 * 1024)`
 //!     uptime: impl Clock + 'static,
@@ -22,7 +22,12 @@
 //!     let keys = Keys::new(&data.key).expect("a key of random bytes");
 //!     let limits = Limits::default();
 //!     let policy = limits.policy().expect("limits that can work");
-//!     let device = Device::new(data, flash, limits, |_now| 215, clock.now());
+//!     // shown on the serial line, for one: without it the first who finds the device on the network owns it
+//!     let possession = match data.has_password() {
+//!         true => Possession::Nothing,
+//!         false => Possession::Code(SetupCode::draw(&mut rng)?),
+//!     };
+//!     let device = Device::new(data, flash, limits, |_now| 215, clock.now(), possession);
 //!     let pool: Pool<_, _, _, (), 6, 256> = Pool::new(Sessions::new(flash.store(), clock, &keys, policy), rng);
 //!     # let (device, pool) = (Box::leak(Box::new(device)), Box::leak(Box::new(pool)));
 //!     // both in statics; and a task that does this every ten seconds:
@@ -48,6 +53,7 @@ mod form;
 mod page;
 mod password;
 mod routes;
+mod setup;
 mod throttle;
 
 #[cfg(feature = "host")]
@@ -57,3 +63,4 @@ pub use data::{Data, Keeper, NotKept, Settings};
 pub use device::{Device, Limits};
 pub use page::{SCRIPT, STYLE};
 pub use routes::router;
+pub use setup::{Possession, SetupCode};

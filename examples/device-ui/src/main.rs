@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use clap::Parser;
-use device_ui::Limits;
 use device_ui::host::{SystemClock, serve};
+use device_ui::{Limits, SetupCode};
 
 /// The local web UI of a device.
 #[derive(Parser)]
@@ -28,5 +28,6 @@ fn main() {
         TcpListener::bind(flags.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", flags.listen)));
     println!("listening on http://{}", listener.local_addr().unwrap_or(flags.listen));
     let forever = Box::pin(std::future::pending());
-    serve(listener, &flags.data, &SystemClock, Limits::default(), forever).unwrap_or_else(|why| refuse(why));
+    let show = |code: &SetupCode| println!("setup code: {code}");
+    serve(listener, &flags.data, &SystemClock, Limits::default(), &show, forever).unwrap_or_else(|why| refuse(why));
 }

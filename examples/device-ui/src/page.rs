@@ -8,7 +8,7 @@ use session_core::csrf;
 
 use crate::answer::{Answer, Readings};
 use crate::browsers::{Browser, MOST};
-use crate::data::Settings;
+use crate::data::{Mark, Settings};
 use crate::device::Wear;
 
 /// `/style.css`, packed by gzip, as every browser takes it.
@@ -30,6 +30,22 @@ pub(crate) enum View {
     StepUp,
 }
 
+/// What a step-up was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Settings,
+    Browsers,
+}
+
+impl Next {
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Settings => "/settings",
+            Self::Browsers => "/browsers",
+        }
+    }
+}
+
 /// The page. One a request: handlers fill in what their view shows, and pass on no more than that there is a page.
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
@@ -38,6 +54,12 @@ pub(crate) struct Page {
     pub(crate) notice: Line,
     /// Seconds to wait before the next try.
     pub(crate) wait: u32,
+    /// What a first boot asks for besides the password.
+    pub(crate) proof: &'static str,
+    /// Where a step-up leads.
+    pub(crate) next: Next,
+    /// For a browser that has signed in.
+    pub(crate) mark: Option<Mark>,
     /// For the forms of whoever is signed in.
     pub(crate) csrf: Option<csrf::Token>,
     pub(crate) readings: Readings,
@@ -52,6 +74,9 @@ impl Page {
             view: View::SignIn,
             notice: Line::new(),
             wait: 0,
+            proof: "",
+            next: Next::Settings,
+            mark: None,
             csrf: None,
             readings: Readings { temperature: 0, uptime: 0, idle: 0 },
             wear: None,
@@ -129,8 +154,8 @@ const PASSWORD: &str = "<label for=password>Password</label>\
     <input id=password name=password type=password autocomplete=current-password maxlength=64 required autofocus>";
 
 /// Another password, behind the words of its label.
-const NEW_PASSWORD: &str = ", at least 8 characters</label>\
-    <input id=new-password name=password type=password autocomplete=new-password minlength=8 maxlength=64 required>\
+const NEW_PASSWORD: &str = ", at least 15 characters</label>\
+    <input id=new-password name=password type=password autocomplete=new-password minlength=15 maxlength=64 required>\
     <label for=repeat-password>The same again</label>\
     <input id=repeat-password name=repeat type=password autocomplete=new-password maxlength=64 required>";
 
@@ -144,7 +169,8 @@ impl Page {
                 f,
                 "<form id=first-boot class=card method=post action=/first-boot><h2>Welcome</h2>\
                  <p class=soft>Choose the password for this device. It is kept on the device, and nowhere else.</p>{OWNER}\
-                 <label for=new-password>Password{NEW_PASSWORD}<button>Set up</button></form>"
+                 <label for=new-password>Password{NEW_PASSWORD}{}<button>Set up</button></form>",
+                self.proof
             ),
             View::SignIn => write!(
                 f,
@@ -202,8 +228,9 @@ impl Page {
             View::StepUp => write!(
                 f,
                 "<form id=step-up class=card method=post action=/step-up><h2>Is it you?</h2>\
-                 <p class=soft>Settings ask for the password again after a while.</p>{OWNER}{csrf}{PASSWORD}\
-                 <button>Go on</button></form>{BACK}"
+                 <p class=soft>Changes ask for the password again after a while.</p>{OWNER}{csrf}\
+                 <input type=hidden name=next value={}>{PASSWORD}<button>Go on</button></form>{BACK}",
+                self.next.path()
             ),
         }
     }

@@ -7,6 +7,35 @@ use sha2::Sha256;
 /// Rounds between two looks at what else there is to do: 10 to 20 ms of a small board.
 const STEP: u32 = 16;
 
+/// Words that too many passwords are made of.
+const COMMON: [&str; 14] = [
+    "password",
+    "passwort",
+    "passw0rd",
+    "1234567890",
+    "0123456789",
+    "0987654321",
+    "123456",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwerty",
+    "abcdefghijklmnopqrstuvwxyz",
+    "letmein",
+    "changeme",
+    "admin",
+    "owner",
+];
+
+/// Whether the whole password is one of these words or the device's name, again and again, or one letter. Who guesses
+/// begins with them (NIST SP 800-63B-4, 3.1.1.2).
+pub(crate) fn is_common(password: &str, name: &str) -> bool {
+    let repeats = |word: &str| {
+        let again = word.chars().cycle().take(password.chars().count());
+        password.chars().map(|letter| letter.to_ascii_lowercase()).eq(again.map(|letter| letter.to_ascii_lowercase()))
+    };
+    let letter = password.split_at_checked(password.chars().next().map_or(0, char::len_utf8)).unwrap_or_default().0;
+    COMMON.into_iter().chain([name, letter]).any(repeats)
+}
+
 /// The password's hash. Others get their turn meanwhile.
 pub(crate) async fn hash(password: &str, salt: &[u8; 16], rounds: u32) -> [u8; 32] {
     let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes()).expect("HMAC takes a key of any length");
@@ -30,6 +59,25 @@ mod tests {
     use core::task::{Context, Poll, Waker};
 
     use super::*;
+
+    #[test]
+    fn what_too_many_choose_is_refused_dv4() {
+        for password in [
+            "passwordpassword",
+            "PasswordPasswor",
+            "123456789012345",
+            "123456123456123",
+            "qwertyuiopasdfg",
+            "aaaaaaaaaaaaaaaa",
+            "\u{1f331}\u{1f331}\u{1f331}",
+            "Oven 7oven 7oven 7",
+        ] {
+            assert!(is_common(password, "Oven 7"), "{password}");
+        }
+        for password in ["a long password", "passwordpassworx", "aaaaaaaaaaaaaab", "my oven is an oven"] {
+            assert!(!is_common(password, "Oven 7"), "{password}");
+        }
+    }
 
     #[test]
     fn it_is_pbkdf2_and_gives_others_their_turn() {

@@ -18,12 +18,15 @@ use crate::browsers;
 use crate::data::{Keeper, Settings};
 use crate::device::{Device, Tried, seconds};
 use crate::form::{Field, Form, LONGEST_FIELD};
-use crate::page::{Page, SCRIPT, STYLE, Span, View, line};
+use crate::page::{Next, Page, SCRIPT, STYLE, Span, View, line};
+use crate::password::is_common;
+use crate::setup::Shown;
 
 /// There is one account.
 const OWNER: &str = "owner";
-/// Characters of a password at least, and its bytes at most: the 64 characters that the page's fields hold, in most scripts.
-const SHORTEST: usize = 8;
+/// Characters of a password at least, for it is the only factor (NIST SP 800-63B-4, 3.1.1.2), and its bytes at most: the 64
+/// characters that the page's fields hold, in most scripts. A board has no room for the form of two longer ones.
+const SHORTEST: usize = 15;
 const LONGEST: usize = 128;
 /// Characters of a device's name at most.
 const LONGEST_NAME: usize = 32;
@@ -137,7 +140,11 @@ async fn route<P: Requests, K: Keeper, R: Read>(
     body: RequestBody<'_, R>,
     page: &mut Page,
 ) -> Answered {
+    if !site.device.is_called(parts.headers().get("host").map(|host| host.as_raw()).unwrap_or_default()) {
+        return Ok(Answer::Misdirected);
+    }
     let place = place(parts)?;
+    page.proof = site.device.asks_for();
     match place {
         Place::Style => return Ok(Answer::File("text/css", STYLE)),
         Place::Script => return Ok(Answer::File("text/javascript", SCRIPT)),
@@ -172,9 +179,9 @@ async fn route<P: Requests, K: Keeper, R: Read>(
         Place::End => browsers::end(&mut visit, &form).await,
         Place::EndOthers => browsers::end_others(&mut visit).await,
         Place::Password => browsers::change_password(&mut visit, &form).await,
-        Place::FirstBoot => enter(&mut visit, View::FirstBoot, &form, &browsers::name(parts)).await,
-        Place::StepUp => enter(&mut visit, View::StepUp, &form, &browsers::name(parts)).await,
-        _ => enter(&mut visit, View::SignIn, &form, &browsers::name(parts)).await,
+        Place::FirstBoot => enter(&mut visit, View::FirstBoot, &form, parts).await,
+        Place::StepUp => enter(&mut visit, View::StepUp, &form, parts).await,
+        _ => enter(&mut visit, View::SignIn, &form, parts).await,
     }
 }
 
@@ -220,15 +227,18 @@ async fn settings<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>) -> Answer
 
 // ---- forms -------------------------------------------------------------------------------------------------------
 
-/// Whoever knows the password is the owner, and at first boot whoever chooses it. A step-up signs in again: a new cookie,
+/// Whoever knows the password is the owner, and at first boot whoever chooses it and holds the device. A step-up signs in again: a new cookie,
 /// and the time of authentication is now.
 async fn enter<P: Requests, K: Keeper>(
     visit: &mut Visit<'_, P, K>,
     view: View,
     form: &Form<'_>,
-    browser: &str,
+    parts: &RequestParts<'_>,
 ) -> Answered {
     let (device, first) = (visit.site.device, view == View::FirstBoot);
+    if form.field("next", 16).is_ok_and(|next| next == Next::Browsers.path()) {
+        visit.page.next = Next::Browsers;
+    }
     if device.has_password() == first {
         return Ok(Answer::See("/"));
     }
@@ -236,22 +246,26 @@ async fn enter<P: Requests, K: Keeper>(
     // before the password is looked at: if it is changed meanwhile, this sign-in is refused
     let attempt = visit.session.begin_login(OWNER).await?;
     if first {
+        visit.holds_the_device(form)?;
         if device.set_password(&password).await.is_err() {
             return Ok(visit.not_kept(view));
         }
     } else {
-        match device.try_password(&password, visit.site.now()).await {
+        let mut lines = parts.headers().iter().filter(|(name, _)| *name == "cookie");
+        let known = visit.signed_in() || lines.any(|(_, line)| device.has_mark(line.as_raw()));
+        match device.try_password(&password, known, visit.site.now()).await {
             Tried::Right => {}
             tried => return visit.refused(view, tried),
         }
     }
     visit.session.login(attempt.without_data()).await?;
-    visit.session.set_label(browser)?;
-    Ok(Answer::See(if view == View::StepUp { "/settings" } else { "/" }))
+    visit.session.set_label(&browsers::name(parts))?;
+    visit.page.mark = Some(device.mark());
+    Ok(Answer::See(if view == View::StepUp { visit.page.next.path() } else { "/" }))
 }
 
 async fn save<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'_>) -> Answered {
-    visit.ask_again("Nothing was saved yet: enter your password, then change the settings again.")?;
+    visit.ask_again(Next::Settings, "Nothing was saved yet: enter your password, then change the settings again.")?;
     let mut wrong = |problem| Ok(visit.page.wrong(View::Settings, StatusCode::BAD_REQUEST, problem));
     let name = form.field("name", LONGEST_FIELD)?;
     let fits =
@@ -314,8 +328,9 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
     }
 
     /// Before a change: for the password, if it was not given lately.
-    pub(crate) fn ask_again(&mut self, problem: &str) -> Result<(), Answer> {
+    pub(crate) fn ask_again(&mut self, next: Next, problem: &str) -> Result<(), Answer> {
         self.give_token()?;
+        self.page.next = next;
         if self.session.authenticated_within(self.site.device.limits.step_up) {
             return Ok(());
         }
@@ -328,11 +343,29 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
         let problem = if password != repeat {
             "The two passwords are not the same."
         } else if password.chars().count() < SHORTEST {
-            "The password is too short: at least 8 characters."
+            "The password is too short: at least 15 characters."
+        } else if is_common(&password, &self.site.device.settings().name) {
+            "Many choose this password, so it is guessed early. Choose another one."
         } else {
             return Ok(password);
         };
         Err(self.page.wrong(view, StatusCode::BAD_REQUEST, problem))
+    }
+
+    /// At first boot: whether who sends this form has shown to hold the device.
+    fn holds_the_device(&mut self, form: &Form<'_>) -> Result<(), Answer> {
+        let (status, problem) = match self.site.device.is_held_by(|| form.field("code", 8))? {
+            Shown::Right => return Ok(()),
+            Shown::Wrong => (
+                StatusCode::FORBIDDEN,
+                "Do you hold the device? The setup code is wrong, or its button was not pressed.",
+            ),
+            Shown::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong setup codes. Restart the device, which shows another one.",
+            ),
+        };
+        Err(self.page.wrong(View::FirstBoot, status, problem))
     }
 
     pub(crate) fn not_kept(&mut self, view: View) -> Answer {
@@ -344,8 +377,14 @@ impl<P: Requests, K: Keeper> Visit<'_, P, K> {
         if view == View::StepUp {
             self.give_token()?;
         }
-        let Tried::Wait(seconds) = tried else {
-            return Ok(self.page.wrong(view, StatusCode::UNAUTHORIZED, "The password is wrong."));
+        let seconds = match tried {
+            Tried::Wait(seconds) => seconds,
+            Tried::Locked => {
+                let problem =
+                    "Too many wrong passwords. Use a browser that was signed in before, or restart the device.";
+                return Ok(self.page.wrong(view, StatusCode::TOO_MANY_REQUESTS, problem));
+            }
+            _ => return Ok(self.page.wrong(view, StatusCode::UNAUTHORIZED, "The password is wrong.")),
         };
         self.page.wait = seconds;
         let problem = line(format_args!("Too many wrong passwords. Wait {}, then try again.", Span(seconds)));

@@ -1,5 +1,9 @@
-//! Slows guessing down, for the whole device: after five wrong passwords each further one has to wait longer, up to a minute.
-//! It counts in memory: whoever can cut the power can do worse.
+//! The brake on guessing (NIST SP 800-63B-4, 3.2.2): after five wrong passwords each further one has to wait longer, up to a
+//! minute, and after fifty in a row none is looked at any more.
+//!
+//! There are two: strangers brake each other, and not who is signed in or was signed in from this browser before. So no
+//! stranger keeps the owner out, and the account takes a hundred wrong passwords in a row at most. It counts in memory: a
+//! restart begins anew, and who can cut the power can do worse.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -12,6 +16,8 @@ use crate::device::seconds;
 const FREE: u32 = 5;
 /// The longest wait.
 const LONGEST: u32 = 60;
+/// Wrong passwords in a row, of each of the two.
+const MOST: u32 = 50;
 
 #[derive(Default)]
 pub(crate) struct Throttle {
@@ -20,6 +26,11 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
+    /// Whether no password is looked at any more.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.wrong.get() >= MOST
+    }
+
     /// Whole seconds to wait, also with the right password; 0 = try.
     pub(crate) fn seconds_left(&self, now: Time) -> u32 {
         // a clock that was set back would otherwise lock the owner out

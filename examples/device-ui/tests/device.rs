@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use device_ui::{Limits, SCRIPT, STYLE};
+use device_ui::{Limits, SCRIPT, STYLE, SetupCode};
 use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
 
@@ -19,6 +20,8 @@ struct Device {
     clock: &'static ManualClock,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     server: Option<JoinHandle<Result<(), String>>>,
+    /// What it shows on its first boot.
+    code: Arc<OnceLock<String>>,
 }
 
 impl Device {
@@ -32,10 +35,20 @@ impl Device {
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_800_000_000_000))));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let data = data.to_owned();
+        let code = Arc::new(OnceLock::new());
+        let shown = Arc::clone(&code);
         let server = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
-            device_ui::host::serve(listener, &data, clock, limits, Box::pin(async { drop(stopped.await) }))
+            let show = move |code: &SetupCode| shown.set(code.to_string()).expect("one code");
+            device_ui::host::serve(listener, &data, clock, limits, &show, Box::pin(async { drop(stopped.await) }))
         });
-        Self { address, clock, stop: Some(stop), server: Some(server.unwrap()) }
+        Self { address, clock, stop: Some(stop), server: Some(server.unwrap()), code }
+    }
+
+    /// The form of a first boot.
+    fn first_boot(&self, password: &str) -> String {
+        // it has shown its code when it answers
+        assert_eq!(Browser::default().get(self, "/").view(), "first-boot");
+        format!("password={password}&repeat={password}&code={}", self.code.get().unwrap())
     }
 
     fn step(&self, seconds: u64) {
@@ -52,6 +65,8 @@ impl Device {
 #[derive(Default, Clone)]
 struct Browser {
     cookie: Option<String>,
+    /// That it was signed in before.
+    known: Option<String>,
 }
 
 struct Answer {
@@ -89,9 +104,12 @@ impl Browser {
     fn begin(&self, device: &Device, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(device.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: device\r\nConnection: close\r\n{cookie}{headers}");
+        let known = self.known.as_ref().filter(|_| path == "/sign-in");
+        let cookies = [("id", self.cookie.as_ref()), ("known", known)];
+        let cookies = cookies.iter().filter_map(|(name, value)| Some(format!("Cookie: {name}={}\r\n", (*value)?)));
+        let cookie = cookies.collect::<String>();
+        let (length, address) = (body.len(), device.address);
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{cookie}{headers}");
         write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
         stream
     }
@@ -104,9 +122,13 @@ impl Browser {
         let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let answer = Answer { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() };
-        if let Some(set) = answer.header("set-cookie") {
-            let value = between(set, "id=", ";").unwrap().to_owned();
-            self.cookie = (!set.contains("Max-Age=0")).then_some(value);
+        for set in head.lines().filter_map(|line| line.strip_prefix("Set-Cookie: ")) {
+            let (name, rest) = set.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap().to_owned();
+            match name {
+                "id" => self.cookie = (!set.contains("Max-Age=0")).then_some(value),
+                _ => self.known = Some(value),
+            }
         }
         answer
     }
@@ -133,8 +155,7 @@ impl Browser {
 /// A device with a password, and nobody signed in.
 fn owned(data: &Path) -> Device {
     let device = Device::boot(data);
-    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
-    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+    assert_eq!(Browser::default().post(&device, "/first-boot", &device.first_boot(PASSWORD)).status, 303);
     device
 }
 
@@ -155,7 +176,7 @@ fn first_boot_asks_for_a_password_and_keeps_it_em7() {
         assert!(answer.body.contains(why), "{}", answer.body);
     }
     assert_eq!(browser.cookie, None, "a visitor has no session");
-    assert_eq!(browser.post(&device, "/first-boot", &format!("password={PASSWORD}&repeat={PASSWORD}")).status, 303);
+    assert_eq!(browser.post(&device, "/first-boot", &device.first_boot(PASSWORD)).status, 303);
     assert_eq!(browser.get(&device, "/").view(), "dashboard");
     // it cannot be chosen again
     let mut stranger = Browser::default();
@@ -195,6 +216,221 @@ fn guessing_is_throttled_also_with_the_right_password() {
     device.step(60);
     browser.sign_in(&device);
     assert_eq!(browser.get(&device, "/").view(), "dashboard");
+}
+
+/// Tries wrong passwords until none is looked at any more; how many were.
+fn guess_to_the_end(device: &Device, mut guess: impl FnMut() -> Answer) -> usize {
+    let mut looked_at = 0;
+    loop {
+        let answer = guess();
+        match (answer.status, answer.header("retry-after")) {
+            (401, _) => looked_at += 1,
+            (429, Some(wait)) => device.step(wait.parse().unwrap()),
+            (429, None) => {
+                assert!(answer.body.contains("was signed in before, or restart the device"), "{}", answer.body);
+                return looked_at;
+            }
+            _ => panic!("{}", answer.head),
+        }
+    }
+}
+
+/// One wrong password a minute kept the owner out all day, and his step-up as well.
+#[test]
+fn strangers_do_not_keep_the_owner_out_dv3() {
+    let data = directory();
+    let (device, mut signed_in, mut signed_out) = (owned(data.path()), Browser::default(), Browser::default());
+    signed_in.sign_in(&device);
+    signed_out.sign_in(&device);
+    let page = signed_out.get(&device, "/");
+    assert_eq!(signed_out.submit(&device, &page, "/sign-out", "").status, 303);
+    let guess = || {
+        // who is signed in uses the pages meanwhile
+        assert_eq!(signed_in.get(&device, "/settings").status, 200);
+        Browser::default().post(&device, "/sign-in", "password=wrong")
+    };
+    assert_eq!(guess_to_the_end(&device, guess), 50);
+    device.step(500);
+    // the right password of a stranger is not looked at either
+    assert_eq!(Browser::default().post(&device, "/sign-in", &format!("password={PASSWORD}")).status, 429);
+    // a step-up, and a browser of before
+    let step_up = signed_in.get(&device, "/settings");
+    assert_eq!(step_up.view(), "step-up");
+    assert_eq!(signed_in.submit(&device, &step_up, "/step-up", "password=wrong").status, 401);
+    assert_eq!(signed_in.submit(&device, &step_up, "/step-up", &format!("password={PASSWORD}")).status, 303);
+    signed_out.sign_in(&device);
+    // which ends the row of wrong ones
+    Browser::default().sign_in(&device);
+}
+
+/// NIST SP 800-63B-4, 3.2.2: a hundred wrong ones in a row at most, whoever tries.
+#[test]
+fn a_hundred_wrong_passwords_in_a_row_at_most_dv3() {
+    let data = directory();
+    let (device, mut owner) = (owned(data.path()), Browser::default());
+    owner.sign_in(&device);
+    let strangers = guess_to_the_end(&device, || Browser::default().post(&device, "/sign-in", "password=wrong"));
+    let known = guess_to_the_end(&device, || owner.clone().post(&device, "/sign-in", "password=wrong"));
+    assert_eq!(strangers + known, 100);
+    let right = format!("password={PASSWORD}");
+    assert_eq!(owner.clone().post(&device, "/sign-in", &right).status, 429);
+    // who restarts it holds it
+    device.off().unwrap();
+    Browser::default().sign_in(&Device::boot(data.path()));
+}
+
+/// What a browser is known by is of this device and of this password.
+#[test]
+fn a_known_browser_cannot_be_made_up_dv3() {
+    let data = directory();
+    let (device, mut owner) = (owned(data.path()), Browser::default());
+    owner.sign_in(&device);
+    let before = owner.clone();
+    let answer = owner.send(&device, "POST", "/sign-in", FORM, &format!("password={PASSWORD}"));
+    let line = answer.head.lines().find(|line| line.starts_with("Set-Cookie: known=")).unwrap();
+    assert!(line.ends_with("; Max-Age=31536000; Path=/sign-in; HttpOnly; SameSite=Strict"), "{line}");
+    let page = owner.get(&device, "/settings");
+    let form = "password=another+password&repeat=another+password";
+    assert_eq!(owner.submit(&device, &page, "/password", form).status, 303);
+    assert_ne!(owner.known, before.known);
+    guess_to_the_end(&device, || Browser::default().post(&device, "/sign-in", "password=wrong"));
+    let known = before.known.clone().unwrap();
+    for made_up in [Some(known.clone()), Some(known[..31].to_owned()), Some(String::new()), Some("0".repeat(32)), None]
+    {
+        let mut stranger = Browser { known: made_up, cookie: None };
+        assert_eq!(stranger.post(&device, "/sign-in", "password=another+password").status, 429);
+    }
+    let mut signed_out = Browser { cookie: None, ..owner };
+    assert_eq!(signed_out.post(&device, "/sign-in", "password=another+password").status, 303);
+}
+
+#[test]
+fn a_first_boot_asks_for_the_code_that_the_device_shows_dv2() {
+    let data = directory();
+    let device = Device::boot(data.path());
+    let (mut stranger, form) = (Browser::default(), device.first_boot(PASSWORD));
+    let code = device.code.get().unwrap().clone();
+    assert!(code.len() == 8 && code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+    assert!(stranger.get(&device, "/").body.contains("name=code"));
+    let without = form.split("&code=").next().unwrap();
+    assert_eq!(stranger.post(&device, "/first-boot", without).status, 400);
+    // a password that does not fit costs no try
+    for _ in 0..20 {
+        assert_eq!(stranger.post(&device, "/first-boot", "password=short&repeat=short&code=00000000").status, 400);
+    }
+    let wrong = |code: &str| format!("{without}&code={code}");
+    for guess in 0..10 {
+        let guess = if guess == 0 {
+            String::new()
+        } else {
+            format!("{:08}", (code.parse::<u32>().unwrap() + guess) % 100_000_000)
+        };
+        let answer = stranger.post(&device, "/first-boot", &wrong(&guess));
+        assert_eq!((answer.status, answer.view()), (403, "first-boot"), "{guess}");
+        assert!(answer.body.contains("code is wrong"), "{}", answer.body);
+    }
+    let answer = stranger.post(&device, "/first-boot", &form);
+    assert_eq!((answer.status, answer.view()), (429, "first-boot"), "no more tries");
+    assert!(answer.body.contains("Restart the device"), "{}", answer.body);
+    device.off().unwrap();
+    // another start, another code
+    let device = Device::boot(data.path());
+    let form = device.first_boot(PASSWORD);
+    assert_ne!(device.code.get(), Some(&code));
+    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+    device.off().unwrap();
+    let device = Device::boot(data.path());
+    Browser::default().sign_in(&device);
+    assert_eq!(device.code.get(), None, "it is gone");
+}
+
+/// DNS rebinding: the name is another's, the address is the device's.
+#[test]
+fn other_names_are_refused_dv1() {
+    let data = directory();
+    let device = owned(data.path());
+    let ask = |method: &str, path: &str, host: &str| {
+        let mut stream = TcpStream::connect(device.address).unwrap();
+        let body = format!("password={PASSWORD}");
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{FORM}Content-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        Browser::default().finish(stream)
+    };
+    let paths = [
+        ("GET", "/"),
+        ("GET", "/style.css"),
+        ("GET", "/readings"),
+        ("POST", "/sign-in"),
+        ("POST", "/first-boot"),
+        ("GET", "/nowhere"),
+    ];
+    for host in
+        ["evil.example", "my-device.local.evil.example", "my-device.lan", "my device", "127.0.0.1.evil.example", ""]
+    {
+        for (method, path) in paths {
+            let answer = ask(method, path, &format!("Host: {host}\r\n"));
+            assert_eq!((answer.status, answer.view()), (421, "no page"), "{host} {path}: {}", answer.body);
+            assert_eq!(answer.header("set-cookie"), None);
+        }
+    }
+    assert_eq!(ask("GET", "/", "").status, 421, "no Host at all");
+    assert_eq!(ask("GET", "/", "Host: my-device\r\nHost: evil.example\r\n").status, 400);
+    for host in
+        ["My-Device.local", "my-device.local.:8080", "my-device", "localhost:8080", "192.168.1.7", "[fe80::1]:80"]
+    {
+        assert_eq!(ask("GET", "/", &format!("Host: {host}\r\n")).status, 200, "{host}");
+        assert_eq!(ask("POST", "/sign-in", &format!("Host: {host}\r\n")).status, 303, "{host}");
+    }
+}
+
+#[test]
+fn passwords_as_nist_asks_for_them_dv4() {
+    let data = directory();
+    let device = Device::boot(data.path());
+    for (password, why) in [
+        ("fourteen+chars", "too short: at least 15"),
+        ("passwordpassword", "Many choose this password"),
+        ("123456789012345", "Many choose this password"),
+        ("My+DeviceMy+Device", "Many choose this password"),
+    ] {
+        let form = format!("password={password}&repeat={password}&code=00000000");
+        let answer = Browser::default().post(&device, "/first-boot", &form);
+        assert_eq!((answer.status, answer.view()), (400, "first-boot"), "{password}");
+        assert!(answer.body.contains(why), "{}", answer.body);
+    }
+    // 64 characters of two bytes each, and no rule about what they are
+    let form = device.first_boot(&"%c3%a4".repeat(63)).replace("&repeat", "x&repeat").replace("&code", "x&code");
+    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+}
+
+#[test]
+fn ending_other_browsers_asks_for_the_password_again_lc12() {
+    let data = directory();
+    let (device, mut one, mut two) = (owned(data.path()), Browser::default(), Browser::default());
+    one.sign_in(&device);
+    two.sign_in(&device);
+    device.step(301);
+    let page = one.get(&device, "/browsers");
+    let other = listed(&page).last().unwrap().2.clone();
+    for (path, form) in [("/browsers/end", format!("id={other}")), ("/browsers/end-others", String::new())] {
+        let answer = one.submit(&device, &page, path, &form);
+        assert_eq!((answer.status, answer.view()), (403, "step-up"), "{path}");
+        assert!(answer.body.contains("Nobody was signed out yet"), "{}", answer.body);
+        assert_eq!(two.get(&device, "/").view(), "dashboard", "{path}");
+    }
+    let step_up = one.submit(&device, &page, "/browsers/end-others", "");
+    let next = between(&step_up.body, "name=next value=", ">").unwrap().to_owned();
+    let answer = one.submit(&device, &step_up, "/step-up", &format!("next={next}&password=wrong"));
+    assert!(answer.body.contains("name=next value=/browsers>"), "{}", answer.body);
+    let answer = one.submit(&device, &answer, "/step-up", &format!("next={next}&password={PASSWORD}"));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/browsers")));
+    let page = one.get(&device, "/browsers");
+    assert_eq!(one.submit(&device, &page, "/browsers/end-others", "").status, 303);
+    assert_eq!(two.get(&device, "/").view(), "sign-in");
 }
 
 #[test]
@@ -306,7 +542,7 @@ fn forms_of_others_are_refused_tr1() {
         ("Sec-Fetch-Site: same-origin\r\n", 303),
         ("Origin: http://evil.example\r\n", 403),
         ("Origin: null\r\n", 403),
-        ("Origin: http://device\r\n", 303),
+        (&format!("Origin: http://{}\r\n", device.address), 303),
     ] {
         let answer = Browser::default().send(&device, "POST", "/sign-in", &format!("{form}{header}"), &body);
         assert_eq!(answer.status, status, "{header}");
@@ -377,7 +613,7 @@ fn signed_in_browsers_are_listed_and_ended_lc9() {
     assert_eq!(two.get(&device, "/").view(), "sign-in", "ended at once");
     assert_eq!(three.get(&device, "/").view(), "dashboard");
     // the names of the list open nothing, and forms of other sites do nothing
-    let mut stranger = Browser { cookie: Some(id.clone()) };
+    let mut stranger = Browser { cookie: Some(id.clone()), known: None };
     assert_eq!(stranger.get(&device, "/browsers").header("location"), Some("/"));
     for path in ["/browsers/end", "/browsers/end-others", "/password"] {
         let answer = one.post(&device, path, &format!("csrf=&id={id}&password=12345678&repeat=12345678"));
@@ -403,7 +639,7 @@ fn labels_of_browsers_are_escaped() {
     let data = directory();
     let device = owned(data.path());
     let mut last = Browser::default();
-    for agent in ["\"'><b>&amp;", "a\tb\u{7}\u{1b}[31m", "<img src=x onerror=x>", "\u{202e}\u{9f}x"] {
+    for agent in ["\"'><b>&amp;", "a\tb\u{87}\u{9b}31m", "<img src=x onerror=x>", "\u{202e}\u{9f}x"] {
         last = signed_in_as(&device, &format!("User-Agent: {agent}\r\n"));
     }
     let page = last.get(&device, "/browsers");
@@ -433,7 +669,9 @@ fn another_password_signs_out_all_others_lc9_lc12() {
     one.sign_in(&device);
     two.sign_in(&device);
     let page = one.get(&device, "/settings");
-    for (form, why) in [("password=short&repeat=short", "too short"), ("password=12345678&repeat=x", "not the same")] {
+    for (form, why) in
+        [("password=short&repeat=short", "too short"), ("password=123456789012345&repeat=x", "not the same")]
+    {
         let answer = one.submit(&device, &page, "/password", form);
         assert_eq!((answer.status, answer.view()), (400, "settings"));
         assert!(answer.body.contains(why), "{}", answer.body);
@@ -465,9 +703,8 @@ fn a_sign_in_that_overlaps_a_change_of_password_is_refused_lc9() {
     let data = directory();
     // the password of before takes long, the new one does not
     let device = Device::boot_with(data.path(), Limits { rounds: 30_000, ..LIMITS });
-    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
     let mut owner = Browser::default();
-    assert_eq!(owner.post(&device, "/first-boot", &form).status, 303);
+    assert_eq!(owner.post(&device, "/first-boot", &device.first_boot(PASSWORD)).status, 303);
     device.off().unwrap();
     let device = Device::boot(data.path());
     let page = owner.get(&device, "/settings");
@@ -494,8 +731,7 @@ const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 fn guessing_many_times_at_once_is_no_way_around() {
     let data = directory();
     let device = Device::boot_with(data.path(), Limits { rounds: 3_000, ..LIMITS });
-    let form = format!("password={PASSWORD}&repeat={PASSWORD}");
-    assert_eq!(Browser::default().post(&device, "/first-boot", &form).status, 303);
+    assert_eq!(Browser::default().post(&device, "/first-boot", &device.first_boot(PASSWORD)).status, 303);
     let mut guesses: Vec<_> = (0..12).map(|_| Browser::default()).collect();
     let under_way: Vec<_> =
         guesses.iter_mut().map(|browser| browser.begin(&device, "POST", "/sign-in", FORM, "password=wrong")).collect();
@@ -509,9 +745,10 @@ fn one_of_two_at_first_boot_chooses_the_password() {
     let data = directory();
     let device = Device::boot_with(data.path(), Limits { rounds: 3_000, ..LIMITS });
     let mut both = ["the one password", "the other password"].map(|password| (password, Browser::default()));
-    let under_way = both.each_mut().map(|(password, browser)| {
-        browser.begin(&device, "POST", "/first-boot", FORM, &format!("password={password}&repeat={password}"))
-    });
+    let forms = both.each_ref().map(|(password, _)| device.first_boot(password));
+    let begin =
+        |((_, browser), form): (&mut (_, Browser), &String)| browser.begin(&device, "POST", "/first-boot", FORM, form);
+    let under_way: Vec<_> = both.iter_mut().zip(&forms).map(begin).collect();
     let mut chosen = Vec::new();
     for ((password, browser), begun) in both.iter_mut().zip(under_way) {
         let status = browser.finish(begun).status;

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::fmt::Write;
 
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
-use device_ui::{Device, Limits};
+use device_ui::{Device, Limits, Possession, SetupCode};
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
 use embassy_sync::mutex::Mutex;
@@ -122,10 +122,17 @@ fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
     let limits = Limits { rounds: ROUNDS, ..Limits::default() };
     let keys = Keys::new(&data.key).map_err(|_| CannotBoot::Corrupt)?;
     let policy = limits.policy().expect("limits that can work");
+    let possession = if data.has_password() {
+        Possession::Nothing
+    } else {
+        let code = SetupCode::draw(&mut random)?;
+        let _ = writeln!(Serial, "setup code: {code}");
+        Possession::Code(code)
+    };
     let sessions = Sessions::new(BlockingFlash(memory.store()), clock, &keys, policy);
     Ok(SITE.init(Site {
         pool: Pool::new(sessions, random),
-        device: Device::new(data, BlockingFlash(memory), limits, sensor, now),
+        device: Device::new(data, BlockingFlash(memory), limits, sensor, now, possession),
     }))
 }
 

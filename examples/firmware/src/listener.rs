@@ -13,6 +13,7 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, with_timeout};
 use picoserve::io::{Socket, Write};
 use picoserve::{Config, EmbassyRuntime, Server, Timeouts, Timer};
+use session_picoserve::Guard;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::app::Booted;
@@ -95,7 +96,7 @@ async fn accept(connection: &'static Connection, queue: &'static Queue) {
 /// Serves one request after the other.
 #[embassy_executor::task(pool_size = WORKERS)]
 async fn serve(queue: &'static Queue, booted: &'static Booted) {
-    let mut request = [0; REQUEST];
+    let (mut request, mut guard) = ([0; REQUEST], Guard::new());
     loop {
         let connection = queue.receive().await;
         let mut socket = connection.socket.lock().await;
@@ -103,7 +104,7 @@ async fn serve(queue: &'static Queue, booted: &'static Booted) {
             Ok(site) => {
                 let router = device_ui::router(&site.pool, &site.device);
                 // an error is the client's: it went away, or sent nothing that can be read
-                drop(Server::new(&router, &CONFIG, &mut request).serve(Lent(&mut socket)).await);
+                drop(Server::new(&router, &CONFIG, &mut request).serve(guard.around(Lent(&mut socket))).await);
             }
             Err(why) => drop(with_timeout(GOODBYE, refuse(&mut socket, why)).await),
         }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+use session_core::environment::Clock;
 use session_core::events::{Event, Observer};
+use session_core::mode::Sealed;
 use session_std::policy::{Lifetimes, PlainCookie};
-use session_std::{Policy, SessionInfo, Sessions, keys};
+use session_std::{Policy, SessionInfo, Sessions, SystemClock, keys};
 use support::reference::{StoreUrl, refuse};
 
 /// Looks at the sessions of an application, and ends them.
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
         refuse("end-all ends everybody's sessions: say --yes if you mean it");
     }
     let done = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| why.to_string());
-    match done.and_then(|runtime| runtime.block_on(run(&sessions(&store)?, &command))) {
+    match done.and_then(|runtime| runtime.block_on(run(&store, &command))) {
         Ok(told) => {
             print!("{told}");
             ExitCode::SUCCESS
@@ -104,14 +106,26 @@ fn main() -> ExitCode {
     }
 }
 
-/// The application's sessions, with no limits but their own; the key signs nothing.
-fn sessions(store: &StoreUrl) -> Result<Sessions, String> {
+/// The application's sessions, with no limits but their own; the key signs nothing. Where there is no application, or one
+/// of another mode, that is an error, and nothing is made or changed.
+async fn sessions(store: &StoreUrl, command: &Command) -> Result<Sessions, String> {
+    let ends = matches!(command, Command::Revoke { .. } | Command::EndAll { .. });
+    let store = store.open_existing(ends).await?;
+    let looks = !matches!(command, Command::Check);
+    if looks && Sealed::is_used_in(&store, SystemClock.now()).await.map_err(|why| why.to_string())? {
+        return Err(
+            "the sessions of this application travel in their cookies, and its store has only the marks that end \
+                    them: they cannot be listed, counted or removed, and are ended by the application itself"
+                .into(),
+        );
+    }
     let lifetimes = Lifetimes { idle: None, absolute: None, ..Lifetimes::default() };
     let policy = Policy::plain_http(PlainCookie::new(), lifetimes).map_err(|why| why.to_string())?;
-    Ok(Sessions::new(store.open()?, keys::generated()).policy(policy).observed(Stderr))
+    Ok(Sessions::new(store, keys::generated()).policy(policy).observed(Stderr))
 }
 
-async fn run(sessions: &Sessions, command: &Command) -> Result<String, String> {
+async fn run(store: &StoreUrl, command: &Command) -> Result<String, String> {
+    let sessions = &sessions(store, command).await?;
     let told = match command {
         Command::List { subject } => sessions.list(subject).await.map(|list| list.iter().map(line).collect()),
         Command::Show { subject, id, values } => return show::show(sessions, subject, id.as_deref(), *values).await,

@@ -8,6 +8,7 @@ use session_std::{Policy, Request, Session, Sessions, SharedStore, SystemClock, 
 use session_store_redis::RedisStore;
 use session_store_sql::SqlStore;
 use store_tests::servers;
+use support::reference::StoreUrl;
 
 /// The application: signs people in, now or before.
 struct App(Sessions);
@@ -38,6 +39,11 @@ impl App {
             .await;
         done.unwrap();
         cookie.unwrap()
+    }
+
+    /// A visitor who is not signed in.
+    async fn visit(&self) -> String {
+        self.request("", async |session| session.set("n", &1_u32).unwrap()).await.1.unwrap()
     }
 
     async fn whose(&self, cookie: &str) -> Option<String> {
@@ -82,6 +88,13 @@ fn id(line: &str) -> String {
 
 async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     let (app, admin) = (App::new(open(), SystemClock), Admin(url.to_owned()));
+    for command in COMMANDS {
+        let why = admin.refused(1, command);
+        let words = ["no application has sessions", "unable to open database file"];
+        assert!(words.iter().any(|words| why.contains(words)), "{command:?} before anybody came: {why}");
+    }
+    let visitor = app.visit().await;
+    assert_eq!(app.whose(&visitor).await, None);
     assert_eq!(admin.told(&["check"]), "ok\n");
     assert_eq!(admin.told(&["list", "ann"]), "");
     let mut ann = Vec::new();
@@ -127,19 +140,14 @@ async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     // everybody's
     assert!(admin.refused(2, &["end-all"]).contains("--yes"));
     assert_eq!(app.whose(&bob).await.as_deref(), Some("bob"));
-    until_later().await;
+    let under_way = Request::new(app.0.clone());
+    let session = under_way.session(std::iter::empty(), true).await.unwrap();
+    let attempt = session.begin_login("ann").await.unwrap();
     assert_eq!(admin.told(&["end-all", "--yes"]), "all ended\n");
     assert_eq!(app.whose(&bob).await, None);
+    assert!(session.login(attempt).await.is_err(), "it has to be begun again (ST19)");
     let again = app.sign_in("bob", "again").await;
     assert_eq!(app.whose(&again).await.as_deref(), Some("bob"), "who signs in then stays");
-}
-
-/// What is created in this millisecond is not before it.
-async fn until_later() {
-    let now = SystemClock.now();
-    while SystemClock.now() == now {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Sessions of last year are counted until they are removed, batch by batch.
@@ -185,6 +193,143 @@ async fn an_administrators_view_over_redis_lc9_lc10() {
     look_and_end(&url, || RedisStore::open(&url).unwrap().into()).await;
     let told = Admin(url).told(&["remove-expired"]);
     assert_eq!(told, "this store removes them by itself\n");
+}
+
+/// Each command that asks the store.
+const COMMANDS: [&[&str]; 8] = [
+    &["check"],
+    &["list", "ann"],
+    &["show", "ann"],
+    &["revoke", "ann"],
+    &["revoke", "ann", "--id", "00000000"],
+    &["count"],
+    &["remove-expired"],
+    &["end-all", "--yes"],
+];
+
+fn store(url: &str) -> SharedStore {
+    url.parse::<StoreUrl>().unwrap().open(&keys::generated()).unwrap()
+}
+
+/// A mistyped path is an error, and nothing is there afterwards that was not there before.
+#[test]
+fn nothing_is_made_at_a_mistyped_path_st18() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = servers::memcached::start();
+    let in_dir = |name: &str| dir.path().join(name).display().to_string();
+    let (sqlite, flash) = (format!("sqlite:{}", in_dir("x.db")), format!("flash:{}", in_dir("x.flash")));
+    let layered = [&sqlite, &flash].map(|durable| format!("layered:{}+{durable}", cache.url()));
+    for url in [sqlite, flash].iter().chain(&layered) {
+        for command in COMMANDS {
+            let why = Admin(url.clone()).refused(1, command);
+            assert!(!why.contains("panicked"), "{url} {command:?}: {why}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{url} {command:?}");
+        }
+    }
+}
+
+/// A database of something else is none of an application, nor is a prefix that nobody uses.
+#[tokio::test]
+async fn nothing_is_made_where_no_application_is_st18() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shop.db");
+    std::fs::write(&file, b"").unwrap();
+    let (postgres, redis) = (servers::postgres::start(), servers::redis::start());
+    let shop = App::new(store(&format!("{}?prefix=shop:", redis.url())), SystemClock);
+    let ann = shop.sign_in("ann", "").await;
+    for url in [format!("sqlite:{}", file.display()), postgres.url(), format!("{}?prefix=shpo:", redis.url())] {
+        for command in COMMANDS {
+            let why = Admin(url.clone()).refused(1, command);
+            assert!(why.contains("no application has sessions"), "{url} {command:?}: {why}");
+        }
+        if !url.starts_with("redis") {
+            // a program that finds tables does not make them
+            let there = SqlStore::open(&url).unwrap().existing();
+            assert!(session_core::store::Store::check(&there, SystemClock.now()).await.is_err(), "{url}");
+        }
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+    assert_eq!(shop.whose(&ann).await.as_deref(), Some("ann"));
+}
+
+/// Over the store of a sealed application each command but `check` is refused, and what was signed out stays so.
+async fn a_sealed_application(url: &str) {
+    let policy = Policy::plain_http(policy::PlainCookie::new(), policy::Lifetimes::default()).unwrap();
+    let app = App(Sessions::sealed(store(url), keys::generated()).policy(policy));
+    let (copy, visitor, ann) = (app.sign_in("ann", "").await, app.visit().await, "ann");
+    app.0.end_all().await.unwrap();
+    let again = app.sign_in(ann, "").await;
+    let (signed_out, kept) = (app.sign_in("bob", "").await, app.sign_in("carl", "").await);
+    app.request(&signed_out, async |session| session.logout().await.unwrap()).await;
+    let admin = Admin(url.to_owned());
+    assert_eq!(admin.told(&["check"]), "ok\n");
+    for command in &COMMANDS[1..] {
+        let why = admin.refused(1, command);
+        assert!(why.contains("travel in their cookies"), "{url} {command:?}: {why}");
+    }
+    for (cookie, whose) in [(&copy, None), (&signed_out, None), (&again, Some("ann")), (&kept, Some("carl"))] {
+        assert_eq!(app.whose(cookie).await.as_deref(), whose, "{url}");
+    }
+    let seen = app.request(&visitor, async |session| session.get::<u32>("n").unwrap()).await.0;
+    assert_eq!(seen, None, "{url}: a visitor's cookie from before the end of all");
+}
+
+#[tokio::test]
+async fn a_sealed_application_is_refused_st18() {
+    let dir = tempfile::tempdir().unwrap();
+    let (memcached, redis, postgres) =
+        (servers::memcached::start(), servers::redis::start(), servers::postgres::start());
+    let sqlite = format!("sqlite:{}", dir.path().join("marks.db").display());
+    let layered = format!("layered:{}+sqlite:{}", memcached.url(), dir.path().join("layered.db").display());
+    for url in [sqlite, redis.url(), postgres.url(), memcached.url(), layered] {
+        a_sealed_application(&url).await;
+    }
+    // a flash's file is one program's at a time
+    let flash = format!("flash:{}", dir.path().join("marks.flash").display());
+    {
+        let app = App(Sessions::sealed(store(&flash), keys::generated()));
+        app.0.revoke_all("ann").await.unwrap();
+    }
+    for command in &COMMANDS[1..] {
+        let why = Admin(flash.clone()).refused(1, command);
+        assert!(why.contains("travel in their cookies"), "{command:?}: {why}");
+    }
+}
+
+/// What a cache holds is another's to sign: the program looks into the durable store, and tells the cache what has ended.
+#[tokio::test]
+async fn over_a_layered_store_lc9_lc10() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = servers::memcached::start();
+    let url = format!("layered:{}+sqlite:{}", cache.url(), dir.path().join("sessions.db").display());
+    look_and_end(&url, || store(&url)).await;
+}
+
+#[tokio::test]
+async fn over_a_flash_lc9_lc10() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("flash:{}", dir.path().join("x.flash").display());
+    let admin = Admin(url.clone());
+    App::new(store(&url), SystemClock).sign_in("ann", "phone").await;
+    assert_eq!(admin.told(&["list", "ann"]).lines().count(), 1);
+    assert_eq!((admin.told(&["check"]), admin.told(&["count"])), ("ok\n".into(), "1\n".into()));
+    assert_eq!(admin.told(&["revoke", "ann"]), "1 ended\n");
+    assert_eq!(admin.told(&["end-all", "--yes"]), "all ended\n");
+    assert_eq!(admin.told(&["count"]), "0\n");
+}
+
+/// memcached cannot list; each command says so and does nothing.
+#[tokio::test]
+async fn over_memcached_st18() {
+    let server = servers::memcached::start();
+    let (url, admin) = (server.url(), Admin(server.url()));
+    let app = App::new(store(&url), SystemClock);
+    let ann = app.sign_in("ann", "").await;
+    assert_eq!(admin.told(&["check"]), "ok\n");
+    for command in COMMANDS[1..].iter().filter(|command| command[0] != "remove-expired") {
+        assert!(!admin.refused(1, command).is_empty(), "{command:?}");
+    }
+    assert_eq!(app.whose(&ann).await.as_deref(), Some("ann"));
 }
 
 #[test]

@@ -13,10 +13,13 @@ pub enum Error {
     Ended,
     /// The request's cookie was replaced by a newer one: its session goes on under that. (409)
     CookieReplaced,
-    /// The subject's sessions were all ended after this login began, or it took longer than ten minutes. (409)
+    /// To end all of the subject's sessions was begun after this login had begun, by a request that may itself have been
+    /// refused or told of an unknown outcome; or the login took longer than ten minutes. (409)
     SignInAgain,
     /// Only somebody who is signed in can do this. (401)
     NotSignedIn,
+    /// Another site caused this request. (403)
+    CrossSite,
     /// The stored value cannot be read as the type that was asked for: it was written as another type, or by a version of
     /// the program whose type differs. The event says where. (500, the application's)
     Unreadable,
@@ -37,6 +40,9 @@ pub enum Error {
     Busy,
     /// No session layer is mounted around this handler. (500, the application's)
     NotMounted,
+    /// The answer was made, and the session was stored with it: what comes later, such as a stream or a spawned task, has no
+    /// session any more. (500, the application's)
+    AnswerSent,
     /// The store cannot list a subject's sessions, or cannot end all. (501, the application's)
     Unsupported,
     /// The store is full, and the session to be stored has no claim to another's place. (507)
@@ -66,11 +72,16 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotSignedIn => 401,
+            Self::CrossSite => 403,
             Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain => 409,
             Self::TooLarge { .. } => 413,
-            Self::Unreadable | Self::BadKey | Self::BadText | Self::NotSerializable | Self::Busy | Self::NotMounted => {
-                500
-            }
+            Self::Unreadable
+            | Self::BadKey
+            | Self::BadText
+            | Self::NotSerializable
+            | Self::Busy
+            | Self::NotMounted
+            | Self::AnswerSent => 500,
             Self::Unsupported => 501,
             Self::Entropy | Self::Unavailable | Self::Indeterminate => 503,
             Self::Full => 507,
@@ -81,9 +92,12 @@ impl Error {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain | Self::NotSignedIn => {
-                Fault::Request
-            }
+            Self::Conflict
+            | Self::Ended
+            | Self::CookieReplaced
+            | Self::SignInAgain
+            | Self::NotSignedIn
+            | Self::CrossSite => Fault::Request,
             Self::Unreadable
             | Self::TooLarge { .. }
             | Self::BadKey
@@ -91,7 +105,8 @@ impl Error {
             | Self::Unsupported
             | Self::NotSerializable
             | Self::Busy
-            | Self::NotMounted => Fault::Application,
+            | Self::NotMounted
+            | Self::AnswerSent => Fault::Application,
             Self::Full | Self::Entropy | Self::Unavailable | Self::Indeterminate => Fault::Environment,
         }
     }
@@ -103,8 +118,12 @@ impl fmt::Display for Error {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
             Self::Ended => "the session ended while this request was under way: sign in again",
             Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
-            Self::SignInAgain => "the account's sessions were ended while you were signing in: sign in again",
+            Self::SignInAgain => {
+                "an end of all the account's sessions was asked for while you were signing in, or it took too long: \
+                 sign in again"
+            }
             Self::NotSignedIn => "sign in first",
+            Self::CrossSite => "the request was refused because another site caused it",
             Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
             Self::TooLarge { need, have } => {
                 return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
@@ -114,7 +133,14 @@ impl fmt::Display for Error {
             Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
             Self::Busy => "the session was used twice at the same time within one request: await one call first",
             Self::NotMounted => "no session layer is mounted around this handler",
-            Self::Unsupported => "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value once",
+            Self::AnswerSent => {
+                "the answer was sent, and the session was stored with it: use the session before, and hand a stream or a \
+                 spawned task the values that it needs"
+            }
+            Self::Unsupported => {
+                "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value \
+                 once"
+            }
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
             Self::Unavailable => "the session store cannot be reached: try again later",

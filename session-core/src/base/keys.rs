@@ -59,6 +59,13 @@ impl Keys {
         self.len += 1;
         Ok(self)
     }
+
+    /// Derives a key for a purpose that is not the core's from each key of the ring, the signing one first. What a purpose
+    /// gives tells nothing about the ring's keys, or about what another purpose gives.
+    pub fn derive<'k>(&'k self, purpose: &'k str) -> impl Iterator<Item = [u8; 32]> + 'k {
+        let keys = self.keys.iter().take(self.len);
+        keys.map(|key| Hmac::new(key).mac(&[b"session-core/1 derived\0", purpose.as_bytes()]))
+    }
 }
 
 impl fmt::Debug for Keys {
@@ -164,6 +171,18 @@ pub(crate) mod tests {
     fn three_keys_at_most() {
         let three = Keys::new(&A).unwrap().and_verify(&B).unwrap().and_verify(&A).unwrap();
         assert_eq!(three.and_verify(&B).err(), Some(KeyError::TooMany));
+    }
+
+    #[test]
+    fn each_key_and_purpose_derives_another_key() {
+        let ring = Keys::new(&A).unwrap().and_verify(&B).unwrap();
+        let all: std::vec::Vec<_> = ring.derive("one").chain(ring.derive("two")).collect();
+        assert_eq!(all.len(), 4);
+        for (i, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(i + 1).all(|other| other != one) && ![A, B].contains(one));
+        }
+        let subkeys = Subkeys::new(&A, "one", "");
+        assert!(![subkeys.seal, subkeys.csrf].contains(&all[0]));
     }
 
     #[test]

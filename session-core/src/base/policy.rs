@@ -136,6 +136,13 @@ impl SecureCookie {
         })
     }
 
+    /// `__Host-Http-id`: as [`host`](Self::host), and browsers that know this prefix refuse a cookie of the name that a script
+    /// sets. Others see a `__Host-` cookie in it.
+    #[must_use]
+    pub const fn host_http() -> Self {
+        Self(Cookie { name: "__Host-Http-id", ..Self::host().0 })
+    }
+
     /// `__Secure-id` for a domain and all of its hosts: each of them can then overwrite the cookie.
     pub fn domain(domain: &'static str) -> Result<Self, PolicyError> {
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
@@ -238,6 +245,8 @@ pub struct Policy {
     pub(crate) max_sessions: u16,
     pub(crate) reuse_ends: bool,
     pub(crate) until_browser_closes: bool,
+    pub(crate) no_store: bool,
+    pub(crate) clear_site_data: bool,
     pub(crate) mismatch: Mismatch,
 }
 
@@ -317,6 +326,8 @@ impl Policy {
             max_sessions: 0,
             reuse_ends: false,
             until_browser_closes: false,
+            no_store: false,
+            clear_site_data: false,
             mismatch: Mismatch::Ignore,
         }
     }
@@ -351,6 +362,20 @@ impl Policy {
     #[must_use]
     pub const fn until_browser_closes(self) -> Self {
         Self { until_browser_closes: true, ..self }
+    }
+
+    /// No cache keeps an answer that a signed-in subject's session had a part in: it says `Cache-Control: no-store`. Without
+    /// this only answers with the cookie say so.
+    #[must_use]
+    pub const fn no_store(self) -> Self {
+        Self { no_store: true, ..self }
+    }
+
+    /// The answer that signs out has `Clear-Site-Data: "cache", "storage"`: the browser forgets the pages and all that scripts
+    /// have stored for this origin. It is no part of the cookie, which is removed in any case. Browsers heed it over https.
+    #[must_use]
+    pub const fn clear_site_data(self) -> Self {
+        Self { clear_site_data: true, ..self }
     }
 
     /// What [`check_binding`](crate::Session::check_binding) does with a session that is bound to something else; nothing if
@@ -510,6 +535,7 @@ mod tests {
     #[test]
     fn the_defaults_ck5_ck10() {
         let (secure, plain) = (Policy::SECURE, Policy::PLAIN_HTTP);
+        assert_eq!(SecureCookie::host_http().0.name, "__Host-Http-id");
         for (cookie, behind_https) in [(secure.cookie, true), (plain.cookie, false)] {
             assert_eq!((cookie.secure, cookie.domain, cookie.path), (behind_https, None, "/"));
             assert_eq!((cookie.same_site, cookie.partitioned), (SameSite::Lax, false));
@@ -547,6 +573,8 @@ mod tests {
         }
         let domain = SecureCookie::domain("example.org").unwrap();
         assert_eq!(domain.named("__Host-x").err(), Some(PolicyError::NotSecure));
+        assert!(SecureCookie::host().named("__Host-Http-x").is_ok());
+        assert_eq!(PlainCookie::new().named("__Host-Http-x").err(), Some(PolicyError::PlainPrefix));
         assert!(domain.named("__Secure-x").is_ok() && SecureCookie::host().named("__Host-x").is_ok());
         assert_eq!(SecureCookie::host().path("/app").err(), Some(PolicyError::HostPath));
         assert!(domain.path("/app").is_ok());

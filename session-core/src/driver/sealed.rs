@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use crate::base::bytes::number;
-use crate::base::environment::{Buffer, Clock};
+use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::hmac::{Hmac, sha256};
@@ -32,6 +32,18 @@ const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 pub struct Sealed;
 
 impl Closed for Sealed {}
+
+impl Sealed {
+    /// Returns whether `store` holds the marks of an application whose sessions travel in their cookies and where somebody
+    /// has signed in. A program that ends sessions in stores must not take such a store for one of sessions: without
+    /// the marks it is not known what has ended (ST18).
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_used_in<S: Store>(store: &S, now: Time) -> Result<bool, S::Error> {
+        Ok(store.load(&everybody(), now, &mut [0; MIN_LEN]).await? != Load::Missing)
+    }
+}
 
 impl Mode for Sealed {
     /// Each change makes another cookie, and nothing leads to it from the last.
@@ -61,7 +73,7 @@ impl Mode for Sealed {
         // whatever a genuine value is refused for, the store was asked the same before
         let proof = context.marks(request.owner()).await?.proof();
         if !proof.is_some_and(|proof| bool::from(proof.ct_eq(&token.verifier))) {
-            context.observer.observe(&Event::Unknown(LogId(token.handle())));
+            request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
         }
         // the marks under which it was sealed are the version that an update must find unchanged
@@ -185,7 +197,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     let fits = value.len() <= LONGEST_PAIR && request.make_room(sealed::record_len(value.len()));
     let opened = if fits { sealed::open(value, &context.ring, request.place().buffer()) } else { None };
     let Some((handle, len)) = opened else {
-        context.observer.observe(&Event::Forged);
+        request.tell_forged(&context.observer);
         return None;
     };
     let adopted = request.adopt(handle, len);
@@ -341,6 +353,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         match self.heard(outcome)? {
             Outcome::Applied(_) => Ok(true),
             Outcome::Full => Err(Error::Full),
+            Outcome::TooLarge { need, have } => Err(Error::TooLarge { need, have }),
             Outcome::Missing | Outcome::Conflict(_) => Ok(false),
         }
     }

@@ -106,8 +106,15 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self.context.ring
     }
 
-    /// Reports an event.
-    pub(crate) fn observe(&self, event: &Event<'_>) {
+    /// Reports that somebody wanted to sign in and was refused (LC19): the account, if there is one, and why. Only the
+    /// application knows. Give the name of an account that exists and no other text: people type passwords into the field
+    /// for the name.
+    pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
+        self.observe(&Event::LoginFailed(account, why));
+    }
+
+    /// Reports an event to the observer: for adapters, whose layer refuses requests.
+    pub fn observe(&self, event: &Event<'_>) {
         self.context.observer.observe(event);
     }
 
@@ -135,7 +142,9 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
         check_subject(subject)?;
-        self.mode.end(&self.context, Some(subject)).await
+        let ended = self.mode.end(&self.context, Some(subject)).await?;
+        self.observe(&Event::AllRevoked(subject));
+        Ok(ended)
     }
 
     /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
@@ -167,10 +176,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(true)
     }
 
-    /// Ends everybody's sessions that were created before now (LC10), in one step. [`Error::Unsupported`] if the store
-    /// cannot.
+    /// Ends everybody's sessions that began before (LC10), including those whose login has begun and is not complete, whatever
+    /// the clocks of the nodes that made them. [`Error::Unsupported`] if the store cannot.
     pub async fn end_all(&self) -> Result<(), Error> {
-        self.mode.end(&self.context, None).await.map(|_| ())
+        self.mode.end(&self.context, None).await?;
+        self.observe(&Event::EverybodyRevoked);
+        Ok(())
     }
 
     // ---- for a request -------------------------------------------------------------------------------------------

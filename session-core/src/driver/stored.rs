@@ -5,7 +5,7 @@ use super::mode::{Abilities, Closed, Mode};
 use super::subjects::Subjects;
 use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId, Observer};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
@@ -55,8 +55,9 @@ impl Mode for Stored {
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
             let ended = context.store.delete(&token.handle(), condition, context.now()).await;
-            if let Outcome::Applied(_) = context.heard(ended)? {
-                context.observer.observe(&Event::Ended(LogId(token.handle())));
+            if matches!(context.heard(ended)?, Outcome::Applied(_)) && !context.observer.ignores() {
+                let id = LogId(token.handle());
+                context.observer.observe(&Event::Revoked(id, request.owner(), Cause::Reuse));
             }
         }
         Ok(candidate == Candidate::Accepted)
@@ -108,6 +109,7 @@ impl Mode for Stored {
             None => Ok(Epoch(0)),
             Some(index) => {
                 let listing = index.list(&SubjectId::of(subject), 0, context.now(), &mut []).await;
+                context.warned();
                 context.heard(listing).map(|listing| listing.epoch)
             }
         }

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::mode::Mode;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId, Observer};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Handle;
 use crate::protocol::expiry::{self, Verdict};
 use crate::protocol::operation::LOST;
@@ -16,6 +16,8 @@ use crate::wire::token::Token;
 
 /// Entries that are read at a time.
 const PAGE: usize = 4;
+/// What an index that does not list the session of the request says of itself.
+const LOSES: &str = "a subject's index has lost an entry, so that a revocation does not find every session";
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
@@ -73,6 +75,19 @@ enum Pass {
     End,
 }
 
+/// Whose sessions end, and why.
+struct Ending<'s> {
+    id: SubjectId,
+    subject: &'s str,
+    cause: Cause,
+}
+
+impl<'s> Ending<'s> {
+    fn of(subject: &'s str, cause: Cause) -> Self {
+        Self { id: SubjectId::of(subject), subject, cause }
+    }
+}
+
 /// The sessions of subjects, found through the store's index.
 pub(crate) struct Subjects<'c, S: Store, C, O> {
     context: &'c Context<S, C, O>,
@@ -87,17 +102,17 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
 
     /// Ends every session of `subject`. Returns how many there were.
     pub(super) async fn end_all_of(&self, subject: &str) -> Result<usize, Error> {
-        let id = SubjectId::of(subject);
-        let last = self.bump(&id).await?;
-        self.end_each(&id, last, None).await
+        let ending = Ending::of(subject, Cause::All);
+        let last = self.bump(&ending.id).await?;
+        self.end_each(&ending, last, None).await.map(|(ended, _)| ended)
     }
 
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
     /// of two logins at the same time one ends the other.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
         let keep = usize::from(self.context.policy.max_sessions).saturating_sub(1);
-        let id = SubjectId::of(subject);
-        let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(id, u64::MAX), 0_usize);
+        let ending = Ending::of(subject, Cause::Cap);
+        let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(ending.id, u64::MAX), 0_usize);
         // one loop for three passes, because each place that waits takes code
         loop {
             match (pass, self.next(&mut pages).await?) {
@@ -107,14 +122,14 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
                     (pass, count) = (Pass::Count, 0);
                 }
                 (Pass::Count, Some(entry)) => {
-                    count += usize::from(self.holds_or_forget(&id, &entry, subject, room).await?);
+                    count += usize::from(self.holds_or_forget(&ending.id, &entry, subject, room).await?);
                 }
                 (Pass::Count, None) => {
                     pages.restart(pages.last);
                     (pass, count) = (Pass::End, count.saturating_sub(keep));
                 }
                 (Pass::End, Some(entry)) if count > 0 => {
-                    self.end_entry(&id, &entry).await?;
+                    self.end_entry(&ending, &entry).await?;
                     count -= 1;
                 }
                 // done, or somebody has ended the own session already
@@ -155,10 +170,17 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         own: &Token,
         room: &mut Record<B>,
     ) -> Result<usize, Error> {
-        let id = SubjectId::of(subject);
-        let last = self.bump(&id).await?;
+        let ending = Ending::of(subject, Cause::Others);
+        let last = self.bump(&ending.id).await?;
         self.accept_again(own, room).await?;
-        self.end_each(&id, last, Some(own)).await
+        let ended = self.end_each(&ending, last, Some(own)).await?;
+        if ended.1 {
+            return Ok(ended.0);
+        }
+        // unless a login has just put the own entry behind the last one, the index has lost it, and maybe others
+        self.accept_again(own, room).await?;
+        self.context.observer.observe(&Event::StoreWarned(&LOSES));
+        Err(Error::Indeterminate)
     }
 
     /// The entry that a list named `name`, for the holder of `own`, whose record is accepted once more after the index was
@@ -252,23 +274,26 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         Ok(holds)
     }
 
-    /// Ends each session of a subject up to the one of order `last`, but for `own`.
-    async fn end_each(&self, id: &SubjectId, last: u64, own: Option<&Token>) -> Result<usize, Error> {
-        let (mut pages, mut ended) = (Pages::new(*id, last), 0);
+    /// Ends each session of a subject up to the one of order `last`, but for `own`. Tells how many, and whether `own` was
+    /// among them.
+    async fn end_each(&self, ending: &Ending<'_>, last: u64, own: Option<&Token>) -> Result<(usize, bool), Error> {
+        let (mut pages, mut ended, mut met) = (Pages::new(ending.id, last), 0, false);
         while let Some(entry) = self.next(&mut pages).await? {
-            if own.is_none_or(|own| own.handle() != entry.handle) {
-                ended += usize::from(self.end_entry(id, &entry).await?);
+            if own.is_some_and(|own| own.handle() == entry.handle) {
+                met = true;
+            } else {
+                ended += usize::from(self.end_entry(ending, &entry).await?);
             }
         }
-        Ok(ended)
+        Ok((ended, met))
     }
 
     /// Ends the session of an entry if its login number is the entry's: an old revocation ends no newer login (rule 8).
     pub(crate) async fn end(&self, subject: &str, entry: &IndexEntry) -> Result<bool, Error> {
-        self.end_entry(&SubjectId::of(subject), entry).await
+        self.end_entry(&Ending::of(subject, Cause::Chosen), entry).await
     }
 
-    async fn end_entry(&self, id: &SubjectId, entry: &IndexEntry) -> Result<bool, Error> {
+    async fn end_entry(&self, ending: &Ending<'_>, entry: &IndexEntry) -> Result<bool, Error> {
         let mut lost = 0;
         let ended = loop {
             match self.context.heard(
@@ -281,9 +306,9 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
             }
         };
         if ended {
-            self.context.observer.observe(&Event::Revoked(LogId(entry.handle)));
+            self.context.observer.observe(&Event::Revoked(LogId(entry.handle), Some(ending.subject), ending.cause));
         }
-        self.forget(id, entry).await?;
+        self.forget(&ending.id, entry).await?;
         Ok(ended)
     }
 
@@ -298,7 +323,10 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         let mut lost = 0;
         loop {
             match self.context.heard(self.index.bump(id, self.context.now()).await) {
-                Ok(moved) => return Ok(moved.last),
+                Ok(moved) => {
+                    self.context.warned();
+                    return Ok(moved.last);
+                }
                 Err(_) if lost < LOST => lost += 1,
                 Err(_) => return Err(Error::Indeterminate),
             }

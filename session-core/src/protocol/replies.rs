@@ -5,8 +5,9 @@ use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules}
 use super::state::{Outgoing, RequestState, SessionState};
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId, Observer};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Version;
+use crate::base::policy::Mismatch;
 use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
@@ -24,10 +25,13 @@ impl<B: Buffer> RequestState<B> {
                     self.landed(operation, version, rules);
                     return Ok(());
                 }
-                Ok(Outcome::Full) => return Err(Error::Full),
-                Err(()) if matches!(phase, Phase::Updating) && self.only_renews(intent) => {
+                Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })
+                    if matches!(phase, Phase::Updating) && self.only_renews(intent) =>
+                {
                     operation.phase = Phase::Finished;
                 }
+                Ok(Outcome::Full) => return Err(Error::Full),
+                Ok(Outcome::TooLarge { need, have }) => return Err(Error::TooLarge { need, have }),
                 // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
                 _ if matches!(phase, Phase::Creating) => {
                     operation.handles += 1;
@@ -55,7 +59,7 @@ impl<B: Buffer> RequestState<B> {
                 operation.phase = Phase::Finished;
             }
             Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
-                (_, Err(()) | Ok(Outcome::Full)) => {
+                (_, Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })) => {
                     operation.lost += 1;
                     if operation.lost > LOST {
                         if !matches!(phase, Phase::Deleting) {
@@ -68,15 +72,26 @@ impl<B: Buffer> RequestState<B> {
                     operation.phase = Phase::Reloading;
                 }
                 (Phase::Deleting, Ok(_)) => {
-                    if let Some(token) = &self.token {
-                        rules.observer.observe(&Event::Ended(LogId(token.handle())));
+                    if let (Some(token), false) = (&self.token, rules.observer.ignores()) {
+                        let (id, who) = (LogId(token.handle()), self.owner());
+                        // only a mismatch that is to end the session comes here while it is doubted
+                        rules.observer.observe(&match rules.policy.mismatch {
+                            Mismatch::End if self.doubted => Event::Revoked(id, who, Cause::Mismatch),
+                            _ => Event::Ended(id, who),
+                        });
                     }
                     self.end();
                     operation.phase = Phase::Finished;
                 }
                 (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
                 // a slower login of somebody else must not end a newer one: a conflict is left alone
-                (_, Ok(_)) => operation.phase = Phase::Finished,
+                (_, Ok(outcome)) => {
+                    if matches!(outcome, Outcome::Applied(_)) {
+                        let event = Event::Revoked(LogId(operation.handle), None, Cause::AnotherLogin);
+                        rules.observer.observe(&event);
+                    }
+                    operation.phase = Phase::Finished;
+                }
             },
             Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
         }
@@ -88,10 +103,6 @@ impl<B: Buffer> RequestState<B> {
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        self.complete(operation, rules);
-    }
-
-    fn complete(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
         if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
@@ -139,9 +150,9 @@ impl<B: Buffer> RequestState<B> {
                 rules.observer.observe(&Event::Created(id));
             }
             match intent {
-                Intent::Login { .. } => {
+                Intent::Login { subject, .. } => {
                     (self.doubted, self.signed_in_now) = (false, true);
-                    rules.observer.observe(&Event::LoggedIn(id));
+                    rules.observer.observe(&Event::LoggedIn(id, subject));
                 }
                 Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
                 _ if !created => rules.observer.observe(&Event::Renewed(id)),
@@ -229,58 +240,48 @@ impl<B: Buffer> RequestState<B> {
         let Some(token) = &self.token else {
             return Err(Error::Indeterminate);
         };
-        match expiry::accept(token, &self.other, rules.policy, now) {
-            verdict @ (Verdict::Current | Verdict::Grace) => {
-                let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
-                self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
-                core::mem::swap(&mut self.mine, &mut self.other);
-                (self.seen, self.base) = (found.version, self.mine.version());
-                if verdict == Verdict::Grace {
-                    self.hand_out_current(rules);
-                }
-                if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
-                    return Err(Error::Conflict);
-                }
-                (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
-                Ok(())
+        let verdict = expiry::accept(token, &self.other, rules.policy, now);
+        // another login of the subject has just replaced the cookie, as with two clicks on "sign in" (protocol rule 15)
+        let joined = match (verdict, intent) {
+            (Verdict::Replaced, Intent::Login { subject, .. }) => {
+                expiry::successor(token, &self.other, subject, now, rules.ring)
             }
-            Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),
+            _ => None,
+        };
+        match verdict {
             Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
                 if self.only_renews(intent) {
                     operation.phase = Phase::Finished;
                     return Ok(());
                 }
-                Err(Error::CookieReplaced)
+                return Err(Error::CookieReplaced);
             }
-            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced => self.gone(operation),
+            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced if joined.is_none() => {
+                return self.gone(operation);
+            }
+            _ => {}
         }
-    }
-
-    /// Whether another login of the subject has just replaced the cookie, as with two clicks on "sign in". Then both end in
-    /// the session that is there, and both answers carry its cookie (protocol rule 15). The index is asked by each: the
-    /// other one may not have been accepted by it yet.
-    fn join(
-        &mut self,
-        operation: &mut Operation<'_>,
-        found: Found,
-        rules: &Rules<'_, impl Observer>,
-    ) -> Result<bool, Error> {
-        let (Intent::Login { subject, keep_data, .. }, Some(token)) = (operation.intent, &self.token) else {
-            return Ok(false);
-        };
-        let Some(next) = expiry::successor(token, &self.other, subject, operation.now, rules.ring) else {
-            return Ok(false);
-        };
-        if keep_data {
-            self.changes.merge(&self.mine, &mut self.other, self.changes.dirty())?;
-        } else {
+        if joined.is_some() && matches!(intent, Intent::Login { keep_data: false, .. }) {
             self.changes.reset();
         }
+        let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
+        self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
-        (operation.next, operation.fresh, operation.handle) = (Some(next), None, next.handle());
-        self.complete(operation, rules);
-        Ok(true)
+        if let Some(next) = joined {
+            // the index has to accept this login as well: it may not have accepted the other one yet
+            (operation.phase, operation.lost, operation.handle) = (Phase::Indexing, 0, next.handle());
+            (operation.next, operation.fresh) = (joined, None);
+            return Ok(());
+        }
+        if verdict == Verdict::Grace {
+            self.hand_out_current(rules);
+        }
+        if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
+            return Err(Error::Conflict);
+        }
+        (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
+        Ok(())
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.

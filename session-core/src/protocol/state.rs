@@ -67,6 +67,9 @@ pub struct RequestState<B: Buffer> {
     pub(super) in_flight: bool,
     /// The answer's cookie has to carry the record.
     reseal: bool,
+    /// What came already and is told once in a request: an attacker sends eight at a time.
+    forged: bool,
+    unknown: bool,
     pub(super) fresh_handle: Option<Handle>,
     pub(super) seen: Version,
     /// The record's own version as loaded.
@@ -105,6 +108,8 @@ impl<B: Buffer> RequestState<B> {
             signed_in_now: false,
             in_flight: false,
             reseal: false,
+            forged: false,
+            unknown: false,
             reads: Reads::NONE,
             unreadable: 0,
         }
@@ -131,9 +136,23 @@ impl<B: Buffer> RequestState<B> {
         self.carried = true;
         let token = Token::open(value, rules.ring);
         if token.is_none() {
-            rules.observer.observe(&Event::Forged);
+            self.tell_forged(rules.observer);
         }
         token
+    }
+
+    /// Reports the first value of this request that none of the keys signed.
+    pub(crate) fn tell_forged(&mut self, observer: &impl Observer) {
+        if !observer.ignores() && !core::mem::replace(&mut self.forged, true) {
+            observer.observe(&Event::Forged);
+        }
+    }
+
+    /// Reports the first session of this request that is not there any more.
+    pub(crate) fn tell_unknown(&mut self, id: LogId, observer: &impl Observer) {
+        if !observer.ignores() && !core::mem::replace(&mut self.unknown, true) {
+            observer.observe(&Event::Unknown(id));
+        }
     }
 
     /// A value of our cookie's name came.
@@ -167,7 +186,7 @@ impl<B: Buffer> RequestState<B> {
     ) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
-            rules.observer.observe(&Event::Unknown(id));
+            self.tell_unknown(id, rules.observer);
             return Candidate::Refused;
         };
         if self.mine.adopt(found.len).is_err() {
@@ -225,6 +244,11 @@ impl<B: Buffer> RequestState<B> {
 
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.session, SessionState::Live)
+    }
+
+    /// Begun by this request, and not stored yet.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.session, SessionState::New)
     }
 
     pub(crate) fn handle(&self) -> Option<Handle> {
@@ -318,6 +342,11 @@ impl<B: Buffer> RequestState<B> {
     /// The cookie that the answer carries: always another value than the one that came (CK11).
     pub(crate) fn outgoing_cookie(&self) -> &Outgoing {
         &self.outgoing
+    }
+
+    /// The answer takes the cookie back.
+    pub(crate) fn signs_out(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Remove)
     }
 
     /// The end of the session's absolute lifetime; 0 = none.

@@ -111,6 +111,16 @@ impl Stamp {
         }
     }
 
+    /// Returns whether the record under these bytes is a visitor's who is not signed in. A store that is full evicts such
+    /// records, and lets them take a part of its places only (QU1). `false` for marks of sealed cookies, which have no
+    /// subject either; `true` for bytes that are no record.
+    #[must_use]
+    pub fn is_anonymous(bytes: &[u8]) -> bool {
+        let [format, flags] = *part(bytes, 0);
+        let visitor = flags & SUBJECT == 0 && (flags & OWN_LIFETIMES == 0 || *part::<4>(bytes, LOGIN_AT) == [0; 4]);
+        visitor || format != FORMAT || bytes.len() < HEAD_LEN
+    }
+
     /// Whether the record is neither idle for too long nor past its absolute end (LC5, LC6, LC7).
     #[must_use]
     pub const fn live(&self, now: Time) -> bool {

@@ -47,7 +47,11 @@ where
             changes.set_dirty();
             Ok(())
         })
-        .await
+        .await?;
+        if let Some(id) = self.log_id() {
+            self.sessions.observe(&Event::Bound(id, self.subject()));
+        }
+        Ok(())
     }
 
     /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
@@ -61,12 +65,13 @@ where
             return Ok(true);
         }
         if let Some(id) = self.log_id() {
-            self.sessions.observe(&Event::Mismatch(id));
+            self.sessions.observe(&Event::Mismatch(id, self.subject()));
         }
         match self.sessions.policy().mismatch {
             Mismatch::Ignore => {}
             Mismatch::StepUp => self.request.doubt(),
             Mismatch::End => {
+                self.request.doubt();
                 self.perform(Intent::Logout).await?;
                 if !self.sessions.mode.abilities().lives_in_cookie {
                     self.request.keep_cookie();

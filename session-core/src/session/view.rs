@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
-use crate::base::events::{LogId, Observer};
+use crate::base::events::{Event, LogId, Observer};
 use crate::base::names::Handle;
 use crate::codec;
 use crate::driver::mode::Mode;
@@ -123,6 +123,22 @@ where
         self.request.looked()
     }
 
+    /// Whether the answer says `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
+    ///
+    /// [`Policy::no_store`]: crate::policy::Policy::no_store
+    #[must_use]
+    pub fn no_store(&self) -> bool {
+        self.sessions.policy().no_store && self.subject().is_some()
+    }
+
+    /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.
+    ///
+    /// [`Policy::clear_site_data`]: crate::policy::Policy::clear_site_data
+    #[must_use]
+    pub fn clears_site_data(&self) -> bool {
+        self.sessions.policy().clear_site_data && self.request.signs_out()
+    }
+
     // ---- reading -------------------------------------------------------------------------------------------------
 
     /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
@@ -183,8 +199,14 @@ where
     /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        let deadline = self.request.record()?.stamp().deadline();
-        (deadline < Time::MAX).then(|| deadline.since(self.sessions.now()))
+        let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
+        if self.request.is_new() {
+            // it gets its limits when it is stored, at the end of this request
+            let policy = self.sessions.policy();
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+        }
+        let deadline = stamp.deadline();
+        (deadline < Time::MAX).then(|| deadline.since(now))
     }
 
     /// The label that the application gave the session.
@@ -381,6 +403,12 @@ where
         self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
+    /// Reports that somebody wanted to sign in and was refused (LC19): see
+    /// [`Sessions::login_failed`](crate::Sessions::login_failed).
+    pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
+        self.sessions.login_failed(account, why);
+    }
+
     /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
     pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Rotate)
@@ -421,12 +449,17 @@ where
     pub async fn revoke_others(&mut self) -> Result<usize, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
-        subjects.end_others(subject, &own, room).await
+        let ended = subjects.end_others(subject, &own, room).await?;
+        self.sessions.observe(&Event::OthersRevoked(LogId(own.handle()), subject));
+        Ok(ended)
     }
 
     /// Ends all of the subject's sessions and this one: "sign out everywhere".
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
         let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
+        if let (Some(id), Some(subject)) = (self.log_id(), self.subject()) {
+            self.sessions.observe(&Event::OthersRevoked(id, subject));
+        }
         self.logout().await.map(|()| others + 1)
     }
 
@@ -472,9 +505,13 @@ where
     /// Whether `token` was made for this session since its last login.
     #[must_use]
     pub fn csrf_ok(&self, token: &str) -> bool {
-        let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
-            return false;
+        let ok = match (self.request.handle(), self.request.record()) {
+            (Some(handle), Some(record)) => csrf::verify(self.sessions.ring(), handle, &record.salt(), token),
+            _ => false,
         };
-        csrf::verify(self.sessions.ring(), handle, &record.salt(), token)
+        if !ok {
+            self.sessions.observe(&Event::CsrfFailed(self.log_id(), self.subject()));
+        }
+        ok
     }
 }

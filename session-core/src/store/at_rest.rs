@@ -97,6 +97,10 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
         self.store.touch_is_free()
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.store.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, S::Error> {
         // bytes that no key opens are no record, and the core says so
         match self.store.load(key, now, into).await? {
@@ -124,9 +128,10 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, S::Error> {
         let mut room = self.room.clone();
         room.grow(record.len() + NONCE + TAG);
+        let too_large = no_room(record, room.as_ref());
         match self.seal(key, record, room.as_mut()) {
-            Some(sealed) => self.store.create(key, sealed, now).await,
-            None => Ok(Outcome::Full),
+            Some(sealed) => self.store.create(key, sealed, now).await.map(without_seal),
+            None => Ok(too_large),
         }
     }
 
@@ -140,12 +145,13 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     ) -> Result<Outcome, S::Error> {
         let mut room = self.room.clone();
         room.grow(record.len() + NONCE + TAG);
-        let Some(sealed) = self.seal(key, record, room.as_mut()) else { return Ok(Outcome::Full) };
+        let too_large = no_room(record, room.as_ref());
+        let Some(sealed) = self.seal(key, record, room.as_mut()) else { return Ok(too_large) };
         Ok(match self.store.update(key, seen, sealed, now, there).await? {
             Outcome::Conflict(Some(Found { len, version })) => {
                 Outcome::Conflict(self.open(key, there, len).map(|len| Found { len, version }))
             }
-            other => other,
+            other => without_seal(other),
         })
     }
 
@@ -171,5 +177,20 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
 
     async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, S::Error> {
         self.store.remove_expired(most, now).await
+    }
+}
+
+/// What to say of a record whose sealed form has no room.
+fn no_room(record: &[u8], room: &[u8]) -> Outcome {
+    without_seal(Outcome::TooLarge { need: record.len() + NONCE + TAG, have: room.len() })
+}
+
+/// Tells the sizes of records as the core knows them.
+fn without_seal(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::TooLarge { need, have } => {
+            Outcome::TooLarge { need: need.saturating_sub(NONCE + TAG), have: have.saturating_sub(NONCE + TAG) }
+        }
+        other => other,
     }
 }

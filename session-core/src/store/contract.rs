@@ -49,6 +49,13 @@ pub enum Outcome {
     Conflict(Option<Found>),
     /// No room, and nobody had to make any; nothing was changed.
     Full,
+    /// The record is larger than any that this store takes, even when it is empty; nothing was changed.
+    TooLarge {
+        /// Bytes of the record.
+        need: usize,
+        /// Bytes of the largest record that it takes.
+        have: usize,
+    },
 }
 
 /// Which record a delete may remove.
@@ -77,15 +84,21 @@ pub trait Store {
         false
     }
 
+    /// What the operator should know of the medium, in a sentence, such as what a server does not tell about itself. A
+    /// store gives it once; the driver asks at logins and revocations and reports it.
+    fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Copies the live record under `key` into `into`. Absent or over at `now`: [`Load::Missing`].
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error>;
 
     /// Stores a new record if there is none under `key` (or only one that is over at `now`); `Conflict(None)` if there
-    /// is one, `Full` if there is no room (see the store's policy).
+    /// is one, `Full` if there is no room (see the store's policy), `TooLarge` if there never is.
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error>;
 
     /// Replaces the record if its version is still `seen`. `Missing` if it is gone or over at `now`. On a conflict the
-    /// record that is there may be put into `there`.
+    /// record that is there may be put into `there`. `TooLarge` leaves the old one as it is.
     async fn update(
         &self,
         key: &Handle,
@@ -106,8 +119,10 @@ pub trait Store {
         self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
     }
 
-    /// Ends every session that was created before `now`, in one step, however many they are (LC10). `false`: this store
-    /// cannot, and did nothing.
+    /// Ends every session that began before this call, however many there are (LC10). Order decides and no clock does
+    /// (ST19): records that exist end, whatever times stand in them, and every subject's epoch moves first, so that a login
+    /// that began before is either among those records or refused by [`add`](SubjectIndex::add). `now` is not a limit.
+    /// `false`: this store cannot, and did nothing.
     async fn end_all(&self, _now: Time) -> Result<bool, Self::Error> {
         Ok(false)
     }
@@ -133,6 +148,10 @@ impl<S: Store> Store for &S {
 
     fn touch_is_free(&self) -> bool {
         (**self).touch_is_free()
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        (**self).warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {

@@ -87,8 +87,8 @@ impl IndexEntry {
     }
 }
 
-/// Counts how often all sessions of a subject were ended; a login that saw another one than is there is refused. 0 for a
-/// subject of which a store has no index.
+/// Counts how often all sessions of a subject, or everybody's, were ended. A login that saw another one than is there is
+/// refused. 0 for a subject of which a store has no index, until everybody's sessions are ended for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epoch(pub u64);
 
@@ -130,8 +130,7 @@ pub trait SubjectIndex {
     type Error: core::fmt::Display + core::fmt::Debug;
 
     /// The epoch, and the entries whose order is above `after`, in their order, as many as the buffer takes (none if it
-    /// is empty). Those that are past their `ends` at `now` may be left out. A subject without an index has epoch 0 and
-    /// no entries.
+    /// is empty). Those that are past their `ends` at `now` may be left out. A subject without an index has no entries.
     async fn list(
         &self,
         subject: &SubjectId,

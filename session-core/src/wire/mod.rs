@@ -3,6 +3,7 @@
 
 pub(crate) mod base64url;
 pub mod cookie_header;
+pub mod cross_site;
 pub mod csrf;
 pub(crate) mod sealed;
 pub(crate) mod set_cookie;

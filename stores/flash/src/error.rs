@@ -16,7 +16,7 @@ pub enum FlashError {
         /// Bytes of flash that there are.
         have: u32,
     },
-    /// A session or item is larger than its place, or an item is larger than the caller's buffer.
+    /// An item is larger than its place or than the caller's buffer.
     TooLarge {
         /// Its size.
         need: usize,

@@ -22,7 +22,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         now: Time,
     ) -> Result<Outcome, FlashError> {
         if record.len() > BYTES {
-            return Err(FlashError::TooLarge { need: record.len(), have: BYTES });
+            return Ok(Outcome::TooLarge { need: record.len(), have: BYTES });
         }
         let gone = self.table.0.get(place).filter(|slot| slot.used && slot.handle != *key);
         let kind = if gone.is_some() { kind::REPLACING } else { kind::RECORD };
@@ -49,8 +49,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         if self.table.live(key, now).is_some() {
             return Ok(Outcome::Conflict(None));
         }
-        let login = Stamp::of_any(record).login;
-        let Some(place) = self.table.place(key, login, now) else { return Ok(Outcome::Full) };
+        let Some(place) = self.table.place(key, Stamp::is_anonymous(record), now) else { return Ok(Outcome::Full) };
         self.write_record(place, key, record, 0, Time::ZERO, now).await
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct Slot {
     ends: Millis,
     pub(crate) len: u16,
     pub(crate) used: bool,
+    /// A visitor's who is not signed in.
+    anonymous: bool,
 }
 
 impl Slot {
@@ -58,6 +60,7 @@ impl Slot {
         ends: Millis::ZERO,
         len: 0,
         used: false,
+        anonymous: false,
     };
 
     /// Returns a session with this record, which lies at `at`. The later of `seen` and the record's last activity
@@ -78,6 +81,7 @@ impl Slot {
             ends: Millis::new(stamp.ends),
             len: record.len() as u16,
             used: true,
+            anonymous: Stamp::is_anonymous(record),
         }
     }
 
@@ -138,17 +142,22 @@ impl<const SESSIONS: usize> SessionTable<SESSIONS> {
     }
 
     /// Returns the place of a new session (ST9): its own if it was there before, else a free one, else that of an
-    /// expired session; for a session that signs in, else that of the least recently seen anonymous one.
-    pub(crate) fn place(&self, key: &Handle, login: u32, now: Time) -> Option<usize> {
+    /// expired session; for a session that signs in, else that of the least recently seen anonymous one. Anonymous
+    /// sessions have three quarters of the places, rounded up (QU1).
+    pub(crate) fn place(&self, key: &Handle, is_anonymous: bool, now: Time) -> Option<usize> {
+        let visitors = self.0.iter().filter(|slot| slot.anonymous && slot.live(now)).count();
+        if is_anonymous && visitors >= SESSIONS - SESSIONS / 4 {
+            return None;
+        }
         let position = |is: &dyn Fn(&Slot) -> bool| self.0.iter().position(is);
         let free = position(&|slot| slot.used && slot.handle == *key)
             .or_else(|| position(&|slot| !slot.used))
             .or_else(|| position(&|slot| !slot.live(now)));
         let anonymous = || {
-            let slots = self.0.iter().enumerate().filter(|(_, slot)| slot.login == 0);
+            let slots = self.0.iter().enumerate().filter(|(_, slot)| slot.anonymous);
             slots.min_by_key(|(_, slot)| slot.seen()).map(|(place, _)| place)
         };
-        free.or_else(|| if login > 0 { anonymous() } else { None })
+        free.or_else(|| if is_anonymous { None } else { anonymous() })
     }
 
     /// Returns the first session in the list of `subject` behind that place.

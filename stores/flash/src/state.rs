@@ -144,7 +144,11 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
                 }
             }
             kind::DELETE => self.table.remove(&handle),
-            kind::END_ALL => self.table.0 = [Slot::FREE; SESSIONS],
+            kind::END_ALL => {
+                self.table.0 = [Slot::FREE; SESSIONS];
+                // a log of before has none there
+                self.epoch = self.epoch.max(u64::from_le_bytes(entry.name));
+            }
             kind::EPOCH => self.epoch = u64::from_le_bytes(entry.name),
             kind::TIME => self.time = whole.map(|payload| PersistedTime::parse(entry.name, payload)),
             kind::ITEM => {

@@ -13,6 +13,7 @@ use embassy_sync::mutex::{Mutex, MutexGuard};
 use embedded_storage_async::nor_flash::NorFlash;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
+use session_core::subject::Epoch;
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The
 /// application has four items of its own there, of at most `BYTES` each.
@@ -143,7 +144,10 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Store for FlashStor
     }
 
     async fn end_all(&self, now: Time) -> Result<bool, FlashError> {
-        self.mounted().await?.put(LogEntry { kind: kind::END_ALL, ..LogEntry::default() }, &[], now).await?;
+        let mut state = self.mounted().await?;
+        let epoch = Epoch(state.epoch).next(now);
+        let entry = LogEntry { kind: kind::END_ALL, name: epoch.0.to_le_bytes(), ..LogEntry::default() };
+        state.put(entry, &[], now).await?;
         Ok(true)
     }
 

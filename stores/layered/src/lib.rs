@@ -9,4 +9,4 @@ mod store;
 
 pub use cache::{Cache, Look};
 pub use cache_entry::CacheEntry;
-pub use store::Layered;
+pub use store::{CacheEvent, Layered};

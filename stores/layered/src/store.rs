@@ -6,18 +6,45 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use session_core::Keys;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_shared::SharedStore;
 
 use crate::cache::{Cache, Look};
-use crate::cache_entry::CacheEntry;
+use crate::cache_entry::{CacheKeys, Entry, Opened};
 use crate::pending_checks::{PendingCheck, PendingChecks};
 
-type Report = dyn Fn(&dyn Display) + Send + Sync;
+type Report = dyn Fn(&CacheEvent<'_>) + Send + Sync;
 
 /// How long an entry is trusted by default.
 const TRUST: Duration = Duration::from_secs(5);
+
+/// What happened to the cache. No client sees it.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum CacheEvent<'a> {
+    /// An operation of the cache failed; its own words.
+    Failed(&'a dyn Display),
+    /// An entry was not written by a node of this application for this session: forged, moved from another session,
+    /// truncated, or written under a key that this node does not know. It counted as a miss.
+    Rejected,
+}
+
+impl Display for CacheEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => why.fmt(f),
+            Self::Rejected => f.write_str("rejected an entry of the cache that this application did not write"),
+        }
+    }
+}
+
+impl fmt::Debug for CacheEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
 
 /// A durable store with a cache before it. See the [crate](crate) for what it promises.
 ///
@@ -26,6 +53,7 @@ const TRUST: Duration = Duration::from_secs(5);
 pub struct Layered<C, D> {
     cache: C,
     durable: D,
+    keys: CacheKeys,
     trust: Duration,
     pending: PendingChecks,
     report: Box<Report>,
@@ -33,8 +61,13 @@ pub struct Layered<C, D> {
 
 impl<C: Cache, D: Store> Layered<C, D> {
     /// Returns a store with `cache` before `durable`. For `Sessions` the durable store has to be a [`SharedStore`].
-    pub fn new(cache: C, durable: D) -> Self {
-        Self { cache, durable, trust: TRUST, pending: PendingChecks::default(), report: Box::new(|_| ()) }
+    ///
+    /// Entries of the cache are authenticated with keys derived from `keys`, which are the application's signing keys:
+    /// another program that writes to the cache cannot make an entry that counts. All nodes need the same ones. The first key
+    /// is written with and each is accepted, as with cookies; an entry under any other key is a miss.
+    pub fn new(cache: C, durable: D, keys: &Keys) -> Self {
+        let (keys, pending) = (CacheKeys::new(keys), PendingChecks::default());
+        Self { cache, durable, keys, trust: TRUST, pending, report: Box::new(|_| ()) }
     }
 
     /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
@@ -45,9 +78,9 @@ impl<C: Cache, D: Store> Layered<C, D> {
         Self { trust, ..self }
     }
 
-    /// Calls `report` with each failure of the cache. No client sees them.
+    /// Calls `report` with each failure of the cache and each entry that was rejected. No client sees them.
     #[must_use]
-    pub fn with_report(self, report: impl Fn(&dyn Display) + Send + Sync + 'static) -> Self {
+    pub fn with_report(self, report: impl Fn(&CacheEvent<'_>) + Send + Sync + 'static) -> Self {
         Self { report: Box::new(report), ..self }
     }
 
@@ -62,7 +95,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 
     fn heard<T>(&self, result: Result<T, C::Error>) -> Option<T> {
-        result.inspect_err(|why| (self.report)(why)).ok()
+        result.inspect_err(|why| (self.report)(&CacheEvent::Failed(why))).ok()
     }
 
     /// Returns when no node serves the entry in the cache any more: it is removed, or no longer trusted.
@@ -101,14 +134,20 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         self.durable.index()
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.durable.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
         if let Some(check) = self.pending.get(key) {
             return self.load_durable(key, check, now, into).await;
         }
         let lease = match self.heard(self.cache.look(key).await) {
             Some(Look::Found(bytes, lease)) => {
-                if let Some(entry) = CacheEntry::of(&bytes).filter(|entry| entry.trusted(now, self.trust)) {
-                    return Ok(copy(&entry, into));
+                match self.keys.open(key, &bytes) {
+                    Opened::Entry(entry) if entry.trusted(now, self.trust) => return Ok(copy(&entry, into)),
+                    Opened::Entry(_) | Opened::Foreign => {}
+                    Opened::Rejected => (self.report)(&CacheEvent::Rejected),
                 }
                 Some(lease)
             }
@@ -118,8 +157,8 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let load = self.durable.load(key, now, into).await?;
         match (load, lease) {
             (Load::Found(Found { len, version }), Some(lease)) => {
-                let entry = CacheEntry { since: now, version, record: into.get(..len).unwrap_or_default() };
-                self.heard(self.cache.fill(lease, &entry.bytes(), self.keep()).await);
+                let entry = Entry { since: now, version, record: into.get(..len).unwrap_or_default() };
+                self.heard(self.cache.fill(lease, &self.keys.seal(key, &entry), self.keep()).await);
             }
             // another node may be about to fill in the ended session, even if the lease is ours: it may have been lost
             (Load::Missing, _) => self.settle(key).await,
@@ -143,14 +182,14 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let outcome = self.durable.update(key, seen, record, now, there).await;
         match outcome {
             Ok(Outcome::Applied(version)) => {
-                let entry = CacheEntry { since: now, version, record };
-                if self.heard(self.cache.replace(key, seen, &entry.bytes(), self.keep()).await).is_none() {
+                let entry = self.keys.seal(key, &Entry { since: now, version, record });
+                if self.heard(self.cache.replace(key, seen, &entry, self.keep()).await).is_none() {
                     self.settle(key).await;
                 }
             }
             Ok(Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
@@ -170,7 +209,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         match outcome {
             Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
             Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
-            Ok(Outcome::Full) => {}
+            Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
             Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
@@ -209,7 +248,7 @@ impl<C, D> fmt::Debug for Layered<C, D> {
     }
 }
 
-fn copy(entry: &CacheEntry<'_>, into: &mut [u8]) -> Load {
+fn copy(entry: &Entry<'_>, into: &mut [u8]) -> Load {
     let too_large = Load::TooLarge { size: entry.record.len() };
     Found::copy(entry.record, entry.version, into).map_or(too_large, Load::Found)
 }

@@ -20,18 +20,19 @@ async fn conforms(store: &impl Store) -> Result<(), Broken> {
 
 #[tokio::test]
 async fn memory_before_memory() {
-    assert_eq!(conforms(&Layered::new(MemoryCache::default(), MemoryStore::new())).await, Ok(()));
+    assert_eq!(conforms(&Layered::new(MemoryCache::default(), MemoryStore::new(), &common::keys())).await, Ok(()));
 }
 
 #[tokio::test]
 async fn trusted_for_a_minute() {
-    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).with_trust(Duration::from_secs(60));
+    let store =
+        Layered::new(MemoryCache::default(), MemoryStore::new(), &common::keys()).with_trust(Duration::from_secs(60));
     assert_eq!(conforms(&store).await, Ok(()));
 }
 
 #[tokio::test]
 async fn trusted_never() {
-    let store = Layered::new(MemoryCache::default(), MemoryStore::new()).with_trust(Duration::ZERO);
+    let store = Layered::new(MemoryCache::default(), MemoryStore::new(), &common::keys()).with_trust(Duration::ZERO);
     assert_eq!(conforms(&store).await, Ok(()));
 }
 
@@ -39,5 +40,5 @@ async fn trusted_never() {
 async fn cache_down() {
     let cache = MemoryCache::default();
     cache.down(true);
-    assert_eq!(conforms(&Layered::new(cache, MemoryStore::new())).await, Ok(()));
+    assert_eq!(conforms(&Layered::new(cache, MemoryStore::new(), &common::keys())).await, Ok(()));
 }

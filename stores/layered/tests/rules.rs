@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::MemoryCache;
+use common::{MemoryCache, keys};
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::SubjectIndex;
@@ -28,7 +28,8 @@ fn record(version: u64) -> Vec<u8> {
 async fn nodes() -> (Layered<MemoryCache, SharedStore>, Layered<MemoryCache, SharedStore>, MemoryCache) {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
     durable.create(&KEY, &record(1), at(0)).await.unwrap();
-    (Layered::new(cache.clone(), durable.clone()), Layered::new(cache.clone(), durable), cache)
+    let node = || Layered::new(cache.clone(), durable.clone(), &keys());
+    (node(), node(), cache)
 }
 
 async fn version(node: &impl Store, seconds: u64) -> Option<u64> {

@@ -68,7 +68,7 @@ impl Cache for MemcachedCache {
     }
 
     async fn fill(&self, lease: MemcachedLease, entry: &[u8], keep: Duration) -> Result<(), MemcachedError> {
-        if self.0.fits(entry.len()).is_err() {
+        if self.0.too_large(entry).is_some() {
             return Ok(());
         }
         let MemcachedLease { key, cas, mut at } = lease;
@@ -82,7 +82,7 @@ impl Cache for MemcachedCache {
             .bounded(async {
                 let (mut at, item) = server.item(&name, None).await?;
                 let same = item.filter(|item| CacheEntry::version_of(&item.value) == Some(seen));
-                if let Some(Item { cas, .. }) = same.filter(|_| self.0.fits(entry.len()).is_ok())
+                if let Some(Item { cas, .. }) = same.filter(|_| self.0.too_large(entry).is_none())
                     && let Did::Done(_) = at.set(&name, entry, If::Cas(cas), seconds(keep)).await?
                 {
                     return Ok(());

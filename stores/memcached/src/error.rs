@@ -42,13 +42,6 @@ pub enum MemcachedError {
         /// The reason, in the server's words.
         why: String,
     },
-    /// The record is larger than [allowed](crate::MemcachedStore::with_max_record_size). Nothing was changed.
-    TooLarge {
-        /// Its size in bytes.
-        size: usize,
-        /// The largest size.
-        limit: usize,
-    },
 }
 
 impl MemcachedError {
@@ -72,11 +65,6 @@ impl fmt::Display for MemcachedError {
                 write!(f, "memcached {server} failed several times in a row and is not asked until the pause is over")
             }
             Self::Refused { server, why } => write!(f, "memcached {server} refused: {why}"),
-            Self::TooLarge { size, limit } => write!(
-                f,
-                "memcached: a record of {size} bytes is above the limit of {limit}: store less in the session, or raise \
-                 with_max_record_size and the servers' option -I"
-            ),
         }
     }
 }

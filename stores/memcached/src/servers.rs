@@ -4,10 +4,9 @@ use std::iter::once;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
-use session_core::store::Handle;
+use session_core::store::{Handle, Outcome};
 use session_store_shared::{ConnectionOptions, UrlError};
 
-use crate::error::MemcachedError;
 use crate::server::Server;
 use crate::url;
 
@@ -76,9 +75,10 @@ impl Servers {
         format!("{}{}", self.prefix, Base64UrlUnpadded::encode_string(key.as_bytes()))
     }
 
-    pub(crate) fn fits(&self, size: usize) -> Result<(), MemcachedError> {
-        let limit = self.max_record_size;
-        if size <= limit { Ok(()) } else { Err(MemcachedError::TooLarge { size, limit }) }
+    /// Returns what to say of a record that the servers do not take.
+    pub(crate) fn too_large(&self, record: &[u8]) -> Option<Outcome> {
+        let (need, have) = (record.len(), self.max_record_size);
+        (need > have).then_some(Outcome::TooLarge { need, have })
     }
 }
 

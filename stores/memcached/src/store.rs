@@ -241,7 +241,9 @@ impl Store for MemcachedStore {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, MemcachedError> {
-        self.servers.fits(record.len())?;
+        if let Some(refused) = self.servers.too_large(record) {
+            return Ok(refused);
+        }
         self.servers.of(key).bounded(self.add(key, record, now)).await
     }
 
@@ -253,7 +255,9 @@ impl Store for MemcachedStore {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, MemcachedError> {
-        self.servers.fits(record.len())?;
+        if let Some(refused) = self.servers.too_large(record) {
+            return Ok(refused);
+        }
         self.change(key, Change::Update { seen, record }, now, there).await
     }
 

@@ -13,6 +13,7 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 /// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps
 /// the end of all sessions of anybody has to be repeated.
 ///
+/// Three quarters of the places, rounded up, are for anonymous sessions (QU1), and all for those that are signed in.
 /// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
 /// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
 /// there is no anonymous one. No authenticated session is ever evicted.
@@ -43,6 +44,28 @@ impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The slot of a new session, for which there is this place (ST9, QU1).
+    fn admitted(
+        slots: &mut [Slot<BYTES>],
+        place: Option<usize>,
+        anonymous: bool,
+        now: Time,
+    ) -> Option<&mut Slot<BYTES>> {
+        let visitors = |slot: &&mut Slot<BYTES>| slot.size != 0 && Stamp::is_anonymous(slot.record());
+        if anonymous {
+            let there = slots.iter_mut().filter(visitors).filter(|slot| slot.stamp().live(now)).count();
+            return if there < SESSIONS - SESSIONS / 4 { slots.get_mut(place?) } else { None };
+        }
+        match place {
+            Some(place) => slots.get_mut(place),
+            None => slots.iter_mut().filter(visitors).min_by_key(|slot| slot.stamp().last_seen),
+        }
+    }
+
+    fn too_large(record: &[u8]) -> Outcome {
+        Outcome::TooLarge { need: record.len(), have: BYTES }
     }
 
     fn listing(&self) -> Listing {
@@ -107,20 +130,14 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         }
         let new = Stamp::of_any(record);
         // its own place first, so that no key is there twice
-        let place = match slots.iter().position(|slot| slot.is(key)) {
-            Some(own) => Some(own),
-            None => slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)),
+        let own = slots.iter().position(|slot| slot.is(key));
+        let place = own.or_else(|| slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)));
+        let Some(slot) = Self::admitted(slots.as_mut_slice(), place, Stamp::is_anonymous(record), now) else {
+            return Ok(Outcome::Full);
         };
-        let slot = match place {
-            Some(place) => slots.get_mut(place),
-            None if new.login > 0 => {
-                let anonymous = slots.iter_mut().filter(|slot| slot.stamp().login == 0);
-                anonymous.min_by_key(|slot| slot.stamp().last_seen)
-            }
-            None => None,
-        };
-        let Some(slot) = slot else { return Ok(Outcome::Full) };
-        slot.write(key, record)?;
+        if !slot.write(key, record) {
+            return Ok(Self::too_large(record));
+        }
         (slot.order, slot.listed) = (0, 0);
         Ok(Outcome::Applied(new.version))
     }
@@ -133,14 +150,16 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Self::Error> {
-        self.find(key, now, Ok(Outcome::Missing), |slot, old| {
+        self.find(key, now, Outcome::Missing, |slot, old| {
             if old.version != seen {
-                return Ok(Outcome::Conflict(Found::copy(slot.record(), old.version, there)));
+                return Outcome::Conflict(Found::copy(slot.record(), old.version, there));
             }
-            slot.write(key, record)?;
+            if !slot.write(key, record) {
+                return Self::too_large(record);
+            }
             Stamp::touch(slot.record_mut(), old.last_seen);
-            Ok(Outcome::Applied(Stamp::of_any(record).version))
-        })?
+            Outcome::Applied(Stamp::of_any(record).version)
+        })
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
@@ -160,7 +179,8 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         })
     }
 
-    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+    async fn end_all(&self, now: Time) -> Result<bool, Self::Error> {
+        self.epoch.set(Epoch(self.epoch.get()).next(now).0);
         self.slots.try_borrow_mut().map_err(|_| FixedError::InUse)?.fill_with(|| Slot::EMPTY);
         Ok(true)
     }
@@ -223,13 +243,6 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FixedError {
-    /// The record is larger than the store's places.
-    RecordTooLarge {
-        /// Bytes of the record.
-        need: usize,
-        /// Bytes of a place.
-        have: usize,
-    },
     /// The store was called from within one of its own operations: a fault of this crate.
     InUse,
 }
@@ -237,9 +250,6 @@ pub enum FixedError {
 impl fmt::Display for FixedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RecordTooLarge { need, have } => {
-                write!(f, "the session takes {need} bytes, the store has places of {have}")
-            }
             Self::InUse => f.write_str("the store was called while it was at work"),
         }
     }
@@ -283,12 +293,12 @@ impl<const BYTES: usize> Slot<BYTES> {
         (owner == *subject).then_some(IndexEntry { order, ..entry })
     }
 
-    fn write(&mut self, key: &Handle, record: &[u8]) -> Result<(), FixedError> {
-        let too_large = FixedError::RecordTooLarge { need: record.len(), have: BYTES };
-        let place = self.bytes.get_mut(..record.len()).ok_or(too_large)?;
-        self.size = u16::try_from(record.len() + 1).map_err(|_| too_large)?;
+    /// Returns whether the record has room.
+    fn write(&mut self, key: &Handle, record: &[u8]) -> bool {
+        let Some(place) = self.bytes.get_mut(..record.len()) else { return false };
+        let Ok(size) = u16::try_from(record.len() + 1) else { return false };
         place.copy_from_slice(record);
-        self.handle = *key.as_bytes();
-        Ok(())
+        (self.size, self.handle) = (size, *key.as_bytes());
+        true
     }
 }

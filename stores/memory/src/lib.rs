@@ -12,7 +12,13 @@ extern crate std;
 mod index;
 
 #[cfg(feature = "alloc")]
+mod lock;
+
+#[cfg(feature = "alloc")]
 mod memory;
+
+#[cfg(feature = "alloc")]
+mod quota;
 
 #[cfg(feature = "alloc")]
 mod shard;

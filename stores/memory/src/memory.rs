@@ -1,6 +1,8 @@
 //! The store with a heap: shards, their locks, and the limit that they share.
 
 use crate::index::Part;
+use crate::lock::Lock;
+use crate::quota::{Bytes, Freed, LOOKS, MAX_BYTES, Places};
 use crate::shard::Shard;
 use alloc::boxed::Box;
 use core::convert::Infallible;
@@ -12,41 +14,65 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 
 /// Shards of a store for many threads.
 const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
-/// Up to this limit a store is one shard, and its policy is exact.
-const EXACT: usize = 1024;
-/// Above, a create at a full store looks at this many sessions for one that is over or may go.
-const LOOKS: usize = 1024;
-
-/// Sessions on the heap, for as many as there is memory or up to a limit.
+/// Sessions on the heap, up to 256 MiB of records or another limit.
 ///
 /// With feature `std` it is for any number of threads; without, for one. Its operations wait for no one but another
 /// thread that is at the same shard. A future that is dropped before it was polled did nothing, else everything.
 pub struct MemoryStore {
     shards: Box<[Lock<Shard>]>,
     index: Box<[Lock<Part>]>,
-    limit: Option<Limit>,
+    /// How often everybody's sessions were ended: added to each subject's epoch.
+    era: Lock<u64>,
+    places: Option<Places>,
+    bytes: Bytes,
 }
 
 impl MemoryStore {
-    /// A store without a limit. Memory of sessions that are over is used again and not given back.
+    /// A store of any number of sessions, whose records take at most 256 MiB together
+    /// ([`with_max_bytes`](Self::with_max_bytes)). Memory of sessions that are over is used again and not given back.
     #[must_use]
     pub fn new() -> Self {
         Self::with_shards(SHARDS, None)
     }
 
-    /// A store of at most `sessions` sessions (ST9). When it is full, a create first looks for sessions that are over.
-    /// If there is none, an anonymous session is [`Outcome::Full`]; an authenticated one takes the place of the least
-    /// recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session is ever
-    /// evicted.
+    /// A store of at most `sessions` sessions (ST9). Three quarters of them, rounded up, may be anonymous
+    /// ([`with_max_anonymous`](Self::with_max_anonymous)). When there is no room, a create first looks for sessions
+    /// that are over. If there is none, an anonymous session is [`Outcome::Full`]; an authenticated one takes the place
+    /// of the least recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session is
+    /// ever evicted.
     ///
     /// Up to a limit of 1024, all this is exact. Above, a create at a full store looks at 1024 sessions, and at each
     /// next create at the next ones: a session that is over is found a little later, and the least recently seen one is
     /// that of 1024. An authenticated session is refused only if there was no anonymous one in the store.
     #[must_use]
     pub fn with_max_sessions(sessions: usize) -> Self {
-        let exact = sessions <= EXACT;
-        let limit = Limit { sessions, kept: Lock::new(0), looks: if exact { usize::MAX } else { LOOKS } };
-        Self::with_shards(if exact { 1 } else { SHARDS }, Some(limit))
+        let places = Places::new(sessions);
+        Self::with_shards(if places.exact() { 1 } else { SHARDS }, Some(places))
+    }
+
+    /// Sets how many sessions may be anonymous (QU1), so that visitors cannot fill the store: a login may take every
+    /// place. The default is three quarters of [`with_max_sessions`](Self::with_max_sessions), and no limit without it.
+    /// Call it before the store has sessions.
+    #[must_use]
+    pub fn with_max_anonymous(self, sessions: usize) -> Self {
+        let mut places = self.places.unwrap_or_else(|| Places::new(usize::MAX));
+        places.anonymous = sessions;
+        Self { places: Some(places), ..self }
+    }
+
+    /// Sets how many bytes all records may take together (QU2); the default is 256 MiB. Handles and the table are not
+    /// counted: a small session takes about 40 bytes of heap more. When a new session, or what one grew by, has no room,
+    /// sessions that are over go, and for one that is signed in, the least recently seen anonymous ones. If that is not
+    /// enough it is [`Outcome::Full`], and [`Outcome::TooLarge`] if no store of that size has room. Call it before the store has sessions.
+    #[must_use]
+    pub fn with_max_bytes(self, bytes: usize) -> Self {
+        Self { bytes: Bytes::new(bytes), ..self }
+    }
+
+    /// Bytes of all records kept.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.kept()
     }
 
     /// Sessions kept. Those that are over count until they are found and their memory is used again.
@@ -61,9 +87,10 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn with_shards(shards: usize, limit: Option<Limit>) -> Self {
+    fn with_shards(shards: usize, places: Option<Places>) -> Self {
         let index = core::iter::repeat_with(|| Lock::new(Part::default())).take(shards.div_ceil(8)).collect();
-        Self { shards: core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect(), index, limit }
+        let shards = core::iter::repeat_with(|| Lock::new(Shard::default())).take(shards).collect();
+        Self { shards, index, era: Lock::new(0), places, bytes: Bytes::new(MAX_BYTES) }
     }
 
     /// Does something with the part of the index that has this subject.
@@ -71,6 +98,15 @@ impl MemoryStore {
         let [.., bits] = *subject.as_bytes();
         let part = self.index.get(usize::from(bits) % self.index.len().max(1));
         part.map(|part| part.with(action)).unwrap_or_default()
+    }
+
+    fn era(&self) -> u64 {
+        self.era.with(|era| *era)
+    }
+
+    /// What the index says, with the era in its epoch.
+    fn since_era(&self, listing: Listing) -> Listing {
+        Listing { epoch: Epoch(listing.epoch.0.saturating_add(self.era())), ..listing }
     }
 
     /// Whether the session of an entry is there.
@@ -96,50 +132,76 @@ impl MemoryStore {
 
     fn counted<T>(&self, shard: &Lock<Shard>, action: impl FnOnce(&mut Shard) -> T) -> T {
         let (result, freed) = shard.with(|shard| (action(shard), core::mem::take(&mut shard.freed)));
-        if let Some(limit) = &self.limit
-            && freed > 0
-        {
-            limit.release(freed);
-        }
+        self.release(&freed);
         result
     }
 }
 
-/// How many sessions there may be. A place is reserved before a session is put in and released after it went, so there
-/// are never more.
-struct Limit {
-    sessions: usize,
-    kept: Lock<usize>,
-    looks: usize,
-}
-
-impl Limit {
-    fn reserve(&self) -> bool {
-        self.kept.with(|kept| {
-            let room = *kept < self.sessions;
-            *kept += usize::from(room);
-            room
-        })
+/// What a store that is full does.
+impl MemoryStore {
+    /// How many sessions a search for room looks at.
+    fn looks(&self) -> usize {
+        if self.shards.len() == 1 { usize::MAX } else { LOOKS }
     }
 
-    fn release(&self, places: usize) {
-        self.kept.with(|kept| *kept = kept.saturating_sub(places));
+    /// Even an empty store has no room.
+    fn too_large(&self, record: &[u8]) -> Outcome {
+        Outcome::TooLarge { need: record.len(), have: self.bytes.most }
     }
 
-    /// Reserves a place in a full store for a session with this login number.
-    fn make_room(&self, store: &MemoryStore, key: &Handle, login: u32, now: Time) -> bool {
-        let mut looks = self.looks;
-        for shard in store.shards_from(key) {
-            looks = looks.saturating_sub(store.counted(shard, |shard| shard.sweep(looks, now)));
-            if self.reserve() {
+    /// Reserves what a session takes.
+    fn reserve(&self, anonymous: bool, bytes: usize) -> bool {
+        if self.places.as_ref().is_some_and(|places| !places.reserve(anonymous)) {
+            return false;
+        }
+        let room = self.bytes.reserve(bytes);
+        if !room {
+            self.release(&Freed { sessions: 1, anonymous: anonymous.into(), bytes: 0 });
+        }
+        room
+    }
+
+    fn release(&self, freed: &Freed) {
+        if freed.nothing() {
+            return;
+        }
+        self.bytes.release(freed.bytes);
+        if let Some(places) = &self.places {
+            places.release(freed.sessions, freed.anonymous);
+        }
+    }
+
+    /// Reserves in a full store: sessions that are over go, and for one that is signed in, those of visitors.
+    fn make_room(&self, key: &Handle, anonymous: bool, bytes: usize, now: Time) -> bool {
+        let mut looks = self.looks();
+        for shard in self.shards_from(key) {
+            looks = looks.saturating_sub(self.counted(shard, |shard| shard.sweep(looks, now)));
+            if self.reserve(anonymous, bytes) {
                 return true;
             }
             if looks == 0 {
                 break;
             }
         }
-        // the place of the evicted session is never released, so no other create can take it
-        login > 0 && store.shards_from(key).any(|shard| shard.with(|shard| shard.evict(self.looks)))
+        if anonymous {
+            return false;
+        }
+        // the place of the first session that goes is never released, so that no other create can take it
+        let mut place = self.places.as_ref().is_none_or(|places| places.reserve(false));
+        while !place || !self.bytes.reserve(bytes) {
+            if !self.evict(key) {
+                self.release(&Freed { sessions: place.into(), ..Freed::default() });
+                return false;
+            }
+            self.release(&Freed { sessions: place.into(), ..Freed::default() });
+            place = true;
+        }
+        true
+    }
+
+    /// Removes the least recently seen session of a visitor, but for that under `key`. Keeps its place.
+    fn evict(&self, key: &Handle) -> bool {
+        self.shards_from(key).any(|shard| self.counted(shard, |shard| shard.evict(self.looks(), key)))
     }
 }
 
@@ -173,20 +235,22 @@ impl Store for MemoryStore {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
-        if let Some(limit) = &self.limit
-            && !limit.reserve()
-        {
+        let (anonymous, bytes) = (Stamp::is_anonymous(record), record.len());
+        if bytes > self.bytes.most {
+            return Ok(self.too_large(record));
+        }
+        if !self.reserve(anonymous, bytes) {
             if self.at(key, |shard| shard.login(key, now)).flatten().is_some() {
                 return Ok(Outcome::Conflict(None));
             }
             // what was under this key and is over may have given its place
-            if !limit.reserve() && !limit.make_room(self, key, Stamp::of_any(record).login, now) {
+            if !self.reserve(anonymous, bytes) && !self.make_room(key, anonymous, bytes, now) {
                 return Ok(Outcome::Full);
             }
         }
         let outcome = self.at(key, |shard| shard.create(key, record, now)).unwrap_or(Outcome::Full);
-        if let (Some(limit), Outcome::Conflict(_) | Outcome::Full) = (&self.limit, outcome) {
-            limit.release(1);
+        if let Outcome::Conflict(_) | Outcome::Full = outcome {
+            self.release(&Freed { sessions: 1, anonymous: anonymous.into(), bytes });
         }
         Ok(outcome)
     }
@@ -199,7 +263,27 @@ impl Store for MemoryStore {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Self::Error> {
-        Ok(self.at(key, |shard| shard.update(key, seen, record, now, there)).unwrap_or(Outcome::Missing))
+        let mut swept = false;
+        loop {
+            let update = |shard: &mut Shard| shard.update(key, seen, record, now, there, &self.bytes);
+            let outcome = self.at(key, update).unwrap_or(Outcome::Missing);
+            if outcome != Outcome::Full {
+                return Ok(outcome);
+            }
+            if record.len() > self.bytes.most {
+                return Ok(self.too_large(record));
+            }
+            if !core::mem::replace(&mut swept, true) {
+                let mut looks = self.looks();
+                for shard in self.shards_from(key) {
+                    looks = looks.saturating_sub(self.counted(shard, |shard| shard.sweep(looks, now)));
+                }
+            } else if Stamp::is_anonymous(record) || !self.evict(key) {
+                return Ok(outcome);
+            } else {
+                self.release(&Freed { sessions: 1, ..Freed::default() });
+            }
+        }
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
@@ -216,6 +300,8 @@ impl Store for MemoryStore {
     }
 
     async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+        // first the era: a login that began before it and is added before it has its record there by now
+        self.era.with(|era| *era = era.saturating_add(1));
         for shard in &self.shards {
             self.counted(shard, Shard::clear);
         }
@@ -247,51 +333,22 @@ impl SubjectIndex for MemoryStore {
         _: Time,
         into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
-        Ok(self.indexed(subject, |part| part.list(subject, after, into)))
+        Ok(self.since_era(self.indexed(subject, |part| part.list(subject, after, into))))
     }
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
+        let Some(seen) = seen.0.checked_sub(self.era()).map(Epoch) else { return Ok(Added::Moved) };
         // a shard of records is locked within a part of the index, never the other way round
         let holds = |entry: &IndexEntry| self.holds(entry, now);
         Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
-        Ok(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default())
+        Ok(self.since_era(self.indexed(subject, |part| part.bump(subject, now)).unwrap_or_default()))
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _: Time) -> Result<(), Self::Error> {
         self.indexed(subject, |part| part.remove(subject, entry));
         Ok(())
-    }
-}
-
-/// A lock between threads. A panic while it is held leaves a shard as it is after some step, which is a valid state.
-#[cfg(feature = "std")]
-struct Lock<T>(std::sync::Mutex<T>);
-
-#[cfg(feature = "std")]
-impl<T> Lock<T> {
-    const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
-    }
-
-    fn with<R>(&self, action: impl FnOnce(&mut T) -> R) -> R {
-        action(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
-
-/// No lock: one thread, and no action calls back.
-#[cfg(not(feature = "std"))]
-struct Lock<T>(core::cell::RefCell<T>);
-
-#[cfg(not(feature = "std"))]
-impl<T> Lock<T> {
-    const fn new(value: T) -> Self {
-        Self(core::cell::RefCell::new(value))
-    }
-
-    fn with<R>(&self, action: impl FnOnce(&mut T) -> R) -> R {
-        action(&mut self.0.borrow_mut())
     }
 }

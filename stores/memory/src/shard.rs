@@ -1,6 +1,7 @@
 //! One part of the sessions: a hash table from handles to slots, and every operation on one record. Its lock makes each
 //! of them atomic.
 
+use crate::quota::{Bytes, Freed};
 use crate::slots::{At, Slots};
 use hashbrown::HashTable;
 use session_core::environment::Time;
@@ -21,8 +22,9 @@ pub(crate) struct Shard {
     /// Where the last sweep stopped.
     cursor: At,
     anonymous: usize,
-    /// Records removed because they were over or deleted, until the store takes note.
-    pub(crate) freed: usize,
+    bytes: usize,
+    /// What went because it was over or deleted, until the store takes note.
+    pub(crate) freed: Freed,
 }
 
 impl Shard {
@@ -45,10 +47,12 @@ impl Shard {
         let slots = &self.slots;
         self.table.insert_unique(hash(key.as_bytes()), at, |at| slots.get(*at).map_or(0, |(key, _)| hash(key)));
         let stamp = Stamp::of_any(record);
-        self.anonymous += usize::from(stamp.login == 0);
+        self.anonymous += usize::from(Stamp::is_anonymous(record));
+        self.bytes += record.len();
         Outcome::Applied(stamp.version)
     }
 
+    /// Replaces a record. What it is longer by is reserved in `room`.
     pub(crate) fn update(
         &mut self,
         key: &Handle,
@@ -56,23 +60,34 @@ impl Shard {
         record: &[u8],
         now: Time,
         there: &mut [u8],
+        room: &Bytes,
     ) -> Outcome {
         let Some((at, old)) = self.find(key, now) else { return Outcome::Missing };
         if old.version != seen {
             let found = self.slots.get(at).and_then(|(_, record)| Found::copy(record, old.version, there));
             return Outcome::Conflict(found);
         }
-        let Some(new_at) = self.slots.replace(at, key, record) else { return Outcome::Full };
+        let (len, anonymous) = self.slots.get(at).map_or((0, true), |(_, old)| (old.len(), Stamp::is_anonymous(old)));
+        let longer = record.len().saturating_sub(len);
+        if longer > 0 && !room.reserve(longer) {
+            return Outcome::Full;
+        }
+        let Some(new_at) = self.slots.replace(at, key, record) else {
+            room.release(longer);
+            return Outcome::Full;
+        };
+        self.bytes = self.bytes.saturating_sub(len) + record.len();
+        self.freed.bytes += len.saturating_sub(record.len());
         if let Some(entry) = self.table.find_mut(hash(key.as_bytes()), |entry| *entry == at) {
             *entry = new_at;
         }
         if let Some(record) = self.slots.record_mut(new_at) {
             Stamp::touch(record, old.last_seen);
         }
-        let new = Stamp::of_any(record);
-        self.anonymous += usize::from(new.login == 0);
-        self.anonymous = self.anonymous.saturating_sub(usize::from(old.login == 0));
-        Outcome::Applied(new.version)
+        let is_anonymous = Stamp::is_anonymous(record);
+        self.anonymous = self.anonymous.saturating_sub(usize::from(anonymous)) + usize::from(is_anonymous);
+        self.freed.anonymous += isize::from(anonymous) - isize::from(is_anonymous);
+        Outcome::Applied(Stamp::of_any(record).version)
     }
 
     pub(crate) fn touch(&mut self, key: &Handle, now: Time) -> Outcome {
@@ -96,7 +111,7 @@ impl Shard {
         }
         let entry = self.slots.get(at).filter(|_| stamp.login > 0).and_then(|(_, record)| IndexEntry::of(*key, record));
         self.remove(at);
-        self.freed += 1;
+        self.freed.sessions += 1;
         (Outcome::Applied(stamp.version), entry)
     }
 
@@ -107,16 +122,18 @@ impl Shard {
 
     /// Removes everything.
     pub(crate) fn clear(&mut self) {
-        self.freed += self.table.len();
-        (self.table, self.slots, self.cursor, self.anonymous) = Default::default();
+        self.freed.sessions += self.table.len();
+        self.freed.anonymous += self.anonymous as isize;
+        self.freed.bytes += self.bytes;
+        (self.table, self.slots, self.cursor, self.anonymous, self.bytes) = Default::default();
     }
 
     /// Removes one record that is over, if there is one.
     pub(crate) fn remove_expired(&mut self, now: Time) -> bool {
-        let before = self.freed;
+        let before = self.freed.sessions;
         (0..self.slots.places()).any(|_| {
             self.sweep(1, now);
-            self.freed > before
+            self.freed.sessions > before
         })
     }
 
@@ -128,15 +145,15 @@ impl Shard {
             self.cursor = self.slots.after(self.cursor);
             if self.slots.get(self.cursor).is_some_and(|(_, record)| !Stamp::of_any(record).live(now)) {
                 self.remove(self.cursor);
-                self.freed += 1;
+                self.freed.sessions += 1;
             }
         }
         looks
     }
 
     /// Removes the least recently seen anonymous record among the next `looks` places; if none is there, the next one.
-    /// `false` if there is none at all.
-    pub(crate) fn evict(&mut self, looks: usize) -> bool {
+    /// `false` if there is none at all, but for that under `except`. Its place is not counted as freed.
+    pub(crate) fn evict(&mut self, looks: usize, except: &Handle) -> bool {
         let places = if self.anonymous == 0 { 0 } else { self.slots.places() };
         let mut oldest: Option<(Time, At)> = None;
         for look in 0..places {
@@ -144,10 +161,10 @@ impl Shard {
                 break;
             }
             self.cursor = self.slots.after(self.cursor);
-            let Some((_, record)) = self.slots.get(self.cursor) else { continue };
-            let stamp = Stamp::of_any(record);
-            if stamp.login == 0 && oldest.is_none_or(|(seen, _)| stamp.last_seen < seen) {
-                oldest = Some((stamp.last_seen, self.cursor));
+            let Some((key, record)) = self.slots.get(self.cursor) else { continue };
+            let seen = Stamp::of_any(record).last_seen;
+            if Stamp::is_anonymous(record) && key != except.as_bytes() && oldest.is_none_or(|(least, _)| seen < least) {
+                oldest = Some((seen, self.cursor));
             }
         }
         oldest.inspect(|(_, at)| self.remove(*at)).is_some()
@@ -162,16 +179,20 @@ impl Shard {
             return Some((at, stamp));
         }
         self.remove(at);
-        self.freed += 1;
+        self.freed.sessions += 1;
         None
     }
 
     fn remove(&mut self, at: At) {
         let Some((key, record)) = self.slots.get(at) else { return };
-        self.anonymous = self.anonymous.saturating_sub(usize::from(Stamp::of_any(record).login == 0));
+        let (anonymous, len) = (Stamp::is_anonymous(record), record.len());
         if let Ok(entry) = self.table.find_entry(hash(key), |entry| *entry == at) {
             entry.remove();
         }
+        self.anonymous = self.anonymous.saturating_sub(usize::from(anonymous));
+        self.bytes = self.bytes.saturating_sub(len);
+        self.freed.anonymous += isize::from(anonymous);
+        self.freed.bytes += len;
         self.slots.free(at);
     }
 }

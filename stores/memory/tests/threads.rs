@@ -1,7 +1,7 @@
 //! Many threads at one store: nothing is lost, and no limit is exceeded.
 #![cfg(feature = "std")]
 
-use session_core::record::MIN_LEN;
+use session_core::record::{MIN_LEN, Stamp};
 use session_core::store::{DeleteCondition, Outcome, Store, Version};
 use session_store_memory::MemoryStore;
 use std::thread;
@@ -47,7 +47,7 @@ fn no_increment_is_lost_st3() {
     }
 }
 
-/// Creates, deletes and ends race for the last places (ST9).
+/// Creates, logins, deletes and ends race for the last places (ST9), for those of visitors (QU1) and for bytes (QU2).
 #[test]
 fn the_limit_holds_between_threads_st9() {
     for limit in [100, 2000] {
@@ -63,8 +63,16 @@ fn the_limit_holds_between_threads_st9() {
                         match numbers.below(3) {
                             0 => drop(ready(store.delete(&key, DeleteCondition::Any, at(now)))),
                             _ => {
-                                let draft = Draft { version: now, login, seen: now, idle, ..Draft::default() };
-                                ready(store.create(&key, &draft.record(), at(now)));
+                                let subject = (login > 0).then_some("ann");
+                                let draft = Draft { version: now, login, seen: now, idle, subject, ..Draft::default() };
+                                if ready(store.create(&key, &draft.record(), at(now))) == Outcome::Conflict(None) {
+                                    // in another size, and by chance signed in
+                                    let data = numbers.below(300) as usize;
+                                    let seen = load(store, &key, now).and_then(|record| Stamp::of(&record));
+                                    let seen = seen.map_or(Version(0), |stamp| stamp.version);
+                                    let record = Draft { data, ..draft }.record();
+                                    ready(store.update(&key, seen, &record, at(now), &mut []));
+                                }
                             }
                         }
                         if now % 1000 == 0 {
@@ -76,15 +84,21 @@ fn the_limit_holds_between_threads_st9() {
             }
         });
         assert!(store.len() <= limit);
-        // the count of places is right: as many fit as there is room, and each finds it soon
+        // the counts are right: as many fit as there is room, and each finds it soon
         let now = 1_000_000;
-        let draft = Draft { version: 1, seen: now, ..Draft::default() }.record();
-        let applied = (0..2 * limit as u64)
-            .filter(|number| {
-                ready(store.create(&key(1_000_000 + number), &draft, at(now))) == Outcome::Applied(Version(1))
-            })
-            .count();
-        assert_eq!((applied, store.len()), (limit, limit));
+        let visitor = Draft { version: 1, seen: now, ..Draft::default() };
+        let fit = |draft: Draft, first: u64| {
+            let record = draft.record();
+            let created = |number| ready(store.create(&key(first + number), &record, at(now)));
+            (0..2 * limit as u64).filter(|number| created(*number) == Outcome::Applied(Version(1))).count()
+        };
+        let visitors = limit - limit / 4;
+        assert_eq!((fit(visitor, 1_000_000), store.len()), (visitors, visitors));
+        assert_eq!(store.bytes(), visitors * MIN_LEN);
+        // visitors go for those who sign in
+        let signed_in = Draft { login: 1, subject: Some("ann"), ..visitor };
+        assert_eq!((fit(signed_in, 2_000_000), store.len()), (limit, limit));
+        assert_eq!(store.bytes(), limit * signed_in.record().len());
     }
 }
 

@@ -1,6 +1,6 @@
 -- One atomic step on one place of the cache.
 --
--- KEYS   the place, twice (as many as the other scripts have)
+-- KEYS   the place
 -- ARGV   the step, milliseconds to keep, what it needs
 -- value  what a layered store's entry is (stores/layered/src/cache_entry.rs), or a lease: 0x00 and a nonce
 -- reply  look: what is there, or nothing when the lease was taken; otherwise 1 or 0: done or not
@@ -27,7 +27,7 @@ end
 
 if step == 'replace' then
   -- ARGV[3]: the version that may be replaced; ARGV[4]: the entry
-  if there and there:byte(1) == 1 and there:sub(9, 16) == ARGV[3] then
+  if there and there:byte(1) == 2 and there:sub(9, 16) == ARGV[3] then
     redis.call('SET', KEYS[1], ARGV[4], 'PX', keep)
     return 1
   end

@@ -18,7 +18,7 @@ const CODE: &str = include_str!("cache.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
 /// Where the script looks for an entry's version.
-const _: () = assert!(CacheEntry::VERSION_AT == 8);
+const _: () = assert!(CacheEntry::VERSION_AT == 8 && CacheEntry::FORMAT == 2);
 
 /// How long a lease holds. A fill that comes later does nothing.
 const LEASE: Duration = Duration::from_secs(10);
@@ -49,16 +49,17 @@ impl RedisCache {
         let place = keys::cached(&self.0.prefix, key);
         let millis = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 48);
         let arguments = |command: &mut Cmd| {
-            command.arg(&place).arg(&place).arg(step).arg(millis).arg(&needs);
+            command.arg(step).arg(millis).arg(&needs);
         };
-        self.0.link.run(&SCRIPT, CODE, arguments, Retry::No).await
+        self.0.link.run(&SCRIPT, CODE, &[&place], arguments, Retry::No).await
     }
 }
 
 impl From<RedisStore> for RedisCache {
     /// Returns a cache with the prefix, the options and the connection of a store.
     fn from(store: RedisStore) -> Self {
-        Self(store.0)
+        // an entry that was evicted is read from the durable store again
+        Self(store.without_index().0)
     }
 }
 

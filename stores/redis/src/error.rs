@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError};
 
+use crate::link::EVICTS;
+
 /// Why an operation failed. A write that failed may have happened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -17,6 +19,11 @@ pub enum RedisStoreError {
     Broken(String),
     /// Redis rejected the command: the password, the rights, a read-only replica, a server that is loading its data.
     Refused(String),
+    /// Redis may evict keys under this `maxmemory-policy`: an entry of the index would go before the session that it
+    /// names, and a revocation would miss that. See [`RedisStore::without_index`](crate::RedisStore::without_index).
+    Evicts(String),
+    /// The server is a node of a cluster, and the URL names a single server.
+    Cluster,
     /// The answer is none that Redis gives.
     Unexpected,
 }
@@ -28,6 +35,14 @@ impl fmt::Display for RedisStoreError {
             Self::Paused => f.write_str("Redis failed several times in a row and is not asked until the pause is over"),
             Self::Broken(why) => write!(f, "no connection to Redis: {why}"),
             Self::Refused(why) => write!(f, "Redis refused: {why}"),
+            Self::Evicts(policy) => write!(
+                f,
+                "Redis may evict keys (maxmemory-policy {policy}), and a revocation would then miss sessions: set \
+                 maxmemory-policy to noeviction, or give up lists and revocations with index=off in the store's URL"
+            ),
+            Self::Cluster => f.write_str(
+                "the server is a node of a Redis cluster: begin the store's URL with redis-cluster:// instead of redis://",
+            ),
             Self::Unexpected => {
                 f.write_str("Redis answered something unexpected; is something else behind this address?")
             }
@@ -41,6 +56,9 @@ impl From<RedisError> for RedisStoreError {
     fn from(why: RedisError) -> Self {
         match why.kind() {
             ErrorKind::Server(_) | ErrorKind::Extension => {
+                if let (Some(EVICTS), Some(policy)) = (why.code(), why.detail()) {
+                    return Self::Evicts(policy.to_owned());
+                }
                 let (code, detail) = (why.code().unwrap_or("ERR"), why.detail().unwrap_or_default());
                 // some of its errors repeat the arguments, which are keys and records
                 let detail = detail.split(['\'', '`', '"']).next().unwrap_or_default();

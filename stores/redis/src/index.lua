@@ -1,9 +1,11 @@
 -- One atomic step on the index of one subject.
 --
--- KEYS  a hash: e = epoch, o = last order, handle[8] = login[4] .. ends[6]; a sorted set: handle by order
+-- KEYS  a hash: e = epoch, o = last order, handle[8] = login[4] .. ends[6]; a sorted set: handle by order; the era of
+--       the group's index, a number that end_all replaces
 -- ARGV  the step, now in milliseconds, what the step needs
 --
--- Both keys live as long as their longest entry, and an hour after the epoch moved: no login takes so long.
+-- The epoch that callers see is the sum of both: it changes if the subject's sessions end, and if everybody's do.
+-- The first two keys live as long as their longest entry, and an hour after the epoch moved: no login takes so long.
 
 local step, now = ARGV[1], tonumber(ARGV[2])
 local MARGIN, HOUR, LONGEST = 300000, 3600000, 34560000000
@@ -11,8 +13,8 @@ local PRUNED = 4
 
 local function keep(span)
   span = math.min(math.max(span, HOUR) + MARGIN, LONGEST)
-  for _, key in ipairs(KEYS) do
-    if redis.call('PTTL', key) < span then redis.call('PEXPIRE', key, string.format('%.0f', span)) end
+  for at = 1, 2 do
+    if redis.call('PTTL', KEYS[at]) < span then redis.call('PEXPIRE', KEYS[at], string.format('%.0f', span)) end
   end
 end
 
@@ -30,7 +32,14 @@ local function drop(handle)
 end
 
 local head = redis.call('HMGET', KEYS[1], 'e', 'o')
-local epoch, last = head[1] or '0', head[2] or '0'
+local era = redis.call('GET', KEYS[3]) or '0'
+local own, last = head[1] or '0', head[2] or '0'
+
+local function sum(epoch)
+  return string.format('%.0f', tonumber(epoch) + tonumber(era))
+end
+
+local epoch = sum(own)
 
 if step == 'list' then
   -- ARGV: after which order, how many; reply: epoch, last order, then handle, login .. ends, order of each
@@ -67,10 +76,10 @@ end
 
 if step == 'bump' then
   -- reply: epoch and last order
-  local following = string.format('%.0f', math.max(tonumber(epoch) + 1, now))
+  local following = string.format('%.0f', math.max(tonumber(own) + 1, now))
   redis.call('HSET', KEYS[1], 'e', following)
   keep(0)
-  return {following, last}
+  return {sum(following), last}
 end
 
 if step == 'remove' then

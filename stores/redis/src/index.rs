@@ -24,12 +24,12 @@ impl RedisStore {
         arguments: &[&[u8]],
         retry: Retry,
     ) -> Result<Value, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
-        let (hash, order) = keys::index(prefix, subject);
+        let Inner { link, prefix, .. } = &*self.0;
+        let [hash, order, era] = &keys::index(prefix, subject);
         let arguments = |command: &mut Cmd| {
-            command.arg(&hash).arg(&order).arg(step).arg(now.millis()).arg(arguments);
+            command.arg(step).arg(now.millis()).arg(arguments);
         };
-        link.run(&SCRIPT, CODE, arguments, retry).await
+        link.run(&SCRIPT, CODE, &[hash, order, era], arguments, retry).await
     }
 }
 

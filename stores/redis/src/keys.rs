@@ -5,10 +5,7 @@ use std::fmt::Write;
 use session_core::store::Handle;
 use session_core::subject::SubjectId;
 
-/// How many groups the sessions are in: one for each first byte of a handle.
-pub(crate) const GROUPS: u16 = 256;
-
-/// The key of a session, and that of its group's era. What stands in braces decides on the slot in a cluster, so both
+/// The key of a session, and that of its group's era: one group for each first byte of a handle. What stands in braces decides on the slot in a cluster, so both
 /// are on one node.
 pub(crate) fn session(prefix: &str, handle: &Handle) -> (String, String) {
     let [group, rest @ ..] = handle.as_bytes();
@@ -36,15 +33,23 @@ pub(crate) fn era(prefix: &str, group: u8) -> String {
     key
 }
 
-/// The two keys of a subject's index, in one slot.
-pub(crate) fn index(prefix: &str, subject: &SubjectId) -> (String, String) {
-    let mut key = String::with_capacity(prefix.len() + 40);
-    key.push_str(prefix);
-    key.push_str("@{");
-    hex(&mut key, subject.as_bytes());
-    key.push('}');
+/// The two keys of a subject's index, and that of its group's era, in one slot.
+pub(crate) fn index(prefix: &str, subject: &SubjectId) -> [String; 3] {
+    let [group, rest @ ..] = subject.as_bytes();
+    let era = index_era(prefix, *group);
+    let mut key = String::with_capacity(era.len() + 2 * rest.len());
+    key.push_str(&era);
+    hex(&mut key, rest);
     let order = format!("{key}>");
-    (key, order)
+    [key, order, era]
+}
+
+/// The key of the era of a group of subjects.
+pub(crate) fn index_era(prefix: &str, group: u8) -> String {
+    let mut key = format!("{prefix}@{{");
+    hex(&mut key, &[group]);
+    key.push('}');
+    key
 }
 
 fn hex(into: &mut String, bytes: &[u8]) {
@@ -63,7 +68,8 @@ mod tests {
         let handle = Handle::from_bytes([0xa7, 1, 2, 3, 4, 5, 6, 0xff]);
         let (session, era) = session("shop:", &handle);
         assert_eq!((session.as_str(), era.as_str()), ("shop:{a7}010203040506ff", "shop:{a7}"));
-        let (hash, order) = index("shop:", &SubjectId::of("ann"));
-        assert!(hash.starts_with("shop:@{") && hash.len() == 5 + 35 && order == format!("{hash}>"));
+        let [hash, order, era] = index("shop:", &SubjectId::of("ann"));
+        assert!(era.starts_with("shop:@{") && era.len() == 5 + 5 && hash.starts_with(&era) && hash.len() == 5 + 35);
+        assert_eq!(order, format!("{hash}>"));
     }
 }

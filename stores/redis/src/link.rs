@@ -1,6 +1,7 @@
 //! One connection to Redis that all requests share. It is opened when it is needed, and again when it broke. Every wait
 //! has a timeout.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -51,13 +52,69 @@ pub(crate) struct Link {
     current: Mutex<Current>,
     circuit: CircuitBreaker,
     options: ConnectionOptions,
+    /// The URL names a single server.
+    single: bool,
+    /// No key may be evicted.
+    keeps: bool,
+    /// It was told that none is.
+    told: AtomicBool,
+    /// There is a cluster behind a URL for one server.
+    cluster: AtomicBool,
+    /// What the operator should know, until it was told.
+    warning: Mutex<Option<&'static str>>,
 }
+
+/// Whether the server removes keys when its memory is full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    Never,
+    /// By this policy.
+    Policy(String),
+    Untold,
+}
+
+impl Eviction {
+    /// Reads the answer to INFO: a text, or a text of each node.
+    fn of(answer: RedisResult<Value>) -> Self {
+        fn texts(value: &Value, into: &mut Vec<String>) {
+            match value {
+                Value::BulkString(text) => into.push(String::from_utf8_lossy(text).into_owned()),
+                Value::VerbatimString { text, .. } | Value::SimpleString(text) => into.push(text.clone()),
+                Value::Array(values) => values.iter().for_each(|value| texts(value, into)),
+                Value::Map(values) => values.iter().for_each(|(_, value)| texts(value, into)),
+                _ => {}
+            }
+        }
+        let mut nodes = Vec::new();
+        if let Ok(answer) = &answer {
+            texts(answer, &mut nodes);
+        }
+        let mut all = if nodes.is_empty() { Self::Untold } else { Self::Never };
+        for node in nodes {
+            let field = |name: &str| node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            match (field("maxmemory"), field("maxmemory_policy")) {
+                (Some("0"), _) | (_, Some("noeviction")) => {}
+                (Some(_), Some(policy)) => return Self::Policy(policy.to_owned()),
+                _ => all = Self::Untold,
+            }
+        }
+        all
+    }
+}
+
+/// The code of the error that says by which policy a server evicts keys.
+pub(crate) const EVICTS: &str = "EVICTS";
+
+const UNTOLD: &str = "Redis does not tell its maxmemory-policy: let the user run INFO, or make sure that the policy is \
+                      noeviction, because under any other a revocation may miss sessions";
 
 #[derive(Default)]
 struct Current {
     connection: Option<Connection>,
     /// Counts the connections that were opened.
     number: u64,
+    /// The policy by which the server evicts keys, if it must not and does.
+    evicts: Option<String>,
 }
 
 /// What to do when the connection broke before the answer came.
@@ -72,11 +129,26 @@ pub(crate) enum Retry {
 impl Link {
     pub(crate) fn new(route: Route) -> Self {
         Self {
+            single: !matches!(route, Route::Cluster(_)),
             route: tokio::sync::Mutex::new(route),
             current: Mutex::default(),
             circuit: CircuitBreaker::new(&ConnectionOptions::new()),
             options: ConnectionOptions::new(),
+            keeps: true,
+            told: AtomicBool::new(false),
+            cluster: AtomicBool::new(false),
+            warning: Mutex::default(),
         }
+    }
+
+    /// Any key may be evicted.
+    pub(crate) fn may_lose_keys(&mut self) {
+        self.keeps = false;
+    }
+
+    /// Returns what the operator should know, once.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn set_options(&mut self, options: ConnectionOptions) {
@@ -94,12 +166,13 @@ impl Link {
         &self,
         script: &Script,
         code: &str,
+        keys: &[&str],
         arguments: impl Fn(&mut Cmd),
         retry: Retry,
     ) -> Result<Value, RedisStoreError> {
         let command = |name: &str, script: &str| {
             let mut command = redis::cmd(name);
-            command.arg(script).arg(2);
+            command.arg(script).arg(keys.len()).arg(keys);
             arguments(&mut command);
             command
         };
@@ -117,6 +190,9 @@ impl Link {
         &self,
         attempt: impl AsyncFnOnce(&mut Option<u64>) -> RedisResult<Value>,
     ) -> Result<Value, RedisStoreError> {
+        if self.cluster.load(Ordering::Relaxed) {
+            return Err(RedisStoreError::Cluster);
+        }
         if !self.circuit.admits(Instant::now()) {
             return Err(RedisStoreError::Paused);
         }
@@ -126,6 +202,12 @@ impl Link {
             Ok(Ok(value)) => {
                 self.circuit.succeeded();
                 Ok(value)
+            }
+            Ok(Err(why)) if self.single && matches!(why.kind(), ErrorKind::Server(ServerErrorKind::Moved)) => {
+                self.circuit.succeeded();
+                // some keys would be found and others not
+                self.cluster.store(true, Ordering::Relaxed);
+                Err(RedisStoreError::Cluster)
             }
             // Redis works and rejects the command: a replica rejects writes and goes on reading
             Ok(Err(why)) if used.is_some() && (!broken(&why) || is_replica(&why)) => {
@@ -156,8 +238,13 @@ impl Link {
     /// Sets `used` to the number of the connection.
     async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
-        let (connection, number) = self.connection().await?;
+        let (connection, number, evicts) = self.connection().await?;
         *used = Some(number);
+        if let Some(policy) = evicts {
+            // the next one asks again
+            self.forget(number);
+            return Err(redis::make_extension_error(EVICTS.into(), Some(policy)));
+        }
         let (answer, healing) = match connection {
             Connection::One(mut connection) => (command.query_async(&mut connection).await, false),
             Connection::Cluster(mut connection) => (command.query_async(&mut connection).await, true),
@@ -169,7 +256,8 @@ impl Link {
         })
     }
 
-    async fn connection(&self) -> RedisResult<(Connection, u64)> {
+    /// Returns a connection, its number, and the policy by which its server evicts keys if it must not.
+    async fn connection(&self) -> RedisResult<(Connection, u64, Option<String>)> {
         if let Some(there) = self.there() {
             return Ok(there);
         }
@@ -177,16 +265,46 @@ impl Link {
         if let Some(there) = self.there() {
             return Ok(there);
         }
-        let connection = route.connect(&self.options).await?;
+        let mut connection = route.connect(&self.options).await?;
+        let evicts = if self.keeps { self.eviction(&mut connection).await? } else { None };
         let mut current = self.current();
         current.number += 1;
         current.connection = Some(connection.clone());
-        Ok((connection, current.number))
+        current.evicts.clone_from(&evicts);
+        Ok((connection, current.number, evicts))
     }
 
-    fn there(&self) -> Option<(Connection, u64)> {
+    /// Asks a server, or each of a cluster, by which policy it evicts keys. A cluster is asked until all of its nodes have
+    /// answered once, and not for long: what one that is down would say must not keep the others from working.
+    async fn eviction(&self, connection: &mut Connection) -> RedisResult<Option<String>> {
+        let info = redis::cmd("INFO");
+        let answer = match connection {
+            Connection::One(connection) => info.query_async(connection).await,
+            Connection::Cluster(_) if self.told.load(Ordering::Relaxed) => return Ok(None),
+            Connection::Cluster(connection) => {
+                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, info.query_async(connection));
+                answer.await.unwrap_or(Ok(Value::Nil)).or(Ok(Value::Nil))
+            }
+        };
+        match answer {
+            Err(why) if broken(&why) => Err(why),
+            answer => Ok(match Eviction::of(answer) {
+                Eviction::Never => {
+                    self.told.store(true, Ordering::Relaxed);
+                    None
+                }
+                Eviction::Policy(policy) => Some(policy),
+                Eviction::Untold => {
+                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(UNTOLD);
+                    None
+                }
+            }),
+        }
+    }
+
+    fn there(&self) -> Option<(Connection, u64, Option<String>)> {
         let current = self.current();
-        Some((current.connection.clone()?, current.number))
+        Some((current.connection.clone()?, current.number, current.evicts.clone()))
     }
 
     /// Lets the next request open another connection.
@@ -231,4 +349,29 @@ fn broken(why: &RedisError) -> bool {
 
 fn is_replica(why: &RedisError) -> bool {
     matches!(why.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_info_says_of_eviction_st14() {
+        let text = |text: &str| Value::BulkString(text.into());
+        let said = |limit: &str, policy: &str| {
+            text(&format!("# Memory\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\n"))
+        };
+        let evicts = Eviction::Policy("allkeys-lru".into());
+        assert_eq!(Eviction::of(Ok(said("0", "allkeys-lru"))), Eviction::Never);
+        assert_eq!(Eviction::of(Ok(said("9", "noeviction"))), Eviction::Never);
+        assert_eq!(Eviction::of(Ok(said("9", "allkeys-lru"))), evicts);
+        assert_eq!(Eviction::of(Ok(text("# Memory\r\n"))), Eviction::Untold);
+        assert_eq!(Eviction::of(Ok(Value::Nil)), Eviction::Untold);
+        assert_eq!(Eviction::of(Err(redis::make_extension_error("NOPERM".into(), None))), Eviction::Untold);
+        // of each node of a cluster
+        let nodes = |last: Value| Value::Map(vec![(text("a"), said("9", "noeviction")), (text("b"), last)]);
+        assert_eq!(Eviction::of(Ok(nodes(said("9", "noeviction")))), Eviction::Never);
+        assert_eq!(Eviction::of(Ok(nodes(said("9", "allkeys-lru")))), evicts);
+        assert_eq!(Eviction::of(Ok(nodes(text("")))), Eviction::Untold);
+    }
 }

@@ -10,7 +10,7 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_store_shared::{ConnectionOptions, UrlError};
 
 use crate::error::RedisStoreError;
-use crate::keys::{self, GROUPS};
+use crate::keys;
 use crate::link::{Link, Retry};
 use crate::url;
 
@@ -38,6 +38,8 @@ pub struct RedisStore(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) link: Link,
     pub(crate) prefix: String,
+    /// Whether the sessions of a subject are found.
+    pub(crate) indexed: bool,
 }
 
 session_store_shared::shared!(RedisStore);
@@ -51,7 +53,19 @@ impl RedisStore {
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
         let prefix = target.prefix.unwrap_or_else(|| "session:".into());
-        Ok(Self(Arc::new(Inner { link: Link::new(target.route), prefix })))
+        let store = Self(Arc::new(Inner { link: Link::new(target.route), prefix, indexed: true }));
+        Ok(if target.indexed { store } else { store.without_index() })
+    }
+
+    /// Keeps no index of subjects: sessions are not listed, and to revoke them is
+    /// [`Error::Unsupported`](session_core::Error::Unsupported). Then Redis may evict keys, which ends sessions and revives
+    /// none. `?index=off` in the URL says the same.
+    #[must_use]
+    pub fn without_index(self) -> Self {
+        self.with(|inner| {
+            inner.indexed = false;
+            inner.link.may_lose_keys();
+        })
     }
 
     /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
@@ -61,6 +75,23 @@ impl RedisStore {
     pub fn with_prefix(self, prefix: &str) -> Result<Self, UrlError> {
         url::check_prefix(prefix)?;
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
+    }
+
+    /// Returns whether an application has ever stored a session under this prefix, for a program that looks at them from
+    /// outside and whose prefix may be mistyped: some group has an era.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn is_used(&self) -> Result<bool, RedisStoreError> {
+        let Inner { link, prefix, .. } = &*self.0;
+        let mut command = redis::cmd("EXISTS");
+        (0..=u8::MAX).for_each(|group| {
+            command.arg(keys::era(prefix, group));
+        });
+        match link.ask(&command, Retry::Yes).await? {
+            Value::Int(number) => Ok(number > 0),
+            _ => Err(RedisStoreError::Unexpected),
+        }
     }
 
     /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
@@ -78,12 +109,12 @@ impl RedisStore {
     }
 
     async fn step(&self, step: &str, key: &Handle, now: Time, arguments: [&[u8]; 2]) -> Result<Reply, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let (session, era) = keys::session(prefix, key);
         let arguments = |command: &mut Cmd| {
-            command.arg(&session).arg(&era).arg(step).arg(now.millis()).arg(&arguments);
+            command.arg(step).arg(now.millis()).arg(&arguments);
         };
-        match link.run(&SCRIPT, CODE, arguments, Retry::No).await {
+        match link.run(&SCRIPT, CODE, &[&session, &era], arguments, Retry::No).await {
             Ok(answer) => Reply::of(answer),
             // in the words of Redis 7, and of 6 around the same ones
             Err(RedisStoreError::Refused(why)) if why.contains("OOM command not allowed") => Ok(Reply::Full),
@@ -138,12 +169,16 @@ impl Store for RedisStore {
     type Index = Self;
 
     fn index(&self) -> Option<&Self> {
-        Some(self)
+        self.0.indexed.then_some(self)
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        self.0.link.warning()
     }
 
     /// One MGET, of the record and the era of its group.
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let (session, era) = keys::session(prefix, key);
         let answer = link.ask(redis::cmd("MGET").arg(&session).arg(&era), Retry::Yes).await?;
         let Value::Array(answer) = answer else { return Err(RedisStoreError::Unexpected) };
@@ -190,15 +225,23 @@ impl Store for RedisStore {
         Ok(reply?.outcome(&mut []))
     }
 
-    /// Gives each of the 256 groups another era. If that fails half way, some groups have ended: call it again.
+    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login that
+    /// began before is refused when it is added to the index, or was added before the first command and has its record,
+    /// which the second one ends. One server does each in one step; if it fails half way in a cluster, some groups have
+    /// ended: call it again.
     async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
-        let Inner { link, prefix } = &*self.0;
+        let Inner { link, prefix, .. } = &*self.0;
         let mut era = [0; ERA];
         getrandom::fill(&mut era).map_err(|why| RedisStoreError::Refused(format!("no random bytes: {why}")))?;
-        for group in 0..GROUPS {
-            let key = keys::era(prefix, u8::try_from(group).unwrap_or_default());
-            // a group without an era has no sessions
-            link.ask(redis::cmd("SET").arg(key).arg(&era).arg("XX"), Retry::Yes).await?;
+        // the script adds it to epochs, and its numbers are exact up to 53 bits
+        let [a, b, c, d, e, f, ..] = era;
+        let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]).to_string();
+        for (key, value) in [(keys::index_era as fn(&str, u8) -> String, number.as_bytes()), (keys::era, &era)] {
+            let mut command = redis::cmd("MSET");
+            for group in 0..=u8::MAX {
+                command.arg(key(prefix, group)).arg(value);
+            }
+            link.ask(&command, Retry::Yes).await?;
         }
         Ok(true)
     }

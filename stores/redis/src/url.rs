@@ -11,14 +11,26 @@ use crate::link::{Route, Sentinel};
 pub(crate) struct Target {
     pub(crate) route: Route,
     pub(crate) prefix: Option<String>,
+    /// Whether an index of subjects is kept.
+    pub(crate) indexed: bool,
 }
 
-/// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX]`
+/// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX][&index=off]`
 pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     let (scheme, rest) =
         url.split_once("://").ok_or_else(|| bad("a Redis URL begins with redis:// or a relative of it"))?;
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-    let prefix = query.map(prefix).transpose()?;
+    let (mut prefix, mut indexed) = (None, true);
+    for parameter in query.into_iter().flat_map(|query| query.split('&')) {
+        match parameter.split_once('=') {
+            Some(("prefix", text)) => {
+                check_prefix(text)?;
+                prefix = Some(text.to_owned());
+            }
+            Some(("index", "off")) => indexed = false,
+            _ => return Err(bad("after ? a Redis URL takes prefix=TEXT and index=off only")),
+        }
+    }
     let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(user, place)| (user, place));
     let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
     let (kind, secure) = match scheme {
@@ -77,19 +89,13 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
             Route::Sentinel(Box::new(sentinel))
         }
     };
-    Ok(Target { route, prefix })
+    Ok(Target { route, prefix, indexed })
 }
 
 enum Kind {
     One,
     Cluster,
     Sentinel,
-}
-
-fn prefix(query: &str) -> Result<String, UrlError> {
-    let prefix = query.strip_prefix("prefix=").ok_or_else(|| bad("after ? a Redis URL takes prefix=TEXT only"))?;
-    check_prefix(prefix)?;
-    Ok(prefix.to_owned())
 }
 
 /// Braces would decide on the slot of a cluster.
@@ -121,6 +127,8 @@ mod tests {
             "redis://h:7000/3",
             "redis://:secret@h/?prefix=shop:",
             "redis://ann:se%40cret@[::1]:6379",
+            "redis://h?index=off",
+            "redis://h?prefix=shop:&index=off",
             "redis-cluster://a:1,b:2,c:3",
             "redis-cluster://u:p@a:1,b:2/",
             "redis-sentinel://u:p@a:26379,b:26379/main/2",
@@ -137,6 +145,7 @@ mod tests {
             "redis://h:port",
             "redis://a,b",
             "redis://h?other=1",
+            "redis://h?index=on",
             "redis://h?prefix=",
             "redis://h?prefix=a{b}",
             "http://h",

@@ -16,6 +16,7 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Se
 #[allow(missing_docs)] // the methods are those of `Store`
 pub trait ErasedStore: Send + Sync {
     fn touch_is_free(&self) -> bool;
+    fn warning(&self) -> Option<&'static str>;
     fn load<'a>(&'a self, key: &'a Handle, now: Time, into: &'a mut [u8]) -> Boxed<'a, Load>;
     fn create<'a>(&'a self, key: &'a Handle, record: &'a [u8], now: Time) -> Boxed<'a, Outcome>;
     fn update<'a>(
@@ -56,6 +57,9 @@ macro_rules! shared {
             impl<$($parameters)*> ErasedStore for $store {
                 fn touch_is_free(&self) -> bool {
                     Store::touch_is_free(self)
+                }
+                fn warning(&self) -> Option<&'static str> {
+                    Store::warning(self)
                 }
                 fn load<'a>(&'a self, key: &'a Handle, now: Time, into: &'a mut [u8]) -> Boxed<'a, Load> {
                     Box::pin(async move { Store::load(self, key, now, into).await.map_err(SharedError::new) })

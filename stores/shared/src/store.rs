@@ -82,6 +82,13 @@ impl Store for SharedStore {
         }
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        match &self.0 {
+            Kind::Memory(store) => store.warning(),
+            Kind::Other(store) => store.warning(),
+        }
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, SharedError> {
         match &self.0 {
             Kind::Memory(store) => store.load(key, now, into).await.map_err(never),

@@ -15,6 +15,8 @@ pub(crate) struct Database {
     target: Target,
     options: ConnectionOptions,
     circuit: CircuitBreaker,
+    /// Creates what is not there, database and tables.
+    creates: bool,
     /// The tables were checked.
     ready: OnceCell<()>,
     connections: Pool,
@@ -34,17 +36,22 @@ impl Database {
     pub(crate) fn new(target: Target, options: ConnectionOptions) -> Self {
         let writer = matches!(target, Target::Sqlite(_)).then(|| Pool::new(1));
         let (circuit, connections) = (CircuitBreaker::new(&options), Pool::new(options.max_connections()));
-        Self { target, options, circuit, ready: OnceCell::new(), connections, writer }
+        Self { target, options, circuit, creates: true, ready: OnceCell::new(), connections, writer }
     }
 
     /// Returns the same database with other options.
     pub(crate) fn with_options(self, options: ConnectionOptions) -> Self {
-        Self::new(self.target, options)
+        Self { creates: self.creates, ..Self::new(self.target, options) }
+    }
+
+    /// Returns the same database, which then has to be there.
+    pub(crate) fn existing(self) -> Self {
+        Self { creates: false, ..Self::new(self.target.existing(), self.options) }
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
         match self.target {
-            Target::Postgres(_) => &POSTGRES,
+            Target::Postgres { .. } => &POSTGRES,
             Target::Sqlite(_) => &SQLITE,
         }
     }
@@ -68,15 +75,15 @@ impl Database {
         let pool = self.writer.as_ref().filter(|_| access == Access::Write).unwrap_or(&self.connections);
         let permit = timeout_at(deadline, pool.permit()).await.ok().flatten().ok_or(SqlError::Busy)?;
         let answer = timeout_at(deadline, async {
-            self.ready.get_or_try_init(|| self.prepare()).await?;
+            self.ready.get_or_try_init(|| self.prepare(deadline)).await?;
             let mut pooled = pool.take(permit, self.connect()).await?;
-            let mut answer = pooled.connection.rows(sql, values).await;
+            let mut answer = pooled.connection.rows(sql, values, deadline).await;
             if matches!(answer, Err(SqlError::Broken(_))) {
                 // the server was away, so the idle connections are broken as well
                 pool.clear();
                 if pooled.used && access == Access::Read {
                     pooled.connection = self.connect().await?;
-                    answer = pooled.connection.rows(sql, values).await;
+                    answer = pooled.connection.rows(sql, values, deadline).await;
                 }
             }
             let rows = answer?;
@@ -98,8 +105,11 @@ impl Database {
             .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
     }
 
-    async fn prepare(&self) -> Result<(), SqlError> {
+    async fn prepare(&self, deadline: Instant) -> Result<(), SqlError> {
         let mut connection = self.connect().await?;
-        schema::ensure(&mut connection, self.dialect()).await
+        if !self.creates {
+            return schema::check(&mut connection, self.dialect(), deadline).await;
+        }
+        schema::ensure(&mut connection, self.dialect(), deadline).await
     }
 }

@@ -15,6 +15,9 @@ pub enum SqlError {
     Timeout,
     /// All connections were in use for the whole operation timeout. Nothing happened.
     Busy,
+    /// Another transaction was in the way for the whole operation timeout: another process had SQLite's lock, or
+    /// PostgreSQL could not bring the two into an order. Nothing happened.
+    Contended(String),
     /// The database failed several times in a row and is not asked during the
     /// [pause](crate::ConnectionOptions::with_pause). Nothing happened.
     Paused,
@@ -34,6 +37,13 @@ impl SqlError {
         Self::Connect(words(why))
     }
 
+    /// A pooler refuses what the URL asks for.
+    pub(crate) fn pooler(why: &sqlx::Error) -> Self {
+        let change =
+            "a pooler takes no options in the URL: remove them, and set them with ALTER ROLE or ALTER DATABASE";
+        Self::Connect(format!("{change} ({})", words(why)))
+    }
+
     pub(crate) fn query(why: &sqlx::Error) -> Self {
         match why {
             // a server that is going down says so in an answer, and then hangs up
@@ -41,6 +51,9 @@ impl SqlError {
                 Self::Broken(words(why))
             }
             sqlx::Error::Database(error) if error.code().as_deref() == Some("57014") => Self::Timeout,
+            sqlx::Error::Database(error) if error.code().is_some_and(|code| contended(&code)) => {
+                Self::Contended(words(why))
+            }
             sqlx::Error::Database(_) => Self::Refused(words(why)),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::Schema(words(why))
@@ -48,6 +61,14 @@ impl SqlError {
             _ => Self::Broken(words(why)),
         }
     }
+}
+
+/// Returns whether a code says that another transaction is in the way: a serialization failure or a deadlock in
+/// PostgreSQL, whose codes have five places; in SQLite a number whose lowest byte is `SQLITE_BUSY`.
+fn contended(code: &str) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let sqlite = |number: u32| number & 0xff == SQLITE_BUSY;
+    if code.len() == 5 { ["40001", "40P01"].contains(&code) } else { code.parse().is_ok_and(sqlite) }
 }
 
 /// Returns the message of the database, without the values of its detail lines.
@@ -68,6 +89,7 @@ impl fmt::Display for SqlError {
             Self::Broken(why) => write!(f, "the connection to the database broke: {why}"),
             Self::Timeout => f.write_str("the database did not answer in time"),
             Self::Busy => f.write_str("all connections to the database were in use: allow more, or send less"),
+            Self::Contended(why) => write!(f, "another transaction was in the way for too long: {why}"),
             Self::Paused => {
                 f.write_str("the database failed several times in a row and is not asked until the pause is over")
             }

@@ -1,7 +1,9 @@
 //! The SQL. What both databases understand stands here once; where they differ, once for each.
 //!
 //! Every condition takes the caller's `now`. A row is live if its deadline is to come and it was not made before the
-//! cut-off. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
+//! cut-off, a number that moves up each time that everybody's sessions are ended. A row keeps the number that it was made
+//! under, so no clock takes part. The epochs of subjects are told with the cut-off added: a login that began before the
+//! end of all sees another one at its end. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
 //! a circle; PostgreSQL's removers skip rows that are locked.
 
 /// handle, now, room → bytes, version, last_seen, record (if it has room)
@@ -13,7 +15,7 @@ pub(crate) const LOAD: &str = "\
 /// handle, record, version, login, last_seen, idle, ends, now → version, if the handle was free
 pub(crate) const CREATE: &str = "\
     INSERT INTO session_records AS there (handle, record, version, login, last_seen, idle, ends, made)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT time FROM session_cutoff))
     ON CONFLICT (handle) DO UPDATE
     SET record = excluded.record, version = excluded.version, login = excluded.login, last_seen = excluded.last_seen,
         idle = excluded.idle, ends = excluded.ends, made = excluded.made
@@ -52,15 +54,19 @@ pub(crate) const DELETE_LOGIN: &str = "\
     WHERE handle = $1 AND deadline > $2 AND login = $3 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// now →
-pub(crate) const END_ALL: &str = "UPDATE session_cutoff SET time = $1 WHERE time < $1 RETURNING time";
+/// → the new cut-off. Rows of earlier releases have a time in the place of the number.
+pub(crate) const END_ALL: &str = "\
+    UPDATE session_cutoff
+    SET time = CASE WHEN time >= COALESCE((SELECT max(made) FROM session_records), 0) THEN time + 1
+        ELSE (SELECT max(made) + 1 FROM session_records) END
+    RETURNING time";
 
 pub(crate) const COUNT: &str = "SELECT count(*) FROM session_records";
 
 /// subject, now, after, room → epoch, last place, and of each handle, login, ends, place
 pub(crate) const LIST: &str = "\
     SELECT known.epoch, known.last, entry.handle, entry.login, entry.ends, entry.place
-    FROM (SELECT COALESCE(max(epoch), 0) AS epoch, COALESCE(max(last), 0) AS last
+    FROM (SELECT COALESCE(max(epoch), 0) + (SELECT time FROM session_cutoff) AS epoch, COALESCE(max(last), 0) AS last
         FROM session_subjects WHERE subject = $1) AS known
     LEFT JOIN session_entries AS entry ON entry.subject = $1 AND entry.ends > $2 AND entry.place > $3
     ORDER BY entry.place LIMIT $4";
@@ -70,7 +76,7 @@ pub(crate) const BUMP: &str = "\
     INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, $2, 0)
     ON CONFLICT (subject) DO UPDATE
     SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
-    RETURNING epoch, last";
+    RETURNING epoch + (SELECT time FROM session_cutoff), last";
 
 /// subject, handle, login
 pub(crate) const REMOVE: &str =
@@ -102,9 +108,11 @@ pub(crate) const SQLITE: Dialect = Dialect {
     add: "\
         BEGIN IMMEDIATE;
         INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, 0, 1)
-        ON CONFLICT (subject) DO UPDATE SET last = there.last + 1 WHERE there.epoch = $2;
+        ON CONFLICT (subject) DO UPDATE SET last = there.last + 1
+        WHERE there.epoch + (SELECT time FROM session_cutoff) = $2;
         INSERT INTO session_entries AS there (subject, handle, login, ends, place)
-        SELECT $1, $3, $4, $5, last FROM session_subjects WHERE subject = $1 AND epoch = $2
+        SELECT $1, $3, $4, $5, last FROM session_subjects
+        WHERE subject = $1 AND epoch + (SELECT time FROM session_cutoff) = $2
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends
@@ -129,15 +137,16 @@ pub(crate) const SQLITE: Dialect = Dialect {
 /// that are not locked; `ARRAY` has them chosen once.
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
-    begin: "BEGIN; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
+    begin: "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
     migrations: &[include_str!("../migrations/postgres/1.sql")],
     add: "\
         WITH held AS (
             INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, 0, 1)
-            ON CONFLICT (subject) DO UPDATE SET last = there.last + 1 WHERE there.epoch = $2
+            ON CONFLICT (subject) DO UPDATE SET last = there.last + 1
+            WHERE there.epoch + (SELECT time FROM session_cutoff) = $2
             RETURNING there.epoch, there.last)
         INSERT INTO session_entries AS there (subject, handle, login, ends, place)
-        SELECT $1, $3, $4, $5, held.last FROM held WHERE held.epoch = $2
+        SELECT $1, $3, $4, $5, held.last FROM held WHERE held.epoch + (SELECT time FROM session_cutoff) = $2
         ON CONFLICT (handle) DO UPDATE
         SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
             subject = excluded.subject, login = excluded.login, ends = excluded.ends

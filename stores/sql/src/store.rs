@@ -42,9 +42,16 @@ impl SqlStore {
         Ok(Self { database, creates: AtomicU32::new(0) })
     }
 
+    /// Returns the same store for a program that looks at an application's sessions from outside: it creates neither
+    /// database nor tables, and changes none. Where they are not there, or not of this version, each operation is an error.
+    #[must_use]
+    pub fn existing(self) -> Self {
+        Self { database: self.database.existing(), ..self }
+    }
+
     /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
-    /// one statement, or two after a conflict. PostgreSQL cancels a statement that times out. SQLite has one more
-    /// connection, the only one that writes.
+    /// one statement, or two after a conflict. PostgreSQL cancels a statement after three quarters of it. SQLite has one
+    /// more connection, the only one that writes.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
@@ -157,8 +164,8 @@ impl Store for SqlStore {
         }
     }
 
-    async fn end_all(&self, now: Time) -> Result<bool, SqlError> {
-        self.write(sql::END_ALL, &[time(now)]).await.map(|_| true)
+    async fn end_all(&self, _now: Time) -> Result<bool, SqlError> {
+        self.write(sql::END_ALL, &[]).await.map(|_| true)
     }
 
     async fn count(&self, _now: Time) -> Result<Option<u64>, SqlError> {
@@ -221,7 +228,7 @@ fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     if record.len() != size {
         return Err(SqlError::Schema("a record is not as long as the database says".into()));
     }
-    place.copy_from_slice(record);
+    place.copy_from_slice(&record);
     if Stamp::of(place).is_some() {
         Stamp::touch(place, Time::from_millis(seen));
     }

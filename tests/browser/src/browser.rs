@@ -32,19 +32,29 @@ impl Browser {
     /// Starts one, without a window on the screen.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_where(None)
+    }
+
+    /// The same, where DNS says so: rules as Chromium's `--host-resolver-rules` takes them.
+    #[must_use]
+    pub fn start_where(names: Option<&str>) -> Self {
         let driver = Chromedriver::start();
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE * 6)).proxy(None);
         let mut browser = Self { driver, agent: config.build().into(), session: String::new() };
         let profile = format!("--user-data-dir={}", browser.driver.home().join("profile").display());
-        let arguments = [
+        let rules = names.map(|rules| format!("--host-resolver-rules={rules}"));
+        let arguments: Vec<&str> = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--remote-debugging-pipe",
             &profile,
-        ];
+        ]
+        .into_iter()
+        .chain(rules.as_deref())
+        .collect();
         let capabilities =
             json!({ "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "INFO" } });
         let started = browser.post("", json!({ "capabilities": { "alwaysMatch": capabilities } }));

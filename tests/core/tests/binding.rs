@@ -40,6 +40,7 @@ fn a_mismatch_is_told_and_left_to_the_application_lc13() {
     }
     // bound to nothing, and no session: nothing speaks against it, and nothing is made
     server.request(&mut browser, |session| run(session.bind(b"")).unwrap()).ok();
+    assert!(world.log.take()[0].ends_with(" of \"ann\": binding changed"));
     assert_eq!(check(&mut browser, AWAY), (Ok(true), true));
     let mut visitor = Browser::new();
     assert_eq!(check(&mut visitor, AWAY), (Ok(true), false));
@@ -88,7 +89,10 @@ fn a_mismatch_ends_the_session_without_a_removal_cookie() {
     });
     assert_eq!(late.commit, Err(Error::Ended));
     let told = world.log.take();
-    assert!(told.iter().any(|line| line.ends_with("bound to")) && told.iter().any(|line| line.ends_with("ended")));
+    assert!(
+        told.iter().any(|line| line.ends_with("bound to"))
+            && told.iter().any(|line| line.ends_with("revoked: mismatch"))
+    );
     assert_eq!(world.record(browser.cookie(server.now()).unwrap()), None);
     server.peek(&browser, |session| assert!(!session.exists())).ok();
 }

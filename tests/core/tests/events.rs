@@ -29,7 +29,7 @@ fn every_step_of_a_life_is_told_once_lc13() {
     assert_eq!(step(&mut browser, |s| s.set("n", &2_u32).unwrap()), [""; 0]);
     assert_eq!(step(&mut browser, |s| assert_eq!(increment(s), Ok(3))), [""; 0]);
     let old = browser.clone();
-    assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: signed in"]);
+    assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: \"ann\" signed in"]);
     assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: replaced cookie"]);
     assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID: cookie rotated"]);
     for _ in 0..3 {
@@ -42,11 +42,15 @@ fn every_step_of_a_life_is_told_once_lc13() {
     world.wait(60_000);
     assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: old cookie after its grace"]);
     let old = browser.clone();
-    assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID ended"]);
+    assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID of \"ann\" ended"]);
     assert_eq!(step(&mut old.clone(), |_| ()), ["cookie refused: no session ID"]);
     assert_eq!(step(&mut Browser::with("__Host-id=x"), |_| ()), ["cookie refused: not signed by us"]);
-    assert_eq!(step(&mut browser, |s| sign_in(s, "bob").unwrap()), ["session ID created", "session ID: signed in"]);
-    assert_eq!(step(&mut browser, |s| sign_in(s, "eve").unwrap())[1], "session ID: signed in");
+    assert_eq!(
+        step(&mut browser, |s| sign_in(s, "bob").unwrap()),
+        ["session ID created", "session ID: \"bob\" signed in"]
+    );
+    let over_bob = ["session ID created", "session ID: \"eve\" signed in", "session ID revoked: another_login"];
+    assert_eq!(step(&mut browser, |s| sign_in(s, "eve").unwrap()), over_bob);
 }
 
 #[test]

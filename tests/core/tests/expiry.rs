@@ -373,3 +373,21 @@ fn a_cookie_until_the_browser_closes_ck8_ck11() {
     site.sign_in(&mut jar, "ann").unwrap();
     assert_eq!(site.who(&jar).as_deref(), Some("ann"));
 }
+
+/// The request that makes a session knows how long it will live, before it is stored.
+#[test]
+fn a_new_session_tells_when_it_expires_lc5() {
+    let world = World::new();
+    let hour = Duration::from_secs(3_600);
+    for (idle, absolute, left) in [(hour, 12 * hour, hour), (2 * hour, hour, hour)] {
+        let server = world.server(policy(Lifetimes { idle: Some(idle), absolute: Some(absolute), ..NONE }));
+        let mut browser = Browser::new();
+        let told = server.request(&mut browser, |session| {
+            assert_eq!(session.expires_in(), None, "there is no session yet");
+            session.set("n", &1_u32).unwrap();
+            session.expires_in()
+        });
+        assert_eq!(told.ok(), Some(left));
+        assert_eq!(server.peek(&browser, |session| session.expires_in()).ok(), Some(left), "as the next one is told");
+    }
+}

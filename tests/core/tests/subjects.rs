@@ -172,6 +172,26 @@ fn everybody_at_once_lc10() {
     assert_eq!(site.who(&ann), Some("ann".into()));
 }
 
+/// The order decides: a login that began before is refused, and no clock is asked.
+#[test]
+fn the_end_of_all_refuses_a_login_that_began_before_it_lc10_st19() {
+    let site = Site::new(Policy::SECURE);
+    let [mut ann, mut bob]: [Jar; 2] = Default::default();
+    site.sign_in(&mut bob, "bob").unwrap();
+    let late = site.visit(&mut ann, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        run(site.sessions().end_all())?;
+        run(session.login(attempt))
+    });
+    assert_eq!(late, Err(Error::SignInAgain));
+    assert_eq!((site.who(&ann), site.who(&bob)), (None, None));
+    // within the same millisecond
+    site.sign_in(&mut ann, "ann").unwrap();
+    assert_eq!(site.who(&ann), Some("ann".into()));
+    run(site.sessions().end_all()).unwrap();
+    assert_eq!(site.who(&ann), None);
+}
+
 #[test]
 fn a_store_that_cannot_list_says_so_lc9() {
     let world = World::new();
@@ -191,4 +211,74 @@ fn a_store_that_cannot_list_says_so_lc9() {
     server.peek(&browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
     let capped = world.server(Policy::SECURE.max_sessions(2));
     capped.request(&mut browser, |session| assert_eq!(sign_in(session, "ann"), Err(Error::Unsupported))).ok();
+}
+
+/// The index has lost the own entry, as a server does that evicts keys: who knows what else it has lost. Nobody is told
+/// that all others have ended.
+#[test]
+fn an_index_that_lost_the_own_entry_is_noticed_st14() {
+    let site = Site::new(Policy::SECURE);
+    let [mut thief, mut owner]: [Jar; 2] = Default::default();
+    site.sign_in(&mut thief, "ann").unwrap();
+    site.sign_in(&mut owner, "ann").unwrap();
+    let index = site.sessions().store().index().unwrap();
+    let (subject, mut entries) = (SubjectId::of("ann"), [IndexEntry::NONE; 4]);
+    let listing = run(index.list(&subject, 0, Time::ZERO, &mut entries)).unwrap();
+    for entry in &entries[..listing.entries] {
+        run(index.remove(&subject, entry, Time::ZERO)).unwrap();
+    }
+    assert_eq!(site.visit(&mut owner, |session| run(session.revoke_others())), Err(Error::Indeterminate));
+    assert_eq!(site.who(&thief), Some("ann".into()), "nobody was told otherwise");
+    // with the next login it is whole again for what came since
+    site.sign_in(&mut owner, "ann").unwrap();
+    assert_eq!(site.visit(&mut owner, |session| run(session.revoke_others())), Ok(0));
+}
+
+/// A sign-in is refused, and no revocation is in sight: one moved the epoch first, as it must (rules 8 and 9), and was
+/// refused after that, because its own cookie had been replaced meanwhile. It ended nobody. The login that is refused has
+/// left nothing behind, and the next one succeeds.
+#[test]
+fn a_revocation_that_is_refused_refuses_a_login_and_harms_nobody_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut phone, mut owner, mut laptop]: [Jar; 3] = Default::default();
+    site.sign_in(&mut laptop, "ann").unwrap();
+    site.sign_in(&mut owner, "ann").unwrap();
+    let refused = site.visit(&mut phone, |login| {
+        let attempt = run(login.begin_login("ann"))?;
+        let revocation = site.visit(&mut owner.clone(), |old| {
+            site.sign_in(&mut owner, "ann")?;
+            run(old.revoke_others())
+        });
+        assert_eq!(revocation, Err(Error::CookieReplaced));
+        run(login.login(attempt))
+    });
+    assert_eq!((refused, &phone), (Err(Error::SignInAgain), &None));
+    let all = [site.who(&laptop), site.who(&owner)];
+    assert_eq!(all, [Some("ann".into()), Some("ann".into())], "nobody has ended");
+    assert_eq!(site.sessions().store().len(), 2, "the login that was refused left nothing behind");
+    assert!(Error::SignInAgain.to_string().contains("asked for"), "it says no more than that");
+    site.sign_in(&mut phone, "ann").unwrap();
+    assert_eq!(site.who(&phone), Some("ann".into()));
+}
+
+/// The same by a revocation whose answers were lost, and which is done later: the login that is under way then is refused.
+#[test]
+fn a_late_bump_refuses_the_login_that_is_under_way_and_harms_nobody_lc9() {
+    let site = Site::new(Policy::SECURE);
+    let [mut phone, mut laptop]: [Jar; 2] = Default::default();
+    site.sign_in(&mut laptop, "ann").unwrap();
+    let index = site.sessions().store().index().unwrap();
+    let refused = site.visit(&mut phone, |login| {
+        let attempt = run(login.begin_login("ann"))?;
+        run(index.bump(&SubjectId::of("ann"), Time::from_millis(1))).unwrap();
+        run(login.login(attempt))
+    });
+    assert_eq!((refused, &phone), (Err(Error::SignInAgain), &None));
+    assert_eq!((site.who(&laptop), site.sessions().store().len()), (Some("ann".into()), 1));
+    site.sign_in(&mut phone, "ann").unwrap();
+    assert_eq!(
+        site.visit(&mut phone, |session| run(session.revoke_others())),
+        Ok(1),
+        "nothing is lost to a revocation"
+    );
 }

@@ -1,20 +1,27 @@
 //! The layered store over real caches and a durable store: the contract, and conversations.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use session_core::environment::Clock;
 use session_core::record::{FORMAT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_std::{MemoryStore, SharedStore, SystemClock};
-use session_store_layered::{Cache, Layered};
+use session_std::{Keys, MemoryStore, SharedStore, SystemClock, keys};
+use session_store_layered::{Cache, CacheEntry, CacheEvent, Layered, Look};
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
+use store_support::Draft;
 use store_tests::servers::{self, PATIENT, Server, conformance};
 
 #[path = "../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod axum_app;
+
+fn signing() -> Keys {
+    Keys::new(b"0a1b2c3d4e5f6g7h8i9jkQlWmEnRoTpY").unwrap()
+}
 
 fn memcached(server: &Server) -> MemcachedCache {
     MemcachedStore::open(&server.url()).unwrap().with_options(PATIENT).into()
@@ -29,7 +36,7 @@ fn sql(url: &str) -> SqlStore {
 }
 
 async fn conforms(name: &str, cache: impl Cache, durable: impl Into<SharedStore>) {
-    let store = Layered::new(cache, durable.into());
+    let store = Layered::new(cache, durable.into(), &signing());
     Box::pin(conformance::conforms(name, &store, SystemClock.now(), 0..3)).await;
 }
 
@@ -72,7 +79,7 @@ async fn redis_before_postgres() {
 async fn a_full_cache(cache: impl Cache) {
     let durable = SharedStore::from(MemoryStore::new());
     let now = SystemClock.now();
-    let store = Layered::new(cache, durable);
+    let store = Layered::new(cache, durable, &signing());
     for number in 0..20 {
         let handle = Handle::from_bytes([number; 8]);
         let mut record = vec![0; MIN_LEN + 8_000];
@@ -131,7 +138,7 @@ async fn before_a_durable_store_that_takes_no_writes_st4_st10() {
     while !matches!(durable.load(&handle, now, &mut [0; 100]).await, Ok(Load::Found(_))) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let store = Layered::new(memcached(&cache), SharedStore::from(durable));
+    let store = Layered::new(memcached(&cache), SharedStore::from(durable), &signing());
     let found = |load| matches!(load, Ok(Load::Found(Found { version: Version(1), .. })));
     assert!(found(store.load(&handle, now, &mut [0; 100]).await));
     record[VERSION_AT] = 2;
@@ -144,6 +151,55 @@ async fn before_a_durable_store_that_takes_no_writes_st4_st10() {
     }
     let old = store.load(&handle, now, &mut [0; 100]).await.unwrap();
     assert!(matches!(old, Load::Found(Found { version: Version(1), .. })), "the old one, no half of the new: {old:?}");
+}
+
+/// Another program on the same memcached cannot sign anybody in, nor move an entry to another session (ST15).
+#[tokio::test]
+async fn what_others_write_into_memcached_does_not_count_st15() {
+    const ANN: Handle = Handle::from_bytes(*b"ann's hd");
+    const BOB: Handle = Handle::from_bytes(*b"bob's hd");
+    let server = servers::memcached::start();
+    let now = SystemClock.now();
+    let durable = SharedStore::from(MemoryStore::new());
+    let record = |version, login, subject| {
+        Draft { version, login, seen: now.millis(), idle: 3_600_000, subject: Some(subject), ..Draft::default() }
+            .record()
+    };
+    durable.create(&ANN, &record(1, 1, "ann"), now).await.unwrap();
+    durable.create(&BOB, &record(2, 1, "bob"), now).await.unwrap();
+    let rejected = Arc::new(AtomicUsize::new(0));
+    let count = rejected.clone();
+    let node = Layered::new(memcached(&server), durable.clone(), &signing()).with_report(move |event| {
+        count.fetch_add(usize::from(matches!(event, CacheEvent::Rejected)), Ordering::SeqCst);
+    });
+    for key in [ANN, BOB] {
+        assert!(store_support::load(&node, &key, now).await.unwrap().is_some());
+    }
+    // the other program: it reads and writes what it likes
+    let stranger = MemcachedCache::open(&server.url()).unwrap();
+    let own = SharedStore::from(MemoryStore::new());
+    own.create(&ANN, &record(1, 1, "admin"), now).await.unwrap();
+    let entry = async |key| match stranger.look(&key).await.unwrap() {
+        Look::Found(bytes, _) => bytes,
+        other => panic!("{other:?}"),
+    };
+    let (anns, bobs) = (entry(ANN).await, entry(BOB).await);
+    let theirs = Layered::new(memcached(&server), own, &keys::generated());
+    stranger.remove(&ANN).await.unwrap();
+    assert_eq!(store_support::load(&theirs, &ANN, now).await.unwrap(), Some(record(1, 1, "admin")));
+    let under_another_key = entry(ANN).await;
+    let grafted = [&anns[..CacheEntry::HEAD_LEN], &record(1, 1, "admin")[..]].concat();
+    let truncated = anns[..anns.len() - 1].to_vec();
+    let cases = [("another key", under_another_key), ("swapped", bobs), ("grafted", grafted), ("truncated", truncated)];
+    for (at, (what, forged)) in cases.into_iter().enumerate() {
+        let Look::Found(_, lease) = stranger.look(&ANN).await.unwrap() else { panic!("{what}: nothing there") };
+        stranger.fill(lease, &forged, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(entry(ANN).await, forged, "{what}");
+        let loaded = store_support::load(&node, &ANN, now).await.unwrap();
+        assert_eq!((loaded, rejected.load(Ordering::SeqCst)), (Some(record(1, 1, "ann")), at + 1), "{what}");
+        assert_eq!(entry(ANN).await, anns, "{what}: overwritten");
+    }
+    assert_eq!(store_support::load(&durable, &ANN, now).await.unwrap(), Some(record(1, 1, "ann")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
-use session_std::{MemoryStore, SharedStore};
+use session_std::{MemoryStore, SharedStore, keys};
 use session_store_layered::{Cache, Layered};
 use session_store_memcached::{ConnectionOptions, MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
@@ -53,8 +53,9 @@ fn hasty(cache: std::net::SocketAddr, prefix: &str) -> MemcachedCache {
 /// While `fails` holds for one node or for both, everything works, and what is acknowledged holds at both nodes.
 async fn goes_on_without<C: Cache>(here: C, there: C, fails: impl FnOnce(), works: impl FnOnce()) {
     let (clock, durable) = (Clock(Instant::now()), SharedStore::from(MemoryStore::new()));
-    let here = Layered::new(here, durable.clone()).with_trust(TRUST);
-    let there = Layered::new(there, durable.clone()).with_trust(TRUST);
+    let keys = keys::generated();
+    let here = Layered::new(here, durable.clone(), &keys).with_trust(TRUST);
+    let there = Layered::new(there, durable.clone(), &keys).with_trust(TRUST);
     here.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!((version(&here, &clock).await, version(&there, &clock).await), (Some(1), Some(1)));
 
@@ -143,7 +144,8 @@ async fn durable_store_killed_st4_st10() {
     let mut durable = servers::redis::start();
     let clock = Clock(Instant::now());
     let store = RedisStore::open(&durable.url()).unwrap();
-    let node = Layered::new(hasty(cache.addr(), "a"), SharedStore::from(store)).with_trust(Duration::from_secs(3600));
+    let (cached, durable_store) = (hasty(cache.addr(), "a"), SharedStore::from(store));
+    let node = Layered::new(cached, durable_store, &keys::generated()).with_trust(Duration::from_secs(3600));
     node.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!(version(&node, &clock).await, Some(1));
     durable.kill();

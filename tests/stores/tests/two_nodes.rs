@@ -295,3 +295,13 @@ fn two_nodes_over_redis_before_postgres_lc2_lc3_st4() {
     let (cache, durable) = (servers::redis::start(), servers::postgres::start());
     dialogue(&format!("layered:{}+{}", cache.url(), durable.url()));
 }
+
+/// Whoever waits for the line that says where a program listens is not told of one that has refused its store.
+#[test]
+fn a_program_that_refuses_its_store_does_not_say_that_it_listens() {
+    let mut node = Command::new(env!("CARGO_BIN_EXE_node"));
+    let ended = node.args(["--listen", "127.0.0.1:0", "--store", "fixed:"]).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && ended.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&ended.stdout));
+    assert!(told.contains("fixed:"), "{told}");
+}

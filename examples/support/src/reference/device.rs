@@ -8,7 +8,7 @@ use session_store_memory::{FixedStore, MemoryStore};
 
 use super::flags::Config;
 use super::flash::flash_store;
-use super::program::AnyClock;
+use super::program::{AnyClock, announced};
 use super::store_url::StoreUrl;
 use super::surroundings::OsRng;
 
@@ -45,5 +45,6 @@ pub fn serve_device(config: Config, clock: AnyClock, server: impl DeviceServer) 
 }
 
 fn sessions<S: Store>(store: S, config: &Config, clock: AnyClock, mode: DynamicMode) -> DeviceSessions<S> {
+    announced(config.announce);
     Sessions::dynamic(store, clock, &config.keys, config.policy, mode)
 }

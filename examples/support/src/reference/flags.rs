@@ -67,6 +67,8 @@ pub struct Config {
     pub policy: Policy,
     /// Which version of its struct the program has.
     pub struct_version: StructVersion,
+    /// Where the program listens, to be printed once its store was not refused.
+    pub announce: Option<SocketAddr>,
 }
 
 impl Flags {
@@ -96,6 +98,7 @@ impl Flags {
             store: self.store,
             policy,
             struct_version: StructVersion(self.struct_version),
+            announce: None,
         })
     }
 

@@ -28,10 +28,10 @@ pub type Ready = Box<dyn FnOnce(SocketAddr) + Send>;
 
 /// The main function of a reference app.
 pub fn run(serve: Serve) {
-    let config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
+    let mut config = Flags::of_command_line().config().unwrap_or_else(|why| refuse(why));
     let listener =
         TcpListener::bind(config.listen).unwrap_or_else(|why| refuse(format!("--listen {}: {why}", config.listen)));
-    println!("listening on http://{}", listener.local_addr().unwrap_or(config.listen));
+    config.announce = Some(listener.local_addr().unwrap_or(config.listen));
     with_room(move || serve(listener, config, &SystemClock, Box::pin(std::future::pending())));
 }
 
@@ -53,8 +53,17 @@ const STACK: usize = 16 << 20;
 
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
-    let Config { store, keys, policy, .. } = config;
-    Ok(store.sessions(keys)?.policy(policy).clock(clock))
+    let Config { store, keys, policy, announce, .. } = config;
+    let sessions = store.sessions(keys)?.policy(policy).clock(clock);
+    announced(announce);
+    Ok(sessions)
+}
+
+/// Says where the program listens, if it is to be said now.
+pub(super) fn announced(announce: Option<SocketAddr>) {
+    if let Some(address) = announce {
+        println!("listening on http://{address}");
+    }
 }
 
 /// All conversations with a reference app that runs in this process, on each of these stores.

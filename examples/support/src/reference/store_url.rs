@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use session_core::environment::Clock;
 use session_core::mode::DynamicMode;
+use session_core::store::Store;
 use session_std::{Keys, MemoryStore, Sessions, SharedStore};
 use session_store_layered::Layered;
 use session_store_memcached::{MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use session_store_sql::SqlStore;
 
-use super::flash::{Locked, flash_store};
+use super::flash::{Locked, flash_store, holds_sessions};
+use super::surroundings::SystemClock;
 
 /// Which store the app runs on. An adapter that cannot serve one says so at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +44,16 @@ pub enum StoreUrl {
     Cookie,
 }
 
+/// All that a store URL may be.
+const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, redis://, redis-cluster://, \
+                     redis-sentinel://, memcached://, layered:CACHE+DURABLE, cookie:";
+
 impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err("a store URL begins with its kind, for instance memory: or redis://".into());
+            return Err(format!("a store URL begins with its kind, which is one of {KINDS}"));
         };
         match (scheme, rest) {
             ("memory", "") => Ok(Self::Memory { capacity: None }),
@@ -74,10 +81,19 @@ impl FromStr for StoreUrl {
             }
             ("layered", rest) => {
                 let (cache, durable) = rest.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
-                let layered = Self::Layered { cache: cache.into(), durable: Box::new(durable.parse()?) };
-                layered.open().map(|_| layered).map_err(|why| format!("layered: {why}"))
+                let durable: Self = durable.parse()?;
+                let checked = match cache.split_once(':') {
+                    _ if matches!(durable, Self::Fixed | Self::Cookie) => Err("no store that can be durable".into()),
+                    Some((scheme, _)) if scheme.starts_with("redis") => {
+                        RedisCache::open(cache).map(drop).map_err(|why| why.to_string())
+                    }
+                    _ => MemcachedCache::open(cache).map(drop).map_err(|why| why.to_string()),
+                };
+                // nothing is opened yet, for that makes a flash's file
+                checked.map_err(|why| format!("layered: {why}"))?;
+                Ok(Self::Layered { cache: cache.into(), durable: Box::new(durable) })
             }
-            _ => Err(format!("{scheme}: is not a store that this program can serve; use memory: or redis://")),
+            _ => Err(format!("{scheme}: is not a store that this program knows; it knows {KINDS}")),
         }
     }
 }
@@ -86,7 +102,7 @@ impl StoreUrl {
     /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
     pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
         let (mode, store) = self.clone().parts();
-        let store = store.open()?;
+        let store = store.open(&keys)?;
         Ok(match mode {
             DynamicMode::Stored => Sessions::new(store, keys),
             DynamicMode::Sealed => Sessions::sealed(store, keys),
@@ -102,8 +118,9 @@ impl StoreUrl {
         }
     }
 
-    /// The store, for adapters over session-std. A server is not asked yet: it may come later.
-    pub fn open(&self) -> Result<SharedStore, String> {
+    /// The store, for adapters over session-std; `keys` authenticate what a cache holds. A server is not asked yet: it may
+    /// come later.
+    pub fn open(&self, keys: &Keys) -> Result<SharedStore, String> {
         match self {
             Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
             Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
@@ -115,11 +132,44 @@ impl StoreUrl {
             Self::Memcached(url) => Ok(MemcachedStore::open(url).map_err(|why| format!("--store: {why}"))?.into()),
             Self::Layered { cache, durable } if cache.starts_with("redis") => {
                 let cache = RedisCache::open(cache).map_err(|why| format!("--store: {why}"))?;
-                Ok(Layered::new(cache, durable.open()?).into())
+                Ok(Layered::new(cache, durable.open(keys)?, keys).into())
             }
             Self::Layered { cache, durable } => {
                 let cache = MemcachedCache::open(cache).map_err(|why| format!("--store: {why}"))?;
-                Ok(Layered::new(cache, durable.open()?).into())
+                Ok(Layered::new(cache, durable.open(keys)?, keys).into())
+            }
+        }
+    }
+
+    /// The store of an application that has sessions in it, for a program that looks at them from outside: nothing is made
+    /// where there is none, and that is an error. `ends`: the program ends sessions, which a cache has to be told; what it
+    /// only looks at, it does not ask a cache for, whose entries are another's to sign.
+    pub async fn open_existing(&self, ends: bool) -> Result<SharedStore, String> {
+        match self {
+            Self::Sql(url) => {
+                let store = SqlStore::open(url).map_err(|why| format!("--store: {why}"))?.existing();
+                store.check(SystemClock.now()).await.map_err(|why| format!("--store: {why}"))?;
+                Ok(store.into())
+            }
+            Self::Redis(url) => {
+                let store = RedisStore::open(url).map_err(|why| format!("--store: {why}"))?;
+                match store.is_used().await {
+                    Ok(true) => Ok(store.into()),
+                    Ok(false) => Err("--store: no application has sessions under this prefix".into()),
+                    Err(why) => Err(format!("--store: {why}")),
+                }
+            }
+            Self::Flash(path) if !holds_sessions(path)? => {
+                Err(format!("--store flash:{}: there are no sessions of an application", path.display()))
+            }
+            Self::Layered { durable, .. } if !ends => Box::pin(durable.open_existing(ends)).await,
+            Self::Layered { durable, .. } => {
+                Box::pin(durable.open_existing(ends)).await?;
+                self.open(&session_std::keys::generated())
+            }
+            // memory of this process is made by whoever asks for it, and memcached says of nothing that it is there
+            Self::Flash(_) | Self::Memory { .. } | Self::Fixed | Self::Cookie | Self::Memcached(_) => {
+                self.open(&session_std::keys::generated())
             }
         }
     }
@@ -190,6 +240,28 @@ mod tests {
             "",
         ] {
             assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_answered_by_all_that_work() {
+        for bad in ["ftp://h", "mysql://h/d", "memory", ""] {
+            let why = bad.parse::<StoreUrl>().unwrap_err();
+            for kind in ["memory:", "fixed:", "flash:PATH", "sqlite:PATH", "postgres://", "redis://", "memcached://"] {
+                assert!(why.contains(kind) && !why.contains('\n'), "{bad}: {why}");
+            }
+        }
+        // and what it lists works
+        for kind in KINDS.split(", ") {
+            let url = match kind {
+                "memory:capacity=N" => "memory:capacity=7".to_owned(),
+                "layered:CACHE+DURABLE" => "layered:redis://c+sqlite:a.db".to_owned(),
+                kind if kind.ends_with("://") && kind.contains("sentinel") => format!("{kind}h:1/main"),
+                kind if kind.ends_with("://") => format!("{kind}h/1"),
+                kind => kind.to_owned(),
+            };
+            let url = if kind.contains("cluster") || kind.contains("memcached") { url.replace("/1", "") } else { url };
+            assert!(url.parse::<StoreUrl>().is_ok(), "{url}: {:?}", url.parse::<StoreUrl>());
         }
     }
 }

@@ -35,7 +35,17 @@ pub fn address() -> String {
     std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into())
 }
 
-/// What every page has: the token of its forms, and what was left for it to tell.
+/// What every page has: the token of its forms, and what was left for it to tell. A visitor who is not signed in gets no
+/// token, which would take a session: the layer refuses what other sites send.
 pub async fn token_and_message(session: &Session) -> Result<(String, Option<String>), Error> {
-    Ok((session.csrf_token()?.as_str().to_owned(), session.take_flash_message().await?))
+    let csrf = match session.subject()? {
+        Some(_) => session.csrf_token()?.as_str().to_owned(),
+        None => String::new(),
+    };
+    Ok((csrf, session.take_flash_message().await?))
+}
+
+/// Whether a form has the token of its page, if that had one.
+pub fn token_ok(session: &Session, csrf: &str) -> Result<bool, Error> {
+    Ok(session.subject()?.is_none() || session.csrf_ok(csrf)?)
 }

@@ -23,7 +23,7 @@ pub fn tell(address: SocketAddr) {
     guessing(address);
 }
 
-/// Who is not signed in sees the sign-in page and no other, and costs no session before.
+/// Who is not signed in sees the sign-in page and no other, and costs no session before (LC15, TR4).
 pub fn visitors(address: SocketAddr) {
     let mut ann = Browser::at(address);
     for path in ["/", "/devices"] {
@@ -35,6 +35,8 @@ pub fn visitors(address: SocketAddr) {
         let answer = ann.post(path, "text=x&id=1&handle=x");
         assert!([303, 403].contains(&answer.status), "{path}: {}", answer.status);
     }
+    assert_eq!(ann.get("/sign-in").status, 200);
+    assert_eq!(ann.cookie, None, "the sign-in form makes no session");
     let style = ann.get("/style.css");
     assert_eq!((style.status, style.body.as_str()), (200, STYLE));
     assert!(style.header("content-type").is_some_and(|kind| kind.starts_with("text/css")));
@@ -164,19 +166,33 @@ pub fn passwords(address: SocketAddr) {
     assert!(page.body.contains("A browser on some system") && clean, "{}", page.body);
 }
 
-/// Forms that other sites could send.
+/// Forms that other sites could send (TR1, TR4).
 pub fn forged_forms(address: SocketAddr) {
     let mut ann = Browser::at(address);
-    let stranger = Browser::at(address).get("/sign-in").csrf();
     let form = format!("name=ann&password={}", USERS[0].1.replace(' ', "+"));
-    for token in ["", "x", &stranger] {
-        let answer = ann.post("/sign-in", &format!("csrf={token}&{form}"));
-        assert!(answer.status == 403 && answer.body.contains(words::OLD_FORM), "{token}: {}", answer.head);
+    for from in
+        ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.example", "Origin: null"]
+    {
+        ann.from = format!("{from}\r\n");
+        let answer = ann.post("/sign-in", &form);
+        assert_eq!((answer.status, &ann.cookie), (403, &None), "{from}");
     }
-    let page = ann.get("/sign-in");
+    ann.from.clear();
+    ann.sign_in("ann", USERS[0].1);
+    let page = ann.get("/");
     ann.sign_in("ann", USERS[0].1);
     let old = ann.submit(&page, "/notes", "text=x");
-    assert_eq!(old.status, 403, "a token of before the login");
+    assert!(old.status == 403 && old.body.contains(words::OLD_FORM), "a token of before the login: {}", old.head);
+    let mut bob = Browser::at(address);
+    bob.sign_in("bob", USERS[1].1);
+    let others = bob.get("/").csrf();
+    assert_eq!(ann.post("/notes", &format!("csrf={others}&text=x")).status, 403, "somebody else's token");
+    let page = ann.get("/");
+    ann.from = "Sec-Fetch-Site: cross-site\r\n".into();
+    assert_eq!(ann.submit(&page, "/notes", "text=x").status, 403, "another site, whatever it knows");
+    ann.from = "Sec-Fetch-Site: same-origin\r\nOrigin: http://notes\r\n".into();
+    assert_eq!(ann.submit(&page, "/notes", "text=x").status, 303);
+    ann.from.clear();
     for path in ["/notes", "/notes/remove", "/devices/end", "/devices/end-others", "/password", "/sign-out"] {
         assert_eq!(ann.post(path, "text=x&id=1&handle=x").status, 403, "{path}");
     }
@@ -202,6 +218,8 @@ pub struct Browser {
     pub cookie: Option<String>,
     /// What it calls itself.
     pub agent: String,
+    /// Header lines that say from where it comes.
+    pub from: String,
 }
 
 /// What was answered.
@@ -250,7 +268,7 @@ impl Browser {
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into();
-        Self { address, cookie: None, agent }
+        Self { address, cookie: None, agent, from: String::new() }
     }
 
     /// Opens a page.
@@ -283,7 +301,7 @@ impl Browser {
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-        let agent = format!("User-Agent: {}\r\n", self.agent);
+        let agent = format!("User-Agent: {}\r\n{}", self.agent, self.from);
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n{agent}{cookie}{kind}")?;
         write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len())?;
         let mut bytes = Vec::new();

@@ -6,7 +6,7 @@ use crate::base::hmac::sha256;
 use crate::base::names::Handle;
 
 /// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(pub(crate) Handle);
 
 impl LogId {
@@ -43,20 +43,29 @@ impl fmt::Debug for LogId {
 /// | `created` | debug | a session was stored for the first time |
 /// | `renewed` | debug | its cookie value was changed by its age |
 /// | `logged_in` | info | a subject signed in |
+/// | `login_failed` | warn | the application refused somebody who wanted to sign in, and said so |
 /// | `rotated` | debug | its cookie value was changed by `rotate` |
 /// | `ended` | info | it was ended by its logout |
-/// | `revoked` | info | it was ended from elsewhere |
+/// | `revoked` | info | it was ended by something else than its logout |
+/// | `others_revoked` | info | a subject ended all of its other sessions |
+/// | `all_revoked` | info | all sessions of a subject were ended |
+/// | `everybody_revoked` | info | everybody's sessions were ended |
 /// | `expired` | debug | its cookie came after its end |
 /// | `forged` | warn | a cookie came that is not signed by us |
 /// | `cookies_ignored` | warn | a request brought more than eight cookies of our name, and none of the first eight was accepted |
 /// | `unknown` | debug | a cookie of ours came whose session is not there any more |
 /// | `past_grace` | warn | the cookie before the last renewal came after its grace |
 /// | `replaced` | warn | a cookie came that had been replaced before |
+/// | `bound` | info | it was bound to another fingerprint, or to none |
 /// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
+/// | `csrf_failed` | warn | a CSRF token was refused |
+/// | `cross_site` | warn | a request that another site caused was refused |
 /// | `corrupt` | warn | the store held something else under the session's key |
 /// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
 /// | `conflict` | info | a change was refused (409), for another request had made one |
+/// | `left_out` | warn | so many events of a name came within a minute that those who write lines were not told all |
 /// | `store_failed` | warn | the store failed, and said why |
+/// | `store_warned` | warn | the store works, and something of it should be looked at |
 /// | `entropy_failed` | warn | there were no random numbers |
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -66,13 +75,21 @@ pub enum Event<'e> {
     /// The cookie value was renewed after its age; the old one works until the grace is over.
     Renewed(LogId),
     /// A subject signed in.
-    LoggedIn(LogId),
+    LoggedIn(LogId, &'e str),
+    /// Somebody wanted to sign in and was refused: the account, if there is one, and why, in the application's words.
+    LoginFailed(Option<&'e str>, &'e dyn fmt::Display),
     /// The cookie value was changed by `rotate`.
     Rotated(LogId),
-    /// The session was ended by `logout`.
-    Ended(LogId),
-    /// The session was ended by its subject from another one, by an administrator, or by a login beyond the cap.
-    Revoked(LogId),
+    /// The session was ended by `logout`; it was this subject's.
+    Ended(LogId, Option<&'e str>),
+    /// The session was ended by something else than its logout; it was this subject's.
+    Revoked(LogId, Option<&'e str>, Cause),
+    /// A subject ended all of its sessions but this one.
+    OthersRevoked(LogId, &'e str),
+    /// All sessions of a subject were ended.
+    AllRevoked(&'e str),
+    /// Everybody's sessions were ended.
+    EverybodyRevoked,
     /// A cookie came whose session had reached its idle or absolute limit.
     Expired(LogId),
     /// A cookie value came that none of our keys signed, or that is malformed.
@@ -86,8 +103,14 @@ pub enum Event<'e> {
     PastGrace(LogId),
     /// A cookie came that was replaced before the last change of the cookie.
     Replaced(LogId),
-    /// A request came from elsewhere than its session was bound to.
-    Mismatch(LogId),
+    /// The session of this subject was bound to another fingerprint, or to none.
+    Bound(LogId, Option<&'e str>),
+    /// A request came from elsewhere than its session was bound to; it is this subject's.
+    Mismatch(LogId, Option<&'e str>),
+    /// A CSRF token was refused; this subject is signed in.
+    CsrfFailed(Option<LogId>, Option<&'e str>),
+    /// A request was refused because another site had caused it.
+    CrossSite,
     /// The store held bytes that are no record of this version; they were left alone and not used.
     Corrupt(LogId),
     /// A value of the session cannot be read as the type that the program asked for: the key, the type, the field and what
@@ -95,10 +118,51 @@ pub enum Event<'e> {
     Unreadable(LogId, Option<&'e dyn fmt::Display>),
     /// Two requests changed the same value; this one was told (409).
     Conflict(LogId),
+    /// So many events of this name came within a minute that an observer that writes lines was not told all: so many it was
+    /// not told. Adapters for servers report it.
+    LeftOut(&'static str, u32),
     /// The store failed; its own words.
     StoreFailed(&'e dyn fmt::Display),
+    /// The store works, and what it promises may not hold: what the operator should look at.
+    StoreWarned(&'e dyn fmt::Display),
     /// The random number generator failed.
     EntropyFailed,
+}
+
+/// Why a session was ended that did not sign out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Its subject, or an administrator, ended this one.
+    Chosen,
+    /// Its subject ended all others.
+    Others,
+    /// All sessions of its subject were ended.
+    All,
+    /// Its subject signed in elsewhere, and has more sessions than the policy allows.
+    Cap,
+    /// Another subject signed in over it. The event does not say whose it was.
+    AnotherLogin,
+    /// Its binding did not match, and the policy ends it then.
+    Mismatch,
+    /// Its old cookie was used again, and the policy ends it then.
+    Reuse,
+}
+
+impl Cause {
+    /// Returns its name, for filters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::Others => "others",
+            Self::All => "all",
+            Self::Cap => "cap",
+            Self::AnotherLogin => "another_login",
+            Self::Mismatch => "mismatch",
+            Self::Reuse => "reuse",
+        }
+    }
 }
 
 /// How much an event matters to an operator. Nothing is an error by itself: the program knows whether it is one.
@@ -135,31 +199,63 @@ impl<'e> Event<'e> {
     #[must_use]
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
-            Self::StoreFailed(why) => Some(*why),
+            Self::StoreFailed(why) | Self::StoreWarned(why) | Self::LoginFailed(_, why) => Some(*why),
             Self::Unreadable(_, why) => *why,
             _ => None,
         }
+    }
+
+    /// Whom it concerns: who signed in, whose session it is. `None` for a visitor who is not signed in, and for events that
+    /// audits do not need. It is what the application called the subject, and comes from it unchanged: an observer that
+    /// writes lines of text has to quote it.
+    #[must_use]
+    pub fn subject(&self) -> Option<&'e str> {
+        match *self {
+            Self::LoggedIn(_, subject) | Self::OthersRevoked(_, subject) | Self::AllRevoked(subject) => Some(subject),
+            Self::LoginFailed(subject, _)
+            | Self::Ended(_, subject)
+            | Self::Revoked(_, subject, _)
+            | Self::Bound(_, subject)
+            | Self::Mismatch(_, subject)
+            | Self::CsrfFailed(_, subject) => subject,
+            _ => None,
+        }
+    }
+
+    /// Why a session was ended that did not sign out.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        if let Self::Revoked(_, _, cause) = *self { Some(cause) } else { None }
     }
 
     fn parts(&self) -> (&'static str, Level, Option<LogId>) {
         match *self {
             Self::Created(id) => ("created", Level::Debug, Some(id)),
             Self::Renewed(id) => ("renewed", Level::Debug, Some(id)),
-            Self::LoggedIn(id) => ("logged_in", Level::Info, Some(id)),
+            Self::LoggedIn(id, _) => ("logged_in", Level::Info, Some(id)),
+            Self::LoginFailed(..) => ("login_failed", Level::Warn, None),
             Self::Rotated(id) => ("rotated", Level::Debug, Some(id)),
-            Self::Ended(id) => ("ended", Level::Info, Some(id)),
-            Self::Revoked(id) => ("revoked", Level::Info, Some(id)),
+            Self::Ended(id, _) => ("ended", Level::Info, Some(id)),
+            Self::Revoked(id, ..) => ("revoked", Level::Info, Some(id)),
+            Self::OthersRevoked(id, _) => ("others_revoked", Level::Info, Some(id)),
+            Self::AllRevoked(_) => ("all_revoked", Level::Info, None),
+            Self::EverybodyRevoked => ("everybody_revoked", Level::Info, None),
             Self::Expired(id) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
             Self::CookiesIgnored => ("cookies_ignored", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
             Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
             Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
-            Self::Mismatch(id) => ("mismatch", Level::Warn, Some(id)),
+            Self::Bound(id, _) => ("bound", Level::Info, Some(id)),
+            Self::Mismatch(id, _) => ("mismatch", Level::Warn, Some(id)),
+            Self::CsrfFailed(id, _) => ("csrf_failed", Level::Warn, id),
+            Self::CrossSite => ("cross_site", Level::Warn, None),
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
             Self::Unreadable(id, _) => ("unreadable", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
+            Self::LeftOut(..) => ("left_out", Level::Warn, None),
             Self::StoreFailed(_) => ("store_failed", Level::Warn, None),
+            Self::StoreWarned(_) => ("store_warned", Level::Warn, None),
             Self::EntropyFailed => ("entropy_failed", Level::Warn, None),
         }
     }
@@ -170,24 +266,46 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Created(id) => write!(f, "session {id} created"),
             Self::Renewed(id) => write!(f, "session {id}: cookie renewed"),
-            Self::LoggedIn(id) => write!(f, "session {id}: signed in"),
+            Self::LoggedIn(id, subject) => write!(f, "session {id}: {subject:?} signed in"),
+            Self::LoginFailed(subject, why) => match subject {
+                Some(subject) => write!(f, "sign-in of {subject:?} refused: {why}"),
+                None => write!(f, "sign-in refused: {why}"),
+            },
             Self::Rotated(id) => write!(f, "session {id}: cookie rotated"),
-            Self::Ended(id) => write!(f, "session {id} ended"),
-            Self::Revoked(id) => write!(f, "session {id} revoked"),
+            Self::Ended(id, who) => write!(f, "session {id}{} ended", Of(*who)),
+            Self::Revoked(id, who, why) => write!(f, "session {id}{} revoked: {}", Of(*who), why.name()),
+            Self::OthersRevoked(id, who) => write!(f, "session {id}: {who:?} ended all other sessions"),
+            Self::AllRevoked(who) => write!(f, "all sessions of {who:?} revoked"),
+            Self::EverybodyRevoked => f.write_str("everybody's sessions revoked"),
             Self::Expired(id) => write!(f, "session {id} expired"),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
             Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
             Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
             Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
-            Self::Mismatch(id) => write!(f, "session {id}: not from where it was bound to"),
+            Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
+            Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
+            Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
+            Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
+            Self::CrossSite => f.write_str("request refused: another site caused it"),
             Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
             Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
             Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
+            Self::LeftOut(name, count) => write!(f, "{count} events `{name}` were left out"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
+            Self::StoreWarned(why) => write!(f, "session store: {why}"),
             Self::EntropyFailed => f.write_str("random number generator not ready"),
         }
+    }
+}
+
+/// Whose session it is. In quotes, so that nothing in a name looks like another line of a log.
+struct Of<'e>(Option<&'e str>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |subject| write!(f, " of {subject:?}"))
     }
 }
 
@@ -195,15 +313,39 @@ impl fmt::Display for Event<'_> {
 pub trait Observer {
     /// Something happened.
     fn observe(&self, event: &Event<'_>);
+
+    /// Something happened that can be provoked at will, and has happened many times within a minute. An observer that counts
+    /// counts it, which is what this does unless it is said otherwise. One that writes lines leaves it out. The adapters for
+    /// servers call it in the place of [`observe`](Self::observe).
+    fn observe_excess(&self, event: &Event<'_>) {
+        self.observe(event);
+    }
+
+    /// Whether it ignores everything, so that nothing has to be computed for it.
+    fn ignores(&self) -> bool {
+        false
+    }
 }
 
 impl Observer for () {
     fn observe(&self, _: &Event<'_>) {}
+
+    fn ignores(&self) -> bool {
+        true
+    }
 }
 
 impl<O: Observer + ?Sized> Observer for &O {
     fn observe(&self, event: &Event<'_>) {
         (**self).observe(event);
+    }
+
+    fn observe_excess(&self, event: &Event<'_>) {
+        (**self).observe_excess(event);
+    }
+
+    fn ignores(&self) -> bool {
+        (**self).ignores()
     }
 }
 
@@ -212,6 +354,15 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, event: &Event<'_>) {
         self.0.observe(event);
         self.1.observe(event);
+    }
+
+    fn observe_excess(&self, event: &Event<'_>) {
+        self.0.observe_excess(event);
+        self.1.observe_excess(event);
+    }
+
+    fn ignores(&self) -> bool {
+        self.0.ignores() && self.1.ignores()
     }
 }
 

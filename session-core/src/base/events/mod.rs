@@ -3,7 +3,8 @@
 //! [`Event`] has the table of all.
 //!
 //! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for
-//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. A pair of observers is one:
+//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. [`Log`] and
+//! `Tracing` also say the subject of the events that audits need, in the clear. A pair of observers is one:
 //! `observed((Log, Counter))`.
 
 #[cfg(feature = "defmt")]
@@ -14,6 +15,6 @@ mod log;
 
 #[cfg(feature = "defmt")]
 pub use self::defmt::Defmt;
-pub use self::event::{Event, Level, LogId, Observer};
+pub use self::event::{Cause, Event, Level, LogId, Observer};
 #[cfg(feature = "log")]
 pub use self::log::Log;

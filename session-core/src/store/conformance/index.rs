@@ -227,5 +227,16 @@ pub(super) async fn end_all_ends_all<S: Store>(case: Case<'_, S>) -> Result<(), 
     let record = case.record(2).born(later).seen(later);
     case.created(&after, &record, later).await?;
     case.holds(&after, &record, later, "a session that begins after the end of all is there").await?;
-    case.tidy(&after).await
+    // the node that made it has a clock that is ahead
+    case.well(case.store().end_all(case.at(1_000)).await)?;
+    case.missing(&after, later, "a session ends whose node's clock is ahead of the one that ends all").await?;
+    case.tidy(&after).await?;
+    let Some(indexed) = Indexed::of(case) else { return Ok(()) };
+    let began = indexed.list(0, 0, &mut []).await?.epoch;
+    indexed.case.well(indexed.case.store().end_all(indexed.case.at(1_000)).await)?;
+    let (own, _) = indexed.stored(0, 0, 1).await?;
+    let added = indexed.add(0, began, own, 1).await?;
+    indexed.case.check(added == Added::Moved, "a login that began before the end of all is refused after it")?;
+    indexed.added(0, own, 1).await?;
+    indexed.tidy(0, own, 1).await
 }

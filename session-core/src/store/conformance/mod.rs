@@ -68,8 +68,8 @@ macro_rules! rules {
     };
 }
 
-/// Ending all sessions ends those that were there, and none that begins later; a store that cannot says so and ends none.
-/// (LC10)
+/// Ending all sessions ends those that began before, by order and not by clocks, and none that begins later; a store that
+/// cannot says so and ends none. (LC10, ST19)
 ///
 /// # Errors
 /// What of it does not hold.
@@ -103,6 +103,7 @@ rules! {
     span::update_gives_the_new_limits ST1: "After an update the record's limits are the new ones."
     span::update_gives_the_new_login ST1: "After an update the record's login number is the new one."
     span::delete_after_expiry_is_missing ST1: "A delete of a record that is over is Missing."
+    records::too_large_changes_nothing ST12: "A create or an update of a record that the store never takes is TooLarge with both sizes, not an error, and changes nothing; one of the size that it tells is taken."
     races::one_of_two_creates_wins ST2: "Of two creates at once under one key one is applied."
     races::one_of_two_updates_wins ST2: "Of two updates at once of one version one is applied."
     races::update_revives_nothing LC3: "An update at the same time as a delete does not bring the record back."

@@ -3,7 +3,7 @@
 use super::broken::Broken;
 use super::case::{Case, LARGEST, found};
 use crate::base::names::{Handle, Version};
-use crate::record::layout::MIN_LEN;
+use crate::record::layout::{FORMAT, MIN_LEN};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 
 /// What formats and protocols stumble over: ends of strings and lines, quotes, no UTF-8, all bits.
@@ -158,6 +158,49 @@ pub(super) async fn full_changes_nothing<S: Store>(case: Case<'_, S>) -> Result<
         case.tidy(&case.key(number)).await?;
     }
     Ok(())
+}
+
+/// A record that is never over, and its beginnings, which are others.
+static LARGE: [u8; 8_192] = {
+    let mut bytes = [0; 8_192];
+    bytes[0] = FORMAT;
+    bytes
+};
+
+pub(super) async fn too_large_changes_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
+    let (key, other, now) = (case.key(0), case.key(1), case.at(0));
+    let (small, mut fits) = (case.record(1), LARGEST);
+    let version = case.created(&key, &small, now).await?;
+    // a device's store takes less than that; one that takes it has nothing to show
+    for size in [256, 512, 1_024, 2_048, 4_096, LARGE.len()] {
+        let large = LARGE.get(..size).unwrap_or_default();
+        match case.well(case.store().create(&other, large, now).await)? {
+            Outcome::Applied(_) => {
+                let load = case.load(&other, now, &mut []).await?;
+                case.check(load == Load::TooLarge { size }, "a large record that is taken is kept whole")?;
+                fits = size;
+            }
+            Outcome::Full => break,
+            Outcome::TooLarge { need, have } => {
+                let told = need == size && (fits..size).contains(&have);
+                case.check(told, "TooLarge tells the record's size, and the size of the largest that is taken")?;
+                case.missing(&other, now, "a create that is TooLarge keeps nothing").await?;
+                let update = case.well(case.store().update(&key, version, large, now, &mut []).await)?;
+                let same = update == Outcome::TooLarge { need, have };
+                case.check(same, "an update of a record that is too large to be created is TooLarge as well")?;
+                let there = case.holds(&key, &small, now, "an update that is TooLarge leaves the old record").await?;
+                case.check(there == version, "an update that is TooLarge leaves the version")?;
+                let largest = case.store().create(&other, LARGE.get(..have).unwrap_or_default(), now).await;
+                let taken = matches!(case.well(largest)?, Outcome::Applied(_) | Outcome::Full);
+                case.check(taken, "a record of the size that TooLarge tells is taken")?;
+                case.tidy(&other).await?;
+                break;
+            }
+            _ => case.check(false, "a create under a free key is Applied, Full or TooLarge")?,
+        }
+        case.tidy(&other).await?;
+    }
+    case.tidy(&key).await
 }
 
 pub(super) async fn delete_any<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {

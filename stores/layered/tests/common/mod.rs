@@ -6,8 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use session_core::Keys;
 use session_core::store::{Handle, Version};
 use session_store_layered::{Cache, CacheEntry, Look};
+
+/// The application's signing keys.
+pub(crate) fn keys() -> Keys {
+    Keys::new(b"0a1b2c3d4e5f6g7h8i9jkQlWmEnRoTpY").unwrap()
+}
+
+/// Those of another application, or of this one a year ago.
+pub(crate) fn other_keys() -> Keys {
+    Keys::new(b"zX9cV8bN7mQ6wE5rT4yU3iO2pA1sD0fG").unwrap()
+}
 
 /// Clones share their entries, as nodes do.
 #[derive(Clone, Default)]
@@ -45,6 +56,11 @@ impl MemoryCache {
     /// Puts bytes there, as somebody else who uses the same cache.
     pub(crate) fn plant(&self, key: &Handle, bytes: &[u8]) {
         self.0.places.lock().unwrap().insert(*key, (self.next(), bytes.to_vec()));
+    }
+
+    /// The bytes there, as somebody else sees them who uses the same cache.
+    pub(crate) fn peek(&self, key: &Handle) -> Option<Vec<u8>> {
+        self.0.places.lock().unwrap().get(key).map(|(_, bytes)| bytes.clone())
     }
 
     pub(crate) fn entries(&self) -> usize {

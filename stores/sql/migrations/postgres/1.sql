@@ -9,7 +9,7 @@ CREATE TABLE session_records (
     last_seen bigint NOT NULL, -- where the record says another time, the later one holds
     idle      bigint NOT NULL, -- milliseconds, 0 = no idle timeout
     ends      bigint NOT NULL, -- 0 = no absolute end
-    made      bigint NOT NULL, -- when the row came into being, for the cut-off
+    made      bigint NOT NULL, -- the cut-off under which the row came into being
     deadline  bigint NOT NULL GENERATED ALWAYS AS (LEAST(
         CASE WHEN idle = 0 THEN 281474976710655 ELSE last_seen + idle END,
         CASE WHEN ends = 0 THEN 281474976710655 ELSE ends END)) STORED
@@ -45,7 +45,7 @@ END $$;
 CREATE TRIGGER session_record_ended AFTER DELETE ON session_records
     FOR EACH ROW WHEN (OLD.login > 0) EXECUTE FUNCTION session_record_ended();
 
--- Sessions whose row was made before the cut-off have ended.
+-- A number that moves up when everybody's sessions are ended. Sessions whose row was made under a lower one have ended.
 CREATE TABLE session_cutoff (
     one  boolean PRIMARY KEY CHECK (one),
     time bigint  NOT NULL

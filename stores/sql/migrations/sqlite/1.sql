@@ -9,7 +9,7 @@ CREATE TABLE session_records (
     last_seen INTEGER NOT NULL, -- where the record says another time, the later one holds
     idle      INTEGER NOT NULL, -- milliseconds, 0 = no idle timeout
     ends      INTEGER NOT NULL, -- 0 = no absolute end
-    made      INTEGER NOT NULL, -- when the row came into being, for the cut-off
+    made      INTEGER NOT NULL, -- the cut-off under which the row came into being
     deadline  INTEGER NOT NULL GENERATED ALWAYS AS (min(
         CASE WHEN idle = 0 THEN 281474976710655 ELSE last_seen + idle END,
         CASE WHEN ends = 0 THEN 281474976710655 ELSE ends END)) STORED
@@ -42,7 +42,7 @@ BEGIN
     DELETE FROM session_entries WHERE handle = OLD.handle;
 END;
 
--- Sessions whose row was made before the cut-off have ended.
+-- A number that moves up when everybody's sessions are ended. Sessions whose row was made under a lower one have ended.
 CREATE TABLE session_cutoff (
     one  INTEGER PRIMARY KEY CHECK (one = 1),
     time INTEGER NOT NULL

@@ -75,9 +75,9 @@ async fn tell(request: Request, next: Next) -> Response {
 
 fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     eprintln!("{config:?} {config:#?}");
-    let Config { store, keys, policy, .. } = config;
+    let Config { store, keys, policy, struct_version, .. } = config;
     let (mode, store) = store.parts();
-    let store = Kept(store.open()?);
+    let store = Kept(store.open(&keys)?);
     let sessions = match mode {
         DynamicMode::Stored => Sessions::new(store, keys),
         DynamicMode::Sealed => Sessions::sealed(store, keys),
@@ -85,7 +85,7 @@ fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> 
     let sessions = sessions.policy(policy).clock(clock);
     let sessions = sessions.observed(((Tracing, Log), (Metrics, Everything)));
     eprintln!("{sessions:?} {:?}", SessionLayer::new(sessions.clone()));
-    axum_app::run(listener, axum_app::router(sessions).layer(from_fn(tell)), stop)
+    axum_app::run(listener, axum_app::router(sessions, struct_version).layer(from_fn(tell)), stop)
 }
 
 struct Stderr;

@@ -10,7 +10,7 @@ use picoserve::time::{Duration, Timer};
 use picoserve::{Config, Router, Server, Timeouts};
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_picoserve::policy::Policy;
-use session_picoserve::{Keys, Pool, SessionLayer, SessionRejection, Sessions};
+use session_picoserve::{Guard, Keys, Pool, SessionLayer, SessionRejection, Sessions};
 use session_store_memory::FixedStore;
 
 use crate::KEY;
@@ -41,12 +41,12 @@ pub(crate) fn serve(clock: &ManualClock, requests: &[&[u8]], answers: &mut [u8])
     let router = Router::new().route("/login", post(login)).route("/visits", get(visits));
     let router = router.layer(SessionLayer::new(&pool));
     let config = Config::const_default().keep_connection_alive();
-    let mut written = 0;
+    let (mut written, mut guard) = (0, Guard::new());
     for request in requests {
         let mut buffer = [0; 1024];
         let wire = Wire { request, answer: answers, written: &mut written };
         // the connection ends with the request, which is no concern of the application
-        let _ended = run(Server::custom(&router, NoTimer, &config, &mut buffer).serve(wire));
+        let _ended = run(Server::custom(&router, NoTimer, &config, &mut buffer).serve(guard.around(wire)));
     }
     Some(written)
 }

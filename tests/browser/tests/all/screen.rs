@@ -156,7 +156,7 @@ fn on_each_view(test: impl Fn(&Browser, &str)) {
             wait_for_view(browser, view);
         };
         visit("first-boot");
-        set_up(browser);
+        set_up(device, browser);
         visit("dashboard");
         browser.open(&device.url("/settings"));
         visit("settings");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use browser_tests::Browser;
 
+use crate::device::Device;
 use crate::ui::*;
 
 #[test]
@@ -12,9 +13,10 @@ fn first_boot_asks_for_a_password_once() {
         wait_for_view(browser, "first-boot");
         browser.find("#new-password").fill(PASSWORD);
         browser.find("#repeat-password").fill("another password");
+        browser.find("#setup-code").fill(&device.code);
         submit(browser, "first-boot");
         assert_says(browser, "problem", "not the same");
-        set_up(browser);
+        set_up(device, browser);
         // whoever comes next is asked for it
         browser.forget_cookies();
         browser.open(&device.url("/"));
@@ -170,4 +172,83 @@ fn wait_for_polls(browser: &Browser, more: u64) {
     let polls = "performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/readings')).length";
     let before = browser.script(&format!("return {polls}")).as_u64().unwrap_or(0);
     browser.wait(&format!("{polls} >= {}", before + more));
+}
+
+/// DNS rebinding: a page of another origin, whose name resolves to the device after a while, is of the device's origin to its
+/// browser. It gets nothing.
+#[test]
+fn a_page_whose_name_resolves_to_the_device_gets_nothing_dv1() {
+    let _alone = one_at_a_time();
+    let device = Device::start();
+    let browser = Browser::start_where(Some("MAP evil.example 127.0.0.1"));
+    let evil = format!("http://evil.example:{}/", device.port());
+    let refused = |what: &str| {
+        browser.open(&evil);
+        browser.wait("document.readyState == 'complete'");
+        assert!(
+            !browser.script("return document.documentElement.outerHTML").to_string().contains("data-view"),
+            "{what}"
+        );
+        // the page is of this origin, and its scripts read whatever the device answers
+        for request in [
+            "fetch('/')",
+            "fetch('/readings')",
+            "fetch('/app.js')",
+            &format!(
+                "fetch('/first-boot', {{method: 'POST', body: new URLSearchParams({{password: '{PASSWORD}', \
+                      repeat: '{PASSWORD}', code: '{}'}})}})",
+                device.code
+            ),
+            &format!("fetch('/sign-in', {{method: 'POST', body: new URLSearchParams({{password: '{PASSWORD}'}})}})"),
+        ] {
+            let ask =
+                format!("window.got = ''; {request}.then(async it => window.got = it.status + ' ' + await it.text())");
+            browser.script(&ask);
+            browser.wait_for("window.got", "421 not under this name: use the device's address\n");
+        }
+        assert_eq!(browser.cookies(), [] as [serde_json::Value; 0], "{what}");
+    };
+    refused("before the first boot");
+    browser.open(&device.url("/"));
+    set_up(&device, &browser);
+    refused("while the owner is signed in, in this very browser");
+    browser.open(&device.url("/"));
+    wait_for_view(&browser, "dashboard");
+}
+
+/// Ending other browsers is a change, too.
+#[test]
+fn ending_others_asks_for_the_password_after_some_minutes() {
+    at_dashboard(|device, browser| {
+        let other = Browser::start();
+        other.open(&device.url("/"));
+        sign_in(&other);
+        device.step(device.limits.step_up + Duration::from_secs(1));
+        browser.open(&device.url("/browsers"));
+        wait_for_view(browser, "browsers");
+        submit(browser, "end-others");
+        assert_says(browser, "problem", "Nobody was signed out yet");
+        browser.find("#password").fill(PASSWORD);
+        submit(browser, "step-up");
+        wait_for_view(browser, "browsers");
+        submit(browser, "end-others");
+        assert_says(browser, "notice", "Signed out elsewhere: 1.");
+        wait_for_view(&other, "sign-in");
+        assert_console_is_clean(&other);
+    });
+}
+
+/// Somebody guesses all day; the browser that the owner uses is not kept out by it.
+#[test]
+fn guessing_elsewhere_does_not_keep_the_owner_out_dv3() {
+    at_sign_in(|device, browser| {
+        let stranger = Browser::start();
+        stranger.open(&device.url("/"));
+        let tries = (1..=20).find(|_| {
+            try_password(&stranger, "a guess");
+            words(&stranger, "problem").contains("Wait")
+        });
+        assert!(tries.is_some_and(|tries| tries > 3), "throttled after {tries:?} tries");
+        sign_in(browser);
+    });
 }

@@ -23,7 +23,7 @@ pub(crate) fn at_first_boot(test: impl FnOnce(&Device, &Browser)) {
 /// The same, with a device that has a password, and nobody signed in.
 pub(crate) fn at_sign_in(test: impl FnOnce(&Device, &Browser)) {
     at_first_boot(|device, browser| {
-        set_up(browser);
+        set_up(device, browser);
         sign_out(browser);
         test(device, browser);
     });
@@ -32,7 +32,7 @@ pub(crate) fn at_sign_in(test: impl FnOnce(&Device, &Browser)) {
 /// The same, with a browser that is signed in.
 pub(crate) fn at_dashboard(test: impl FnOnce(&Device, &Browser)) {
     at_first_boot(|device, browser| {
-        set_up(browser);
+        set_up(device, browser);
         test(device, browser);
     });
 }
@@ -49,10 +49,11 @@ pub(crate) fn wait_for_view(browser: &Browser, view: &str) {
 }
 
 /// Chooses the password; the owner is signed in then.
-pub(crate) fn set_up(browser: &Browser) {
+pub(crate) fn set_up(device: &Device, browser: &Browser) {
     wait_for_view(browser, "first-boot");
     browser.find("#new-password").fill(PASSWORD);
     browser.find("#repeat-password").fill(PASSWORD);
+    browser.find("#setup-code").fill(&device.code);
     submit(browser, "first-boot");
     wait_for_view(browser, "dashboard");
 }

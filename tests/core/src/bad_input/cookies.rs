@@ -49,7 +49,7 @@ impl World {
         let mut view = View::new(&self.sessions, &mut exchange, ScriptedRng::failing());
         watch(&mut || run(view.load(lines.iter().copied())).expect("a store that answers"));
         assert_eq!(view.exists(), ours().any(|value| genuine(&value)), "whether there is a session");
-        assert_eq!(self.seen.forged.get(), forged, "candidates that were refused");
+        assert_eq!(self.seen.forged.get(), forged.min(1), "refused candidates are told once in a request");
         assert!(self.seen.verdict.get().is_none(), "a genuine cookie is accepted");
         assert!(forged <= MAX_CANDIDATES);
     }

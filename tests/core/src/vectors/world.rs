@@ -146,24 +146,26 @@ impl Log {
 
 impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
-        // a vector says by itself which values are read as another type
-        if matches!(event, Event::Unreadable(..)) {
+        // a vector says by itself which values are read as another type, which tokens are refused and what is bound
+        if matches!(event, Event::Unreadable(..) | Event::CsrfFailed(..) | Event::Bound(..)) {
             return;
         }
         self.0.borrow_mut().push(match event {
             Event::Created(_) => "Created",
             Event::Renewed(_) => "Renewed",
-            Event::LoggedIn(_) => "LoggedIn",
+            Event::LoggedIn(..) => "LoggedIn",
             Event::Rotated(_) => "Rotated",
-            Event::Ended(_) => "Ended",
+            Event::Ended(..) => "Ended",
             Event::Expired(_) => "Expired",
             Event::Forged => "Forged",
+            Event::CookiesIgnored => "CookiesIgnored",
             Event::Unknown(_) => "Unknown",
             Event::PastGrace(_) => "PastGrace",
             Event::Replaced(_) => "Replaced",
-            Event::Mismatch(_) => "Mismatch",
+            Event::Mismatch(..) => "Mismatch",
             Event::Corrupt(_) => "Corrupt",
             Event::Conflict(_) => "Conflict",
+            Event::StoreWarned(_) => "StoreWarned",
             Event::EntropyFailed => "EntropyFailed",
             _ => "other",
         });

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use store::Way::{self, *};
 use store::WrongStore;
 
-const RIGHT: &[Way] = &[Plain, VersionsAreCounted, ConflictsTellNothing, EveryCallWaits, TwoPlaces];
+const RIGHT: &[Way] =
+    &[Plain, VersionsAreCounted, ConflictsTellNothing, EveryCallWaits, TwoPlaces, TakesThreeHundredBytes];
 
 const WRONG: &[(Way, &str)] = &[
     (LoadInvents, "absent_is_missing"),
@@ -38,6 +39,11 @@ const WRONG: &[(Way, &str)] = &[
     (FullKeepsIt, "full_changes_nothing"),
     (FullTakesAPlace, "full_changes_nothing"),
     (FullIsAConflict, "full_changes_nothing"),
+    (TooLargeIsAnError, "too_large_changes_nothing"),
+    (TooLargeIsCut, "too_large_changes_nothing"),
+    (TooLargeIsKept, "too_large_changes_nothing"),
+    (TooLargeDropsTheOld, "too_large_changes_nothing"),
+    (TooLargeTellsMore, "too_large_changes_nothing"),
     (DeleteIgnoresTheVersion, "delete_by_version"),
     (DeleteIgnoresTheLogin, "delete_by_login"),
     (LoginIsThatOfTheVersionCreated, "delete_by_login"),

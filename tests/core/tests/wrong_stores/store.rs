@@ -42,6 +42,12 @@ pub(crate) enum Way {
     FullKeepsIt,
     FullTakesAPlace,
     FullIsAConflict,
+    TakesThreeHundredBytes,
+    TooLargeIsAnError,
+    TooLargeIsCut,
+    TooLargeIsKept,
+    TooLargeDropsTheOld,
+    TooLargeTellsMore,
     DeleteIgnoresTheVersion,
     DeleteIgnoresTheLogin,
     LoginIsThatOfTheVersionCreated,
@@ -259,6 +265,32 @@ impl WrongStore {
         action(epoch, entries)
     }
 
+    /// What one that takes no more than 300 bytes says of a larger record.
+    fn too_large(&self, key: &Handle, record: &[u8]) -> Option<Result<Outcome, &'static str>> {
+        let (need, have) = (record.len(), 300);
+        let limited = matches!(
+            self.way,
+            TakesThreeHundredBytes
+                | TooLargeIsAnError
+                | TooLargeIsCut
+                | TooLargeIsKept
+                | TooLargeDropsTheOld
+                | TooLargeTellsMore
+        );
+        if !limited || need <= have {
+            return None;
+        }
+        match self.way {
+            TooLargeIsAnError => return Some(Err("too large")),
+            TooLargeIsCut => return Some(Ok(self.put(key, self.keep(&record[..have])))),
+            TooLargeIsKept => drop(self.put(key, self.keep(record))),
+            TooLargeDropsTheOld => drop(self.kept.borrow_mut().remove(&self.key(key))),
+            TooLargeTellsMore => return Some(Ok(Outcome::TooLarge { need, have: have + 100 })),
+            _ => {}
+        }
+        Some(Ok(Outcome::TooLarge { need, have }))
+    }
+
     fn last(&self, entries: &[IndexEntry]) -> u64 {
         entries.iter().map(|entry| entry.order).max().unwrap_or(0)
     }
@@ -353,6 +385,9 @@ impl Store for WrongStore {
         if self.is(EveryCallWaits) {
             wait().await;
         }
+        if let Some(too_large) = self.too_large(key, record) {
+            return too_large;
+        }
         let taken = self.get(key).is_some_and(|kept| self.live(&kept, now) || self.is(CreateIsRefusedByTheDead));
         if self.is(CreateLooksThenWrites) {
             wait().await;
@@ -395,6 +430,9 @@ impl Store for WrongStore {
         if !same {
             let told = if self.is(ConflictTellsMine) { self.keep(record) } else { old };
             return Ok(Outcome::Conflict(if self.is(ConflictsTellNothing) { None } else { copy(&told, there) }));
+        }
+        if let Some(too_large) = self.too_large(key, record) {
+            return too_large;
         }
         let new = self.merge(&old, record);
         if self.is(UpdateWritesInTwoSteps) {

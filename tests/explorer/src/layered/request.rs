@@ -76,7 +76,7 @@ impl Request {
                     answer.acknowledged = true;
                     return;
                 }
-                Ok(Outcome::Missing | Outcome::Full) => return,
+                Ok(Outcome::Missing | Outcome::Full | Outcome::TooLarge { .. }) => return,
                 Ok(Outcome::Conflict(_)) => {
                     let Ok(Some(there)) = self.load().await else { return };
                     answer.went_back |= there.version == seen.version;
@@ -102,7 +102,7 @@ impl Request {
                 return;
             };
             match self.node.delete(&KEY, DeleteCondition::Login(record.login), self.now()).await {
-                Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Full) => {
+                Ok(Outcome::Applied(_) | Outcome::Missing | Outcome::Full | Outcome::TooLarge { .. }) => {
                     answer.acknowledged = true;
                     return;
                 }

@@ -46,8 +46,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 2 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "if self.heard(self.cache.replace(key, seen, &entry.bytes(), self.keep()).await).is_none() {",
-            instead: "if entry.bytes().is_empty() || seen == version {",
+            code: "if self.heard(self.cache.replace(key, seen, &entry, self.keep()).await).is_none() {",
+            instead: "if entry.is_empty() || seen == version {",
         }],
     },
     Mutation {

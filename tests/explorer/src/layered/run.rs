@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use session_core::Keys;
 use session_store_layered::Layered;
 
 use crate::layered::record::Record;
@@ -17,6 +18,9 @@ use crate::search::Run;
 
 /// The trust window in seconds; time passes in seconds.
 const TRUST: u64 = 2;
+
+/// Both nodes' signing key.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(b"0a1b2c3d4e5f6g7h8i9jkQlWmEnRoTpY").expect("no pattern"));
 
 /// A few requests, each at one of two nodes.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl<'s> LayeredRun<'s> {
             state.requests = scenario.requests.iter().map(|_| Default::default()).collect();
         }
         let node = || {
-            let layered = Layered::new(SimCache(world.clone()), SimDurable(world.clone()));
+            let layered = Layered::new(SimCache(world.clone()), SimDurable(world.clone()), &KEYS);
             Arc::new(layered.with_trust(Duration::from_secs(TRUST)))
         };
         Self {

@@ -21,8 +21,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "match expiry::accept(token, &self.other, rules.policy, now) {",
-            instead: "let _ = token; match core::convert::identity(Verdict::Current) {",
+            code: "let verdict = expiry::accept(token, &self.other, rules.policy, now);",
+            instead: "let verdict = core::convert::identity(Verdict::Current);",
         }],
     },
     Mutation {
@@ -214,8 +214,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "Verdict::Replaced if self.join(operation, found, rules)? => Ok(()),",
-            instead: "Verdict::Replaced if self.join(operation, found, rules).is_err() => Ok(()),",
+            code: "(Verdict::Replaced, Intent::Login { subject, .. }) => {",
+            instead: "(Verdict::Current, Intent::Login { subject, .. }) if verdict == Verdict::Grace => {",
         }],
     },
     Mutation {
@@ -224,8 +224,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "self.complete(operation, rules);\n        Ok(true)",
-            instead: "self.in_force(operation, rules);\n        Ok(true)",
+            code: "(operation.next, operation.fresh) = (joined, None);",
+            instead: "(operation.next, operation.fresh) = (joined, None);\n            self.in_force(operation, rules);",
         }],
     },
     Mutation {

@@ -3,7 +3,7 @@
 use browser_tests::Browser;
 use firmware_tests::Board;
 
-use crate::table::{PASSWORD, Table};
+use crate::table::{PASSWORD, Table, first_boot};
 
 fn wait_for_view(browser: &Browser, view: &str) {
     browser.wait_for("document.readyState + ' ' + document.body.dataset.view", format!("complete {view}"));
@@ -13,12 +13,15 @@ fn wait_for_view(browser: &Browser, view: &str) {
 fn a_browser_is_still_signed_in_after_the_power_was_cut_em1() {
     for board in Board::ALL {
         let (table, browser) = (Table::new(board), Browser::start());
-        let device = table.boot();
+        let mut device = table.boot();
+        let form = first_boot(&mut device);
+        let code = form.rsplit('=').next().unwrap();
         let address = device.address();
         browser.open(&format!("http://{address}/"));
         wait_for_view(&browser, "first-boot");
         browser.find("#new-password").fill(PASSWORD);
         browser.find("#repeat-password").fill(PASSWORD);
+        browser.find("#setup-code").fill(code);
         browser.find("#first-boot button").click();
         wait_for_view(&browser, "dashboard");
         // the page's script got a reading

@@ -94,6 +94,11 @@ impl Known {
     fn tidy(&mut self, device: SocketAddrV4) {
         let mut signed_in = self.sessions.iter_mut().filter(|(session, _)| *session == Session::SignedIn);
         let Some((_, browser)) = signed_in.next().filter(|_| self.unknown) else { return };
+        let page = browser.get(device, "/settings").unwrap();
+        if page.view() == "step-up" {
+            let form = format!("password={PASSWORD}");
+            assert_eq!(browser.submit(device, &page, "/step-up", &form).unwrap().status, 303);
+        }
         let page = browser.get(device, "/").unwrap();
         assert_eq!(browser.submit(device, &page, "/browsers/end-others", "").unwrap().status, 303);
         for (session, _) in signed_in {

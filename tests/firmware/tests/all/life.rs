@@ -126,3 +126,29 @@ fn the_ninth_browser_signs_out_the_oldest_lc9() {
         assert_eq!(ninth.get(device.address(), "/").unwrap().view(), "dashboard");
     }
 }
+
+/// What is no request for the device is answered before its pages are asked, and the answer arrives.
+#[test]
+fn bad_heads_and_other_names_are_answered_cp5_dv1() {
+    for board in Board::ALL {
+        let table = Table::new(board);
+        let device = table.boot();
+        let host = "Host: 127.0.0.1\r\n";
+        for (head, status) in [
+            (format!("GET / HTTP/1.1\r\n{host}\r\n"), "200"),
+            ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".into(), "421"),
+            (format!("GET / HTTP/1.1\r\n{host}Cookie: {}\r\n\r\n", "a".repeat(16 << 10)), "431"),
+            (format!("GET / HTTP/1.1\r\n{host}Cookie: id=a\0\r\n\r\n"), "400"),
+            (format!("POST /sign-in HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"), "400"),
+            (format!("POST /sign-in HTTP/1.1\r\n{host}Content-Length: 5000000000\r\n\r\n"), "400"),
+            (format!("POST /sign-in HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n"), "501"),
+        ] {
+            let mut stream = TcpStream::connect(device.address()).unwrap();
+            drop(stream.write_all(head.as_bytes()));
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).unwrap_or_else(|why| panic!("{status}: {why} after {}", got.escape_ascii()));
+            let got = String::from_utf8_lossy(&got);
+            assert_eq!(got.get(9..12), Some(status), "{}: {got}", board.name());
+        }
+    }
+}

@@ -97,8 +97,8 @@ impl Table {
     /// If the device does not do as it should.
     #[must_use]
     pub(crate) fn owned(&self) -> (Device, Browser) {
-        let (device, mut browser) = (self.boot(), Browser::default());
-        let form = format!("password={PASSWORD}&repeat={PASSWORD}");
+        let (mut device, mut browser) = (self.boot(), Browser::default());
+        let form = first_boot(&mut device);
         let answer = browser.post(device.address(), "/first-boot", &form).expect("an answer");
         assert_eq!(answer.status, 303, "{}", answer.body);
         (device, browser)
@@ -110,6 +110,15 @@ impl Table {
 pub(crate) struct Browser {
     /// The session cookie's value.
     pub(crate) cookie: Option<String>,
+}
+
+/// The form of a first boot, with the code that the board has said on its serial line.
+///
+/// # Panics
+/// If it has said none.
+pub(crate) fn first_boot(device: &mut Device) -> String {
+    let code = device.said().iter().rev().find_map(|line| line.strip_prefix("setup code: ")).expect("a setup code");
+    format!("password={PASSWORD}&repeat={PASSWORD}&code={}", code.trim())
 }
 
 /// What it was answered.
@@ -176,7 +185,7 @@ impl Browser {
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
         let length = body.len();
         let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: device\r\n{cookie}Content-Length: {length}\r\n\r\n{body}");
+            format!("{method} {path} HTTP/1.1\r\nHost: {device}\r\n{cookie}Content-Length: {length}\r\n\r\n{body}");
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
@@ -189,8 +198,8 @@ impl Browser {
         if header("Content-Length: ").is_some_and(|length| length.parse() != Ok(bytes.len() - head.len() - 4)) {
             return Err(cut());
         }
-        if let Some(set) = header("Set-Cookie: ") {
-            let value = between(set, "id=", ";").ok_or_else(cut)?.to_owned();
+        if let Some(set) = head.lines().find_map(|line| line.strip_prefix("Set-Cookie: id=")) {
+            let value = set.split(';').next().ok_or_else(cut)?.to_owned();
             self.cookie = (!set.contains("Max-Age=0")).then_some(value);
         }
         Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })

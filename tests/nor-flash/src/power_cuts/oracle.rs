@@ -36,13 +36,17 @@ impl Oracle {
             return Outcome::Conflict(None);
         }
         let new = stamp(record);
-        if self.records.len() == self.sessions {
-            let anonymous =
-                self.records.iter().map(|(key, record)| (*key, stamp(record))).filter(|(_, s)| s.login == 0);
-            match anonymous.min_by_key(|(_, stamp)| stamp.last_seen) {
+        let visitors = self.records.iter().filter(|(_, record)| Stamp::is_anonymous(record));
+        let least = visitors.clone().min_by_key(|(_, record)| stamp(record).last_seen).map(|(key, _)| *key);
+        if Stamp::is_anonymous(record) {
+            if self.records.len() == self.sessions || visitors.count() >= self.sessions - self.sessions / 4 {
+                return Outcome::Full;
+            }
+        } else if self.records.len() == self.sessions {
+            match least {
                 // an anonymous one is in no list
-                Some((oldest, _)) if new.login > 0 => self.records.remove(&oldest),
-                _ => return Outcome::Full,
+                Some(least) => self.records.remove(&least),
+                None => return Outcome::Full,
             };
         }
         self.records.insert(key, record.to_vec());

@@ -338,6 +338,7 @@ fn apply(oracle: &mut Oracle, operation: &Operation, now: Time) -> Answer {
         }
         Operation::EndAll => {
             oracle.end_all();
+            oracle.epoch = Epoch(oracle.epoch).next(now).0;
             Answer::Done
         }
     }

@@ -1,4 +1,4 @@
-//! PostgreSQL 15 as Debian packages it. Nobody is asked for a password; nothing waits for the disk.
+//! PostgreSQL 15 and pgbouncer as Debian packages them. Nobody is asked for a password; nothing waits for the disk.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::chown;
@@ -48,6 +48,34 @@ pub fn start_with(settings: &[&str]) -> Server {
     Server::start(Kind { name: "postgres", command: Box::new(command), answers, url }, dir)
 }
 
+/// pgbouncer in transaction mode before a server, with three connections to it and further lines of settings.
+///
+/// # Panics
+/// If its settings cannot be written or it does not start.
+#[must_use]
+pub fn pooled(server: &Server, settings: &[&str]) -> Server {
+    let dir = directory();
+    let user = Account::other_than_root();
+    if let Some(Account { user, group }) = user {
+        let given = chown(dir.path(), Some(user), Some(group));
+        given.unwrap_or_else(|why| panic!("cannot give {} to user {user}: {why}", dir.path().display()));
+    }
+    let (database, settings) = (server.addr().port(), settings.join("\n"));
+    let command = move |dir: &Path, port: u16| {
+        let file = dir.join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={database} user=postgres\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 3\n{settings}\n"
+        );
+        std::fs::write(&file, text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        let mut command = as_account(user, "/usr/sbin/pgbouncer".into());
+        command.arg(file);
+        command
+    };
+    Server::start(Kind { name: "pgbouncer", command: Box::new(command), answers, url }, dir)
+}
+
 /// Asked by its own program: its postmaster accepts connections before it can serve them.
 fn answers(addr: SocketAddr) -> bool {
     let mut ready = Command::new(format!("{PROGRAMS}/pg_isready"));
@@ -82,7 +110,10 @@ impl Account {
 }
 
 fn program(account: Option<Account>, name: &str) -> Command {
-    let path = format!("{PROGRAMS}/{name}");
+    as_account(account, format!("{PROGRAMS}/{name}"))
+}
+
+fn as_account(account: Option<Account>, path: String) -> Command {
     let Some(Account { user, group }) = account else { return Command::new(path) };
     // becomes that program: signals to our child reach it
     let mut command = Command::new("setpriv");

@@ -37,6 +37,7 @@ async fn recovers(store: &RedisStore) {
 async fn each_operation_stays_on_one_node() {
     let cluster = servers::redis::Cluster::start();
     let store = RedisStore::open(&cluster.url()).unwrap().with_options(servers::PATIENT);
+    assert!(!store.is_used().await.unwrap(), "before the first session, on no node (ST18)");
     for group in 0..=255 {
         let key = handle(group);
         assert!(matches!(store.create(&key, &record(1, 1, b""), now()).await, Ok(Outcome::Applied(_))));
@@ -54,6 +55,7 @@ async fn each_operation_stays_on_one_node() {
     }
     // a session and an era for each group, evenly enough
     assert!(counts.iter().sum::<u64>() == 512 && counts.iter().all(|count| *count > 100), "{counts:?}");
+    assert!(store.is_used().await.unwrap());
     assert!(store.end_all(now()).await.unwrap());
     for group in 0..=255 {
         assert_eq!(store.load(&handle(group), now(), &mut [0; 256]).await.unwrap(), Load::Missing);

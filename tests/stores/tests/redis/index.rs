@@ -106,10 +106,8 @@ async fn entries_that_have_ended_are_dropped_by_and_by() {
         let entry = IndexEntry { ends: at.after(Duration::from_secs(1800)), ..entry(number, 1) };
         assert_eq!(store.add(&ann, Epoch(0), &entry, at).await.unwrap(), Added::Applied);
     }
-    let lengths = [
-        spy.ask::<u64>(cmd("HLEN").arg("session:@{".to_owned() + &hex(&ann) + "}")).await,
-        spy.ask::<u64>(cmd("ZCARD").arg("session:@{".to_owned() + &hex(&ann) + "}>")).await,
-    ];
+    let lengths =
+        [spy.ask::<u64>(cmd("HLEN").arg(place(&ann))).await, spy.ask::<u64>(cmd("ZCARD").arg(place(&ann) + ">")).await];
     // the last one, and in the hash the last order
     assert_eq!(lengths, [2, 1]);
 }
@@ -139,7 +137,7 @@ async fn foreign_content_is_an_error_without_harm() {
     let server = servers::redis::start();
     let (store, spy) = (store(&server), Spy::at(&server).await);
     let ann = SubjectId::of("ann");
-    let (hash, order) = (format!("session:@{{{}}}", hex(&ann)), format!("session:@{{{}}}>", hex(&ann)));
+    let (hash, order) = (place(&ann), place(&ann) + ">");
     let foreign = [
         vec![format!("SET {hash} x")],
         vec![format!("RPUSH {order} x")],
@@ -169,6 +167,9 @@ async fn foreign_content_is_an_error_without_harm() {
     }
 }
 
-fn hex(subject: &SubjectId) -> String {
-    subject.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// The key of a subject's entries.
+fn place(subject: &SubjectId) -> String {
+    let hex: String = subject.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let (group, rest) = hex.split_at(2);
+    format!("session:@{{{group}}}{rest}")
 }

@@ -3,6 +3,7 @@
 mod common;
 mod conformance;
 mod conversations;
+mod eviction;
 mod failover;
 mod index;
 mod outages;

@@ -4,6 +4,7 @@ mod common;
 mod conformance;
 mod conversations;
 mod outages;
+mod pooler;
 mod rows;
 mod schema;
 mod tls;

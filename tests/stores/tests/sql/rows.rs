@@ -30,15 +30,32 @@ async fn everybody_ends_at_once_lc10() {
         assert_eq!(store.touch(&key(1), at(20)).await, Ok(Outcome::Missing));
         assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(20)).await, Ok(Outcome::Missing));
         assert_eq!(store.create(&key(1), &new, at(20)).await, Ok(Outcome::Applied(Version(9))), "its place is free");
-        // an older order changes nothing
-        assert_eq!(store.end_all(at(5)).await, Ok(true));
-        assert_eq!(load(&store, &key(0), 20).await, None);
         // the rows go in batches
         assert_eq!(store.count(at(20)).await, Ok(Some(6)));
         assert_eq!(store.remove_expired(3, at(20)).await, Ok(Some(3)));
         assert_eq!(store.remove_expired(3, at(20)).await, Ok(Some(1)));
         assert_eq!(store.remove_expired(3, at(20)).await, Ok(Some(0)));
         assert_eq!(store.count(at(20)).await, Ok(Some(2)));
+    }
+}
+
+/// A row of an earlier release has a time where this one keeps a number, and ends all the same.
+#[tokio::test]
+async fn everybody_ends_whatever_the_clocks_lc10_st19() {
+    for database in Fresh::both() {
+        let store = database.store();
+        let year = 365 * 24 * HOUR;
+        create(&store, &key(1), Draft { version: 1, seen: 10 + year, ..Draft::default() }, 10 + year).await;
+        create(&store, &key(2), Draft { version: 2, seen: 10, ..Draft::default() }, 10).await;
+        database.sql("UPDATE session_records SET made = 1790000000000 WHERE version = 1").await.unwrap();
+        assert_eq!(store.end_all(at(5)).await, Ok(true));
+        for number in [1, 2] {
+            assert_eq!(load(&store, &key(number), 10).await, None);
+        }
+        create(&store, &key(3), Draft { version: 3, seen: 10, ..Draft::default() }, 10).await;
+        assert!(load(&store, &key(3), 10).await.is_some());
+        assert_eq!(store.end_all(at(5)).await, Ok(true));
+        assert_eq!(load(&store, &key(3), 10).await, None, "a second time in the same millisecond");
     }
 }
 

@@ -1,9 +1,12 @@
 //! Many writers over two nodes: nothing is lost, nobody waits in a circle (ST2, ST3).
 
+use std::time::Duration;
+
 use session_core::environment::Time;
 use session_core::policy::{Lifetimes, PlainCookie, Policy};
 use session_core::testing::ManualClock;
 use session_std::{Error, Finished, Keys, Request, Session, Sessions};
+use session_store_sql::SqlStore;
 
 use crate::common::Fresh;
 
@@ -131,5 +134,46 @@ async fn two_nodes_share_a_store_lc2_lc3() {
         for node in [&one, &other] {
             assert_eq!(request(node, &after, who).await.0, None);
         }
+    }
+}
+
+/// Another process holds a lock for longer than the driver's patience, by the system's clock and the default options.
+/// Nobody else changes the sessions, so that no request is told of a conflict, and what is told is what is kept: a login
+/// that is refused leaves the browser its cookie.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_of_three_seconds_is_no_conflict_st13() {
+    for database in Fresh::both() {
+        let sessions = Sessions::new(SqlStore::open(&database.url()).unwrap(), Keys::new(KEY).unwrap());
+        let policy = Policy::plain_http(PlainCookie::new(), Lifetimes::default()).unwrap();
+        let sessions = sessions.policy(policy);
+        let [plain, login] = [new_session(&sessions).await, new_session(&sessions).await];
+        let holder = database.locked().await;
+        let release = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            drop(holder);
+        };
+        let set = request(&sessions, &plain, async |session: Session| session.set("n", &1_u32).unwrap());
+        let sign_in = request(&sessions, &login, async |session: Session| {
+            let attempt = session.begin_login("ann").await?;
+            session.login(attempt).await
+        });
+        let ((), ((), set), (signed_in, finished)) = tokio::join!(release, set, sign_in);
+
+        let unknown = |error: Error| matches!(error, Error::Indeterminate | Error::Unavailable);
+        match set.error {
+            None => assert_eq!(number(&sessions, &plain).await, 1),
+            Some(error) => {
+                assert!(unknown(error), "{error:?}");
+                assert_eq!(number(&sessions, &plain).await, 0, "what was given up is not done later");
+            }
+        }
+        let now = match signed_in {
+            Ok(()) => finished.cookie.unwrap().split(';').next().unwrap().to_owned(),
+            Err(error) => {
+                assert!(unknown(error), "{error:?}");
+                login
+            }
+        };
+        assert_eq!(number(&sessions, &now).await, 0, "the browser has a cookie that opens its session");
     }
 }

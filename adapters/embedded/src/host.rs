@@ -1,0 +1,32 @@
+//! Whether a request is for this device, or for a name that an attacker's DNS server gives to its address.
+
+/// Returns whether a `Host` header's value is one of `names`, or an address. Case, a port and a dot at the end do not
+/// matter. Answer 421 (Misdirected Request) to all others, before anything else: a page of `evil.example`, whose name
+/// resolves to the device after a while (DNS rebinding), is of the same origin as the device to its browser, and reads what
+/// it likes. An address always passes: a browser asks no DNS server for it, so nothing can be made to resolve to it.
+///
+/// ```
+/// # use session_embedded::is_named;
+/// for host in ["oven.local", "OVEN.local.:8080", "192.168.1.7", "192.168.1.7:80", "[fe80::1]:80"] {
+///     assert!(is_named(host.as_bytes(), ["oven.local"]), "{host}");
+/// }
+/// for host in ["evil.example", "oven.local.evil.example", "", "oven.local:", "oven.local:x", "evil.example:80"] {
+///     assert!(!is_named(host.as_bytes(), ["oven.local"]), "{host}");
+/// }
+/// ```
+#[must_use]
+pub fn is_named<'n>(host: &[u8], names: impl IntoIterator<Item = &'n str>) -> bool {
+    let (host, port) = match host.iter().rposition(|byte| *byte == b':') {
+        // colons are inside an address, too
+        Some(colon) if !host.ends_with(b"]") => host.split_at_checked(colon).unwrap_or_default(),
+        _ => (host, &b":0"[..]),
+    };
+    if port.len() < 2 || !port.iter().skip(1).all(u8::is_ascii_digit) {
+        return false;
+    }
+    // a browser takes a host of digits and dots for an address or for nothing; DNS has no brackets
+    let is_address = !host.is_empty() && host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        || host.starts_with(b"[") && host.ends_with(b"]");
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    is_address || !host.is_empty() && names.into_iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes()))
+}

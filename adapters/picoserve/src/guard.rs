@@ -1,0 +1,258 @@
+//! A wrapper around the socket, so that bad input ends in an answer and not in two requests where one was sent.
+
+use core::cell::Cell;
+
+use picoserve::io::embedded_io_async::{ErrorType, Read, Write as BaseWrite};
+use picoserve::io::{Socket, Write};
+use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
+use picoserve::{Timeouts, Timer};
+use session_embedded::{Answer, Head, Refusal, Step};
+
+/// What a guard knows of one connection: `server.serve(guard.around(socket))`. Takes some 120 bytes, of which 32 are a
+/// buffer. It is lent to the socket so that the futures that pass the socket on do not each have room for that.
+pub struct Guard {
+    incoming: Incoming,
+    shared: Shared,
+}
+
+/// A socket whose requests picoserve 0.20 can be shown. A head that picoserve would read otherwise than others do is answered
+/// 400 here and never shown, a head larger than the server's buffer 431, a body in chunks 501. The connection is closed after
+/// each of them.
+pub struct Guarded<'g, S> {
+    socket: S,
+    guard: &'g mut Guard,
+}
+
+/// Bytes that are read at a time. They are handed on request by request.
+const AHEAD: usize = 32;
+
+/// What came, up to where picoserve has it.
+struct Incoming {
+    at: At,
+    ahead: [u8; AHEAD],
+    from: usize,
+    to: usize,
+}
+
+/// Where in what the client sends.
+enum At {
+    /// In the head of a request, or before one.
+    Head(Head),
+    /// So many bytes before the end of a body.
+    Body(u64),
+}
+
+/// What one half of the socket tells the other.
+struct Shared {
+    refused: Cell<Option<Refusal>>,
+    /// The answer to the request that was read last.
+    answer: Cell<Answer>,
+}
+
+impl Guard {
+    /// Makes a guard, for one connection after the other.
+    #[must_use]
+    pub const fn new() -> Self {
+        let incoming = Incoming { at: At::Head(Head::new()), ahead: [0; AHEAD], from: 0, to: 0 };
+        Self { incoming, shared: Shared { refused: Cell::new(None), answer: Cell::new(Answer::new()) } }
+    }
+
+    /// Guards `socket`, from its first byte on.
+    pub const fn around<S>(&mut self, socket: S) -> Guarded<'_, S> {
+        *self = Self::new();
+        Guarded { socket, guard: self }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<'_, S> {
+    type Error = S::Error;
+    type ReadHalf<'a>
+        = GuardedRead<'a, S::ReadHalf<'a>>
+    where
+        Self: 'a;
+    type WriteHalf<'a>
+        = GuardedWrite<'a, S::WriteHalf<'a>>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (Self::ReadHalf<'_>, Self::WriteHalf<'_>) {
+        let (read, write) = self.socket.split();
+        let read = GuardedRead { inner: read, incoming: &mut self.guard.incoming, shared: &self.guard.shared };
+        (read, GuardedWrite { inner: write, shared: &self.guard.shared, answered: false })
+    }
+
+    async fn abort<T: Timer<Runtime>>(
+        self,
+        timeouts: &Timeouts,
+        timer: &T,
+    ) -> Result<(), picoserve::Error<Self::Error>> {
+        if self.guard.shared.refused.get().is_some() {
+            // a reset would take the answer with it
+            return self.socket.shutdown(timeouts, timer).await;
+        }
+        self.socket.abort(timeouts, timer).await
+    }
+
+    async fn shutdown<T: Timer<Runtime>>(
+        self,
+        timeouts: &Timeouts,
+        timer: &T,
+    ) -> Result<(), picoserve::Error<Self::Error>> {
+        self.socket.shutdown(timeouts, timer).await
+    }
+}
+
+/// What picoserve reads from.
+pub struct GuardedRead<'a, R> {
+    inner: R,
+    incoming: &'a mut Incoming,
+    shared: &'a Shared,
+}
+
+impl<R: ErrorType> ErrorType for GuardedRead<'_, R> {
+    type Error = R::Error;
+}
+
+impl<R: Read> Read for GuardedRead<'_, R> {
+    async fn read(&mut self, into: &mut [u8]) -> Result<usize, R::Error> {
+        if self.shared.refused.get().is_some() || self.incoming.is_left_over(self.shared.answer.get()) {
+            return Ok(0);
+        }
+        if into.is_empty() {
+            // picoserve asks so when its buffer is full, and takes the answer for the end of the connection
+            self.shared.refused.set(self.incoming.is_in_head().then_some(Refusal::TooLarge));
+            return Ok(0);
+        }
+        if self.incoming.from == self.incoming.to {
+            let read = self.inner.read(&mut self.incoming.ahead).await?;
+            (self.incoming.from, self.incoming.to) = (0, read);
+            if read == 0 {
+                self.shared.refused.set(self.incoming.is_in_head().then_some(Refusal::NotUnderstood));
+                return Ok(0);
+            }
+        }
+        Ok(self.incoming.hand_on(into, self.shared))
+    }
+}
+
+impl Incoming {
+    const fn is_in_head(&self) -> bool {
+        matches!(&self.at, At::Head(head) if head.is_begun())
+    }
+
+    /// Whether what comes is the rest of a body that picoserve gave up: it would take it for the next request.
+    fn is_left_over(&self, answer: Answer) -> bool {
+        matches!(self.at, At::Body(_)) && answer.is_begun()
+    }
+
+    /// Hands on what is there, but nothing that comes after the request: only its answer tells whether that is HTTP.
+    #[inline(never)] // picoserve reads in many places
+    fn hand_on(&mut self, into: &mut [u8], shared: &Shared) -> usize {
+        let there = self.ahead.get(self.from..self.to).unwrap_or_default();
+        let given = match &mut self.at {
+            _ if shared.answer.get().switches() => there.len(),
+            At::Body(left) => {
+                let given = there.len().min(into.len()).min((*left).try_into().unwrap_or(usize::MAX));
+                *left -= given as u64;
+                if *left == 0 {
+                    self.at = At::Head(Head::new());
+                }
+                given
+            }
+            At::Head(head) => {
+                shared.answer.set(Answer::new());
+                let mut steps = there.iter().zip(1..=into.len()).map(|(byte, given)| (head.push(*byte), given));
+                match steps.find(|(step, _)| *step != Step::More) {
+                    None => there.len(),
+                    Some((Step::End, given)) if !head.is_chunked() => {
+                        self.at = if head.length() > 0 { At::Body(head.length()) } else { At::Head(Head::new()) };
+                        given
+                    }
+                    Some((step, given)) => {
+                        let refusal = if step == Step::End { Refusal::NotSupported } else { Refusal::NotUnderstood };
+                        shared.refused.set(Some(refusal));
+                        // what is never a whole head, and enough of one for picoserve to answer it
+                        if let Some(first) = into.first_mut() {
+                            *first = b'!';
+                        }
+                        self.from += given;
+                        return 1;
+                    }
+                }
+            }
+        };
+        let given = given.min(into.len());
+        into.iter_mut().zip(there).take(given).for_each(|(place, byte)| *place = *byte);
+        self.from += given;
+        given
+    }
+}
+
+/// What picoserve writes to.
+pub struct GuardedWrite<'a, W> {
+    inner: W,
+    shared: &'a Shared,
+    /// The refusal was written.
+    answered: bool,
+}
+
+impl<W: BaseWrite> GuardedWrite<'_, W> {
+    /// Writes the refusal, if there is one, in place of what picoserve writes.
+    async fn is_refused(&mut self) -> Result<bool, W::Error> {
+        let Some(refused) = self.shared.refused.get() else { return Ok(false) };
+        if !self.answered {
+            self.answered = true;
+            self.inner.write_all(refused.answer()).await?;
+        }
+        Ok(true)
+    }
+}
+
+impl<W: ErrorType> ErrorType for GuardedWrite<'_, W> {
+    type Error = W::Error;
+}
+
+#[inline(never)] // and writes in more
+fn watch(shared: &Shared, bytes: &[u8]) {
+    let mut answer = shared.answer.get();
+    answer.push(bytes);
+    shared.answer.set(answer);
+}
+
+impl<W: BaseWrite> BaseWrite for GuardedWrite<'_, W> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, W::Error> {
+        if self.is_refused().await? {
+            return Ok(bytes.len());
+        }
+        let written = self.inner.write(bytes).await?;
+        watch(self.shared, bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    async fn flush(&mut self) -> Result<(), W::Error> {
+        self.inner.flush().await
+    }
+}
+
+impl<W: Write> Write for GuardedWrite<'_, W> {
+    async fn write_with<F: FnOnce(BorrowedCursor<'_>) -> R, R>(&mut self, fill: F) -> Result<R, W::Error> {
+        if self.is_refused().await? {
+            return Ok(fill(BorrowedBuffer::new(&mut [0; 64]).unfilled()));
+        }
+        let shared = self.shared;
+        let filled = |mut cursor: BorrowedCursor<'_>| {
+            cursor.with_unfilled_buf(|buffer| {
+                let filled = fill(buffer.unfilled());
+                watch(shared, buffer.filled());
+                filled
+            })
+        };
+        self.inner.write_with(filled).await
+    }
+}

@@ -1,0 +1,106 @@
+//! How often an event is told that can be provoked at will (QU4).
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use session_core::environment::{Clock, Time};
+use session_core::events::{Event, Observer};
+
+use crate::sessions::AnyClock;
+
+/// Events of one kind that are told in a minute.
+const BURST: u32 = 10;
+const MINUTE: u64 = 60_000;
+/// Sessions share so many places, so that what is provoked with one of them hides what happens to few others.
+const PLACES: usize = 256;
+
+/// An observer that is told at a limited rate, by the time of a clock.
+pub(crate) struct Limited {
+    observer: Arc<dyn Observer + Send + Sync>,
+    clock: AnyClock,
+    counts: Arc<Counts>,
+}
+
+/// What was told within a minute; shared by all that tell the same observer.
+pub(crate) struct Counts {
+    hasher: RandomState,
+    places: Mutex<[Place; PLACES]>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    since: Time,
+    told: u32,
+    left_out: u32,
+    name: &'static str,
+}
+
+impl Counts {
+    pub(crate) fn new() -> Self {
+        let none = Place { since: Time::ZERO, told: 0, left_out: 0, name: "" };
+        Self { hasher: RandomState::new(), places: Mutex::new([none; PLACES]) }
+    }
+
+    /// Counts an event. Returns whether it is in excess, and how many were left out in a minute that is over.
+    fn count(&self, event: &Event<'_>, now: Time) -> (bool, Option<(&'static str, u32)>) {
+        // what says nothing about a session is one kind, whatever cookie an attacker sends
+        let id = if matches!(event, Event::Unknown(_)) { None } else { event.log_id() };
+        let at = self.hasher.hash_one((event.name(), id)) as usize % PLACES;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = &mut places[at];
+        let mut before = None;
+        if now.since(place.since).as_millis() >= u128::from(MINUTE) || now < place.since {
+            before = Some((place.name, place.left_out)).filter(|(_, left_out)| *left_out > 0);
+            *place = Place { since: now, told: 0, left_out: 0, name: event.name() };
+        }
+        if place.told < BURST {
+            place.told += 1;
+            return (false, before);
+        }
+        (place.left_out, place.name) = (place.left_out.saturating_add(1), event.name());
+        (true, before)
+    }
+}
+
+/// Whether a client can cause the event as often as it sends requests. Not so a failed login, of which an audit needs each:
+/// the application's own brake bounds them.
+const fn can_be_provoked(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Forged
+            | Event::CookiesIgnored
+            | Event::Unknown(_)
+            | Event::Expired(_)
+            | Event::PastGrace(_)
+            | Event::Replaced(_)
+            | Event::Mismatch(..)
+            | Event::CsrfFailed(..)
+            | Event::CrossSite
+            | Event::Corrupt(_)
+            | Event::Unreadable(..)
+            | Event::Conflict(_)
+    )
+}
+
+impl Limited {
+    pub(crate) fn new(observer: Arc<dyn Observer + Send + Sync>, clock: AnyClock, counts: Arc<Counts>) -> Self {
+        Self { observer, clock, counts }
+    }
+}
+
+impl Observer for Limited {
+    fn observe(&self, event: &Event<'_>) {
+        if !can_be_provoked(event) {
+            return self.observer.observe(event);
+        }
+        let (excess, before) = self.counts.count(event, self.clock.now());
+        if let Some((name, count)) = before {
+            self.observer.observe(&Event::LeftOut(name, count));
+        }
+        if excess { self.observer.observe_excess(event) } else { self.observer.observe(event) }
+    }
+
+    fn ignores(&self) -> bool {
+        self.observer.ignores()
+    }
+}

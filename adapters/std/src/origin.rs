@@ -1,0 +1,64 @@
+//! From where a request comes, for observers.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::pin;
+
+use http::{HeaderMap, HeaderValue, header::USER_AGENT};
+
+/// Where a request comes from, as its layer knows it. An observer asks [`Origin::of_request`]; nothing of it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address: the peer of the connection, unless the layer was told where to find it behind a proxy.
+    pub address: Option<IpAddr>,
+    /// The `User-Agent` header, which a client chooses freely.
+    pub user_agent: Option<HeaderValue>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Origin>> = const { RefCell::new(None) };
+}
+
+impl Origin {
+    /// Takes the user agent from a request's headers.
+    #[must_use]
+    pub fn new(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
+        Self { address, user_agent: headers.get(USER_AGENT).cloned() }
+    }
+
+    /// Returns where the request comes from whose event is observed; `None` if the event is no request's, for instance if
+    /// the program itself ends sessions. To be asked within [`observe`](crate::events::Observer::observe).
+    #[must_use]
+    pub fn of_request() -> Option<Self> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// The user agent, if it is text.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_ref()?.to_str().ok()
+    }
+
+    /// Makes this the origin of what happens in `within`.
+    pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
+        let _left = Entered(CURRENT.replace(Some(self.clone())));
+        within()
+    }
+
+    /// The same for each time that the future is polled: other requests take turns in the same thread.
+    pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| self.enter(|| future.as_mut().poll(context))).await
+    }
+}
+
+/// Puts back what was there before, also if the code within panics.
+struct Entered(Option<Origin>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // a thread that ends has no place any more
+        let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
+    }
+}
