@@ -191,7 +191,7 @@ type View<'a> = session_core::Session<
     AnyClock,
     ThreadRng,
     &'a mut RequestState<RecordBuffer>,
-    Limited,
+    Limited<AnyClock>,
     DynamicMode,
 >;
 
