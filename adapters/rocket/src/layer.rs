@@ -1,7 +1,5 @@
 //! The fairing: makes requests' sessions reachable for guards, and stores them before an answer's head is sent.
 
-use std::net::IpAddr;
-
 use rocket::catcher::{self, Catcher};
 use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::http::uri::Origin;
@@ -13,7 +11,7 @@ use session_std::cross_site::{CrossSite, Sent};
 use session_std::{Sessions, SharedStore};
 
 use crate::config;
-use crate::request::{Mounted, Refused, RequestCache};
+use crate::request::{ClientAddress, Mounted, Refused, RequestCache};
 use crate::response::{SessionRejection, apply};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
@@ -27,9 +25,6 @@ pub struct SessionLayer {
     cross_site: CrossSite,
     client_address: Option<ClientAddress>,
 }
-
-/// Finds the address of who sent a request.
-pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
 
 #[derive(Clone, Debug)]
 enum Source {

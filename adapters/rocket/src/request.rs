@@ -1,10 +1,13 @@
 //! What the fairing and the guards of one request know of each other: Rocket's state and the request's cache.
 
+use std::net::IpAddr;
+
 use rocket::Request;
 use session_std::events::Origin;
 use session_std::{Error, Sessions};
 
-use crate::layer::ClientAddress;
+/// Finds the address of who sent a request.
+pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
 
 /// What the fairing leaves in the rocket's state.
 pub(crate) struct Mounted {

@@ -199,7 +199,7 @@ pub(crate) type View<'a> = session_core::Session<
     AnyClock,
     ThreadRng,
     &'a mut RequestState<RecordBuffer>,
-    Limited,
+    Limited<AnyClock>,
     DynamicMode,
 >;
 

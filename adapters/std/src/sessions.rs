@@ -21,7 +21,7 @@ use session_store_shared::{SharedError, SharedStore};
 pub type SessionInfo = session_core::SessionInfo<String>;
 
 /// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, Limited, DynamicMode>;
+pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>;
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -214,7 +214,7 @@ impl AnyObserver {
         Self(Arc::new(observer), Arc::new(Counts::new()))
     }
 
-    fn limited(self, clock: AnyClock) -> Limited {
+    fn limited(self, clock: AnyClock) -> Limited<AnyClock> {
         Limited::new(self.0, clock, self.1)
     }
 }

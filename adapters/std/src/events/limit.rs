@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 
-use crate::sessions::AnyClock;
-
 /// Events of one kind that are told in a minute.
 const BURST: u32 = 10;
 const MINUTE: u64 = 60_000;
@@ -15,9 +13,9 @@ const MINUTE: u64 = 60_000;
 const PLACES: usize = 256;
 
 /// An observer that is told at a limited rate, by the time of a clock.
-pub(crate) struct Limited {
+pub(crate) struct Limited<C> {
     observer: Arc<dyn Observer + Send + Sync>,
-    clock: AnyClock,
+    clock: C,
     counts: Arc<Counts>,
 }
 
@@ -82,13 +80,13 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
     )
 }
 
-impl Limited {
-    pub(crate) fn new(observer: Arc<dyn Observer + Send + Sync>, clock: AnyClock, counts: Arc<Counts>) -> Self {
+impl<C: Clock> Limited<C> {
+    pub(crate) fn new(observer: Arc<dyn Observer + Send + Sync>, clock: C, counts: Arc<Counts>) -> Self {
         Self { observer, clock, counts }
     }
 }
 
-impl Observer for Limited {
+impl<C: Clock> Observer for Limited<C> {
     fn observe(&self, event: &Event<'_>) {
         if !can_be_provoked(event) {
             return self.observer.observe(event);
