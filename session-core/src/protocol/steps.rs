@@ -199,7 +199,11 @@ impl<B: Buffer> RequestState<B> {
             let (before, ends) = (self.mine.ends(), rules.policy.ends(self.mine.created()));
             // an index lists a login until the end that it had then: no later one follows, or a revocation would miss it
             let listed = self.mine.login() > 0 && before != 0 && (ends == 0 || ends > before);
-            self.mine.set_lifetimes(rules.policy.limits.idle, if listed { before } else { ends }, false);
+            self.mine.set_lifetimes(
+                rules.policy.limits.idle_of(self.mine.login()),
+                if listed { before } else { ends },
+                false,
+            );
         }
         if self.active {
             self.mine.saw(now);

@@ -205,7 +205,7 @@ where
         if self.request.is_new() {
             // it gets its limits when it is stored, at the end of this request
             let policy = self.sessions.policy();
-            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle_of(stamp.login), policy.ends(now));
         }
         let deadline = stamp.deadline();
         (deadline < Time::MAX).then(|| deadline.since(now))
