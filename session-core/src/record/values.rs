@@ -8,7 +8,7 @@
 //! with NUL.
 
 use crate::base::bytes::{fill, hash, splice};
-use crate::base::codec::{AsRead, Codec};
+use crate::base::codec::Codec;
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use core::cmp::Ordering;
@@ -67,12 +67,16 @@ impl<'a, K> Entry<'a, K> {
     /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`]. `None` if its
     /// bytes tell that.
     #[inline]
-    pub(crate) fn as_read<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<AsRead> {
-        if C::same(value, self.bytes) {
-            return None;
-        }
-        Some(AsRead { entry: hash(0, self.bytes), said: C::said(value)? })
+    pub(crate) fn said<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<C::Said> {
+        if C::same(value, self.bytes) { None } else { C::said(value) }
     }
+}
+
+/// A value that was read: the fingerprint of its entry, and what it said of itself.
+#[derive(Clone, Copy)]
+pub(crate) struct AsRead<S> {
+    pub(crate) entry: u64,
+    pub(crate) said: S,
 }
 
 /// All values in the order of their keys, up to the end or to anything that is no entry.
@@ -132,7 +136,7 @@ impl<'a> Table<'a> {
         &mut self,
         key: &str,
         value: &T,
-        read: Option<AsRead>,
+        read: Option<AsRead<C::Said>>,
     ) -> Result<bool, Error> {
         let size = C::write(value, &mut []).map_err(|_| Error::NotSerializable)?;
         if let Some(read) = read

@@ -92,8 +92,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "if rules.has_index && matches!(intent, Intent::Login { .. }) {",
-            instead: "if rules.has_index && intent == Intent::Rotate {",
+            code: "if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {",
+            instead: "if rules.has_index && operation.intent == Intent::Rotate {",
         }],
     },
     Mutation {
@@ -141,8 +141,8 @@ pub(crate) const RULES: &[Mutation] = &[
         edits: &[
             Edit {
                 file: REPLIES,
-                code: "if there == self.mine.version() {",
-                instead: "if there == self.mine.version() && !operation.pending {",
+                code: "if operation.attempted && there == self.mine.version() {",
+                instead: "if operation.attempted && there == self.mine.version() && !operation.pending {",
             },
             Edit { file: REPLIES, code: "if operation.pending && there != self.base {", instead: "if false {" },
         ],
