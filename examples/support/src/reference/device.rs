@@ -10,7 +10,7 @@ use super::flags::Config;
 use super::flash::flash_store;
 use super::program::{AnyClock, announced};
 use super::store_url::{StoreUrl, memory};
-use super::surroundings::OsRng;
+use super::surroundings::SysRng;
 
 /// Requests served at once, each with room for two records of `RECORD` bytes.
 pub const REQUESTS: usize = 128;
@@ -19,7 +19,7 @@ const RECORD: usize = 4096;
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
 /// The pool of such an app.
-pub type DevicePool<S> = Pool<S, AnyClock, OsRng, (), REQUESTS, RECORD, COOKIE, DynamicMode>;
+pub type DevicePool<S> = Pool<S, AnyClock, SysRng, (), REQUESTS, RECORD, COOKIE, DynamicMode>;
 
 /// The sessions in it.
 pub type DeviceSessions<S> = Sessions<S, AnyClock, (), DynamicMode>;

@@ -150,10 +150,10 @@ impl State {
     pub(crate) fn grant(&mut self, request: usize, grant: Grant) {
         let Some(call) = self.requests[request].waits.take() else { return };
         let reply = match grant {
-            Grant::Done => self.carry_out(self.life, &call),
+            Grant::Done => self.apply(self.life, &call),
             Grant::Lost => Reply::Failed,
             Grant::AnswerLost => {
-                self.carry_out(self.life, &call);
+                self.apply(self.life, &call);
                 Reply::Failed
             }
             Grant::Delayed => {
@@ -173,7 +173,7 @@ impl State {
     pub(crate) fn arrive(&mut self, at: usize) {
         let (life, call) = self.late.remove(at);
         if life == self.life {
-            self.carry_out(life, &call);
+            self.apply(life, &call);
         }
     }
 
@@ -198,7 +198,7 @@ impl State {
         self.written
     }
 
-    fn carry_out(&mut self, life: u32, call: &Call) -> Reply {
+    fn apply(&mut self, life: u32, call: &Call) -> Reply {
         match call {
             Call::Look => match &self.cached {
                 Some((_, bytes)) if bytes.is_empty() => Reply::Taken,
