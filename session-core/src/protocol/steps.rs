@@ -143,34 +143,30 @@ impl<B: Buffer> RequestState<B> {
         }
         operation.attempted = true;
         operation.next = None;
-        let another = match intent {
-            Intent::Login { .. } | Intent::Rotate => {
-                let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
+        let signs = matches!(intent, Intent::Login { .. } | Intent::Rotate);
+        let mut another = signs;
+        if signs || renews {
+            let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
+            let mut leads_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
+            if signs {
+                leads_until = Time::ZERO;
                 self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
-                if let (Intent::Login { .. }, Some(sealed)) = (intent, sealed) {
-                    // without room for that, a second login makes a session of its own
-                    _ = self.mine.keep_previous(&verifier, Time::ZERO, &sealed);
-                }
-                true
             }
-            _ if renews => {
-                // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
-                let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
-                let sealed = token.seal(fresh.secret(), rules.ring);
-                sealed.is_some_and(|sealed| self.mine.keep_previous(&token.verifier, grace_until, &sealed).is_ok())
+            if let (false, Some(sealed)) = (matches!(intent, Intent::Rotate), sealed) {
+                // the old cookie leads to the new one, for the grace or to another login. Without room for that there is no
+                // renewal, and a second login makes a session of its own
+                another |= self.mine.keep_previous(&verifier, leads_until, &sealed).is_ok();
             }
-            _ => {
-                match self.mine.previous().map(|previous| previous.grace_until) {
-                    // the browser has the login's answer: no other login has to find the session
-                    Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
-                    // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
-                    Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
-                    _ => {}
-                }
-                false
+        } else {
+            match self.mine.previous().map(|previous| previous.grace_until) {
+                // the browser has the login's answer: no other login has to find the session
+                Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
+                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
+                _ => {}
             }
-        };
+        }
         self.write(operation, handle, another, rules)
     }
 

@@ -135,21 +135,14 @@ impl Changes {
         if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
             return Err(Error::Conflict);
         }
-        if self.cleared {
-            newer.table().clear();
-        }
-        if self.rest.is_some() {
-            let mine = mine.data();
-            while newer.table().remove_first(|key| !self.follows(key)) {}
-            for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
-                newer.table().put(entry)?;
-            }
-        }
-        for touched in &self.touched {
-            match touched.kind {
-                Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
-                Kind::Write | Kind::Blind => apply(touched.key, mine, newer)?,
-            }
+        // what a key has here takes the place of what it has there
+        let replaces = |key: &str| match self.followed(key) {
+            Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
+            None => self.rest.is_some(),
+        };
+        while newer.table().remove_first(|key| self.cleared || replaces(key)) {}
+        for entry in values::entries(mine.data()).filter(|entry| replaces(entry.key)) {
+            newer.table().put(entry)?;
         }
         if self.relabeled {
             newer.set_label(mine.label().unwrap_or_default())?;
@@ -173,32 +166,20 @@ impl Changes {
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
-    fn follows(&self, key: &str) -> bool {
+    fn followed(&self, key: &str) -> Option<&Touched> {
         let hash = values::key_hash(key);
-        self.touched.iter().any(|touched| touched.is(hash))
+        self.touched.iter().find(|touched| touched.is(hash))
     }
 
     /// Independent of order, so that it can be taken over what the list leaves out.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data).filter(|entry| !self.follows(entry.key)).fold(0, |sum, entry| {
+        values::entries(data).filter(|entry| self.followed(entry.key).is_none()).fold(0, |sum, entry| {
             let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
             sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
         })
     }
 }
 
-fn entry_at(data: &[u8], key: u64) -> Option<Entry<'_>> {
-    values::entries(data).find(|entry| values::key_hash(entry.key) == key)
-}
-
 fn fingerprint_at(data: &[u8], key: u64) -> u64 {
-    values::fingerprint(entry_at(data, key))
-}
-
-fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
-    if let Some(entry) = entry_at(mine.data(), key) {
-        return newer.table().put(entry);
-    }
-    newer.table().remove_first(|name| values::key_hash(name) == key);
-    Ok(())
+    values::fingerprint(values::entries(data).find(|entry| values::key_hash(entry.key) == key))
 }
