@@ -741,9 +741,14 @@ def written():
     section("change: none", **base, do="set n as u32", events="", stored=plain(data=TABLE, seen=NOW), set_cookie="none")
     section("change: a value removed", **base, do="remove cart", events="",
             stored=record(V, **ten, data=entry(b"n", VALUES["u32"])), set_cookie="none")
+    just_now = {"login": 1, "salt": version, "seen": NOW, "created": NOW, "subject": (NOW, b"ann"),
+                "previous": (V, 0, seal(A, ID, HANDLE, SECRET, next_secret))}
     section("change: a login over data", **base, record=plain(data=entry(b"\0flash", VALUES["text"]) + TABLE), do="login ann",
             events="LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=version, login=1, salt=version, seen=NOW, created=NOW, subject=(NOW, b"ann"), data=TABLE))
+            stored=record(next_verifier, version=version, **just_now, data=TABLE))
+    section("change: a second login over the same cookie", **base, record=record(next_verifier, version=bytes(8), **just_now, data=TABLE),
+            do="login ann", events="Replaced LoggedIn", set_cookie=header(next_value),
+            stored=record(next_verifier, version=bytes(8), **just_now, data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
             stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))

@@ -17,6 +17,7 @@ use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
+use crate::base::followed::Kind;
 use crate::base::names::Handle;
 use crate::codec;
 use crate::driver::mode::Mode;
@@ -25,7 +26,7 @@ use crate::driver::stored::Stored;
 use crate::driver::subjects::SessionInfo;
 use crate::protocol::operation::{FLASH, Intent, Operation};
 use crate::protocol::state::RequestState;
-use crate::record::changes::{Changes, Kind};
+use crate::record::changes::Changes;
 use crate::record::layout::Record;
 use crate::record::values::{self, Entry};
 use crate::store::contract::Store;
@@ -205,7 +206,7 @@ where
         if self.request.is_new() {
             // it gets its limits when it is stored, at the end of this request
             let policy = self.sessions.policy();
-            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle_of(stamp.login), policy.ends(now));
         }
         let deadline = stamp.deadline();
         (deadline < Time::MAX).then(|| deadline.since(now))
@@ -358,7 +359,7 @@ where
     /// Stores what was set before, then what `edit` makes of the newest record.
     pub(super) async fn update(
         &mut self,
-        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+        mut edit: impl FnMut(&mut Record<B>, &mut Changes<B>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.request.is_live() && self.request.changes.dirty() {
             self.commit().await?;

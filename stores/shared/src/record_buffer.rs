@@ -52,6 +52,7 @@ impl AsMut<[u8]> for RecordBuffer {
 
 impl Buffer for RecordBuffer {
     type Codec = session_core::codec::Cbor;
+    type Keys = crate::key_list::KeyList;
 
     fn grow(&mut self, need: usize) -> bool {
         if need > self.as_ref().len() && need <= LARGEST {
