@@ -7,6 +7,7 @@
 //! On a device the list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is
 //! kept, and any difference among them is a conflict.
 
+use crate::base::bytes::hash;
 use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, FollowedKey, FollowedKeys};
 use crate::base::error::Error;
@@ -54,7 +55,8 @@ impl<B: Buffer> Changes<B> {
     }
 
     /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
-    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
+    /// Returns the key's hash.
+    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
@@ -63,23 +65,24 @@ impl<B: Buffer> Changes<B> {
                 (Kind::Read, Kind::Blind) | (Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
                 (_, kind) => kind,
             };
-            return;
+            return hash;
         }
         if self.rest.is_some() {
-            return;
+            return hash;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
         let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
         loop {
             if let Some(free) = self.touched.as_mut().iter_mut().find(|touched| touched.kind.is_free()) {
                 *free = FollowedKey { key: hash, base, kind, said: None };
-                return;
+                return hash;
             }
             if !self.touched.grow() {
                 break;
             }
         }
         self.rest = Some(self.fingerprint_of_rest(mine));
+        hash
     }
 
     /// Remembers what the value of a key said of itself when it was read. If a hash map says the same when it is put back,
@@ -151,10 +154,9 @@ impl<B: Buffer> Changes<B> {
 
     /// Independent of order, so that it can be taken over what the list leaves out.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data).filter(|entry| self.followed(entry.key).is_none()).fold(0, |sum, entry| {
-            let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
-            sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
-        })
+        values::entries(data)
+            .filter(|entry| self.followed(entry.key).is_none())
+            .fold(0, |sum, entry| sum.wrapping_add(hash(values::key_hash(entry.key), entry.bytes)))
     }
 }
 
