@@ -394,9 +394,9 @@ impl<B: Buffer> RequestState<B> {
     ) -> Result<Option<T>, <B::Codec as Codec>::Unreadable> {
         let data = self.mine.data();
         let entry = values::find(data, key);
-        self.changes.follow(key, Kind::Read, entry, data);
+        let hash = self.changes.follow(key, Kind::Read, entry, data);
         let Some(entry) = entry else { return Ok(None) };
-        let (value, hash) = (entry.read::<B::Codec, T>(), values::key_hash(key));
+        let value = entry.read::<B::Codec, T>();
         match &value {
             Ok(value) => {
                 if let Some(said) = entry.said::<B::Codec, T>(value) {
@@ -420,8 +420,8 @@ impl<B: Buffer> RequestState<B> {
     /// Sets the value of a key in the record that is to be written.
     pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
         self.writable()?;
-        self.changes.follow(key, kind, None, self.mine.data());
-        if self.mine.table().set::<B::Codec, T>(key, value, self.changes.as_read(values::key_hash(key)))? {
+        let hash = self.changes.follow(key, kind, None, self.mine.data());
+        if self.mine.table().set::<B::Codec, T>(key, value, self.changes.as_read(hash))? {
             self.changes.set_dirty();
         }
         Ok(())

@@ -7,6 +7,7 @@
 //! On a device the list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is
 //! kept, and any difference among them is a conflict.
 
+use crate::base::bytes::hash;
 use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, FollowedKey, FollowedKeys};
 use crate::base::error::Error;
@@ -54,7 +55,8 @@ impl<B: Buffer> Changes<B> {
     }
 
     /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
-    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
+    /// Returns the key's hash.
+    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
@@ -63,23 +65,24 @@ impl<B: Buffer> Changes<B> {
                 (Kind::Read, Kind::Blind) | (Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
                 (_, kind) => kind,
             };
-            return;
+            return hash;
         }
         if self.rest.is_some() {
-            return;
+            return hash;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
         let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
         loop {
             if let Some(free) = self.touched.as_mut().iter_mut().find(|touched| touched.kind.is_free()) {
                 *free = FollowedKey { key: hash, base, kind, said: None };
-                return;
+                return hash;
             }
             if !self.touched.grow() {
                 break;
             }
         }
         self.rest = Some(self.fingerprint_of_rest(mine));
+        hash
     }
 
     /// Remembers what the value of a key said of itself when it was read. If a hash map says the same when it is put back,
@@ -113,21 +116,14 @@ impl<B: Buffer> Changes<B> {
         if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
             return Err(Error::Conflict);
         }
-        if self.cleared {
-            newer.table().clear();
-        }
-        if self.rest.is_some() {
-            let mine = mine.data();
-            while newer.table().remove_first(|key| !self.follows(key)) {}
-            for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
-                newer.table().put(entry)?;
-            }
-        }
-        for touched in self.touched.as_ref() {
-            match touched.kind {
-                Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
-                Kind::Write | Kind::Blind => apply(touched.key, mine, newer)?,
-            }
+        // what a key has here takes the place of what it has there
+        let replaces = |key: &str| match self.followed(key) {
+            Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
+            None => self.rest.is_some(),
+        };
+        newer.table().remove_all(|key| self.cleared || replaces(key));
+        for entry in values::entries(mine.data()).filter(|entry| replaces(entry.key)) {
+            newer.table().put(entry)?;
         }
         if self.relabeled {
             newer.set_label(mine.label().unwrap_or_default())?;
@@ -151,32 +147,19 @@ impl<B: Buffer> Changes<B> {
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
-    fn follows(&self, key: &str) -> bool {
+    fn followed(&self, key: &str) -> Option<&FollowedKey<Said<B>>> {
         let hash = values::key_hash(key);
-        self.touched.as_ref().iter().any(|touched| touched.is(hash))
+        self.touched.as_ref().iter().find(|touched| touched.is(hash))
     }
 
     /// Independent of order, so that it can be taken over what the list leaves out.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data).filter(|entry| !self.follows(entry.key)).fold(0, |sum, entry| {
-            let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
-            sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
-        })
+        values::entries(data)
+            .filter(|entry| self.followed(entry.key).is_none())
+            .fold(0, |sum, entry| sum.wrapping_add(hash(values::key_hash(entry.key), entry.bytes)))
     }
-}
-
-fn entry_at(data: &[u8], key: u64) -> Option<Entry<'_>> {
-    values::entries(data).find(|entry| values::key_hash(entry.key) == key)
 }
 
 fn fingerprint_at(data: &[u8], key: u64) -> u64 {
-    values::fingerprint(entry_at(data, key))
-}
-
-fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
-    if let Some(entry) = entry_at(mine.data(), key) {
-        return newer.table().put(entry);
-    }
-    newer.table().remove_first(|name| values::key_hash(name) == key);
-    Ok(())
+    values::fingerprint(values::entries(data).find(|entry| values::key_hash(entry.key) == key))
 }

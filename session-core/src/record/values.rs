@@ -168,18 +168,19 @@ impl<'a> Table<'a> {
         from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
-    /// Removes the first value whose key is meant; `false` if there was none.
-    pub(crate) fn remove_first(&mut self, meant: impl Fn(&str) -> bool) -> bool {
-        let mut entries = entries(self.data());
-        let mut from = self.start;
-        while let Some(entry) = entries.next() {
-            let to = *self.len - entries.rest.len();
+    /// Removes the values whose keys are meant.
+    pub(crate) fn remove_all(&mut self, meant: impl Fn(&str) -> bool) {
+        let mut left = self.data().len();
+        loop {
+            let mut entries = entries(self.data().get(*self.len - self.start - left..).unwrap_or_default());
+            let Some(entry) = entries.next() else { return };
+            let after = entries.rest.len();
             if meant(entry.key) {
-                return splice(self.place, self.len, from, to, 0).is_ok();
+                // cannot fail: it takes less room
+                _ = splice(self.place, self.len, *self.len - left, *self.len - after, 0);
             }
-            from = to;
+            left = after;
         }
-        false
     }
 
     /// Removes all values.

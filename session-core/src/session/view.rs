@@ -152,7 +152,7 @@ where
         if self.request.record().is_none() {
             return Ok(None);
         }
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.request.read::<T>(key).map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))
     }
 
@@ -224,6 +224,11 @@ where
         self.request.handle().map(LogId)
     }
 
+    /// Names the session in events, if an observer listens.
+    fn heard_id(&self) -> Option<LogId> {
+        if self.sessions.ignores() { None } else { self.log_id() }
+    }
+
     // ---- changing ------------------------------------------------------------------------------------------------
 
     /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
@@ -290,7 +295,7 @@ where
     {
         values::check_key(key)?;
         let mut made = None;
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.update(|record, changes| {
             let entry = values::find(record.data(), key);
             changes.follow(key, Kind::Rerun, entry, record.data());
@@ -325,7 +330,7 @@ where
             return Err(Error::Unsupported);
         }
         let mut taken = None;
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.take_entry(key, |entry| {
             let value = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             taken = value.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
