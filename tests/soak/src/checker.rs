@@ -50,6 +50,7 @@ pub fn check(history: &History) -> Findings {
     }
     checker.ended();
     checker.counted();
+    checker.twice();
     checker.taken();
     checker.bounded();
     checker.findings
@@ -249,28 +250,54 @@ impl<'a> Checker<'a> {
         let of = self.of(cookie.session);
         let used = of.iter().filter(|it| it.end <= by.start && it.status() == 200).map(|it| it.end).max();
         let unused = used.is_none_or(|used| by.start - used > self.history.idle / 2);
+        // a command that ends this login, and was given up after it, may be done at any time
+        let numbered =
+            |it: &&&Request| matches!(it.verb, Verb::Login(_) | Verb::Rotate) && it.wrote_cookie_of(cookie.session);
+        let login = of.iter().filter(numbered).filter(|it| it.end <= by.start).map(|it| it.start).max().unwrap_or(0);
         let ends = |it: &&Request| {
             let gave = it.got == Some(cookie) && it.status() == 200;
-            !gave && it.verb.ends() && it.start < by.end && (it.done() > received || it.unknown())
+            let since = if it.unknown() { login } else { received };
+            it.verb.ends() && !gave && ![401, 501].contains(&it.status()) && it.start <= by.end && it.done() >= since
         };
         let users = self.users.get(&cookie.session);
-        let whose = |it: &Request| it.sent.and_then(|sent| self.users.get(&sent.session));
-        let revoked = |it: &&&Request| {
-            let same = users.zip(whose(it)).is_some_and(|(ours, theirs)| !ours.is_disjoint(theirs));
-            same && ends(it)
+        let revokes = |it: &&&Request| {
+            let theirs =
+                it.sent.filter(|sent| sent.session != cookie.session).and_then(|sent| self.users.get(&sent.session));
+            users.zip(theirs).is_some_and(|(ours, theirs)| !ours.is_disjoint(theirs)) && ends(it)
         };
         // a renewal whose answer was lost, or is on its way
         let renews = |it: &&Request| {
-            let lost = it.unknown() && it.done() > received;
+            let lost = it.unknown() && it.done() >= received;
             let slow = it.end > by.start && it.start + GRACE < by.start.max(received);
-            it.start < by.end && (lost || slow)
+            it.start <= by.end && (lost || slow)
         };
         let others = || of.iter().filter(|it| !std::ptr::eq(**it, by) && it.sent_to(cookie.session));
         self.newest(cookie, by.end)
             && !emptied
             && !unused
-            && !others().any(|it| ends(it) || renews(it))
-            && !self.revocations.iter().any(|it| revoked(&it))
+            && !others().any(|it| it.verb != Verb::RevokeOthers && ends(it) || renews(it))
+            && !self.revocations.iter().any(|it| revokes(&it))
+    }
+
+    /// Two logins of one subject over one cookie, at the same time, end in one session.
+    fn twice(&mut self) {
+        let mut found = Vec::new();
+        for (session, of) in &self.of {
+            let logins = || of.iter().copied().filter(|it| it.status() == 200 && matches!(it.verb, Verb::Login(_)));
+            for first in logins().filter(|it| it.sent_to(*session) && it.wrote_cookie_of(*session)) {
+                let same = |it: &&Request| {
+                    it.sent == first.sent && it.verb == first.verb && it.start <= first.end && first.start <= it.end
+                };
+                let Some(other) = logins().filter(same).find(|it| !it.wrote_cookie_of(*session)) else { continue };
+                let (from, to) = (first.start.min(other.start), first.end.max(other.end));
+                let meets = |it: &Request| it.start <= to && it.done() >= from;
+                let uses = |it: &&Request| it.sent == first.got || it.verb.ends() && it.sent != first.sent;
+                if !of.iter().copied().filter(uses).chain(self.revocations.iter().copied()).any(meets) {
+                    found.push([first, other]);
+                }
+            }
+        }
+        found.iter().for_each(|shown| self.report("twice", "two sessions of two clicks", shown));
     }
 
     /// No old cookie opens anything after an acknowledged logout, login, rotation or revocation.
@@ -288,12 +315,13 @@ impl<'a> Checker<'a> {
                 Verb::Login(_) | Verb::Rotate if got_new => Which::ReceivedBefore(by.start),
                 Verb::Login(_) => Which::Only(sent),
                 Verb::RevokeOthers => {
-                    let users = self.users.get(&sent.session);
+                    // a session has one subject for life, but a login of another whose outcome is unknown says nothing
+                    let Some(own) = self.signed_in.get(&sent.session).and_then(|logins| logins.first()) else {
+                        continue;
+                    };
                     let theirs = self.signed_in.iter().filter(|(session, logins)| {
-                        let same = |login: &&Request| {
-                            matches!(login.verb, Verb::Login(user) if users.is_some_and(|users| users.contains(user)))
-                        };
-                        **session != sent.session && logins.iter().any(|login| same(login) && login.end < by.start)
+                        let same = |login: &&Request| login.verb == own.verb && login.end < by.start;
+                        **session != sent.session && logins.iter().any(|login| same(&login))
                     });
                     for (session, _) in theirs {
                         let end = End { by, cookies: Which::ReceivedBefore(by.start) };
@@ -338,7 +366,7 @@ impl<'a> Checker<'a> {
                 let before =
                     adders().filter(|it| it.wrote() == Some(*session) && it.end < request.start).count() as u64;
                 let may = |it: &&&Request| it.wrote() == Some(*session) || it.unknown();
-                let most = adders().filter(|it| it.start < request.end).filter(may).count() as u64;
+                let most = adders().filter(|it| it.start <= request.end).filter(may).count() as u64;
                 let least = before + u64::from(adds);
                 if number < least || number > most {
                     found.push((format!("{number}, and not {least} to {most}"), vec![request]));

@@ -79,7 +79,8 @@ impl Clients {
         let mut step = 0;
         while self.now() < until {
             // as many numbers at each step, whatever is done with them
-            let [what, which, node, old, wait] = [100, 6, 1000, 1000, 900].map(|end| numbers.below(end) as usize);
+            let [what, which, node, old, wait, clicks] =
+                [100, 6, 1000, 1000, 900, 5].map(|end| numbers.below(end) as usize);
             step += 1;
             let value = (client as u64) << 32 | step;
             let (set, add) = (SETS[which % SETS.len()], ADDS[which % ADDS.len()]);
@@ -108,7 +109,16 @@ impl Clients {
                 if steals { stolen() } else { jar.now.clone() }
             };
             let keeper = (!steals).then_some(jar);
-            self.ask(client, keeper, node % self.nodes.len(), verb, value);
+            let node = |click| (node + click) % self.nodes.len();
+            // several clicks at once, with one cookie
+            let clicks = if matches!(verb, Verb::Add(_) | Verb::Take(_) | Verb::Login(_)) { clicks } else { 0 };
+            thread::scope(|scope| {
+                for click in 1..clicks {
+                    let value = value.clone();
+                    scope.spawn(move || self.ask(client, keeper, node(click), verb, value));
+                }
+                self.ask(client, keeper, node(0), verb, value);
+            });
             thread::sleep(Duration::from_millis(200 + wait as u64));
         }
     }

@@ -118,6 +118,11 @@ impl Request {
         self.sent_to(session) || self.got.is_some_and(|cookie| cookie.session == session)
     }
 
+    /// Whether its answer has a cookie of this session.
+    pub(crate) fn wrote_cookie_of(&self, session: u64) -> bool {
+        self.status() == 200 && self.got.is_some_and(|got| got.session == session)
+    }
+
     /// The session that an acknowledged write went to.
     pub(crate) fn wrote(&self) -> Option<u64> {
         let cookie = self.got.or(self.sent).filter(|_| self.status() == 200);

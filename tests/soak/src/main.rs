@@ -18,6 +18,8 @@ const CLIENTS: usize = 30;
 const JARS: usize = 15;
 /// Longer than anything has to recover in.
 const PEACE: Millis = 3_500;
+/// So many violations of a store are printed.
+const SHOWN: usize = 10;
 
 fn main() -> ExitCode {
     match soak() {
@@ -53,20 +55,23 @@ fn soak() -> Result<usize, String> {
     }
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let seed = seed.unwrap_or(u64::from(now.subsec_nanos()));
+    println!("soak: seed {seed}, {seconds} s over each of {}", stores.join(" "));
+    // side by side, for clients wait most of the time
+    let runs: Vec<_> = thread::scope(|scope| {
+        let start = |store| scope.spawn(move || run(store, seed, seconds * 1000));
+        let runs: Vec<_> = stores.iter().map(|store| start(store)).collect();
+        runs.into_iter().map(|run| run.join().unwrap_or_else(|_| Err("panicked".into()))).collect()
+    });
     let mut violations = 0;
-    for store in stores {
-        println!("{store} seed {seed}, {seconds} s");
-        let (history, found) = run(store, seed, seconds * 1000)?;
+    for (store, run) in stores.iter().zip(runs) {
+        let (history, found) = run.map_err(|why| format!("{store}: {why}"))?;
         if let Some(file) = file {
-            write(file, &history).map_err(|why| format!("{file}: {why}"))?;
+            write(file, store, &history).map_err(|why| format!("{file}: {why}"))?;
         }
         println!("{store} {}", summary(&history, &found));
         violations += found.violations.len();
-        found
-            .violations
-            .iter()
-            .take(10)
-            .for_each(|Violation { rule, text }| println!("  VIOLATION of `{rule}`: {text}"));
+        let shown = found.violations.iter().take(SHOWN);
+        shown.for_each(|Violation { rule, text }| println!("  VIOLATION of `{rule}`: {text}"));
     }
     println!("soak: seed {seed}, {violations} violations");
     Ok(violations)
@@ -149,10 +154,10 @@ fn summary(history: &History, found: &Findings) -> String {
     )
 }
 
-/// One line for each fault and request.
-fn write(path: &str, history: &History) -> std::io::Result<()> {
+/// Adds one line for each fault and request.
+fn write(path: &str, store: &str, history: &History) -> std::io::Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::options().create(true).append(true).open(path)?);
-    history.faults.iter().try_for_each(|fault| writeln!(file, "{fault:?}"))?;
-    history.requests.iter().try_for_each(|request| writeln!(file, "{request:?}"))?;
+    history.faults.iter().try_for_each(|fault| writeln!(file, "{store} {fault:?}"))?;
+    history.requests.iter().try_for_each(|request| writeln!(file, "{store} {request:?}"))?;
     file.flush()
 }

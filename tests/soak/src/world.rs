@@ -111,7 +111,10 @@ impl World {
             Some(Behind { server, proxies, .. }) => {
                 server.url().replace(&server.addr().to_string(), &proxies[node].addr().to_string())
             }
-            None => format!("{name}:{}", self.dir.path().join("sessions").display()),
+            None if ["sqlite", "flash"].contains(&name) => {
+                format!("{name}:{}", self.dir.path().join("sessions").display())
+            }
+            None => format!("{name}:"),
         };
         match self.store.strip_prefix("layered:").and_then(|both| both.split_once('+')) {
             Some((cache, durable)) if !cache.contains(':') => format!("layered:{}+{}", url(cache), url(durable)),
