@@ -15,6 +15,8 @@ const RECOVERY: Millis = 3_000;
 const REPLACED: Millis = 55_000;
 /// A cookie that another request in progress may have renewed is used in its grace, of two seconds.
 const GRACE: Millis = 1_000;
+/// A renewal's cookie is handed out while the grace lasts.
+const HANDED: Millis = 2_000;
 /// What a node may have.
 const KILOBYTES: u64 = 200_000;
 const DESCRIPTORS: usize = 256;
@@ -56,7 +58,7 @@ pub fn check(history: &History) -> Findings {
     checker.findings
 }
 
-/// Returns how many cookies and keys a text has: whole, in part or, for keys in hex, in either case.
+/// Returns how often a text has twenty characters of a cookie, those after its handle, or of a key; in either case.
 #[must_use]
 pub fn secrets_in(text: &str, secrets: &[String]) -> usize {
     const PART: usize = 20;
@@ -154,6 +156,21 @@ impl<'a> Checker<'a> {
         self.received.get(&cookie.session)?.iter().find(|(it, _)| *it == cookie).map(|(_, at)| *at)
     }
 
+    /// A moment before which the cookie was not there. Its answer may have been slow, or that of a request which was handed
+    /// what another one had made.
+    fn made(&self, cookie: Cookie) -> Millis {
+        let givers = || self.of(cookie.session).iter().filter(|it| it.got == Some(cookie));
+        let made = |it: &&Request| match it.verb {
+            Verb::Login(_) => {
+                let clicks =
+                    self.history.requests.iter().filter(|other| other.verb == it.verb && other.sent == it.sent);
+                clicks.map(|click| click.start).min().unwrap_or(it.start)
+            }
+            _ => it.start.saturating_sub(HANDED),
+        };
+        givers().map(made).min().unwrap_or(0)
+    }
+
     /// Whether nobody had received a later cookie of its session by then.
     fn newest(&self, cookie: Cookie, by: Millis) -> bool {
         let received = self.received.get(&cookie.session).map_or(&[][..], Vec::as_slice);
@@ -245,8 +262,8 @@ impl<'a> Checker<'a> {
     }
 
     fn must_open(&self, cookie: Cookie, by: &Request) -> bool {
-        let Some(received) = self.received(cookie) else { return false };
-        let emptied = self.history.faults.iter().any(|it| it.emptied && it.from <= by.end && it.to >= received);
+        let made = self.made(cookie);
+        let emptied = self.history.faults.iter().any(|it| it.emptied && it.from <= by.end && it.to >= made);
         let of = self.of(cookie.session);
         let used = of.iter().filter(|it| it.end <= by.start && it.status() == 200).map(|it| it.end).max();
         let unused = used.is_none_or(|used| by.start - used > self.history.idle / 2);
@@ -256,7 +273,7 @@ impl<'a> Checker<'a> {
         let login = of.iter().filter(numbered).filter(|it| it.end <= by.start).map(|it| it.start).max().unwrap_or(0);
         let ends = |it: &&Request| {
             let gave = it.got == Some(cookie) && it.status() == 200;
-            let since = if it.unknown() { login } else { received };
+            let since = if it.unknown() { login } else { made };
             it.verb.ends() && !gave && ![401, 501].contains(&it.status()) && it.start <= by.end && it.done() >= since
         };
         let users = self.users.get(&cookie.session);
@@ -267,8 +284,8 @@ impl<'a> Checker<'a> {
         };
         // a renewal whose answer was lost, or is on its way
         let renews = |it: &&Request| {
-            let lost = it.unknown() && it.done() >= received;
-            let slow = it.end > by.start && it.start + GRACE < by.start.max(received);
+            let lost = it.unknown() && it.done() >= made;
+            let slow = it.end > by.start && it.start + GRACE < by.start;
             it.start <= by.end && (lost || slow)
         };
         let others = || of.iter().filter(|it| !std::ptr::eq(**it, by) && it.sent_to(cookie.session));
@@ -305,7 +322,7 @@ impl<'a> Checker<'a> {
         let mut ends: HashMap<u64, Vec<End<'a>>> = HashMap::new();
         for by in self.history.requests.iter().filter(|it| it.status() == 200 && it.verb.ends()) {
             let Some(sent) = by.sent else { continue };
-            let old = self.received(sent).is_none_or(|at| by.start > at + REPLACED) && !self.newest(sent, by.start);
+            let old = by.start > self.made(sent) + REPLACED && !self.newest(sent, by.start);
             let got_new = by
                 .got
                 .is_some_and(|got| got.session == sent.session && self.received(got) == Some(by.end) && got != sent);

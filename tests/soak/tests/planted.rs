@@ -73,7 +73,7 @@ fn a_cookie_after_a_rotation_lc3() {
 }
 
 #[test]
-fn a_cookie_after_a_revocation_lc6() {
+fn a_cookie_after_a_revocation_lc9() {
     let elsewhere = |user| (31, 32, Verb::Login(user), None, 200, "ok", cookie(8, 3));
     let revocation = (40, 50, Verb::RevokeOthers, cookie(8, 3), 200, "1", None);
     let read = (60, 70, Verb::Read("a"), cookie(7, 2), 200, "v1", None);
@@ -150,7 +150,7 @@ fn a_value_that_two_have_taken_lc17() {
 }
 
 #[test]
-fn something_of_another_session_id1() {
+fn something_of_another_session() {
     let other = (40, 50, Verb::Set("a", 2), None, 200, "ok", cookie(8, 3));
     let read = |text| (60, 70, Verb::Read("a"), cookie(7, 2), 200, text, None);
     finds("apart", &ann(&[other, read("v2")]));
