@@ -49,6 +49,7 @@ pub fn check(history: &History) -> Findings {
         checker.answered(request);
         checker.told_of_its_own(request);
         checker.vanished(request);
+        checker.refused(request);
     }
     checker.ended();
     checker.counted();
@@ -258,6 +259,18 @@ impl<'a> Checker<'a> {
         if let Some(kept) = kept.filter(|_| self.must_open(sent, request)) {
             self.findings.obliged += 1;
             self.report("set", "what was acknowledged is not there", &[kept, request]);
+        }
+    }
+
+    /// A write is refused only because of another request.
+    fn refused(&mut self, request: &'a Request) {
+        let (Verb::Set(..) | Verb::Add(_), 409, Some(sent)) = (request.verb, request.status(), request.sent) else {
+            return;
+        };
+        let others = self.of(sent.session).iter().filter(|it| !std::ptr::eq(**it, request));
+        let meets = |it: &&Request| it.start <= request.end && it.done() >= request.start;
+        if !others.copied().any(|it| meets(&it)) && self.must_open(sent, request) {
+            self.report("alone", "refused without another request", &[request]);
         }
     }
 

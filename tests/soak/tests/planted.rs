@@ -86,6 +86,14 @@ fn a_cookie_after_a_revocation_lc9() {
     finds_nothing(&unknown);
 }
 
+#[test]
+fn a_write_that_is_refused_without_another_request_st13() {
+    let add = |start, sent, status, text| (start, start + 10, Verb::Add("n"), sent, status, text, None);
+    finds("alone", &ann(&[add(40, cookie(7, 2), 409, "")]));
+    finds_nothing(&ann(&[add(40, cookie(7, 2), 409, ""), add(45, cookie(7, 2), 200, "1")]));
+    finds_nothing(&ann(&[add(40, cookie(7, 1), 409, "")]));
+}
+
 /// Adds to `n`, with these statuses and numbers, and then a read.
 fn adds(adds: &[(u16, &'static str)], read: &'static str) -> History {
     let mut requests: Vec<Asked> = vec![(0, 10, Verb::Set("a", 1), None, 200, "ok", cookie(7, 1))];
@@ -93,6 +101,8 @@ fn adds(adds: &[(u16, &'static str)], read: &'static str) -> History {
         let at = 20 + 10 * at as u64;
         requests.push((at, at + 5, Verb::Add("n"), cookie(7, 1), status, text, None));
     }
+    // what others are refused for
+    requests.push((20, 90, Verb::Set("b", 2), cookie(7, 1), 200, "ok", None));
     requests.push((100, 110, Verb::Read("n"), cookie(7, 1), if read.is_empty() { 204 } else { 200 }, read, None));
     let mut history = history(&requests);
     history.faults.push(fault(0, 60));
@@ -128,12 +138,19 @@ fn an_acknowledged_set_that_is_not_seen_st1() {
     let read = |status, text| (60, 70, Verb::Read("a"), cookie(7, 2), status, text, None);
     finds("set", &ann(&[set(40, 200), read(200, "v1")]));
     finds("set", &ann(&[set(40, 200), read(204, "")]));
-    finds("refused", &ann(&[set(40, 409), read(200, "v2")]));
+    let other = (40, 50, Verb::Set("b", 3), cookie(7, 2), 200, "ok", None);
+    finds("refused", &ann(&[set(40, 409), other, read(200, "v2")]));
     finds_nothing(&ann(&[set(40, 200), read(200, "v2")]));
     // at the same time
     finds_nothing(&ann(&[set(58, 200), read(200, "v1")]));
     // somebody may have ended the session meanwhile
     finds_nothing(&ann(&[(50, 90, Verb::Logout, cookie(7, 2), 200, "ok", None), read(204, "")]));
+    // a renewal before the logout, whose answer was slow
+    let renewed = (4040, 4090, Verb::Set("b", 2), cookie(7, 2), 200, "ok", cookie(7, 3));
+    let logout = (4055, 4060, Verb::Logout, cookie(7, 2), 200, "ok", None);
+    let late = (4100, 4110, Verb::Read("a"), cookie(7, 3), 204, "", None);
+    finds_nothing(&ann(&[logout, renewed, late]));
+    finds("set", &ann(&[renewed, late]));
     let mut emptied = ann(&[read(204, "")]);
     emptied.faults.push(Fault { emptied: true, ..fault(45, 50) });
     finds_nothing(&emptied);
