@@ -15,6 +15,8 @@ const RECOVERY: Millis = 3_000;
 const REPLACED: Millis = 55_000;
 /// A cookie that another request in progress may have renewed is used in its grace, of two seconds.
 const GRACE: Millis = 1_000;
+/// A cookie that a login has made is not renewed before this.
+const REPLACES: Millis = 3_000;
 /// A renewal's cookie is handed out while the grace lasts.
 const HANDED: Millis = 2_000;
 /// What a node may have.
@@ -278,7 +280,8 @@ impl<'a> Checker<'a> {
         let made = self.made(cookie);
         let emptied = self.history.faults.iter().any(|it| it.emptied && it.from <= by.end && it.to >= made);
         let of = self.of(cookie.session);
-        let used = of.iter().filter(|it| it.end <= by.start && it.status() == 200).map(|it| it.end).max();
+        let uses = |it: &&&Request| it.opened() == Some(cookie.session) || it.wrote_cookie_of(cookie.session);
+        let used = of.iter().filter(uses).filter(|it| it.end <= by.start).map(|it| it.end).max();
         let unused = used.is_none_or(|used| by.start - used > self.history.idle / 2);
         // a command that ends this login, and was given up after it, may be done at any time
         let numbered =
@@ -309,7 +312,8 @@ impl<'a> Checker<'a> {
             && !self.revocations.iter().any(|it| revokes(&it))
     }
 
-    /// Two logins of one subject over one cookie, at the same time, end in one session.
+    /// Two logins of one subject over one cookie, at the same time, end in one session. A cookie that was replaced before
+    /// leads there as well, but only until the new one is renewed.
     fn twice(&mut self) {
         let mut found = Vec::new();
         for (session, of) in &self.of {
@@ -322,7 +326,10 @@ impl<'a> Checker<'a> {
                 let (from, to) = (first.start.min(other.start), first.end.max(other.end));
                 let meets = |it: &Request| it.start <= to && it.done() >= from;
                 let uses = |it: &&Request| it.sent == first.got || it.verb.ends() && it.sent != first.sent;
-                if !of.iter().copied().filter(uses).chain(self.revocations.iter().copied()).any(meets) {
+                let replaced = |it: &&Request| it.sent == first.sent && it.verb.ends() && it.start + REPLACES < from;
+                if !of.iter().copied().any(|it| replaced(&it))
+                    && !of.iter().copied().filter(uses).chain(self.revocations.iter().copied()).any(meets)
+                {
                     found.push([first, other]);
                 }
             }

@@ -183,6 +183,9 @@ fn two_clicks_that_end_in_two_sessions_lc18() {
     finds("twice", &ann(&[click(40, cookie(7, 3)), click(45, cookie(8, 4))]));
     finds_nothing(&ann(&[click(40, cookie(7, 3)), click(45, cookie(7, 3))]));
     finds_nothing(&ann(&[click(40, cookie(7, 3)), click(70, cookie(8, 4))]));
+    // the cookie that replaced theirs is renewed by the first click
+    let before = click(40, cookie(7, 3));
+    finds_nothing(&ann(&[before, click(5_040, cookie(7, 5)), click(5_045, cookie(8, 6))]));
 }
 
 #[test]
