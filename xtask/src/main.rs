@@ -18,6 +18,8 @@ cargo xtask COMMAND
        --board BOARD                  the same on an emulated board: lm3s6965evb or riscv-virt
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
+  soak [--seconds N] [--store URL]... clients at nodes and servers that fail, and what they were told checked; an hour for each
+       [--seed N] [--history FILE]    store: --seconds 3600; default 60 s over each store of the step, side by side
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
   bench                               instructions and allocations of a request: the core beside the same work by hand, and
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "demo" => parse(options, &["--board", "--listen", "--data"]).and_then(|options| demo::demo(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
+        "soak" => soak(options),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
@@ -65,6 +68,19 @@ fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, opti
     setup::install(&steps::needs(&steps))?;
     let mut log = run::Log::new(name)?;
     step(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
+}
+
+/// The soak with these options; what it found goes to the terminal.
+fn soak(options: &[String]) -> Result<(), String> {
+    parse(options, &["--seconds", "--store", "--seed", "--history"])?;
+    let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "soak").collect();
+    setup::install(&steps::needs(&steps))?;
+    let program = steps::soak::build(&mut run::Log::new("soak")?)?;
+    match std::process::Command::new(&program).args(options).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("violations, or it could not run".into()),
+        Err(why) => Err(format!("cannot run {}: {why}", program.display())),
+    }
 }
 
 /// `--name value` pairs, each name being one of `known`.

@@ -1,9 +1,9 @@
 //! Two processes of the reference app over one store: login on one, logout on the other, changed ids, changed keys in a
 //! rolling restart, a node that dies.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -12,10 +12,9 @@ use store_tests::servers;
 const OLD: &str = "8f1de2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36a";
 const NEW: &str = "1a7be2b0c94a7735e6d0412f9b8c5a63710e4fd29ab6853cc7f1028d5e94b36b";
 
-/// A process of the reference app; ends with this value.
+/// A process of the reference app that can be started again; ends with this value.
 struct Node {
-    child: Child,
-    addr: SocketAddr,
+    process: store_tests::Node,
     store: String,
 }
 
@@ -34,29 +33,18 @@ impl Node {
     }
 
     fn run(mut command: Command, store: &str, keys: &str) -> Self {
-        command.args(["--listen", "127.0.0.1:0", "--store", store, "--key", keys]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let addr = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Self { child, addr, store: store.to_owned() }
+        command.args(["--store", store, "--key", keys]);
+        Self { process: store_tests::Node::start(command), store: store.to_owned() }
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.process.addr()
     }
 
     /// Ends it as a crash does, and starts another in its place.
     fn restart(&mut self, keys: &str) {
-        self.kill();
+        self.process.kill();
         *self = Self::start(&self.store.clone(), keys);
-    }
-
-    fn kill(&mut self) {
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -70,7 +58,7 @@ impl Browser {
     /// Sends a request and takes the cookie of the answer: its status and text.
     fn ask(&mut self, node: &Node, request: &str) -> (u16, String) {
         let Self { cookie } = self;
-        let mut stream = TcpStream::connect(node.addr).unwrap();
+        let mut stream = TcpStream::connect(node.addr()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let length = if request.starts_with("POST") { "Content-Length: 0\r\n" } else { "" };
         write!(stream, "{request} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nCookie: {cookie}\r\n{length}\r\n")
@@ -209,7 +197,7 @@ fn dialogue(store: &str) {
 
     // one dies in the middle of a request: the other goes on, with all that was acknowledged
     carl.ok(&a, "POST /set?key=k&value=kept");
-    let addr = a.addr;
+    let addr = a.addr();
     let mut half = TcpStream::connect(addr).unwrap();
     let cookie = &carl.cookie;
     write!(
@@ -217,7 +205,7 @@ fn dialogue(store: &str) {
         "POST /set?key=k&value=half&delay_ms=60000 HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
     )
     .unwrap();
-    a.kill();
+    a.process.kill();
     assert_eq!(carl.ok(&b, "GET /read?key=k"), "kept");
     carl.ok(&b, "POST /set?key=k&value=next");
     a.restart(NEW);

@@ -12,6 +12,7 @@ mod lint;
 mod no_panic;
 mod rooms;
 pub(crate) mod size;
+pub(crate) mod soak;
 mod store_table;
 mod targets;
 mod tests;
@@ -97,6 +98,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
         needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, OPENSSL],
         run: tests::stores,
+    },
+    Step {
+        name: "soak",
+        does: "a minute of many clients over each store, while nodes and servers fail: what they were told is what happened",
+        needs: &[REDIS, MEMCACHED, POSTGRES],
+        run: soak::soak,
     },
     Step {
         name: "browser",

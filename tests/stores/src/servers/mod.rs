@@ -12,7 +12,7 @@ pub mod redis;
 
 mod process;
 
-pub use process::{Server, wait_until};
+pub use process::{Server, free_port, wait_until};
 
 /// Options of a store under test that no busy machine makes time out.
 pub const PATIENT: ConnectionOptions = ConnectionOptions::new()

@@ -199,7 +199,7 @@ fn family(root: u32) -> Vec<u32> {
 
 /// A port of loopback on which nobody listens; below those that the system gives to clients, so that it is still free when
 /// a server is started again.
-pub(crate) fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const SPAN: u32 = 20_000;
     loop {
