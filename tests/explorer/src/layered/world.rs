@@ -116,7 +116,7 @@ impl World {
             let mut state = self.state();
             if state.at_once || state.steady && matches!(call, Call::LoadAgreement) {
                 let life = state.life;
-                return state.carry_out(life, &call);
+                return state.apply(life, &call);
             }
             state.current
         };
