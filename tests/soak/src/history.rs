@@ -72,9 +72,9 @@ pub enum Outcome {
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The client, and the node that it asked.
+    /// Who asked.
     pub client: usize,
-    /// The node.
+    /// The node that was asked.
     pub node: usize,
     /// Before the connection was opened.
     pub start: Millis,

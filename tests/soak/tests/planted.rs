@@ -126,14 +126,14 @@ fn an_add_that_is_counted_wrongly_st13() {
 }
 
 #[test]
-fn two_adds_that_are_told_one_number_st1() {
+fn two_adds_that_are_told_one_number_st3() {
     let add = |start, text| (start, 60, Verb::Add("n"), cookie(7, 2), 200, text, None);
     finds("add", &ann(&[add(40, "1"), add(41, "1")]));
     finds_nothing(&ann(&[add(40, "1"), add(41, "2")]));
 }
 
 #[test]
-fn an_acknowledged_set_that_is_not_seen_st1() {
+fn an_acknowledged_set_that_is_not_seen_st3() {
     let set = |start, status| (start, start + 5, Verb::Set("a", 2), cookie(7, 2), status, "ok", None);
     let read = |status, text| (60, 70, Verb::Read("a"), cookie(7, 2), status, text, None);
     finds("set", &ann(&[set(40, 200), read(200, "v1")]));
