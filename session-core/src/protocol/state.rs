@@ -427,6 +427,19 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
+    /// Overwrites the cookies that came and go out, for memory that is freed or that another request uses. Nothing of the
+    /// session is known afterwards. What a record holds is its buffer's to overwrite.
+    pub fn wipe(&mut self) {
+        self.become_nothing();
+        // also where a cookie was that is gone already
+        self.token.insert(Token::BLANK).wipe();
+        self.outgoing = Outgoing::Set(Value::BLANK);
+        if let Outgoing::Set(value) = &mut self.outgoing {
+            value.wipe();
+        }
+        (self.token, self.outgoing) = (None, Outgoing::Nothing);
+    }
+
     // ---- the session ends ----------------------------------------------------------------------------------------
 
     /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).

@@ -20,6 +20,19 @@ enum Place {
     Heap(Vec<u8>),
 }
 
+impl Drop for Place {
+    /// Overwrites the record: it is a user's data, and what a sealed cookie hides.
+    fn drop(&mut self) {
+        let bytes: &mut [u8] = match self {
+            Self::Inline(bytes) => bytes,
+            Self::Heap(bytes) => bytes,
+        };
+        bytes.fill(0);
+        // so that the compiler does not leave out writes that nothing reads
+        std::hint::black_box(bytes);
+    }
+}
+
 impl RecordBuffer {
     /// An empty buffer.
     pub const NEW: Self = Self(Place::Inline([0; INLINE]));

@@ -21,8 +21,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "let verdict = expiry::accept(token, &self.other, rules.policy, now);",
-            instead: "let verdict = core::convert::identity(Verdict::Current);",
+            code: "(Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),",
+            instead: "(Some(_), Some(_)) => core::convert::identity(Verdict::Current),",
         }],
     },
     Mutation {
@@ -52,7 +52,6 @@ pub(crate) const RULES: &[Mutation] = &[
                 code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
                 instead: "filter(|_| now > 0)",
             },
-            Edit { file: STEPS, code: "|| expiry::expired(&self.mine, rules.policy, now)", instead: "" },
             Edit {
                 file: STEPS,
                 code: "if expiry::expired(&self.mine, rules.policy, now) {\n            return",
@@ -214,8 +213,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(Verdict::Replaced, Intent::Login { subject, .. }) => {",
-            instead: "(Verdict::Current, Intent::Login { subject, .. }) if verdict == Verdict::Grace => {",
+            code: "(Verdict::Replaced, Intent::Login { subject, .. }, Some(token)) => {",
+            instead: "(Verdict::Current, Intent::Login { subject, .. }, Some(token)) if verdict == Verdict::Grace => {",
         }],
     },
     Mutation {
