@@ -5,7 +5,7 @@
 //! ```text
 //!  Cookie: ──▶ cookie_header ──▶ token ──▶ store.load ──▶ record ──▶ values ──▶ session (the handler)
 //!                                                                                   │
-//!  Set-Cookie: ◀── set_cookie ◀── store.create/update/touch/delete ◀── exchange ◀── changes
+//!  Set-Cookie: ◀── set_cookie ◀── store.create/update/touch/delete ◀── protocol ◀── changes
 //!                                          (driver)
 //! ```
 #![no_std]

@@ -616,44 +616,44 @@ def records():
     section("record: value of two length bytes", **base, record=full(data=entry(b"t", VALUES["long text"])), **ACCEPTED,
             data_keys="t", value="t as long text", clash="t as bytes")
 
-    def garbled(title, data):
+    def corrupt(title, data):
         section(f"record: {title}", **base, record=data, session="none", events="Corrupt", **nothing)
 
     whole = full()
     for format in (0, 1, 255):
-        garbled(f"format {format}", full(format=format))
+        corrupt(f"format {format}", full(format=format))
     for flag in (64, 128):
-        garbled(f"unknown flag {flag}", full(extra=flag))
+        corrupt(f"unknown flag {flag}", full(extra=flag))
     for name, flag in (("previous", PREVIOUS), ("binding", BINDING), ("salt", SALT), ("subject", SUBJECT), ("label", LABEL)):
-        garbled(f"flag of {name} without its part", plain(extra=flag))
-    garbled("subject of no bytes", full(subject=(NOW, b"")))
-    garbled("label of no bytes", full(label=b""))
-    garbled("a part whose flag is not set", bytes([2, whole[1] & ~LABEL]) + whole[2:])
+        corrupt(f"flag of {name} without its part", plain(extra=flag))
+    corrupt("subject of no bytes", full(subject=(NOW, b"")))
+    corrupt("label of no bytes", full(label=b""))
+    corrupt("a part whose flag is not set", bytes([2, whole[1] & ~LABEL]) + whole[2:])
     for name, data in (
         ("ff", b"\xff"), ("overlong NUL", b"\xc0\x80"), ("surrogate", b"\xed\xa0\x80"), ("cut", b"\xe2\x82"),
         ("beyond U+10FFFF", b"\xf4\x90\x80\x80"), ("Latin-1", b"M\xfcller"),
     ):
-        garbled(f"subject not UTF-8: {name}", full(subject=(NOW, data)))
-        garbled(f"label not UTF-8: {name}", full(label=data))
-        garbled(f"key not UTF-8: {name}", full(data=entry(data, VALUES["u8"])))
+        corrupt(f"subject not UTF-8: {name}", full(subject=(NOW, data)))
+        corrupt(f"label not UTF-8: {name}", full(label=data))
+        corrupt(f"key not UTF-8: {name}", full(data=entry(data, VALUES["u8"])))
     last_text = plain(subject=(NOW, b"ann"))
-    garbled("subject length over the end", last_text[:66] + b"\x04ann")
+    corrupt("subject length over the end", last_text[:66] + b"\x04ann")
     last_text = plain(label=b"phone")
-    garbled("label length over the end", last_text[:60] + b"\xffphone")
+    corrupt("label length over the end", last_text[:60] + b"\xffphone")
     a, b = entry(b"a", VALUES["u8"]), entry(b"b", VALUES["u8"])
-    garbled("keys in descending order", full(data=b + a))
-    garbled("a key twice", full(data=a + a))
-    garbled("a key before its prefix", full(data=entry(b"ab", VALUES["u8"]) + a))
-    garbled("order of characters instead of bytes", full(data=entry("ä".encode(), VALUES["u8"]) + b))
-    garbled("key of no bytes", full(data=entry(b"", VALUES["u8"])))
-    garbled("key length over the end", full(data=b"\xff" + a[1:]))
-    garbled("value length over the end", full(data=entry(b"a", VALUES["u8"], length=b"\x02")))
-    garbled("value length not in its shortest form", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x00")))
-    garbled("value length of five bytes", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x80\x80\x80\x00")))
-    garbled("value length that never ends", full(data=entry(b"a", VALUES["u8"], length=b"\xff" * 9)))
-    garbled("another program's bytes", b'{"user":"ann","expires":1700000000000,"flash":[],"csrf":"0123456789abcdef"}')
-    garbled("a byte after the last entry", full(data=TABLE + b"\0"))
-    garbled("an entry of one byte", full(data=b"\1"))
+    corrupt("keys in descending order", full(data=b + a))
+    corrupt("a key twice", full(data=a + a))
+    corrupt("a key before its prefix", full(data=entry(b"ab", VALUES["u8"]) + a))
+    corrupt("order of characters instead of bytes", full(data=entry("ä".encode(), VALUES["u8"]) + b))
+    corrupt("key of no bytes", full(data=entry(b"", VALUES["u8"])))
+    corrupt("key length over the end", full(data=b"\xff" + a[1:]))
+    corrupt("value length over the end", full(data=entry(b"a", VALUES["u8"], length=b"\x02")))
+    corrupt("value length not in its shortest form", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x00")))
+    corrupt("value length of five bytes", full(data=entry(b"a", VALUES["u8"], length=b"\x81\x80\x80\x80\x00")))
+    corrupt("value length that never ends", full(data=entry(b"a", VALUES["u8"], length=b"\xff" * 9)))
+    corrupt("another program's bytes", b'{"user":"ann","expires":1700000000000,"flash":[],"csrf":"0123456789abcdef"}')
+    corrupt("a byte after the last entry", full(data=TABLE + b"\0"))
+    corrupt("an entry of one byte", full(data=b"\1"))
     section("record: a clash where bytes are left over", **base, data_keys="a", value=[], clash="a as u8",
             record=full(data=text(b"a") + text(coded(VALUES["u8"]) + b"\x02")), **ACCEPTED)
     section("record: a clash where bytes are missing", **base, data_keys="a", value=[], clash="a as u8",
@@ -741,9 +741,14 @@ def written():
     section("change: none", **base, do="set n as u32", events="", stored=plain(data=TABLE, seen=NOW), set_cookie="none")
     section("change: a value removed", **base, do="remove cart", events="",
             stored=record(V, **ten, data=entry(b"n", VALUES["u32"])), set_cookie="none")
+    just_now = {"login": 1, "salt": version, "seen": NOW, "created": NOW, "subject": (NOW, b"ann"),
+                "previous": (V, 0, seal(A, ID, HANDLE, SECRET, next_secret))}
     section("change: a login over data", **base, record=plain(data=entry(b"\0flash", VALUES["text"]) + TABLE), do="login ann",
             events="LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=version, login=1, salt=version, seen=NOW, created=NOW, subject=(NOW, b"ann"), data=TABLE))
+            stored=record(next_verifier, version=version, **just_now, data=TABLE))
+    section("change: a second login over the same cookie", **base, record=record(next_verifier, version=bytes(8), **just_now, data=TABLE),
+            do="login ann", events="Replaced LoggedIn", set_cookie=header(next_value),
+            stored=record(next_verifier, version=bytes(8), **just_now, data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
             stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))

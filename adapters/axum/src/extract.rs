@@ -69,14 +69,14 @@ pub struct Authenticated {
 /// Why a handler that wants [`Authenticated`] was not called.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum NotSignedIn {
+pub enum AuthenticatedRejection {
     /// Nobody is signed in: 401, or 303 to this page.
     SignInAt(Option<Arc<str>>),
     /// The session could not be looked at.
     SessionRejection(SessionRejection),
 }
 
-impl IntoResponse for NotSignedIn {
+impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::SignInAt(Some(page)) => (StatusCode::SEE_OTHER, [(LOCATION, page.as_ref())]).into_response(),
@@ -87,12 +87,12 @@ impl IntoResponse for NotSignedIn {
 }
 
 impl<S: Sync> FromRequestParts<S> for Authenticated {
-    type Rejection = NotSignedIn;
+    type Rejection = AuthenticatedRejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NotSignedIn> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AuthenticatedRejection> {
         let found = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
         let page = || mount::sign_in_page(&parts.extensions);
-        found.map_err(NotSignedIn::SessionRejection)?.ok_or_else(|| NotSignedIn::SignInAt(page()))
+        found.map_err(AuthenticatedRejection::SessionRejection)?.ok_or_else(|| AuthenticatedRejection::SignInAt(page()))
     }
 }
 

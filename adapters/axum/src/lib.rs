@@ -4,7 +4,7 @@ mod extract;
 mod layer;
 mod response;
 
-pub use extract::{Authenticated, Extracted, NotSignedIn, Peek, Session, SessionData};
+pub use extract::{Authenticated, AuthenticatedRejection, Extracted, Peek, Session, SessionData};
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{

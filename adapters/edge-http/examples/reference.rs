@@ -14,7 +14,7 @@ use session_core::store::Store;
 use session_edge_http::{Guarded, Handler, Pool, Request, SessionLayer, SessionRejection, Socket};
 use support::reference::routes::{Args, ROUTES, Reply, devices};
 use support::reference::{
-    AnyClock, Config, DevicePool, DeviceServer, DeviceSessions, OsRng, REQUESTS, Stop, serve_device,
+    AnyClock, Config, DevicePool, DeviceServer, DeviceSessions, REQUESTS, Stop, SysRng, serve_device,
 };
 
 /// Bytes and lines of a request's head.
@@ -72,7 +72,7 @@ struct EdgeHttp {
 
 impl DeviceServer for EdgeHttp {
     fn serve<S: Store + 'static>(self, sessions: DeviceSessions<S>) -> Result<(), String> {
-        let pool: Box<DevicePool<S>> = Box::new(Pool::new(sessions, OsRng));
+        let pool: Box<DevicePool<S>> = Box::new(Pool::new(sessions, SysRng));
         let acceptor = Guarded::new(Acceptor::new(self.listener).map_err(|why| why.to_string())?);
         let mut server: Box<Server<REQUESTS, HEAD, HEADERS>> = Box::default();
         let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use edge_nal::{Close, Readable, TcpAccept, TcpShutdown, TcpSplit, with_timeout};
 use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
-use session_embedded::{Answer, Head, Refusal, Step};
+use session_embedded::{Answer, Head, Progress, Refusal};
 
 /// Accepts connections whose requests edge-http 0.8 can be shown: `server.run(None, Guarded::new(acceptor), …)`. Each accepted
 /// socket is a [`GuardedSocket`]; a client that is gone before it was accepted does not end the server.
@@ -104,14 +104,14 @@ impl<T: Read + Write> Read for GuardedSocket<T> {
         let bytes = read.as_ref().ok().and_then(|len| into.get(..*len)).unwrap_or_default();
         // the client closed, or is too slow for a timeout around its socket
         self.deaf = bytes.is_empty();
-        match bytes.iter().map(|byte| head.push(*byte)).find(|step| *step != Step::More) {
-            Some(Step::End) => {
+        match bytes.iter().map(|byte| head.push(*byte)).find(|step| *step != Progress::More) {
+            Some(Progress::End) => {
                 // edge-http reads ahead of the chunks and loses what it has then; and where no room is left for that,
                 // it takes the body for empty: what follows must not become a request
                 self.last = head.is_chunked();
                 self.at = At::Body;
             }
-            Some(Step::Refused) => {
+            Some(Progress::Refused) => {
                 self.refuse(Refusal::NotUnderstood).await;
                 return Ok(0);
             }

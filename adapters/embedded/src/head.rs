@@ -53,9 +53,9 @@ enum Kind {
     Other,
 }
 
-/// What a byte means.
+/// How far a byte brings a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Progress {
     /// The head goes on.
     More,
     /// It was the last byte of a head.
@@ -66,6 +66,7 @@ pub enum Step {
 
 /// Why a request is refused before an application sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// It is no request of HTTP/1.1, or where it ends is not clear.
     NotUnderstood,
@@ -143,16 +144,16 @@ impl Head {
 
     /// Reads the next byte.
     #[inline(never)] // a board has it once
-    pub fn push(&mut self, byte: u8) -> Step {
+    pub fn push(&mut self, byte: u8) -> Progress {
         let step = match (self.previous, byte) {
             (b'\r', b'\n') => self.end_line(),
             // a carriage return or a line feed of its own is no end of a line, whatever others take it for
             (b'\r', _) | (_, b'\n') => None,
-            (_, b'\r') => Some(Step::More),
-            _ => self.within_line(byte).then_some(Step::More),
+            (_, b'\r') => Some(Progress::More),
+            _ => self.within_line(byte).then_some(Progress::More),
         };
         self.previous = byte;
-        step.unwrap_or(Step::Refused)
+        step.unwrap_or(Progress::Refused)
     }
 
     fn within_line(&mut self, byte: u8) -> bool {
@@ -230,14 +231,14 @@ impl Head {
     }
 
     /// What the end of this line means; `None` if no line ends here.
-    fn end_line(&mut self) -> Option<Step> {
+    fn end_line(&mut self) -> Option<Progress> {
         match self.at {
             At::Before { empty } => {
                 // one empty line before a request is borne (RFC 9112, 2.2)
                 self.at = At::Before { empty: true };
-                return (!empty).then_some(Step::More);
+                return (!empty).then_some(Progress::More);
             }
-            At::Name if self.used == 0 => return Some(Step::End),
+            At::Name if self.used == 0 => return Some(Progress::End),
             At::Version => {
                 self.old = self.word() == b"HTTP/1.0";
                 if !self.old && self.word() != b"HTTP/1.1" {
@@ -255,7 +256,7 @@ impl Head {
             At::Method | At::Target | At::Name => return None,
         }
         self.begin(At::Name);
-        Some(Step::More)
+        Some(Progress::More)
     }
 }
 
@@ -314,11 +315,11 @@ mod tests {
     use super::*;
 
     /// What the last of these bytes means; none before it ends the head.
-    fn read(head: impl AsRef<[u8]>) -> (Step, Head) {
+    fn read(head: impl AsRef<[u8]>) -> (Progress, Head) {
         let mut reader = Head::new();
-        let mut last = Step::More;
+        let mut last = Progress::More;
         for (at, byte) in head.as_ref().iter().enumerate() {
-            assert_eq!(last, Step::More, "ended before byte {at} of {:?}", head.as_ref().escape_ascii());
+            assert_eq!(last, Progress::More, "ended before byte {at} of {:?}", head.as_ref().escape_ascii());
             last = reader.push(*byte);
         }
         (last, reader)
@@ -327,7 +328,7 @@ mod tests {
     /// Whether some byte of it is refused.
     fn refused(head: impl AsRef<[u8]>) -> bool {
         let mut reader = Head::new();
-        head.as_ref().iter().any(|byte| reader.push(*byte) == Step::Refused)
+        head.as_ref().iter().any(|byte| reader.push(*byte) == Progress::Refused)
     }
 
     #[test]
@@ -344,10 +345,10 @@ mod tests {
             "Trailer: Content-Length: zz\r\n",
             "!#$%&'*+-.^_`|~09azAZ: \u{fc}\t\"(),/:;<=>?@[\\]{}\r\n",
         ] {
-            assert_eq!(read(format!("GET / HTTP/1.1\r\n{lines}\r\n")).0, Step::End, "{lines:?}");
+            assert_eq!(read(format!("GET / HTTP/1.1\r\n{lines}\r\n")).0, Progress::End, "{lines:?}");
         }
-        assert_eq!(read("\r\nGET /a?b=%20#c HTTP/1.0\r\n\r\n").0, Step::End);
-        assert_eq!(read(b"M-SEARCH * HTTP/1.1\r\nCookie: \xff\xfe\r\n\r\n").0, Step::End);
+        assert_eq!(read("\r\nGET /a?b=%20#c HTTP/1.0\r\n\r\n").0, Progress::End);
+        assert_eq!(read(b"M-SEARCH * HTTP/1.1\r\nCookie: \xff\xfe\r\n\r\n").0, Progress::End);
     }
 
     #[test]
@@ -359,7 +360,7 @@ mod tests {
             ("transfer-encoding:chunked", 0, true),
         ] {
             let (step, head) = read(format!("POST / HTTP/1.1\r\n{line}\r\n\r\n"));
-            assert_eq!((step, head.length(), head.is_chunked()), (Step::End, length, chunked), "{line}");
+            assert_eq!((step, head.length(), head.is_chunked()), (Progress::End, length, chunked), "{line}");
         }
     }
 

@@ -11,7 +11,7 @@ mod session;
 mod slot;
 
 pub use finished::{CROWDED_OUT, Finished};
-pub use head::{Answer, Head, Refusal, Step};
+pub use head::{Answer, Head, Progress, Refusal};
 pub use host::is_named;
 pub use pool::{Pool, SealedPool};
 pub use requests::{Requests, Slot};

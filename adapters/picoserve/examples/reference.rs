@@ -15,7 +15,7 @@ use picoserve::{ResponseSent, Router};
 use session_core::store::Store;
 use session_picoserve::{App, Guard, Pool, SessionLayer, SessionRejection};
 use support::reference::routes::{Args, Reply, devices};
-use support::reference::{AnyClock, Config, DevicePool, DeviceServer, DeviceSessions, OsRng, Stop, serve_device};
+use support::reference::{AnyClock, Config, DevicePool, DeviceServer, DeviceSessions, Stop, SysRng, serve_device};
 
 type Session<S> = session_picoserve::Session<'static, DevicePool<S>>;
 type Peek<S> = session_picoserve::Peek<'static, DevicePool<S>>;
@@ -108,7 +108,7 @@ struct Picoserve {
 
 impl DeviceServer for Picoserve {
     fn serve<S: Store + 'static>(mut self, sessions: DeviceSessions<S>) -> Result<(), String> {
-        let pool: &'static DevicePool<S> = Box::leak(Box::new(Pool::new(sessions, OsRng)));
+        let pool: &'static DevicePool<S> = Box::leak(Box::new(Pool::new(sessions, SysRng)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         tokio::task::LocalSet::new().block_on(&runtime.map_err(|why| why.to_string())?, async move {
             self.listener.set_nonblocking(true).map_err(|why| why.to_string())?;

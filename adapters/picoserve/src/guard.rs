@@ -6,7 +6,7 @@ use picoserve::io::embedded_io_async::{ErrorType, Read, Write as BaseWrite};
 use picoserve::io::{Socket, Write};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::{Timeouts, Timer};
-use session_embedded::{Answer, Head, Refusal, Step};
+use session_embedded::{Answer, Head, Progress, Refusal};
 
 /// What a guard knows of one connection: `server.serve(guard.around(socket))`. Takes some 120 bytes, of which 32 are a
 /// buffer. It is lent to the socket so that the futures that pass the socket on do not each have room for that.
@@ -168,14 +168,15 @@ impl Incoming {
             At::Head(head) => {
                 shared.answer.set(Answer::new());
                 let mut steps = there.iter().zip(1..=into.len()).map(|(byte, given)| (head.push(*byte), given));
-                match steps.find(|(step, _)| *step != Step::More) {
+                match steps.find(|(step, _)| *step != Progress::More) {
                     None => there.len(),
-                    Some((Step::End, given)) if !head.is_chunked() => {
+                    Some((Progress::End, given)) if !head.is_chunked() => {
                         self.at = if head.length() > 0 { At::Body(head.length()) } else { At::Head(Head::new()) };
                         given
                     }
                     Some((step, given)) => {
-                        let refusal = if step == Step::End { Refusal::NotSupported } else { Refusal::NotUnderstood };
+                        let refusal =
+                            if step == Progress::End { Refusal::NotSupported } else { Refusal::NotUnderstood };
                         shared.refused.set(Some(refusal));
                         // what is never a whole head, and enough of one for picoserve to answer it
                         if let Some(first) = into.first_mut() {

@@ -50,10 +50,10 @@ use session_std::{Policy, Sessions, SharedStore, keys};
 
 /// Sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
 /// `SessionLayer::new(config::sessions(&Config::figment(), store)?.observed(…))`.
-pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sessions, BadConfig> {
+pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sessions, ConfigError> {
     let table: Table = match figment.extract_inner("session") {
         Err(why) if matches!(&why.kind, Kind::MissingField(name) if name == "session") => Table::default(),
-        other => other.map_err(|why| BadConfig::Table(Box::new(why)))?,
+        other => other.map_err(|why| ConfigError::Table(Box::new(why)))?,
     };
     let debug = cfg!(debug_assertions) && *figment.profile() == Config::DEBUG_PROFILE;
     let made = if table.sealed {
@@ -67,7 +67,7 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
 /// What is wrong with the configuration.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum BadConfig {
+pub enum ConfigError {
     /// The table cannot be read; names the field and where it stands.
     Table(Box<figment::Error>),
     /// `key` and `key_file` are both there.
@@ -82,7 +82,7 @@ pub enum BadConfig {
     NotOnPlainHttp(&'static str),
 }
 
-impl fmt::Display for BadConfig {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[default.session] ")?;
         match self {
@@ -99,7 +99,7 @@ impl fmt::Display for BadConfig {
     }
 }
 
-impl std::error::Error for BadConfig {}
+impl std::error::Error for ConfigError {}
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -151,11 +151,11 @@ enum Mismatch {
 }
 
 impl Table {
-    fn keys(&self, debug: bool) -> Result<KeyRing, BadConfig> {
+    fn keys(&self, debug: bool) -> Result<KeyRing, ConfigError> {
         match (&self.key, &self.key_file) {
-            (Some(_), Some(_)) => Err(BadConfig::TwoKeys),
-            (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(BadConfig::Keys),
-            (None, Some(path)) => keys::from_file(path.relative()).map_err(BadConfig::Keys),
+            (Some(_), Some(_)) => Err(ConfigError::TwoKeys),
+            (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(ConfigError::Keys),
+            (None, Some(path)) => keys::from_file(path.relative()).map_err(ConfigError::Keys),
             (None, None) if debug => {
                 eprintln!(
                     "warning: [default.session] has no key. Made up one: all sessions end with this process, and a \
@@ -163,13 +163,13 @@ impl Table {
                 );
                 Ok(keys::generated().into())
             }
-            (None, None) => Err(BadConfig::NoKey),
+            (None, None) => Err(ConfigError::NoKey),
         }
     }
 
-    fn policy(&self) -> Result<Policy, BadConfig> {
+    fn policy(&self) -> Result<Policy, ConfigError> {
         let policy =
-            if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(BadConfig::Policy)? };
+            if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(ConfigError::Policy)? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
         let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
         let anonymous_idle = self.anonymous_idle.map(Duration::from_secs);
@@ -187,21 +187,21 @@ impl Table {
         }))
     }
 
-    fn plain_policy(&self) -> Result<Policy, BadConfig> {
+    fn plain_policy(&self) -> Result<Policy, ConfigError> {
         if self.domain.is_some() {
-            return Err(BadConfig::NotOnPlainHttp("domain"));
+            return Err(ConfigError::NotOnPlainHttp("domain"));
         }
         if self.partitioned {
-            return Err(BadConfig::NotOnPlainHttp("partitioned"));
+            return Err(ConfigError::NotOnPlainHttp("partitioned"));
         }
         let cookie = match self.same_site {
             SameSite::Lax => PlainCookie::new(),
             SameSite::Strict => PlainCookie::new().strict(),
-            SameSite::None => return Err(BadConfig::NotOnPlainHttp("same_site = \"none\"")),
+            SameSite::None => return Err(ConfigError::NotOnPlainHttp("same_site = \"none\"")),
         };
-        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(BadConfig::Policy)?;
-        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path)).map_err(BadConfig::Policy)?;
-        Policy::plain_http(cookie, self.lifetimes()).map_err(BadConfig::Policy)
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(ConfigError::Policy)?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path)).map_err(ConfigError::Policy)?;
+        Policy::plain_http(cookie, self.lifetimes()).map_err(ConfigError::Policy)
     }
 
     fn secure_policy(&self) -> Result<Policy, PolicyError> {

@@ -5,7 +5,7 @@ use rocket::error::ErrorKind;
 use rocket::http::Header;
 use rocket::local::blocking::Client;
 use rocket::{Config, get, post, routes};
-use session_rocket::config::{BadConfig, sessions};
+use session_rocket::config::{ConfigError, sessions};
 use session_rocket::{Authenticated, MemoryStore, Session, SessionLayer, SessionRejection};
 
 const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
@@ -174,6 +174,6 @@ fn what_cannot_work_is_named_in_one_line() {
         });
     }
     with("[default]\nsession = 5", |_| {
-        assert!(matches!(sessions(&Config::figment(), MemoryStore::new()), Err(BadConfig::Table(_))))
+        assert!(matches!(sessions(&Config::figment(), MemoryStore::new()), Err(ConfigError::Table(_))))
     });
 }

@@ -1,6 +1,7 @@
 //! Requests' states that are used again: they are so large that an allocator takes the long way for them.
 
 use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
 use session_core::RequestState;
 
@@ -10,18 +11,41 @@ use session_store_shared::RecordBuffer;
 const MOST: usize = 16;
 
 thread_local! {
-    #[allow(clippy::vec_box)] // the boxes are what is kept
-    static POOL: RefCell<Vec<Box<RequestState<RecordBuffer>>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The state of a request. However it is dropped, no cookie stays in the memory that it had.
+pub(crate) struct Place(Box<RequestState<RecordBuffer>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.wipe();
+    }
+}
+
+impl Deref for Place {
+    type Target = RequestState<RecordBuffer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Place {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 /// Takes a state of which nothing is known.
-pub(crate) fn take() -> Box<RequestState<RecordBuffer>> {
+pub(crate) fn take() -> Place {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(|| Box::new(RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW)))
+    kept.ok().flatten().unwrap_or_else(|| Place(Box::new(RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW))))
 }
 
 /// Takes a state back after its request. Nothing of the session stays.
-pub(crate) fn give(mut state: Box<RequestState<RecordBuffer>>) {
+pub(crate) fn give(mut state: Place) {
+    state.wipe();
     *state = RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW);
     // without a thread's storage, at its end, it is freed
     let _ = POOL.try_with(|pool| {

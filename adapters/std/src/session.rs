@@ -50,7 +50,7 @@ impl Shared {
 enum State {
     /// Nobody has asked for the session.
     Untouched,
-    Loaded(Box<RequestState<RecordBuffer>>),
+    Loaded(buffer_pool::Place),
     /// It could not be loaded, and is not taken for an empty one.
     Failed(Error),
     /// The answer is made.
@@ -179,6 +179,9 @@ impl Request {
             _ => &mut buffer,
         };
         let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
+        // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
+        buffer.fill(0);
+        std::hint::black_box(buffer);
         let error = committed.err().or(written.as_ref().err().copied());
         let finished = Finished {
             error,

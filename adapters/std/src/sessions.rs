@@ -61,9 +61,9 @@ impl Sessions {
         })
     }
 
-    /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` ends them before
-    /// their time: `MemoryStore::new()` until this process ends, a durable store for longer and for all nodes. What such
-    /// sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
+    /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` keeps what ends
+    /// them before their time, for all nodes. What it loses ends sessions: with `MemoryStore::new()`, a restart signs
+    /// everybody out. What such sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let settings = Self::new(cut_offs, keys).0.settings.clone();
         Self::of(Settings { mode: DynamicMode::Sealed, ..settings })

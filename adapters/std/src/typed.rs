@@ -4,6 +4,7 @@ mod entries;
 mod fields;
 mod names;
 
+use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -90,11 +91,20 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
                 return Err(Error::Unreadable);
             }
             let mut changes = changes(&said, &loaded, !view.exists());
-            let shadowed = shadowed::<T>(view, &changes);
-            changes.extend(shadowed.iter().map(|name| (name.as_str(), None)));
-            let stored = put(view, &changes, &loaded.stored)?;
-            *loaded = Loaded { said, stored };
-            Ok(())
+            match repairs::<T>(&stored(view).collect::<Vec<_>>(), &changes, &said, &loaded.said) {
+                Ok(Repairs { put, gone }) => {
+                    changes.extend(put.into_iter().map(|(name, bytes)| (name, Some(bytes))));
+                    let gone: Vec<_> = gone.iter().map(|name| (name.as_str(), None)).collect();
+                    let stored = self::put(view, &[&changes[..], &gone].concat(), &loaded.stored)?;
+                    *loaded = Loaded { said, stored };
+                    Ok(())
+                }
+                Err(name) => {
+                    let never = format_args!("`{}` as {}: can be set and never read", key(&name), type_name::<T>());
+                    view.report_unreadable("", &never, false);
+                    Err(Error::Unreadable)
+                }
+            }
         })
     }
 
@@ -127,19 +137,61 @@ fn changes<'a>(said: &'a Fields, loaded: &'a Loaded, new: bool) -> Vec<Change<'a
     gone.map(|name| (name, None)).chain(put).collect()
 }
 
-/// The entries of fields that are to be put under another name: they would be there twice.
-fn shadowed<T>(view: &View<'_>, changes: &[Change<'_>]) -> Vec<String>
+/// What has to change besides, so that the next request reads what was said.
+#[derive(Default)]
+struct Repairs<'a> {
+    /// Fields that were not changed and are not stored, if they would have another default: serde's, not the one of
+    /// `T::default()`.
+    put: Vec<(&'a str, &'a [u8])>,
+    /// Entries of an alias, which would stand in for their field or be there beside it.
+    gone: Vec<String>,
+}
+
+/// Reads what will be stored, where it may be something else than what was `said`: if names come or go, or a field is not
+/// stored. Fails with the name of a field that would be read in another way.
+fn repairs<'a, T>(
+    now: &[(&str, &[u8])],
+    changes: &[Change<'a>],
+    said: &'a Fields,
+    before: &Fields,
+) -> Result<Repairs<'a>, String>
 where
     T: Serialize + DeserializeOwned + Default,
 {
-    let now: Vec<_> = stored(view).collect();
-    let unknown = now.iter().any(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
-    if !unknown || changes.iter().all(|(name, _)| now.iter().any(|(there, _)| there == name)) {
-        return Vec::new();
+    let changed = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
+    let is_there = |name: &str| now.iter().any(|(there, _)| *there == name);
+    let comes = changes.iter().any(|(name, bytes)| bytes.is_some() && !is_there(name));
+    let skipped = || before.iter().map(|(name, _)| name).filter(|name| said.get(name).is_none());
+    let left_out = || said.iter().filter(|(name, _)| !is_there(name) && !changed(name));
+    let mut repairs = Repairs::default();
+    if skipped().next().is_none() && (changes.is_empty() || !comes && left_out().next().is_none()) {
+        return Ok(repairs);
     }
-    let kept = now.into_iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
-    let put = changes.iter().filter_map(|(name, bytes)| Some((*name, (*bytes)?)));
-    entries::read::<T>(kept.chain(put).collect(), true).map_or_else(|_| Vec::new(), |read| read.shadowed)
+    let kept = now.iter().copied().filter(|(name, _)| !changed(name));
+    let then: Vec<_> = kept.chain(changes.iter().filter_map(|(name, bytes)| Some((*name, (*bytes)?)))).collect();
+    let again = |stored| {
+        let read = entries::read::<T>(stored, true).ok()?;
+        let whole = read.resets.iter().any(|why| why.name == WHOLE);
+        Some((Fields::of(&read.value).ok().filter(|_| !whole)?, read.shadowed))
+    };
+    // what cannot be read even then has been reported when it was read
+    let Some((read, shadowed)) = again(then.clone()) else { return Ok(repairs) };
+    if let Some((name, _)) =
+        said.iter().find(|(name, _)| read.get(name).is_none() || shadowed.iter().any(|s| s == name))
+    {
+        return Err(name.to_owned());
+    }
+    repairs.gone = shadowed;
+    repairs.put = left_out().filter(|(name, bytes)| read.get(name) != Some(bytes)).collect();
+    for name in skipped().filter(|name| read.get(name).is_some()) {
+        let without = |(other, _): &&(&str, &[u8])| {
+            let stored = then.iter().copied().filter(|(name, _)| name != other).collect();
+            said.get(other).is_none() && again(stored).is_some_and(|(read, _)| read.get(name).is_none())
+        };
+        let (alias, _) = then.iter().find(without).ok_or_else(|| name.to_owned())?;
+        repairs.gone.push((*alias).to_owned());
+    }
+    Ok(repairs)
 }
 
 /// Puts and removes fields, all or none; returns what is stored then of what was read.

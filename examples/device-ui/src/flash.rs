@@ -99,7 +99,7 @@ impl fmt::Display for CannotBoot {
         match self {
             Self::Flash(why) => why.fmt(f),
             Self::Foreign => f.write_str("the flash holds something else, or what another version or page size wrote"),
-            Self::Corrupt => f.write_str("the device's data in the flash is cut or garbled"),
+            Self::Corrupt => f.write_str("the device's data in the flash is truncated or corrupt"),
             Self::NoRandomness => f.write_str("there are no random numbers yet for the device's key"),
         }
     }

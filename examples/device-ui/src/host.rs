@@ -10,8 +10,8 @@ use std::string::String;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{format, vec};
 
+use getrandom::SysRng;
 use nor_flash::FileFlash;
-use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_picoserve::{Guard, Keys, Pool, Requests, Sessions};
 use session_store_flash::{PersistedClock, WithoutPower};
@@ -43,27 +43,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's random numbers.
-pub struct OsRng;
-
-impl TryRng for OsRng {
-    type Error = getrandom::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, getrandom::Error> {
-        getrandom::u32()
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, getrandom::Error> {
-        getrandom::u64()
-    }
-
-    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), getrandom::Error> {
-        getrandom::fill(into)
-    }
-}
-
-impl TryCryptoRng for OsRng {}
-
 type Flash = crate::flash::Flash<'static, FileFlash<PAGE>, SESSIONS, RECORD>;
 
 /// The flash in `device.flash`. What is not a flash of ours is not overwritten.
@@ -81,7 +60,7 @@ async fn open(directory: &Path) -> Result<(&'static Flash, Data), String> {
     let file: &'static Shared<_> =
         Box::leak(Box::new(Shared::new(FileFlash::open(&path, PAGES).map_err(|why| wrong(&why))?)));
     let flash: &'static Flash = Box::leak(Box::new(Flash::new(file, (PAGES * PAGE) as u32)));
-    let data = flash.boot(&mut OsRng).await.map_err(|why| wrong(&why))?;
+    let data = flash.boot(&mut SysRng).await.map_err(|why| wrong(&why))?;
     Ok((flash, data))
 }
 
@@ -114,13 +93,13 @@ pub fn serve(
         let possession = if data.has_password() {
             Possession::Nothing
         } else {
-            let code = SetupCode::draw(&mut OsRng).map_err(|why| format!("{why}"))?;
+            let code = SetupCode::draw(&mut SysRng).map_err(|why| format!("{why}"))?;
             show(&code);
             Possession::Code(code)
         };
         let device: &'static _ = Box::leak(Box::new(Device::new(data, flash, limits, sensor, clock.now(), possession)));
         let sessions = Sessions::new(flash.store(), clock, &keys, policy);
-        let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, OsRng)));
+        let pool: &'static _ = Box::leak(Box::new(Pool::<_, _, _, (), REQUESTS, RECORD>::new(sessions, SysRng)));
         let router: &'static _ = Box::leak(Box::new(crate::router(pool, device)));
         let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));
         let mut tick = tokio::time::interval(Duration::from_secs(10));

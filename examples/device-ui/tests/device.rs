@@ -827,22 +827,22 @@ fn something_else_than_a_flash_is_not_overwritten() {
 }
 
 #[test]
-fn garbled_data_is_no_first_boot() {
+fn corrupt_data_is_no_first_boot() {
     let data = directory();
     owned(data.path()).off().unwrap();
     let file = data.path().join("device.flash");
     let whole = std::fs::read(&file).unwrap();
     let garble = |places: &[usize]| {
-        let mut garbled = whole.clone();
-        places.iter().for_each(|at| garbled[*at] ^= 1);
-        std::fs::write(&file, garbled).unwrap();
+        let mut corrupt = whole.clone();
+        places.iter().for_each(|at| corrupt[*at] ^= 1);
+        std::fs::write(&file, corrupt).unwrap();
         Device::boot(data.path())
     };
     let one = garble(&[200]);
     Browser::default().sign_in(&one);
     one.off().unwrap();
     let error = garble(&[200, 4096 + 200]).off().unwrap_err();
-    assert!(error.contains("cut or garbled"), "{error}");
+    assert!(error.contains("truncated or corrupt"), "{error}");
 }
 
 /// A flash that stops answering: what needs it says so, the rest is served, and when it is back, all is as before.

@@ -233,7 +233,7 @@ fn damage_is_never_taken_for_a_first_boot() {
     });
     look(&|bytes| bytes[..8192].fill(0));
     look(&|bytes| bytes.fill(0xa5));
-    println!("{found:?}: data, foreign, garbled");
+    println!("{found:?}: data, foreign, corrupt");
     assert!(found.iter().all(|count| *count > 0), "{found:?}");
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
         hash ^ (hash >> 32)
     }
     let (words, tail) = bytes.as_chunks();
-    let hash = fold(fold(0xcbf2_9ce4_8422_2325, seed), bytes.len() as u64);
+    let hash = fold(0xcbf2_9ce4_8422_2325 ^ seed, bytes.len() as u64);
     let hash = words.iter().fold(hash, |hash, word| fold(hash, u64::from_le_bytes(*word)));
     fold(hash, number(tail))
 }

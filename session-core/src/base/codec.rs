@@ -14,8 +14,8 @@ pub trait Codec: Closed {
     /// Whether an event says what is unreadable and where: type names take room that a device does not have.
     const TELLS: bool;
 
-    /// What a request remembers of the values that it read.
-    type Reads: Reads;
+    /// What [`said`](Self::said) returns.
+    type Said: Copy + PartialEq;
 
     /// Why a value cannot be read. Contains no part of it.
     type Unreadable: Copy + fmt::Debug + fmt::Display;
@@ -32,7 +32,7 @@ pub trait Codec: Closed {
     /// although its bytes may be in another order than those it was read from.
     ///
     /// `None` if the codec does not support this, or if the value cannot be written.
-    fn said<T: Serialize + ?Sized>(value: &T) -> Option<u64>;
+    fn said<T: Serialize + ?Sized>(value: &T) -> Option<Self::Said>;
 
     /// Whether `value`, which was read from `bytes`, is known to be written as the same bytes again. Then nothing has to
     /// be remembered of it. May be `false` also where it would be.
@@ -41,38 +41,6 @@ pub trait Codec: Closed {
 
 /// Implemented by the codecs of this crate.
 pub trait Closed {}
-
-/// Remembers values that a request read, so that one that is put back is known as unchanged, in whatever order a hash map
-/// then lists its entries (VA4).
-pub trait Reads {
-    /// Nothing was read.
-    const NONE: Self;
-
-    /// Remembers the value of a key.
-    fn keep(&mut self, key: u64, value: AsRead);
-
-    /// The value of a key as it was read, if it is remembered.
-    fn of(&self, key: u64) -> Option<AsRead>;
-}
-
-/// For codecs whose programs have no hash maps.
-impl Reads for () {
-    const NONE: Self = ();
-
-    fn keep(&mut self, _: u64, _: AsRead) {}
-
-    fn of(&self, _: u64) -> Option<AsRead> {
-        None
-    }
-}
-
-/// A value that was read: a hash of its entry, and of what it says of itself. The bytes of a hash map depend on how it was
-/// built, but not what it says a second time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AsRead {
-    pub(crate) entry: u64,
-    pub(crate) said: u64,
-}
 
 /// Why a value cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

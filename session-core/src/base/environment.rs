@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::codec::Codec;
+pub use super::followed::{FollowedKey, FollowedKeys};
 
 /// A point in time, in milliseconds of a [`Clock`]; 48 bits, as records keep it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +111,12 @@ pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {
     /// How values are written into it: [`Postcard`](crate::codec::Postcard) on devices, [`Cbor`](crate::codec::Cbor) where
     /// there is a heap. A record of the other codec is refused as corrupt.
     type Codec: Codec
+    where
+        Self: Sized;
+
+    /// The keys that a request follows one by one, so that its changes merge with those of other requests: twelve in an
+    /// array, as many as there are where there is a heap.
+    type Keys: FollowedKeys<<Self::Codec as Codec>::Said>
     where
         Self: Sized;
 

@@ -6,6 +6,7 @@ pub(crate) mod codec;
 pub mod environment;
 pub(crate) mod error;
 pub mod events;
+pub(crate) mod followed;
 pub(crate) mod hmac;
 pub(crate) mod keys;
 pub(crate) mod names;

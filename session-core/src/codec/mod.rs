@@ -16,20 +16,26 @@ pub mod postcard;
 pub use cbor::Cbor;
 pub use postcard::Postcard;
 
-pub use crate::base::codec::{AsRead, Codec, DEPTH, Reads, WriteError};
+pub use crate::base::codec::{Codec, DEPTH, WriteError};
 
-use crate::base::environment::Buffer;
+use crate::base::environment::{Buffer, FollowedKey};
+use core::convert::Infallible;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Memory that is fixed: a device's.
 impl<const N: usize> Buffer for [u8; N] {
     type Codec = Postcard;
+    type Keys = [FollowedKey<Infallible>; FOLLOWED];
 }
 
 impl Buffer for &mut [u8] {
     type Codec = Postcard;
+    type Keys = [FollowedKey<Infallible>; FOLLOWED];
 }
+
+/// Keys that a request on a device follows one by one. The other keys of a session that touches more count as one.
+const FOLLOWED: usize = 12;
 
 /// Reads a value back that was written as a `T` just now, for the debug builds of programs: a type may be able to write
 /// what it cannot read, for instance with `skip_serializing` and no default.

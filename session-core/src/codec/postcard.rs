@@ -35,7 +35,7 @@ impl Codec for Postcard {
     const ID: u8 = 0;
     const TELLS: bool = false;
 
-    type Reads = ();
+    type Said = core::convert::Infallible;
     type Unreadable = Unreadable;
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
@@ -58,7 +58,7 @@ impl Codec for Postcard {
 
     /// Maps without a heap keep the order of their entries.
     #[inline]
-    fn said<T: Serialize + ?Sized>(_: &T) -> Option<u64> {
+    fn said<T: Serialize + ?Sized>(_: &T) -> Option<Self::Said> {
         None
     }
 

@@ -186,6 +186,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     // ---- for a request -------------------------------------------------------------------------------------------
 
+    /// Whether the observer ignores every event, so that nothing has to be computed for one.
+    pub(crate) fn ignores(&self) -> bool {
+        self.context.observer.ignores()
+    }
+
     /// Reports that a value cannot be read as a `T`.
     pub(crate) fn unreadable<E: Codec, T: ?Sized>(
         &self,

@@ -78,7 +78,9 @@ const AHEAD: u64 = 60_000;
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
     let limits = &policy.limits;
     let (seen, created) = (record.last_seen(), record.created());
-    seen.max(created).millis_since(now) > AHEAD
+    let ahead = now.millis() + AHEAD;
+    seen.millis() > ahead
+        || created.millis() > ahead
         || now.past(seen, record.idle())
         || now.past(Time::ZERO, record.ends())
         || !record.own_lifetimes()

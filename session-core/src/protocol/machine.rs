@@ -57,8 +57,7 @@ impl<B: Buffer> RequestState<B> {
             Reply::Wrote(outcome) => self.wrote(operation, outcome, rules),
             Reply::Indexed(added) => self.indexed(operation, added, rules),
         };
-        let done = self.settle_failure(operation, done);
-        if let (Err(Error::Conflict), Some(token)) = (done, &self.token) {
+        if let (Err(Error::Conflict), Some(token), false) = (done, &self.token, operation.pending) {
             rules.observer.observe(&Event::Conflict(LogId(token.handle())));
         }
         done

@@ -44,7 +44,7 @@ impl<B: Buffer> RequestState<B> {
                     operation.pending = true;
                     return self.lost(operation);
                 }
-                Ok(Outcome::Missing) => return self.gone(operation),
+                Ok(Outcome::Missing) => return self.gone(operation, Error::Ended),
                 Ok(Outcome::Conflict(found)) => {
                     operation.phase = Phase::Reloading;
                     if let Some(found) = found {
@@ -162,7 +162,7 @@ impl<B: Buffer> RequestState<B> {
         operation.phase = if operation.replaces.is_some() { Phase::DeletingOld } else { Phase::Finished };
     }
 
-    fn only_renews(&self, intent: Intent<'_>) -> bool {
+    pub(super) fn only_renews(&self, intent: Intent<'_>) -> bool {
         matches!(intent, Intent::Commit) && !self.changes.dirty()
     }
 
@@ -176,8 +176,9 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
-    pub(super) fn gone(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
-        let Operation { intent, .. } = *operation;
+    /// What else it was about ends with this error.
+    pub(super) fn gone(&mut self, operation: &mut Operation<'_>, error: Error) -> Result<(), Error> {
+        let intent = operation.intent;
         match intent {
             Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
@@ -190,7 +191,7 @@ impl<B: Buffer> RequestState<B> {
             }
             _ => {
                 operation.attempted = true;
-                Err(Error::Ended)
+                Err(error)
             }
         }
     }
@@ -201,7 +202,7 @@ impl<B: Buffer> RequestState<B> {
         load: Result<Load, ()>,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
-        let Operation { intent, .. } = *operation;
+        let intent = operation.intent;
         let found = match load {
             Err(()) if self.only_renews(intent) => {
                 operation.phase = Phase::Finished;
@@ -212,11 +213,15 @@ impl<B: Buffer> RequestState<B> {
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
+        let verdict = match (&self.token, &found) {
+            (Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),
+            _ => Verdict::Expired,
+        };
         if matches!(intent, Intent::Logout) {
-            return self.logout_again(operation, found, rules);
+            return self.logout_again(operation, verdict);
         }
         let Some(found) = found else {
-            return self.gone(operation);
+            return self.gone(operation, Error::Ended);
         };
         let there = self.other.version();
         if operation.attempted && there == self.mine.version() {
@@ -226,7 +231,7 @@ impl<B: Buffer> RequestState<B> {
         if operation.pending && there != self.base {
             return Err(Error::Indeterminate);
         }
-        self.resume(operation, found, rules)
+        self.resume(operation, found, verdict, rules)
     }
 
     /// A newer record: is the cookie still good for it, and do the changes go together with it?
@@ -234,32 +239,20 @@ impl<B: Buffer> RequestState<B> {
         &mut self,
         operation: &mut Operation<'_>,
         found: Found,
+        verdict: Verdict,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
         let Operation { intent, now, .. } = *operation;
-        let Some(token) = &self.token else {
-            return Err(Error::Indeterminate);
-        };
-        let verdict = expiry::accept(token, &self.other, rules.policy, now);
         // another login of the subject has just replaced the cookie, as with two clicks on "sign in" (protocol rule 15)
-        let joined = match (verdict, intent) {
-            (Verdict::Replaced, Intent::Login { subject, .. }) => {
+        let joined = match (verdict, intent, &self.token) {
+            (Verdict::Replaced, Intent::Login { subject, .. }, Some(token)) => {
                 expiry::successor(token, &self.other, subject, now, rules.ring)
             }
             _ => None,
         };
-        match verdict {
-            Verdict::PastGrace | Verdict::Replaced if !matches!(intent, Intent::Login { .. }) => {
-                if self.only_renews(intent) {
-                    operation.phase = Phase::Finished;
-                    return Ok(());
-                }
-                return Err(Error::CookieReplaced);
-            }
-            Verdict::Expired | Verdict::PastGrace | Verdict::Replaced if joined.is_none() => {
-                return self.gone(operation);
-            }
-            _ => {}
+        if joined.is_none() && !matches!(verdict, Verdict::Current | Verdict::Grace) {
+            let expired = matches!(verdict, Verdict::Expired);
+            return self.gone(operation, if expired { Error::Ended } else { Error::CookieReplaced });
         }
         if joined.is_some() && matches!(intent, Intent::Login { keep_data: false, .. }) {
             self.changes.reset();
@@ -285,25 +278,15 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
-    fn logout_again(
-        &mut self,
-        operation: &mut Operation<'_>,
-        found: Option<Found>,
-        rules: &Rules<'_, impl Observer>,
-    ) -> Result<(), Error> {
-        let Operation { now, .. } = *operation;
-        let verdict = match &self.token {
-            Some(token) if found.is_some() => Some(expiry::accept(token, &self.other, rules.policy, now)),
-            _ => None,
-        };
+    fn logout_again(&mut self, operation: &mut Operation<'_>, verdict: Verdict) -> Result<(), Error> {
         match verdict {
-            None | Some(Verdict::Expired) => {
+            Verdict::Expired => {
                 self.end();
                 operation.phase = Phase::Finished;
                 Ok(())
             }
-            Some(Verdict::Replaced) => Err(Error::CookieReplaced),
-            Some(Verdict::Current | Verdict::Grace | Verdict::PastGrace) => {
+            Verdict::Replaced => Err(Error::CookieReplaced),
+            Verdict::Current | Verdict::Grace | Verdict::PastGrace => {
                 core::mem::swap(&mut self.mine, &mut self.other);
                 self.session = SessionState::Live;
                 operation.phase = Phase::Ready;

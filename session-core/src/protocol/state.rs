@@ -5,13 +5,14 @@ use super::operation::Rules;
 use serde::{Deserialize, Serialize};
 
 use crate::base::bytes::number;
-use crate::base::codec::{Codec, Reads};
+use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
+use crate::base::followed::Kind;
 use crate::base::names::{Handle, Verifier, Version};
 use crate::base::policy::{Policy, UNTIL_BROWSER_CLOSES};
-use crate::record::changes::{Changes, Kind};
+use crate::record::changes::Changes;
 use crate::record::layout::Record;
 use crate::record::values;
 use crate::store::contract::Found;
@@ -79,9 +80,7 @@ pub struct RequestState<B: Buffer> {
     pub(super) outgoing: Outgoing,
     pub(super) mine: Record<B>,
     pub(super) other: Record<B>,
-    pub(crate) changes: Changes,
-    /// Values as they were read.
-    reads: <B::Codec as Codec>::Reads,
+    pub(crate) changes: Changes<B>,
     /// The hash of a key whose value could not be read, or 0.
     pub(super) unreadable: u64,
 }
@@ -110,7 +109,6 @@ impl<B: Buffer> RequestState<B> {
             reseal: false,
             forged: false,
             unknown: false,
-            reads: Reads::NONE,
             unreadable: 0,
         }
     }
@@ -260,7 +258,7 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The record for a change, begun if there is none.
-    pub(crate) fn writable(&mut self) -> Result<(&mut Record<B>, &mut Changes), Error> {
+    pub(crate) fn writable(&mut self) -> Result<(&mut Record<B>, &mut Changes<B>), Error> {
         match self.session {
             SessionState::Stale => return Err(Error::CookieReplaced),
             SessionState::Failed(error) => return Err(error),
@@ -396,13 +394,13 @@ impl<B: Buffer> RequestState<B> {
     ) -> Result<Option<T>, <B::Codec as Codec>::Unreadable> {
         let data = self.mine.data();
         let entry = values::find(data, key);
-        self.changes.follow(key, Kind::Read, entry, data);
+        let hash = self.changes.follow(key, Kind::Read, entry, data);
         let Some(entry) = entry else { return Ok(None) };
-        let (value, hash) = (entry.read::<B::Codec, T>(), values::key_hash(key));
+        let value = entry.read::<B::Codec, T>();
         match &value {
             Ok(value) => {
-                if let Some(read) = entry.as_read::<B::Codec, T>(value) {
-                    self.reads.keep(hash, read);
+                if let Some(said) = entry.said::<B::Codec, T>(value) {
+                    self.changes.remember(hash, said);
                 }
                 // it was asked for as another type before
                 if self.unreadable == hash {
@@ -422,11 +420,24 @@ impl<B: Buffer> RequestState<B> {
     /// Sets the value of a key in the record that is to be written.
     pub(crate) fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T, kind: Kind) -> Result<(), Error> {
         self.writable()?;
-        self.changes.follow(key, kind, None, self.mine.data());
-        if self.mine.table().set::<B::Codec, T>(key, value, self.reads.of(values::key_hash(key)))? {
+        let hash = self.changes.follow(key, kind, None, self.mine.data());
+        if self.mine.table().set::<B::Codec, T>(key, value, self.changes.as_read(hash))? {
             self.changes.set_dirty();
         }
         Ok(())
+    }
+
+    /// Overwrites the cookies that came and go out, for memory that is freed or that another request uses. Nothing of the
+    /// session is known afterwards. What a record holds is its buffer's to overwrite.
+    pub fn wipe(&mut self) {
+        self.become_nothing();
+        // also where a cookie was that is gone already
+        self.token.insert(Token::BLANK).wipe();
+        self.outgoing = Outgoing::Set(Value::BLANK);
+        if let Outgoing::Set(value) = &mut self.outgoing {
+            value.wipe();
+        }
+        (self.token, self.outgoing) = (None, Outgoing::Nothing);
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------

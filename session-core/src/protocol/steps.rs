@@ -15,7 +15,7 @@ impl<B: Buffer> RequestState<B> {
         operation: &mut Operation<'_>,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<Next, Error> {
-        let Operation { intent, now, .. } = *operation;
+        let intent = operation.intent;
         match operation.phase {
             Phase::Finished => return Ok(Next::Done),
             Phase::Reloading => {
@@ -52,32 +52,8 @@ impl<B: Buffer> RequestState<B> {
                 self.create_step(operation, rules)
             }
             Intent::Commit if !self.is_live() => Ok(Next::Done),
-            Intent::Commit if !self.changes.dirty() => {
-                if !self.active || self.unreadable != 0 || expiry::expired(&self.mine, rules.policy, now) {
-                    Ok(Next::Done)
-                } else if self
-                    .token
-                    .as_ref()
-                    .is_some_and(|token| expiry::renewal_due(token, &self.mine, rules.policy, now))
-                {
-                    self.update_step(operation, rules)
-                } else {
-                    Ok(self.touch_step(operation, rules))
-                }
-            }
+            Intent::Commit if !self.changes.dirty() && (!self.active || self.unreadable != 0) => Ok(Next::Done),
             Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
-        }
-    }
-
-    fn touch_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Next {
-        let Operation { now, .. } = *operation;
-        let due = rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now);
-        match &self.token {
-            Some(token) if due => {
-                operation.phase = Phase::Touching;
-                operation.ask(StoreRequest::Touch, token.handle())
-            }
-            _ => Next::Done,
         }
     }
 
@@ -138,128 +114,118 @@ impl<B: Buffer> RequestState<B> {
         let handle = *self.fresh_handle.get_or_insert(fresh.handle());
         operation.attempted = true;
         self.mine.set_created(now);
-        self.limit(rules, now, false);
         if matches!(intent, Intent::Login { .. }) {
             self.sign_in(operation, 1, rules)?;
-            self.mine.set_salt(fresh.version())?;
         }
-        self.mine.saw(now);
-        self.change_cookie(operation, handle, rules);
-        self.write(operation, Phase::Creating, StoreRequest::Create, handle, rules)
+        self.write(operation, handle, true, rules)
     }
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if expiry::expired(&self.mine, rules.policy, now) {
-            return self.gone(operation).map(|()| Next::Random);
+            return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
+        }
+        let Some(token) = &self.token else { return Ok(Next::Done) };
+        let handle = token.handle();
+        let renews = self.active && expiry::renewal_due(token, &self.mine, rules.policy, now);
+        if self.only_renews(intent) && !renews {
+            if !rules.touch_is_free && !expiry::touch_due(&self.mine, rules.policy, now) {
+                return Ok(Next::Done);
+            }
+            operation.phase = Phase::Touching;
+            return Ok(operation.ask(StoreRequest::Touch, handle));
         }
         let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };
-        let Some(token) = &self.token else { return Ok(Next::Done) };
         if matches!(intent, Intent::Update) && !operation.edited {
             return Ok(Next::Edit);
         }
         operation.attempted = true;
         operation.next = None;
-        let handle = token.handle();
-        let another = match intent {
-            Intent::Login { .. } | Intent::Rotate => {
-                let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
+        let signs = matches!(intent, Intent::Login { .. } | Intent::Rotate);
+        let mut another = signs;
+        if signs || renews {
+            let (verifier, sealed) = (token.verifier, token.seal(fresh.secret(), rules.ring));
+            let mut leads_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
+            if signs {
+                leads_until = Time::ZERO;
                 self.sign_in(operation, self.mine.login().saturating_add(1), rules)?;
                 self.mine.drop_previous()?;
-                self.mine.set_salt(fresh.version())?;
-                if let (Intent::Login { .. }, Some(sealed)) = (intent, sealed) {
-                    // without room for that, a second login makes a session of its own
-                    _ = self.mine.keep_previous(&verifier, Time::ZERO, &sealed);
-                }
-                true
             }
-            _ if self.active && expiry::renewal_due(token, &self.mine, rules.policy, now) => {
-                // for the grace, from now on, the old cookie leads to the new one; no renewal if there is no room for that
-                let grace_until = Time::from_millis(now.millis() + rules.policy.limits.grace);
-                let sealed = token.seal(fresh.secret(), rules.ring);
-                sealed.is_some_and(|sealed| self.mine.keep_previous(&token.verifier, grace_until, &sealed).is_ok())
+            if let (false, Some(sealed)) = (matches!(intent, Intent::Rotate), sealed) {
+                // the old cookie leads to the new one, for the grace or to another login. Without room for that there is no
+                // renewal, and a second login makes a session of its own
+                another |= self.mine.keep_previous(&verifier, leads_until, &sealed).is_ok();
             }
-            _ => {
-                match self.mine.previous().map(|previous| previous.grace_until) {
-                    // the browser has the login's answer: no other login has to find the session
-                    Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
-                    // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
-                    Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
-                    _ => {}
-                }
-                false
+        } else {
+            match self.mine.previous().map(|previous| previous.grace_until) {
+                // the browser has the login's answer: no other login has to find the session
+                Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
+                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
+                _ => {}
             }
-        };
-        if another {
-            self.change_cookie(operation, handle, rules);
         }
-        if !self.mine.own_lifetimes() {
-            let (before, ends) = (self.mine.ends(), rules.policy.ends(self.mine.created()));
-            // an index lists a login until the end that it had then: no later one follows, or a revocation would miss it
-            let listed = self.mine.login() > 0 && before != 0 && (ends == 0 || ends > before);
-            self.mine.set_lifetimes(rules.policy.limits.idle, if listed { before } else { ends }, false);
-        }
-        if self.active {
-            self.mine.saw(now);
-        }
-        self.write(operation, Phase::Updating, StoreRequest::Update, handle, rules)
+        self.write(operation, handle, another, rules)
     }
 
-    fn change_cookie(&mut self, operation: &mut Operation<'_>, handle: Handle, rules: &Rules<'_, impl Observer>) {
-        if let Some(fresh) = &operation.fresh {
+    /// The record goes out, as a version of its own, with another cookie or without, unless its data was changed and is
+    /// too large.
+    fn write(
+        &mut self,
+        operation: &mut Operation<'_>,
+        handle: Handle,
+        another: bool,
+        rules: &Rules<'_, impl Observer>,
+    ) -> Result<Next, Error> {
+        let Some(fresh) = &operation.fresh else { return Ok(Next::Random) };
+        if another {
             let next = operation.next.insert(Token::mint(handle, fresh.secret(), rules.ring));
             self.mine.set_verifier(&next.verifier);
             self.mine.set_rotated_at(operation.now);
         }
-    }
-
-    /// The record goes out, as a version of its own, unless its data was changed and is too large.
-    fn write(
-        &mut self,
-        operation: &mut Operation<'_>,
-        phase: Phase,
-        request: StoreRequest,
-        handle: Handle,
-        rules: &Rules<'_, impl Observer>,
-    ) -> Result<Next, Error> {
+        let login = self.mine.login();
+        if !self.mine.own_lifetimes() {
+            let (before, ends) = (self.mine.ends(), rules.policy.ends(self.mine.created()));
+            // an index lists a login until the end that it had then: no later one follows, or a revocation would miss it
+            let listed = login > 0 && before != 0 && (ends == 0 || ends > before);
+            self.mine.set_lifetimes(rules.policy.limits.idle_of(login), if listed { before } else { ends }, false);
+        }
+        let created = matches!(self.session, SessionState::New);
+        if self.active || created {
+            self.mine.saw(operation.now);
+        }
         let (need, have) = (self.mine.bytes().len(), rules.policy.max_bytes);
         if need > have && self.changes.dirty() {
             return Err(Error::TooLarge { need, have });
         }
-        if let Some(fresh) = &operation.fresh {
-            self.mine.set_version(fresh.version());
-        }
-        operation.phase = phase;
+        self.mine.set_version(fresh.version());
+        let request = if created { StoreRequest::Create } else { StoreRequest::Update };
+        operation.phase = if created { Phase::Creating } else { Phase::Updating };
         Ok(operation.ask(request, handle))
     }
 
-    fn limit(&mut self, rules: &Rules<'_, impl Observer>, created: Time, remember: bool) {
-        if remember {
-            let span = rules.policy.limits.remember;
-            self.mine.set_lifetimes(span, created.millis() + span, true);
-        } else {
-            let idle = rules.policy.limits.idle_of(self.mine.login());
-            self.mine.set_lifetimes(idle, rules.policy.ends(created), false);
-        }
-    }
-
-    /// For a login: its number, subject, time and lifetimes. Kept data may have been planted, so that nothing of trust
-    /// survives.
+    /// For a login or a rotation: another salt. For a login its number, subject, time and lifetimes as well. Kept data may
+    /// have been planted, so that nothing of trust survives.
     fn sign_in(
         &mut self,
         operation: &Operation<'_>,
         login: u32,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
+        if let Some(fresh) = &operation.fresh {
+            self.mine.set_salt(fresh.version())?;
+        }
         let Operation { intent: Intent::Login { subject, remember, keep_data, .. }, now, .. } = *operation else {
             return Ok(());
         };
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
-        self.limit(rules, now, remember);
+        let span = rules.policy.limits.remember;
+        // those of the policy follow when the record is written
+        self.mine.set_lifetimes(span, if remember { now.millis() + span } else { 0 }, remember);
         if keep_data {
             self.mine.table().remove(FLASH);
         } else {

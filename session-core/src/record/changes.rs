@@ -4,58 +4,22 @@
 //! was changed or read and that now differs is a conflict, whatever would be written (two increments from 5 both write
 //! 6, protocol rule 10); disjoint keys merge (ST3). Clearing, flash messages and `overwrite` are blind: they do not look.
 //!
-//! The list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is kept, and
-//! any difference among them is a conflict.
+//! On a device the list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is
+//! kept, and any difference among them is a conflict.
 
-use crate::base::environment::Buffer;
+use crate::base::bytes::hash;
+use crate::base::codec::Codec;
+use crate::base::environment::{Buffer, FollowedKey, FollowedKeys};
 use crate::base::error::Error;
+use crate::base::followed::Kind;
 use crate::record::layout::Record;
-use crate::record::values::{self, Entry};
+use crate::record::values::{self, AsRead, Entry};
 
-/// Keys that are followed one by one.
-const FOLLOWED: usize = 12;
-
-/// What was done with a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    /// No key yet, nor in any place after this one.
-    Free,
-    /// Not followed any more.
-    Gone,
-    /// Read.
-    Read,
-    /// Written or removed.
-    Write,
-    /// Written without regard to what is there.
-    Blind,
-    /// Written by a function that runs again on the newer record.
-    Rerun,
-}
-
-impl Kind {
-    /// Whether its place can be another key's.
-    const fn is_free(self) -> bool {
-        matches!(self, Self::Free | Self::Gone)
-    }
-}
-
-#[derive(Clone, Copy)]
-#[repr(Rust, packed(4))] // 20 bytes each instead of 24
-struct Touched {
-    key: u64,
-    base: u64,
-    kind: Kind,
-}
-
-impl Touched {
-    fn is(&self, key: u64) -> bool {
-        self.key == key && !self.kind.is_free()
-    }
-}
+type Said<B> = <<B as Buffer>::Codec as Codec>::Said;
 
 /// The list.
-pub(crate) struct Changes {
-    touched: [Touched; FOLLOWED],
+pub(crate) struct Changes<B: Buffer> {
+    touched: B::Keys,
     /// The list is full: fingerprint of all loaded keys that are not in it.
     rest: Option<u64>,
     cleared: bool,
@@ -63,10 +27,9 @@ pub(crate) struct Changes {
     dirty: bool,
 }
 
-impl Changes {
+impl<B: Buffer> Changes<B> {
     pub(crate) const fn new() -> Self {
-        let none = Touched { key: 0, base: 0, kind: Kind::Free };
-        Self { touched: [none; FOLLOWED], rest: None, cleared: false, relabeled: false, dirty: false }
+        Self { touched: B::Keys::NEW, rest: None, cleared: false, relabeled: false, dirty: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -92,7 +55,8 @@ impl Changes {
     }
 
     /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
-    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) {
+    /// Returns the key's hash.
+    pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
@@ -101,17 +65,39 @@ impl Changes {
                 (Kind::Read, Kind::Blind) | (Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
                 (_, kind) => kind,
             };
-            return;
+            return hash;
         }
         if self.rest.is_some() {
-            return;
+            return hash;
         }
         let kind = if self.cleared { Kind::Blind } else { kind };
         let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
-        match self.touched.iter_mut().find(|touched| touched.kind.is_free()) {
-            Some(free) => *free = Touched { key: hash, base, kind },
-            None => self.rest = Some(self.fingerprint_of_rest(mine)),
+        loop {
+            if let Some(free) = self.touched.as_mut().iter_mut().find(|touched| touched.kind.is_free()) {
+                *free = FollowedKey { key: hash, base, kind, said: None };
+                return hash;
+            }
+            if !self.touched.grow() {
+                break;
+            }
         }
+        self.rest = Some(self.fingerprint_of_rest(mine));
+        hash
+    }
+
+    /// Remembers what the value of a key said of itself when it was read. If a hash map says the same when it is put back,
+    /// it was not changed, although its bytes may be in another order (VA4).
+    pub(crate) fn remember(&mut self, key: u64, said: Said<B>) {
+        if let Some(touched) = self.used().find(|touched| touched.is(key)) {
+            touched.said = Some(said);
+        }
+    }
+
+    /// The value of a key as it was read, if that is remembered.
+    pub(crate) fn as_read(&self, key: u64) -> Option<AsRead<Said<B>>> {
+        let touched = self.touched.as_ref().iter().find(|touched| touched.is(key))?;
+        let (entry, said) = (touched.base, touched.said);
+        said.map(|said| AsRead { entry, said })
     }
 
     /// After a commit: what was written is the state now; what was read before still counts for what comes.
@@ -121,35 +107,23 @@ impl Changes {
     }
 
     /// Applies the changes in `mine` to `newer`, or says that they conflict and leaves it unspecified.
-    pub(crate) fn merge<B: Buffer>(
-        &self,
-        mine: &Record<B>,
-        newer: &mut Record<B>,
-        heed_reads: bool,
-    ) -> Result<(), Error> {
-        let differs = |touched: &Touched| fingerprint_at(newer.data(), touched.key) != touched.base;
+    pub(crate) fn merge(&self, mine: &Record<B>, newer: &mut Record<B>, heed_reads: bool) -> Result<(), Error> {
+        let differs = |touched: &FollowedKey<Said<B>>| fingerprint_at(newer.data(), touched.key) != touched.base;
         let heeded = |kind| matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads;
-        if self.touched.iter().any(|touched| heeded(touched.kind) && differs(touched)) {
+        if self.touched.as_ref().iter().any(|touched| heeded(touched.kind) && differs(touched)) {
             return Err(Error::Conflict);
         }
         if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
             return Err(Error::Conflict);
         }
-        if self.cleared {
-            newer.table().clear();
-        }
-        if self.rest.is_some() {
-            let mine = mine.data();
-            while newer.table().remove_first(|key| !self.follows(key)) {}
-            for entry in values::entries(mine).filter(|entry| !self.follows(entry.key)) {
-                newer.table().put(entry)?;
-            }
-        }
-        for touched in &self.touched {
-            match touched.kind {
-                Kind::Free | Kind::Gone | Kind::Read | Kind::Rerun => {}
-                Kind::Write | Kind::Blind => apply(touched.key, mine, newer)?,
-            }
+        // what a key has here takes the place of what it has there
+        let replaces = |key: &str| match self.followed(key) {
+            Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
+            None => self.rest.is_some(),
+        };
+        newer.table().remove_all(|key| self.cleared || replaces(key));
+        for entry in values::entries(mine.data()).filter(|entry| replaces(entry.key)) {
+            newer.table().put(entry)?;
         }
         if self.relabeled {
             newer.set_label(mine.label().unwrap_or_default())?;
@@ -158,8 +132,8 @@ impl Changes {
     }
 
     /// The places that were taken since the beginning.
-    fn used(&mut self) -> impl Iterator<Item = &mut Touched> {
-        self.touched.iter_mut().take_while(|touched| touched.kind != Kind::Free)
+    fn used(&mut self) -> impl Iterator<Item = &mut FollowedKey<Said<B>>> {
+        self.touched.as_mut().iter_mut().take_while(|touched| touched.kind != Kind::Free)
     }
 
     /// Follows only those any more.
@@ -169,36 +143,23 @@ impl Changes {
 
     /// Of a session that is another one from now on.
     pub(crate) fn reset(&mut self) {
-        self.touched.iter_mut().for_each(|touched| touched.kind = Kind::Free);
+        self.touched.as_mut().iter_mut().for_each(|touched| touched.kind = Kind::Free);
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
-    fn follows(&self, key: &str) -> bool {
+    fn followed(&self, key: &str) -> Option<&FollowedKey<Said<B>>> {
         let hash = values::key_hash(key);
-        self.touched.iter().any(|touched| touched.is(hash))
+        self.touched.as_ref().iter().find(|touched| touched.is(hash))
     }
 
     /// Independent of order, so that it can be taken over what the list leaves out.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data).filter(|entry| !self.follows(entry.key)).fold(0, |sum, entry| {
-            let one = values::key_hash(entry.key).wrapping_mul(31).wrapping_add(values::fingerprint(Some(entry)));
-            sum.wrapping_add(one.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
-        })
+        values::entries(data)
+            .filter(|entry| self.followed(entry.key).is_none())
+            .fold(0, |sum, entry| sum.wrapping_add(hash(values::key_hash(entry.key), entry.bytes)))
     }
-}
-
-fn entry_at(data: &[u8], key: u64) -> Option<Entry<'_>> {
-    values::entries(data).find(|entry| values::key_hash(entry.key) == key)
 }
 
 fn fingerprint_at(data: &[u8], key: u64) -> u64 {
-    values::fingerprint(entry_at(data, key))
-}
-
-fn apply<B: Buffer>(key: u64, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
-    if let Some(entry) = entry_at(mine.data(), key) {
-        return newer.table().put(entry);
-    }
-    newer.table().remove_first(|name| values::key_hash(name) == key);
-    Ok(())
+    values::fingerprint(values::entries(data).find(|entry| values::key_hash(entry.key) == key))
 }

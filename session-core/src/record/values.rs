@@ -8,7 +8,7 @@
 //! with NUL.
 
 use crate::base::bytes::{fill, hash, splice};
-use crate::base::codec::{AsRead, Codec};
+use crate::base::codec::Codec;
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use core::cmp::Ordering;
@@ -67,12 +67,16 @@ impl<'a, K> Entry<'a, K> {
     /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`]. `None` if its
     /// bytes tell that.
     #[inline]
-    pub(crate) fn as_read<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<AsRead> {
-        if C::same(value, self.bytes) {
-            return None;
-        }
-        Some(AsRead { entry: hash(0, self.bytes), said: C::said(value)? })
+    pub(crate) fn said<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<C::Said> {
+        if C::same(value, self.bytes) { None } else { C::said(value) }
     }
+}
+
+/// A value that was read: the fingerprint of its entry, and what it said of itself.
+#[derive(Clone, Copy)]
+pub(crate) struct AsRead<S> {
+    pub(crate) entry: u64,
+    pub(crate) said: S,
 }
 
 /// All values in the order of their keys, up to the end or to anything that is no entry.
@@ -132,7 +136,7 @@ impl<'a> Table<'a> {
         &mut self,
         key: &str,
         value: &T,
-        read: Option<AsRead>,
+        read: Option<AsRead<C::Said>>,
     ) -> Result<bool, Error> {
         let size = C::write(value, &mut []).map_err(|_| Error::NotSerializable)?;
         if let Some(read) = read
@@ -164,18 +168,19 @@ impl<'a> Table<'a> {
         from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
-    /// Removes the first value whose key is meant; `false` if there was none.
-    pub(crate) fn remove_first(&mut self, meant: impl Fn(&str) -> bool) -> bool {
-        let mut entries = entries(self.data());
-        let mut from = self.start;
-        while let Some(entry) = entries.next() {
-            let to = *self.len - entries.rest.len();
+    /// Removes the values whose keys are meant.
+    pub(crate) fn remove_all(&mut self, meant: impl Fn(&str) -> bool) {
+        let mut left = self.data().len();
+        loop {
+            let mut entries = entries(self.data().get(*self.len - self.start - left..).unwrap_or_default());
+            let Some(entry) = entries.next() else { return };
+            let after = entries.rest.len();
             if meant(entry.key) {
-                return splice(self.place, self.len, from, to, 0).is_ok();
+                // cannot fail: it takes less room
+                _ = splice(self.place, self.len, *self.len - left, *self.len - after, 0);
             }
-            from = to;
+            left = after;
         }
-        false
     }
 
     /// Removes all values.

@@ -9,9 +9,9 @@ use super::view::Session;
 use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
+use crate::base::followed::Kind;
 use crate::driver::mode::Mode;
 use crate::protocol::state::RequestState;
-use crate::record::changes::Kind;
 use crate::record::values::{self, Entry};
 use crate::store::contract::Store;
 

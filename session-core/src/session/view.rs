@@ -17,6 +17,7 @@ use crate::base::bytes::part;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
+use crate::base::followed::Kind;
 use crate::base::names::Handle;
 use crate::codec;
 use crate::driver::mode::Mode;
@@ -25,7 +26,7 @@ use crate::driver::stored::Stored;
 use crate::driver::subjects::SessionInfo;
 use crate::protocol::operation::{FLASH, Intent, Operation};
 use crate::protocol::state::RequestState;
-use crate::record::changes::{Changes, Kind};
+use crate::record::changes::Changes;
 use crate::record::layout::Record;
 use crate::record::values::{self, Entry};
 use crate::store::contract::Store;
@@ -151,7 +152,7 @@ where
         if self.request.record().is_none() {
             return Ok(None);
         }
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.request.read::<T>(key).map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))
     }
 
@@ -205,7 +206,7 @@ where
         if self.request.is_new() {
             // it gets its limits when it is stored, at the end of this request
             let policy = self.sessions.policy();
-            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle, policy.ends(now));
+            (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle_of(stamp.login), policy.ends(now));
         }
         let deadline = stamp.deadline();
         (deadline < Time::MAX).then(|| deadline.since(now))
@@ -221,6 +222,11 @@ where
     #[must_use]
     pub fn log_id(&self) -> Option<LogId> {
         self.request.handle().map(LogId)
+    }
+
+    /// Names the session in events, if an observer listens.
+    fn heard_id(&self) -> Option<LogId> {
+        if self.sessions.ignores() { None } else { self.log_id() }
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------
@@ -289,7 +295,7 @@ where
     {
         values::check_key(key)?;
         let mut made = None;
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.update(|record, changes| {
             let entry = values::find(record.data(), key);
             changes.follow(key, Kind::Rerun, entry, record.data());
@@ -324,7 +330,7 @@ where
             return Err(Error::Unsupported);
         }
         let mut taken = None;
-        let (sessions, id) = (self.sessions, self.log_id());
+        let (sessions, id) = (self.sessions, self.heard_id());
         self.take_entry(key, |entry| {
             let value = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             taken = value.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
@@ -358,7 +364,7 @@ where
     /// Stores what was set before, then what `edit` makes of the newest record.
     pub(super) async fn update(
         &mut self,
-        mut edit: impl FnMut(&mut Record<B>, &mut Changes) -> Result<(), Error>,
+        mut edit: impl FnMut(&mut Record<B>, &mut Changes<B>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.request.is_live() && self.request.changes.dirty() {
             self.commit().await?;

@@ -24,7 +24,7 @@ const DATA: &[u8] = b"data at rest";
 /// Any store, with the data of its records sealed (SE1–SE5). A record takes 40 bytes more in it.
 ///
 /// The first key of the ring seals and the others open; each write seals anew. A record that no key opens is reported as
-/// garbled and is no session: nothing falls back to unsealed data, so that switching this on ends the sessions that are
+/// corrupt and is no session: nothing falls back to unsealed data, so that switching this on ends the sessions that are
 /// there. An older copy of a record, put back by whoever writes to the medium, is not told from the newest.
 ///
 /// Errors, cancelled futures and power cuts mean what they mean in the store within.

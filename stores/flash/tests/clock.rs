@@ -254,7 +254,7 @@ fn a_time_is_persisted_before_it_comes() {
 
 /// Whatever the flash says, the clock works.
 #[test]
-fn garbled_times_em1() {
+fn corrupt_times_em1() {
     for (until, offset) in [(u64::MAX, Some(i64::MIN)), (0, Some(i64::MAX)), (1 << 47, None), (5, Some(-1))] {
         let uptime = ManualClock::at(at(3));
         let clock = clock(&uptime, Some(PersistedTime { until: at(until), offset }), POLICIES[1]);

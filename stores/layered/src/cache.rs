@@ -1,7 +1,7 @@
 //! What the layered store asks of a cache.
 
 use std::fmt::{Debug, Display};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_core::store::{Handle, Version};
 
@@ -24,14 +24,14 @@ pub trait Cache: Send + Sync {
     fn look(&self, key: &Handle) -> impl Future<Output = Result<Look<Self::Lease>, Self::Error>> + Send;
 
     /// Puts an entry into the place of a lease for at least `keep`, if the place is as the lease left it. Otherwise
-    /// does nothing. The comparison has to hold **within one life of the server**: numbers that begin again when the
+    /// does nothing. Returns whether it did. The comparison has to hold **within one life of the server**: numbers that begin again when the
     /// server restarts may only be compared over the same connection.
     fn fill(
         &self,
         lease: Self::Lease,
         entry: &[u8],
         keep: Duration,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
     /// Replaces the entry that has the version `seen` by `entry`. Removes anything else that is there, including a
     /// lease. After `Ok` no older entry is there, and no lease from before this call will be filled.
@@ -48,6 +48,9 @@ pub trait Cache: Send + Sync {
 
     /// Waits, by the timer of the runtime that this cache needs.
     fn pause(&self, span: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Returns the time by the clock of [`pause`](Self::pause), which never goes back.
+    fn now(&self) -> Instant;
 }
 
 /// What a cache holds under a key.

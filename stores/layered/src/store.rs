@@ -4,21 +4,26 @@ use std::fmt::{self, Display};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_core::Keys;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_store_shared::SharedStore;
 
+use crate::agreement::{self, Agreement, Outage, Standing};
 use crate::cache::{Cache, Look};
 use crate::cache_entry::{CacheKeys, Entry, Opened};
-use crate::pending_checks::{PendingCheck, PendingChecks};
+use crate::pending_checks::PendingChecks;
 
 type Report = dyn Fn(&CacheEvent<'_>) + Send + Sync;
 
 /// How long an entry is trusted by default.
 const TRUST: Duration = Duration::from_secs(5);
+/// A node's distrust of the cache stands for so many times the trust after the node has said it last.
+const STANDS: u32 = 2;
+/// How often a node asks for the agreement again that others change meanwhile.
+const TRIES: usize = 4;
 
 /// What happened to the cache. No client sees it.
 #[derive(Clone, Copy)]
@@ -56,6 +61,7 @@ pub struct Layered<C, D> {
     keys: CacheKeys,
     trust: Duration,
     pending: PendingChecks,
+    agreement: Agreement,
     report: Box<Report>,
 }
 
@@ -67,7 +73,8 @@ impl<C: Cache, D: Store> Layered<C, D> {
     /// is written with and each is accepted, as with cookies; an entry under any other key is a miss.
     pub fn new(cache: C, durable: D, keys: &Keys) -> Self {
         let (keys, pending) = (CacheKeys::new(keys), PendingChecks::default());
-        Self { cache, durable, keys, trust: TRUST, pending, report: Box::new(|_| ()) }
+        let agreement = Agreement::default();
+        Self { cache, durable, keys, trust: TRUST, pending, agreement, report: Box::new(|_| ()) }
     }
 
     /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
@@ -98,32 +105,143 @@ impl<C: Cache, D: Store> Layered<C, D> {
         result.inspect_err(|why| (self.report)(&CacheEvent::Failed(why))).ok()
     }
 
-    /// Returns when no node serves the entry in the cache any more: it is removed, or no longer trusted.
-    async fn settle(&self, key: &Handle) {
-        let removed = async {
-            while self.heard(self.cache.remove(key).await).is_none() {
-                self.cache.pause(self.trust / 10).await;
-            }
+    /// Returns when no node serves anything older than what the durable store has answered: the cache has confirmed it,
+    /// or no node believes the cache, or the entry is no longer trusted.
+    async fn agree(&self, key: &Handle, news: News<'_, C::Lease>, now: Time) {
+        let standing = self.agreement.known().standing(self.cache.now(), self.trust);
+        match standing {
+            Standing::Without => return,
+            Standing::Waits(from) => return self.removed_or(key, from).await,
+            Standing::Cache => {}
+        }
+        let told = match news {
+            News::Filled(lease, version, entry) => match self.heard(self.cache.fill(lease, entry, self.keep()).await) {
+                Some(false) => self.heard(self.cache.replace(key, version, entry, self.keep()).await),
+                filled => filled.map(drop),
+            },
+            News::Changed(seen, entry) => self.heard(self.cache.replace(key, seen, entry, self.keep()).await),
+            News::Gone => self.heard(self.cache.remove(key).await),
         };
-        first(removed, self.cache.pause(self.trust)).await;
+        if told.is_none() && !self.remove(key).await {
+            let from = self.declare_distrust(now).await;
+            self.removed_or(key, from.unwrap_or_else(|| self.cache.now() + self.trust)).await;
+        } else {
+            self.agreement.known().outage = None;
+        }
     }
 
-    /// Loads from the durable store, without asking the cache.
-    async fn load_durable(
-        &self,
-        key: &Handle,
-        check: PendingCheck,
-        now: Time,
-        into: &mut [u8],
-    ) -> Result<Load, D::Error> {
-        let load = self.durable.load(key, now, into).await?;
-        // once this node answers that a session has ended, no other node may serve it
-        if check == PendingCheck::Indeterminate || load == Load::Missing {
-            self.settle(key).await;
-        }
-        self.pending.remove(key);
-        Ok(load)
+    /// Removes what the cache has. Returns whether it has confirmed that.
+    async fn remove(&self, key: &Handle) -> bool {
+        self.heard(self.cache.remove(key).await).is_some()
     }
+
+    /// Returns when the cache has removed what it had, or at `from`.
+    async fn removed_or(&self, key: &Handle, from: Instant) {
+        let removed = async {
+            while !self.remove(key).await {
+                self.cache.pause(self.trust / 10).await;
+            }
+            self.agreement.known().outage = None;
+        };
+        first(removed, self.cache.pause(from.saturating_duration_since(self.cache.now()))).await;
+    }
+
+    /// Has all nodes ask the durable store only, for as long as this is said again. Returns from when on they do.
+    async fn declare_distrust(&self, now: Time) -> Option<Instant> {
+        let asked = self.cache.now();
+        let mut seen = self.agreement.known().outage.map(|outage| outage.version);
+        for _ in 0..TRIES {
+            let record = agreement::record(false).ok()?;
+            let outcome = if let Some(seen) = seen {
+                self.durable.update(&agreement::PLACE, seen, &record, now, &mut []).await
+            } else {
+                match self.durable.load(&agreement::PLACE, now, &mut [0; agreement::LEN]).await.ok()? {
+                    Load::Found(found) => {
+                        seen = Some(found.version);
+                        continue;
+                    }
+                    Load::Missing => self.durable.create(&agreement::PLACE, &record, now).await,
+                    Load::TooLarge { .. } => return None,
+                }
+            };
+            if let Outcome::Applied(version) = outcome.ok()? {
+                let said = self.cache.now();
+                let mut known = self.agreement.known();
+                // there was no time since then in which the cache was believed
+                let unbroken = known.outage.filter(|outage| seen == Some(outage.version) || said < outage.until);
+                let from = unbroken.map_or(said + self.trust, |outage| outage.from);
+                let until = asked + self.trust * STANDS;
+                if from >= until {
+                    return None;
+                }
+                known.outage = Some(Outage { version, from, retry: asked + self.trust, until });
+                return Some(from);
+            }
+            seen = None;
+        }
+        None
+    }
+
+    /// Returns whether the nodes believe the cache. What the durable store says of that is known for as long as an entry.
+    /// A distrust that nobody has repeated ends, if this node reaches the cache.
+    async fn believes_cache(&self, key: &Handle, now: Time) -> bool {
+        let asked = self.cache.now();
+        {
+            let known = self.agreement.known();
+            if known.outage.is_some() {
+                return false;
+            }
+            if let Some((before, believes)) = known.asked
+                && asked < before + self.trust
+            {
+                return believes;
+            }
+        }
+        let mut there = [0; agreement::LEN];
+        let believes = match self.durable.load(&agreement::PLACE, now, &mut there).await {
+            Ok(Load::Found(_)) if agreement::believes(&there) => true,
+            Ok(Load::Found(found)) => self.end_distrust(key, found.version, now).await,
+            Ok(Load::Missing) => {
+                if let Ok(record) = agreement::record(false)
+                    && let Ok(Outcome::Applied(version)) = self.durable.create(&agreement::PLACE, &record, now).await
+                {
+                    self.agreement.known().distrust = Some((version, self.cache.now()));
+                }
+                false
+            }
+            // what was known is too old
+            Ok(Load::TooLarge { .. }) | Err(_) => return false,
+        };
+        self.agreement.known().asked = Some((asked, believes));
+        believes
+    }
+
+    /// Ends a distrust that has stood long enough. Returns whether it has.
+    async fn end_distrust(&self, key: &Handle, version: Version, now: Time) -> bool {
+        let seen = self.cache.now();
+        let since = {
+            let mut known = self.agreement.known();
+            let (_, since) = known.distrust.filter(|(same, _)| *same == version).unwrap_or((version, seen));
+            known.distrust = Some((version, since));
+            since
+        };
+        if seen < since + self.trust * STANDS || !self.remove(key).await {
+            return false;
+        }
+        let Ok(record) = agreement::record(true) else { return false };
+        let ended = self.durable.update(&agreement::PLACE, version, &record, now, &mut []).await;
+        matches!(ended, Ok(Outcome::Applied(_)))
+    }
+}
+
+/// What the durable store has answered of a record, for the cache.
+enum News<'a, L> {
+    /// This version, which fills the place of a lease.
+    Filled(L, Version, &'a [u8]),
+    /// An entry that takes the place of this version's.
+    Changed(Version, &'a [u8]),
+    /// Nothing that the cache could hold.
+    Gone,
 }
 
 impl<C: Cache, D: Store> Store for Layered<C, D> {
@@ -139,30 +257,38 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {
-        if let Some(check) = self.pending.get(key) {
-            return self.load_durable(key, check, now, into).await;
-        }
-        let lease = match self.heard(self.cache.look(key).await) {
-            Some(Look::Found(bytes, lease)) => {
-                match self.keys.open(key, &bytes) {
-                    Opened::Entry(entry) if entry.trusted(now, self.trust) => return Ok(copy(&entry, into)),
-                    Opened::Entry(_) | Opened::Foreign => {}
-                    Opened::Rejected => (self.report)(&CacheEvent::Rejected),
+        let checks = self.pending.contains(key);
+        let lease = if checks || !self.believes_cache(key, now).await {
+            None
+        } else {
+            match self.heard(self.cache.look(key).await) {
+                Some(Look::Found(bytes, lease)) => {
+                    match self.keys.open(key, &bytes) {
+                        Opened::Entry(entry) if entry.trusted(now, self.trust) => return Ok(copy(&entry, into)),
+                        Opened::Entry(_) | Opened::Foreign => {}
+                        Opened::Rejected => (self.report)(&CacheEvent::Rejected),
+                    }
+                    Some(lease)
                 }
-                Some(lease)
+                Some(Look::Leased(lease)) => Some(lease),
+                Some(Look::Taken) | None => None,
             }
-            Some(Look::Leased(lease)) => Some(lease),
-            Some(Look::Taken) | None => None,
         };
         let load = self.durable.load(key, now, into).await?;
-        match (load, lease) {
-            (Load::Found(Found { len, version }), Some(lease)) => {
-                let entry = Entry { since: now, version, record: into.get(..len).unwrap_or_default() };
-                self.heard(self.cache.fill(lease, &self.keys.seal(key, &entry), self.keep()).await);
-            }
+        if let Load::Found(Found { len, version }) = load {
+            let record = into.get(..len).unwrap_or_default();
+            let entry = self.keys.seal(key, &Entry { since: now, version, record });
+            let news = match lease {
+                Some(lease) => News::Filled(lease, version, &entry),
+                None => News::Changed(version, &entry),
+            };
+            self.agree(key, news, now).await;
+        } else {
             // another node may be about to fill in the ended session, even if the lease is ours: it may have been lost
-            (Load::Missing, _) => self.settle(key).await,
-            (Load::Found(_) | Load::TooLarge { .. }, _) => {}
+            self.agree(key, News::Gone, now).await;
+        }
+        if checks {
+            self.pending.remove(key);
         }
         Ok(load)
     }
@@ -183,14 +309,16 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         match outcome {
             Ok(Outcome::Applied(version)) => {
                 let entry = self.keys.seal(key, &Entry { since: now, version, record });
-                if self.heard(self.cache.replace(key, seen, &entry, self.keep()).await).is_none() {
-                    self.settle(key).await;
-                }
+                self.agree(key, News::Changed(seen, &entry), now).await;
             }
-            Ok(Outcome::Missing) => self.settle(key).await,
-            Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
+            Ok(Outcome::Conflict(Some(Found { len, version }))) => {
+                let record = there.get(..len).unwrap_or_default();
+                let entry = self.keys.seal(key, &Entry { since: now, version, record });
+                self.agree(key, News::Changed(version, &entry), now).await;
+            }
+            Ok(Outcome::Missing) => self.agree(key, News::Gone, now).await,
+            Ok(Outcome::Conflict(None)) | Err(_) => self.pending.add(key, now),
             Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
-            Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
     }
@@ -199,7 +327,9 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         let outcome = self.durable.touch(key, now).await?;
         if let Outcome::Applied(_) = outcome {
             // so that other nodes do not touch it again; an entry that seems idle for too long is checked in any case
-            self.heard(self.cache.remove(key).await);
+            if self.agreement.known().outage.is_none() {
+                self.remove(key).await;
+            }
         }
         Ok(outcome)
     }
@@ -207,10 +337,9 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, D::Error> {
         let outcome = self.durable.delete(key, condition, now).await;
         match outcome {
-            Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,
-            Ok(Outcome::Conflict(_)) => self.pending.add(key, PendingCheck::Conflict, now),
+            Ok(Outcome::Applied(_) | Outcome::Missing) => self.agree(key, News::Gone, now).await,
+            Ok(Outcome::Conflict(_)) | Err(_) => self.pending.add(key, now),
             Ok(Outcome::Full | Outcome::TooLarge { .. }) => {}
-            Err(_) => self.pending.add(key, PendingCheck::Indeterminate, now),
         }
         outcome
     }
@@ -244,7 +373,8 @@ impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut layered = f.debug_struct("Layered");
-        layered.field("trust", &self.trust).field("pending", &self.pending).finish_non_exhaustive()
+        layered.field("trust", &self.trust).field("pending", &self.pending);
+        layered.field("agreement", &self.agreement).finish_non_exhaustive()
     }
 }
 

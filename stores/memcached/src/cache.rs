@@ -1,7 +1,7 @@
 //! memcached as the cache before a durable store.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_core::store::{Handle, Version};
 use session_store_layered::{Cache, CacheEntry, Look};
@@ -67,13 +67,14 @@ impl Cache for MemcachedCache {
             .await
     }
 
-    async fn fill(&self, lease: MemcachedLease, entry: &[u8], keep: Duration) -> Result<(), MemcachedError> {
+    async fn fill(&self, lease: MemcachedLease, entry: &[u8], keep: Duration) -> Result<bool, MemcachedError> {
         if self.0.too_large(entry).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let MemcachedLease { key, cas, mut at } = lease;
         let (server, name) = (self.0.of(&key), self.0.name(&key));
-        server.bounded(async { at.set(&name, entry, If::Cas(cas), seconds(keep)).await.map(drop) }).await
+        let did = server.bounded(async { at.set(&name, entry, If::Cas(cas), seconds(keep)).await }).await?;
+        Ok(matches!(did, Did::Done(_)))
     }
 
     async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), MemcachedError> {
@@ -109,6 +110,10 @@ impl Cache for MemcachedCache {
 
     async fn pause(&self, span: Duration) {
         tokio::time::sleep(span).await;
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 }
 

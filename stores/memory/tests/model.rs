@@ -1,85 +1,20 @@
 //! Random operations at random times, against a map.
 #![cfg(feature = "alloc")]
 
-use session_core::record::Stamp;
-use session_core::store::{DeleteCondition, Found, Handle, Outcome, Store, Version};
+use session_core::store::{DeleteCondition, Outcome, Store, Version};
 use session_store_memory::{FixedStore, MemoryStore};
-use std::collections::BTreeMap;
 use store_support::blocking::{load, ready};
-use store_support::{Draft, Numbers, at, key};
-
-/// The contract, as plainly as it can be said.
-struct Oracle {
-    sessions: usize,
-    records: BTreeMap<Handle, Vec<u8>>,
-}
-
-fn stamp(record: &[u8]) -> Stamp {
-    Stamp::of(record).unwrap()
-}
-
-impl Oracle {
-    fn end(&mut self, now: u64) {
-        self.records.retain(|_, record| stamp(record).live(at(now)));
-    }
-
-    fn create(&mut self, key: Handle, record: &[u8]) -> Outcome {
-        if self.records.contains_key(&key) {
-            return Outcome::Conflict(None);
-        }
-        let new = stamp(record);
-        let visitors = self.records.iter().filter(|(_, record)| Stamp::is_anonymous(record));
-        let least = visitors.clone().min_by_key(|(_, record)| stamp(record).last_seen).map(|(key, _)| *key);
-        if Stamp::is_anonymous(record) {
-            if self.records.len() == self.sessions || visitors.count() >= self.sessions - self.sessions / 4 {
-                return Outcome::Full;
-            }
-        } else if self.records.len() == self.sessions {
-            match least {
-                Some(least) => self.records.remove(&least),
-                None => return Outcome::Full,
-            };
-        }
-        self.records.insert(key, record.to_vec());
-        Outcome::Applied(new.version)
-    }
-
-    fn update(&mut self, key: &Handle, seen: Version, record: &[u8]) -> Outcome {
-        let Some(there) = self.records.get_mut(key) else { return Outcome::Missing };
-        let before = stamp(there);
-        if before.version != seen {
-            return Outcome::Conflict(Some(Found { len: there.len(), version: before.version }));
-        }
-        *there = record.to_vec();
-        Stamp::touch(there, before.last_seen);
-        Outcome::Applied(stamp(record).version)
-    }
-
-    fn touch(&mut self, key: &Handle, now: u64) -> Outcome {
-        let Some(there) = self.records.get_mut(key) else { return Outcome::Missing };
-        Stamp::touch(there, at(now));
-        Outcome::Applied(stamp(there).version)
-    }
-
-    fn delete(&mut self, key: &Handle, condition: DeleteCondition) -> Outcome {
-        let Some(there) = self.records.get(key).map(|record| stamp(record)) else { return Outcome::Missing };
-        if !condition.matches(&there) {
-            return Outcome::Conflict(None);
-        }
-        self.records.remove(key);
-        Outcome::Applied(there.version)
-    }
-}
+use store_support::{Draft, Numbers, Oracle, at, key, stamp};
 
 fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
-    let mut oracle = Oracle { sessions, records: BTreeMap::new() };
+    let mut oracle = Oracle { sessions, ..Oracle::default() };
     let mut numbers = Numbers(seed);
     let mut now = 1000;
     let mut outcomes = [0; 4];
     for step in 0..steps {
         // every step has its own time, so that one session is the least recently seen; sometimes many end at once
         now += if numbers.below(200) == 0 { 2000 } else { 1 + numbers.below(20) };
-        oracle.end(now);
+        oracle.end(at(now));
         let key = key(numbers.below(64));
         let there = oracle.records.get(&key).map(|record| stamp(record));
         let login = numbers.below(3) as u32;
@@ -105,7 +40,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
                 let expected = oracle.update(&key, seen, &updated);
                 (expected, ready(store.update(&key, seen, &updated, at(now), &mut buffer)))
             }
-            5 | 6 => (oracle.touch(&key, now), ready(store.touch(&key, at(now)))),
+            5 | 6 => (oracle.touch(&key, at(now)), ready(store.touch(&key, at(now)))),
             _ => (oracle.delete(&key, condition), ready(store.delete(&key, condition, at(now)))),
         };
         assert_eq!(outcome, expected, "seed {seed}, step {step}");
@@ -123,7 +58,7 @@ fn compare(store: &impl Store, sessions: usize, seed: u64, steps: u64) {
             Outcome::Full => 3,
             Outcome::TooLarge { .. } => panic!("seed {seed}, step {step}: nothing is too large"),
         }] += 1;
-        oracle.end(now);
+        oracle.end(at(now));
         for number in 0..64 {
             let key = store_support::key(number);
             assert_eq!(load(store, &key, now), oracle.records.get(&key).cloned(), "seed {seed}, step {step}");

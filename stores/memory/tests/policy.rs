@@ -234,7 +234,7 @@ fn too_large_says_both_sizes_st12() {
 
 /// Bytes that are no record are handed out as they are; the core refuses them.
 #[test]
-fn garbled_bytes_are_kept_as_they_are() {
+fn corrupt_bytes_are_kept_as_they_are() {
     fn check(store: &impl Store) {
         assert!(matches!(ready(store.create(&key(0), b"no record", at(0))), Outcome::Applied(_)));
         assert_eq!(load(store, &key(0), 1).as_deref(), Some(b"no record".as_slice()));

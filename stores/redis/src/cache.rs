@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Script, Value};
 use session_core::store::{Handle, Version};
@@ -88,8 +88,8 @@ impl Cache for RedisCache {
         }
     }
 
-    async fn fill(&self, lease: RedisLease, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
-        self.step("fill", &lease.key, keep, [&lease.seen, entry]).await.map(drop)
+    async fn fill(&self, lease: RedisLease, entry: &[u8], keep: Duration) -> Result<bool, RedisStoreError> {
+        Ok(self.step("fill", &lease.key, keep, [&lease.seen, entry]).await? == Value::Int(1))
     }
 
     async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), RedisStoreError> {
@@ -103,6 +103,10 @@ impl Cache for RedisCache {
 
     async fn pause(&self, span: Duration) {
         tokio::time::sleep(span).await;
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 }
 

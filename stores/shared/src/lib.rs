@@ -7,6 +7,7 @@ mod connection_options;
 #[doc(hidden)]
 pub mod erased;
 mod error;
+mod key_list;
 mod record_buffer;
 mod store;
 
@@ -14,5 +15,6 @@ pub use circuit_breaker::CircuitBreaker;
 pub use connection_options::ConnectionOptions;
 pub use erased::{Boxed, ErasedStore};
 pub use error::{SharedError, UrlError};
+pub use key_list::KeyList;
 pub use record_buffer::RecordBuffer;
 pub use store::SharedStore;

@@ -20,6 +20,19 @@ enum Place {
     Heap(Vec<u8>),
 }
 
+impl Drop for Place {
+    /// Overwrites the record: it is a user's data, and what a sealed cookie hides.
+    fn drop(&mut self) {
+        let bytes: &mut [u8] = match self {
+            Self::Inline(bytes) => bytes,
+            Self::Heap(bytes) => bytes,
+        };
+        bytes.fill(0);
+        // so that the compiler does not leave out writes that nothing reads
+        std::hint::black_box(bytes);
+    }
+}
+
 impl RecordBuffer {
     /// An empty buffer.
     pub const NEW: Self = Self(Place::Inline([0; INLINE]));
@@ -52,6 +65,7 @@ impl AsMut<[u8]> for RecordBuffer {
 
 impl Buffer for RecordBuffer {
     type Codec = session_core::codec::Cbor;
+    type Keys = crate::key_list::KeyList;
 
     fn grow(&mut self, need: usize) -> bool {
         if need > self.as_ref().len() && need <= LARGEST {

@@ -87,7 +87,7 @@ fn a_record_cut_anywhere_is_no_session_lc13() {
 
 /// Any byte, any value: no panic, no session of another length of life, and every verb comes to an end.
 #[test]
-fn garbled_records_never_panic_lc13() {
+fn corrupt_records_never_panic_lc13() {
     let world = World::new();
     let server = world.server(policy());
     let (browser, record) = full(world, &server);

@@ -410,7 +410,8 @@ fn a_new_session_tells_when_it_expires_lc5() {
     let world = World::new();
     let hour = Duration::from_secs(3_600);
     for (idle, absolute, left) in [(hour, 12 * hour, hour), (2 * hour, hour, hour)] {
-        let server = world.server(policy(Lifetimes { idle: Some(idle), absolute: Some(absolute), ..NONE }));
+        let policy = policy(Lifetimes { idle: Some(idle), absolute: Some(absolute), ..NONE });
+        let server = world.server(policy.anonymous_idle(idle));
         let mut browser = Browser::new();
         let told = server.request(&mut browser, |session| {
             assert_eq!(session.expires_in(), None, "there is no session yet");

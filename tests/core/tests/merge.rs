@@ -105,7 +105,7 @@ fn who_says_that_the_last_one_wins_is_not_told_st3() {
     assert_eq!(race(|s| s.set("a", &2_u32), |s| s.get::<u32>("a").map(|a| assert_eq!(a, Some(1)))).1, Ok(()));
 }
 
-/// More keys than are followed one by one.
+/// More keys than a device follows one by one.
 #[test]
 fn many_keys_st3() {
     fn many(session: &mut Request<'_>, range: std::ops::Range<u32>) -> Result<(), Error> {

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::layered::Bounds;
+
 /// Explores every order of events of a few requests.
 #[derive(Parser)]
 struct Flags {
@@ -46,9 +48,15 @@ enum What {
         /// How many faults.
         #[arg(long, default_value_t = 1)]
         faults: u8,
-        /// How many seconds pass; an entry is trusted for two.
+        /// How many seconds pass.
         #[arg(long, default_value_t = 2)]
         seconds: u8,
+        /// For how many seconds an entry is trusted.
+        #[arg(long, default_value_t = 2)]
+        trust: u64,
+        /// Nodes that are cut off from the cache reach it again.
+        #[arg(long)]
+        mends: bool,
         /// Ends after so many seconds of real time, wherever it is.
         #[arg(long)]
         limit: Option<u64>,
@@ -77,8 +85,8 @@ fn main() -> ExitCode {
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
         What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
-        What::Layered { requests, faults, seconds, limit } => {
-            layered::explore_sets(requests, faults, seconds, limit.map(deadline))
+        What::Layered { requests, faults, seconds, trust, mends, limit } => {
+            layered::explore_sets(requests, Bounds { faults, seconds, trust, mends }, limit.map(deadline))
         }
         What::LayeredRules { numbers } => mutations::explore_each(layered::RULES, &numbers),
     }

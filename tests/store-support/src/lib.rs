@@ -1,4 +1,9 @@
-//! What the tests of all stores share: times, keys, records, loads, and random numbers that are the same at every run.
+//! What the tests of all stores share: times, keys, records, loads, random numbers that are the same at every run, and
+//! what a store should hold.
+
+mod oracle;
+
+pub use oracle::{Oracle, stamp};
 
 use std::time::SystemTime;
 

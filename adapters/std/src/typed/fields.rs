@@ -23,6 +23,10 @@ impl Fields {
         match value.serialize(Split(Self::default())) {
             Ok(mut fields) => {
                 fields.sort();
+                // a flattened map may have a key that is a field of the struct
+                if fields.places.windows(2).any(|two| fields.at(&two[0]).0 == fields.at(&two[1]).0) {
+                    return Err(WriteError::Length);
+                }
                 Ok(fields)
             }
             Err(NotSplit::Whole) => {

@@ -1,5 +1,6 @@
 //! VA2, VA3, VA4, VA5: the session's data as one struct, kept field by field.
 
+mod defaults;
 mod deployments;
 mod shapes;
 mod unreadable;

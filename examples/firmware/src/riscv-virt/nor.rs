@@ -24,14 +24,14 @@ pub(crate) struct Nor(());
 
 /// What it could not do.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Failed {
+pub(crate) enum NorError {
     /// The chip says that it did not work.
     Chip,
     OutOfBounds,
     NotAligned,
 }
 
-impl NorFlashError for Failed {
+impl NorFlashError for NorError {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
             Self::Chip => NorFlashErrorKind::Other,
@@ -42,7 +42,7 @@ impl NorFlashError for Failed {
 }
 
 impl ErrorType for Nor {
-    type Error = Failed;
+    type Error = NorError;
 }
 
 impl Nor {
@@ -52,7 +52,7 @@ impl Nor {
     }
 
     /// One command with its data, to its end.
-    fn command(at: u32, command: u32, data: u32) -> Result<(), Failed> {
+    fn command(at: u32, command: u32, data: u32) -> Result<(), NorError> {
         let (page, offset) = bank(at);
         page.write(offset, command);
         page.write(offset, data);
@@ -67,21 +67,21 @@ impl Nor {
         };
         page.write(offset, CLEAR_STATUS);
         page.write(offset, READ_ARRAY);
-        if status & READY == READY && status & FAILED == 0 { Ok(()) } else { Err(Failed::Chip) }
+        if status & READY == READY && status & FAILED == 0 { Ok(()) } else { Err(NorError::Chip) }
     }
 }
 
-fn inside(from: u32, len: usize, unit: usize) -> Result<(), Failed> {
+fn inside(from: u32, len: usize, unit: usize) -> Result<(), NorError> {
     if !(from as usize).is_multiple_of(unit) || !len.is_multiple_of(unit) {
-        return Err(Failed::NotAligned);
+        return Err(NorError::NotAligned);
     }
-    (from as usize).checked_add(len).filter(|end| *end <= SECTOR * SECTORS).map(|_| ()).ok_or(Failed::OutOfBounds)
+    (from as usize).checked_add(len).filter(|end| *end <= SECTOR * SECTORS).map(|_| ()).ok_or(NorError::OutOfBounds)
 }
 
 impl ReadNorFlash for Nor {
     const READ_SIZE: usize = 1;
 
-    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Failed> {
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), NorError> {
         inside(at, bytes.len(), 1)?;
         // whatever mode the chip was left in; there, because the store looks there when it doubts what it has read, and
         // because at each read it would take seconds to read all
@@ -104,13 +104,13 @@ impl NorFlash for Nor {
     const WRITE_SIZE: usize = 4;
     const ERASE_SIZE: usize = SECTOR;
 
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
-        inside(from, to.checked_sub(from).ok_or(Failed::OutOfBounds)? as usize, SECTOR)?;
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorError> {
+        inside(from, to.checked_sub(from).ok_or(NorError::OutOfBounds)? as usize, SECTOR)?;
         (from..to).step_by(SECTOR).try_for_each(|at| Self::command(at, ERASE, CONFIRM))
     }
 
     /// Bits only go from one to zero, also where the emulator would let them go back.
-    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Failed> {
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), NorError> {
         inside(at, bytes.len(), 4)?;
         for (at, word) in (at..).step_by(4).zip(bytes.as_chunks().0) {
             let (page, offset) = bank(at);

@@ -4,13 +4,13 @@ use session_core::Sessions;
 use session_core::mode::DynamicMode;
 use session_core::store::Store;
 use session_embedded::Pool;
-use session_store_memory::{FixedStore, MemoryStore};
+use session_store_memory::FixedStore;
 
 use super::flags::Config;
 use super::flash::flash_store;
 use super::program::{AnyClock, announced};
-use super::store_url::StoreUrl;
-use super::surroundings::OsRng;
+use super::store_url::{StoreUrl, memory};
+use super::surroundings::SysRng;
 
 /// Requests served at once, each with room for two records of `RECORD` bytes.
 pub const REQUESTS: usize = 128;
@@ -19,7 +19,7 @@ const RECORD: usize = 4096;
 const COOKIE: usize = RECORD / 3 * 4 + 256;
 
 /// The pool of such an app.
-pub type DevicePool<S> = Pool<S, AnyClock, OsRng, (), REQUESTS, RECORD, COOKIE, DynamicMode>;
+pub type DevicePool<S> = Pool<S, AnyClock, SysRng, (), REQUESTS, RECORD, COOKIE, DynamicMode>;
 
 /// The sessions in it.
 pub type DeviceSessions<S> = Sessions<S, AnyClock, (), DynamicMode>;
@@ -34,9 +34,8 @@ pub trait DeviceServer {
 pub fn serve_device(config: Config, clock: AnyClock, server: impl DeviceServer) -> Result<(), String> {
     let (mode, store) = config.store.clone().parts();
     match store {
-        StoreUrl::Memory { capacity: None } => server.serve(sessions(MemoryStore::new(), &config, clock, mode)),
-        StoreUrl::Memory { capacity: Some(limit) } => {
-            server.serve(sessions(MemoryStore::with_max_sessions(limit), &config, clock, mode))
+        StoreUrl::Memory { capacity, anonymous } => {
+            server.serve(sessions(memory(capacity, anonymous), &config, clock, mode))
         }
         StoreUrl::Fixed => server.serve(sessions(FixedStore::<256, RECORD>::new(), &config, clock, mode)),
         StoreUrl::Flash(path) => server.serve(sessions(flash_store(&path)?, &config, clock, mode)),

@@ -37,6 +37,12 @@ pub struct Flags {
     /// Idle timeout of sessions in which nobody is signed in, in seconds, 0 = none [default: --idle if given, or 600]
     #[arg(long, value_name = "SECS")]
     pub anonymous_idle: Option<u64>,
+    /// Anonymous sessions at most, with memory: [default: as many as there is room for]
+    #[arg(long, value_name = "N")]
+    pub anonymous_most: Option<usize>,
+    /// Name of the application, for its keys
+    #[arg(long, value_name = "LABEL", default_value = "")]
+    pub app: String,
     /// Absolute lifetime in seconds, 0 = none
     #[arg(long, value_name = "SECS")]
     pub absolute: Option<u64>,
@@ -100,10 +106,17 @@ impl Flags {
             Some(0) => policy.anonymous_idle(Duration::MAX),
             Some(secs) => policy.anonymous_idle(Duration::from_secs(secs)),
         };
+        let keys = self.keys()?;
+        let policy = policy.application(Box::leak(self.app.into_boxed_str()));
+        let store = match (self.store, self.anonymous_most) {
+            (StoreUrl::Memory { capacity, .. }, Some(most)) => StoreUrl::Memory { capacity, anonymous: Some(most) },
+            (_, Some(_)) => return Err("--anonymous-most is for --store memory:".into()),
+            (store, None) => store,
+        };
         Ok(Config {
             listen: self.listen,
-            keys: self.keys()?,
-            store: self.store,
+            keys,
+            store,
             policy,
             struct_version: StructVersion(self.struct_version),
             announce: None,

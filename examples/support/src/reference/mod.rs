@@ -17,4 +17,4 @@ pub use program::{
     run_binding, sessions, with_flash, with_sqlite,
 };
 pub use store_url::StoreUrl;
-pub use surroundings::{OsRng, SystemClock, refuse};
+pub use surroundings::{SysRng, SystemClock, refuse};

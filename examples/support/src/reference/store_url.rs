@@ -22,6 +22,8 @@ pub enum StoreUrl {
     Memory {
         /// At most so many sessions.
         capacity: Option<usize>,
+        /// At most so many of them anonymous: all, if nothing is said.
+        anonymous: Option<usize>,
     },
     /// `fixed:`, the table without a heap
     Fixed,
@@ -48,6 +50,15 @@ pub enum StoreUrl {
 const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, redis://, redis-cluster://, \
                      redis-sentinel://, memcached://, layered:CACHE+DURABLE, cookie:";
 
+/// A store of at most so many sessions, and so many of them anonymous: all, if nothing is said.
+pub(crate) fn memory(capacity: Option<usize>, anonymous: Option<usize>) -> MemoryStore {
+    let store = capacity.map_or_else(MemoryStore::new, MemoryStore::with_max_sessions);
+    match anonymous.or(capacity) {
+        Some(most) => store.with_max_anonymous(most),
+        None => store,
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = String;
 
@@ -56,11 +67,14 @@ impl FromStr for StoreUrl {
             return Err(format!("a store URL begins with its kind, which is one of {KINDS}"));
         };
         match (scheme, rest) {
-            ("memory", "") => Ok(Self::Memory { capacity: None }),
+            ("memory", "") => Ok(Self::Memory { capacity: None, anonymous: None }),
             ("memory", rest) => {
                 let capacity = rest.strip_prefix("capacity=").and_then(|number| number.parse().ok());
                 let why = "expected memory: or memory:capacity=N, N at least 1";
-                capacity.filter(|n| *n > 0).map(|n| Self::Memory { capacity: Some(n) }).ok_or_else(|| why.into())
+                capacity
+                    .filter(|n| *n > 0)
+                    .map(|n| Self::Memory { capacity: Some(n), anonymous: None })
+                    .ok_or_else(|| why.into())
             }
             ("fixed", "") => Ok(Self::Fixed),
             ("flash", "") => Err("expected flash:PATH, a file that stands for a flash".into()),
@@ -113,7 +127,7 @@ impl StoreUrl {
     #[must_use]
     pub fn parts(self) -> (DynamicMode, Self) {
         match self {
-            Self::Cookie => (DynamicMode::Sealed, Self::Memory { capacity: None }),
+            Self::Cookie => (DynamicMode::Sealed, Self::Memory { capacity: None, anonymous: None }),
             store => (DynamicMode::Stored, store),
         }
     }
@@ -122,8 +136,7 @@ impl StoreUrl {
     /// come later.
     pub fn open(&self, keys: &Keys) -> Result<SharedStore, String> {
         match self {
-            Self::Memory { capacity: None } => Ok(MemoryStore::new().into()),
-            Self::Memory { capacity: Some(limit) } => Ok(MemoryStore::with_max_sessions(*limit).into()),
+            Self::Memory { capacity, anonymous } => Ok(memory(*capacity, *anonymous).into()),
             Self::Fixed => Err("--store fixed: is for programs of one thread; use memory: here".into()),
             Self::Flash(path) => Ok(SharedStore::from(Locked::new(flash_store(path)?))),
             Self::Cookie => Err("--store: this is no store of records; name one".into()),
@@ -198,8 +211,8 @@ mod tests {
 
     #[test]
     fn store_urls() {
-        assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None }));
-        assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7) }));
+        assert_eq!("memory:".parse(), Ok(StoreUrl::Memory { capacity: None, anonymous: None }));
+        assert_eq!("memory:capacity=7".parse(), Ok(StoreUrl::Memory { capacity: Some(7), anonymous: None }));
         assert_eq!("fixed:".parse(), Ok(StoreUrl::Fixed));
         assert_eq!("flash:a/b".parse(), Ok(StoreUrl::Flash("a/b".into())));
         assert_eq!("cookie:".parse(), Ok(StoreUrl::Cookie));

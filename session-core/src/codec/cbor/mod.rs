@@ -30,7 +30,7 @@ mod write;
 
 pub use unreadable::{Error, Unreadable};
 
-use crate::base::codec::{AsRead, Closed, Codec, Reads, WriteError};
+use crate::base::codec::{Closed, Codec, WriteError};
 use reader::Reader;
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
@@ -55,7 +55,7 @@ impl Codec for Cbor {
     const ID: u8 = 1;
     const TELLS: bool = true;
 
-    type Reads = LastReads;
+    type Said = u64;
     type Unreadable = Unreadable;
 
     fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError> {
@@ -80,33 +80,6 @@ impl Codec for Cbor {
         let mut again = [0; 64];
         let Some(again) = again.get_mut(..bytes.len()) else { return false };
         Self::write(value, again) == Ok(bytes.len()) && again == bytes
-    }
-}
-
-/// The last values that a request read. One that is forgotten costs a write of what has not changed, and no more.
-#[derive(Clone, Copy, Debug)]
-pub struct LastReads {
-    reads: [(u64, AsRead); Self::MOST],
-    next: usize,
-}
-
-impl LastReads {
-    const MOST: usize = 16;
-}
-
-impl Reads for LastReads {
-    const NONE: Self = Self { reads: [(0, AsRead { entry: 0, said: 0 }); Self::MOST], next: 0 };
-
-    fn keep(&mut self, key: u64, value: AsRead) {
-        let known = self.reads.iter().position(|(known, _)| *known == key);
-        if let Some(place) = self.reads.get_mut(known.unwrap_or(self.next % Self::MOST)) {
-            *place = (key, value);
-        }
-        self.next += usize::from(known.is_none());
-    }
-
-    fn of(&self, key: u64) -> Option<AsRead> {
-        self.reads.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_core::Keys;
 use session_core::store::{Handle, Version};
@@ -95,13 +95,14 @@ impl Cache for MemoryCache {
         })
     }
 
-    async fn fill(&self, (key, number): Self::Lease, entry: &[u8], _: Duration) -> Result<(), Down> {
+    async fn fill(&self, (key, number): Self::Lease, entry: &[u8], _: Duration) -> Result<bool, Down> {
         self.called()?;
         let mut places = self.0.places.lock().unwrap();
-        if places.get(&key).is_some_and(|(there, _)| *there == number) {
+        let same = places.get(&key).is_some_and(|(there, _)| *there == number);
+        if same {
             places.insert(key, (self.next(), entry.to_vec()));
         }
-        Ok(())
+        Ok(same)
     }
 
     async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], _: Duration) -> Result<(), Down> {
@@ -123,5 +124,9 @@ impl Cache for MemoryCache {
 
     async fn pause(&self, span: Duration) {
         tokio::time::sleep(span).await;
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 }

@@ -15,13 +15,24 @@ use crate::layered::request::Verb;
 use crate::layered::run::{LayeredRun, Scenario};
 use crate::search::{explore, explore_all};
 
-/// All multisets of requests, but for those in which nobody changes anything; the first is at the first node.
-pub(crate) fn explore_sets(requests: usize, faults: u8, seconds: u8, deadline: Option<Instant>) -> ExitCode {
-    let explorer = || |scenario: &Scenario| explore(|told| LayeredRun::begin(scenario, told), deadline);
-    explore_all(&scenarios(requests, faults, seconds), explorer, |_| ())
+/// What happens besides the requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) faults: u8,
+    pub(crate) seconds: u8,
+    /// For how many seconds an entry is trusted.
+    pub(crate) trust: u64,
+    /// Nodes that are cut off reach the cache again.
+    pub(crate) mends: bool,
 }
 
-fn scenarios(requests: usize, faults: u8, seconds: u8) -> Vec<Scenario> {
+/// All multisets of requests, but for those in which nobody changes anything; the first is at the first node.
+pub(crate) fn explore_sets(requests: usize, bounds: Bounds, deadline: Option<Instant>) -> ExitCode {
+    let explorer = || |scenario: &Scenario| explore(|told| LayeredRun::begin(scenario, told), deadline);
+    explore_all(&scenarios(requests, bounds), explorer, |_| ())
+}
+
+fn scenarios(requests: usize, bounds: Bounds) -> Vec<Scenario> {
     let kinds: Vec<(Verb, usize)> =
         [Verb::Read, Verb::Write, Verb::Logout].into_iter().flat_map(|verb| [(verb, 0), (verb, 1)]).collect();
     let mut sets: Vec<Vec<(Verb, usize)>> = vec![Vec::new()];
@@ -36,5 +47,5 @@ fn scenarios(requests: usize, faults: u8, seconds: u8) -> Vec<Scenario> {
     let wanted = |set: &Vec<(Verb, usize)>| {
         set.iter().any(|(verb, _)| *verb != Verb::Read) && set.first().is_some_and(|(_, node)| *node == 0)
     };
-    sets.into_iter().filter(wanted).map(|requests| Scenario { requests, faults, seconds }).collect()
+    sets.into_iter().filter(wanted).map(|requests| Scenario { requests, bounds }).collect()
 }

@@ -119,4 +119,4 @@ impl Request {
     }
 }
 
-const KEY: Handle = Handle::from_bytes(*b"explored");
+pub(crate) const KEY: Handle = Handle::from_bytes(*b"explored");

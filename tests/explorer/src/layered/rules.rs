@@ -14,14 +14,14 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 3 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "        match (load, lease) {",
+            code: "        if let Load::Found(Found { len, version }) = load {",
             instead: "        drop(lease);
         let _gone = self.cache.remove(key).await;
         let lease = match self.cache.look(key).await {
             Ok(Look::Found(_, lease) | Look::Leased(lease)) => Some(lease),
             _ => None,
         };
-        match (load, lease) {",
+        if let Load::Found(Found { len, version }) = load {",
         }],
     },
     Mutation {
@@ -46,8 +46,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 2 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "if self.heard(self.cache.replace(key, seen, &entry, self.keep()).await).is_none() {",
-            instead: "if entry.is_empty() || seen == version {",
+            code: "self.agree(key, News::Changed(seen, &entry), now).await;",
+            instead: "drop((entry, version));",
         }],
     },
     Mutation {
@@ -56,7 +56,7 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 3 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,",
+            code: "Ok(Outcome::Applied(_) | Outcome::Missing) => self.agree(key, News::Gone, now).await,",
             instead: "Ok(Outcome::Applied(_) | Outcome::Missing) => {}",
         }],
     },
@@ -66,38 +66,55 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 4 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "Ok(Outcome::Applied(_) | Outcome::Missing) => self.settle(key).await,",
-            instead: "Ok(Outcome::Applied(_)) => self.settle(key).await,\n            Ok(Outcome::Missing) => {}",
+            code: "Ok(Outcome::Applied(_) | Outcome::Missing) => self.agree(key, News::Gone, now).await,",
+            instead: "Ok(Outcome::Applied(_)) => self.agree(key, News::Gone, now).await,\n            Ok(Outcome::Missing) => {}",
         }],
     },
     Mutation {
         rule: 4,
-        without: "a load that finds nothing leaves the lease of somebody else",
+        without: "a load that finds nothing tells the cache nothing",
         explore: "layered --requests 4 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "(Load::Missing, _) => self.settle(key).await,",
-            instead: "(Load::Missing, Some(_)) => self.settle(key).await,\n            (Load::Missing, None) => {}",
+            code: "            // another node may be about to fill in the ended session, even if the lease is ours: it may have been lost
+            self.agree(key, News::Gone, now).await;",
+            instead: "",
         }],
     },
     Mutation {
         rule: 4,
-        without: "a load that finds nothing relies on its own lease",
+        without: "a load without a lease tells the cache nothing",
         explore: "layered --requests 4 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "(Load::Missing, _) => self.settle(key).await,",
-            instead: "(Load::Missing, None) => self.settle(key).await,\n            (Load::Missing, Some(_)) => {}",
+            code: "            let news = match lease {
+                Some(lease) => News::Filled(lease, version, &entry),
+                None => News::Changed(version, &entry),
+            };
+            self.agree(key, news, now).await;",
+            instead: "            if let Some(lease) = lease {
+                self.agree(key, News::Filled(lease, version, &entry), now).await;
+            }",
+        }],
+    },
+    Mutation {
+        rule: 4,
+        without: "a load that could not fill its lease tells the cache nothing",
+        explore: "layered --requests 4 --faults 1 --seconds 0",
+        edits: &[Edit {
+            file: STORE,
+            code: "Some(false) => self.heard(self.cache.replace(key, version, entry, self.keep()).await),",
+            instead: "Some(false) => Some(drop(version)),",
         }],
     },
     Mutation {
         rule: 5,
-        without: "the reload after a conflict asks the cache",
+        without: "the reload after a conflict, or after a lost answer, asks the cache",
         explore: "layered --requests 3 --faults 0 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "        if let Some(check) = self.pending.get(key) {",
-            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Conflict) {",
+            code: "let checks = self.pending.contains(key);",
+            instead: "let checks = self.pending.contains(key) && self.trust.is_zero();",
         }],
     },
     Mutation {
@@ -112,20 +129,38 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "layered --requests 3 --faults 1 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "            while self.heard(self.cache.remove(key).await).is_none() {
-                self.cache.pause(self.trust / 10).await;
-            }",
-            instead: "            self.heard(self.cache.remove(key).await);",
+            code: "        first(removed, self.cache.pause(from.saturating_duration_since(self.cache.now()))).await;",
+            instead: "        drop((removed, from));",
         }],
     },
     Mutation {
-        rule: 7,
-        without: "after a lost answer of the durable store the cache is not told",
+        rule: 8,
+        without: "a node that has told the others does not wait until they have heard",
         explore: "layered --requests 3 --faults 1 --seconds 0",
         edits: &[Edit {
             file: STORE,
-            code: "        if let Some(check) = self.pending.get(key) {",
-            instead: "        if let Some(check) = self.pending.get(key).filter(|check| *check != PendingCheck::Indeterminate) {",
+            code: "let from = unbroken.map_or(said + self.trust, |outage| outage.from);",
+            instead: "let from = unbroken.map_or(said, |outage| outage.from);",
+        }],
+    },
+    Mutation {
+        rule: 8,
+        without: "what the nodes agree on is known for good",
+        explore: "layered --requests 4 --faults 1 --seconds 1 --trust 1",
+        edits: &[Edit {
+            file: STORE,
+            code: "                && asked < before + self.trust",
+            instead: "                && asked < before + self.trust * 9",
+        }],
+    },
+    Mutation {
+        rule: 9,
+        without: "a distrust ends at once",
+        explore: "layered --requests 4 --faults 1 --seconds 1 --trust 1",
+        edits: &[Edit {
+            file: STORE,
+            code: "if seen < since + self.trust * STANDS || !self.remove(key).await {",
+            instead: "if seen < since || !self.remove(key).await {",
         }],
     },
 ];

@@ -3,21 +3,20 @@
 
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use session_core::Keys;
+use session_core::store::Store;
 use session_store_layered::Layered;
 
+use crate::layered::Bounds;
 use crate::layered::record::Record;
-use crate::layered::request::{Answer, Node, Request, Verb};
+use crate::layered::request::{Answer, KEY, Node, Request, Verb};
 use crate::layered::world::{Grant, SimCache, SimDurable, World};
 use crate::search::Run;
-
-/// The trust window in seconds; time passes in seconds.
-const TRUST: u64 = 2;
 
 /// Both nodes' signing key.
 static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(b"0a1b2c3d4e5f6g7h8i9jkQlWmEnRoTpY").expect("no pattern"));
@@ -26,8 +25,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(b"0a1b2c3d4e5f6g7h8i9jk
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) requests: Vec<(Verb, usize)>,
-    pub(crate) faults: u8,
-    pub(crate) seconds: u8,
+    pub(crate) bounds: Bounds,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +36,10 @@ pub(crate) enum Event {
     Arrive(usize),
     Evict,
     Restart,
-    /// A node loses the cache for good.
+    /// A node loses the cache.
     Cut(usize),
+    /// It reaches the cache again.
+    Mend(usize),
     Second,
 }
 
@@ -49,11 +49,13 @@ enum Stage {
     Over,
 }
 
-/// What had been acknowledged when a request began.
+/// What had been acknowledged, or shown to a reader, when a request began.
 #[derive(Clone, Copy, Default, Hash)]
 struct Promised {
     writes: u8,
     logout: bool,
+    shown: u8,
+    shown_none: bool,
 }
 
 pub(crate) struct LayeredRun<'s> {
@@ -75,19 +77,33 @@ impl<'s> LayeredRun<'s> {
             let mut state = world.state();
             state.now = 10;
             state.durable = Some(Record { version: 1, login: 1, writes: 0 });
+            state.agree(true);
             state.requests = scenario.requests.iter().map(|_| Default::default()).collect();
         }
         let node = || {
             let layered = Layered::new(SimCache(world.clone()), SimDurable(world.clone()), &KEYS);
-            Arc::new(layered.with_trust(Duration::from_secs(TRUST)))
+            Arc::new(layered.with_trust(Duration::from_secs(scenario.bounds.trust)))
         };
+        let nodes = [node(), node()];
+        // both nodes have just asked whether the cache is believed
+        world.state().at_once = true;
+        for node in &nodes {
+            let mut into = [0; Record::LEN];
+            let load = pin!(node.load(&KEY, world.now(), &mut into));
+            assert!(load.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+        {
+            let mut state = world.state();
+            (state.at_once, state.steady) = (false, scenario.bounds.faults == 0);
+            state.clear();
+        }
         Self {
             scenario,
-            nodes: [node(), node()],
+            nodes,
             stages: scenario.requests.iter().map(|_| Stage::Waiting).collect(),
             promised: Promised::default(),
-            faults: scenario.faults,
-            seconds: scenario.seconds,
+            faults: scenario.bounds.faults,
+            seconds: scenario.bounds.seconds,
             broken: None,
             story: told.then(String::new),
             world,
@@ -116,7 +132,11 @@ impl<'s> LayeredRun<'s> {
         }
         if answer.acknowledged {
             match verb {
-                Verb::Read => {}
+                Verb::Read => match answer.first {
+                    Some(Some(seen)) => self.promised.shown |= seen.writes,
+                    Some(None) => self.promised.shown_none = true,
+                    None => {}
+                },
                 Verb::Write => self.promised.writes |= 1 << number,
                 Verb::Logout => self.promised.logout = true,
             }
@@ -128,6 +148,12 @@ impl<'s> LayeredRun<'s> {
             (Some(Some(_)), _) if at_begin.logout => "a session was served after its logout was acknowledged",
             (Some(Some(seen)), _) if missing(seen, at_begin.writes) => {
                 "a request that began after a write was acknowledged did not see it"
+            }
+            (Some(Some(_)), _) if at_begin.shown_none => {
+                "a session was served after a request was told that it has ended"
+            }
+            (Some(Some(seen)), _) if missing(seen, at_begin.shown) => {
+                "a request did not see what one before it had been shown"
             }
             (_, Some(there)) if missing(there, self.promised.writes) => "an acknowledged write is lost",
             (_, Some(_)) if self.promised.logout => "a session came back after its logout was acknowledged",
@@ -185,6 +211,7 @@ impl Run for LayeredRun<'_> {
             }
             events.extend((0..2).filter(|node| !state.cut[*node]).map(Event::Cut));
         }
+        events.extend((0..2).filter(|node| self.scenario.bounds.mends && state.cut[*node]).map(Event::Mend));
         if self.seconds > 0 {
             events.push(Event::Second);
         }
@@ -226,6 +253,7 @@ impl Run for LayeredRun<'_> {
                 self.world.state().cut[node] = true;
                 self.spend(true);
             }
+            Event::Mend(node) => self.world.state().cut[node] = false,
             Event::Second => {
                 self.world.state().now += 1;
                 self.seconds -= 1;

@@ -5,27 +5,46 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use session_core::environment::Time;
+use session_core::record::{FORMAT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_store_layered::{Cache, CacheEntry, Look};
 
 use crate::layered::record::Record;
+use crate::layered::request::KEY;
 
 /// A call that waits.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Call {
     Look,
-    Fill { place: Place, entry: Vec<u8> },
-    Replace { seen: u64, entry: Vec<u8> },
+    Fill {
+        place: Place,
+        entry: Vec<u8>,
+    },
+    Replace {
+        seen: u64,
+        entry: Vec<u8>,
+    },
     Remove,
     Load,
-    Update { seen: u64, record: Record },
-    Delete { login: u32 },
+    Update {
+        seen: u64,
+        record: Record,
+    },
+    Delete {
+        login: u32,
+    },
+    /// Of the nodes' agreement.
+    LoadAgreement,
+    Agree {
+        seen: Option<u64>,
+        record: Vec<u8>,
+    },
 }
 
 /// What becomes of it.
@@ -56,6 +75,7 @@ pub(crate) enum Reply {
     Taken,
     Entry(Vec<u8>, Place),
     Record(Option<Record>),
+    Agreement(Option<(u64, Vec<u8>)>),
     Applied(u64),
     Missing,
     Conflict,
@@ -66,6 +86,8 @@ pub(crate) struct State {
     /// Seconds.
     pub(crate) now: u64,
     pub(crate) durable: Option<Record>,
+    /// The nodes' agreement, under a version that the durable store gives: those in the records are random.
+    pub(crate) agreement: Option<(u64, Vec<u8>)>,
     /// The number of the place and what is in it; nothing for a lease.
     cached: Option<(u32, Vec<u8>)>,
     written: u32,
@@ -75,6 +97,10 @@ pub(crate) struct State {
     /// Nodes that do not reach the cache any more.
     pub(crate) cut: [bool; 2],
     pub(crate) requests: Vec<Slot>,
+    /// Calls do not wait for the search.
+    pub(crate) at_once: bool,
+    /// Nothing can change the agreement, so that it does not matter when it is asked for.
+    pub(crate) steady: bool,
     /// Whose future is polled.
     pub(crate) current: usize,
 }
@@ -100,7 +126,14 @@ impl World {
     }
 
     async fn call(&self, call: Call) -> Reply {
-        let request = self.state().current;
+        let request = {
+            let mut state = self.state();
+            if state.at_once || state.steady && matches!(call, Call::LoadAgreement) {
+                let life = state.life;
+                return state.apply(life, &call);
+            }
+            state.current
+        };
         Waiting { world: self.clone(), request, call: Some(call) }.await
     }
 }
@@ -141,19 +174,26 @@ impl Drop for Waiting {
 
 impl Call {
     pub(crate) fn is_durable(&self) -> bool {
-        matches!(self, Self::Load | Self::Update { .. } | Self::Delete { .. })
+        !matches!(self, Self::Look | Self::Fill { .. } | Self::Replace { .. } | Self::Remove)
     }
 }
 
 impl State {
+    /// The nodes agree that the cache is believed, or that it is not.
+    pub(crate) fn agree(&mut self, believed: bool) {
+        let mut record = vec![0; MIN_LEN];
+        (record[0], record[1], record[LOGIN_AT]) = (FORMAT, 32, if believed { 1 } else { 2 });
+        self.agreement = Some((1, record));
+    }
+
     /// The waiting call of a request happens.
     pub(crate) fn grant(&mut self, request: usize, grant: Grant) {
         let Some(call) = self.requests[request].waits.take() else { return };
         let reply = match grant {
-            Grant::Done => self.carry_out(self.life, &call),
+            Grant::Done => self.apply(self.life, &call),
             Grant::Lost => Reply::Failed,
             Grant::AnswerLost => {
-                self.carry_out(self.life, &call);
+                self.apply(self.life, &call);
                 Reply::Failed
             }
             Grant::Delayed => {
@@ -173,12 +213,17 @@ impl State {
     pub(crate) fn arrive(&mut self, at: usize) {
         let (life, call) = self.late.remove(at);
         if life == self.life {
-            self.carry_out(life, &call);
+            self.apply(life, &call);
         }
     }
 
     pub(crate) fn is_cached(&self) -> bool {
         self.cached.is_some()
+    }
+
+    /// Nothing was ever in the cache.
+    pub(crate) fn clear(&mut self) {
+        (self.cached, self.written) = (None, 0);
     }
 
     pub(crate) fn evict(&mut self) {
@@ -198,7 +243,7 @@ impl State {
         self.written
     }
 
-    fn carry_out(&mut self, life: u32, call: &Call) -> Reply {
+    fn apply(&mut self, life: u32, call: &Call) -> Reply {
         match call {
             Call::Look => match &self.cached {
                 Some((_, bytes)) if bytes.is_empty() => Reply::Taken,
@@ -212,8 +257,9 @@ impl State {
                 }
                 if self.cached.as_ref().is_some_and(|(number, _)| *number == place.number) {
                     self.put(entry.clone());
+                    return Reply::Done;
                 }
-                Reply::Done
+                Reply::Taken
             }
             Call::Replace { seen, entry } => {
                 let there = self.cached.as_ref().and_then(|(_, bytes)| CacheEntry::version_of(bytes));
@@ -228,6 +274,16 @@ impl State {
                 Reply::Done
             }
             Call::Load => Reply::Record(self.durable),
+            Call::LoadAgreement => Reply::Agreement(self.agreement.clone()),
+            Call::Agree { seen, record } => match (&self.agreement, seen) {
+                (None, Some(_)) => Reply::Missing,
+                (Some((there, _)), seen) if Some(*there) != *seen => Reply::Conflict,
+                (there, _) => {
+                    let version = there.as_ref().map_or(1, |(there, _)| there + 1);
+                    self.agreement = Some((version, record.clone()));
+                    Reply::Applied(version)
+                }
+            },
             Call::Update { seen, record } => match self.durable {
                 None => Reply::Missing,
                 Some(there) if there.version != *seen => Reply::Conflict,
@@ -247,6 +303,9 @@ impl State {
         }
     }
 }
+
+/// Of the nodes' clocks; every run begins at the same time.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The cache, as all nodes see it.
 pub(crate) struct SimCache(pub(crate) World);
@@ -282,8 +341,12 @@ impl Cache for SimCache {
         }
     }
 
-    async fn fill(&self, place: Place, entry: &[u8], _: Duration) -> Result<(), Failed> {
-        self.done(Call::Fill { place, entry: entry.to_vec() }).await
+    async fn fill(&self, place: Place, entry: &[u8], _: Duration) -> Result<bool, Failed> {
+        match self.0.call(Call::Fill { place, entry: entry.to_vec() }).await {
+            Reply::Done => Ok(true),
+            Reply::Taken => Ok(false),
+            _ => Err(Failed),
+        }
     }
 
     async fn replace(&self, _: &Handle, seen: Version, entry: &[u8], _: Duration) -> Result<(), Failed> {
@@ -298,6 +361,10 @@ impl Cache for SimCache {
         let until = self.0.state().now + span.as_millis().div_ceil(1_000) as u64;
         std::future::poll_fn(|_| if self.0.state().now >= until { Poll::Ready(()) } else { Poll::Pending }).await;
     }
+
+    fn now(&self) -> Instant {
+        *START + Duration::from_secs(self.0.state().now)
+    }
 }
 
 impl Store for SimDurable {
@@ -308,7 +375,17 @@ impl Store for SimDurable {
         None
     }
 
-    async fn load(&self, _: &Handle, _: Time, into: &mut [u8]) -> Result<Load, Failed> {
+    async fn load(&self, key: &Handle, _: Time, into: &mut [u8]) -> Result<Load, Failed> {
+        if *key != KEY {
+            return match self.0.call(Call::LoadAgreement).await {
+                Reply::Agreement(Some((version, record))) => {
+                    into[..record.len()].copy_from_slice(&record);
+                    Ok(Load::Found(Found { len: record.len(), version: Version(version) }))
+                }
+                Reply::Agreement(None) => Ok(Load::Missing),
+                _ => Err(Failed),
+            };
+        }
         match self.0.call(Call::Load).await {
             Reply::Record(Some(record)) => {
                 let bytes = record.bytes();
@@ -320,11 +397,21 @@ impl Store for SimDurable {
         }
     }
 
-    async fn create(&self, _: &Handle, _: &[u8], _: Time) -> Result<Outcome, Failed> {
-        Err(Failed)
+    async fn create(&self, _: &Handle, record: &[u8], _: Time) -> Result<Outcome, Failed> {
+        outcome(self.0.call(Call::Agree { seen: None, record: unversioned(record) }).await)
     }
 
-    async fn update(&self, _: &Handle, seen: Version, record: &[u8], _: Time, _: &mut [u8]) -> Result<Outcome, Failed> {
+    async fn update(
+        &self,
+        key: &Handle,
+        seen: Version,
+        record: &[u8],
+        _: Time,
+        _: &mut [u8],
+    ) -> Result<Outcome, Failed> {
+        if *key != KEY {
+            return outcome(self.0.call(Call::Agree { seen: Some(seen.0), record: unversioned(record) }).await);
+        }
         outcome(self.0.call(Call::Update { seen: seen.0, record: Record::of(record) }).await)
     }
 
@@ -336,6 +423,13 @@ impl Store for SimDurable {
         let DeleteCondition::Login(login) = condition else { return Err(Failed) };
         outcome(self.0.call(Call::Delete { login }).await)
     }
+}
+
+/// A record without the random version in it, so that equal states are equal.
+fn unversioned(record: &[u8]) -> Vec<u8> {
+    let mut record = record.to_vec();
+    record[VERSION_AT..][..8].fill(0);
+    record
 }
 
 fn outcome(reply: Reply) -> Result<Outcome, Failed> {

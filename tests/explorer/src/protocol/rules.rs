@@ -21,8 +21,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "let verdict = expiry::accept(token, &self.other, rules.policy, now);",
-            instead: "let verdict = core::convert::identity(Verdict::Current);",
+            code: "(Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),",
+            instead: "(Some(_), Some(_)) => core::convert::identity(Verdict::Current),",
         }],
     },
     Mutation {
@@ -52,7 +52,6 @@ pub(crate) const RULES: &[Mutation] = &[
                 code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
                 instead: "filter(|_| now > 0)",
             },
-            Edit { file: STEPS, code: "|| expiry::expired(&self.mine, rules.policy, now)", instead: "" },
             Edit {
                 file: STEPS,
                 code: "if expiry::expired(&self.mine, rules.policy, now) {\n            return",
@@ -92,8 +91,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "if rules.has_index && matches!(intent, Intent::Login { .. }) {",
-            instead: "if rules.has_index && intent == Intent::Rotate {",
+            code: "if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {",
+            instead: "if rules.has_index && operation.intent == Intent::Rotate {",
         }],
     },
     Mutation {
@@ -141,8 +140,8 @@ pub(crate) const RULES: &[Mutation] = &[
         edits: &[
             Edit {
                 file: REPLIES,
-                code: "if there == self.mine.version() {",
-                instead: "if there == self.mine.version() && !operation.pending {",
+                code: "if operation.attempted && there == self.mine.version() {",
+                instead: "if operation.attempted && there == self.mine.version() && !operation.pending {",
             },
             Edit { file: REPLIES, code: "if operation.pending && there != self.base {", instead: "if false {" },
         ],
@@ -214,8 +213,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(Verdict::Replaced, Intent::Login { subject, .. }) => {",
-            instead: "(Verdict::Current, Intent::Login { subject, .. }) if verdict == Verdict::Grace => {",
+            code: "(Verdict::Replaced, Intent::Login { subject, .. }, Some(token)) => {",
+            instead: "(Verdict::Current, Intent::Login { subject, .. }, Some(token)) if verdict == Verdict::Grace => {",
         }],
     },
     Mutation {

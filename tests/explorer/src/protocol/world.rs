@@ -198,9 +198,9 @@ impl World {
         let Some((command, asked)) = self.gate.borrow_mut().waiting[id].take() else { return };
         let (mut state, now) = (self.state.borrow_mut(), self.now());
         let reply = match grant {
-            Grant::Pass => Ok(state.carry_out(id, &command, asked, now, false)),
+            Grant::Pass => Ok(state.apply(id, &command, asked, now, false)),
             Grant::LoseAnswer => {
-                state.carry_out(id, &command, asked, now, false);
+                state.apply(id, &command, asked, now, false);
                 Err(Lost)
             }
             Grant::Fail => Err(Lost),
@@ -224,7 +224,7 @@ impl World {
         let now = self.now();
         let mut state = self.state.borrow_mut();
         let Late { id, command, asked } = state.late.remove(at);
-        state.carry_out(id, &command, asked, now, true);
+        state.apply(id, &command, asked, now, true);
         state.prune();
     }
 
@@ -253,7 +253,7 @@ impl World {
 
 impl State {
     /// Does a command of request `id`, which went by the time `asked`.
-    fn carry_out(&mut self, id: usize, command: &Command, asked: Time, now: u64, late: bool) -> Reply {
+    fn apply(&mut self, id: usize, command: &Command, asked: Time, now: u64, late: bool) -> Reply {
         let asked = asked.millis();
         match command {
             Command::Load(handle) => match self.live(*handle, asked) {

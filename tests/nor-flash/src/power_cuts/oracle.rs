@@ -2,9 +2,9 @@
 
 use session_core::environment::Time;
 use session_core::record::{LAST_SEEN_AT, Stamp};
-use session_core::store::{DeleteCondition, Found, Handle, Outcome, Version};
+use session_core::store::{DeleteCondition, Handle, Outcome, Version};
 use session_store_flash::PersistedTime;
-use std::collections::BTreeMap;
+use store_support::stamp;
 
 /// A session may be set back by less than this when the power is cut.
 pub(crate) const TOUCH_EVERY: u64 = 1_000;
@@ -12,8 +12,7 @@ pub(crate) const TOUCH_EVERY: u64 = 1_000;
 /// Everything that survives.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Oracle {
-    pub(crate) sessions: usize,
-    pub(crate) records: BTreeMap<Handle, Vec<u8>>,
+    pub(crate) store: store_support::Oracle,
     /// The listed ones, in their order.
     pub(crate) logins: Vec<Handle>,
     pub(crate) items: [Option<Vec<u8>>; 4],
@@ -21,78 +20,54 @@ pub(crate) struct Oracle {
     pub(crate) epoch: u64,
 }
 
-pub(crate) fn stamp(record: &[u8]) -> Stamp {
-    Stamp::of(record).expect("a record")
-}
-
 impl Oracle {
-    pub(crate) fn end(&mut self, now: Time) {
-        self.records.retain(|_, record| stamp(record).live(now));
-        self.logins.retain(|key| self.records.contains_key(key));
+    pub(crate) fn new(sessions: usize) -> Self {
+        Self { store: store_support::Oracle { sessions, ..Default::default() }, ..Self::default() }
     }
 
+    pub(crate) fn end(&mut self, now: Time) {
+        self.store.end(now);
+        self.logins.retain(|key| self.store.records.contains_key(key));
+    }
+
+    /// A session that makes room is anonymous, and in no list.
     pub(crate) fn create(&mut self, key: Handle, record: &[u8]) -> Outcome {
-        if self.records.contains_key(&key) {
-            return Outcome::Conflict(None);
-        }
-        let new = stamp(record);
-        let visitors = self.records.iter().filter(|(_, record)| Stamp::is_anonymous(record));
-        let least = visitors.clone().min_by_key(|(_, record)| stamp(record).last_seen).map(|(key, _)| *key);
-        if Stamp::is_anonymous(record) {
-            if self.records.len() == self.sessions || visitors.count() >= self.sessions - self.sessions / 4 {
-                return Outcome::Full;
-            }
-        } else if self.records.len() == self.sessions {
-            match least {
-                // an anonymous one is in no list
-                Some(least) => self.records.remove(&least),
-                None => return Outcome::Full,
-            };
-        }
-        self.records.insert(key, record.to_vec());
-        Outcome::Applied(new.version)
+        self.store.create(key, record)
     }
 
     pub(crate) fn update(&mut self, key: Handle, seen: Version, record: &[u8]) -> Outcome {
-        let Some(there) = self.records.get_mut(&key) else { return Outcome::Missing };
-        let (before, new) = (stamp(there), stamp(record));
-        if before.version != seen {
-            return Outcome::Conflict(Some(Found { len: there.len(), version: before.version }));
-        }
-        *there = record.to_vec();
-        Stamp::touch(there, before.last_seen);
-        if before.login != new.login {
+        let login = self.login(&key);
+        let outcome = self.store.update(&key, seen, record);
+        if login != self.login(&key) {
             self.logins.retain(|there| *there != key);
         }
-        Outcome::Applied(new.version)
+        outcome
+    }
+
+    fn login(&self, key: &Handle) -> Option<u32> {
+        self.store.records.get(key).map(|record| stamp(record).login)
     }
 
     /// Lists a session that is signed in.
     pub(crate) fn list(&mut self, key: Handle) {
-        let signed_in = self.records.get(&key).is_some_and(|record| stamp(record).login > 0);
+        let signed_in = self.store.records.get(&key).is_some_and(|record| stamp(record).login > 0);
         if signed_in && !self.logins.contains(&key) {
             self.logins.push(key);
         }
     }
 
     pub(crate) fn touch(&mut self, key: &Handle, now: Time) -> Outcome {
-        let Some(there) = self.records.get_mut(key) else { return Outcome::Missing };
-        Stamp::touch(there, now);
-        Outcome::Applied(stamp(there).version)
+        self.store.touch(key, now)
     }
 
     pub(crate) fn delete(&mut self, key: &Handle, condition: DeleteCondition) -> Outcome {
-        let Some(there) = self.records.get(key).map(|record| stamp(record)) else { return Outcome::Missing };
-        if !condition.matches(&there) {
-            return Outcome::Conflict(None);
-        }
-        self.records.remove(key);
-        self.logins.retain(|there| there != key);
-        Outcome::Applied(there.version)
+        let outcome = self.store.delete(key, condition);
+        self.logins.retain(|key| self.store.records.contains_key(key));
+        outcome
     }
 
     pub(crate) fn end_all(&mut self) {
-        self.records.clear();
+        self.store.records.clear();
         self.logins.clear();
     }
 
@@ -102,7 +77,7 @@ impl Oracle {
         let set_back = |key: &Handle, record: &Vec<u8>| {
             let before = stamp(record);
             let earliest = before.last_seen.millis().saturating_sub(TOUCH_EVERY - 1);
-            match seen.records.get(key) {
+            match seen.store.records.get(key) {
                 Some(found) => {
                     let after = stamp(found).last_seen;
                     let mut same = found.clone();
@@ -112,9 +87,10 @@ impl Oracle {
                 None => !Stamp { last_seen: Time::from_millis(earliest), ..before }.live(now),
             }
         };
-        let logins: Vec<Handle> = self.logins.iter().filter(|key| seen.records.contains_key(key)).copied().collect();
-        self.records.iter().all(|(key, record)| set_back(key, record))
-            && seen.records.keys().all(|key| self.records.contains_key(key))
+        let logins: Vec<Handle> =
+            self.logins.iter().filter(|key| seen.store.records.contains_key(key)).copied().collect();
+        self.store.records.iter().all(|(key, record)| set_back(key, record))
+            && seen.store.records.keys().all(|key| self.store.records.contains_key(key))
             && logins == seen.logins
             && (&self.items, self.time, self.epoch) == (&seen.items, seen.time, seen.epoch)
     }

@@ -1,6 +1,6 @@
 //! Plays what the bytes say.
 
-use super::oracle::{Oracle, TOUCH_EVERY, stamp, with_last_seen};
+use super::oracle::{Oracle, TOUCH_EVERY, with_last_seen};
 use super::{BYTES, PAGES, SESSIONS};
 use crate::Strict;
 use core::pin::pin;
@@ -12,6 +12,7 @@ use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version
 use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::run;
 use session_store_flash::{FlashError, FlashStore, PersistedTime};
+use store_support::stamp;
 
 type Device<const WORD: usize, const PAGE: usize> = FlashStore<Strict<WORD, PAGE>, SESSIONS, BYTES>;
 
@@ -116,7 +117,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
     fn new(data: &'d [u8]) -> Self {
         let flash = Strict::new(PAGES);
         let store = Self::boot(&flash);
-        let oracle = Oracle { sessions: SESSIONS, ..Oracle::default() };
+        let oracle = Oracle::new(SESSIONS);
         Self { data: data.iter(), flash, store, oracle, now: 1_000, version: 0, played: Played::default() }
     }
 
@@ -140,7 +141,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         self.version += 1;
         self.oracle.end(self.time());
         let key = key(which % KEYS);
-        let there = self.oracle.records.get(&key).map(|record| stamp(record));
+        let there = self.oracle.store.records.get(&key).map(|record| stamp(record));
         let login = there.map_or(0, |stamp| stamp.login) + u32::from((which / KEYS).is_multiple_of(4));
         let idle = [0, 50_000, 200_000][usize::from(which) % 3];
         let new = record(self.version, login, self.now, idle, usize::from(size) / 4);
@@ -288,14 +289,14 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
     /// Everything that the store holds.
     fn look(&self) -> Oracle {
         let (store, now) = (&self.store, self.time());
-        let mut found = Oracle { sessions: SESSIONS, ..Oracle::default() };
+        let mut found = Oracle::new(SESSIONS);
         let mut buffer = [0; BYTES];
         for key in (0..KEYS).map(key) {
             match run(store.load(&key, now, &mut buffer)).expect("power is on") {
                 Load::Found(there) => {
                     let record = buffer[..there.len].to_vec();
                     assert_eq!(stamp(&record).version, there.version);
-                    found.records.insert(key, record);
+                    found.store.records.insert(key, record);
                 }
                 Load::Missing => {}
                 Load::TooLarge { size } => panic!("{size} bytes"),
@@ -304,7 +305,7 @@ impl<'d, const WORD: usize, const PAGE: usize> Player<'d, WORD, PAGE> {
         let mut entries = [IndexEntry::NONE; SESSIONS + 1];
         let listing = run(store.list(&SubjectId::of(SUBJECT), 0, now, &mut entries)).expect("power is on");
         let listed = entries[..listing.entries].iter().map(|entry| entry.handle);
-        found.logins = listed.filter(|key| found.records.contains_key(key)).collect();
+        found.logins = listed.filter(|key| found.store.records.contains_key(key)).collect();
         found.epoch = listing.epoch.0;
         for (number, item) in found.items.iter_mut().enumerate() {
             *item = run(store.read_item(number, &mut buffer)).expect("power is on").map(<[u8]>::to_vec);

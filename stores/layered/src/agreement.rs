@@ -1,0 +1,100 @@
+//! What all nodes agree on through the durable store: whether the cache may be believed.
+//!
+//! A node that cannot tell the cache of a change says so here once, waits until every other node has heard of it, and from
+//! then on needs no cache for as long as it goes on saying so.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use session_core::record::{FORMAT, LOGIN_AT, MIN_LEN, VERSION_AT};
+use session_core::store::{Handle, Version};
+
+/// Where the agreement stands in the durable store.
+pub(crate) const PLACE: Handle = Handle::from_bytes(*b"layered\0");
+/// Bytes of it.
+pub(crate) const LEN: usize = MIN_LEN;
+/// A record with its own lifetimes and a login number is no visitor's, so that no store evicts it first.
+const FLAGS: u8 = 32;
+const BELIEVED: u8 = 1;
+const DISTRUSTED: u8 = 2;
+
+/// Returns the agreement as a record. It does not expire.
+pub(crate) fn record(believed: bool) -> Result<[u8; LEN], getrandom::Error> {
+    let mut record = [0; LEN];
+    (record[0], record[1], record[LOGIN_AT]) = (FORMAT, FLAGS, if believed { BELIEVED } else { DISTRUSTED });
+    // a version that no other node gives, also not after the record was lost
+    getrandom::fill(&mut record[VERSION_AT..VERSION_AT + 8])?;
+    Ok(record)
+}
+
+/// Returns whether a record says that the cache is believed. Any other bytes do not.
+pub(crate) fn believes(record: &[u8; LEN]) -> bool {
+    record[0] == FORMAT && record[LOGIN_AT] == BELIEVED
+}
+
+/// What this node knows of the agreement. All times are its own.
+#[derive(Default)]
+pub(crate) struct Agreement(Mutex<Known>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// When the durable store was about to be asked last, and whether it said that the cache is believed.
+    pub(crate) asked: Option<(Instant, bool)>,
+    /// The version of a distrust, and when this node had seen it first.
+    pub(crate) distrust: Option<(Version, Instant)>,
+    /// While this node does not reach the cache.
+    pub(crate) outage: Option<Outage>,
+}
+
+/// A distrust that this node has declared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outage {
+    /// Its version.
+    pub(crate) version: Version,
+    /// From now on no node believes the cache.
+    pub(crate) from: Instant,
+    /// When this node tries the cache again.
+    pub(crate) retry: Instant,
+    /// Until then no other node may end the distrust.
+    pub(crate) until: Instant,
+}
+
+/// What a change has to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// For the cache.
+    Cache,
+    /// For other nodes to hear that the cache is not believed.
+    Waits(Instant),
+    /// For nothing: no node believes the cache.
+    Without,
+}
+
+impl Agreement {
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Returns what a change of before `now` has to wait for. One caller in each `trust` is sent to the cache meanwhile.
+    pub(crate) fn standing(&mut self, now: Instant, trust: Duration) -> Standing {
+        match &mut self.outage {
+            Some(Outage { from, until, .. }) if now < *from && now < *until => Standing::Waits(*from),
+            Some(Outage { retry, until, .. }) if now < *until => {
+                if now < *retry {
+                    return Standing::Without;
+                }
+                *retry = now + trust;
+                Standing::Cache
+            }
+            _ => Standing::Cache,
+        }
+    }
+}
+
+impl std::fmt::Debug for Agreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.known().fmt(f)
+    }
+}
