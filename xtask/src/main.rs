@@ -18,8 +18,8 @@ cargo xtask COMMAND
        --board BOARD                  the same on an emulated board: lm3s6965evb or riscv-virt
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
-  soak [--seconds N] [--store URL]... clients at nodes and servers that fail, and what they were told checked; an hour for each
-       [--seed N] [--history FILE]    store: --seconds 3600; default 60 s over each store of the step, side by side
+  soak [--seconds N] [--store URL]... many clients while nodes and servers fail, and a check of what they were told
+       [--seed N] [--history FILE]    (default 60 s over each of six stores, side by side)
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
   bench                               instructions and allocations of a request: the core beside the same work by hand, and
