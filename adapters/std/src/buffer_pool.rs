@@ -45,8 +45,9 @@ pub(crate) fn take() -> Place {
 
 /// Takes a state back after its request. Nothing of the session stays.
 pub(crate) fn give(mut state: Place) {
-    state.wipe();
     *state = RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW);
+    // last: what an assignment leaves in places of no value is whatever the stack had there
+    state.wipe();
     // without a thread's storage, at its end, it is freed
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();

@@ -73,7 +73,8 @@ pub(crate) fn successor<B: Buffer>(
 const AHEAD: u64 = 60_000;
 
 /// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
-/// once, a lengthened one from the next write on, and its absolute end for who is signed in from the next login on. A record from the future has expired: a clock that was ahead must not give
+/// once, a lengthened one from the next write on, and its absolute end for who is signed in from the next login on. A
+/// record from the future has expired: a clock that was ahead must not give
 /// a session more time than its limits.
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
     let limits = &policy.limits;
