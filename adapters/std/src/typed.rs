@@ -76,7 +76,8 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
 
     /// Puts the fields that were changed into the session, all of them if it has none; makes a session if there is none. A
     /// field that is skipped when it is written (`skip_serializing_if`) is removed. Fails with [`Error::Conflict`] if this
-    /// request wrote one of these fields in another way since the data was read. After an error, nothing is changed.
+    /// request wrote one of these fields in another way since the data was read, and with [`Error::Unreadable`] and an event
+    /// if a field was skipped that would be read with another value. After an error, nothing is changed.
     ///
     /// In debug builds, what is written is read again: [`Error::Unreadable`], and an event that names the field, if it can be
     /// set and never read.

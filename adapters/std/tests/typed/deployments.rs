@@ -230,3 +230,57 @@ fn a_flattened_field_is_read_by_its_alias_va3() {
     let color = Color { color: "blue".into(), size: 1 };
     assert_eq!(site.read(), Ok(FlatColor { name: "ann".into(), color }));
 }
+
+/// The recipe of `docs/values.md`, for names of one word, too.
+#[test]
+fn a_field_is_split_without_a_loss_va3() {
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Before {
+        name: String,
+    }
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct User {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(default)]
+        first: String,
+        #[serde(default)]
+        last: String,
+    }
+    impl User {
+        fn split(&mut self) {
+            if let Some(name) = self.name.take() {
+                let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
+                (self.first, self.last) = (first.into(), last.into());
+            }
+        }
+    }
+    for (name, first, last) in [("Ann Lee", "Ann", "Lee"), ("Ann", "Ann", ""), ("Ann van Lee", "Ann", "van Lee")] {
+        let site = Site::new();
+        site.change(|before: &mut Before| before.name = name.into());
+        site.change(User::split);
+        site.change(User::split);
+        assert_eq!(site.read(), Ok(User { name: None, first: first.into(), last: last.into() }));
+    }
+}
+
+/// The recipes of `docs/values.md` for a type that changed, and for a value that cannot be read.
+#[test]
+fn a_type_changes_and_a_value_starts_again_va3_va5() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Count {
+        Number(u32),
+        Text(String),
+    }
+    let site = Site::new();
+    site.visit(|session| session.set("count", "three").unwrap());
+    site.visit(|session| {
+        assert_eq!(session.get("count"), Ok(Some(Count::Text("three".into()))));
+        assert_eq!(session.get::<u32>("count"), Err(Error::Unreadable));
+        assert_eq!(session.remove("count"), Ok(()));
+        assert_eq!(session.get::<u32>("count"), Ok(None));
+        session.set("count", &Count::Number(3)).unwrap();
+    });
+    site.visit(|session| assert_eq!(session.get("count"), Ok(Some(3_u32))));
+}

@@ -208,3 +208,23 @@ fn the_same_fields_read_as_other_shapes_va3() {
     assert_eq!(site.keys(), ["data.street", "data.town"]);
     assert_eq!(site.read(), Ok(Address { street: "d".into(), town: "c".into() }));
 }
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Odd {
+    #[serde(rename = "a.b")]
+    dotted: u32,
+    #[serde(rename = "ü 水/\"'")]
+    marks: Option<Option<u32>>,
+    #[serde(rename = "data")]
+    data: u32,
+    #[serde(rename = ".")]
+    dot: u32,
+    #[serde(rename = " ")]
+    space: u32,
+}
+
+#[test]
+fn odd_names_are_names_va1() {
+    let odd = Odd { dotted: 1, marks: Some(None), data: 3, dot: 4, space: 5 };
+    saved(&[(odd, &["data. ", "data..", "data.a.b", "data.data", "data.ü 水/\"'"])]);
+}
