@@ -78,8 +78,8 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 
     /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
-    /// the default is 5 s. While the cache cannot be reached, a change takes up to this time. All nodes have to set the
-    /// same.
+    /// the default is 5 s. When the cache cannot be reached any more, the first requests at each node take up to this
+    /// time. All nodes have to set the same.
     #[must_use]
     pub fn with_trust(self, trust: Duration) -> Self {
         Self { trust, ..self }

@@ -105,7 +105,7 @@ async fn what_others_write_into_the_cache_does_not_count_st15() {
         ("truncated to its head", genuine[..32].to_vec()),
     ] {
         let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
-    believe(&durable).await;
+        believe(&durable).await;
         let (node, rejected) = watched(&cache, &durable);
         durable.create(&KEY, &record(1), at(1_000)).await.unwrap();
         cache.plant(&KEY, &forged);
@@ -170,7 +170,7 @@ async fn a_replayed_entry_lasts_no_longer_than_its_trust_st15() {
 async fn nodes_whose_clocks_differ_st4() {
     for (right, wrong) in [(1_000, 1_003), (1_003, 1_000), (1_000, 3_000), (3_000, 1_000)] {
         let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
-    believe(&durable).await;
+        believe(&durable).await;
         let (here, other) = (node(&cache, &durable).await, node(&cache, &durable).await);
         durable.create(&KEY, &record(1), at(right)).await.unwrap();
         assert_eq!(there(&other, at(wrong)).await, Some(record(1)), "filled in by the wrong clock");

@@ -149,7 +149,9 @@ impl<'s> LayeredRun<'s> {
             (Some(Some(seen)), _) if missing(seen, at_begin.writes) => {
                 "a request that began after a write was acknowledged did not see it"
             }
-            (Some(Some(_)), _) if at_begin.shown_none => "a session was served after a request was told that it has ended",
+            (Some(Some(_)), _) if at_begin.shown_none => {
+                "a session was served after a request was told that it has ended"
+            }
             (Some(Some(seen)), _) if missing(seen, at_begin.shown) => {
                 "a request did not see what one before it had been shown"
             }

@@ -22,15 +22,29 @@ use crate::layered::request::KEY;
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Call {
     Look,
-    Fill { place: Place, entry: Vec<u8> },
-    Replace { seen: u64, entry: Vec<u8> },
+    Fill {
+        place: Place,
+        entry: Vec<u8>,
+    },
+    Replace {
+        seen: u64,
+        entry: Vec<u8>,
+    },
     Remove,
     Load,
-    Update { seen: u64, record: Record },
-    Delete { login: u32 },
+    Update {
+        seen: u64,
+        record: Record,
+    },
+    Delete {
+        login: u32,
+    },
     /// Of the nodes' agreement.
     LoadAgreement,
-    Agree { seen: Option<u64>, record: Vec<u8> },
+    Agree {
+        seen: Option<u64>,
+        record: Vec<u8>,
+    },
 }
 
 /// What becomes of it.
