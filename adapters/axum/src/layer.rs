@@ -10,7 +10,7 @@ use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
-use session_std::mount::Mount;
+use session_std::mount::{Begun, Mount};
 use session_std::{Error, Finished, Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -88,10 +88,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), None) {
-            Ok(session) => {
-                self.mount.provide(&session, request.extensions_mut());
+            Ok(begun) => {
+                self.mount.provide(&begun.request, request.extensions_mut());
                 let answering = self.inner.call(request);
-                SessionFuture { answering: Some(answering), session: Ok(session), answer: None, finishing: None }
+                SessionFuture { answering: Some(answering), session: Ok(begun), answer: None, finishing: None }
             }
             Err(error) => SessionFuture { answering: None, session: Err(error), answer: None, finishing: None },
         }
@@ -103,7 +103,7 @@ pin_project! {
     pub struct SessionFuture<F> {
         #[pin]
         answering: Option<F>,
-        session: Result<session_std::Request, Error>,
+        session: Result<Begun, Error>,
         answer: Option<Response<Body>>,
         finishing: Option<Pin<Box<dyn Future<Output = Finished> + Send>>>,
     }
@@ -119,7 +119,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (session, answering) = match (&*this.session, this.answering.as_pin_mut()) {
+        let (Begun { request: session, joined }, answering) = match (&*this.session, this.answering.as_pin_mut()) {
             (Ok(session), Some(answering)) => (session, answering),
             (refused, _) => {
                 let error = refused.as_ref().err().copied().unwrap_or(Error::NotMounted);
@@ -130,7 +130,7 @@ where
             Some(finishing) => finishing,
             None => {
                 let answer = ready!(answering.poll(context))?.map(Body::new);
-                if session.finish_untouched() {
+                if *joined || session.finish_untouched() {
                     return Poll::Ready(Ok(answer));
                 }
                 let session = session.clone();

@@ -219,3 +219,20 @@ async fn a_session_kept_beyond_its_request_says_so() {
     let session = kept.recv().await.unwrap();
     assert_eq!(session.set("a", &1), Err(session_axum::Error::AnswerSent));
 }
+
+/// Two layers whose cookies have one name: both handlers have the outer one's session, and the browser gets one cookie.
+#[tokio::test]
+async fn a_layer_inside_a_layer_joins_its_session_ck12() {
+    async fn handler(session: Session) -> Result<String, SessionRejection> {
+        let count = session.get::<u32>("a")?.unwrap_or(0);
+        session.set("a", &(count + 1))?;
+        Ok(count.to_string())
+    }
+    let inner = Router::new().route("/inner", get(handler)).layer(layer());
+    let app = Router::new().route("/outer", get(handler)).merge(inner).layer(layer());
+    let (_, headers, _) = send(&app, "GET", "/inner", None).await;
+    assert_eq!(all(&headers, SET_COOKIE).len(), 1);
+    let cookie = cookie(&headers);
+    assert_eq!(send(&app, "GET", "/outer", cookie.as_deref()).await.2, "1");
+    assert_eq!(send(&app, "GET", "/inner", cookie.as_deref()).await.2, "2");
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::{Extensions, HeaderMap};
 use poem::error::ResponseError;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
-use session_std::mount::Mount;
+use session_std::mount::{Begun, Mount};
 use session_std::{Sessions, headers};
 
 use crate::response::SessionRejection;
@@ -69,12 +69,15 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
         let begun = self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), peer);
-        let session = match begun {
-            Ok(session) => session,
+        let Begun { request: session, joined } = match begun {
+            Ok(begun) => begun,
             Err(error) => return Ok(SessionRejection(error).as_response()),
         };
         self.mount.provide(&session, request.extensions_mut());
         let answer = self.inner.call(request).await;
+        if joined {
+            return answer.map(IntoResponse::into_response);
+        }
         let finished = session.finish().await;
         let mut answer = match (finished.error, answer) {
             (Some(error), _) => SessionRejection(error).as_response(),

@@ -342,3 +342,21 @@ async fn a_session_kept_beyond_its_request_says_so() {
     let session = kept.recv().await.unwrap();
     assert_eq!(session.set("a", &1_u32), Err(session_poem::Error::AnswerSent));
 }
+
+/// Two layers whose cookies have one name: both handlers have the outer one's session, and the browser gets one cookie.
+#[tokio::test]
+async fn a_layer_inside_a_layer_joins_its_session_ck12() {
+    #[handler]
+    fn counts(session: Session) -> Result<String, SessionRejection> {
+        let count = session.get::<u32>("a")?.unwrap_or(0);
+        session.set("a", &(count + 1))?;
+        Ok(count.to_string())
+    }
+    let app = Route::new().at("/outer", get(counts)).at("/inner", get(counts).with(layer())).with(layer());
+    let app = client(app);
+    let (_, headers, _) = send(&app, Method::GET, "/inner", None).await;
+    assert_eq!(all(&headers, SET_COOKIE).len(), 1);
+    let cookie = cookie(&headers);
+    assert_eq!(send(&app, Method::GET, "/outer", cookie.as_deref()).await.2, "1");
+    assert_eq!(send(&app, Method::GET, "/inner", cookie.as_deref()).await.2, "2");
+}

@@ -271,3 +271,20 @@ fn several_requests_of_a_tracked_client() {
     client.post("/login").dispatch();
     assert_eq!(who(), "ann");
 }
+
+/// Of two layers Rocket keeps one, so that the browser gets one cookie.
+#[test]
+fn a_second_layer_takes_the_place_of_the_first_ck12() {
+    #[get("/")]
+    fn handler(session: Session) -> Result<String, SessionRejection> {
+        let count = session.get::<u32>("a")?.unwrap_or(0);
+        session.set("a", &(count + 1))?;
+        Ok(count.to_string())
+    }
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let client = client(rocket().attach(SessionLayer::new(sessions)).mount("/", routes![handler]));
+    let first = get_as(&client, "/", None);
+    assert_eq!(all(&first, "Set-Cookie").len(), 1);
+    let second = get_as(&client, "/", cookie(&first));
+    assert_eq!(second.into_string().unwrap(), "1");
+}

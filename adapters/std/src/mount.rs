@@ -41,7 +41,16 @@ impl fmt::Debug for Mount {
 #[derive(Clone)]
 struct Mounted {
     request: Request,
+    cookie_name: &'static str,
     sign_in_at: Option<Arc<str>>,
+}
+
+/// A request that a layer has begun.
+pub struct Begun {
+    /// The request.
+    pub request: Request,
+    /// A layer outside has begun it and finishes it: this layer must not.
+    pub joined: bool,
 }
 
 impl Mount {
@@ -74,6 +83,9 @@ impl Mount {
 
     /// Begins a request, or says with which error the layer answers it in the handler's place. `peer` is where the connection
     /// comes from, if the framework knows.
+    ///
+    /// Inside another layer whose cookie has the same name it joins that layer's request: two sessions cannot share the
+    /// cookie.
     pub fn begin(
         &self,
         method: &Method,
@@ -81,14 +93,16 @@ impl Mount {
         headers: &HeaderMap,
         extensions: &Extensions,
         peer: Option<IpAddr>,
-    ) -> Result<Request, Error> {
+    ) -> Result<Begun, Error> {
+        let outer = extensions.get::<Mounted>().filter(|outer| outer.cookie_name == self.sessions.cookie_name());
         let origin = if self.sessions.observes() {
             let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
             Origin::new(address, headers)
         } else {
             Origin::default()
         };
-        let request = Request::from_origin(self.sessions.clone(), origin);
+        let request =
+            outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
         let value = |name| headers.get(name).map(HeaderValue::as_bytes);
         let sent = Sent {
             method: method.as_str(),
@@ -99,12 +113,13 @@ impl Mount {
         if self.cross_site.refuses(&sent) {
             return Err(request.refuse_cross_site());
         }
-        Ok(request)
+        Ok(Begun { request, joined: outer.is_some() })
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
     pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
-        extensions.insert(Mounted { request: request.clone(), sign_in_at: self.sign_in_at.clone() });
+        let cookie_name = self.sessions.cookie_name();
+        extensions.insert(Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() });
     }
 }
 

@@ -179,6 +179,10 @@ impl Sessions {
     }
 
     /// Under the keys of now: a request keeps those with which it began.
+    pub(crate) fn cookie_name(&self) -> &'static str {
+        self.0.settings.policy.cookie_name()
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         let Parts { core, later, settings } = &*self.0;
         if later.is_empty() {

@@ -18,18 +18,30 @@ const FLAGS: u8 = 32;
 const BELIEVED: u8 = 1;
 const DISTRUSTED: u8 = 2;
 
-/// Returns the agreement as a record. It does not expire.
-pub(crate) fn record(believed: bool) -> Result<[u8; LEN], getrandom::Error> {
+/// Where the number of a distrust stands, in the place of a verifier.
+const NUMBER_AT: usize = 32;
+
+/// Returns the agreement as a record: the cache is believed, or this distrust goes on, or without a number a new one
+/// begins. It does not expire.
+pub(crate) fn record(believed: bool, number: Option<u64>) -> Result<[u8; LEN], getrandom::Error> {
     let mut record = [0; LEN];
     (record[0], record[1], record[LOGIN_AT]) = (FORMAT, FLAGS, if believed { BELIEVED } else { DISTRUSTED });
     // a version that no other node gives, also not after the record was lost
-    getrandom::fill(&mut record[VERSION_AT..VERSION_AT + 8])?;
+    let mut version = [0; 8];
+    getrandom::fill(&mut version)?;
+    record[VERSION_AT..VERSION_AT + 8].copy_from_slice(&version);
+    record[NUMBER_AT..NUMBER_AT + 8].copy_from_slice(&number.map_or(version, u64::to_le_bytes));
     Ok(record)
 }
 
 /// Returns whether a record says that the cache is believed. Any other bytes do not.
 pub(crate) fn believes(record: &[u8; LEN]) -> bool {
     record[0] == FORMAT && record[LOGIN_AT] == BELIEVED
+}
+
+/// Returns the number of a distrust.
+pub(crate) fn number(record: &[u8; LEN]) -> u64 {
+    record[NUMBER_AT..].first_chunk().copied().map(u64::from_le_bytes).unwrap_or_default()
 }
 
 /// What this node knows of the agreement. All times are its own.
@@ -49,8 +61,8 @@ pub(crate) struct Known {
 /// A distrust that this node has declared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
-    /// Its version.
-    pub(crate) version: Version,
+    /// Its number, which stays the same until the cache is believed again.
+    pub(crate) number: u64,
     /// From now on no node believes the cache.
     pub(crate) from: Instant,
     /// When this node tries the cache again.

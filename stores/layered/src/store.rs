@@ -78,8 +78,8 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 
     /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
-    /// the default is 5 s. While the cache cannot be reached, a change takes up to this time. All nodes have to set the
-    /// same.
+    /// the default is 5 s. When the cache cannot be reached any more, the first requests at each node take up to this
+    /// time. All nodes have to set the same.
     #[must_use]
     pub fn with_trust(self, trust: Duration) -> Self {
         Self { trust, ..self }
@@ -149,35 +149,34 @@ impl<C: Cache, D: Store> Layered<C, D> {
     /// Has all nodes ask the durable store only, for as long as this is said again. Returns from when on they do.
     async fn declare_distrust(&self, now: Time) -> Option<Instant> {
         let asked = self.cache.now();
-        let mut seen = self.agreement.known().outage.map(|outage| outage.version);
         for _ in 0..TRIES {
-            let record = agreement::record(false).ok()?;
-            let outcome = if let Some(seen) = seen {
-                self.durable.update(&agreement::PLACE, seen, &record, now, &mut []).await
-            } else {
-                match self.durable.load(&agreement::PLACE, now, &mut [0; agreement::LEN]).await.ok()? {
-                    Load::Found(found) => {
-                        seen = Some(found.version);
-                        continue;
-                    }
-                    Load::Missing => self.durable.create(&agreement::PLACE, &record, now).await,
-                    Load::TooLarge { .. } => return None,
+            let mut there = [0; agreement::LEN];
+            let (outcome, record) = match self.durable.load(&agreement::PLACE, now, &mut there).await.ok()? {
+                Load::Found(Found { version, .. }) => {
+                    let begins = agreement::believes(&there);
+                    let number = if begins { version.0 } else { agreement::number(&there) };
+                    let record = agreement::record(false, Some(number)).ok()?;
+                    (self.durable.update(&agreement::PLACE, version, &record, now, &mut []).await, record)
                 }
+                Load::Missing => {
+                    let record = agreement::record(false, None).ok()?;
+                    (self.durable.create(&agreement::PLACE, &record, now).await, record)
+                }
+                Load::TooLarge { .. } => return None,
             };
-            if let Outcome::Applied(version) = outcome.ok()? {
-                let said = self.cache.now();
+            if let Outcome::Applied(_) = outcome.ok()? {
+                let (said, number) = (self.cache.now(), agreement::number(&record));
                 let mut known = self.agreement.known();
-                // there was no time since then in which the cache was believed
-                let unbroken = known.outage.filter(|outage| seen == Some(outage.version) || said < outage.until);
+                // the cache was not believed in between
+                let unbroken = known.outage.filter(|outage| outage.number == number);
                 let from = unbroken.map_or(said + self.trust, |outage| outage.from);
                 let until = asked + self.trust * STANDS;
                 if from >= until {
                     return None;
                 }
-                known.outage = Some(Outage { version, from, retry: asked + self.trust, until });
+                known.outage = Some(Outage { number, from, retry: asked + self.trust, until });
                 return Some(from);
             }
-            seen = None;
         }
         None
     }
@@ -202,7 +201,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
             Ok(Load::Found(_)) if agreement::believes(&there) => true,
             Ok(Load::Found(found)) => self.end_distrust(key, found.version, now).await,
             Ok(Load::Missing) => {
-                if let Ok(record) = agreement::record(false)
+                if let Ok(record) = agreement::record(false, None)
                     && let Ok(Outcome::Applied(version)) = self.durable.create(&agreement::PLACE, &record, now).await
                 {
                     self.agreement.known().distrust = Some((version, self.cache.now()));
@@ -228,7 +227,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
         if seen < since + self.trust * STANDS || !self.remove(key).await {
             return false;
         }
-        let Ok(record) = agreement::record(true) else { return false };
+        let Ok(record) = agreement::record(true, None) else { return false };
         let ended = self.durable.update(&agreement::PLACE, version, &record, now, &mut []).await;
         matches!(ended, Ok(Outcome::Applied(_)))
     }

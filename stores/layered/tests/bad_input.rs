@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{MemoryCache, keys, other_keys};
+use common::{MemoryCache, believe, keys, other_keys};
 use session_core::Keys;
 use session_core::environment::Time;
 use session_core::record::VERSION_AT;
@@ -44,6 +44,7 @@ fn watched(cache: &MemoryCache, durable: &SharedStore) -> (Layered<MemoryCache, 
 /// What a node of these keys puts into the cache for a record under a handle.
 async fn entry_of(keys: &Keys, key: &Handle, record: &[u8]) -> Vec<u8> {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    believe(&durable).await;
     durable.create(key, record, at(1_000)).await.unwrap();
     let node = Layered::new(cache.clone(), durable, keys);
     assert!(load(&node, key, at(1_000)).await.unwrap().is_some());
@@ -58,6 +59,7 @@ async fn there(node: &impl Store, now: Time) -> Option<Vec<u8>> {
 #[tokio::test]
 async fn foreign_and_cut_entries_are_asked_about_and_replaced_st4() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    believe(&durable).await;
     let node = node(&cache, &durable).await;
     let whole = entry_of(&keys(), &KEY, &record(1)).await;
     let mut bad: Vec<Vec<u8>> =
@@ -103,6 +105,7 @@ async fn what_others_write_into_the_cache_does_not_count_st15() {
         ("truncated to its head", genuine[..32].to_vec()),
     ] {
         let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+        believe(&durable).await;
         let (node, rejected) = watched(&cache, &durable);
         durable.create(&KEY, &record(1), at(1_000)).await.unwrap();
         cache.plant(&KEY, &forged);
@@ -123,6 +126,7 @@ async fn what_others_write_into_the_cache_does_not_count_st15() {
 #[tokio::test]
 async fn another_key_is_a_miss_and_a_ring_goes_on_st15() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    believe(&durable).await;
     durable.create(&KEY, &record(1), at(1_000)).await.unwrap();
     let old = Layered::new(cache.clone(), durable.clone(), &other_keys());
     assert_eq!(there(&old, at(1_000)).await, Some(record(1)));
@@ -145,6 +149,7 @@ async fn another_key_is_a_miss_and_a_ring_goes_on_st15() {
 #[tokio::test]
 async fn a_replayed_entry_lasts_no_longer_than_its_trust_st15() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    believe(&durable).await;
     let node = node(&cache, &durable).await;
     durable.create(&KEY, &record(1), at(1_000)).await.unwrap();
     assert_eq!(there(&node, at(1_000)).await, Some(record(1)));
@@ -165,6 +170,7 @@ async fn a_replayed_entry_lasts_no_longer_than_its_trust_st15() {
 async fn nodes_whose_clocks_differ_st4() {
     for (right, wrong) in [(1_000, 1_003), (1_003, 1_000), (1_000, 3_000), (3_000, 1_000)] {
         let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+        believe(&durable).await;
         let (here, other) = (node(&cache, &durable).await, node(&cache, &durable).await);
         durable.create(&KEY, &record(1), at(right)).await.unwrap();
         assert_eq!(there(&other, at(wrong)).await, Some(record(1)), "filled in by the wrong clock");
@@ -190,6 +196,7 @@ async fn nodes_whose_clocks_differ_st4() {
 #[tokio::test(start_paused = true)]
 async fn without_the_cache_the_difference_adds_to_the_trust_st4() {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
+    believe(&durable).await;
     let (here, ahead) = (node(&cache, &durable).await, node(&cache, &durable).await);
     durable.create(&KEY, &record(1), at(1_000)).await.unwrap();
     assert_eq!(there(&ahead, at(1_002)).await, Some(record(1)));

@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{MemoryCache, keys};
+use common::{MemoryCache, believe, keys};
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::SubjectIndex;
@@ -28,6 +28,7 @@ fn record(version: u64) -> Vec<u8> {
 async fn nodes() -> (Layered<MemoryCache, SharedStore>, Layered<MemoryCache, SharedStore>, MemoryCache) {
     let (cache, durable) = (MemoryCache::default(), SharedStore::from(MemoryStore::new()));
     durable.create(&KEY, &record(1), at(0)).await.unwrap();
+    believe(&durable).await;
     let node = || Layered::new(cache.clone(), durable.clone(), &keys());
     (node(), node(), cache)
 }
@@ -80,8 +81,8 @@ async fn while_the_cache_is_down_everything_works_st4() {
     let counted = failures.clone();
     let here = here.with_report(move |_| *counted.lock().unwrap() += 1);
     cache.down(true);
-    assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
     let began = tokio::time::Instant::now();
+    assert_eq!(version(&here, 1).await, Some(1), "read from the durable store");
     here.delete(&KEY, DeleteCondition::Login(1), at(1)).await.unwrap();
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(6), "{waited:?}");
@@ -89,6 +90,96 @@ async fn while_the_cache_is_down_everything_works_st4() {
     cache.down(false);
     assert_eq!(cache.entries(), 1, "nobody could remove it");
     assert_eq!(version(&there, 6).await, None, "and nobody trusts it when the answer is out");
+}
+
+/// How long something takes.
+async fn waits<T>(what: impl Future<Output = T>) -> (T, Duration) {
+    let began = tokio::time::Instant::now();
+    (what.await, began.elapsed())
+}
+
+fn handle(number: u8) -> Handle {
+    Handle::from_bytes([number; 8])
+}
+
+/// A minute without the cache: the first change waits for the trust, and nothing after it, at the other node neither.
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_the_trust_once_st17() {
+    let (here, there, cache) = nodes().await;
+    for number in 0..20 {
+        here.create(&handle(number), &record(1), at(0)).await.unwrap();
+    }
+    assert_eq!((version(&here, 0).await, version(&there, 0).await), (Some(1), Some(1)));
+    cache.down(true);
+    let mut long = Vec::new();
+    for number in 0..20 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let now = at(1 + 3 * u64::from(number));
+        let node = if number % 2 == 0 { &here } else { &there };
+        let (updated, one) = waits(node.update(&handle(number), Version(1), &record(2), now, &mut [])).await;
+        let (deleted, other) = waits(here.delete(&handle(number), DeleteCondition::Login(1), now)).await;
+        assert!(matches!((updated, deleted), (Ok(Outcome::Applied(_)), Ok(Outcome::Applied(_)))));
+        long.extend([(number, one), (number, other)].into_iter().filter(|(_, waited)| !waited.is_zero()));
+    }
+    let of = |node: u8| long.iter().filter(|(number, _)| number % 2 == node).count();
+    assert!(of(0) <= 1 && of(1) <= 1, "once at each node: {long:?}");
+    assert!(long.iter().all(|(_, waited)| *waited <= Duration::from_secs(5)), "{long:?}");
+}
+
+/// Five sessions that end while the cache is down, one after the other.
+#[tokio::test(start_paused = true)]
+async fn ending_five_sessions_waits_once_st17() {
+    let (here, _, cache) = nodes().await;
+    for number in 0..5 {
+        here.create(&handle(number), &record(1), at(0)).await.unwrap();
+    }
+    cache.down(true);
+    let all = async {
+        for number in 0..5 {
+            let ended = here.delete(&handle(number), DeleteCondition::Any, at(1)).await;
+            assert!(matches!(ended, Ok(Outcome::Applied(_))));
+        }
+    };
+    assert_eq!(waits(all).await.1, Duration::from_secs(5));
+}
+
+/// One node is cut off. What a second request reads there, after the first has changed it, the other node does not
+/// contradict.
+#[tokio::test(start_paused = true)]
+async fn what_a_reader_was_shown_every_node_shows_st17() {
+    let (here, there, cache) = nodes().await;
+    assert_eq!(version(&there, 0).await, Some(1));
+    let cut = cache.another_way();
+    let here = Layered::new(cut.clone(), here.durable().clone(), &keys());
+    cut.down(true);
+    let (newer, mut there_now) = (record(2), []);
+    let renewed = here.update(&KEY, Version(1), &newer, at(1), &mut there_now);
+    let second = async {
+        tokio::task::yield_now().await;
+        assert_eq!(version(&here, 1).await, Some(2));
+        version(&there, 6).await
+    };
+    let ((renewed, seen), waited) = waits(async { tokio::join!(renewed, second) }).await;
+    assert!(matches!(renewed, Ok(Outcome::Applied(_))));
+    assert_eq!((seen, waited), (Some(2), Duration::from_secs(5)));
+}
+
+/// The other node reads from the durable store while a node is cut off, and from the cache some time after.
+#[tokio::test(start_paused = true)]
+async fn the_cache_is_believed_again_st17() {
+    let (here, there, cache) = nodes().await;
+    cache.down(true);
+    assert_eq!(version(&here, 1).await, Some(1));
+    cache.down(false);
+    let mut seconds = 10;
+    let mut durable_only = 0;
+    while cache.entries() == 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((version(&here, seconds).await, version(&there, seconds).await), (Some(1), Some(1)));
+        seconds += 1;
+        durable_only += 1;
+    }
+    assert!((9..=21).contains(&durable_only), "{durable_only} seconds");
 }
 
 #[tokio::test(start_paused = true)]

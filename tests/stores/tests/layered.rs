@@ -165,6 +165,9 @@ async fn what_others_write_into_memcached_does_not_count_st15() {
         Draft { version, login, seen: now.millis(), idle: 3_600_000, subject: Some(subject), ..Draft::default() }
             .record()
     };
+    // the nodes agree that the cache is believed
+    let agreement = Draft { version: 1, login: 1, ..Draft::default() }.record();
+    durable.create(&Handle::from_bytes(*b"layered\0"), &agreement, now).await.unwrap();
     durable.create(&ANN, &record(1, 1, "ann"), now).await.unwrap();
     durable.create(&BOB, &record(2, 1, "bob"), now).await.unwrap();
     let rejected = Arc::new(AtomicUsize::new(0));
@@ -178,6 +181,7 @@ async fn what_others_write_into_memcached_does_not_count_st15() {
     // the other program: it reads and writes what it likes
     let stranger = MemcachedCache::open(&server.url()).unwrap();
     let own = SharedStore::from(MemoryStore::new());
+    own.create(&Handle::from_bytes(*b"layered\0"), &agreement, now).await.unwrap();
     own.create(&ANN, &record(1, 1, "admin"), now).await.unwrap();
     let entry = async |key| match stranger.look(&key).await.unwrap() {
         Look::Found(bytes, _) => bytes,

@@ -1,13 +1,15 @@
 //! Two nodes over one durable store and a real cache that is killed, hangs, is started again, or whose connections are cut
 //! (ST4, ST10).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use session_core::environment::Time;
 use session_core::record::{FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_std::{MemoryStore, SharedStore, keys};
-use session_store_layered::{Cache, Layered};
+use session_store_layered::{Cache, Layered, Look};
 use session_store_memcached::{ConnectionOptions, MemcachedCache, MemcachedStore};
 use session_store_redis::{RedisCache, RedisStore};
 use store_tests::servers;
@@ -35,6 +37,65 @@ fn record(version: u64, now: Time) -> Vec<u8> {
     record
 }
 
+/// Has the nodes over a durable store agree that the cache is believed, as they do some seconds after the first load.
+async fn believe(durable: &impl Store, now: Time) {
+    durable.create(&Handle::from_bytes(*b"layered\0"), &record(1, now), now).await.unwrap();
+}
+
+/// A cache whose long pauses are counted: those in which an answer waits until other nodes have heard.
+struct Counted<C>(C, Arc<AtomicUsize>);
+
+impl<C: Cache> Cache for Counted<C> {
+    type Error = C::Error;
+    type Lease = C::Lease;
+
+    async fn look(&self, key: &Handle) -> Result<Look<C::Lease>, C::Error> {
+        self.0.look(key).await
+    }
+
+    async fn fill(&self, lease: C::Lease, entry: &[u8], keep: Duration) -> Result<bool, C::Error> {
+        self.0.fill(lease, entry, keep).await
+    }
+
+    async fn replace(&self, key: &Handle, seen: Version, entry: &[u8], keep: Duration) -> Result<(), C::Error> {
+        self.0.replace(key, seen, entry, keep).await
+    }
+
+    async fn remove(&self, key: &Handle) -> Result<(), C::Error> {
+        self.0.remove(key).await
+    }
+
+    async fn pause(&self, span: Duration) {
+        self.1.fetch_add(usize::from(span > TRUST / 2), Ordering::SeqCst);
+        self.0.pause(span).await;
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// Five sessions that one node ends after memcached was killed, one after the other: one wait.
+#[tokio::test]
+async fn memcached_killed_costs_one_wait_st17() {
+    let mut server = servers::memcached::start();
+    let (clock, durable, waits) = (Clock(Instant::now()), SharedStore::from(MemoryStore::new()), Arc::default());
+    believe(&durable, clock.now()).await;
+    let cache = Counted(hasty(server.addr(), "a"), Arc::clone(&waits));
+    let node = Layered::new(cache, durable, &keys::generated()).with_trust(TRUST);
+    for number in 0..5 {
+        let key = Handle::from_bytes([number; 8]);
+        node.create(&key, &record(1, clock.now()), clock.now()).await.unwrap();
+        assert!(matches!(node.load(&key, clock.now(), &mut [0; 100]).await, Ok(Load::Found(_))));
+    }
+    server.kill();
+    for number in 0..5 {
+        let ended = node.delete(&Handle::from_bytes([number; 8]), DeleteCondition::Any, clock.now()).await.unwrap();
+        assert!(matches!(ended, Outcome::Applied(_)));
+    }
+    assert_eq!(waits.load(Ordering::SeqCst), 1);
+}
+
 async fn version(node: &impl Store, clock: &Clock) -> Option<u64> {
     match node.load(&KEY, clock.now(), &mut [0; 100]).await.unwrap() {
         Load::Found(found) => Some(found.version.0),
@@ -53,6 +114,7 @@ fn hasty(cache: std::net::SocketAddr, prefix: &str) -> MemcachedCache {
 /// While `fails` holds for one node or for both, everything works, and what is acknowledged holds at both nodes.
 async fn goes_on_without<C: Cache>(here: C, there: C, fails: impl FnOnce(), works: impl FnOnce()) {
     let (clock, durable) = (Clock(Instant::now()), SharedStore::from(MemoryStore::new()));
+    believe(&durable, clock.now()).await;
     let keys = keys::generated();
     let here = Layered::new(here, durable.clone(), &keys).with_trust(TRUST);
     let there = Layered::new(there, durable.clone(), &keys).with_trust(TRUST);
@@ -145,6 +207,7 @@ async fn durable_store_killed_st4_st10() {
     let clock = Clock(Instant::now());
     let store = RedisStore::open(&durable.url()).unwrap();
     let (cached, durable_store) = (hasty(cache.addr(), "a"), SharedStore::from(store));
+    believe(&durable_store, clock.now()).await;
     let node = Layered::new(cached, durable_store, &keys::generated()).with_trust(Duration::from_secs(3600));
     node.create(&KEY, &record(1, clock.now()), clock.now()).await.unwrap();
     assert_eq!(version(&node, &clock).await, Some(1));

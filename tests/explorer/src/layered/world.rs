@@ -429,6 +429,10 @@ impl Store for SimDurable {
 fn unversioned(record: &[u8]) -> Vec<u8> {
     let mut record = record.to_vec();
     record[VERSION_AT..][..8].fill(0);
+    // that of a distrust is the version that it replaced
+    if record[LOGIN_AT] == 1 {
+        record[32..40].fill(0);
+    }
     record
 }
 
