@@ -3,6 +3,7 @@
 mod entries;
 mod fields;
 mod names;
+mod shape;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -30,9 +31,9 @@ use names::{KEY, WHOLE};
 /// - Two requests that change different fields at the same time are merged; of two that change the same field, the later one
 ///   is [`Error::Conflict`] (409). So put what belongs together, such as an amount and its currency, into one nested struct.
 /// - `session.get::<u32>("data.count")` reads a single field.
-/// - A struct, a map whose keys are names, and an internally, adjacently or untagged enum have fields. Other enums, tuples,
-///   lists, options and plain values are kept whole under the key `data`, and so is a value with a field's name of more than
-///   59 bytes, or with control characters.
+/// - A struct and a map whose keys are names have fields. Enums of every kind, tuples, lists, options and plain values are
+///   kept whole under the key `data`, and so is a value with a field's name of more than 59 bytes, or with control
+///   characters.
 ///
 /// A field that cannot be read as its type is [`Error::Unreadable`], or is reset:
 /// [`Sessions::unreadable_fields`](crate::Sessions::unreadable_fields). What can be changed about a struct while there are
@@ -258,8 +259,9 @@ impl<T> DerefMut for Typed<T> {
     }
 }
 
-impl<T: Debug> Debug for Typed<T> {
+impl<T> Debug for Typed<T> {
+    /// Prints no data, which is the visitor's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Typed").field(&self.data).finish()
+        write!(f, "Typed<{}>(..)", type_name::<T>())
     }
 }

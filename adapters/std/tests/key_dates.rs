@@ -21,7 +21,7 @@ struct Node {
 impl Node {
     fn new(make: impl FnOnce(KeyRing) -> Sessions, keys: &str) -> Self {
         let lifetimes = Lifetimes { idle: None, renew_after: Some(HOUR), ..Lifetimes::DEFAULT };
-        let policy = Policy::plain_http(PlainCookie::new(), lifetimes).unwrap();
+        let policy = Policy::plain_http(PlainCookie::new(), lifetimes).unwrap().anonymous_idle(Duration::MAX);
         let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_000))));
         Self { sessions: make(from_text(keys, "K").unwrap()).policy(policy).clock(clock), clock }
     }

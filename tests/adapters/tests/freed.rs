@@ -30,13 +30,11 @@ unsafe impl GlobalAlloc for Searching {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         let secret = SECRET.load(Ordering::Relaxed);
-        for at in 0..(layout.size() + 1).saturating_sub(8) {
-            // SAFETY: all eight bytes lie in the block, which is still the caller's
-            if layout.size() >= LARGE
-                && secret != 0
-                && unsafe { pointer.add(at).cast::<u64>().read_unaligned() } == secret
-            {
-                FOUND.fetch_add(1, Ordering::Relaxed);
+        if layout.size() >= LARGE && secret != 0 {
+            for at in 0..layout.size() - 7 {
+                // SAFETY: all eight bytes lie in the block, which is still the caller's
+                let bytes = unsafe { pointer.add(at).cast::<u64>().read_unaligned() };
+                FOUND.fetch_add(usize::from(bytes == secret), Ordering::Relaxed);
             }
         }
         // SAFETY: the caller keeps the promises of this method, and the pointer is the system's

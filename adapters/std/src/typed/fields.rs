@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 use session_core::codec::{Cbor, Codec, WriteError};
 
 use super::names::{LONGEST_NAME, WHOLE};
+use super::shape;
 
 /// The fields of a value, in the order of their names. A value that has none, or whose names cannot be keys, is one field
 /// whose name is [`WHOLE`].
@@ -19,8 +21,10 @@ pub(super) struct Fields {
 
 impl Fields {
     /// The fields of a value.
-    pub(super) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, WriteError> {
-        match value.serialize(Split(Self::default())) {
+    pub(super) fn of<T: Serialize + DeserializeOwned>(value: &T) -> Result<Self, WriteError> {
+        let split =
+            if shape::is_tagged::<T>() { Err(NotSplit::Whole) } else { value.serialize(Split(Self::default())) };
+        match split {
             Ok(mut fields) => {
                 fields.sort();
                 // a flattened map may have a key that is a field of the struct

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Site;
+use session_std::{Error, Typed};
 
 /// One value after the other is saved and read; `keys` of each.
 fn saved<T: Serialize + DeserializeOwned + Default + Clone + PartialEq + Debug>(values: &[(T, &[&str])]) {
@@ -115,23 +116,50 @@ impl Default for Untagged {
 }
 
 #[test]
-fn tagged_enums_have_fields_va1() {
+fn tagged_enums_are_kept_whole_va1_va2() {
     saved(&[
-        (Tagged::Card { number: "4".into() }, &["data.kind", "data.number"]),
-        (Tagged::Cash { note: 4 }, &["data.kind", "data.note"]),
-        (Tagged::Nothing, &["data.kind"]),
+        (Tagged::Card { number: "4".into() }, &["data"]),
+        (Tagged::Cash { note: 4 }, &["data"]),
+        (Tagged::Nothing, &["data"]),
     ]);
     saved(&[
-        (Adjacent::Card("4".into()), &["data.kind", "data.of"]),
-        (Adjacent::Cash { note: 4 }, &["data.kind", "data.of"]),
-        (Adjacent::Nothing, &["data.kind"]),
+        (Adjacent::Card("4".into()), &["data"]),
+        (Adjacent::Cash { note: 4 }, &["data"]),
+        (Adjacent::Nothing, &["data"]),
     ]);
     saved(&[
-        (Untagged::Named { name: "4".into() }, &["data.name"]),
-        (Untagged::Numbered { number: 4 }, &["data.number"]),
+        (Untagged::Named { name: "4".into() }, &["data"]),
+        (Untagged::Numbered { number: 4 }, &["data"]),
         (Untagged::Bare(4), &["data"]),
-        (Untagged::Named { name: "4".into() }, &["data.name"]),
+        (Untagged::Named { name: "4".into() }, &["data"]),
     ]);
+}
+
+/// One request changes the variant and another one what it contains: no mixture of both is stored.
+#[test]
+fn two_variants_are_not_mixed_va2() {
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Payment {
+        #[default]
+        Nothing,
+        Card {
+            amount: u32,
+        },
+        Cash {
+            amount: u32,
+        },
+    }
+    let site = Site::new();
+    site.change(|payment: &mut Payment| *payment = Payment::Card { amount: 1 });
+    let ((one, left), (two, right)) = (site.begin(), site.begin());
+    let (mut left, mut right) = (Typed::<Payment>::of(left).unwrap(), Typed::<Payment>::of(right).unwrap());
+    *left = Payment::Cash { amount: 1 };
+    *right = Payment::Card { amount: 2 };
+    left.save().unwrap();
+    right.save().unwrap();
+    assert_eq!((site.end(&one), site.end(&two)), (Ok(()), Err(Error::Conflict)));
+    assert_eq!(format!("{left:?}"), format!("Typed<{}>(..)", std::any::type_name::<Payment>()), "no data is printed");
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
