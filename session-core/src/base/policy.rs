@@ -64,7 +64,8 @@ impl Lifetimes {
     /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer. A remembered session has no idle
+    /// limit of its own, so do not offer "remember me" where AAL2 is required.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
@@ -75,7 +76,8 @@ impl Lifetimes {
     /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer.
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer. A remembered session has no
+    /// idle limit of its own, so do not offer "remember me" where AAL3 is required.
     pub const AAL3: Self =
         Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
