@@ -133,10 +133,10 @@ fn a_look_is_no_activity_and_makes_no_session_lc16() {
     };
     assert_eq!(look(""), (None, None, false));
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    session_clock(&pool).advance(minutes(20));
+    session_clock(&pool).advance(minutes(6));
     assert_eq!(look(&cookie), (Some(1), Some(Time::from_millis(9)), true));
-    // 40 minutes after the last activity the 30 minutes of the policy are over, whatever was looked at
-    session_clock(&pool).advance(minutes(20));
+    // 12 minutes after the last activity the 10 minutes of a visitor are over, whatever was looked at
+    session_clock(&pool).advance(minutes(6));
     assert_eq!(look(&cookie), (None, None, false));
 }
 

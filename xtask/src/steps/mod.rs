@@ -140,7 +140,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "layered-rules",
-        does: "each rule of the layered store, switched off, is missed",
+        does: "each rule of the layered store that the explorer reaches, switched off, is missed",
         needs: &[],
         run: |log| explorers::explorer(log, &["layered-rules"]),
     },

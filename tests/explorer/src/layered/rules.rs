@@ -4,7 +4,6 @@
 use crate::mutations::{Edit, Mutation};
 
 const STORE: &str = "stores/layered/src/store.rs";
-const ENTRY: &str = "stores/layered/src/cache_entry.rs";
 const CACHE: &str = "tests/explorer/src/layered/world.rs";
 
 pub(crate) const RULES: &[Mutation] = &[
@@ -118,12 +117,6 @@ pub(crate) const RULES: &[Mutation] = &[
         }],
     },
     Mutation {
-        rule: 6,
-        without: "an entry is trusted as long as it is there",
-        explore: "layered --requests 3 --faults 1 --seconds 2",
-        edits: &[Edit { file: ENTRY, code: "age < trust && ", instead: "age <= trust * 9 && " }],
-    },
-    Mutation {
         rule: 7,
         without: "the answer does not wait while the cache cannot be reached",
         explore: "layered --requests 3 --faults 1 --seconds 0",
@@ -141,26 +134,6 @@ pub(crate) const RULES: &[Mutation] = &[
             file: STORE,
             code: "let from = unbroken.map_or(said + self.trust, |outage| outage.from);",
             instead: "let from = unbroken.map_or(said, |outage| outage.from);",
-        }],
-    },
-    Mutation {
-        rule: 8,
-        without: "what the nodes agree on is known for good",
-        explore: "layered --requests 4 --faults 1 --seconds 1 --trust 1",
-        edits: &[Edit {
-            file: STORE,
-            code: "                && asked < before + self.trust",
-            instead: "                && asked < before + self.trust * 9",
-        }],
-    },
-    Mutation {
-        rule: 9,
-        without: "a distrust ends at once",
-        explore: "layered --requests 4 --faults 1 --seconds 1 --trust 1",
-        edits: &[Edit {
-            file: STORE,
-            code: "if seen < since + self.trust * STANDS || !self.remove(key).await {",
-            instead: "if seen < since || !self.remove(key).await {",
         }],
     },
 ];
