@@ -128,7 +128,8 @@ fn answer<'q>(
     }
     let cannot_be = |text: &str, most| text.is_empty() || text.len() > most || text.contains("%0A");
     let path = route.split(' ').next_back().unwrap_or_default();
-    let takes_a_key = ["/read", "/peek", "/set", "/incr", "/add", "/remove", "/set-then-fail", "/big"].contains(&path);
+    let takes_a_key =
+        ["/read", "/peek", "/set", "/incr", "/add", "/remove", "/take", "/set-then-fail", "/big"].contains(&path);
     if takes_a_key && cannot_be(key, 64) || path == "/login" && cannot_be(argument("user"), 255) {
         return (Reply::new(400, "a key or a user that cannot be"), bug);
     }
@@ -189,6 +190,14 @@ fn answer<'q>(
         }
         "POST /remove" | "POST /clear" | "POST /rotate" if matches!(found, Found::None) => ok(),
         "POST /remove" => s.write(&found, &data, Some(key), ok(), |record| _ = record.data.remove(key)),
+        "POST /take" => match data.get(key) {
+            None => value(&data),
+            Some(_) => s.write(&found, &data, Some(key), value(&data), |record| {
+                if bug != Some(Bug::TakesTwice) {
+                    record.data.remove(key);
+                }
+            }),
+        },
         "POST /clear" => s.write(&found, &data, None, ok(), |record| record.data.clear()),
         "POST /rotate" => return (s.rotate(&found), bug),
         "POST /login" => return (s.login(&found, argument("user"), argument("remember") == "1"), bug),

@@ -37,6 +37,9 @@ pub(crate) enum Bug {
     NoRenewal,
     FailureLosesTheChange,
     FlashTwice,
+    TakesTwice,
+    SecondLoginMakesAnother,
+    NoQuotaOfVisitors,
     FlashSurvivesLogin,
     CsrfSurvivesLogin,
     CsrfUnmasked,
@@ -70,6 +73,8 @@ pub(crate) enum Value {
 pub(crate) struct Record {
     secret: u128,
     previous: Option<(u128, u64)>,
+    /// The cookie that the last login replaced, until the next write.
+    before_login: Option<u128>,
     rotated_at: u64,
     created: u64,
     pub(crate) authenticated_at: Option<u64>,
@@ -101,6 +106,7 @@ pub(crate) struct Sessions {
     key: String,
     records: HashMap<u64, Record>,
     capacity: usize,
+    anonymous: usize,
     idle: u64,
     absolute: u64,
     renew_after: u64,
@@ -130,6 +136,7 @@ impl Sessions {
             drawn: 0,
             records: HashMap::new(),
             capacity: flag("--store").and_then(|s| s.split_once("capacity=")?.1.parse().ok()).unwrap_or(usize::MAX),
+            anonymous: flag("--anonymous-most").and_then(|number| number.parse().ok()).unwrap_or(usize::MAX),
             idle: millis("--idle", 1800),
             absolute: millis("--absolute", 43_200),
             renew_after: millis("--renew-after", 3600),
@@ -222,6 +229,10 @@ impl Sessions {
     fn create(&mut self, record: Record, reply: &mut Reply) {
         let dead: Vec<_> = self.records.iter().filter(|(_, r)| !self.live(r)).map(|(h, _)| *h).collect();
         dead.iter().for_each(|handle| _ = self.records.remove(handle));
+        let visitors = self.records.values().filter(|record| record.subject.is_none()).count();
+        if record.subject.is_none() && visitors >= self.anonymous && !self.has(Bug::NoQuotaOfVisitors) {
+            return *reply = Reply::new(507, "no room for another visitor");
+        }
         if self.records.len() >= self.capacity && !self.has(Bug::NoCapacity) {
             let user_may_go = self.has(Bug::LoginEvictsUsers);
             let anonymous = self.records.iter().filter(|(_, r)| r.subject.is_none() || user_may_go);
@@ -276,6 +287,7 @@ impl Sessions {
                     return Reply::new(409, "another request changed the same value");
                 }
                 edit(record);
+                record.before_login = None;
                 reply
             }
         }
@@ -394,10 +406,24 @@ impl Sessions {
         let (subject, authenticated_at) = (Some(subject.to_owned()), Some(now));
         let order = self.logins;
         let mut record = Record { idle, absolute, subject, authenticated_at, login: 1, order, ..fresh };
-        let Found::Live(token) = *found else {
+        let found = match *found {
+            Found::Live(token) => self.accept(token),
+            other => other,
+        };
+        if let Found::Stale { token, .. } = found
+            && let Some(joined) = self.records.get(&token.handle)
+            && joined.before_login == Some(token.secret)
+            && joined.subject == record.subject
+            && !self.has(Bug::SecondLoginMakesAnother)
+        {
+            reply.cookie = Some(self.cookie(Token { secret: joined.secret, ..token }, joined));
+            return reply;
+        }
+        let Found::Live(token) = found else {
             self.create(record, &mut reply);
             return reply;
         };
+        record.before_login = Some(token.secret);
         let old = self.records[&token.handle].clone();
         let another = old.subject.is_some() && old.subject != record.subject;
         if !another || self.has(Bug::DataPassedToAnotherUser) {
