@@ -104,6 +104,9 @@ impl Fairing for SessionLayer {
 
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        if !self.cross_site.is_on() {
+            return;
+        }
         let value = |name| request.headers().get_one(name).map(str::as_bytes);
         let sent = Sent {
             method: request.method().as_str(),

@@ -21,6 +21,12 @@ impl CrossSite {
         Self { trusted: Some(trusted.iter().map(|origin| Box::from(*origin)).collect()) }
     }
 
+    /// Whether requests are looked at. Otherwise their headers need not be searched.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.trusted.is_some()
+    }
+
     /// Whether the request is to be refused.
     #[must_use]
     pub fn refuses(&self, sent: &Sent<'_>) -> bool {

@@ -103,17 +103,20 @@ impl Mount {
         };
         let request =
             outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
+        if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
+            return Err(request.refuse_cross_site());
+        }
+        Ok(Begun { request, joined: outer.is_some() })
+    }
+
+    fn is_cross_site(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
         let value = |name| headers.get(name).map(HeaderValue::as_bytes);
-        let sent = Sent {
+        self.cross_site.refuses(&Sent {
             method: method.as_str(),
             fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
             origin: value(ORIGIN),
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
-        };
-        if self.cross_site.refuses(&sent) {
-            return Err(request.refuse_cross_site());
-        }
-        Ok(Begun { request, joined: outer.is_some() })
+        })
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
