@@ -748,7 +748,7 @@ def written():
             stored=record(next_verifier, version=version, **just_now, data=TABLE))
     section("change: a second login over the same cookie", **base, record=record(next_verifier, version=bytes(8), **just_now, data=TABLE),
             do="login ann", events="Replaced LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=bytes(8), **just_now, data=TABLE))
+            stored=record(next_verifier, version=version, **just_now | {"login": 2}, data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
             stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))

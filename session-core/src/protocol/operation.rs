@@ -122,6 +122,8 @@ pub struct Operation<'i> {
     /// An update was given up, and may still be done (protocol rule 11).
     pub(super) pending: bool,
     pub(super) handles: u8,
+    /// The cookie of another login of the subject, which this one joins (protocol rule 15).
+    pub(super) joined: Option<Token>,
     /// The cookie that is valid once the write has landed.
     pub(super) next: Option<Token>,
     pub(super) attempted: bool,
@@ -145,6 +147,7 @@ impl<'i> Operation<'i> {
             lost: 0,
             pending: false,
             handles: 0,
+            joined: None,
             next: None,
             attempted: false,
             edited: false,

@@ -130,10 +130,6 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
-        if operation.fresh.is_none() {
-            // the record is that of another login
-            return Err(operation.refused);
-        }
         (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
@@ -262,9 +258,8 @@ impl<B: Buffer> RequestState<B> {
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
         if let Some(next) = joined {
-            // the index has to accept this login as well: it may not have accepted the other one yet
-            (operation.phase, operation.lost, operation.handle) = (Phase::Indexing, 0, next.handle());
-            (operation.next, operation.fresh) = (joined, None);
+            // a login of its own: the other one may not be accepted by the index, and is taken back then
+            (operation.phase, operation.joined, self.session) = (Phase::Ready, Some(next), SessionState::Live);
             return Ok(());
         }
         if verdict == Verdict::Grace {

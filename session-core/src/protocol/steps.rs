@@ -135,6 +135,13 @@ impl<B: Buffer> RequestState<B> {
             operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
+        if operation.fresh.is_some()
+            && let Some(next) = operation.joined.take()
+        {
+            (operation.attempted, operation.next) = (true, Some(next));
+            self.mine.set_login(self.mine.login().saturating_add(1));
+            return self.write(operation, handle, false, rules);
+        }
         let Some(fresh) = &operation.fresh else {
             return Ok(Next::Random);
         };

@@ -219,12 +219,12 @@ pub(crate) const RULES: &[Mutation] = &[
     },
     Mutation {
         rule: 15,
-        without: "a second login joins the first without asking the index",
+        without: "a second login joins the first without a login number of its own",
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(operation.next, operation.fresh) = (joined, None);",
-            instead: "(operation.next, operation.fresh) = (joined, None);\n            self.in_force(operation, rules);",
+            code: "(operation.phase, operation.joined, self.session) = (Phase::Ready, Some(next), SessionState::Live);",
+            instead: "operation.next = Some(next);\n            self.in_force(operation, rules);",
         }],
     },
     Mutation {

@@ -28,8 +28,9 @@ impl Monitor {
         if let Err((error, status)) = &answer.told {
             let no = *status == 409;
             self.must(error != "Conflict" || watched.rivalled, "a conflict is told and no other request has written");
-            // a login that is taken back when its record is over already has nothing to delete
-            let there = watched.wrote.and_then(&record).is_some_and(|record| record.live(now));
+            // a login that is taken back when its record is over already, or another login's, has nothing to delete
+            let own = |record: &Record| record.live(now) && record.login == watched.login;
+            let there = watched.wrote.and_then(&record).is_some_and(|record| own(&record));
             let landed = watched.landed && (there || !verb.signs_in());
             self.must(!no || !landed || !writes, "a change is stored of which the client was told that it is not");
             let anonymous = *status == 401 && matches!(verb, Verb::List | Verb::Others);

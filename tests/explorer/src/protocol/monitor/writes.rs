@@ -191,9 +191,9 @@ fn cuts(verb: Verb, old: &Record, new: &Record) -> bool {
 
 /// Whether the request's cookie is one of the session as it is.
 fn may_write(watched: &Watched, handle: HandleBytes, old: &Record, asked: u64) -> bool {
-    let (Some(base), Some(cookie)) = (&watched.accepted, &watched.cookie) else { return false };
+    let Some(cookie) = &watched.cookie else { return false };
     // a grace that ends between load and commit does not matter as long as nobody else wrote
-    let unchanged = old.version == base.version;
+    let unchanged = watched.accepted.as_ref().is_some_and(|base| old.version == base.version);
     let continued = watched.landed && old.login == watched.login;
-    cookie.handle == handle && (unchanged || continued || old.accepts(cookie, asked))
+    cookie.handle == handle && (unchanged || continued || watched.accepted.is_some() && old.accepts(cookie, asked))
 }
