@@ -65,7 +65,14 @@ impl Monitor {
         // what it created itself a moment ago is its own
         let own = self.born.get(&write.handle) == Some(&Some(write.id));
         let joined = self.joined(verb, &watched, write.handle).is_some_and(|(_, login)| login == old.login);
-        if !own && !joined {
+        // another login has joined this one's session, under the same cookie
+        let shared = watched.landed
+            && watched.wrote == Some(write.handle)
+            && self.watched.iter().any(|other| {
+                let same = other.verb == watched.verb && other.text == watched.text && other.wrote == watched.wrote;
+                same && other.landed && other.login == old.login
+            });
+        if !own && !joined && !shared {
             self.must(
                 may_write(&watched, write.handle, old, asked),
                 "a request writes into a session that it is not accepted for",
