@@ -260,6 +260,8 @@ impl<B: Buffer> RequestState<B> {
         if let Some(next) = joined {
             // a login of its own: the other one may not be accepted by the index, and is taken back then
             (operation.phase, operation.joined, self.session) = (Phase::Ready, Some(next), SessionState::Live);
+            // whatever goes wrong from here on, the request has no session
+            operation.attempted = true;
             return Ok(());
         }
         if verdict == Verdict::Grace {

@@ -138,7 +138,7 @@ impl<B: Buffer> RequestState<B> {
         if operation.fresh.is_some()
             && let Some(next) = operation.joined.take()
         {
-            (operation.attempted, operation.next) = (true, Some(next));
+            operation.next = Some(next);
             self.mine.set_login(self.mine.login().saturating_add(1));
             return self.write(operation, handle, false, rules);
         }
