@@ -110,6 +110,23 @@ fn randomness_that_ends_half_way_id2() {
     server.request(&mut browser, |session| assert_eq!(session.subject(), Some("ann"))).ok();
 }
 
+/// A second login over one cookie finds the session of the first, and cannot be stored: the request is not signed in.
+#[test]
+fn a_login_that_cannot_join_another_one_leaves_nothing_id2_lc18() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    server.request(&mut browser, |session| session.set("n", &1).unwrap()).ok();
+    let before = browser.clone();
+    server.request(&mut browser, |session| sign_in(session, "ann").unwrap()).ok();
+    world.rng.replace(ScriptedRng::failing());
+    let answer = server.lost(&before, |session| {
+        let told = sign_in(session, "ann");
+        (told, session.subject().map(str::to_owned), session.get::<i32>("n"))
+    });
+    assert_eq!((answer.handler, answer.set_cookie), (Ok((Err(Error::Entropy), None, Ok(None))), None));
+}
+
 #[test]
 fn a_taken_handle_is_tried_again_thrice_at_most_id4() {
     for taken in 0..4 {
