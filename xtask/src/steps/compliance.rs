@@ -11,7 +11,7 @@ use crate::run::root;
 const REQUIREMENTS: [(&str, usize); 13] = [
     ("ID", 8),
     ("LC", 19),
-    ("CK", 11),
+    ("CK", 12),
     ("CP", 5),
     ("SE", 9),
     ("ST", 19),
