@@ -93,7 +93,7 @@ impl Mode for Stored {
                 store.update(handle, seen, record, now, there).await
             }
             StoreRequest::Touch => store.touch(handle, now).await,
-            StoreRequest::Delete => store.delete(handle, DeleteCondition::Login(operation.login), now).await,
+            StoreRequest::Delete => store.delete(handle, operation.condition, now).await,
         };
         Reply::Wrote(context.reported(wrote))
     }

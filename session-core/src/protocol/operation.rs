@@ -5,7 +5,7 @@ use crate::base::error::Error;
 use crate::base::keys::Ring;
 use crate::base::names::{Fresh, Handle};
 use crate::base::policy::Policy;
-use crate::store::contract::{Load, Outcome};
+use crate::store::contract::{DeleteCondition, Load, Outcome};
 use crate::store::index::{Added, Epoch};
 use crate::wire::token::Token;
 
@@ -68,7 +68,7 @@ pub enum StoreRequest {
     Update,
     /// Record the activity.
     Touch,
-    /// Delete if its login number is the operation's.
+    /// Delete if it is the one that the operation's `condition` means.
     Delete,
     /// Add the record's login to the index of the subject that signs in.
     Index,
@@ -111,8 +111,8 @@ pub struct Operation<'i> {
     pub(crate) now: Time,
     /// The record that the store is asked for or about.
     pub(crate) handle: Handle,
-    /// The login number under which it may be deleted.
-    pub(crate) login: u32,
+    /// When it may be deleted.
+    pub(crate) condition: DeleteCondition,
     pub(super) phase: Phase,
     /// When its first step was asked for.
     pub(super) started: Option<Time>,
@@ -140,7 +140,7 @@ impl<'i> Operation<'i> {
             intent,
             now: Time::ZERO,
             handle: Handle::from_bytes([0; Handle::LEN]),
-            login: 0,
+            condition: DeleteCondition::Login(0),
             phase: Phase::Ready,
             started: None,
             fresh: None,
@@ -161,8 +161,8 @@ impl<'i> Operation<'i> {
         Next::Store(request)
     }
 
-    pub(super) fn delete(&mut self, handle: Handle, login: u32) -> Next {
-        self.login = login;
+    pub(super) fn delete(&mut self, handle: Handle, condition: DeleteCondition) -> Next {
+        self.condition = condition;
         self.ask(StoreRequest::Delete, handle)
     }
 }

@@ -130,6 +130,10 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
+        if operation.joined.is_some() {
+            // the record is another login's, and perhaps in force
+            return Err(operation.refused);
+        }
         (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
@@ -178,7 +182,7 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
-                (operation.phase, operation.next) = (Phase::Ready, None);
+                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, None);
                 Ok(())
             }
             _ if self.only_renews(intent) => {
@@ -257,11 +261,10 @@ impl<B: Buffer> RequestState<B> {
         self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
-        if let Some(next) = joined {
-            // a login of its own: the other one may not be accepted by the index, and is taken back then
-            (operation.phase, operation.joined, self.session) = (Phase::Ready, Some(next), SessionState::Live);
+        operation.joined = joined;
+        if joined.is_some() {
             // whatever goes wrong from here on, the request has no session
-            operation.attempted = true;
+            (operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);
             return Ok(());
         }
         if verdict == Verdict::Grace {

@@ -7,6 +7,7 @@ use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::names::Handle;
+use crate::store::contract::DeleteCondition;
 use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
@@ -23,10 +24,13 @@ impl<B: Buffer> RequestState<B> {
             }
             Phase::DeletingOld => {
                 let old = operation.replaces;
-                return Ok(old.map_or(Next::Done, |(handle, login)| operation.delete(handle, login)));
+                return Ok(
+                    old.map_or(Next::Done, |(handle, login)| operation.delete(handle, DeleteCondition::Login(login)))
+                );
             }
             Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
-            Phase::Withdrawing => return Ok(operation.delete(operation.handle, self.mine.login())),
+            // only as it was written: what another login has joined is that one's
+            Phase::Withdrawing => return Ok(operation.delete(operation.handle, DeleteCondition::Version(self.seen))),
             _ => {}
         }
         if let SessionState::Failed(error) = self.session {
@@ -67,7 +71,7 @@ impl<B: Buffer> RequestState<B> {
                 }
                 operation.phase = Phase::Deleting;
                 operation.attempted = true;
-                operation.delete(token.handle(), self.mine.login())
+                operation.delete(token.handle(), DeleteCondition::Login(self.mine.login()))
             }
             _ => {
                 self.end();
@@ -135,11 +139,9 @@ impl<B: Buffer> RequestState<B> {
             operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
-        if operation.fresh.is_some()
-            && let Some(next) = operation.joined.take()
-        {
-            operation.next = Some(next);
-            self.mine.set_login(self.mine.login().saturating_add(1));
+        if operation.joined.is_some() {
+            // another version, so that the login that is joined cannot be taken back any more
+            operation.next = operation.joined;
             return self.write(operation, handle, false, rules);
         }
         let Some(fresh) = &operation.fresh else {

@@ -114,9 +114,9 @@ pub(crate) const SQLITE: Dialect = Dialect {
         SELECT $1, $3, $4, $5, last FROM session_subjects
         WHERE subject = $1 AND epoch + (SELECT time FROM session_cutoff) = $2
         ON CONFLICT (handle) DO UPDATE
-        SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
-            subject = excluded.subject, login = excluded.login, ends = excluded.ends
-        WHERE there.login <= excluded.login
+        SET place = CASE WHEN there.login < excluded.login THEN excluded.place ELSE there.place END,
+            ends = CASE WHEN there.login < excluded.login THEN excluded.ends ELSE there.ends END,
+            login = CASE WHEN there.login < excluded.login THEN excluded.login ELSE there.login END
         RETURNING handle;
         COMMIT",
     remove_over: "\
@@ -148,9 +148,9 @@ pub(crate) const POSTGRES: Dialect = Dialect {
         INSERT INTO session_entries AS there (subject, handle, login, ends, place)
         SELECT $1, $3, $4, $5, held.last FROM held WHERE held.epoch + (SELECT time FROM session_cutoff) = $2
         ON CONFLICT (handle) DO UPDATE
-        SET place = CASE WHEN there.login = excluded.login THEN there.place ELSE excluded.place END,
-            subject = excluded.subject, login = excluded.login, ends = excluded.ends
-        WHERE there.login <= excluded.login
+        SET place = CASE WHEN there.login < excluded.login THEN excluded.place ELSE there.place END,
+            ends = CASE WHEN there.login < excluded.login THEN excluded.ends ELSE there.ends END,
+            login = CASE WHEN there.login < excluded.login THEN excluded.login ELSE there.login END
         RETURNING handle",
     remove_over: "\
         DELETE FROM session_records WHERE handle = ANY (ARRAY

@@ -18,7 +18,7 @@ use crate::history::{self, Millis, Sample};
 
 /// Seconds: renewals and graces come by often, and what nobody uses goes.
 const LIFETIMES: [&str; 8] = ["--idle", "40", "--renew-after", "4", "--grace", "2", "--touch-every", "1"];
-/// [`LIFETIMES`]' idle timeout.
+/// Milliseconds: the idle timeout that the apps are started with.
 pub const IDLE: Millis = 40_000;
 /// The stores of the step `soak`.
 pub const STORES: [&str; 6] = ["redis:", "postgres:", "sqlite:", "memcached:", "layered:memcached+sqlite", "flash:"];

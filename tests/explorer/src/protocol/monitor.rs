@@ -82,8 +82,8 @@ pub(crate) struct Monitor {
     counts: BTreeMap<HandleBytes, Option<(u64, u64)>>,
     /// How often an epoch has moved.
     moves: u32,
-    /// The logins by session and number: whose they are, and their tickets.
-    logins: BTreeMap<(HandleBytes, u32), (Option<String>, u32)>,
+    /// The logins by session and number: whose they are, and the first and the last ticket of those that are one login.
+    logins: BTreeMap<(HandleBytes, u32), (Option<String>, u32, u32)>,
     /// The logins that have ended, and how often the epoch had moved when they did, or a revocation was acknowledged.
     revoked: BTreeMap<(HandleBytes, u32), u32>,
     /// Something went wrong, so that a cap need not be reached.

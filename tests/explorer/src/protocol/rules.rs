@@ -81,8 +81,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: STORED,
-            code: "DeleteCondition::Login(operation.login), now",
-            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.login > 0 { DeleteCondition::Any } else { DeleteCondition::Login(operation.login) }, now",
+            code: "operation.condition, now",
+            instead: "if matches!(operation.intent, crate::protocol::operation::Intent::Login { .. }) && operation.condition != DeleteCondition::Login(0) { DeleteCondition::Any } else { operation.condition }, now",
         }],
     },
     Mutation {
@@ -219,12 +219,22 @@ pub(crate) const RULES: &[Mutation] = &[
     },
     Mutation {
         rule: 15,
-        without: "a second login joins the first without a login number of its own",
+        without: "a second login joins the first without a write",
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(operation.phase, operation.joined, self.session) = (Phase::Ready, Some(next), SessionState::Live);",
-            instead: "operation.next = Some(next);\n            self.in_force(operation, rules);",
+            code: "(operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);",
+            instead: "operation.next = joined;\n            self.in_force(operation, rules);",
+        }],
+    },
+    Mutation {
+        rule: 15,
+        without: "a login that another one has joined is taken back",
+        explore: "two",
+        edits: &[Edit {
+            file: STEPS,
+            code: "DeleteCondition::Version(self.seen)",
+            instead: "DeleteCondition::Login(self.mine.login())",
         }],
     },
     Mutation {

@@ -28,8 +28,8 @@ impl Monitor {
         if let Err((error, status)) = &answer.told {
             let no = *status == 409;
             self.must(error != "Conflict" || watched.rivalled, "a conflict is told and no other request has written");
-            // a login that is taken back when its record is over already, or another login's, has nothing to delete
-            let own = |record: &Record| record.live(now) && record.login == watched.login;
+            // a login that is taken back when its record is over already, or that another login has joined, deletes nothing
+            let own = |record: &Record| record.live(now) && record.login == watched.login && !self.shared(id);
             let there = watched.wrote.and_then(&record).is_some_and(|record| own(&record));
             let landed = watched.landed && (there || !verb.signs_in());
             self.must(!no || !landed || !writes, "a change is stored of which the client was told that it is not");
@@ -85,13 +85,7 @@ impl Monitor {
             Verb::Rotate => watched.accepted.is_some(),
             _ => false,
         };
-        let joined = handle.and_then(|handle| self.joined(verb, watched, handle));
-        if let Some(login) = joined {
-            // it is revoked with whichever of them began first
-            let attempt = watched.attempt.unwrap_or_default();
-            self.logins.entry(login).and_modify(|(_, first)| *first = attempt.min(*first));
-        }
-        self.must(!must_land || watched.landed || joined.is_some(), "success is told of a change that is not stored");
+        self.must(!must_land || watched.landed, "success is told of a change that is not stored");
         if matches!(verb, Verb::Increment | Verb::Add)
             && let Some(Some((least, _))) = handle.and_then(|handle| self.counts.get_mut(&handle))
         {
@@ -101,8 +95,8 @@ impl Monitor {
             let own = watched.cookie.filter(|_| verb == Verb::Others).map(|cookie| cookie.handle);
             let moved = watched.moved.unwrap_or_default();
             self.must(watched.moved.is_some(), "a revocation is acknowledged and the epoch has not moved");
-            let ended = self.logins.iter().filter(|((handle, _), (subject, attempt))| {
-                Some(*handle) != own && *subject == watched.ends_those_of() && *attempt < moved
+            let ended = self.logins.iter().filter(|((handle, _), (subject, _, last))| {
+                Some(*handle) != own && *subject == watched.ends_those_of() && *last < moved
             });
             let ended: Vec<_> = ended.map(|(login, _)| *login).collect();
             ended.into_iter().for_each(|login| _ = self.revoked.entry(login).or_insert(self.moves));
@@ -122,14 +116,15 @@ impl Monitor {
         }
     }
 
-    /// The login of the same subject over the same cookie in whose session this one ended, if there is one.
-    pub(super) fn joined(&self, verb: Verb, watched: &Watched, handle: HandleBytes) -> Option<(HandleBytes, u32)> {
-        let subject =
-            verb.subject().filter(|_| !watched.landed && watched.cookie.is_some_and(|own| own.handle == handle));
-        let others = self.watched.iter().filter(|other| other.landed && other.verb == Some(verb));
-        let other = others.filter(|other| other.text == watched.text).find(|other| other.wrote == Some(handle))?;
-        let login = (handle, other.login);
-        (subject.is_some() && self.logins.get(&login)?.0.as_deref() == subject).then_some(login)
+    /// Whether another login of the same subject over the same cookie has written the session of `id`'s login.
+    pub(super) fn shared(&self, id: usize) -> bool {
+        let own = &self.watched[id];
+        let others = self.watched.iter().enumerate().filter(|(other, _)| *other != id);
+        own.verb.is_some_and(Verb::signs_in)
+            && others.into_iter().any(|(_, other)| {
+                let same = other.verb == own.verb && other.text == own.text;
+                same && other.landed && (other.wrote, other.login) == (own.wrote, own.login)
+            })
     }
 
     /// Two logins of a subject over one cookie, and nothing else: both are told of one session (rule 15).

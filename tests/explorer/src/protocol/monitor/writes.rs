@@ -33,7 +33,19 @@ impl Monitor {
             }
             if write.old.as_ref().is_none_or(|old| old.login != new.login) && new.login > 0 {
                 let attempt = self.watched[write.id].attempt.unwrap_or_default();
-                self.logins.insert((write.handle, new.login), (new.subject.clone(), attempt));
+                self.logins.insert((write.handle, new.login), (new.subject.clone(), attempt, attempt));
+            } else if self.watched[write.id].verb.is_some_and(Verb::signs_in) {
+                let attempt = self.watched[write.id].attempt.unwrap_or_default();
+                self.logins.entry((write.handle, new.login)).and_modify(|(_, first, last)| {
+                    (*first, *last) = (attempt.min(*first), attempt.max(*last));
+                });
+                // one that the index refused after a revocation, and that a login from after it has joined
+                let in_force = |other: &Watched| {
+                    (other.wrote, other.login, other.told) == (Some(write.handle), new.login, Some(200))
+                };
+                if !self.watched.iter().any(in_force) {
+                    self.revoked.remove(&(write.handle, new.login));
+                }
             }
         }
     }
@@ -64,15 +76,12 @@ impl Monitor {
         self.must(verb != Verb::Peek, "a peek writes");
         // what it created itself a moment ago is its own
         let own = self.born.get(&write.handle) == Some(&Some(write.id));
-        let joined = self.joined(verb, &watched, write.handle).is_some_and(|(_, login)| login == old.login);
-        // another login has joined this one's session, under the same cookie
-        let shared = watched.landed
-            && watched.wrote == Some(write.handle)
-            && self.watched.iter().any(|other| {
-                let same = other.verb == watched.verb && other.text == watched.text && other.wrote == watched.wrote;
-                same && other.landed && other.login == old.login
-            });
-        if !own && !joined && !shared {
+        // a login of the same subject has replaced the same cookie, or another one has joined this one
+        let joins = self.watched.iter().any(|other| {
+            let same = other.verb == watched.verb && other.text == watched.text && other.wrote == Some(write.handle);
+            same && other.landed && other.login == old.login && old.subject.as_deref() == verb.subject()
+        });
+        if !own && !(joins && verb.signs_in()) {
             self.must(
                 may_write(&watched, write.handle, old, asked),
                 "a request writes into a session that it is not accepted for",
@@ -144,7 +153,7 @@ impl Monitor {
         let written = watched.wrote == Some(write.handle) && watched.login == old.login;
         let withdrawn = verb.signs_in() && written && watched.landed;
         let same = watched.accepted.as_ref().is_none_or(|base| base.login == old.login);
-        let attempt = self.logins.get(&(write.handle, old.login)).map(|(_, attempt)| *attempt);
+        let attempt = self.logins.get(&(write.handle, old.login)).map(|(_, first, _)| *first);
         let holds = match verb {
             Verb::EndA | Verb::Others => {
                 let theirs = old.subject == watched.ends_those_of();
