@@ -89,8 +89,8 @@ pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
         answer.adjoin_raw_header("Set-Cookie", cookie);
     }
     if uncached {
-        let elsewhere = answer.headers().iter().map(|header| header.name().as_str().to_owned());
-        let elsewhere: Vec<String> = elsewhere.filter(|name| headers::uncached(name).is_some()).collect();
+        let elsewhere = answer.headers().iter().filter(|header| headers::uncached(header.name().as_str()).is_some());
+        let elsewhere: Vec<String> = elsewhere.map(|header| header.name().as_str().to_owned()).collect();
         for name in elsewhere {
             if let Some(value) = headers::uncached(&name) {
                 answer.set_raw_header(name, value);

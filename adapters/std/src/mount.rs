@@ -129,8 +129,9 @@ impl Mount {
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    // all Cookie lines are one (CP1)
-    mounted.request.extract(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).await
+    // all Cookie lines are one (CP1); lent, because each future on the way down would hold two copies of the iterator
+    let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    mounted.request.extract(&mut lines).await
 }
 
 /// Returns the page for visitors who are not signed in.
