@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, ORIGIN};
+use http::header::{COOKIE, HOST, ORIGIN, UPGRADE};
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
@@ -116,6 +116,7 @@ impl Mount {
             fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
             origin: value(ORIGIN),
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
+            upgrades: headers.contains_key(UPGRADE),
         })
     }
 
