@@ -95,7 +95,8 @@ impl Mount {
         extensions: &Extensions,
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
-        let origin = || Origin::new(self.client_address.as_ref().map_or(peer, |find| find(headers, extensions)), headers);
+        let origin =
+            || Origin::new(self.client_address.as_ref().map_or(peer, |find| find(headers, extensions)), headers);
         let value = |name| headers.get(name).map(HeaderValue::as_bytes);
         let sent = || Sent {
             method: method.as_str(),
