@@ -29,6 +29,12 @@ impl Origin {
         Self { address, user_agent: headers.get(USER_AGENT).cloned() }
     }
 
+    /// The same for a framework with types of its own.
+    #[must_use]
+    pub fn with_agent(address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
+        Self { address, user_agent: user_agent.and_then(|agent| HeaderValue::from_bytes(agent).ok()) }
+    }
+
     /// Returns where the request comes from whose event is observed; `None` if the event is no request's, for instance if
     /// the program itself ends sessions. To be asked within [`observe`](crate::events::Observer::observe).
     #[must_use]

@@ -68,7 +68,7 @@ impl State {
 }
 
 /// What the answer has to say about the session.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,

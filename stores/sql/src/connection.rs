@@ -312,11 +312,7 @@ impl Pause {
 
 /// Returns a statement with its parameters in their places, as `literal` writes them.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) fn text(
-    sql: &str,
-    values: &[Value<'_>],
-    literal: fn(&mut String, Value<'_>) -> std::fmt::Result,
-) -> String {
+pub(crate) fn text(sql: &str, values: &[Value<'_>], literal: fn(&mut String, Value<'_>) -> std::fmt::Result) -> String {
     let mut pieces = sql.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

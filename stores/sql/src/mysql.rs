@@ -71,7 +71,8 @@ impl Server for Direct {
         Box::pin(async move {
             let connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
             let mut connection = Box::new(MySqlHeld { connection: Held::Own(connection.into()) });
-            let set = format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
+            let set =
+                format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
             connection.script(AssertSqlSafe(set).into_sql_str()).await?;
             Ok(connection as Box<dyn Connection>)
         })

@@ -26,10 +26,16 @@ pub fn start_with(options: &[&str]) -> Server {
     give(dir.path(), account);
     let mut install = as_account(account, "/usr/bin/mariadb-install-db".into());
     // whoever removes the directory removes the data: nothing has to reach the disk
-    install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+    install.args([
+        "--no-defaults",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+    ]);
     install.args(["--innodb-flush-method=nosync", "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"]);
     let made = install.arg(format!("--datadir={}", dir.path().join("data").display())).current_dir(dir.path()).output();
-    let made = made.unwrap_or_else(|why| panic!("cannot run mariadb-install-db: {why}; `cargo xtask setup` installs it"));
+    let made =
+        made.unwrap_or_else(|why| panic!("cannot run mariadb-install-db: {why}; `cargo xtask setup` installs it"));
     assert!(made.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&made.stdout));
 
     let options: Vec<String> = options.iter().map(|&option| option.into()).collect();

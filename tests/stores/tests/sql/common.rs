@@ -2,9 +2,9 @@
 
 use session_core::store::{Handle, Outcome, Store, Version};
 use session_store_sql::SqlStore;
+use std::sync::Arc;
 use store_support::{Draft, at};
 use store_tests::servers::proxy::Proxy;
-use std::sync::Arc;
 
 use store_tests::servers::{PATIENT, Server, mariadb, postgres};
 use tempfile::TempDir;
@@ -13,7 +13,10 @@ use tempfile::TempDir;
 pub(crate) enum Fresh {
     Postgres(Server),
     /// A database of a server that all tests share, by its URL.
-    MariaDb { url: String, _server: Arc<Server> },
+    MariaDb {
+        url: String,
+        _server: Arc<Server>,
+    },
     Sqlite(TempDir),
 }
 
