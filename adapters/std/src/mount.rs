@@ -95,14 +95,11 @@ impl Mount {
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
         let outer = extensions.get::<Mounted>().filter(|outer| outer.cookie_name == self.sessions.cookie_name());
-        let origin = if self.sessions.observes() {
+        let origin = || {
             let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
             Origin::new(address, headers)
-        } else {
-            Origin::default()
         };
-        let request =
-            outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
+        let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
         if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
             return Err(request.refuse_cross_site());
         }

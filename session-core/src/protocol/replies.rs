@@ -130,7 +130,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
-        if operation.joined.is_some() {
+        if operation.joined {
             // the record is another login's, and perhaps in force
             return Err(operation.refused);
         }
@@ -182,7 +182,7 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
-                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, None);
+                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, false);
                 Ok(())
             }
             _ if self.only_renews(intent) => {
@@ -261,8 +261,8 @@ impl<B: Buffer> RequestState<B> {
         self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
-        operation.joined = joined;
-        if joined.is_some() {
+        (operation.next, operation.joined) = (joined, joined.is_some());
+        if operation.joined {
             // whatever goes wrong from here on, the request has no session
             (operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);
             return Ok(());
@@ -273,7 +273,7 @@ impl<B: Buffer> RequestState<B> {
         if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
             return Err(Error::Conflict);
         }
-        (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
+        (operation.phase, operation.edited) = (Phase::Ready, false);
         Ok(())
     }
 
