@@ -252,7 +252,6 @@ pub enum Mismatch {
 pub struct Policy {
     pub(crate) cookie: Cookie,
     pub(crate) limits: Limits,
-    pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
     pub(crate) max_bytes: usize,
     /// `None`: nothing was said.
@@ -342,7 +341,6 @@ impl Policy {
         Self {
             cookie,
             limits: *limits,
-            application: "",
             max_cookie: MAX_COOKIE,
             max_bytes: MAX_BYTES,
             max_sessions: None,
@@ -352,14 +350,6 @@ impl Policy {
             clear_site_data: false,
             mismatch: Mismatch::Ignore,
         }
-    }
-
-    /// Names the application. Its keys then open nothing of an application of another name, even if both have the same
-    /// signing keys and cookie name (SE9). Without a name the cookie's name alone separates them: give staging and
-    /// production keys of their own, or names.
-    #[must_use]
-    pub const fn application(self, name: &'static str) -> Self {
-        Self { application: name, ..self }
     }
 
     /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that
