@@ -33,7 +33,7 @@
 //! | `clear_site_data` | the answer that signs out has `Clear-Site-Data` | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
-//! | `remember` | idle and absolute limit of remembered sessions | 30 days |
+//! | `remember` | absolute limit of remembered sessions, and their idle limit unless it is no longer than `absolute` | 30 days |
 //!
 //! All times are whole seconds. A field of another name is an error.
 
