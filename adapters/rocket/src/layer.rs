@@ -8,11 +8,11 @@ use rocket::response::Redirect;
 use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
-use session_std::{Sessions, SharedStore};
+use session_std::{Sessions, SharedStore, headers};
 
 use crate::config;
 use crate::request::{ClientAddress, Mounted, Refused, RequestCache};
-use crate::response::{SessionRejection, apply};
+use crate::response::{Headers, SessionRejection};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///
@@ -126,7 +126,7 @@ impl Fairing for SessionLayer {
         if let Some(error) = finished.error {
             SessionRejection(error).replace(answer);
         }
-        apply(finished, answer);
+        headers::apply(finished, &mut Headers(answer));
     }
 }
 

@@ -3,38 +3,59 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, Entry, HeaderName, HeaderValue, SET_COOKIE, VARY};
+pub use http::header::HeaderName;
+use http::header::{CACHE_CONTROL, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
 use crate::session::Finished;
 
+/// The headers of an answer, whatever type its framework has for them.
+pub trait Answer {
+    /// Adds a line with a secret.
+    fn append_secret(&mut self, name: &HeaderName, value: String);
+
+    /// Replaces all lines of a header by one.
+    fn set(&mut self, name: &HeaderName, value: Cow<'static, str>);
+
+    /// Returns the lines of a header that are text as one list; `None` without any.
+    fn list(&self, name: &HeaderName) -> Option<String>;
+
+    /// Returns the names of those headers that `is` holds for.
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String>;
+
+    /// Replaces the lines of a header by what `merged` makes of them, if it makes something.
+    fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
+        if let Some(value) = merged(self.list(name).as_deref()) {
+            self.set(name, value);
+        }
+    }
+}
+
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
-pub fn apply(finished: Finished, headers: &mut HeaderMap) {
+pub fn apply(finished: Finished, answer: &mut impl Answer) {
     let uncached = finished.no_store || finished.cookie.is_some();
-    if let Some(mut cookie) = finished.cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        cookie.set_sensitive(true);
-        headers.append(SET_COOKIE, cookie);
+    if let Some(cookie) = finished.cookie {
+        answer.append_secret(&SET_COOKIE, cookie);
     }
     if uncached {
-        no_store(headers);
+        no_store(answer);
     }
     if finished.clears_site_data {
-        headers.insert(CLEAR_SITE_DATA, HeaderValue::from_static(SITE_DATA));
+        answer.set(&CLEAR_SITE_DATA, SITE_DATA.into());
     }
     if finished.varies {
-        merge(headers, VARY, vary);
+        answer.merge(&VARY, vary);
     }
 }
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Says in an answer's headers that no cache may keep it, whatever they said before.
-pub fn no_store(headers: &mut HeaderMap) {
-    merge(headers, CACHE_CONTROL, |before| Some(cache_control(before)));
-    let names: Vec<_> = headers.keys().filter(|name| uncached(name.as_str()).is_some()).cloned().collect();
-    for name in names {
-        if let Some(value) = uncached(name.as_str()) {
-            headers.insert(name, HeaderValue::from_static(value));
+pub fn no_store(answer: &mut impl Answer) {
+    answer.merge(&CACHE_CONTROL, |before| Some(cache_control(before)));
+    for name in answer.names(|name| uncached(name).is_some()) {
+        if let (Some(value), Ok(name)) = (uncached(&name), HeaderName::try_from(&name)) {
+            answer.set(&name, value.into());
         }
     }
 }
@@ -51,18 +72,41 @@ pub fn correct(cookie_name: &str, headers: &mut HeaderMap) {
     }
 }
 
-/// Puts what `merged` makes of a header's lines into their place.
-fn merge(headers: &mut HeaderMap, name: HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
-    match headers.entry(name) {
-        Entry::Vacant(place) => {
-            if let Some(value) = merged(None).and_then(value) {
-                place.insert(value);
-            }
+impl Answer for HeaderMap {
+    fn append_secret(&mut self, name: &HeaderName, value: String) {
+        if let Ok(mut value) = HeaderValue::try_from(value) {
+            value.set_sensitive(true);
+            self.append(name, value);
         }
-        Entry::Occupied(mut lines) => {
-            let before = list(lines.iter().filter_map(|value| value.to_str().ok()));
-            if let Some(value) = merged(before.as_deref()).and_then(value) {
-                lines.insert(value);
+    }
+
+    fn set(&mut self, name: &HeaderName, text: Cow<'static, str>) {
+        if let Some(value) = value(text) {
+            self.insert(name, value);
+        }
+    }
+
+    fn list(&self, name: &HeaderName) -> Option<String> {
+        list(self.get_all(name).iter().filter_map(|value| value.to_str().ok()))
+    }
+
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
+        self.keys().map(HeaderName::as_str).filter(|name| is(name)).map(str::to_owned).collect()
+    }
+
+    /// Searches the header once.
+    fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
+        match self.entry(name) {
+            Entry::Vacant(place) => {
+                if let Some(value) = merged(None).and_then(value) {
+                    place.insert(value);
+                }
+            }
+            Entry::Occupied(mut lines) => {
+                let before = list(lines.iter().filter_map(|value| value.to_str().ok()));
+                if let Some(value) = merged(before.as_deref()).and_then(value) {
+                    lines.insert(value);
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Layers over requests of the `http` crate: what they leave in a request's extensions, and what extractors find there.
+//! What layers do to a request, what they leave in its extensions, and what extractors find there. The frameworks over the
+//! `http` crate of today give its types; another one gives what is needed of a request's head.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -39,7 +40,7 @@ impl fmt::Debug for Mount {
 
 /// What it leaves in a request's extensions.
 #[derive(Clone)]
-struct Mounted {
+pub struct Mounted {
     request: Request,
     cookie_name: &'static str,
     sign_in_at: Option<Arc<str>>,
@@ -94,48 +95,77 @@ impl Mount {
         extensions: &Extensions,
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
-        let outer = extensions.get::<Mounted>().filter(|outer| outer.cookie_name == self.sessions.cookie_name());
-        let origin = if self.sessions.observes() {
-            let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
-            Origin::new(address, headers)
-        } else {
-            Origin::default()
-        };
-        let request =
-            outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
-        if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
-            return Err(request.refuse_cross_site());
-        }
-        Ok(Begun { request, joined: outer.is_some() })
-    }
-
-    fn is_cross_site(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+        let origin =
+            || Origin::new(self.client_address.as_ref().map_or(peer, |find| find(headers, extensions)), headers);
         let value = |name| headers.get(name).map(HeaderValue::as_bytes);
-        self.cross_site.refuses(&Sent {
+        let sent = || Sent {
             method: method.as_str(),
             fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
             origin: value(ORIGIN),
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
             upgrades: headers.contains_key(UPGRADE),
-        })
+        };
+        self.begin_head(extensions.get(), origin, sent)
+    }
+
+    /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is
+    /// an observer, and `sent` if another site's requests are refused.
+    pub fn begin_head<'h>(
+        &self,
+        outer: Option<&Mounted>,
+        origin: impl FnOnce() -> Origin,
+        sent: impl FnOnce() -> Sent<'h>,
+    ) -> Result<Begun, Error> {
+        let outer = outer.filter(|outer| outer.cookie_name == self.sessions.cookie_name());
+        let request = outer.map_or_else(
+            || {
+                let origin = if self.sessions.observes() { origin() } else { Origin::default() };
+                Request::from_origin(self.sessions.clone(), origin)
+            },
+            |outer| outer.request.clone(),
+        );
+        if self.cross_site.is_on() && self.cross_site.refuses(&sent()) {
+            return Err(request.refuse_cross_site());
+        }
+        Ok(Begun { request, joined: outer.is_some() })
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
     pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
+        extensions.insert(self.mounted(request));
+    }
+
+    /// Returns what extractors have to find in the request's extensions.
+    #[must_use]
+    pub fn mounted(&self, request: &Request) -> Mounted {
         let cookie_name = self.sessions.cookie_name();
-        extensions.insert(Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() });
+        Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() }
+    }
+}
+
+impl Mounted {
+    /// Returns what a handler asks for. All Cookie lines are one (CP1).
+    pub async fn extract<'h, T: FromSession>(&self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
+        self.request.extract(cookie_lines).await
+    }
+
+    /// Returns the page for visitors who are not signed in.
+    #[must_use]
+    pub fn sign_in_page(&self) -> Option<Arc<str>> {
+        self.sign_in_at.clone()
     }
 }
 
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    // all Cookie lines are one (CP1)
-    mounted.request.extract(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).await
+    // lent, because each future on the way down would hold two copies of the iterator
+    let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    mounted.extract(&mut lines).await
 }
 
 /// Returns the page for visitors who are not signed in.
 #[must_use]
 pub fn sign_in_page(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<Mounted>()?.sign_in_at.clone()
+    extensions.get::<Mounted>()?.sign_in_page()
 }

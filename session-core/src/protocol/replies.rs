@@ -103,7 +103,7 @@ impl<B: Buffer> RequestState<B> {
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
+        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) && operation.joined.is_none() {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
             self.in_force(operation, rules);
@@ -119,7 +119,11 @@ impl<B: Buffer> RequestState<B> {
     ) -> Result<(), Error> {
         operation.refused = match added {
             Ok(Added::Applied) => {
-                self.in_force(operation, rules);
+                if operation.joined.is_some() {
+                    operation.phase = Phase::Ready;
+                } else {
+                    self.in_force(operation, rules);
+                }
                 return Ok(());
             }
             Ok(Added::Moved) => Error::SignInAgain,
@@ -263,8 +267,10 @@ impl<B: Buffer> RequestState<B> {
         (self.seen, self.base) = (found.version, self.mine.version());
         operation.joined = joined;
         if joined.is_some() {
-            // whatever goes wrong from here on, the request has no session
-            (operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);
+            // whatever goes wrong from here on, the request has no session. The index is first here: were it second, it could
+            // be told of a session that has ended, and a cap would end another one for it
+            (operation.attempted, operation.lost, self.session) = (true, 0, SessionState::Live);
+            operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };
             return Ok(());
         }
         if verdict == Verdict::Grace {

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layer;
+mod response;
+
+pub use extract::{Authenticated, AuthenticatedRejection, Extracted, Peek, Session, SessionData};
+pub use layer::{SessionLayer, SessionService};
+pub use response::SessionRejection;
+pub use session_std::{
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
+    events, headers, keys, policy, shared,
+};
