@@ -82,6 +82,13 @@ impl KeyRing {
     pub fn at(&self, time: Time) -> &Keys {
         self.later.iter().rev().find(|(from, _)| *from <= time).map_or(&self.first, |(_, keys)| keys)
     }
+
+    /// Names the application, so that the keys open nothing of another one: see [`Keys::application`].
+    #[must_use]
+    pub fn application(self, name: &'static str) -> Self {
+        let named = |(from, keys): (Time, Keys)| (from, keys.application(name));
+        Self { first: self.first.application(name), later: self.later.into_iter().map(named).collect() }
+    }
 }
 
 impl From<Keys> for KeyRing {

@@ -73,7 +73,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
 impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
     fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
         let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
-        let ring = Ring::new(keys, policy.cookie_name(), policy.application);
+        let ring = Ring::new(keys, policy.cookie_name());
         Self { context: Context { store, clock, policy, ring, observer: () }, mode }
     }
 }

@@ -46,7 +46,8 @@ pub struct LoginAttempt<'s> {
 }
 
 impl<'s> LoginAttempt<'s> {
-    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
+    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14). A policy whose `remember`
+    /// is no longer than its absolute lifetime keeps the usual idle limit.
     #[must_use]
     pub const fn remembered(self) -> Self {
         Self { remember: true, ..self }
