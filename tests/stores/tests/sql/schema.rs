@@ -46,7 +46,9 @@ async fn a_schema_is_made_as_a_whole() {
         database.sql("CREATE TABLE session_subjects (other bigint)").await.unwrap();
         let store = database.store();
         let why = store.load(&key(1), at(0), &mut []).await.unwrap_err();
-        assert!(matches!(&why, SqlError::Refused(why) if why.contains("already exists")), "{why}");
+        // MariaDB cannot undo the tables that came before: they are taken as they are, if they are ours
+        let told = database.words("already exists", "already exists", "Unknown column");
+        assert!(matches!(&why, SqlError::Refused(why) if why.contains(told)), "{why}");
         database.sql("DROP TABLE session_subjects").await.unwrap();
         assert_eq!(
             store.load(&key(1), at(0), &mut []).await,
