@@ -69,12 +69,13 @@ impl Server for Direct {
 
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
-            let connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
-            let mut connection = Box::new(MySqlHeld { connection: Held::Own(connection.into()), set: String::new() });
+            let mut connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
             let set =
                 format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
-            connection.script(AssertSqlSafe(set).into_sql_str()).await?;
-            Ok(connection as Box<dyn Connection>)
+            let set = sqlx::raw_sql(AssertSqlSafe(set).into_sql_str()).execute(&mut connection).await;
+            set.map_err(|why| SqlError::connect(&why))?;
+            let own = MySqlHeld { connection: Held::Own(connection.into()), set: String::new() };
+            Ok(Box::new(own) as Box<dyn Connection>)
         })
     }
 }
@@ -97,6 +98,8 @@ impl Server for MySqlPool {
     }
 }
 
+/// Takes the limits from a connection of ours.
+const UNLIMITED: &str = "SET SESSION /*M!100101 max_statement_time = DEFAULT, */ innodb_lock_wait_timeout = DEFAULT";
 /// Keeps an application's limits.
 const KEEP: &str = "SET @session_store_lock = @@innodb_lock_wait_timeout \
     /*M!100101 , @session_store_time = @@max_statement_time */ /*!80000 , @session_store_time = @@max_execution_time */";
@@ -125,8 +128,14 @@ impl Connection for MySqlHeld {
         })
     }
 
+    /// Tables may take longer to make than a statement may take. What is given up and done later can be done again.
     fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()> {
         Box::pin(async move {
+            let sql = if self.connection.is_lent() {
+                sql
+            } else {
+                AssertSqlSafe(format!("{UNLIMITED}; {}", sql.as_str())).into_sql_str()
+            };
             let done = sqlx::raw_sql(sql).execute(self.connection.get()).await;
             done.map(drop).map_err(|why| error(&why))
         })
