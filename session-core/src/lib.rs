@@ -49,7 +49,7 @@ pub use store::at_rest::AtRest;
 #[cfg(feature = "conformance")]
 pub use store::conformance;
 pub use store::index as subject;
-pub use wire::{cookie_header, cross_site, csrf};
+pub use wire::{answer, cookie_header, cross_site, csrf};
 
 /// Where sessions are kept. [`Sessions::new`] and [`Sessions::sealed`] choose a mode, and nobody else has to name one.
 pub mod mode {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{HOST, HeaderValue, ORIGIN, USER_AGENT};
+use actix_web::http::header::{HOST, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use session_std::cross_site::Sent;
 use session_std::events::Origin;
@@ -157,6 +157,7 @@ fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Res
         fetch_site: request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes),
         origin: value(ORIGIN),
         host: value(HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str().as_bytes())),
+        upgrades: request.headers().contains_key(UPGRADE),
     };
     mount.begin_head(request.extensions().get(), origin, sent)
 }

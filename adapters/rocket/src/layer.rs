@@ -113,6 +113,7 @@ impl Fairing for SessionLayer {
             fetch_site: value("Sec-Fetch-Site"),
             origin: value("Origin"),
             host: value("Host"),
+            upgrades: request.headers().contains("Upgrade"),
         };
         if self.cross_site.refuses(&sent) {
             request.set_uri(Origin::const_new(REFUSED, None));
@@ -131,8 +132,8 @@ impl Fairing for SessionLayer {
 
 /// Where requests go that are refused.
 const REFUSED: &str = "/.refused-cross-site";
-/// Methods that may change something.
-const UNSAFE: [Method; 5] = [Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];
+/// Methods that may change something. A WebSocket begins with a GET.
+const UNSAFE: [Method; 6] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];
 
 #[derive(Clone)]
 struct RefuseCrossSite;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 pub use http::header::HeaderName;
 use http::header::{CACHE_CONTROL, Entry, HeaderValue, SET_COOKIE, VARY};
+pub use session_core::answer::{SITE_DATA, uncached};
 
 use crate::session::Finished;
 
@@ -47,9 +48,6 @@ pub fn apply(finished: Finished, answer: &mut impl Answer) {
     }
 }
 
-/// What an answer that signs out says in `Clear-Site-Data`. Not `"cookies"`: that would take those of all hosts of the
-/// domain.
-pub const SITE_DATA: &str = "\"cache\", \"storage\"";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Says in an answer's headers that no cache may keep it, whatever they said before.
@@ -71,21 +69,6 @@ pub fn correct(cookie_name: &str, headers: &mut HeaderMap) {
     };
     if headers.get_all(SET_COOKIE).iter().any(ours) {
         no_store(headers);
-    }
-}
-
-/// What a header that overrides `Cache-Control` for some caches has to say in an answer that none may keep: the targeted
-/// ones of RFC 9213 (`CDN-Cache-Control` and those of its kind), `Surrogate-Control`, `Edge-Control`, and nginx's
-/// `X-Accel-Expires`. `None` for other headers.
-#[must_use]
-pub fn uncached(name: &str) -> Option<&'static str> {
-    let tail = name.len().checked_sub("-cache-control".len()).and_then(|at| name.get(at..));
-    if tail.is_some_and(|tail| tail.eq_ignore_ascii_case("-cache-control"))
-        || ["surrogate-control", "edge-control"].iter().any(|other| name.eq_ignore_ascii_case(other))
-    {
-        Some("no-store")
-    } else {
-        name.eq_ignore_ascii_case("x-accel-expires").then_some("0")
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, ORIGIN};
+use http::header::{COOKIE, HOST, ORIGIN, UPGRADE};
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
@@ -103,6 +103,7 @@ impl Mount {
             fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
             origin: value(ORIGIN),
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
+            upgrades: headers.contains_key(UPGRADE),
         };
         self.begin_head(extensions.get(), origin, sent)
     }
@@ -158,7 +159,9 @@ impl Mounted {
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    mounted.extract(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).await
+    // lent, because each future on the way down would hold two copies of the iterator
+    let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    mounted.extract(&mut lines).await
 }
 
 /// Returns the page for visitors who are not signed in.

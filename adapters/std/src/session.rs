@@ -7,12 +7,13 @@ use futures_util::lock::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
+use session_core::policy::SET_COOKIE_LEN;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
-use crate::origin::Origin;
+use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
@@ -32,11 +33,8 @@ struct Shared {
 
 impl Shared {
     /// Makes the request's origin that of what a future does.
-    async fn follow<F: Future>(&self, future: F) -> F::Output {
-        match &self.origin {
-            Some(origin) => origin.follow(future).await,
-            None => future.await,
-        }
+    fn follow<F: Future>(&self, future: F) -> Follow<'_, F> {
+        Follow { origin: self.origin.as_ref(), future }
     }
 
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
@@ -170,18 +168,7 @@ impl Request {
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
-        let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
-        let buffer = match session.set_cookie_len() {
-            len if len > buffer.len() => {
-                larger.resize(len, 0);
-                &mut larger[..]
-            }
-            _ => &mut buffer,
-        };
-        let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
-        // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
-        buffer.fill(0);
-        std::hint::black_box(buffer);
+        let written = cookie(&session);
         let error = committed.err().or(written.as_ref().err().copied());
         let finished = Finished {
             error,
@@ -193,6 +180,26 @@ impl Request {
         buffer_pool::give(exchange);
         finished
     }
+}
+
+/// Returns the answer's cookie, if the browser gets another one.
+fn cookie(session: &View<'_>) -> Result<Option<String>, Error> {
+    let len = session.set_cookie_len();
+    if len == 0 {
+        return Ok(None);
+    }
+    let (mut buffer, mut larger) = ([0; SET_COOKIE_LEN], Vec::new());
+    let buffer = if len > buffer.len() {
+        larger.resize(len, 0);
+        &mut larger[..]
+    } else {
+        &mut buffer[..len]
+    };
+    let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
+    // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
+    buffer.fill(0);
+    std::hint::black_box(buffer);
+    written
 }
 
 /// The core's session.

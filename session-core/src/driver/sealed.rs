@@ -18,9 +18,9 @@ use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::record::layout::{MIN_LEN, Mark, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch};
+use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
 use crate::wire::token::Token;
-use crate::wire::{base64url, sealed};
 
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
@@ -182,8 +182,11 @@ impl Mode for Sealed {
         set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
     }
 
-    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
-        request.record_to_seal().map_or(base64url::TEXT, |(_, record)| sealed::text_len(record.len()))
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize> {
+        match request.outgoing_cookie() {
+            Outgoing::Remove => Some(0),
+            _ => request.record_to_seal().map(|(_, record)| sealed::text_len(record.len())),
+        }
     }
 }
 

@@ -58,6 +58,12 @@ pub struct Flags {
     /// Concurrent sessions per subject, 0 = no cap
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub max_per_user: u16,
+    /// Answers to a signed-in user say Cache-Control: no-store, also without a cookie
+    #[arg(long)]
+    pub no_store: bool,
+    /// The answer that signs out has Clear-Site-Data
+    #[arg(long)]
+    pub clear_site_data: bool,
     /// Version of the struct of /struct: 1; 2 adds a field with a default; 3 removes a field
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub struct_version: u8,
@@ -106,6 +112,8 @@ impl Flags {
             Some(0) => policy.anonymous_idle(Duration::MAX),
             Some(secs) => policy.anonymous_idle(Duration::from_secs(secs)),
         };
+        let policy = if self.no_store { policy.no_store() } else { policy };
+        let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
         let keys = self.keys()?;
         let policy = policy.application(Box::leak(self.app.into_boxed_str()));
         let store = match (self.store, self.anonymous_most) {

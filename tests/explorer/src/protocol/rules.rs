@@ -230,7 +230,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 15,
         without: "a login that another one has joined is taken back",
-        explore: "two",
+        explore: "two-clicks",
         edits: &[Edit {
             file: STEPS,
             code: "DeleteCondition::Version(self.seen)",

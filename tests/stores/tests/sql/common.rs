@@ -4,18 +4,27 @@ use session_core::store::{Handle, Outcome, Store, Version};
 use session_store_sql::SqlStore;
 use store_support::{Draft, at};
 use store_tests::servers::proxy::Proxy;
-use store_tests::servers::{PATIENT, Server, postgres};
+use std::sync::Arc;
+
+use store_tests::servers::{PATIENT, Server, mariadb, postgres};
 use tempfile::TempDir;
 
 /// A database of its own for a test, empty; gone with this value.
 pub(crate) enum Fresh {
     Postgres(Server),
+    /// A database of a server that all tests share, by its URL.
+    MariaDb { url: String, _server: Arc<Server> },
     Sqlite(TempDir),
 }
 
 impl Fresh {
-    pub(crate) fn both() -> [Self; 2] {
-        [Self::sqlite(), Self::postgres()]
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::sqlite(), Self::postgres(), Self::mariadb()]
+    }
+
+    pub(crate) fn mariadb() -> Self {
+        let (server, url) = mariadb::shared();
+        Self::MariaDb { url, _server: server }
     }
 
     pub(crate) fn postgres() -> Self {
@@ -29,6 +38,7 @@ impl Fresh {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Postgres(server) => server.url(),
+            Self::MariaDb { url, .. } => url.clone(),
             Self::Sqlite(dir) => format!("sqlite:{}", dir.path().join("sessions.db").display()),
         }
     }
@@ -50,6 +60,10 @@ impl Fresh {
                 let mut connection = sqlx::PgConnection::connect(&server.url()).await?;
                 raw_sql(sql).execute(&mut connection).await?;
             }
+            Self::MariaDb { url, .. } => {
+                let mut connection = sqlx::MySqlConnection::connect(url).await?;
+                raw_sql(sql).execute(&mut connection).await?;
+            }
             Self::Sqlite(_) => {
                 let mut connection = sqlx::SqliteConnection::connect(&format!("{}?mode=rwc", self.url())).await?;
                 raw_sql(sql).execute(&mut connection).await?;
@@ -67,6 +81,11 @@ impl Fresh {
                 raw_sql("BEGIN; SELECT handle FROM session_records FOR UPDATE").execute(&mut connection).await.unwrap();
                 Box::new(connection)
             }
+            Self::MariaDb { url, .. } => {
+                let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
+                raw_sql("BEGIN; SELECT handle FROM session_records FOR UPDATE").execute(&mut connection).await.unwrap();
+                Box::new(connection)
+            }
             Self::Sqlite(_) => {
                 let mut connection = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
                 raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
@@ -81,6 +100,10 @@ impl Fresh {
         match self {
             Self::Postgres(server) => {
                 let mut connection = sqlx::PgConnection::connect(&server.url()).await.unwrap();
+                query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::MariaDb { url, .. } => {
+                let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
                 query_scalar(sql).fetch_one(&mut connection).await.unwrap()
             }
             Self::Sqlite(_) => {

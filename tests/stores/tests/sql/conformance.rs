@@ -2,12 +2,14 @@
 
 use session_core::conformance::end_all_ends_all;
 use session_core::environment::Time;
+use session_core::store::Store;
 use store_tests::servers::conformance::conforms;
 
 use crate::common::Fresh;
 
 async fn keeps_the_contract(name: &str, database: &Fresh) {
     let store = database.store();
+    assert_eq!(store.check(Time::from_millis(0)).await, Ok(()), "{name}");
     for seed in 0..4 {
         let start = Time::from_millis(1_790_000_000_000 + seed * 1_000_000);
         conforms(name, &store, start, seed..seed + 1).await;
@@ -23,4 +25,9 @@ async fn sqlite() {
 #[tokio::test]
 async fn postgres() {
     keeps_the_contract("PostgreSQL", &Fresh::postgres()).await;
+}
+
+#[tokio::test]
+async fn mariadb() {
+    keeps_the_contract("MariaDB", &Fresh::mariadb()).await;
 }

@@ -158,7 +158,7 @@ async fn answers_that_are_cut_st10() {
 /// One connection, and each operation dropped at each of its waits: the next one has its own answer.
 #[tokio::test]
 async fn dropped_futures_leave_no_broken_connection_st10() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let one = insistent(PATIENT).with_max_connections(1);
         let store = &SqlStore::open(&database.url()).unwrap().with_options(one);
         let subject = SubjectId::of("ann");
@@ -208,7 +208,7 @@ async fn dropped(polls: u64, future: impl Future) {
 
 #[tokio::test]
 async fn a_database_that_refuses_writes_still_reads_st10() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
         create(&database.store(), &key(1), draft, 1).await;
         database
@@ -289,7 +289,7 @@ async fn a_wrong_password_is_told_and_not_repeated_id6() {
 /// Nodes whose clocks differ: the later activity stays.
 #[tokio::test]
 async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let (fast, slow) = (database.store(), database.store());
         let draft = Draft { version: 1, seen: 1_000_000, idle: 3_600_000, ..Draft::default() };
         create(&fast, &key(1), draft, 1_000_000).await;
@@ -306,7 +306,7 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
 /// A statement that waits for somebody's lock is broken off, at the server too.
 #[tokio::test]
 async fn a_lock_is_not_waited_for_forever_st10() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
         create(&database.store(), &key(1), draft, 1).await;
         let store = SqlStore::open(&database.url()).unwrap().with_options(insistent(200));

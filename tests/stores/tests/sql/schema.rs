@@ -10,7 +10,7 @@ use crate::common::{Fresh, create, key, load};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_make_one_schema() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let nodes: Vec<_> = (0..12_u64)
             .map(|number| {
                 let store = database.store();
@@ -29,7 +29,7 @@ async fn nodes_that_start_at_once_make_one_schema() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         create(&database.store(), &key(1), Draft::default(), 0).await;
         database.sql("INSERT INTO session_schema VALUES (99)").await.unwrap();
         let why = database.store().load(&key(1), at(0), &mut []).await.unwrap_err();
@@ -42,7 +42,7 @@ async fn a_newer_schema_is_refused() {
 /// A migration that fails half-way leaves nothing.
 #[tokio::test]
 async fn a_schema_is_made_as_a_whole() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         database.sql("CREATE TABLE session_subjects (other bigint)").await.unwrap();
         let store = database.store();
         let why = store.load(&key(1), at(0), &mut []).await.unwrap_err();
@@ -85,7 +85,7 @@ async fn the_search_path_keeps_applications_apart_st8() {
 
 #[tokio::test]
 async fn options_beyond_reason() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         create(&database.store(), &key(1), Draft::default(), 0).await;
         let high = ConnectionOptions::new()
             .with_connect_timeout(Duration::MAX)
