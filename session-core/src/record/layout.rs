@@ -88,6 +88,7 @@ pub struct Stamp {
 impl Stamp {
     /// Reads the stamp of a record; `None` if these bytes are no record of this format.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of(record: &[u8]) -> Option<Self> {
         let head: &Head = record.first_chunk()?;
         (head[0] == FORMAT).then(|| Self::at(head))
@@ -96,6 +97,7 @@ impl Stamp {
     /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
     /// first to be evicted: the core rejects them when it loads them.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of_any(bytes: &[u8]) -> Self {
         let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
         Self::of(bytes).unwrap_or(corrupt)
@@ -366,11 +368,6 @@ impl<B: Buffer> Record<B> {
 
     pub(crate) fn saw(&mut self, now: Time) {
         Stamp::touch(self.bytes.as_mut(), now);
-    }
-
-    /// The idle timeout; 0 = none.
-    pub(crate) fn idle(&self) -> u64 {
-        time(part(self.head(), IDLE_AT)).millis()
     }
 
     /// The end of the absolute lifetime; 0 = none.
