@@ -103,6 +103,7 @@ impl Stamp {
         Self::of(bytes).unwrap_or(corrupt)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn at(head: &Head) -> Self {
         Self {
             version: Version(number(part::<8>(head, VERSION_AT))),
@@ -274,6 +275,12 @@ impl<B: Buffer> Record<B> {
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
         Self { bytes, len: 0, data: 0 }
+    }
+
+    /// Leaves an empty record, whose buffer `overwrite` makes blank.
+    pub(crate) fn wipe(&mut self, overwrite: impl FnOnce(&mut B)) {
+        overwrite(&mut self.bytes);
+        (self.len, self.data) = (0, 0);
     }
 
     /// The whole buffer, for a store to load into; the record is empty until [`adopt`](Self::adopt).
