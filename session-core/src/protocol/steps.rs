@@ -126,6 +126,10 @@ impl<B: Buffer> RequestState<B> {
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
+        if self.changes.dirty() && operation.fresh.is_none() {
+            // asked for in any case, and then what follows is looked at once
+            return Ok(Next::Random);
+        }
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
         }

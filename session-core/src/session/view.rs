@@ -471,9 +471,9 @@ where
         self.logout().await.map(|()| others + 1)
     }
 
-    pub(super) fn perform(&mut self, intent: Intent<'_>) -> impl Future<Output = Result<(), Error>> {
+    pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut operation = Operation::new(intent);
-        async move { self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ()) }
+        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
