@@ -401,10 +401,14 @@ where
     /// may mean that only this was not done.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
-        if !self.sessions.in_time(begun) {
-            return Err(Error::SignInAgain);
+        let signed_in = match self.sessions.in_time(begun) {
+            true => self.perform(Intent::Login { subject, epoch, remember, keep_data }).await,
+            false => Err(Error::SignInAgain),
+        };
+        if let Err(error) = signed_in {
+            self.sessions.observe(&Event::LoginFailed(Some(subject), &error));
+            return Err(error);
         }
-        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
         if !crowded {
             return Ok(());
         }
