@@ -401,14 +401,15 @@ where
     /// may mean that only this was not done.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
-        let signed_in = match self.sessions.in_time(begun) {
-            true => self.perform(Intent::Login { subject, epoch, remember, keep_data }).await,
-            false => Err(Error::SignInAgain),
+        let sessions = self.sessions;
+        let told = |error| {
+            sessions.observe(&Event::LoginFailed(Some(subject), &error));
+            error
         };
-        if let Err(error) = signed_in {
-            self.sessions.observe(&Event::LoginFailed(Some(subject), &error));
-            return Err(error);
+        if !sessions.in_time(begun) {
+            return Err(told(Error::SignInAgain));
         }
+        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await.map_err(told)?;
         if !crowded {
             return Ok(());
         }
