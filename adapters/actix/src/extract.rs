@@ -59,7 +59,8 @@ impl<T: FromSession + 'static> FromRequest for Extracted<T> {
 
 async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, SessionRejection> {
     let mounted = mounted(request).ok_or(Error::NotMounted)?;
-    Ok(Extracted(mounted.extract(request.headers().get_all(COOKIE).map(HeaderValue::as_bytes)).await?))
+    let mut lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+    Ok(Extracted(mounted.extract(&mut lines).await?))
 }
 
 /// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.

@@ -11,3 +11,7 @@ pub use session_std::{
     Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
     events, headers, keys, policy, shared,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate-actix-session.md")]
+struct FromActixSession;

@@ -17,9 +17,5 @@ pub use session_std::{
 struct FromTowerSessions;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/migrate-actix-session.md")]
-struct FromActixSession;
-
-#[cfg(doctest)]
 #[doc = include_str!("../../../docs/values.md")]
 struct Values;

@@ -360,3 +360,31 @@ async fn a_layer_inside_a_layer_joins_its_session_ck12() {
     assert_eq!(send(&app, Method::GET, "/outer", cookie.as_deref()).await.2, "1");
     assert_eq!(send(&app, Method::GET, "/inner", cookie.as_deref()).await.2, "2");
 }
+
+/// The layer's own answers and those of extractors can look as the application's do, and keep their headers.
+#[tokio::test]
+async fn an_error_page_of_the_applications_own() {
+    #[handler]
+    fn fails(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    let app = Route::new().at("/", get(fails).post(fails)).with(layer().refuse_cross_site(&[]));
+    let app = client(app.map_to_response().after(|answer: poem::Result<Response>| async move {
+        let mut answer = answer?;
+        if let Some(error) = answer.extensions().get::<session_poem::Error>().copied() {
+            answer = answer.set_content_type("text/html; charset=utf-8");
+            answer.set_body(format!("<h1>Sorry</h1>{error}"));
+        }
+        Ok::<_, poem::Error>(answer)
+    }));
+    let (status, headers, body) = send(&app, Method::GET, "/", None).await;
+    assert_eq!((status.as_u16(), body.starts_with("<h1>Sorry</h1>a session key is")), (500, true), "{body}");
+    assert!(cookie(&headers).is_some());
+    let answer = app.post("/").header("sec-fetch-site", "cross-site").send().await.0;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (403, &"text/html; charset=utf-8".parse().unwrap())
+    );
+}

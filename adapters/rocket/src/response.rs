@@ -101,7 +101,7 @@ impl Answer for Headers<'_, '_> {
     }
 
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
-        let names = self.0.headers().iter().map(|header| header.name().as_str().to_owned());
-        names.filter(|name| is(name)).collect()
+        let headers = self.0.headers().iter().filter(|header| is(header.name().as_str()));
+        headers.map(|header| header.name().as_str().to_owned()).collect()
     }
 }

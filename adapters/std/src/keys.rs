@@ -18,8 +18,7 @@ use std::{env, fmt, fs, io};
 use session_core::environment::Time;
 use session_core::{KeyError, Keys};
 
-/// Why there are no keys.
-#[derive(Debug)]
+/// Why there are no keys. Its `Debug`, which `unwrap` prints, is the sentence.
 #[non_exhaustive]
 pub enum KeyLoadError {
     /// The variable is not set, or empty, and this is a release build.
@@ -58,6 +57,12 @@ impl fmt::Display for KeyLoadError {
                 )
             }
         }
+    }
+}
+
+impl fmt::Debug for KeyLoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -237,6 +242,8 @@ mod tests {
 
     #[test]
     fn a_missing_variable_or_file_is_named() {
+        let unwrapped = format!("{:?}", from_file("/nowhere/key").err());
+        assert!(unwrapped.starts_with("Some(/nowhere/key: "), "{unwrapped}");
         assert!(from_file("/nowhere/key").is_err_and(|why| why.to_string().starts_with("/nowhere/key: ")));
         assert_eq!(from_env("SESSION_KEY_THAT_NOBODY_SETS").is_ok(), cfg!(debug_assertions));
     }

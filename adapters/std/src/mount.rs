@@ -117,13 +117,7 @@ impl Mount {
         sent: impl FnOnce() -> Sent<'h>,
     ) -> Result<Begun, Error> {
         let outer = outer.filter(|outer| outer.cookie_name == self.sessions.cookie_name());
-        let request = outer.map_or_else(
-            || {
-                let origin = if self.sessions.observes() { origin() } else { Origin::default() };
-                Request::from_origin(self.sessions.clone(), origin)
-            },
-            |outer| outer.request.clone(),
-        );
+        let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
         if self.cross_site.is_on() && self.cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }

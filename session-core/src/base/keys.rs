@@ -22,8 +22,8 @@ pub struct Keys {
     application: &'static str,
 }
 
-/// Why a key was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a key was refused. Its `Debug`, which `unwrap` prints, is the sentence.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The bytes are a pattern, not random.
@@ -40,6 +40,12 @@ impl fmt::Display for KeyError {
             }
             Self::TooMany => "at most three signing keys: one that signs and two that still verify; retire the oldest",
         })
+    }
+}
+
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -139,9 +139,8 @@ impl<B: Buffer> RequestState<B> {
             operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
-        if operation.joined.is_some() {
+        if operation.joined {
             // another version, so that the login that is joined cannot be taken back any more
-            operation.next = operation.joined;
             return self.write(operation, handle, false, rules);
         }
         let Some(fresh) = &operation.fresh else {

@@ -476,9 +476,9 @@ where
         self.logout().await.map(|()| others + 1)
     }
 
-    pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
+    pub(super) fn perform(&mut self, intent: Intent<'_>) -> impl Future<Output = Result<(), Error>> {
         let mut operation = Operation::new(intent);
-        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
+        async move { self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ()) }
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

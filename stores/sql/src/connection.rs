@@ -127,6 +127,11 @@ pub(crate) trait Connection: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// Returns whether an application's pool has lent it, and may have used it before.
+    fn is_lent(&self) -> bool {
+        false
+    }
+
     /// Ends its use after the answer was read to the end. Returns a connection of ours, which may be used again; an
     /// application's goes back to its pool. One that is dropped instead is closed.
     fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>>;

@@ -179,6 +179,10 @@ impl Connection for Text {
         })
     }
 
+    fn is_lent(&self) -> bool {
+        self.0.is_lent()
+    }
+
     fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>> {
         Box::pin(async move {
             let Self(connection, limit) = *self;

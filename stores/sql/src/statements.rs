@@ -219,8 +219,9 @@ pub(crate) const POSTGRES: Dialect = Dialect {
 #[cfg(feature = "mysql")]
 pub(crate) const MYSQL: Dialect = Dialect {
     before: "",
-    begin: "SELECT GET_LOCK('session_store', 1)",
-    commit: "DO RELEASE_LOCK('session_store')",
+    // a lock of the whole server, named after the database and, with a prefix, after that
+    begin: "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 1)",
+    commit: "DO RELEASE_LOCK(MD5(CONCAT(DATABASE(), '.session_store')))",
     migrations: &[include_str!("../migrations/mysql/1.sql")],
     load: "\
         SELECT CAST(octet_length(record) AS SIGNED), version, last_seen,
@@ -305,7 +306,7 @@ pub(crate) const MYSQL: Dialect = Dialect {
         SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1 FOR UPDATE SKIP LOCKED;
         DELETE record, entry FROM session_records AS record
         JOIN (SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1
-            FOR UPDATE SKIP LOCKED) AS over ON over.handle = record.handle
+            FOR UPDATE SKIP LOCKED) AS gone ON gone.handle = record.handle
         LEFT JOIN session_entries AS entry ON entry.handle = record.handle;
         COMMIT",
     remove_ended: "\
