@@ -193,6 +193,7 @@ impl<B: Buffer> RequestState<B> {
         }
         (self.seen, self.base) = (found.version, self.mine.version());
         let verdict = expiry::accept(token, &self.mine, rules.policy, now);
+        let who = if rules.observer.ignores() { None } else { self.owner() };
         match verdict {
             Verdict::Current | Verdict::Grace => {
                 (self.session, self.token) = (SessionState::Live, Some(*token));
@@ -201,9 +202,9 @@ impl<B: Buffer> RequestState<B> {
                 }
                 return Candidate::Accepted;
             }
-            Verdict::Expired => rules.observer.observe(&Event::Expired(id)),
-            Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id)),
-            Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),
+            Verdict::Expired => rules.observer.observe(&Event::Expired(id, who)),
+            Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id, who)),
+            Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),
         }
         if matches!(verdict, Verdict::PastGrace | Verdict::Replaced) {
             if expiry::unsettled(&self.mine, now) {
