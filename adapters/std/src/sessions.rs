@@ -14,6 +14,7 @@ use session_store_shared::RecordBuffer;
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::keys::KeyRing;
+use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
@@ -44,6 +45,7 @@ struct Settings {
     observer: AnyObserver,
     mode: DynamicMode,
     on_unreadable: UnreadableField,
+    token_header: Option<TokenHeader>,
 }
 
 impl Sessions {
@@ -58,6 +60,7 @@ impl Sessions {
             observer,
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
+            token_header: None,
         })
     }
 
@@ -79,6 +82,10 @@ impl Sessions {
     #[must_use]
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.0.settings.clock.now()
     }
 
     /// Tells `observer` what happens.
@@ -106,6 +113,26 @@ impl Sessions {
 
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
         self.0.settings.on_unreadable
+    }
+
+    /// Keeps tokens in a header instead of cookies (TR5), for clients without a cookie jar: requests and answers have
+    /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
+    /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
+    /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
+    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it.
+    pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
+        let token_header = Some(TokenHeader::named(name)?);
+        Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.settings.token_header.as_ref()
+    }
+
+    /// Whether browsers send the token by themselves, so that another site can cause a request with it.
+    #[must_use]
+    pub fn in_cookies(&self) -> bool {
+        self.token_header().is_none()
     }
 
     /// Whether the store answers, for a health page.
