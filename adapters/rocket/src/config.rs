@@ -34,7 +34,7 @@
 //! | `clear_site_data` | the answer that signs out has `Clear-Site-Data` | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
-//! | `remember` | idle and absolute limit of remembered sessions | 30 days |
+//! | `remember` | absolute limit of remembered sessions, and their idle limit unless it is no longer than `absolute` | 30 days |
 //!
 //! All times are whole seconds. A field of another name is an error.
 
@@ -158,6 +158,11 @@ enum Mismatch {
 
 impl Table {
     fn keys(&self, debug: bool) -> Result<KeyRing, ConfigError> {
+        let keys = self.unnamed_keys(debug)?;
+        Ok(keys.application(kept(&self.application).unwrap_or_default()))
+    }
+
+    fn unnamed_keys(&self, debug: bool) -> Result<KeyRing, ConfigError> {
         match (&self.key, &self.key_file) {
             (Some(_), Some(_)) => Err(ConfigError::TwoKeys),
             (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(ConfigError::Keys),
@@ -182,7 +187,6 @@ impl Table {
         let policy = anonymous_idle.map_or(policy, |span| policy.anonymous_idle(span));
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
-        let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
         let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
@@ -270,7 +274,7 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
+             max_sessions = 6\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
              clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");

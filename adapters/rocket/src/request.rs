@@ -23,9 +23,11 @@ impl RequestCache {
     pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
         let Mounted { sessions, client_address } = request.rocket().state().ok_or(Error::NotMounted)?;
         let Self(asked) = request.local_cache(|| {
-            let user_agent = request.headers().get_one("User-Agent").map(str::as_bytes);
-            let origin = Origin::with_agent(client_address(request), user_agent);
-            Self(Some(session_std::Request::from_origin(sessions.clone(), origin)))
+            let origin = || {
+                let user_agent = request.headers().get_one("User-Agent").map(str::as_bytes);
+                Origin::with_agent(client_address(request), user_agent)
+            };
+            Self(Some(session_std::Request::from_origin(sessions, origin)))
         });
         asked.as_ref().ok_or(Error::NotMounted)
     }

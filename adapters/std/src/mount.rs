@@ -121,13 +121,7 @@ impl Mount {
             names == (self.sessions.cookie_name(), self.sessions.token_header())
         };
         let outer = outer.filter(same);
-        let request = outer.map_or_else(
-            || {
-                let origin = if self.sessions.observes() { origin() } else { Origin::default() };
-                Request::from_origin(self.sessions.clone(), origin)
-            },
-            |outer| outer.request.clone(),
-        );
+        let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
         if self.cross_site.is_on() && self.sessions.in_cookies() && self.cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }

@@ -106,13 +106,13 @@ impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self::from_origin(sessions, Origin::default())
+        Self::from_origin(&sessions, Origin::default)
     }
 
-    /// The same, of a request that comes from there.
+    /// The same, of a request that comes from there: asked for only if there is an observer.
     #[must_use]
-    pub fn from_origin(sessions: Sessions, origin: Origin) -> Self {
-        let origin = sessions.observes().then_some(origin);
+    pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
+        let origin = sessions.observes().then(origin);
         let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
         let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
         Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))

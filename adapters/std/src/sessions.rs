@@ -13,6 +13,7 @@ use session_store_shared::RecordBuffer;
 
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
+use crate::events::stderr::Stderr;
 use crate::keys::KeyRing;
 use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
@@ -51,7 +52,7 @@ struct Settings {
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(()));
+        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
         Self::of(Settings {
             store: store.into(),
             keys: keys.into(),
@@ -88,7 +89,8 @@ impl Sessions {
         self.0.settings.clock.now()
     }
 
-    /// Tells `observer` what happens.
+    /// Tells `observer` what happens. Without one, that the store failed is written to stderr, at most once a minute;
+    /// `observed(())` is silent.
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
         Self::of(Settings { observer: AnyObserver::new(observer), ..self.0.settings.clone() })

@@ -22,7 +22,7 @@ fn visit<T>(sessions: &Sessions, sends: &str, with: impl FnOnce(&Session) -> Res
 }
 
 #[test]
-fn a_signed_in_user_in_one_line_ts1() {
+fn a_signed_in_user_in_one_line() {
     let clock = TestClock::new();
     let sessions = sessions(&clock);
     let ann = run(sessions.cookie_for("ann").into_future()).unwrap();
@@ -49,7 +49,7 @@ fn a_signed_in_user_in_one_line_ts1() {
 
 /// As old as the test says, without having been idle: the sessions of users who are there all day.
 #[test]
-fn a_signed_in_user_of_some_age_ts1() {
+fn a_signed_in_user_of_some_age() {
     let clock = TestClock::new();
     let sessions = sessions(&clock);
     for (age, fresh, there) in [
@@ -69,7 +69,7 @@ fn a_signed_in_user_of_some_age_ts1() {
 }
 
 #[test]
-fn a_signed_in_user_of_sealed_sessions_and_in_a_header_ts1_tr5() {
+fn a_signed_in_user_of_sealed_sessions_and_in_a_header_tr5() {
     let clock = TestClock::new();
     let sealed = Sessions::sealed(MemoryStore::new(), keys::generated()).clock(clock.clone());
     for sessions in [sealed, sessions(&clock).in_header("Authorization").unwrap()] {

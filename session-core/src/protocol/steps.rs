@@ -139,9 +139,8 @@ impl<B: Buffer> RequestState<B> {
             operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
-        if operation.joined.is_some() {
+        if operation.joined {
             // another version, so that the login that is joined cannot be taken back any more
-            operation.next = operation.joined;
             return self.write(operation, handle, false, rules);
         }
         let Some(fresh) = &operation.fresh else {
@@ -232,9 +231,10 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
-        let span = rules.policy.limits.remember;
+        let limits = &rules.policy.limits;
         // those of the policy follow when the record is written
-        self.mine.set_lifetimes(span, if remember { now.millis() + span } else { 0 }, remember);
+        let ends = if remember { now.millis() + limits.remember } else { 0 };
+        self.mine.set_lifetimes(limits.remember_idle, ends, remember);
         if keep_data {
             self.mine.table().remove(FLASH);
         } else {

@@ -46,7 +46,8 @@ pub struct LoginAttempt<'s> {
 }
 
 impl<'s> LoginAttempt<'s> {
-    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
+    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14). A policy whose `remember`
+    /// is no longer than its absolute lifetime keeps the usual idle limit.
     #[must_use]
     pub const fn remembered(self) -> Self {
         Self { remember: true, ..self }
@@ -470,9 +471,9 @@ where
         self.logout().await.map(|()| others + 1)
     }
 
-    pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
+    pub(super) fn perform(&mut self, intent: Intent<'_>) -> impl Future<Output = Result<(), Error>> {
         let mut operation = Operation::new(intent);
-        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
+        async move { self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ()) }
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

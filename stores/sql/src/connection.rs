@@ -127,6 +127,11 @@ pub(crate) trait Connection: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// Returns whether an application's pool has lent it, and may have used it before.
+    fn is_lent(&self) -> bool {
+        false
+    }
+
     /// Ends its use after the answer was read to the end. Returns a connection of ours, which may be used again; an
     /// application's goes back to its pool. One that is dropped instead is closed.
     fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>>;
@@ -312,11 +317,7 @@ impl Pause {
 
 /// Returns a statement with its parameters in their places, as `literal` writes them.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) fn text(
-    sql: &str,
-    values: &[Value<'_>],
-    literal: fn(&mut String, Value<'_>) -> std::fmt::Result,
-) -> String {
+pub(crate) fn text(sql: &str, values: &[Value<'_>], literal: fn(&mut String, Value<'_>) -> std::fmt::Result) -> String {
     let mut pieces = sql.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

@@ -69,11 +69,13 @@ impl Server for Direct {
 
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
-            let connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
-            let mut connection = Box::new(MySqlHeld { connection: Held::Own(connection.into()) });
-            let set = format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
-            connection.script(AssertSqlSafe(set).into_sql_str()).await?;
-            Ok(connection as Box<dyn Connection>)
+            let mut connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
+            let set =
+                format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
+            let set = sqlx::raw_sql(AssertSqlSafe(set).into_sql_str()).execute(&mut connection).await;
+            set.map_err(|why| SqlError::connect(&why))?;
+            let own = MySqlHeld { connection: Held::Own(connection.into()), set: String::new() };
+            Ok(Box::new(own) as Box<dyn Connection>)
         })
     }
 }
@@ -90,14 +92,14 @@ impl Server for MySqlPool {
 
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
-            let mut connection = Box::new(MySqlHeld { connection: Held::borrow(self, timeout).await? });
-            let set = format!("{KEEP}; SET SESSION {}", limits(timeout));
-            connection.script(AssertSqlSafe(set).into_sql_str()).await?;
-            Ok(connection as Box<dyn Connection>)
+            let set = format!("{KEEP}; SET SESSION {}; ", limits(timeout));
+            Ok(Box::new(MySqlHeld { connection: Held::borrow(self, timeout).await?, set }) as Box<dyn Connection>)
         })
     }
 }
 
+/// Takes the limits from a connection of ours.
+const UNLIMITED: &str = "SET SESSION /*M!100101 max_statement_time = DEFAULT, */ innodb_lock_wait_timeout = DEFAULT";
 /// Keeps an application's limits.
 const KEEP: &str = "SET @session_store_lock = @@innodb_lock_wait_timeout \
     /*M!100101 , @session_store_time = @@max_statement_time */ /*!80000 , @session_store_time = @@max_execution_time */";
@@ -107,6 +109,8 @@ const RESTORE: &str = "SET SESSION innodb_lock_wait_timeout = @session_store_loc
 
 struct MySqlHeld {
     connection: Held<MySql>,
+    /// Sets our limits on an application's connection, with the next message; empty if they are set.
+    set: String,
 }
 
 impl Connection for MySqlHeld {
@@ -114,14 +118,24 @@ impl Connection for MySqlHeld {
     fn run<'a>(&'a mut self, sql: SqlStr, values: &'a [Value<'a>]) -> Boxed<'a, Vec<Row>> {
         Box::pin(async move {
             // numbers and hexadecimal digits, and nothing else, are put into the text
-            let sql = AssertSqlSafe(text(sql.as_str(), values, literal)).into_sql_str();
-            let rows = sqlx::raw_sql(sql).fetch_all(self.connection.get()).await;
+            let mut sql = text(sql.as_str(), values, literal);
+            if self.connection.is_lent() {
+                // a message that fails is perhaps sent again, over limits that are set, or the connection is closed
+                sql = format!("{}{sql}; {RESTORE}", std::mem::take(&mut self.set));
+            }
+            let rows = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(self.connection.get()).await;
             rows.and_then(|rows| rows.iter().map(Row::read).collect()).map_err(|why| error(&why))
         })
     }
 
+    /// Tables may take longer to make than a statement may take. What is given up and done later can be done again.
     fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()> {
         Box::pin(async move {
+            let sql = if self.connection.is_lent() {
+                sql
+            } else {
+                AssertSqlSafe(format!("{UNLIMITED}; {}", sql.as_str())).into_sql_str()
+            };
             let done = sqlx::raw_sql(sql).execute(self.connection.get()).await;
             done.map(drop).map_err(|why| error(&why))
         })
@@ -147,12 +161,14 @@ impl Connection for MySqlHeld {
         })
     }
 
-    fn give_back(mut self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>> {
+    fn is_lent(&self) -> bool {
+        self.connection.is_lent()
+    }
+
+    fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>> {
         Box::pin(async move {
-            if self.connection.is_lent() {
-                self.script(SqlStr::from_static(RESTORE)).await?;
-            }
-            Ok(self.connection.own().map(|connection| Box::new(Self { connection }) as Box<dyn Connection>))
+            let Self { connection, set } = *self;
+            Ok(connection.own().map(|connection| Box::new(Self { connection, set }) as Box<dyn Connection>))
         })
     }
 }

@@ -57,7 +57,11 @@ impl Pool {
         });
         let (connection, used) = match open {
             Some((connection, _)) => (connection, true),
-            None => (connect.await?, false),
+            None => {
+                let connection = connect.await?;
+                let used = connection.is_lent();
+                (connection, used)
+            }
         };
         Ok(PooledConnection { pool: self, connection, used, _permit: permit })
     }

@@ -32,10 +32,9 @@ pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
         // other errors may repeat the password
         Err(_) => return Err(bad("not a PostgreSQL URL")),
     };
-    let chosen = ["sslmode=", "ssl-mode="].iter().any(|word| url.contains(word))
-        || std::env::var_os("PGSSLMODE").is_some();
-    let options =
-        if chosen || is_local(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) };
+    let chosen =
+        ["sslmode=", "ssl-mode="].iter().any(|word| url.contains(word)) || std::env::var_os("PGSSLMODE").is_some();
+    let options = if chosen || is_local(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) };
     let verifies = matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull);
     check_tls(verifies, "sslmode=disable")?;
     Ok(Box::new(Direct { options, pooled: AtomicBool::new(false) }))
@@ -178,6 +177,10 @@ impl Connection for Text {
             let done = sqlx::raw_sql(sql).execute(self.0.get()).await;
             done.map(drop).map_err(|why| SqlError::query(&why))
         })
+    }
+
+    fn is_lent(&self) -> bool {
+        self.0.is_lent()
     }
 
     fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>> {

@@ -127,6 +127,10 @@ impl Connection for SqliteHeld {
         })
     }
 
+    fn is_lent(&self) -> bool {
+        self.connection.is_lent()
+    }
+
     fn give_back(mut self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>> {
         Box::pin(async move {
             if self.connection.is_lent() {

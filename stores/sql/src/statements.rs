@@ -68,8 +68,7 @@ const BUMP: &str = "\
     SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
     RETURNING epoch + (SELECT time FROM session_cutoff), last";
 
-const REMOVE: &str =
-    "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
+const REMOVE: &str = "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
 
 /// What a store says to its database: parameters → columns of the result.
 pub(crate) struct Dialect {
@@ -105,7 +104,7 @@ pub(crate) struct Dialect {
     pub(crate) bump: &'static str,
     /// subject, handle, login
     pub(crate) remove: &'static str,
-        /// subject, epoch, handle, login, ends → handle, if the epoch is that
+    /// subject, epoch, handle, login, ends → handle, if the epoch is that
     pub(crate) add: &'static str,
     /// most, now → handles: records past their deadline
     pub(crate) remove_over: &'static str,
@@ -220,8 +219,9 @@ pub(crate) const POSTGRES: Dialect = Dialect {
 #[cfg(feature = "mysql")]
 pub(crate) const MYSQL: Dialect = Dialect {
     before: "",
-    begin: "SELECT GET_LOCK('session_store', 1)",
-    commit: "DO RELEASE_LOCK('session_store')",
+    // a lock of the whole server, named after the database and, with a prefix, after that
+    begin: "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 1)",
+    commit: "DO RELEASE_LOCK(MD5(CONCAT(DATABASE(), '.session_store')))",
     migrations: &[include_str!("../migrations/mysql/1.sql")],
     load: "\
         SELECT CAST(octet_length(record) AS SIGNED), version, last_seen,
@@ -306,7 +306,7 @@ pub(crate) const MYSQL: Dialect = Dialect {
         SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1 FOR UPDATE SKIP LOCKED;
         DELETE record, entry FROM session_records AS record
         JOIN (SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1
-            FOR UPDATE SKIP LOCKED) AS over ON over.handle = record.handle
+            FOR UPDATE SKIP LOCKED) AS gone ON gone.handle = record.handle
         LEFT JOIN session_entries AS entry ON entry.handle = record.handle;
         COMMIT",
     remove_ended: "\

@@ -201,7 +201,9 @@ impl Store for SqlStore {
         let (key_is, now_is) = (handle(key), time(now));
         let rows = match condition {
             DeleteCondition::Any => self.write(self.dialect().delete, &[key_is, now_is]).await?,
-            DeleteCondition::Version(this) => self.write(self.dialect().delete_version, &[key_is, now_is, version(this)]).await?,
+            DeleteCondition::Version(this) => {
+                self.write(self.dialect().delete_version, &[key_is, now_is, version(this)]).await?
+            }
             DeleteCondition::Login(login) => {
                 self.write(self.dialect().delete_login, &[key_is, now_is, i64::from(login).into()]).await?
             }

@@ -119,8 +119,7 @@ impl Flags {
         };
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
-        let keys = self.keys()?;
-        let policy = policy.application(Box::leak(self.app.into_boxed_str()));
+        let keys = self.keys()?.application(Box::leak(self.app.into_boxed_str()));
         let store = match (self.store, self.anonymous_most) {
             (StoreUrl::Memory { capacity, .. }, Some(most)) => StoreUrl::Memory { capacity, anonymous: Some(most) },
             (_, Some(_)) => return Err("--anonymous-most is for --store memory:".into()),

@@ -49,3 +49,7 @@ SELECT handle, record, version, login, last_seen, idle, ends, made, deadline FRO
 SELECT handle, login, subject, ends, place FROM session_entries LIMIT 0;
 SELECT subject, epoch, last FROM session_subjects LIMIT 0;
 SELECT one, time FROM session_cutoff LIMIT 0;
+
+-- The version of these tables.
+CREATE TABLE IF NOT EXISTS session_schema (version BIGINT PRIMARY KEY) ENGINE = InnoDB;
+INSERT IGNORE INTO session_schema VALUES (1);

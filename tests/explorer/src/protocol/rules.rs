@@ -223,7 +223,7 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);",
+            code: "operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };",
             instead: "operation.next = joined;\n            self.in_force(operation, rules);",
         }],
     },

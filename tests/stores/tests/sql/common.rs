@@ -2,9 +2,10 @@
 
 use session_core::store::{Handle, Outcome, Store, Version};
 use session_store_sql::SqlStore;
+use std::sync::Arc;
+use std::time::Duration;
 use store_support::{Draft, at};
 use store_tests::servers::proxy::Proxy;
-use std::sync::Arc;
 
 use store_tests::servers::{PATIENT, Server, mariadb, postgres};
 use tempfile::TempDir;
@@ -13,7 +14,10 @@ use tempfile::TempDir;
 pub(crate) enum Fresh {
     Postgres(Server),
     /// A database of a server that all tests share, by its URL.
-    MariaDb { url: String, _server: Arc<Server> },
+    MariaDb {
+        url: String,
+        _server: Arc<Server>,
+    },
     Sqlite(TempDir),
 }
 
@@ -50,6 +54,15 @@ impl Fresh {
 
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
+    }
+
+    /// What each database calls the same thing.
+    pub(crate) fn words(&self, sqlite: &'static str, postgres: &'static str, mariadb: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite(_) => sqlite,
+            Self::Postgres(_) => postgres,
+            Self::MariaDb { .. } => mariadb,
+        }
     }
 
     /// Runs SQL as somebody who shares the database.
@@ -114,11 +127,36 @@ impl Fresh {
     }
 }
 
+/// How a store comes to its database: by a URL, or by an application's pool.
+pub(crate) const WAYS: [fn(&str) -> SqlStore; 2] = [by_url, by_pool];
+
+pub(crate) fn by_url(url: &str) -> SqlStore {
+    SqlStore::open(url).unwrap()
+}
+
+/// A pool as an application makes it. What waits for it waits not for ever.
+pub(crate) fn by_pool(url: &str) -> SqlStore {
+    fn pool<DB: sqlx::Database>(url: &str) -> sqlx::Pool<DB> {
+        let options = sqlx::pool::PoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(3));
+        options.connect_lazy(url).unwrap()
+    }
+    match url.split_once(':') {
+        Some(("postgres", _)) => pool::<sqlx::Postgres>(url).into(),
+        Some(("mysql", _)) => pool::<sqlx::MySql>(url).into(),
+        _ => pool::<sqlx::Sqlite>(&format!("{url}?mode=rwc")).into(),
+    }
+}
+
+/// A server of its own of each database that has one, for tests that kill it or make it hang.
+pub(crate) fn servers() -> [Server; 2] {
+    [postgres::start(), mariadb::start()]
+}
+
 /// A proxy before a server; it has a runtime of its own, which cannot be started in ours.
 pub(crate) async fn proxy(server: &Server) -> (Proxy, String) {
     let addr = server.addr();
     let proxy = tokio::task::spawn_blocking(move || Proxy::start(addr)).await.unwrap();
-    let url = format!("postgres://postgres@{}/postgres", proxy.addr());
+    let url = server.url().replace(&addr.to_string(), &proxy.addr().to_string());
     (proxy, url)
 }
 

@@ -1,4 +1,5 @@
-//! Conversations over PostgreSQL and SQLite: all of them through one adapter, the delicate ones through others.
+//! Conversations over PostgreSQL, MariaDB and SQLite: all of them through one adapter, the delicate ones through
+//! others.
 
 #[path = "../../../../adapters/actix/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
@@ -34,6 +35,12 @@ fn postgres() -> Server {
 fn all_through_axum_over_postgres() {
     let server = postgres();
     support::reference::converse("axum", &[&server.url()], axum_app::serve);
+}
+
+#[test]
+fn all_through_axum_over_mariadb() {
+    let (_server, url) = servers::mariadb::shared();
+    support::reference::converse("axum", &[&url], axum_app::serve);
 }
 
 #[test]

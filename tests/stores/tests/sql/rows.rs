@@ -186,7 +186,7 @@ async fn rows_that_others_wrote_st1() {
     for database in Fresh::all() {
         let store = database.store();
         create(&store, &key(1), Draft { version: 5, seen: 10, ..Draft::default() }, 10).await;
-        let garbage = if database.is_sqlite() { "x'00ff2727'" } else { "'\\x00ff2727'" };
+        let garbage = database.words("x'00ff2727'", "'\\x00ff2727'", "x'00ff2727'");
         let columns =
             "INSERT INTO session_records (handle, record, version, login, last_seen, idle, ends, made) VALUES";
         let numbers = [
@@ -220,11 +220,12 @@ async fn rows_that_others_wrote_st1() {
         assert_eq!(load(&store, &key(103), 10).await, None);
         assert_eq!(load(&store, &key(u64::MAX), 10).await, None);
         // a long one is not even sent to whoever has no room for it
-        let long = if database.is_sqlite() { "zeroblob(3000000)" } else { "decode(repeat('00', 3000000), 'hex')" };
+        let long =
+            database.words("zeroblob(3000000)", "decode(repeat('00', 3000000), 'hex')", "repeat(x'00', 3000000)");
         database.sql(Box::leak(format!("{columns} (104, {long}, 0, 0, 0, 0, 0, 0)").into_boxed_str())).await.unwrap();
         assert_eq!(store.load(&key(104), at(10), &mut buffer).await, Ok(Load::TooLarge { size: 3_000_000 }));
 
-        let name = if database.is_sqlite() { "x'00'" } else { "'\\x00'" };
+        let name = database.words("x'00'", "'\\x00'", "x'00'");
         let hostile = format!(
             "INSERT INTO session_entries VALUES (7, -1, {name}, 9223372036854775807, -3); UPDATE session_subjects SET epoch = -1, last = -1"
         );
