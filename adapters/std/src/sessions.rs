@@ -121,7 +121,8 @@ impl Sessions {
     /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
     /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
     /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
-    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it.
+    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it. For
+    /// programs, and not for pages: what a script holds, a script that was injected reads.
     pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
         let token_header = Some(TokenHeader::named(name)?);
         Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
