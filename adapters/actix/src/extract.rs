@@ -10,7 +10,7 @@ use std::sync::Arc;
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{COOKIE, ContentType, HeaderValue, LOCATION};
+use actix_web::http::header::{ContentType, HeaderValue, LOCATION};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use session_std::mount::Mounted;
 use session_std::{Error, FromSession, Typed};
@@ -59,7 +59,7 @@ impl<T: FromSession + 'static> FromRequest for Extracted<T> {
 
 async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, SessionRejection> {
     let mounted = mounted(request).ok_or(Error::NotMounted)?;
-    let mut lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+    let mut lines = request.headers().get_all(mounted.header().as_str()).map(HeaderValue::as_bytes);
     Ok(Extracted(mounted.extract(&mut lines).await?))
 }
 

@@ -8,8 +8,8 @@ pub use extract::{Authenticated, AuthenticatedRejection, Extracted, Peek, Sessio
 pub use layer::{SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
-    events, headers, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
+    UnreadableField, cross_site, events, headers, keys, policy, shared, testing,
 };
 
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! What users of actix-web are used to: `actix_web::test`, scopes, layers around layers, extractors and their errors,
 //! `Either`, error handlers, redirects, streams, panics, middleware of their own.
 
+use std::time::Duration;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, LOCATION, SET_COOKIE, VARY};
@@ -10,6 +12,7 @@ use actix_web::web::{self, Redirect};
 use actix_web::{App, Either, HttpMessage, HttpRequest, HttpResponse, Responder, test};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use session_actix::testing::TestClock;
 use session_actix::{
     Authenticated, AuthenticatedRejection, Error, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer,
     SessionRejection, Sessions, keys,
@@ -424,4 +427,17 @@ async fn responders_of_the_applications() {
     let (_, headers, body) = send(&test::init_service(app).await, Method::GET, "/", None).await;
     assert_eq!(body, "Some(7)");
     assert!(cookie(&headers).is_some());
+}
+
+/// Signed in without the form, and expired without a wait.
+#[actix_web::test]
+async fn a_signed_in_user_in_one_line() {
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let app = App::new().route("/who", web::get().to(who)).wrap(SessionLayer::new(sessions.clone()));
+    let app = test::init_service(app).await;
+    let ann = sessions.cookie_for("ann").with("a", 7).await.unwrap();
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.2, "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.0, 401);
 }

@@ -1,6 +1,7 @@
 //! What users of axum are used to: layers around layers, extractors, redirects, streams, panics, other tower services.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
+use session_axum::testing::TestClock;
 use session_axum::{
     Authenticated, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions, keys,
 };
@@ -265,4 +267,17 @@ async fn an_error_page_of_the_applications_own() {
     let answer = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
     assert_eq!(answer.status().as_u16(), 403);
+}
+
+/// Signed in without the form, and expired without a wait.
+#[tokio::test]
+async fn a_signed_in_user_in_one_line() {
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let app = Router::new().route("/who", get(async |user: Authenticated| user.subject));
+    let app = app.layer(SessionLayer::new(sessions.clone()));
+    let ann = sessions.cookie_for("ann").with("a", 7).await.unwrap();
+    assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.2, "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.0, 401);
 }

@@ -1,6 +1,8 @@
 //! What users of Poem are used to: layers around layers, extractors, poem-openapi, error catchers, redirects, streams,
 //! panics, WebSockets.
 
+use std::time::Duration;
+
 use futures_util::stream;
 use poem::http::header::{CACHE_CONTROL, COOKIE, HeaderName, LOCATION, SET_COOKIE, VARY};
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -14,6 +16,7 @@ use poem::{
 use poem_openapi::payload::PlainText;
 use poem_openapi::{OpenApi, OpenApiService};
 use serde::{Deserialize, Serialize};
+use session_poem::testing::TestClock;
 use session_poem::{
     Authenticated, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection,
     Sessions, keys,
@@ -387,4 +390,20 @@ async fn an_error_page_of_the_applications_own() {
         (answer.status().as_u16(), &answer.headers()["content-type"]),
         (403, &"text/html; charset=utf-8".parse().unwrap())
     );
+}
+
+/// Signed in without the form, and expired without a wait.
+#[tokio::test]
+async fn a_signed_in_user_in_one_line() {
+    #[handler]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let app = client(Route::new().at("/who", get(who)).with(SessionLayer::new(sessions.clone())));
+    let ann = sessions.cookie_for("ann").with("a", 7).await.unwrap();
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.2, "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.0, 401);
 }

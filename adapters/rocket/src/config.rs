@@ -23,6 +23,7 @@
 //! | `anonymous_idle` | longest time without activity of a session in which nobody is signed in | the smaller of 10 minutes and `idle` |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
+//! | `token_header` | the token travels in this header instead of a cookie: [`Sessions::in_header`] | none: in a cookie |
 //! | `application` | separates this application from others with the same keys and cookie name | none |
 //! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
 //! | `max_bytes` | bytes of a session in the store | 65536 |
@@ -46,7 +47,7 @@ use rocket::figment::{self, Figment};
 use rocket::{Config, figment::error::Kind};
 use session_std::keys::KeyRing;
 use session_std::policy::{self, Lifetimes, PlainCookie, PolicyError, SecureCookie};
-use session_std::{Policy, Sessions, SharedStore, keys};
+use session_std::{Policy, Sessions, SharedStore, TokenHeaderError, keys};
 
 /// Sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
 /// `SessionLayer::new(config::sessions(&Config::figment(), store)?.observed(…))`.
@@ -61,7 +62,8 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
     } else {
         Sessions::new(store, table.keys(debug)?)
     };
-    Ok(made.policy(table.policy()?))
+    let made = made.policy(table.policy()?);
+    table.token_header.map_or(Ok(made.clone()), |name| made.in_header(&name)).map_err(ConfigError::TokenHeader)
 }
 
 /// What is wrong with the configuration.
@@ -78,6 +80,8 @@ pub enum ConfigError {
     Keys(keys::KeyLoadError),
     /// Cookie or lifetimes that cannot work.
     Policy(PolicyError),
+    /// The name of a header that cannot carry a token.
+    TokenHeader(TokenHeaderError),
     /// A field that plain http does not have.
     NotOnPlainHttp(&'static str),
 }
@@ -94,6 +98,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::Keys(why) => why.fmt(f),
             Self::Policy(why) => why.fmt(f),
+            Self::TokenHeader(why) => why.fmt(f),
             Self::NotOnPlainHttp(field) => write!(f, "{field}: not with plain_http"),
         }
     }
@@ -120,6 +125,7 @@ struct Table {
     grace: Option<u64>,
     touch_every: Option<u64>,
     remember: Option<u64>,
+    token_header: Option<String>,
     application: Option<String>,
     max_cookie: Option<usize>,
     max_bytes: Option<usize>,

@@ -104,7 +104,8 @@ impl Fairing for SessionLayer {
 
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        if !self.cross_site.is_on() {
+        let in_cookies = || request.rocket().state().is_some_and(|Mounted { sessions, .. }| sessions.in_cookies());
+        if !self.cross_site.is_on() || !in_cookies() {
             return;
         }
         let value = |name| request.headers().get_one(name).map(str::as_bytes);

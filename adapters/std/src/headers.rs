@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 pub use http::header::HeaderName;
-use http::header::{CACHE_CONTROL, Entry, HeaderValue, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
 use crate::session::Finished;
+use crate::token_header::TokenHeader;
 
 /// The headers of an answer, whatever type its framework has for them.
 pub trait Answer {
@@ -35,7 +36,7 @@ pub trait Answer {
 pub fn apply(finished: Finished, answer: &mut impl Answer) {
     let uncached = finished.no_store || finished.cookie.is_some();
     if let Some(cookie) = finished.cookie {
-        answer.append_secret(&SET_COOKIE, cookie);
+        answer.append_secret(finished.token_header.as_ref().map_or(&SET_COOKIE, TokenHeader::name), cookie);
     }
     if uncached {
         no_store(answer);
@@ -44,7 +45,8 @@ pub fn apply(finished: Finished, answer: &mut impl Answer) {
         answer.set(&CLEAR_SITE_DATA, SITE_DATA.into());
     }
     if finished.varies {
-        answer.merge(&VARY, vary);
+        let header = TokenHeader::of_requests(finished.token_header.as_ref());
+        answer.merge(&VARY, |before| vary(before, header));
     }
 }
 
@@ -61,13 +63,13 @@ pub fn no_store(answer: &mut impl Answer) {
 }
 
 /// Corrects an answer with a session cookie that a layer outside of the session's has made cacheable again: to be called by
-/// the outermost one, with the name of the cookie.
-pub fn correct(cookie_name: &str, headers: &mut HeaderMap) {
+/// the outermost one, with the name of the cookie, or of the header that has the token.
+pub fn correct(name: &str, headers: &mut HeaderMap) {
     let ours = |line: &HeaderValue| {
-        let rest = line.as_bytes().strip_prefix(cookie_name.as_bytes());
+        let rest = line.as_bytes().strip_prefix(name.as_bytes());
         rest.is_some_and(|rest| rest.starts_with(b"="))
     };
-    if headers.get_all(SET_COOKIE).iter().any(ours) {
+    if headers.contains_key(name) || headers.get_all(SET_COOKIE).iter().any(ours) {
         no_store(headers);
     }
 }
@@ -158,17 +160,19 @@ pub fn cache_control(before: Option<&str>) -> Cow<'static, str> {
     std::iter::once(NO_STORE).chain(before.filter(keeps)).collect::<Vec<_>>().join(", ").into()
 }
 
-/// An answer that depended on the session says `Vary: Cookie`, beside what else it depends on; `None` if it says so
-/// already.
+/// An answer that depended on the session says so in `Vary`, beside what else it depends on: on `Cookie`, or on the header
+/// that has the token. `None` if it says so already.
 #[must_use]
-pub fn vary(before: Option<&str>) -> Option<Cow<'static, str>> {
-    const COOKIE: &str = "Cookie";
-    let Some(before) = before else { return Some(COOKIE.into()) };
+pub fn vary(before: Option<&str>, header: &HeaderName) -> Option<Cow<'static, str>> {
+    let ours = if *header == COOKIE { "Cookie" } else { header.as_str() };
+    let Some(before) = before else {
+        return Some(if *header == COOKIE { "Cookie".into() } else { ours.to_owned().into() });
+    };
     let names = || before.split(',').map(str::trim).filter(|name| !name.is_empty());
-    if names().any(|name| name == "*" || name.eq_ignore_ascii_case("cookie")) {
+    if names().any(|name| name == "*" || name.eq_ignore_ascii_case(ours)) {
         return None;
     }
-    Some(names().chain(std::iter::once(COOKIE)).collect::<Vec<_>>().join(", ").into())
+    Some(names().chain(std::iter::once(ours)).collect::<Vec<_>>().join(", ").into())
 }
 
 #[cfg(test)]
@@ -241,9 +245,9 @@ mod tests {
 
     #[test]
     fn vary_is_a_list_ck9() {
-        assert_eq!(vary(None).as_deref(), Some("Cookie"));
-        assert_eq!(vary(Some("Accept-Encoding")).as_deref(), Some("Accept-Encoding, Cookie"));
-        assert_eq!(vary(Some("accept, COOKIE")), None);
-        assert_eq!(vary(Some("*")), None);
+        assert_eq!(vary(None, &COOKIE).as_deref(), Some("Cookie"));
+        assert_eq!(vary(Some("Accept-Encoding"), &COOKIE).as_deref(), Some("Accept-Encoding, Cookie"));
+        assert_eq!(vary(Some("accept, COOKIE"), &COOKIE), None);
+        assert_eq!(vary(Some("*"), &COOKIE), None);
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, ORIGIN, UPGRADE};
-use http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
+use http::header::{HOST, ORIGIN, UPGRADE};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
 
@@ -116,9 +116,13 @@ impl Mount {
         origin: impl FnOnce() -> Origin,
         sent: impl FnOnce() -> Sent<'h>,
     ) -> Result<Begun, Error> {
-        let outer = outer.filter(|outer| outer.cookie_name == self.sessions.cookie_name());
+        let same = |outer: &&Mounted| {
+            let names = (outer.cookie_name, outer.request.token_header());
+            names == (self.sessions.cookie_name(), self.sessions.token_header())
+        };
+        let outer = outer.filter(same);
         let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
-        if self.cross_site.is_on() && self.cross_site.refuses(&sent()) {
+        if self.cross_site.is_on() && self.sessions.in_cookies() && self.cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }
         Ok(Begun { request, joined: outer.is_some() })
@@ -138,9 +142,15 @@ impl Mount {
 }
 
 impl Mounted {
+    /// The name of the header whose lines [`extract`](Self::extract) is to be given.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        self.request.header()
+    }
+
     /// Returns what a handler asks for. All Cookie lines are one (CP1).
-    pub async fn extract<'h, T: FromSession>(&self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
-        self.request.extract(cookie_lines).await
+    pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
+        self.request.extract(lines).await
     }
 
     /// Returns the page for visitors who are not signed in.
@@ -154,7 +164,7 @@ impl Mounted {
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
     // lent, because each future on the way down would hold two copies of the iterator
-    let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let mut lines = headers.get_all(mounted.header()).iter().map(HeaderValue::as_bytes);
     mounted.extract(&mut lines).await
 }
 

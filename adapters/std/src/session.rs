@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::lock::{Mutex, MutexGuard};
+use http::HeaderName;
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
@@ -15,6 +16,7 @@ use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
 use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
+use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
@@ -28,6 +30,8 @@ struct Shared {
     on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
     origin: Option<Origin>,
+    /// `None`: cookies.
+    token_header: Option<TokenHeader>,
     state: Mutex<State>,
 }
 
@@ -72,9 +76,10 @@ impl State {
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
-    /// The value of a `Set-Cookie` header.
+    /// The value of a `Set-Cookie` header, or of the header of [`Sessions::in_header`].
     pub cookie: Option<String>,
-    /// The answer depends on the cookie.
+    pub(crate) token_header: Option<TokenHeader>,
+    /// The answer depends on the cookie, or on that header.
     pub varies: bool,
     /// No cache may keep the answer, also without a cookie.
     pub no_store: bool,
@@ -85,10 +90,11 @@ pub struct Finished {
 impl std::fmt::Debug for Finished {
     /// Prints no cookie.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { error, cookie, varies, no_store, clears_site_data } = self;
+        let Self { error, cookie, token_header, varies, no_store, clears_site_data } = self;
         f.debug_struct("Finished")
             .field("error", error)
             .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("token_header", token_header)
             .field("varies", varies)
             .field("no_store", no_store)
             .field("clears_site_data", clears_site_data)
@@ -108,7 +114,19 @@ impl Request {
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(origin);
         let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
-        Self(Arc::new(Shared { core, on_unreadable, origin, state: Mutex::new(State::Untouched) }))
+        let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
+        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
+    }
+
+    /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
+    /// [`Sessions::in_header`].
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        TokenHeader::of_requests(self.0.token_header.as_ref())
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.token_header.as_ref()
     }
 
     /// Refuses the request because another site caused it, and tells the observer.
@@ -118,12 +136,12 @@ impl Request {
         Error::CrossSite
     }
 
-    /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
+    /// The session, found by the lines of the request's [`header`](Self::header) at the first call. A handler that only peeks passes
     /// `activity: false`, and its request does not count as use of the session. If it cannot be loaded, further calls are
     /// told the same; if this future is dropped, the next call loads.
     pub async fn session<'h>(
         &self,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
@@ -131,7 +149,14 @@ impl Request {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
             let mut exchange = buffer_pool::take();
             let mut view = View::new(&self.0.core, &mut exchange, ThreadRng);
-            let loaded = self.0.follow(view.load(cookie_lines)).await;
+            let made = self
+                .0
+                .token_header
+                .as_ref()
+                .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
+            // of a header all lines are used up by now
+            let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
+            let loaded = self.0.follow(view.load(&mut lines)).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
         }
         match &mut *state {
@@ -158,21 +183,23 @@ impl Request {
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
     /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
+        let token_header = self.0.token_header.clone();
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
+            return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };
         };
         let mut exchange = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(exchange) => exchange,
-            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+            State::Failed(_) => return Finished { varies: true, token_header, ..Finished::default() },
             State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
-        let written = cookie(&session);
+        let written = cookie(&session, token_header.as_ref());
         let error = committed.err().or(written.as_ref().err().copied());
         let finished = Finished {
             error,
             cookie: written.unwrap_or_default(),
+            token_header,
             varies: session.varies(),
             no_store: session.no_store(),
             clears_site_data: session.clears_site_data(),
@@ -182,8 +209,8 @@ impl Request {
     }
 }
 
-/// Returns the answer's cookie, if the browser gets another one.
-fn cookie(session: &View<'_>) -> Result<Option<String>, Error> {
+/// Returns the answer's cookie, if the browser gets another one; of a token in a header that header's value.
+fn cookie(session: &View<'_>, header: Option<&TokenHeader>) -> Result<Option<String>, Error> {
     let len = session.set_cookie_len();
     if len == 0 {
         return Ok(None);
@@ -195,7 +222,8 @@ fn cookie(session: &View<'_>) -> Result<Option<String>, Error> {
     } else {
         &mut buffer[..len]
     };
-    let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
+    let text = |cookie: &str| header.map_or_else(|| cookie.to_owned(), |header| header.answer(cookie));
+    let written = session.set_cookie(buffer).map(|cookie| cookie.map(text));
     // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
     buffer.fill(0);
     std::hint::black_box(buffer);

@@ -15,6 +15,7 @@ use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::events::stderr::Stderr;
 use crate::keys::KeyRing;
+use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
@@ -45,6 +46,7 @@ struct Settings {
     observer: AnyObserver,
     mode: DynamicMode,
     on_unreadable: UnreadableField,
+    token_header: Option<TokenHeader>,
 }
 
 impl Sessions {
@@ -59,6 +61,7 @@ impl Sessions {
             observer,
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
+            token_header: None,
         })
     }
 
@@ -80,6 +83,10 @@ impl Sessions {
     #[must_use]
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.0.settings.clock.now()
     }
 
     /// Tells `observer` what happens. Without one, that the store failed is written to stderr, at most once a minute;
@@ -108,6 +115,27 @@ impl Sessions {
 
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
         self.0.settings.on_unreadable
+    }
+
+    /// Keeps tokens in a header instead of cookies (TR5), for clients without a cookie jar: requests and answers have
+    /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
+    /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
+    /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
+    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it. For
+    /// programs, and not for pages: what a script holds, a script that was injected reads.
+    pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
+        let token_header = Some(TokenHeader::named(name)?);
+        Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.settings.token_header.as_ref()
+    }
+
+    /// Whether browsers send the token by themselves, so that another site can cause a request with it.
+    #[must_use]
+    pub fn in_cookies(&self) -> bool {
+        self.token_header().is_none()
     }
 
     /// Whether the store answers, for a health page.

@@ -28,6 +28,9 @@ pub struct Flags {
     /// Name of the cookie [default: id]
     #[arg(long)]
     pub cookie_name: Option<String>,
+    /// The token travels in this header instead of a cookie; "authorization" for a bearer token
+    #[arg(long, value_name = "NAME")]
+    pub token_header: Option<String>,
     /// Cookies as behind TLS: __Host- prefix and Secure
     #[arg(long)]
     pub https: bool,
@@ -80,6 +83,8 @@ pub struct Config {
     pub keys: Keys,
     /// Cookie and lifetimes.
     pub policy: Policy,
+    /// The header that the token travels in, instead of a cookie.
+    pub token_header: Option<String>,
     /// Which version of its struct the program has.
     pub struct_version: StructVersion,
     /// Where the program listens, to be printed once its store was not refused.
@@ -125,6 +130,7 @@ impl Flags {
             keys,
             store,
             policy,
+            token_header: self.token_header,
             struct_version: StructVersion(self.struct_version),
             announce: None,
         })
