@@ -72,6 +72,9 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
             | Event::PastGrace(_)
             | Event::Replaced(_)
             | Event::Mismatch(..)
+            | Event::Unproven(..)
+            | Event::ProofRefused(..)
+            | Event::ProofSkipped(..)
             | Event::CsrfFailed(..)
             | Event::CrossSite
             | Event::Corrupt(_)
