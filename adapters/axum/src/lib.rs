@@ -9,7 +9,7 @@ pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
     Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
-    events, headers, keys, policy, shared,
+    device, events, headers, keys, policy, shared,
 };
 
 #[cfg(doctest)]

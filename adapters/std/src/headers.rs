@@ -5,14 +5,19 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, Entry, HeaderName, HeaderValue, SET_COOKIE, VARY};
 
+use crate::device::names;
 use crate::session::Finished;
 
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
 pub fn apply(finished: Finished, headers: &mut HeaderMap) {
-    let uncached = finished.no_store || finished.cookie.is_some();
-    if let Some(mut cookie) = finished.cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        cookie.set_sensitive(true);
-        headers.append(SET_COOKIE, cookie);
+    let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
+    let registration = finished.registration.map(|value| (REGISTRATION, value));
+    let cookies = [finished.cookie, finished.device_cookie].into_iter().flatten().map(|cookie| (SET_COOKIE, cookie));
+    for (name, value) in cookies.chain(registration) {
+        if let Ok(mut value) = HeaderValue::try_from(value) {
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
     }
     if uncached {
         no_store(headers);
@@ -28,6 +33,7 @@ pub fn apply(finished: Finished, headers: &mut HeaderMap) {
 /// What an answer that signs out says in `Clear-Site-Data`. Not `"cookies"`: that would take those of all hosts of the
 /// domain.
 pub const SITE_DATA: &str = "\"cache\", \"storage\"";
+const REGISTRATION: HeaderName = HeaderName::from_static(names::REGISTRATION);
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Says in an answer's headers that no cache may keep it, whatever they said before.

@@ -10,9 +10,9 @@ use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::origin::Origin;
-
+use crate::device::Answering;
 use crate::extract::FromSession;
+use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
 
@@ -95,18 +95,38 @@ impl Mount {
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
         let outer = extensions.get::<Mounted>().filter(|outer| outer.cookie_name == self.sessions.cookie_name());
-        let origin = if self.sessions.observes() {
-            let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
-            Origin::new(address, headers)
-        } else {
-            Origin::default()
-        };
+        let origin = self.origin(headers, extensions, peer);
         let request =
             outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
+        if outer.is_none() {
+            request.enter(|| self.sessions.tell_skipped(headers));
+        }
         if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
             return Err(request.refuse_cross_site());
         }
         Ok(Begun { request, joined: outer.is_some() })
+    }
+
+    fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
+        if self.sessions.observes() {
+            let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
+            Origin::new(address, headers)
+        } else {
+            Origin::default()
+        }
+    }
+
+    /// Answers a request for the endpoint of device-bound sessions; `None` for every other one. To be asked before
+    /// [`begin`](Self::begin).
+    pub fn device_answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        peer: Option<IpAddr>,
+    ) -> Option<Answering> {
+        self.sessions.device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
     }
 
     fn is_cross_site(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {

@@ -6,7 +6,7 @@ pub mod cookie_header;
 pub mod cross_site;
 pub mod csrf;
 pub(crate) mod device;
-pub mod proof;
+pub(crate) mod proof;
 pub(crate) mod sealed;
 pub(crate) mod set_cookie;
 pub(crate) mod token;
