@@ -27,8 +27,8 @@ use crate::wire::token::same;
 const SUFFIX: &[u8] = b"-b";
 /// How long the challenge of a sign-in is good for a registration, in milliseconds.
 const REGISTRATION: u64 = 2 * 60_000;
-/// How long a session needs no proof after its sign-in: requests that were sent before its registration was complete come
-/// without one.
+/// How long a session needs no proof after its sign-in, and no longer than a proof holds: requests that were sent before its
+/// registration was complete come without one.
 const SETTLING: u64 = 60_000;
 /// How much longer a challenge is good than the proof for which it was the next one.
 const LATER: u64 = 60_000;
@@ -219,7 +219,7 @@ impl DeviceKeys {
 
     /// Whether a session needs no proof yet.
     pub(crate) fn settling(&self, signed_in: Time, now: Time) -> bool {
-        fresh(signed_in, now, SETTLING)
+        fresh(signed_in, now, SETTLING.min(self.devices().lifetime.into()))
     }
 
     /// Whether a session that could have been bound by now must be.
