@@ -232,6 +232,8 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
+        // the browser may have lost the key of before: it is asked for another one
+        self.mine.drop_device()?;
         let span = rules.policy.limits.remember;
         // those of the policy follow when the record is written
         self.mine.set_lifetimes(span, if remember { now.millis() + span } else { 0 }, remember);

@@ -505,6 +505,10 @@ impl<B: Buffer> Record<B> {
         Ok(())
     }
 
+    pub(crate) fn drop_device(&mut self) -> Result<(), Error> {
+        self.section(DEVICE, 0).map(|_| ())
+    }
+
     /// What tells this session's CSRF tokens from those of before its last login or rotation; zeros before the first.
     pub(crate) fn salt(&self) -> Salt {
         if self.has(SALT) { *part(self.bytes(), section_at(self.bytes(), SALT)) } else { [0; SALT_LEN] }

@@ -82,7 +82,8 @@ where
     }
 
     /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is
-    /// the value of its `Secure-Session-Response`. A session is bound once: to the same key again, or to none.
+    /// the value of its `Secure-Session-Response`. A session is bound once. The same proof again, whose answer was lost, is answered
+    /// again, unless proofs count once.
     pub async fn register_device(
         &mut self,
         device: &DeviceKeys,
@@ -121,11 +122,15 @@ where
         let login = record.login();
         let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
         let key = *proof.key().ok_or(Ok("it registers no key"))?;
-        let made = device.is_registration(proof.challenge(), handle, login, self.sessions.now());
-        let made = made.ok_or(Ok("its challenge is not of this sign-in, or too old"))?;
+        if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {
+            return Err(Ok("its challenge is not of this sign-in, or too old"));
+        }
         let another = Err(Ok("the session is bound to another key"));
         if record.device().is_some_and(|(bound, _)| *bound != key) {
             return another;
+        }
+        if record.has_device() && device.devices().single_use {
+            return Err(Ok("it was used before"));
         }
         if !proof.is_signed_by(&key, es256) {
             return Err(Ok("the signature is not of the key"));
@@ -138,7 +143,7 @@ where
                     if taken {
                         return Err(Error::Conflict);
                     }
-                    record.set_device(&key, made)?;
+                    record.set_device(&key, Time::ZERO)?;
                     changes.set_dirty();
                     Ok(())
                 })

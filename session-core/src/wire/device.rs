@@ -235,10 +235,10 @@ impl DeviceKeys {
         Text::of(&[b"(ES256);path=\"", self.path().as_bytes(), b"\";challenge=\"", &challenge, b"\""])
     }
 
-    /// Whether a challenge was made for the registration of this login, and when; not too long ago.
-    pub(crate) fn is_registration(&self, challenge: &[u8], handle: Handle, login: u32, now: Time) -> Option<Time> {
-        let made = self.made_at(challenge, Use::Registration, handle, &login.to_be_bytes())?;
-        fresh(made, now, REGISTRATION).then_some(made)
+    /// Whether a challenge was made for the registration of this login, not too long ago.
+    pub(crate) fn is_registration(&self, challenge: &[u8], handle: Handle, login: u32, now: Time) -> bool {
+        let made = self.made_at(challenge, Use::Registration, handle, &login.to_be_bytes());
+        made.is_some_and(|made| fresh(made, now, REGISTRATION))
     }
 
     /// What a browser is told about the session whose key it has registered. Any site may cause a refresh: otherwise a link
@@ -464,17 +464,17 @@ mod tests {
         let device = device_keys(&Keys::new(&keys::A).unwrap());
         let text = device.registration(ONE, 3, NOW);
         let challenge = between(text.as_str(), "challenge=\"", "\"").as_bytes();
-        assert_eq!(device.is_registration(challenge, ONE, 3, later(119_999)), Some(NOW));
-        assert_eq!(device.is_registration(challenge, ONE, 3, later(120_000)), None);
-        assert_eq!(device.is_registration(challenge, ONE, 4, NOW), None, "another login");
-        assert_eq!(device.is_registration(challenge, TWO, 3, NOW), None, "another session");
+        assert!(device.is_registration(challenge, ONE, 3, later(119_999)));
+        assert!(!device.is_registration(challenge, ONE, 3, later(120_000)));
+        assert!(!device.is_registration(challenge, ONE, 4, NOW), "another login");
+        assert!(!device.is_registration(challenge, TWO, 3, NOW), "another session");
         assert_eq!(device.is_refresh(challenge, ONE, NOW), None, "another use");
         let text = device.challenge(ONE, NOW);
         let challenge = between(text.as_str(), "\"", "\"").as_bytes();
         assert_eq!(device.is_refresh(challenge, ONE, later(659_999)), Some(NOW));
         assert_eq!(device.is_refresh(challenge, ONE, later(660_000)), None);
         assert_eq!(device.is_refresh(challenge, TWO, NOW), None, "another session");
-        assert_eq!(device.is_registration(challenge, ONE, 0, NOW), None, "another use");
+        assert!(!device.is_registration(challenge, ONE, 0, NOW), "another use");
     }
 
     #[test]

@@ -75,11 +75,11 @@ fn the_whole_dialogue_tr3() {
     sleep(Duration::from_millis(1_500));
     assert_eq!(fetch(&browser, "/grave"), "200 ann bound");
     let asked = server.asked();
-    let at = |line: &dyn Fn(&str) -> bool| asked.iter().position(|asked| line(asked));
-    let first = at(&|line| line.starts_with("GET /grave") && line.ends_with(" 307"));
-    let proof = at(&|line| line.starts_with("POST /device-session") && line.ends_with(" proof 200"));
-    let second = at(&|line| line.starts_with("GET /grave") && line.ends_with(" 200"));
-    assert!(first < proof && proof < second && first.is_some(), "{asked:#?}");
+    let first = asked.iter().position(|line| line.starts_with("GET /grave") && line.ends_with(" 307"));
+    let after = &asked[first.unwrap_or_else(|| panic!("{asked:#?}"))..];
+    let proof = after.iter().position(|line| line.starts_with("POST /device-session") && line.ends_with(" proof 200"));
+    let second = after.iter().position(|line| line.starts_with("GET /grave") && line.ends_with(" 200"));
+    assert!(proof.is_some() && proof < second, "{asked:#?}");
 
     browser.restart();
     lapse();
