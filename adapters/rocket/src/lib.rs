@@ -11,7 +11,7 @@ pub use layer::SessionLayer;
 pub use response::SessionRejection;
 pub use session_std::{
     Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
-    events, headers, keys, policy, shared,
+    device, events, headers, keys, policy, shared,
 };
 
 /// The code of the pages that lead here.

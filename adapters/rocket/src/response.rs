@@ -6,6 +6,7 @@ use std::io::Cursor;
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
+use session_std::device::DeviceAnswer;
 use session_std::{Error, Finished, headers, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
@@ -82,11 +83,23 @@ fn line(status: Status, text: &SessionRejection) -> Response<'static> {
     Response::build().status(status).header(ContentType::Plain).sized_body(text.len(), Cursor::new(text)).finalize()
 }
 
+/// An answer of the endpoint of device-bound sessions.
+pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
+    let DeviceAnswer { status, headers, body } = answer;
+    let mut response = Response::build();
+    response.status(Status::new(status)).sized_body(body.len(), Cursor::new(body));
+    headers.into_iter().for_each(|(name, value)| _ = response.raw_header_adjoin(name, value));
+    response.finalize()
+}
+
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
 pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
-    let uncached = finished.no_store || finished.cookie.is_some();
-    if let Some(cookie) = finished.cookie {
+    let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
+    for cookie in [finished.cookie, finished.device_cookie].into_iter().flatten() {
         answer.adjoin_raw_header("Set-Cookie", cookie);
+    }
+    if let Some(registration) = finished.registration {
+        answer.adjoin_raw_header("Secure-Session-Registration", registration);
     }
     if uncached {
         let elsewhere = answer.headers().iter().map(|header| header.name().as_str().to_owned());

@@ -167,6 +167,19 @@ impl Sessions {
         method == "POST" && self.core().device.as_ref().is_some_and(|device| device.keys.path() == path)
     }
 
+    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
+    #[must_use]
+    pub fn device_path(&self) -> Option<&'static str> {
+        self.core().device.as_ref().map(|device| device.keys.path())
+    }
+
+    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
+    /// [endpoint](Self::device_endpoint), or they are sealed.
+    #[must_use]
+    pub fn cannot_bind_devices(&self) -> bool {
+        self.core().cannot_bind
+    }
+
     /// Answers a request for the endpoint.
     pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
         let core = self.core().clone();
@@ -234,13 +247,15 @@ impl Sessions {
         }))
     }
 
-    /// Reports what a browser says of a proof that it does not send.
-    pub(crate) fn tell_skipped(&self, headers: &HeaderMap) {
+    /// Reports what a browser says of a proof that it does not send, in the header `Secure-Session-Skipped` of any request.
+    pub fn tell_skipped(&self, said: Option<&str>) {
+        let Some(said) = said else { return };
         let core = self.core();
-        let Some(said) = core.device.as_ref().and_then(|_| headers.get(names::SKIPPED)) else { return };
-        let said = said.as_bytes();
+        if core.device.is_none() {
+            return;
+        }
         let known = ["quota_exceeded", "server_error", "unreachable"];
-        let why = known.into_iter().find(|known| said.starts_with(known.as_bytes())).unwrap_or("another reason");
+        let why = known.into_iter().find(|known| said.starts_with(known)).unwrap_or("another reason");
         core.observe(&Event::ProofSkipped(None, &why));
     }
 }

@@ -10,7 +10,7 @@ use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::device::Answering;
+use crate::device::{Answering, names};
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
@@ -99,7 +99,8 @@ impl Mount {
         let request =
             outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
         if outer.is_none() {
-            request.enter(|| self.sessions.tell_skipped(headers));
+            let skipped = headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
+            request.enter(|| self.sessions.tell_skipped(skipped));
         }
         if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
             return Err(request.refuse_cross_site());
