@@ -224,3 +224,11 @@ fn a_session_that_cannot_be_loaded_is_no_empty_one_st10() {
     let mut line = [0; SET_COOKIE_LEN];
     assert_eq!(run(guard.finish(&mut line)), Finished { error: None, cookie: None, varies: true });
 }
+
+/// Here is no endpoint at which a device could prove anything: a policy that wants it is not silently disobeyed.
+#[test]
+fn sessions_that_are_to_be_bound_are_refused_tr3() {
+    let pool = pool_of(Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap());
+    let guard = SlotGuard::lend(&pool).unwrap();
+    assert_eq!(run(guard.slot().session(NO_COOKIE.into_iter(), true)).err(), Some(Error::Unsupported));
+}

@@ -7,7 +7,7 @@ use session_axum::device::P256;
 use session_axum::{MemoryStore, Policy, Sessions, keys};
 use support::sample::Users;
 
-#[allow(dead_code)] // its main
+#[allow(dead_code, unreachable_pub)] // its main, and what is public there
 #[path = "../../../adapters/axum/examples/notes.rs"]
 mod notes;
 

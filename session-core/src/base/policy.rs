@@ -452,7 +452,8 @@ impl Policy {
     /// `docs/device-bound-sessions.md` in the repository says what it protects and what it needs.
     ///
     /// Needs a `__Host-` cookie without `Partitioned`, sessions that are kept in a store, and an adapter for servers that is
-    /// told where its endpoint is: without one, nobody can sign in ([`Error::Unsupported`](crate::Error::Unsupported)).
+    /// told where its endpoint is: otherwise nobody can sign in ([`Error::Unsupported`](crate::Error::Unsupported)). The
+    /// adapters for devices have no endpoint.
     pub const fn device_bound(mut self, lifetime: Duration) -> Result<Self, PolicyError> {
         const LONGEST: u64 = 24 * 60 * 60 * 1_000;
         let cookie = &self.cookie;

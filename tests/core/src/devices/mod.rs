@@ -3,9 +3,11 @@
 //! Signatures are toys, which take no time; the real ones are in the tests of `session-std`.
 
 mod browser;
+mod dialogue;
 mod proof;
 mod site;
 
 pub use browser::{Browser, Fault};
+pub use dialogue::{Sent, dialogue};
 pub use proof::{Proof, Toy};
 pub use site::{Answer, Site, Visit};
