@@ -98,9 +98,17 @@ where
             Ok(begun) => {
                 self.mount.provide(&begun.request, request.extensions_mut());
                 let answering = self.inner.call(request);
-                SessionFuture { answering: Some(answering), session: Ok(begun), answer: None, finishing: None, endpoint }
+                SessionFuture {
+                    answering: Some(answering),
+                    session: Ok(begun),
+                    answer: None,
+                    finishing: None,
+                    endpoint,
+                }
             }
-            Err(error) => SessionFuture { answering: None, session: Err(error), answer: None, finishing: None, endpoint },
+            Err(error) => {
+                SessionFuture { answering: None, session: Err(error), answer: None, finishing: None, endpoint }
+            }
         }
     }
 }

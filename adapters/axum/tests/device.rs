@@ -9,9 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use core_tests::devices::{Sent, Toy, dialogue};
-use session_axum::{
-    Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
+use session_axum::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 use tower::ServiceExt;
 
 async fn sign_in(session: Session) -> Result<(), SessionRejection> {

@@ -6,9 +6,7 @@ use core_tests::devices::{Sent, Toy, dialogue};
 use poem::http::Method;
 use poem::test::TestClient;
 use poem::{EndpointExt, Route, get, handler, post};
-use session_poem::{
-    Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
+use session_poem::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
 
 #[handler]
 async fn sign_in(session: Session) -> Result<(), SessionRejection> {
@@ -37,7 +35,8 @@ fn the_layer_answers_the_endpoint_tr3() {
             let body = answer.take_body().into_string().await.unwrap();
             (answer, body)
         });
-        let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        let headers =
+            answer.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
         Sent { status: answer.status().as_u16(), headers: headers.collect(), body }
     });
 }

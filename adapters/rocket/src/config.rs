@@ -282,7 +282,10 @@ mod tests {
         let default = fields("");
         assert!(default.len() >= 15, "{default:?}");
         for (name, value) in &default {
-            assert!([&secure, &plain, &bound].iter().any(|other| other[name] != *value), "{name} cannot be configured: {value}");
+            assert!(
+                [&secure, &plain, &bound].iter().any(|other| other[name] != *value),
+                "{name} cannot be configured: {value}"
+            );
         }
     }
 }

@@ -201,7 +201,9 @@ impl Sessions {
         } else {
             let mut answer = DeviceAnswer::new(&match request.register_device(device, lines, proof).await {
                 Ok(reply) => reply,
-                Err(Error::Unavailable | Error::Indeterminate | Error::Busy | Error::Entropy) => DeviceReply::Unavailable,
+                Err(Error::Unavailable | Error::Indeterminate | Error::Busy | Error::Entropy) => {
+                    DeviceReply::Unavailable
+                }
                 Err(_) => DeviceReply::Refused,
             });
             // within the grace of a renewal the answer has the session's newer cookie, too

@@ -158,8 +158,8 @@ impl Request {
                 self.0.enter(|| view.check_device(&device.keys, lines))
             });
             let device = proof.unwrap_or(DeviceProof::Unbound);
-            *state = loaded
-                .map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
+            *state =
+                loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
         }
         match &mut *state {
             State::Loaded(loaded) if activity => View::new(&self.0.core, &mut loaded.place, ThreadRng).activity(),

@@ -103,14 +103,20 @@ impl Site {
         let half = |at: usize| Base64UrlUnpadded::encode_string(&point.as_bytes()[at..at + 32]);
         let jwk = format!("\"jwk\":{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}},", half(1), half(33));
         let head = format!("{{\"alg\":\"ES256\",{}\"typ\":\"dbsc+jwt\"}}", if registers { &jwk } else { "" });
-        let [head, body] =
-            [head, format!("{{\"jti\":\"{challenge}\"}}")].map(|part| Base64UrlUnpadded::encode_string(part.as_bytes()));
+        let [head, body] = [head, format!("{{\"jti\":\"{challenge}\"}}")]
+            .map(|part| Base64UrlUnpadded::encode_string(part.as_bytes()));
         let signature: Signature = self.key.sign(format!("{head}.{body}").as_bytes());
         format!("{head}.{body}.{}", Base64UrlUnpadded::encode_string(&signature.to_bytes()))
     }
 
     /// A request to the endpoint, as a browser sends it.
-    fn post(&self, query: &str, cookies: &str, proof: Option<&str>, change: impl FnOnce(&mut HeaderMap)) -> Response<String> {
+    fn post(
+        &self,
+        query: &str,
+        cookies: &str,
+        proof: Option<&str>,
+        change: impl FnOnce(&mut HeaderMap),
+    ) -> Response<String> {
         let mut sent = HeaderMap::new();
         let mut set = |name, value: &str| sent.insert(name, HeaderValue::from_str(value).unwrap());
         set("sec-fetch-mode", "no-cors");
@@ -205,7 +211,8 @@ fn only_the_browser_itself_is_answered_tr3() {
     let sent = site.sign_in("ann");
     let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
     let proof = site.proof(&challenge, true);
-    for (name, value) in [("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site")] {
+    for (name, value) in [("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site")]
+    {
         let change = |headers: &mut HeaderMap| _ = headers.insert(name, HeaderValue::from_static(value));
         assert_eq!(site.post("", &pair(&sent), Some(&proof), change).status(), 401);
         assert!(site.told.last().starts_with("proof refused: it does not say that the browser itself sends it"));

@@ -126,14 +126,10 @@ impl DeviceKeys {
         if !policy.binds_devices() {
             return None;
         }
-        let macs = keys.subkeys(b"device", policy.cookie_name(), policy.application).map(|key| key.map(|k| Hmac::new(&k)));
-        let mut made = Self {
-            macs,
-            name: Text::of(&[policy.cookie_name().as_bytes(), SUFFIX]),
-            identifier: [0; _],
-            path,
-            policy,
-        };
+        let macs =
+            keys.subkeys(b"device", policy.cookie_name(), policy.application).map(|key| key.map(|k| Hmac::new(&k)));
+        let mut made =
+            Self { macs, name: Text::of(&[policy.cookie_name().as_bytes(), SUFFIX]), identifier: [0; _], path, policy };
         let application = Handle::from_bytes([0; Handle::LEN]);
         if let Some(mac) = made.signing() {
             let mac = tag(mac, Use::Application, application, &[], &[]);
@@ -426,7 +422,8 @@ mod tests {
             path
         };
         let cookie = SecureCookie::host().named(core::str::from_utf8(NAME).unwrap()).unwrap();
-        let policy = Policy::secure(cookie.same_site(crate::policy::SameSite::Strict), crate::policy::Lifetimes::DEFAULT);
+        let policy =
+            Policy::secure(cookie.same_site(crate::policy::SameSite::Strict), crate::policy::Lifetimes::DEFAULT);
         let policy = policy.unwrap().device_bound(Duration::from_secs(86_400)).unwrap();
         let path = EndpointPath::new(core::str::from_utf8(PATH).unwrap()).unwrap();
         let device = DeviceKeys::new(&Keys::new(&keys::A).unwrap(), policy, path).unwrap();

@@ -130,11 +130,7 @@ fn members<'j, const N: usize>(json: &'j [u8], names: [&[u8]; N]) -> Option<[Opt
 }
 
 /// Shows each member of the object at the start of `json`, as long as `each` agrees. Returns where the object ends.
-fn walk<'j>(
-    json: &'j [u8],
-    nests: bool,
-    each: &mut dyn FnMut(&'j [u8], Json<'j>) -> bool,
-) -> Option<usize> {
+fn walk<'j>(json: &'j [u8], nests: bool, each: &mut dyn FnMut(&'j [u8], Json<'j>) -> bool) -> Option<usize> {
     (*json.first()? == b'{').then_some(())?;
     let mut at = 1;
     loop {

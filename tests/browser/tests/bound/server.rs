@@ -14,9 +14,7 @@ use axum::routing::{get, post};
 use https_demo::Certificate;
 use session_axum::device::P256;
 use session_axum::events::{Event, Observer};
-use session_axum::{
-    MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, SharedStore, keys, shared,
-};
+use session_axum::{MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, SharedStore, keys, shared};
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use tokio::net::TcpListener;
@@ -232,7 +230,8 @@ impl Server {
 async fn note(State(faults): State<Faults>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let cookies = headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
-    let names: Vec<&str> = cookies.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split('=').next()).collect();
+    let names: Vec<&str> =
+        cookies.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split('=').next()).collect();
     let proof = if headers.contains_key("secure-session-response") { " proof" } else { "" };
     let skipped = headers.get("secure-session-skipped").and_then(|said| said.to_str().ok());
     let skipped = skipped.map(|said| format!(" skipped {}", said.split(';').next().unwrap())).unwrap_or_default();

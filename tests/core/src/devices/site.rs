@@ -202,9 +202,7 @@ impl Site {
         let done = match visit {
             Visit::Who => Ok(()),
             Visit::Write => session.set("n", &1_u32),
-            Visit::SignIn(subject) => {
-                run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt)))
-            }
+            Visit::SignIn(subject) => run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt))),
             Visit::SignOut => run(session.logout()),
         };
         if let Err(error) = done.and_then(|()| run(session.commit())) {

@@ -95,7 +95,8 @@ impl Life {
         if who.is_some() && who.as_deref() != self.person {
             return Err(format!("{who:?} where {:?} signed in", self.person));
         }
-        let faultless = matches!(fault, Fault::None | Fault::NotRegistered | Fault::RefreshLost | Fault::RegistrationLost);
+        let faultless =
+            matches!(fault, Fault::None | Fault::NotRegistered | Fault::RefreshLost | Fault::RegistrationLost);
         if faultless && !self.may_be_out && who.as_deref() != self.person {
             return Err(format!("signed out, with a key: {bound_before}"));
         }
