@@ -2,6 +2,7 @@
 
 mod buffer_pool;
 pub mod cross_site;
+pub mod device;
 mod environment;
 pub mod events;
 mod extract;

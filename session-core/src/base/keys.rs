@@ -94,6 +94,17 @@ const fn before(application: &str) -> &'static [u8] {
     if application.is_empty() { &[] } else { &[0] }
 }
 
+impl Keys {
+    /// Derives the subkeys for a use, a cookie name and an application, the signing one first.
+    pub(crate) fn subkeys(&self, usage: &[u8], cookie_name: &str) -> [Option<[u8; 32]>; RING] {
+        let mut subkeys = [None; RING];
+        for (place, key) in subkeys.iter_mut().zip(self.keys.iter().take(self.len)) {
+            *place = Some(subkey(&Hmac::new(key), usage, cookie_name, self.application));
+        }
+        subkeys
+    }
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({} redacted)", self.len)
@@ -151,13 +162,15 @@ impl Ring {
     }
 }
 
+fn subkey(key: &Hmac, usage: &[u8], cookie_name: &str, application: &str) -> [u8; 32] {
+    let name = cookie_name.as_bytes();
+    key.mac(&[b"session-core/1 ", usage, &[0], name, before(application), application.as_bytes()])
+}
+
 impl Subkeys {
     fn new(key: &[u8; 32], cookie_name: &str, application: &str) -> Self {
         let key = Hmac::new(key);
-        let subkey = |purpose: &[u8]| {
-            let (name, end) = (cookie_name.as_bytes(), before(application));
-            key.mac(&[b"session-core/1 ", purpose, &[0], name, end, application.as_bytes()])
-        };
+        let subkey = |usage: &[u8]| subkey(&key, usage, cookie_name, application);
         Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
     }
 

@@ -245,6 +245,11 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
+    /// The subject has signed in in this request.
+    pub(crate) fn has_signed_in(&self) -> bool {
+        self.is_live() && self.signed_in_now
+    }
+
     /// Begun by this request, and not stored yet.
     pub(crate) fn is_new(&self) -> bool {
         matches!(self.session, SessionState::New)
@@ -479,6 +484,12 @@ impl<B: Buffer> RequestState<B> {
         } else {
             self.outgoing = Outgoing::Nothing;
         }
+        self.become_nothing();
+    }
+
+    /// The request has no session, although its cookie is good; the browser keeps that.
+    pub(crate) fn disown(&mut self) {
+        self.outgoing = Outgoing::Nothing;
         self.become_nothing();
     }
 

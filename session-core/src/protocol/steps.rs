@@ -235,6 +235,8 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
+        // the browser may have lost the key of before: it is asked for another one
+        self.mine.drop_device()?;
         let limits = &rules.policy.limits;
         // those of the policy follow when the record is written
         let ends = if remember { now.millis() + limits.remember } else { 0 };

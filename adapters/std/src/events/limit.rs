@@ -72,6 +72,9 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
             | Event::PastGrace(..)
             | Event::Replaced(..)
             | Event::Mismatch(..)
+            | Event::Unproven(..)
+            | Event::ProofRefused(..)
+            | Event::ProofSkipped(..)
             | Event::CsrfFailed(..)
             | Event::CrossSite
             | Event::Corrupt(_)

@@ -58,6 +58,11 @@ impl fmt::Debug for LogId {
 /// | `replaced` | warn | a cookie came that had been replaced before |
 /// | `bound` | info | it was bound to another fingerprint, or to none |
 /// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
+/// | `device_bound` | info | it was bound to a key in the browser's device |
+/// | `device_proven` | debug | the device has proven that it has the key |
+/// | `unproven` | warn | the cookie of a device-bound session came without a proof that holds, and opened nothing |
+/// | `proof_refused` | warn | a proof of a device was refused |
+/// | `proof_skipped` | info | a browser says why it sends no proof, which anybody can say |
 /// | `csrf_failed` | warn | a CSRF token was refused |
 /// | `cross_site` | warn | a request that another site caused was refused |
 /// | `corrupt` | warn | the store held something else under the session's key |
@@ -108,6 +113,18 @@ pub enum Event<'e> {
     Bound(LogId, Option<&'e str>),
     /// A request came from elsewhere than its session was bound to; it is this subject's.
     Mismatch(LogId, Option<&'e str>),
+    /// The session of this subject was bound to a key in the device that signed in.
+    DeviceBound(LogId, Option<&'e str>),
+    /// The device has proven that it has the key, and got the cookie that says so.
+    DeviceProven(LogId),
+    /// The cookie of a device-bound session of this subject came without a proof that holds, and counted as none: a copy of
+    /// the cookie, or a browser that lost its key or was kept from proving it. How many seconds ago the proof was made, if
+    /// there was one.
+    Unproven(LogId, Option<&'e str>, Option<u32>),
+    /// A proof was refused: of which session, if that is known, and why.
+    ProofRefused(Option<LogId>, &'e dyn fmt::Display),
+    /// A browser says why it sends no proof: of which session, and the reason. Anybody can say it.
+    ProofSkipped(Option<LogId>, &'e dyn fmt::Display),
     /// A CSRF token was refused; this subject is signed in.
     CsrfFailed(Option<LogId>, Option<&'e str>),
     /// A request was refused because another site had caused it.
@@ -201,6 +218,7 @@ impl<'e> Event<'e> {
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
             Self::StoreFailed(why) | Self::StoreWarned(why) | Self::LoginFailed(_, why) => Some(*why),
+            Self::ProofRefused(_, why) | Self::ProofSkipped(_, why) => Some(*why),
             Self::Unreadable(_, why) => *why,
             _ => None,
         }
@@ -223,6 +241,8 @@ impl<'e> Event<'e> {
             | Self::Replaced(_, subject)
             | Self::Bound(_, subject)
             | Self::Mismatch(_, subject)
+            | Self::DeviceBound(_, subject)
+            | Self::Unproven(_, subject, _)
             | Self::CsrfFailed(_, subject) => subject,
             _ => None,
         }
@@ -254,6 +274,11 @@ impl<'e> Event<'e> {
             Self::Replaced(id, _) => ("replaced", Level::Warn, Some(id)),
             Self::Bound(id, _) => ("bound", Level::Info, Some(id)),
             Self::Mismatch(id, _) => ("mismatch", Level::Warn, Some(id)),
+            Self::DeviceBound(id, _) => ("device_bound", Level::Info, Some(id)),
+            Self::DeviceProven(id) => ("device_proven", Level::Debug, Some(id)),
+            Self::Unproven(id, ..) => ("unproven", Level::Warn, Some(id)),
+            Self::ProofRefused(id, _) => ("proof_refused", Level::Warn, id),
+            Self::ProofSkipped(id, _) => ("proof_skipped", Level::Info, id),
             Self::CsrfFailed(id, _) => ("csrf_failed", Level::Warn, id),
             Self::CrossSite => ("cross_site", Level::Warn, None),
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
@@ -291,6 +316,16 @@ impl fmt::Display for Event<'_> {
             Self::Replaced(id, who) => write!(f, "session {id}{}: replaced cookie", Of(*who)),
             Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
             Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
+            Self::DeviceBound(id, who) => write!(f, "session {id}{}: bound to its device", Of(*who)),
+            Self::DeviceProven(id) => write!(f, "session {id}: device proven"),
+            Self::Unproven(id, who, None) => write!(f, "session {id}{}: no proof of its device", Of(*who)),
+            Self::Unproven(id, who, Some(age)) => {
+                write!(f, "session {id}{}: the proof of its device is {age} s old", Of(*who))
+            }
+            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof refused: {why}"),
+            Self::ProofRefused(None, why) => write!(f, "proof refused: {why}"),
+            Self::ProofSkipped(Some(id), why) => write!(f, "session {id}: the browser sends no proof: {why}"),
+            Self::ProofSkipped(None, why) => write!(f, "the browser sends no proof: {why}"),
             Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
             Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
             Self::CrossSite => f.write_str("request refused: another site caused it"),
