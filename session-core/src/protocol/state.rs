@@ -436,12 +436,6 @@ impl<B: Buffer> RequestState<B> {
     /// Overwrites the cookies that came and go out, for memory that is freed or that another request uses. Nothing of the
     /// session is known afterwards. What a record holds is its buffer's to overwrite, by `overwrite`.
     pub fn wipe(&mut self, overwrite: impl Fn(&mut B)) {
-        // also where a cookie was that is gone already
-        self.token.insert(Token::BLANK).wipe();
-        self.outgoing = Outgoing::Set(Value::BLANK);
-        if let Outgoing::Set(value) = &mut self.outgoing {
-            value.wipe();
-        }
         // taken apart, so that no field is forgotten
         let Self {
             session,
@@ -469,10 +463,21 @@ impl<B: Buffer> RequestState<B> {
         {
             *flag = false;
         }
-        (*session, *token, *outgoing, *fresh_handle) = (SessionState::None, None, Outgoing::Nothing, None);
-        (*seen, *base, *unreadable, *changes) = (Version(0), Version(0), 0, Changes::new());
+        (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
+        changes.wipe();
         mine.wipe(&overwrite);
         other.wipe(&overwrite);
+        // also where a cookie was that is gone already
+        token.insert(Token::BLANK).wipe();
+        *outgoing = Outgoing::Set(Value::BLANK);
+        if let Outgoing::Set(value) = outgoing {
+            value.wipe();
+        }
+        // constants: another value brings, in the place of what it has not, whatever the stack had there
+        *session = const { SessionState::None };
+        *fresh_handle = const { None };
+        *token = const { None };
+        *outgoing = const { Outgoing::Nothing };
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wiped_buffer_is_a_new_one_lc15() {
+    fn a_wiped_buffer_is_a_new_one() {
         for len in [INLINE, INLINE + 1] {
             let mut buffer = RecordBuffer::NEW;
             assert!(buffer.grow(len));
