@@ -754,7 +754,7 @@ def written():
             stored=record(next_verifier, version=version, **just_now, data=TABLE))
     section("change: a second login over the same cookie", **base, record=record(next_verifier, version=bytes(8), **just_now, data=TABLE),
             do="login ann", events="Replaced LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=version, **just_now | {"login": 2}, data=TABLE))
+            stored=record(next_verifier, version=version, **just_now, data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
             stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))
@@ -888,8 +888,8 @@ def sealed_cookies():
     gone = {"session": "none", "events": "Unknown"}
     other = random("another nonce", 12)
     there = lambda *lines: {"mark": list(lines)}
-    section("sealed: refused: signed out", **base, **there(everybodys, line(at, mark(name, other, 1))), **gone)
-    section("sealed: refused: everybody signed out", **base, **there(line(EVERYBODY, mark(names, other, 1)), ours), **gone)
+    section("sealed: refused: signed out", **base, **there(everybodys, line(at, mark(name, other, 2))), **gone)
+    section("sealed: refused: everybody signed out", **base, **there(line(EVERYBODY, mark(names, other, 2)), ours), **gone)
     section("sealed: refused: the subject's mark is lost", **base, **there(everybodys), **gone)
     section("sealed: refused: everybody's mark is lost", **base, **there(ours), **gone)
     section("sealed: refused: another subject's mark", **base, **there(everybodys, line(at, mark(bytes(16), own))), **gone)
@@ -928,7 +928,7 @@ def sealed_cookies():
 
     next_ = fresh_mark(b"nonce", at, own)[:12]
     section("seal: a logout", **base, rng="", do="logout", events="Ended", stored_under=at,
-            stored=mark(name, next_, 1, fresh_mark(b"version", at, next_)[:8], 0, NOW),
+            stored=mark(name, next_, 2, fresh_mark(b"version", at, next_)[:8], 0, NOW),
             set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
     first = fresh_mark(b"nonce", at, version)[:12]
     section("seal: a first login", **start | there(everybodys), do="login ann", rng=rng, events="Created LoggedIn",

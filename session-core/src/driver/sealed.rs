@@ -24,6 +24,8 @@ use crate::wire::token::Token;
 
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
+/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login takes another one.
+const UNUSED: u32 = u32::MAX;
 /// There is nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
@@ -371,7 +373,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
                 None => (everybody(), all),
                 Some(subject) => {
                     let (at, name) = name(&all.name, subject);
-                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, ..Mark::NONE });
+                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
                     if mark.name != name {
                         return Err(Error::Unavailable);
                     }
@@ -380,7 +382,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             };
             let nonce = *part(&self.fresh(&at, b"nonce", &before.nonce), 0);
             let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
-            let mark = Mark { nonce, replaced: before.replaced.saturating_add(1), ends, ..before };
+            let mark = Mark { nonce, replaced: before.replaced.wrapping_add(2), ends, ..before };
             if self.put_mark(&at, &mark).await? {
                 return Ok(());
             }
@@ -409,23 +411,24 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
                 Some(mark) if mark.name != name => return Err(Error::Unavailable),
                 Some(mark) => mark,
                 None if without != seen => return Ok(None),
-                None => {
-                    // random as the login's own record: after a loss even a clock that stands still gives another nonce
-                    let nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
-                    Mark { name, nonce, ends, ..Mark::NONE }
-                }
+                None => Mark { name, replaced: UNUSED, ends, ..Mark::NONE },
             };
-            marks.subject = Some(Some(mark.nonce));
-            let Some(proof) = marks.proof() else { return Ok(None) };
             // the mark of another first login is not a sign-out
-            if mark.version.is_some() && epoch(&proof) != seen && !(mark.replaced == 0 && without == seen) {
+            let unchanged = epoch(&marks.proof_with(&mark.nonce)) == seen || mark.replaced == 0 && without == seen;
+            if mark.version.is_some() && !unchanged {
                 return Ok(None);
             }
             let until = mark.ends;
             mark.ends = later(until, ends);
-            let there = mark.version.is_some() && mark.ends == until;
-            if there || self.put_mark(&at, &mark).await? {
-                return Ok(Some(proof));
+            let unused = mark.replaced % 2 == UNUSED % 2;
+            if unused {
+                // random as the login's own record: after a loss even a clock that stands still gives another nonce
+                mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
+                mark.replaced = mark.replaced.wrapping_add(1);
+            }
+            marks.subject = Some(Some(mark.nonce));
+            if !unused && mark.ends == until || self.put_mark(&at, &mark).await? {
+                return Ok(marks.proof());
             }
         }
         Err(Error::Unavailable)

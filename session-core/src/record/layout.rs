@@ -252,7 +252,7 @@ pub(crate) struct Mark {
     pub(crate) name: Verifier,
     /// Another one after each sign-out.
     pub(crate) nonce: [u8; Mark::NONCE],
-    /// How often it was replaced.
+    /// Twice how often it was replaced, and odd while no session was sealed under it.
     pub(crate) replaced: u32,
     /// After this no session needs it; 0 = never.
     pub(crate) ends: u64,
