@@ -279,7 +279,7 @@ fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     if record.len() != size {
         return Err(SqlError::Schema("a record is not as long as the database says".into()));
     }
-    place.copy_from_slice(&record);
+    place.copy_from_slice(record);
     if Stamp::of(place).is_some() {
         Stamp::touch(place, Time::from_millis(seen));
     }

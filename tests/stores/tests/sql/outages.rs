@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
-use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
+use session_core::subject::{Added, Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{ConnectionOptions, SqlError, SqlStore};
 use store_support::{Draft, at};
 use store_tests::servers::postgres;
@@ -363,6 +363,29 @@ async fn a_lock_is_not_waited_for_forever_st10() {
             let next = Draft { version: 3, ..draft }.record();
             let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await;
             assert_eq!(outcome, Ok(Outcome::Applied(Version(3))), "what was given up is not done later");
+        }
+    }
+}
+
+/// An operation of several statements, which waits at its first one.
+#[tokio::test]
+async fn a_login_that_was_given_up_is_not_listed_later_st10() {
+    for way in WAYS {
+        for database in Fresh::all() {
+            let store = way(&database.url()).with_options(insistent(400));
+            recovers(&store).await;
+            let subject = SubjectId::of("ann");
+            let entry = IndexEntry { handle: key(1), login: 1, ends: Time::MAX, order: 0 };
+            let patient = way(&database.url()).with_options(insistent(PATIENT));
+            assert_eq!(patient.add(&subject, Epoch(0), &entry, at(1)).await, Ok(Added::Applied));
+            let holder = database.holding("BEGIN; SELECT subject FROM session_subjects FOR UPDATE").await;
+            let late = IndexEntry { handle: key(2), ..entry };
+            let why = store.add(&subject, Epoch(0), &late, at(1)).await.unwrap_err();
+            assert!(matches!(why, SqlError::Timeout | SqlError::Contended(_)), "{why}");
+            drop(holder);
+            let bumped = patient.bump(&subject, at(1)).await.unwrap();
+            let listing = patient.list(&subject, 0, at(1), &mut [entry; 4]).await.unwrap();
+            assert_eq!((listing.entries, listing.epoch), (1, bumped.epoch));
         }
     }
 }
