@@ -122,7 +122,7 @@ pub(crate) trait Connection: Send {
     fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()>;
 
     /// Returns an error if an application's pool has set up its connections so that sessions would not be safe.
-    fn check(&mut self) -> Boxed<'_, ()> {
+    fn check(&mut self, _deadline: time::Instant) -> Boxed<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 
