@@ -155,6 +155,7 @@ impl Request {
                 .as_ref()
                 .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
             // of a header all lines are used up by now
+            #[allow(clippy::map_identity)] // for a shorter lifetime
             let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
             let loaded = self.0.follow(view.load(&mut lines)).await;
             *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
