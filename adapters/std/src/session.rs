@@ -172,6 +172,7 @@ impl Request {
                 .as_ref()
                 .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
             // of a header all lines are used up by now
+            #[allow(clippy::map_identity)] // for a shorter lifetime
             let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
             // the proof may be in lines that the session's own cookie makes needless
             let device = self.0.core.device.as_ref();

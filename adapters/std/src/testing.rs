@@ -67,7 +67,6 @@ impl Clock for TestClock {
 impl Sessions {
     /// Signs `subject` in without a request, for a test. Awaited, it gives what the test's requests send: the value of the
     /// `Cookie` header, or of the header of [`in_header`](Self::in_header).
-    #[must_use]
     pub fn cookie_for<'s>(&self, subject: &'s str) -> CookieFor<'s> {
         CookieFor { sessions: self.clone(), subject, age: Duration::ZERO, set: Vec::new() }
     }
