@@ -49,7 +49,7 @@ pub use store::at_rest::AtRest;
 #[cfg(feature = "conformance")]
 pub use store::conformance;
 pub use store::index as subject;
-pub use wire::{cookie_header, cross_site, csrf};
+pub use wire::{answer, cookie_header, cross_site, csrf};
 
 /// Sessions bound to a key in the browser's device (TR3). For adapters; an application turns it on in its
 /// [`Policy`](policy::Policy::device_bound).

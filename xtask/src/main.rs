@@ -25,7 +25,7 @@ cargo xtask COMMAND
   keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
   size                                what the core weighs per microcontroller target, beside the goals
   bench                               instructions and allocations of a request: the core beside the same work by hand, and
-                                      what sessions add through axum, Poem and Rocket
+                                      what sessions add through axum, actix-web, Poem and Rocket
   peers                               the same beside the session libraries of today
   help                                this text, and the steps
 

@@ -33,6 +33,7 @@ pub(crate) const OPENSSL: Need = Need::Program { name: "openssl", package: "open
 pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "memcached" };
 pub(crate) const POSTGRES: Need =
     Need::Server { path: "/usr/lib/postgresql/15/bin/postgres", package: "postgresql-15" };
+pub(crate) const MARIADB: Need = Need::Server { path: "/usr/sbin/mariadbd", package: "mariadb-server" };
 pub(crate) const PGBOUNCER: Need = Need::Server { path: "/usr/sbin/pgbouncer", package: "pgbouncer" };
 
 impl Need {

@@ -154,7 +154,9 @@ where
                 }
                 let session = session.clone();
                 *this.answer = Some(answer);
-                this.finishing.insert(Box::pin(async move { session.finish().await }))
+                // written where it stays: the future is larger than what it has in the beginning
+                let finishing = Box::write(Box::new_uninit(), async move { session.finish().await });
+                this.finishing.insert(Box::into_pin(finishing as Box<dyn Future<Output = Finished> + Send>))
             }
         };
         let finished = ready!(finishing.as_mut().poll(context));

@@ -92,7 +92,11 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             // an error that has nothing to do with a session is for the catchers outside
             (None, Err(error)) if !finished.varies => return Err(error),
             // an error has no place for headers: from here on it is an answer
-            (None, Err(error)) => error.into_response(),
+            (None, Err(error)) => match error.downcast_ref() {
+                // Poem's way there loses the extensions
+                Some(SessionRejection(error)) => SessionRejection(*error).as_response(),
+                None => error.into_response(),
+            },
         };
         headers::apply(finished, answer.headers_mut());
         Ok(answer)

@@ -9,11 +9,11 @@ use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
 use session_std::device::{DeviceRequest, names};
-use session_std::{Error, Sessions, SharedStore};
+use session_std::{Error, Sessions, SharedStore, headers};
 
 use crate::config;
 use crate::request::{ClientAddress, Mounted, Refused, RequestCache, origin};
-use crate::response::{SessionRejection, apply, of_device};
+use crate::response::{Headers, SessionRejection, of_device};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///
@@ -118,7 +118,8 @@ impl Fairing for SessionLayer {
         if let Some(Mounted { sessions, .. }) = request.rocket().state() {
             sessions.tell_skipped(request.headers().get_one(names::SKIPPED));
         }
-        if !self.cross_site.is_on() {
+        let in_cookies = || request.rocket().state().is_some_and(|Mounted { sessions, .. }| sessions.in_cookies());
+        if !self.cross_site.is_on() || !in_cookies() {
             return;
         }
         let value = |name| request.headers().get_one(name).map(str::as_bytes);
@@ -127,6 +128,7 @@ impl Fairing for SessionLayer {
             fetch_site: value("Sec-Fetch-Site"),
             origin: value("Origin"),
             host: value("Host"),
+            upgrades: request.headers().contains("Upgrade"),
         };
         if self.cross_site.refuses(&sent) {
             request.set_uri(Origin::const_new(REFUSED, None));
@@ -139,14 +141,14 @@ impl Fairing for SessionLayer {
         if let Some(error) = finished.error {
             SessionRejection(error).replace(answer);
         }
-        apply(finished, answer);
+        headers::apply(finished, &mut Headers(answer));
     }
 }
 
 /// Where requests go that are refused.
 const REFUSED: &str = "/.refused-cross-site";
-/// Methods that may change something.
-const UNSAFE: [Method; 5] = [Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];
+/// Methods that may change something. A WebSocket begins with a GET.
+const UNSAFE: [Method; 6] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];
 
 #[derive(Clone)]
 struct RefuseCrossSite;

@@ -17,8 +17,8 @@ pub(crate) struct Mounted {
 
 /// Where a request comes from, for observers.
 pub(crate) fn origin(request: &Request<'_>, client_address: ClientAddress) -> Origin {
-    let user_agent = request.headers().get_one("User-Agent").and_then(|agent| agent.parse().ok());
-    Origin { address: client_address(request), user_agent }
+    let user_agent = request.headers().get_one("User-Agent").map(str::as_bytes);
+    Origin::with_agent(client_address(request), user_agent)
 }
 
 /// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
@@ -29,7 +29,8 @@ impl RequestCache {
     pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
         let Mounted { sessions, client_address } = request.rocket().state().ok_or(Error::NotMounted)?;
         let Self(asked) = request.local_cache(|| {
-            Self(Some(session_std::Request::from_origin(sessions.clone(), origin(request, *client_address))))
+            let origin = || origin(request, *client_address);
+            Self(Some(session_std::Request::from_origin(sessions, origin)))
         });
         asked.as_ref().ok_or(Error::NotMounted)
     }

@@ -1,5 +1,6 @@
 //! Errors as answers, and what an answer says about its session.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
 
@@ -7,7 +8,8 @@ use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 use session_std::device::DeviceAnswer;
-use session_std::{Error, Finished, headers, rejection};
+use session_std::headers::{self, Answer, HeaderName};
+use session_std::{Error, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,32 +94,24 @@ pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
     response.finalize()
 }
 
-/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
-pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
-    let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
-    for cookie in [finished.cookie, finished.device_cookie].into_iter().flatten() {
-        answer.adjoin_raw_header("Set-Cookie", cookie);
+/// The headers of an answer, for what its session says.
+pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);
+
+impl Answer for Headers<'_, '_> {
+    fn append_secret(&mut self, name: &HeaderName, value: String) {
+        self.0.adjoin_raw_header(name.to_string(), value);
     }
-    if let Some(registration) = finished.registration {
-        answer.adjoin_raw_header("Secure-Session-Registration", registration);
+
+    fn set(&mut self, name: &HeaderName, value: Cow<'static, str>) {
+        self.0.set_raw_header(name.to_string(), value);
     }
-    if uncached {
-        let elsewhere = answer.headers().iter().map(|header| header.name().as_str().to_owned());
-        let elsewhere: Vec<String> = elsewhere.filter(|name| headers::uncached(name).is_some()).collect();
-        for name in elsewhere {
-            if let Some(value) = headers::uncached(&name) {
-                answer.set_raw_header(name, value);
-            }
-        }
-        let merged = headers::cache_control(headers::list(answer.headers().get("Cache-Control")).as_deref());
-        answer.set_raw_header("Cache-Control", merged);
+
+    fn list(&self, name: &HeaderName) -> Option<String> {
+        headers::list(self.0.headers().get(name.as_str()))
     }
-    if finished.clears_site_data {
-        answer.set_raw_header("Clear-Site-Data", headers::SITE_DATA);
-    }
-    if finished.varies
-        && let Some(merged) = headers::vary(headers::list(answer.headers().get("Vary")).as_deref())
-    {
-        answer.set_raw_header("Vary", merged);
+
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
+        let headers = self.0.headers().iter().filter(|header| is(header.name().as_str()));
+        headers.map(|header| header.name().as_str().to_owned()).collect()
     }
 }

@@ -174,7 +174,7 @@ impl Sessions {
     }
 
     /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
-    /// [endpoint](Self::device_endpoint), or they are sealed.
+    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
     #[must_use]
     pub fn cannot_bind_devices(&self) -> bool {
         self.core().cannot_bind
@@ -183,7 +183,7 @@ impl Sessions {
     /// Answers a request for the endpoint.
     pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
         let core = self.core().clone();
-        let request = Request::from_origin(self.clone(), origin);
+        let request = Request::from_origin(self, || origin);
         let Some(device) = &core.device else { return DeviceAnswer::new(&DeviceReply::Refused) };
         if !asked.of_the_browser {
             let why = "it does not say that the browser itself sends it: a script of a page, or a proxy that takes \
@@ -232,7 +232,7 @@ impl Sessions {
             proof: headers.get(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
             cookies: headers.get_all(COOKIE).iter().map(|line| line.as_bytes().to_vec()).collect(),
         };
-        let (sessions, origin) = (self.clone(), origin());
+        let (sessions, origin) = (self.clone(), if self.observes() { origin() } else { Origin::default() });
         Some(Box::pin(async move {
             let DeviceAnswer { status, headers, body } = sessions.answer_device(origin, asked).await;
             let mut answer = Response::new(body);

@@ -14,6 +14,8 @@ mod peek;
 pub mod rejection;
 mod session;
 mod sessions;
+pub mod testing;
+mod token_header;
 mod typed;
 mod unreadable_field;
 
@@ -22,6 +24,7 @@ pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};
 pub use sessions::{SessionInfo, Sessions};
+pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
 
@@ -57,5 +60,6 @@ mod tests {
         is_send(sessions.count());
         is_send(sessions.remove_expired(1));
         is_send(sessions.check());
+        is_send(sessions.cookie_for("").into_future());
     }
 }

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::lock::{Mutex, MutexGuard};
+use http::HeaderName;
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::device::{DeviceProof, DeviceReply};
 use session_core::environment::{Clock, Time};
 use session_core::mode::DynamicMode;
+use session_core::policy::SET_COOKIE_LEN;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
 use crate::device::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
-use crate::origin::Origin;
+use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
+use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
@@ -29,16 +32,15 @@ struct Shared {
     on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
     origin: Option<Origin>,
+    /// `None`: cookies.
+    token_header: Option<TokenHeader>,
     state: Mutex<State>,
 }
 
 impl Shared {
     /// Makes the request's origin that of what a future does.
-    async fn follow<F: Future>(&self, future: F) -> F::Output {
-        match &self.origin {
-            Some(origin) => origin.follow(future).await,
-            None => future.await,
-        }
+    fn follow<F: Future>(&self, future: F) -> Follow<'_, F> {
+        Follow { origin: self.origin.as_ref(), future }
     }
 
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
@@ -80,13 +82,14 @@ impl State {
 }
 
 /// What the answer has to say about the session.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
-    /// The value of a `Set-Cookie` header.
+    /// The value of a `Set-Cookie` header, or of the header of [`Sessions::in_header`].
     pub cookie: Option<String>,
-    /// The answer depends on the cookie.
+    pub(crate) token_header: Option<TokenHeader>,
+    /// The answer depends on the cookie, or on that header.
     pub varies: bool,
     /// No cache may keep the answer, also without a cookie.
     pub no_store: bool,
@@ -101,10 +104,12 @@ pub struct Finished {
 impl std::fmt::Debug for Finished {
     /// Prints no cookie.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { error, cookie, varies, no_store, clears_site_data, device_cookie, registration } = self;
+        let Self { error, cookie, token_header, varies, no_store, clears_site_data, device_cookie, registration } =
+            self;
         f.debug_struct("Finished")
             .field("error", error)
             .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("token_header", token_header)
             .field("varies", varies)
             .field("no_store", no_store)
             .field("clears_site_data", clears_site_data)
@@ -118,15 +123,27 @@ impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self::from_origin(sessions, Origin::default())
+        Self::from_origin(&sessions, Origin::default)
     }
 
-    /// The same, of a request that comes from there.
+    /// The same, of a request that comes from there: asked for only if there is an observer.
     #[must_use]
-    pub fn from_origin(sessions: Sessions, origin: Origin) -> Self {
-        let origin = sessions.observes().then_some(origin);
+    pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
+        let origin = sessions.observes().then(origin);
         let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
-        Self(Arc::new(Shared { core, on_unreadable, origin, state: Mutex::new(State::Untouched) }))
+        let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
+        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
+    }
+
+    /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
+    /// [`Sessions::in_header`].
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        TokenHeader::of_requests(self.0.token_header.as_ref())
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.token_header.as_ref()
     }
 
     /// Refuses the request because another site caused it, and tells the observer.
@@ -136,25 +153,32 @@ impl Request {
         Error::CrossSite
     }
 
-    /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
+    /// The session, found by the lines of the request's [`header`](Self::header) at the first call. A handler that only peeks passes
     /// `activity: false`, and its request does not count as use of the session. If it cannot be loaded, further calls are
     /// told the same; if this future is dropped, the next call loads.
     pub async fn session<'h>(
         &self,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
-            let (mut place, mut lines, mut left) = (buffer_pool::take(), Vec::new(), cookie_lines);
-            let device = self.0.core.device.as_ref();
+            let mut place = buffer_pool::take();
             let mut view = View::new(&self.0.core, &mut place, ThreadRng);
+            let made = self
+                .0
+                .token_header
+                .as_ref()
+                .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
+            // of a header all lines are used up by now
+            let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
+            let (device, mut seen) = (self.0.core.device.as_ref(), Vec::new());
             // the proof may be in lines that the session's own cookie makes needless
-            let seen = left.by_ref().inspect(|line| lines.extend(device.map(|_| *line)));
-            let loaded = self.0.follow(view.load(seen)).await;
+            let looked_at = lines.by_ref().inspect(|line| seen.extend(device.map(|_| *line)));
+            let loaded = self.0.follow(view.load(looked_at)).await;
             let proof = device.filter(|_| loaded.is_ok()).map(|device| {
-                let lines = lines.into_iter().chain(left);
+                let lines = seen.into_iter().chain(lines);
                 self.0.enter(|| view.check_device(&device.keys, lines))
             });
             let device = proof.unwrap_or(DeviceProof::Unbound);
@@ -185,28 +209,18 @@ impl Request {
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
     /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
+        let token_header = self.0.token_header.clone();
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
+            return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };
         };
         let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(loaded) => loaded,
-            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+            State::Failed(_) => return Finished { varies: true, token_header, ..Finished::default() },
             State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
-        let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
-        let buffer = match session.set_cookie_len() {
-            len if len > buffer.len() => {
-                larger.resize(len, 0);
-                &mut larger[..]
-            }
-            _ => &mut buffer,
-        };
-        let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
-        // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
-        buffer.fill(0);
-        std::hint::black_box(buffer);
+        let written = cookie(&session, token_header.as_ref());
         let error = committed.err().or(written.as_ref().err().copied());
         let device = self.0.core.device.as_ref().filter(|_| error.is_none());
         let registration = device.and_then(|device| session.device_registration(&device.keys));
@@ -214,6 +228,7 @@ impl Request {
         let finished = Finished {
             error,
             cookie: written.unwrap_or_default(),
+            token_header,
             varies: session.varies(),
             no_store: session.no_store(),
             clears_site_data: session.clears_site_data(),
@@ -247,6 +262,27 @@ impl Request {
         let mut view = View::new(&self.0.core, state.loaded()?, ThreadRng);
         Ok(self.0.follow(view.register_device(&device.keys, &&*device.es256, proof)).await)
     }
+}
+
+/// Returns the answer's cookie, if the browser gets another one; of a token in a header that header's value.
+fn cookie(session: &View<'_>, header: Option<&TokenHeader>) -> Result<Option<String>, Error> {
+    let len = session.set_cookie_len();
+    if len == 0 {
+        return Ok(None);
+    }
+    let (mut buffer, mut larger) = ([0; SET_COOKIE_LEN], Vec::new());
+    let buffer = if len > buffer.len() {
+        larger.resize(len, 0);
+        &mut larger[..]
+    } else {
+        &mut buffer[..len]
+    };
+    let text = |cookie: &str| header.map_or_else(|| cookie.to_owned(), |header| header.answer(cookie));
+    let written = session.set_cookie(buffer).map(|cookie| cookie.map(text));
+    // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
+    buffer.fill(0);
+    std::hint::black_box(buffer);
+    written
 }
 
 /// The core's session.

@@ -15,7 +15,9 @@ use session_store_shared::RecordBuffer;
 use crate::device::{Device, Endpoint};
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
+use crate::events::stderr::Stderr;
 use crate::keys::KeyRing;
+use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
@@ -61,12 +63,13 @@ struct Settings {
     mode: DynamicMode,
     on_unreadable: UnreadableField,
     endpoint: Option<Endpoint>,
+    token_header: Option<TokenHeader>,
 }
 
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(()));
+        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
         Self::of(Settings {
             store: store.into(),
             keys: keys.into(),
@@ -76,6 +79,7 @@ impl Sessions {
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
             endpoint: None,
+            token_header: None,
         })
     }
 
@@ -99,7 +103,12 @@ impl Sessions {
         Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
     }
 
-    /// Tells `observer` what happens.
+    pub(crate) fn now(&self) -> Time {
+        self.0.settings.clock.now()
+    }
+
+    /// Tells `observer` what happens. Without one, that the store failed is written to stderr, at most once a minute;
+    /// `observed(())` is silent.
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
         Self::of(Settings { observer: AnyObserver::new(observer), ..self.0.settings.clone() })
@@ -128,6 +137,27 @@ impl Sessions {
 
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
         self.0.settings.on_unreadable
+    }
+
+    /// Keeps tokens in a header instead of cookies (TR5), for clients without a cookie jar: requests and answers have
+    /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
+    /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
+    /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
+    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it. For
+    /// programs, and not for pages: what a script holds, a script that was injected reads.
+    pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
+        let token_header = Some(TokenHeader::named(name)?);
+        Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.settings.token_header.as_ref()
+    }
+
+    /// Whether browsers send the token by themselves, so that another site can cause a request with it.
+    #[must_use]
+    pub fn in_cookies(&self) -> bool {
+        self.token_header().is_none()
     }
 
     /// Whether the store answers, for a health page.
@@ -191,9 +221,9 @@ impl Sessions {
 
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
-            let Settings { store, policy, clock, observer, mode, endpoint, .. } = settings.clone();
+            let Settings { store, policy, clock, observer, mode, endpoint, token_header, .. } = settings.clone();
             let observer = observer.limited(clock.clone());
-            let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
+            let stored = endpoint.filter(|_| mode == DynamicMode::Stored && token_header.is_none());
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
             let cannot_bind = policy.binds_devices() && device.is_none();
             let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);

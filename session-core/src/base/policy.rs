@@ -49,7 +49,8 @@ pub struct Lifetimes {
     pub grace: Duration,
     /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`.
     pub touch_every: Option<Duration>,
-    /// Idle and absolute limit of a session that is to be remembered.
+    /// Absolute limit of a session that is to be remembered, and its idle limit as well, unless it is no longer than
+    /// `absolute`: then `idle` holds for it, too.
     pub remember: Duration,
 }
 
@@ -67,8 +68,7 @@ impl Lifetimes {
     /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer. A remembered session has no idle
-    /// limit of its own, so do not offer "remember me" where AAL2 is required.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, also for a session that is to be remembered.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
@@ -79,8 +79,7 @@ impl Lifetimes {
     /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer. A remembered session has no
-    /// idle limit of its own, so do not offer "remember me" where AAL3 is required.
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, also for a session that is to be remembered.
     pub const AAL3: Self =
         Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
@@ -255,7 +254,6 @@ pub enum Mismatch {
 pub struct Policy {
     pub(crate) cookie: Cookie,
     pub(crate) limits: Limits,
-    pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
     pub(crate) max_bytes: usize,
     /// `None`: nothing was said.
@@ -287,6 +285,7 @@ pub(crate) struct Limits {
     pub(crate) grace: u64,
     pub(crate) touch_every: u64,
     pub(crate) remember: u64,
+    pub(crate) remember_idle: u64,
 }
 
 impl Limits {
@@ -298,14 +297,16 @@ impl Limits {
             None if idle == 0 || idle >= 20 * LONGEST_TOUCH => LONGEST_TOUCH,
             None => quotient::<20>(idle as u32) as u64,
         };
+        let (absolute, remember) = (millis_or_none(lifetimes.absolute), millis(lifetimes.remember));
         Self {
             idle,
             anonymous_idle: if idle == 0 || idle > ANONYMOUS_IDLE { ANONYMOUS_IDLE } else { idle },
-            absolute: millis_or_none(lifetimes.absolute),
+            absolute,
             renew_after: millis_or_none(lifetimes.renew_after),
             grace: millis(lifetimes.grace),
             touch_every,
-            remember: millis(lifetimes.remember),
+            remember,
+            remember_idle: if remember > absolute { remember } else { idle },
         }
     }
 
@@ -355,7 +356,6 @@ impl Policy {
         Self {
             cookie,
             limits: *limits,
-            application: "",
             max_cookie: MAX_COOKIE,
             max_bytes: MAX_BYTES,
             max_sessions: None,
@@ -366,14 +366,6 @@ impl Policy {
             mismatch: Mismatch::Ignore,
             devices: Devices { lifetime: 0, single_use: false, required: false },
         }
-    }
-
-    /// Names the application. Its keys then open nothing of an application of another name, even if both have the same
-    /// signing keys and cookie name (SE9). Without a name the cookie's name alone separates them: give staging and
-    /// production keys of their own, or names.
-    #[must_use]
-    pub const fn application(self, name: &'static str) -> Self {
-        Self { application: name, ..self }
     }
 
     /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that

@@ -91,6 +91,7 @@ pub struct Stamp {
 impl Stamp {
     /// Reads the stamp of a record; `None` if these bytes are no record of this format.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of(record: &[u8]) -> Option<Self> {
         let head: &Head = record.first_chunk()?;
         (head[0] == FORMAT).then(|| Self::at(head))
@@ -99,11 +100,13 @@ impl Stamp {
     /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
     /// first to be evicted: the core rejects them when it loads them.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of_any(bytes: &[u8]) -> Self {
         let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
         Self::of(bytes).unwrap_or(corrupt)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn at(head: &Head) -> Self {
         Self {
             version: Version(number(part::<8>(head, VERSION_AT))),
@@ -283,6 +286,12 @@ impl<B: Buffer> Record<B> {
         Self { bytes, len: 0, data: 0 }
     }
 
+    /// Leaves an empty record, whose buffer `overwrite` makes blank.
+    pub(crate) fn wipe(&mut self, overwrite: impl FnOnce(&mut B)) {
+        overwrite(&mut self.bytes);
+        (self.len, self.data) = (0, 0);
+    }
+
     /// The whole buffer, for a store to load into; the record is empty until [`adopt`](Self::adopt).
     pub(crate) fn buffer(&mut self) -> &mut [u8] {
         self.len = 0;
@@ -375,11 +384,6 @@ impl<B: Buffer> Record<B> {
 
     pub(crate) fn saw(&mut self, now: Time) {
         Stamp::touch(self.bytes.as_mut(), now);
-    }
-
-    /// The idle timeout; 0 = none.
-    pub(crate) fn idle(&self) -> u64 {
-        time(part(self.head(), IDLE_AT)).millis()
     }
 
     /// The end of the absolute lifetime; 0 = none.

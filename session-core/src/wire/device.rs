@@ -126,8 +126,7 @@ impl DeviceKeys {
         if !policy.binds_devices() {
             return None;
         }
-        let macs =
-            keys.subkeys(b"device", policy.cookie_name(), policy.application).map(|key| key.map(|k| Hmac::new(&k)));
+        let macs = keys.subkeys(b"device", policy.cookie_name()).map(|key| key.map(|k| Hmac::new(&k)));
         let mut made =
             Self { macs, name: Text::of(&[policy.cookie_name().as_bytes(), SUFFIX]), identifier: [0; _], path, policy };
         let application = Handle::from_bytes([0; Handle::LEN]);

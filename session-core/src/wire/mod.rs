@@ -1,6 +1,7 @@
 //! The bytes that a browser sees: the Cookie header that comes in, the token or sealed record in it, and the Set-Cookie
 //! value and CSRF token that go out. Every value that comes in is untrusted until a MAC has verified it.
 
+pub mod answer;
 pub(crate) mod base64url;
 pub mod cookie_header;
 pub mod cross_site;

@@ -1,133 +1,231 @@
-//! A connection to either database, and a pool of them.
+//! What the store needs of a database: a [`Server`] that connects, and [`Connection`]s that run statements. Each database
+//! has a file that implements both; what the statements mean is decided above them, once.
 
-use std::borrow::Cow;
 use std::fmt::Write;
-use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::time::Duration;
 
 use session_store_shared::UrlError;
-use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row as _, SqliteConnection};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use sqlx::{Database, SqlStr};
 use tokio::time;
 
 use crate::error::SqlError;
+use crate::statements::Dialect;
 
-/// A firewall may have dropped a connection that was idle for longer.
-const STALE: Duration = Duration::from_secs(240);
 /// How long a statement that found another transaction in its way waits before it is sent again, at first and at most.
-const BETWEEN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
-/// A setting that every connection of ours has. One that has not leads to a pooler, which shares the database's
-/// connections among its clients.
-const MARK: &str = "session_store.direct";
+pub(crate) const BETWEEN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
 
-/// Which database, and how to reach it.
-pub(crate) enum Target {
-    Postgres {
-        options: PgConnectOptions,
-        /// A pooler is in between.
-        pooled: AtomicBool,
-    },
-    Sqlite(SqliteConnectOptions),
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SqlError>> + Send + 'a>>;
+
+/// Which database, and how to reach it: by options of ours, or by an application's pool.
+pub(crate) trait Server: Send + Sync {
+    /// Returns the SQL of this database.
+    fn dialect(&self) -> &'static Dialect;
+
+    /// Opens a connection, or borrows one from the application's pool. The database gives up a statement before `timeout`
+    /// is over, so that its word comes before ours.
+    fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>>;
+
+    /// Creates no file from now on.
+    fn must_exist(&mut self) {}
+
+    /// Returns whether the database has one writer at a time. Ours queue then, in order, and not at its lock.
+    fn has_one_writer(&self) -> bool {
+        false
+    }
+
+    /// Returns whether the connection to another host may be read on the way.
+    fn is_exposed(&self) -> bool {
+        false
+    }
 }
 
-impl Target {
-    /// Reads a URL.
-    pub(crate) fn of(url: &str) -> Result<Self, UrlError> {
-        let bad =
-            |why: &str| UrlError::new(format!("{why}; a database URL is postgres://USER@HOST/DATABASE or sqlite:PATH"));
-        match url.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => match PgConnectOptions::from_str(url) {
-                // sqlx asks for it for the sake of floating-point numbers, and a pooler refuses it
-                Ok(options) => {
-                    Ok(Self::Postgres { options: options.extra_float_digits(None), pooled: AtomicBool::new(false) })
-                }
-                Err(sqlx::Error::Configuration(why)) => Err(bad(&why.to_string())),
-                // other errors may repeat the password
-                Err(_) => Err(bad("not a PostgreSQL URL")),
-            },
-            Some(("sqlite", path)) => {
-                let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() || path.starts_with(':') || path.contains('?') {
-                    return Err(bad("sqlite: wants the path of a file (for sessions in memory there is MemoryStore)"));
-                }
-                Ok(Self::Sqlite(SqliteConnectOptions::new().filename(path).create_if_missing(true)))
-            }
-            _ => Err(bad("not a database URL")),
+/// Reads a URL, and the prefix of the tables in it.
+pub(crate) fn server(url: &str) -> Result<(Box<dyn Server>, String), UrlError> {
+    let mut prefix = String::new();
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let others = parameters.split('&').filter(|parameter| match parameter.strip_prefix("table_prefix=") {
+        Some(given) => {
+            given.clone_into(&mut prefix);
+            false
+        }
+        None => !parameter.is_empty(),
+    });
+    let others: Vec<&str> = others.collect();
+    let mark = if others.is_empty() { "" } else { "?" };
+    let url = format!("{address}{mark}{}", others.join("&"));
+    check_prefix(&prefix)?;
+    let server = match url.split_once(':') {
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => crate::postgres::of_url(&url),
+        #[cfg(feature = "mysql")]
+        Some(("mysql" | "mariadb", _)) => crate::mysql::of_url(&url),
+        #[cfg(feature = "sqlite")]
+        Some(("sqlite", path)) => crate::sqlite::of_path(path),
+        #[cfg(not(feature = "postgres"))]
+        Some(("postgres" | "postgresql", _)) => Err(absent("postgres")),
+        #[cfg(not(feature = "mysql"))]
+        Some(("mysql" | "mariadb", _)) => Err(absent("mysql")),
+        #[cfg(not(feature = "sqlite"))]
+        Some(("sqlite", _)) => Err(absent("sqlite")),
+        _ => Err(bad("not a database URL")),
+    };
+    Ok((server?, prefix))
+}
+
+pub(crate) fn bad(why: &str) -> UrlError {
+    UrlError::new(format!(
+        "{why}; a database URL is postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:PATH"
+    ))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+fn absent(feature: &str) -> UrlError {
+    bad(&format!("this program was built without the feature `{feature}` of session-store-sql"))
+}
+
+/// A prefix becomes part of the SQL, so it is a name and nothing else.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
+    let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let starts = prefix.bytes().next().is_none_or(|byte| !byte.is_ascii_digit());
+    // the longest name of ours is that of an index, and PostgreSQL cuts names after 63 bytes
+    if starts && prefix.len() <= 32 && prefix.bytes().all(name) {
+        return Ok(());
+    }
+    Err(UrlError::new("a table prefix has at most 32 of a-z, 0-9 and _, and begins with no digit"))
+}
+
+/// Returns whether a host name means this host. A path is that of a socket.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn is_this_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What a URL of another host has to say if this program cannot verify certificates.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn check_tls(verifies: bool, unverified: &str) -> Result<(), UrlError> {
+    if !verifies || cfg!(feature = "tls") {
+        return Ok(());
+    }
+    let why = "TLS to a database on another host needs the feature `tls` of session-store-sql";
+    Err(UrlError::new(format!("{why}, unless the URL says {unverified}")))
+}
+
+/// A connection in use.
+pub(crate) trait Connection: Send {
+    /// Runs statements, once, and returns the rows of the one that has any.
+    fn run<'a>(&'a mut self, sql: SqlStr, values: &'a [Value<'a>]) -> Boxed<'a, Vec<Row>>;
+
+    /// Runs several statements without parameters.
+    fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()>;
+
+    /// Returns an error if an application's pool has set up its connections so that sessions would not be safe.
+    fn check(&mut self) -> Boxed<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Returns whether an application's pool has lent it, and may have used it before.
+    fn is_lent(&self) -> bool {
+        false
+    }
+
+    /// Ends its use after the answer was read to the end. Returns a connection of ours, which may be used again; an
+    /// application's goes back to its pool. One that is dropped instead is closed.
+    fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>>;
+}
+
+/// Runs one statement. If another transaction is in its way, runs it again, until `deadline`.
+pub(crate) async fn rows(
+    connection: &mut dyn Connection,
+    sql: SqlStr,
+    values: &[Value<'_>],
+    deadline: time::Instant,
+) -> Result<Vec<Row>, SqlError> {
+    let mut pause = Pause::until(deadline);
+    loop {
+        match connection.run(sql.clone(), values).await {
+            Err(SqlError::Contended(_)) if pause.next().await => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Runs several statements; again from the first one if another transaction is in the way of that.
+pub(crate) async fn script(
+    connection: &mut dyn Connection,
+    sql: SqlStr,
+    deadline: time::Instant,
+) -> Result<(), SqlError> {
+    let mut pause = Pause::until(deadline);
+    loop {
+        match connection.script(sql.clone()).await {
+            Err(SqlError::Contended(_)) if pause.next().await => {}
+            done => return done,
+        }
+    }
+}
+
+/// A connection of ours, or one of an application's pool.
+pub(crate) enum Held<DB: Database> {
+    Own(Box<DB::Connection>),
+    Lent(Lent<DB>),
+}
+
+/// A connection of an application's pool. Unless it is returned, dropping it closes it: nobody knows what its last
+/// statement did, and how the connection is set up.
+pub(crate) struct Lent<DB: Database> {
+    connection: sqlx::pool::PoolConnection<DB>,
+    answered: bool,
+}
+
+impl<DB: Database> Drop for Lent<DB> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl<DB: Database> Held<DB> {
+    /// Borrows a connection. The pool waits for a server that is absent as it waits for its turn, so that our caller's
+    /// timeout ends both.
+    pub(crate) async fn borrow(pool: &sqlx::Pool<DB>, timeout: Duration) -> Result<Self, SqlError> {
+        let all_in_use = || {
+            let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+            usize::try_from(pool.size()).unwrap_or(usize::MAX).saturating_sub(pool.num_idle()) >= most
+        };
+        match time::timeout(timeout, pool.acquire()).await {
+            Ok(Ok(connection)) => Ok(Self::Lent(Lent { connection, answered: false })),
+            Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) if all_in_use() => Err(SqlError::Busy),
+            Err(_) => Err(SqlError::Connect("the application's pool gave no connection in time".into())),
+            Ok(Err(why)) => Err(SqlError::connect(&why)),
         }
     }
 
-    /// Returns the same database, of which no file is created.
-    pub(crate) fn existing(self) -> Self {
+    pub(crate) fn get(&mut self) -> &mut DB::Connection {
         match self {
-            Self::Sqlite(options) => Self::Sqlite(options.create_if_missing(false)),
-            server @ Self::Postgres { .. } => server,
+            Self::Own(connection) => connection,
+            Self::Lent(lent) => &mut lent.connection,
         }
     }
 
-    /// Opens a connection. PostgreSQL cancels a statement that takes longer than three quarters of `timeout`, so that its
-    /// word comes before ours. SQLite waits for no lock: [`Connection`] asks again, and what it gave up is not done later.
-    pub(crate) async fn connect(&self, timeout: Duration) -> Result<Connection, SqlError> {
+    pub(crate) const fn is_lent(&self) -> bool {
+        matches!(self, Self::Lent(_))
+    }
+
+    /// Returns a connection of ours, and lets go of another's.
+    pub(crate) fn own(self) -> Option<Self> {
         match self {
-            Self::Postgres { options, pooled } => {
-                let limit = (timeout.as_millis() * 3 / 4).max(1);
-                if !pooled.load(Ordering::Relaxed) {
-                    match direct(options, limit).await {
-                        Ok(Some(connection)) => return Ok(Connection::Postgres(connection.into())),
-                        Ok(None) => {}
-                        Err(why) if !refuses_parameters(&why) => return Err(SqlError::connect(&why)),
-                        Err(why) if options.get_options().is_some() => return Err(SqlError::pooler(&why)),
-                        Err(_) => {}
-                    }
-                    pooled.store(true, Ordering::Relaxed);
-                }
-                let connection = options.connect().await.map_err(|why| SqlError::connect(&why))?;
-                Ok(Connection::Pooled(connection.into(), limit))
-            }
-            Self::Sqlite(options) => {
-                // what was acknowledged survives a power cut
-                let options = options.clone().busy_timeout(Duration::ZERO).synchronous(SqliteSynchronous::Full);
-                loop {
-                    match options.connect().await {
-                        Ok(connection) => return Ok(Connection::Sqlite(connection.into())),
-                        // another process opens or closes the file; our caller's timeout ends this
-                        Err(why) if matches!(SqlError::query(&why), SqlError::Contended(_)) => {
-                            time::sleep(BETWEEN.1).await;
-                        }
-                        Err(why) => return Err(SqlError::connect(&why)),
-                    }
-                }
+            Self::Own(_) => Some(self),
+            Self::Lent(mut lent) => {
+                lent.answered = true;
+                None
             }
         }
     }
-}
-
-/// Connects without a pooler; `None` if one is in between.
-async fn direct(options: &PgConnectOptions, limit: u128) -> Result<Option<PgConnection>, sqlx::Error> {
-    let theirs = options.get_options().is_some_and(|theirs| theirs.contains("statement_timeout"));
-    let ours = (!theirs).then(|| ("statement_timeout", limit.to_string()));
-    let options = options.clone().options(ours.into_iter().chain([(MARK, "1".to_owned())]));
-    let mut connection = options.connect().await?;
-    let mark = "SELECT current_setting('session_store.direct', true) = '1'";
-    let row = sqlx::Executor::fetch_one(&mut connection, sqlx::raw_sql(mark)).await?;
-    Ok(row.try_get::<Option<bool>, _>(0)?.unwrap_or_default().then_some(connection))
-}
-
-/// A pooler takes those parameters only that it can give to any client's connection.
-fn refuses_parameters(why: &sqlx::Error) -> bool {
-    let code = why.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| ["08P01", "0A000"].contains(&&*code))
-}
-
-pub(crate) enum Connection {
-    Postgres(Box<PgConnection>),
-    /// To a pooler. What one statement prepares or sets is gone or another client's at the next, so that each goes in one
-    /// message, as text, with its limit in milliseconds.
-    Pooled(Box<PgConnection>, u128),
-    Sqlite(Box<SqliteConnection>),
 }
 
 /// A parameter of a statement.
@@ -150,68 +248,45 @@ impl<'a> From<&'a [u8]> for Value<'a> {
 }
 
 /// A row of a result.
-pub(crate) enum Row {
-    Postgres(PgRow),
-    Sqlite(SqliteRow),
+pub(crate) struct Row(Vec<Cell>);
+
+enum Cell {
+    Null,
+    Number(i64),
+    Bytes(Vec<u8>),
 }
 
-impl Connection {
-    /// Runs one statement. If another transaction is in its way, runs it again, until `deadline`.
-    pub(crate) async fn rows(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-        deadline: time::Instant,
-    ) -> Result<Vec<Row>, SqlError> {
-        let mut pause = Pause::until(deadline);
-        loop {
-            match self.rows_once(sql, values).await {
-                Err(SqlError::Contended(_)) if pause.next().await => {}
-                answer => return answer,
-            }
+impl Row {
+    /// Reads all columns of a row.
+    pub(crate) fn read<'r, R>(row: &'r R) -> Result<Self, sqlx::Error>
+    where
+        R: sqlx::Row,
+        usize: sqlx::ColumnIndex<R>,
+        i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    {
+        let cell = |at| match row.try_get::<Option<i64>, _>(at) {
+            Ok(number) => Ok(number.map_or(Cell::Null, Cell::Number)),
+            Err(_) => row.try_get::<Vec<u8>, _>(at).map(Cell::Bytes),
+        };
+        (0..row.len()).map(cell).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns the number in this column; 0 for NULL.
+    pub(crate) fn number(&self, at: usize) -> Result<i64, SqlError> {
+        match self.0.get(at) {
+            Some(Cell::Number(number)) => Ok(*number),
+            Some(Cell::Null) => Ok(0),
+            _ => Err(SqlError::Schema(format!("column {at} is no number"))),
         }
     }
 
-    async fn rows_once(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, SqlError> {
-        let rows = match self {
-            Self::Postgres(connection) => {
-                let query = values.iter().fold(sqlx::query(sql), |query, value| match *value {
-                    Value::Number(number) => query.bind(number),
-                    Value::Bytes(bytes) => query.bind(bytes),
-                });
-                query.fetch_all(&mut **connection).await.map(|rows| rows.into_iter().map(Row::Postgres).collect())
-            }
-            Self::Pooled(connection, limit) => {
-                // numbers and hexadecimal digits, and nothing else, are put into the text
-                let sql = AssertSqlSafe(format!("SET LOCAL statement_timeout = {limit}; {}", text(sql, values)));
-                let rows = sqlx::raw_sql(sql).fetch_all(&mut **connection).await;
-                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
-            }
-            Self::Sqlite(connection) => {
-                let query = values.iter().fold(sqlx::query(sql), |query, value| match *value {
-                    Value::Number(number) => query.bind(number),
-                    Value::Bytes(bytes) => query.bind(bytes),
-                });
-                query.fetch_all(&mut **connection).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-            }
-        };
-        rows.map_err(|why| SqlError::query(&why))
-    }
-
-    /// Runs several statements without parameters; again from the first one if another transaction is in the way of that.
-    pub(crate) async fn script(&mut self, sql: &'static str, deadline: time::Instant) -> Result<(), SqlError> {
-        let mut pause = Pause::until(deadline);
-        loop {
-            let done = match self {
-                Self::Postgres(connection) | Self::Pooled(connection, _) => {
-                    sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop)
-                }
-                Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
-            };
-            match done.map_err(|why| SqlError::query(&why)) {
-                Err(SqlError::Contended(_)) if pause.next().await => {}
-                done => return done,
-            }
+    /// Returns the bytes in this column; `None` for NULL.
+    pub(crate) fn bytes(&self, at: usize) -> Result<Option<&[u8]>, SqlError> {
+        match self.0.get(at) {
+            Some(Cell::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Cell::Null) => Ok(None),
+            _ => Err(SqlError::Schema(format!("column {at} is no bytes"))),
         }
     }
 }
@@ -240,8 +315,9 @@ impl Pause {
     }
 }
 
-/// Returns a statement with its parameters in their places.
-fn text(sql: &str, values: &[Value<'_>]) -> String {
+/// Returns a statement with its parameters in their places, as `literal` writes them.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn text(sql: &str, values: &[Value<'_>], literal: fn(&mut String, Value<'_>) -> std::fmt::Result) -> String {
     let mut pieces = sql.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -250,8 +326,7 @@ fn text(sql: &str, values: &[Value<'_>]) -> String {
         let value = place.parse::<usize>().ok().and_then(|place| values.get(place.checked_sub(1)?));
         // writing into a string does not fail
         let _written = match value {
-            Some(Value::Number(number)) => write!(text, "({number})::bigint"),
-            Some(Value::Bytes(bytes)) => write!(text, "decode('{}', 'hex')", Hex(bytes)),
+            Some(value) => literal(&mut text, *value),
             None => write!(text, "${place}"),
         };
         text.push_str(rest);
@@ -259,117 +334,12 @@ fn text(sql: &str, values: &[Value<'_>]) -> String {
     text
 }
 
-struct Hex<'a>(&'a [u8]);
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 impl std::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl Row {
-    /// Returns the number in this column; 0 for NULL.
-    pub(crate) fn number(&self, at: usize) -> Result<i64, SqlError> {
-        match self {
-            Self::Postgres(row) => row.try_get::<Option<i64>, _>(at),
-            Self::Sqlite(row) => row.try_get::<Option<i64>, _>(at),
-        }
-        .map(Option::unwrap_or_default)
-        .map_err(|why| SqlError::query(&why))
-    }
-
-    /// Returns the bytes in this column; `None` for NULL.
-    pub(crate) fn bytes(&self, at: usize) -> Result<Option<Cow<'_, [u8]>>, SqlError> {
-        match self {
-            Self::Postgres(row) => match row.try_get::<Option<&[u8]>, _>(at) {
-                Ok(bytes) => Ok(bytes.map(Cow::Borrowed)),
-                // as text, behind a pooler
-                Err(_) => row.try_get::<Option<Vec<u8>>, _>(at).map(|bytes| bytes.map(Cow::Owned)),
-            },
-            Self::Sqlite(row) => row.try_get::<Option<&[u8]>, _>(at).map(|bytes| bytes.map(Cow::Borrowed)),
-        }
-        .map_err(|why| SqlError::query(&why))
-    }
-}
-
-/// Open connections that are not in use, and the maximum number of connections.
-///
-/// sqlx's pool tests a connection with a round trip after each use, keeps trying to connect while the server is absent,
-/// and keeps the connection of a future that was dropped. This one takes a connection back only after its answer was
-/// read to the end.
-pub(crate) struct Pool {
-    idle: Mutex<Vec<(Connection, Instant)>>,
-    permits: Semaphore,
-}
-
-/// A connection in use. Unless it is returned, dropping it closes it.
-pub(crate) struct PooledConnection<'p> {
-    pool: &'p Pool,
-    pub(crate) connection: Connection,
-    /// Whether it was used before.
-    pub(crate) used: bool,
-    _permit: SemaphorePermit<'p>,
-}
-
-impl Pool {
-    pub(crate) fn new(max_connections: usize) -> Self {
-        Self { idle: Mutex::default(), permits: Semaphore::new(max_connections) }
-    }
-
-    /// Waits until fewer than the maximum number of connections are in use.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // never closed
-        self.permits.acquire().await.ok()
-    }
-
-    /// Takes an open connection, or opens one.
-    pub(crate) async fn take<'p>(
-        &'p self,
-        permit: SemaphorePermit<'p>,
-        connect: impl Future<Output = Result<Connection, SqlError>>,
-    ) -> Result<PooledConnection<'p>, SqlError> {
-        let open = self.with(|idle| {
-            let last = idle.pop();
-            last.filter(|(_, since)| since.elapsed() < STALE).or_else(|| {
-                // the others are older
-                idle.clear();
-                None
-            })
-        });
-        let (connection, used) = match open {
-            Some((connection, _)) => (connection, true),
-            None => (connect.await?, false),
-        };
-        Ok(PooledConnection { pool: self, connection, used, _permit: permit })
-    }
-
-    /// Closes the idle connections.
-    pub(crate) fn clear(&self) {
-        self.with(Vec::clear);
-    }
-
-    fn with<T>(&self, action: impl FnOnce(&mut Vec<(Connection, Instant)>) -> T) -> T {
-        action(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl PooledConnection<'_> {
-    /// Returns the connection to its pool.
-    pub(crate) fn give_back(self) {
-        let Self { pool, connection, .. } = self;
-        pool.with(|idle| idle.push((connection, Instant::now())));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_put_in_their_places() {
-        let values = [Value::Number(-7), Value::Bytes(b"'\\\x00$1")];
-        let sql = "UPDATE t SET b = $2 WHERE a = $1 AND c > $1";
-        let told = "UPDATE t SET b = decode('275c002431', 'hex') WHERE a = (-7)::bigint AND c > (-7)::bigint";
-        assert_eq!(text(sql, &values), told);
     }
 }

@@ -25,6 +25,8 @@ pub enum SqlError {
     Refused(String),
     /// The tables are not those of this version.
     Schema(String),
+    /// The application's pool sets up its connections so that sessions in it would not be safe.
+    Pool(String),
 }
 
 impl SqlError {
@@ -37,7 +39,20 @@ impl SqlError {
         Self::Connect(words(why))
     }
 
+    /// Another transaction is in the way.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn contended(why: &sqlx::Error) -> Self {
+        Self::Contended(words(why))
+    }
+
+    /// The server has ended the connection.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn broken(why: &sqlx::Error) -> Self {
+        Self::Broken(words(why))
+    }
+
     /// A pooler refuses what the URL asks for.
+    #[cfg(feature = "postgres")]
     pub(crate) fn pooler(why: &sqlx::Error) -> Self {
         let change =
             "a pooler takes no options in the URL: remove them, and set them with ALTER ROLE or ALTER DATABASE";
@@ -95,6 +110,7 @@ impl fmt::Display for SqlError {
             }
             Self::Refused(why) => write!(f, "the database refused: {why}"),
             Self::Schema(why) => write!(f, "the session tables are not as this version needs them: {why}"),
+            Self::Pool(why) => write!(f, "the application's pool cannot keep sessions: {why}"),
         }
     }
 }

@@ -6,7 +6,6 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 
 use crate::connection::{Row, Value};
 use crate::error::SqlError;
-use crate::statements as sql;
 use crate::store::{SqlStore, handle, number, time};
 
 impl SubjectIndex for SqlStore {
@@ -21,7 +20,7 @@ impl SubjectIndex for SqlStore {
     ) -> Result<Listing, SqlError> {
         // at least one row, for the epoch
         let (after, room) = (unsigned(after), number(into.len().max(1)).into());
-        let rows = self.read(sql::LIST, &[name(subject), time(now), after, room]).await?;
+        let rows = self.read(self.dialect().list, &[name(subject), time(now), after, room]).await?;
         let mut listing = rows.first().map_or(Ok(Listing::default()), moved)?;
         for (place, row) in into.iter_mut().zip(&rows) {
             let order = natural(row, 5)?;
@@ -48,13 +47,13 @@ impl SubjectIndex for SqlStore {
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, SqlError> {
-        let rows = self.write(sql::BUMP, &[name(subject), unsigned(Epoch(0).next(now).0)]).await?;
+        let rows = self.write(self.dialect().bump, &[name(subject), unsigned(Epoch(0).next(now).0)]).await?;
         moved(rows.first().ok_or_else(|| SqlError::Schema("no row of the epoch".into()))?)
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, _now: Time) -> Result<(), SqlError> {
         let values = [name(subject), handle(&entry.handle), i64::from(entry.login).into()];
-        self.write(sql::REMOVE, &values).await.map(drop)
+        self.write(self.dialect().remove, &values).await.map(drop)
     }
 }
 

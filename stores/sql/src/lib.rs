@@ -6,7 +6,14 @@ mod connection;
 mod database;
 mod error;
 mod index;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod schema;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod statements;
 mod store;
 

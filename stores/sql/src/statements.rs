@@ -6,14 +6,12 @@
 //! end of all sees another one at its end. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
 //! a circle; PostgreSQL's removers skip rows that are locked.
 
-/// handle, now, room → bytes, version, last_seen, record (if it has room)
-pub(crate) const LOAD: &str = "\
+const LOAD: &str = "\
     SELECT CAST(octet_length(record) AS bigint), version, last_seen, CASE WHEN octet_length(record) <= $3 THEN record END
     FROM session_records
     WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)";
 
-/// handle, record, version, login, last_seen, idle, ends, now → version, if the handle was free
-pub(crate) const CREATE: &str = "\
+const CREATE: &str = "\
     INSERT INTO session_records AS there (handle, record, version, login, last_seen, idle, ends, made)
     VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT time FROM session_cutoff))
     ON CONFLICT (handle) DO UPDATE
@@ -22,74 +20,90 @@ pub(crate) const CREATE: &str = "\
     WHERE there.deadline <= $8 OR there.made < (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// handle, record, version, login, last_seen, idle, ends, now, the version seen → version
-pub(crate) const UPDATE: &str = "\
+const UPDATE: &str = "\
     UPDATE session_records
     SET record = $2, version = $3, login = $4, last_seen = CASE WHEN last_seen > $5 THEN last_seen ELSE $5 END,
         idle = $6, ends = $7
     WHERE handle = $1 AND version = $9 AND deadline > $8 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// handle, now → version
-pub(crate) const TOUCH: &str = "\
+const TOUCH: &str = "\
     UPDATE session_records SET last_seen = CASE WHEN last_seen > $2 THEN last_seen ELSE $2 END
     WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// handle, now → version
-pub(crate) const DELETE: &str = "\
+const DELETE: &str = "\
     DELETE FROM session_records
     WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// handle, now, version → version
-pub(crate) const DELETE_VERSION: &str = "\
+const DELETE_VERSION: &str = "\
     DELETE FROM session_records
     WHERE handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// handle, now, login → version
-pub(crate) const DELETE_LOGIN: &str = "\
+const DELETE_LOGIN: &str = "\
     DELETE FROM session_records
     WHERE handle = $1 AND deadline > $2 AND login = $3 AND made >= (SELECT time FROM session_cutoff)
     RETURNING version";
 
-/// → the new cut-off. Rows of earlier releases have a time in the place of the number.
-pub(crate) const END_ALL: &str = "\
+const END_ALL: &str = "\
     UPDATE session_cutoff
     SET time = CASE WHEN time >= COALESCE((SELECT max(made) FROM session_records), 0) THEN time + 1
         ELSE (SELECT max(made) + 1 FROM session_records) END
     RETURNING time";
 
-pub(crate) const COUNT: &str = "SELECT count(*) FROM session_records";
+const COUNT: &str = "SELECT count(*) FROM session_records";
 
-/// subject, now, after, room → epoch, last place, and of each handle, login, ends, place
-pub(crate) const LIST: &str = "\
+const LIST: &str = "\
     SELECT known.epoch, known.last, entry.handle, entry.login, entry.ends, entry.place
     FROM (SELECT COALESCE(max(epoch), 0) + (SELECT time FROM session_cutoff) AS epoch, COALESCE(max(last), 0) AS last
         FROM session_subjects WHERE subject = $1) AS known
     LEFT JOIN session_entries AS entry ON entry.subject = $1 AND entry.ends > $2 AND entry.place > $3
     ORDER BY entry.place LIMIT $4";
 
-/// subject, the epoch that follows 0 → epoch, last place
-pub(crate) const BUMP: &str = "\
+const BUMP: &str = "\
     INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, $2, 0)
     ON CONFLICT (subject) DO UPDATE
     SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
     RETURNING epoch + (SELECT time FROM session_cutoff), last";
 
-/// subject, handle, login
-pub(crate) const REMOVE: &str =
-    "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
+const REMOVE: &str = "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
 
-/// What the databases say differently.
+/// What a store says to its database: parameters → columns of the result.
 pub(crate) struct Dialect {
     /// What has to be so before the tables are made.
     pub(crate) before: &'static str,
     /// Begins the transaction that makes them; a second one waits.
     pub(crate) begin: &'static str,
+    /// Ends that transaction.
+    pub(crate) commit: &'static str,
     /// The schema's versions, the first one first.
     pub(crate) migrations: &'static [&'static str],
+    /// handle, now, room → bytes, version, last_seen, record (if it has room)
+    pub(crate) load: &'static str,
+    /// handle, record, version, login, last_seen, idle, ends, now → version, if the handle was free
+    pub(crate) create: &'static str,
+    /// handle, record, version, login, last_seen, idle, ends, now, the version seen → version
+    pub(crate) update: &'static str,
+    /// handle, now → version
+    pub(crate) touch: &'static str,
+    /// handle, now → version
+    pub(crate) delete: &'static str,
+    /// handle, now, version → version
+    pub(crate) delete_version: &'static str,
+    /// handle, now, login → version
+    pub(crate) delete_login: &'static str,
+    /// → the new cut-off. Rows of earlier releases have a time in the place of the number.
+    pub(crate) end_all: &'static str,
+    /// → the number of records
+    pub(crate) count: &'static str,
+    /// subject, now, after, room → epoch, last place, and of each handle, login, ends, place
+    pub(crate) list: &'static str,
+    /// subject, the epoch that follows 0 → epoch, last place
+    pub(crate) bump: &'static str,
+    /// subject, handle, login
+    pub(crate) remove: &'static str,
     /// subject, epoch, handle, login, ends → handle, if the epoch is that
     pub(crate) add: &'static str,
     /// most, now → handles: records past their deadline
@@ -101,10 +115,24 @@ pub(crate) struct Dialect {
 }
 
 /// One writer at a time.
+#[cfg(feature = "sqlite")]
 pub(crate) const SQLITE: Dialect = Dialect {
     before: "PRAGMA journal_mode = WAL",
     begin: "BEGIN IMMEDIATE",
+    commit: "COMMIT",
     migrations: &[include_str!("../migrations/sqlite/1.sql")],
+    load: LOAD,
+    create: CREATE,
+    update: UPDATE,
+    touch: TOUCH,
+    delete: DELETE,
+    delete_version: DELETE_VERSION,
+    delete_login: DELETE_LOGIN,
+    end_all: END_ALL,
+    count: COUNT,
+    list: LIST,
+    bump: BUMP,
+    remove: REMOVE,
     add: "\
         BEGIN IMMEDIATE;
         INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, 0, 1)
@@ -135,10 +163,24 @@ pub(crate) const SQLITE: Dialect = Dialect {
 
 /// An `add` locks the subject's row, so that a `bump` comes before it or after it. Removers take rows
 /// that are not locked; `ARRAY` has them chosen once.
+#[cfg(feature = "postgres")]
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
+    commit: "COMMIT",
     migrations: &[include_str!("../migrations/postgres/1.sql")],
+    load: LOAD,
+    create: CREATE,
+    update: UPDATE,
+    touch: TOUCH,
+    delete: DELETE,
+    delete_version: DELETE_VERSION,
+    delete_login: DELETE_LOGIN,
+    end_all: END_ALL,
+    count: COUNT,
+    list: LIST,
+    bump: BUMP,
+    remove: REMOVE,
     add: "\
         WITH held AS (
             INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, 0, 1)
@@ -166,4 +208,116 @@ pub(crate) const POSTGRES: Dialect = Dialect {
         DELETE FROM session_entries WHERE handle = ANY (ARRAY
             (SELECT handle FROM session_entries WHERE ends <= $2 ORDER BY ends LIMIT $1 FOR UPDATE SKIP LOCKED))
         RETURNING handle",
+};
+
+/// MariaDB and MySQL return no row of an `UPDATE` or a `DELETE`. Each message ends with a query that does: it asks whether
+/// the statement before it found a row, and for the number that this statement left in `LAST_INSERT_ID`, which is the
+/// connection's own. So no other transaction comes between the two, and the first alone is what happens.
+///
+/// There are no triggers, because a database that keeps a binary log lets few create them: a session and its entry go in
+/// one statement. `LAST_INSERT_ID` is unsigned, and a version is not.
+#[cfg(feature = "mysql")]
+pub(crate) const MYSQL: Dialect = Dialect {
+    before: "",
+    // a lock of the whole server, named after the database and, with a prefix, after that
+    begin: "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 1)",
+    commit: "DO RELEASE_LOCK(MD5(CONCAT(DATABASE(), '.session_store')))",
+    migrations: &[include_str!("../migrations/mysql/1.sql")],
+    load: "\
+        SELECT CAST(octet_length(record) AS SIGNED), version, last_seen,
+            CASE WHEN octet_length(record) <= $3 THEN record END
+        FROM session_records
+        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)",
+    // the columns are assigned in this order, and `deadline` after all of them
+    create: "\
+        DO LAST_INSERT_ID(0);
+        INSERT INTO session_records (handle, record, version, login, last_seen, idle, ends, made)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT time FROM session_cutoff))
+        ON DUPLICATE KEY UPDATE
+            record = IF(deadline <= $8 OR made < VALUES(made), VALUES(record), record),
+            version = IF(deadline <= $8 OR made < VALUES(made), VALUES(version), version),
+            login = IF(deadline <= $8 OR made < VALUES(made), VALUES(login), login),
+            last_seen = IF(deadline <= $8 OR made < VALUES(made), VALUES(last_seen), last_seen),
+            idle = IF(deadline <= $8 OR made < VALUES(made), VALUES(idle), idle),
+            ends = IF(deadline <= $8 OR made < VALUES(made), VALUES(ends), ends),
+            made = CASE WHEN deadline <= $8 OR made < VALUES(made) THEN VALUES(made)
+                WHEN LAST_INSERT_ID(1) = 1 THEN made END;
+        SELECT CAST($3 AS SIGNED) FROM DUAL WHERE LAST_INSERT_ID() = 0",
+    update: "\
+        UPDATE session_records
+        SET record = $2, version = $3, login = $4, last_seen = GREATEST(last_seen, $5), idle = $6, ends = $7
+        WHERE handle = $1 AND version = $9 AND deadline > $8 AND made >= (SELECT time FROM session_cutoff);
+        SELECT CAST($3 AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+    touch: "\
+        UPDATE session_records SET last_seen = GREATEST(last_seen, $2)
+        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+            AND version = CAST(LAST_INSERT_ID(version) AS SIGNED);
+        SELECT CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+    delete: "\
+        DELETE record, entry FROM session_records AS record
+        LEFT JOIN session_entries AS entry ON entry.handle = record.handle
+        WHERE record.handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+            AND version = CAST(LAST_INSERT_ID(version) AS SIGNED);
+        SELECT CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+    delete_version: "\
+        DELETE record, entry FROM session_records AS record
+        LEFT JOIN session_entries AS entry ON entry.handle = record.handle
+        WHERE record.handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff);
+        SELECT CAST($3 AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+    delete_login: "\
+        DELETE record, entry FROM session_records AS record
+        LEFT JOIN session_entries AS entry ON entry.handle = record.handle
+        WHERE record.handle = $1 AND deadline > $2 AND record.login = $3
+            AND made >= (SELECT time FROM session_cutoff) AND version = CAST(LAST_INSERT_ID(version) AS SIGNED);
+        SELECT CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+    end_all: "\
+        UPDATE session_cutoff
+        SET time = GREATEST(time, COALESCE((SELECT max(made) FROM session_records), 0)) + 1",
+    count: COUNT,
+    list: LIST,
+    // this transaction and the next see what was committed before each of their statements
+    bump: "\
+        ROLLBACK;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+        INSERT INTO session_subjects (subject, epoch, last) VALUES ($1, $2, 0)
+        ON DUPLICATE KEY UPDATE epoch = GREATEST(epoch + 1, $2);
+        SELECT epoch + (SELECT time FROM session_cutoff), last FROM session_subjects WHERE subject = $1;
+        COMMIT",
+    add: "\
+        ROLLBACK;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        START TRANSACTION;
+        INSERT INTO session_subjects (subject, epoch, last) VALUES ($1, 0, 1)
+        ON DUPLICATE KEY UPDATE last = last + 1;
+        INSERT INTO session_entries (subject, handle, login, ends, place)
+        SELECT $1, $3, $4, $5, last FROM session_subjects
+        WHERE subject = $1 AND epoch + (SELECT time FROM session_cutoff) = $2
+        ON DUPLICATE KEY UPDATE
+            place = IF(session_entries.login < VALUES(login), VALUES(place), session_entries.place),
+            ends = IF(session_entries.login < VALUES(login), VALUES(ends), session_entries.ends),
+            login = GREATEST(session_entries.login, VALUES(login));
+        SELECT CAST($3 AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0;
+        COMMIT",
+    remove: "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3",
+    remove_over: "\
+        ROLLBACK;
+        START TRANSACTION;
+        SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1 FOR UPDATE SKIP LOCKED;
+        DELETE record, entry FROM session_records AS record
+        JOIN (SELECT handle FROM session_records WHERE deadline <= $2 ORDER BY deadline LIMIT $1
+            FOR UPDATE SKIP LOCKED) AS gone ON gone.handle = record.handle
+        LEFT JOIN session_entries AS entry ON entry.handle = record.handle;
+        COMMIT",
+    remove_ended: "\
+        ROLLBACK;
+        START TRANSACTION;
+        SELECT handle FROM session_records WHERE made < (SELECT time FROM session_cutoff) ORDER BY made LIMIT $1
+        FOR UPDATE SKIP LOCKED;
+        DELETE record, entry FROM session_records AS record
+        JOIN (SELECT handle FROM session_records WHERE made < (SELECT time FROM session_cutoff) ORDER BY made LIMIT $1
+            FOR UPDATE SKIP LOCKED) AS ended ON ended.handle = record.handle
+        LEFT JOIN session_entries AS entry ON entry.handle = record.handle;
+        COMMIT",
+    remove_entries: "DELETE FROM session_entries WHERE ends <= $2 ORDER BY ends LIMIT $1",
 };

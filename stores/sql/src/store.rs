@@ -1,7 +1,7 @@
 //! Sessions in rows.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use session_core::environment::Time;
@@ -10,10 +10,10 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_store_shared::{ConnectionOptions, UrlError};
 use tokio::time::timeout_at;
 
-use crate::connection::{Row, Target, Value};
+use crate::connection::{Row, Server, Value, check_prefix, server};
 use crate::database::{Access, Database};
 use crate::error::SqlError;
-use crate::statements as sql;
+use crate::statements::Dialect;
 
 /// One in this many creates removes some rows that expired long ago: more than were added since.
 const SWEEP_EVERY: u32 = 16;
@@ -28,6 +28,8 @@ const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 pub struct SqlStore {
     database: Database,
     creates: AtomicU32,
+    /// The warning was given.
+    warned: AtomicBool,
 }
 
 impl SqlStore {
@@ -38,8 +40,23 @@ impl SqlStore {
     /// # Errors
     /// The URL cannot be read.
     pub fn open(url: &str) -> Result<Self, UrlError> {
-        let database = Database::new(Target::of(url)?, ConnectionOptions::new());
-        Ok(Self { database, creates: AtomicU32::new(0) })
+        let (server, prefix) = server(url)?;
+        Ok(Self::over(server, prefix))
+    }
+
+    fn over(server: Box<dyn Server>, prefix: String) -> Self {
+        let database = Database::new(server, prefix, ConnectionOptions::new());
+        Self { database, creates: AtomicU32::new(0), warned: AtomicBool::new(false) }
+    }
+
+    /// Returns the same store over tables whose names begin with this, as in `shop_session_records`, so that several
+    /// applications share a database. In a URL it is the parameter `table_prefix`.
+    ///
+    /// # Errors
+    /// The prefix has other characters than `a-z`, `0-9` and `_`, begins with a digit, or is longer than 32.
+    pub fn with_table_prefix(self, prefix: &str) -> Result<Self, UrlError> {
+        check_prefix(prefix)?;
+        Ok(Self { database: self.database.with_prefix(prefix.into()), ..self })
     }
 
     /// Returns the same store for a program that looks at an application's sessions from outside: it creates neither
@@ -68,7 +85,7 @@ impl SqlStore {
     }
 
     /// Returns the SQL of this database.
-    pub(crate) fn dialect(&self) -> &'static sql::Dialect {
+    pub(crate) fn dialect(&self) -> &'static Dialect {
         self.database.dialect()
     }
 
@@ -92,6 +109,30 @@ impl SqlStore {
     }
 }
 
+/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+#[cfg(feature = "postgres")]
+impl From<sqlx::PgPool> for SqlStore {
+    fn from(pool: sqlx::PgPool) -> Self {
+        Self::over(Box::new(pool), String::new())
+    }
+}
+
+/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+#[cfg(feature = "mysql")]
+impl From<sqlx::MySqlPool> for SqlStore {
+    fn from(pool: sqlx::MySqlPool) -> Self {
+        Self::over(Box::new(pool), String::new())
+    }
+}
+
+/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+#[cfg(feature = "sqlite")]
+impl From<sqlx::SqlitePool> for SqlStore {
+    fn from(pool: sqlx::SqlitePool) -> Self {
+        Self::over(Box::new(pool), String::new())
+    }
+}
+
 impl fmt::Debug for SqlStore {
     /// Prints no session and no password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,8 +150,16 @@ impl Store for SqlStore {
         Some(self)
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        let exposed = self.database.is_exposed() && !self.warned.swap(true, Ordering::Relaxed);
+        exposed.then_some(
+            "the connection to the database on another host is not verified by TLS, so that sessions may be read and \
+             changed on the way: say sslmode=verify-full",
+        )
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, SqlError> {
-        let rows = self.read(sql::LOAD, &[handle(key), time(now), number(into.len()).into()]).await?;
+        let rows = self.read(self.dialect().load, &[handle(key), time(now), number(into.len()).into()]).await?;
         rows.first().map_or(Ok(Load::Missing), |row| take(row, into))
     }
 
@@ -118,7 +167,7 @@ impl Store for SqlStore {
         let deadline = self.database.deadline();
         let [record, version, login, seen, idle, ends] = columns(record);
         let values = [handle(key), record, version, login, seen, idle, ends, time(now)];
-        let outcome = applied(&self.write(sql::CREATE, &values).await?)?.unwrap_or(Outcome::Conflict(None));
+        let outcome = applied(&self.write(self.dialect().create, &values).await?)?.unwrap_or(Outcome::Conflict(None));
         if self.creates.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             let long_ago = now.millis().saturating_sub(u64::try_from(SWEEP_AFTER.as_millis()).unwrap_or(u64::MAX));
             // the session is stored, so the expired rows can wait for another create
@@ -137,24 +186,26 @@ impl Store for SqlStore {
     ) -> Result<Outcome, SqlError> {
         let [record, new, login, last_seen, idle, ends] = columns(record);
         let values = [handle(key), record, new, login, last_seen, idle, ends, time(now), version(seen)];
-        match applied(&self.write(sql::UPDATE, &values).await?)? {
+        match applied(&self.write(self.dialect().update, &values).await?)? {
             Some(outcome) => Ok(outcome),
             None => self.other(key, now, there).await,
         }
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, SqlError> {
-        let rows = self.write(sql::TOUCH, &[handle(key), time(now)]).await?;
+        let rows = self.write(self.dialect().touch, &[handle(key), time(now)]).await?;
         Ok(applied(&rows)?.unwrap_or(Outcome::Missing))
     }
 
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SqlError> {
         let (key_is, now_is) = (handle(key), time(now));
         let rows = match condition {
-            DeleteCondition::Any => self.write(sql::DELETE, &[key_is, now_is]).await?,
-            DeleteCondition::Version(this) => self.write(sql::DELETE_VERSION, &[key_is, now_is, version(this)]).await?,
+            DeleteCondition::Any => self.write(self.dialect().delete, &[key_is, now_is]).await?,
+            DeleteCondition::Version(this) => {
+                self.write(self.dialect().delete_version, &[key_is, now_is, version(this)]).await?
+            }
             DeleteCondition::Login(login) => {
-                self.write(sql::DELETE_LOGIN, &[key_is, now_is, i64::from(login).into()]).await?
+                self.write(self.dialect().delete_login, &[key_is, now_is, i64::from(login).into()]).await?
             }
         };
         match applied(&rows)? {
@@ -165,11 +216,11 @@ impl Store for SqlStore {
     }
 
     async fn end_all(&self, _now: Time) -> Result<bool, SqlError> {
-        self.write(sql::END_ALL, &[]).await.map(|_| true)
+        self.write(self.dialect().end_all, &[]).await.map(|_| true)
     }
 
     async fn count(&self, _now: Time) -> Result<Option<u64>, SqlError> {
-        let rows = self.read(sql::COUNT, &[]).await?;
+        let rows = self.read(self.dialect().count, &[]).await?;
         let count = rows.first().map_or(Ok(0), |row| row.number(0))?;
         Ok(Some(u64::try_from(count).unwrap_or_default()))
     }
@@ -217,7 +268,7 @@ fn applied(rows: &[Row]) -> Result<Option<Outcome>, SqlError> {
     Ok(version.map(|version| Outcome::Applied(Version(u64::from_ne_bytes(version.to_ne_bytes())))))
 }
 
-/// Copies the record in a row of [`sql::LOAD`] to the caller's buffer.
+/// Copies the record in a row of [`self.dialect().load`] to the caller's buffer.
 fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     let size = usize::try_from(row.number(0)?).unwrap_or_default();
     let version = Version(u64::from_ne_bytes(row.number(1)?.to_ne_bytes()));

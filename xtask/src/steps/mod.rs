@@ -21,8 +21,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MEMCACHED, Need, OPENSSL, PGBOUNCER, POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV,
-    REDIS, RUSTFMT, SETPRIV, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, Need, OPENSSL, PGBOUNCER, POSTGRES, PYTHON, QEMU_ARM,
+    QEMU_RISCV, REDIS, RUSTFMT, SETPRIV, VALGRIND,
 };
 
 /// One check.
@@ -96,7 +96,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "stores",
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
-        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, OPENSSL],
+        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL],
         run: tests::stores,
     },
     Step {

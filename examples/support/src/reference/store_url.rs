@@ -31,7 +31,7 @@ pub enum StoreUrl {
     Flash(PathBuf),
     /// `redis://…`, `redis-cluster://…`, `redis-sentinel://…`, read by its store
     Redis(String),
-    /// `postgres://…`, `sqlite:PATH`
+    /// `postgres://…`, `mysql://…`, `sqlite:PATH`
     Sql(String),
     /// `memcached://…`, read by its store
     Memcached(String),
@@ -47,7 +47,7 @@ pub enum StoreUrl {
 }
 
 /// All that a store URL may be.
-const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, redis://, redis-cluster://, \
+const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, mysql://, redis://, redis-cluster://, \
                      redis-sentinel://, memcached://, layered:CACHE+DURABLE, cookie:";
 
 /// A store of at most so many sessions, and so many of them anonymous: all, if nothing is said.
@@ -85,7 +85,7 @@ impl FromStr for StoreUrl {
                 let checked = RedisStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Redis(url.to_owned()))
             }
-            ("postgres" | "postgresql" | "sqlite", _) => {
+            ("postgres" | "postgresql" | "mysql" | "mariadb" | "sqlite", _) => {
                 let checked = SqlStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Sql(url.to_owned()))
             }
@@ -194,7 +194,8 @@ impl StoreUrl {
         match self {
             Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
-            Self::Sql(url) => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Sql(url) if url.starts_with("postgres") => Self::Sql(format!("{url}?options[search_path]={name}")),
+            Self::Sql(url) => Self::Sql(format!("{url}?table_prefix={name}_")),
             Self::Flash(path) => Self::Flash(path.join(name)),
             Self::Memcached(url) => Self::Memcached(format!("{url}?prefix={name}:")),
             Self::Layered { cache, durable } => {
@@ -219,7 +220,7 @@ mod tests {
         for server in ["redis://h:1/2", "redis-cluster://a:1,b:2"] {
             assert_eq!(server.parse(), Ok(StoreUrl::Redis(server.into())));
         }
-        for database in ["postgres://u:p@h:1/d", "postgresql://h/d", "sqlite:/a/b.db"] {
+        for database in ["postgres://u:p@h:1/d", "postgresql://h/d", "mysql://h/d", "mariadb://h/d", "sqlite:/a/b.db"] {
             assert_eq!(database.parse(), Ok(StoreUrl::Sql(database.into())));
         }
         assert_eq!("memcached://h,i:7".parse(), Ok(StoreUrl::Memcached("memcached://h,i:7".into())));
@@ -232,6 +233,7 @@ mod tests {
             "sqlite:",
             "sqlite::memory:",
             "postgres://h:port/d",
+            "mysql://h",
             "memcached:",
             "memcached://h:x",
             "layered:",
@@ -258,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_unknown_scheme_is_answered_by_all_that_work() {
-        for bad in ["ftp://h", "mysql://h/d", "memory", ""] {
+        for bad in ["ftp://h", "mssql://h/d", "memory", ""] {
             let why = bad.parse::<StoreUrl>().unwrap_err();
             for kind in ["memory:", "fixed:", "flash:PATH", "sqlite:PATH", "postgres://", "redis://", "memcached://"] {
                 assert!(why.contains(kind) && !why.contains('\n'), "{bad}: {why}");

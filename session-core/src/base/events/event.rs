@@ -43,7 +43,7 @@ impl fmt::Debug for LogId {
 /// | `created` | debug | a session was stored for the first time |
 /// | `renewed` | debug | its cookie value was changed by its age |
 /// | `logged_in` | info | a subject signed in |
-/// | `login_failed` | warn | the application refused somebody who wanted to sign in, and said so |
+/// | `login_failed` | warn | a sign-in was refused: by the application, which said so, or because it was overtaken |
 /// | `rotated` | debug | its cookie value was changed by `rotate` |
 /// | `ended` | info | it was ended by its logout |
 /// | `revoked` | info | it was ended by something else than its logout |
@@ -78,13 +78,14 @@ pub enum Event<'e> {
     /// A session was stored for the first time.
     Created(LogId),
     /// The cookie value was renewed after its age; the old one works until the grace is over.
-    Renewed(LogId),
+    Renewed(LogId, Option<&'e str>),
     /// A subject signed in.
     LoggedIn(LogId, &'e str),
-    /// Somebody wanted to sign in and was refused: the account, if there is one, and why, in the application's words.
+    /// A sign-in was refused: the account, if there is one, and why. The application says so in its words, or a login with the
+    /// right credentials failed: all sessions of the account were ended meanwhile, or the store was full or down.
     LoginFailed(Option<&'e str>, &'e dyn fmt::Display),
     /// The cookie value was changed by `rotate`.
-    Rotated(LogId),
+    Rotated(LogId, Option<&'e str>),
     /// The session was ended by `logout`; it was this subject's.
     Ended(LogId, Option<&'e str>),
     /// The session was ended by something else than its logout; it was this subject's.
@@ -96,7 +97,7 @@ pub enum Event<'e> {
     /// Everybody's sessions were ended.
     EverybodyRevoked,
     /// A cookie came whose session had reached its idle or absolute limit.
-    Expired(LogId),
+    Expired(LogId, Option<&'e str>),
     /// A cookie value came that none of our keys signed, or that is malformed.
     Forged,
     /// A request brought more than eight cookies of our name. None of the first eight was accepted, and the others were not
@@ -105,9 +106,9 @@ pub enum Event<'e> {
     /// A well-signed cookie came whose session the store does not have.
     Unknown(LogId),
     /// The cookie before the last renewal came after its grace.
-    PastGrace(LogId),
+    PastGrace(LogId, Option<&'e str>),
     /// A cookie came that was replaced before the last change of the cookie.
-    Replaced(LogId),
+    Replaced(LogId, Option<&'e str>),
     /// The session of this subject was bound to another fingerprint, or to none.
     Bound(LogId, Option<&'e str>),
     /// A request came from elsewhere than its session was bound to; it is this subject's.
@@ -231,8 +232,13 @@ impl<'e> Event<'e> {
         match *self {
             Self::LoggedIn(_, subject) | Self::OthersRevoked(_, subject) | Self::AllRevoked(subject) => Some(subject),
             Self::LoginFailed(subject, _)
+            | Self::Renewed(_, subject)
+            | Self::Rotated(_, subject)
             | Self::Ended(_, subject)
             | Self::Revoked(_, subject, _)
+            | Self::Expired(_, subject)
+            | Self::PastGrace(_, subject)
+            | Self::Replaced(_, subject)
             | Self::Bound(_, subject)
             | Self::Mismatch(_, subject)
             | Self::DeviceBound(_, subject)
@@ -251,21 +257,21 @@ impl<'e> Event<'e> {
     fn parts(&self) -> (&'static str, Level, Option<LogId>) {
         match *self {
             Self::Created(id) => ("created", Level::Debug, Some(id)),
-            Self::Renewed(id) => ("renewed", Level::Debug, Some(id)),
+            Self::Renewed(id, _) => ("renewed", Level::Debug, Some(id)),
             Self::LoggedIn(id, _) => ("logged_in", Level::Info, Some(id)),
             Self::LoginFailed(..) => ("login_failed", Level::Warn, None),
-            Self::Rotated(id) => ("rotated", Level::Debug, Some(id)),
+            Self::Rotated(id, _) => ("rotated", Level::Debug, Some(id)),
             Self::Ended(id, _) => ("ended", Level::Info, Some(id)),
             Self::Revoked(id, ..) => ("revoked", Level::Info, Some(id)),
             Self::OthersRevoked(id, _) => ("others_revoked", Level::Info, Some(id)),
             Self::AllRevoked(_) => ("all_revoked", Level::Info, None),
             Self::EverybodyRevoked => ("everybody_revoked", Level::Info, None),
-            Self::Expired(id) => ("expired", Level::Debug, Some(id)),
+            Self::Expired(id, _) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
             Self::CookiesIgnored => ("cookies_ignored", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
-            Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
-            Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
+            Self::PastGrace(id, _) => ("past_grace", Level::Warn, Some(id)),
+            Self::Replaced(id, _) => ("replaced", Level::Warn, Some(id)),
             Self::Bound(id, _) => ("bound", Level::Info, Some(id)),
             Self::Mismatch(id, _) => ("mismatch", Level::Warn, Some(id)),
             Self::DeviceBound(id, _) => ("device_bound", Level::Info, Some(id)),
@@ -290,24 +296,24 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created(id) => write!(f, "session {id} created"),
-            Self::Renewed(id) => write!(f, "session {id}: cookie renewed"),
+            Self::Renewed(id, who) => write!(f, "session {id}{}: cookie renewed", Of(*who)),
             Self::LoggedIn(id, subject) => write!(f, "session {id}: {subject:?} signed in"),
             Self::LoginFailed(subject, why) => match subject {
                 Some(subject) => write!(f, "sign-in of {subject:?} refused: {why}"),
                 None => write!(f, "sign-in refused: {why}"),
             },
-            Self::Rotated(id) => write!(f, "session {id}: cookie rotated"),
+            Self::Rotated(id, who) => write!(f, "session {id}{}: cookie rotated", Of(*who)),
             Self::Ended(id, who) => write!(f, "session {id}{} ended", Of(*who)),
             Self::Revoked(id, who, why) => write!(f, "session {id}{} revoked: {}", Of(*who), why.name()),
             Self::OthersRevoked(id, who) => write!(f, "session {id}: {who:?} ended all other sessions"),
             Self::AllRevoked(who) => write!(f, "all sessions of {who:?} revoked"),
             Self::EverybodyRevoked => f.write_str("everybody's sessions revoked"),
-            Self::Expired(id) => write!(f, "session {id} expired"),
+            Self::Expired(id, who) => write!(f, "session {id}{} expired", Of(*who)),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
             Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
-            Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
-            Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
+            Self::PastGrace(id, who) => write!(f, "session {id}{}: old cookie after its grace", Of(*who)),
+            Self::Replaced(id, who) => write!(f, "session {id}{}: replaced cookie", Of(*who)),
             Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
             Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
             Self::DeviceBound(id, who) => write!(f, "session {id}{}: bound to its device", Of(*who)),

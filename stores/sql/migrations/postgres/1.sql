@@ -51,3 +51,7 @@ CREATE TABLE session_cutoff (
     time bigint  NOT NULL
 );
 INSERT INTO session_cutoff VALUES (true, 0);
+
+-- The version of these tables.
+CREATE TABLE IF NOT EXISTS session_schema (version bigint PRIMARY KEY);
+INSERT INTO session_schema VALUES (1);

@@ -48,3 +48,7 @@ CREATE TABLE session_cutoff (
     time INTEGER NOT NULL
 ) STRICT;
 INSERT INTO session_cutoff VALUES (1, 0);
+
+-- The version of these tables.
+CREATE TABLE IF NOT EXISTS session_schema (version bigint PRIMARY KEY);
+INSERT INTO session_schema VALUES (1);

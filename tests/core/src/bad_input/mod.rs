@@ -89,10 +89,10 @@ impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::Forged => self.forged.set(self.forged.get() + 1),
-            Event::Expired(_) => self.verdict.set(Some("expired")),
-            Event::Corrupt(_) => self.verdict.set(Some("corrupt")),
-            Event::PastGrace(_) => self.verdict.set(Some("past_grace")),
-            Event::Replaced(_) => self.verdict.set(Some("replaced")),
+            Event::Expired(..) => self.verdict.set(Some("expired")),
+            Event::Corrupt(..) => self.verdict.set(Some("corrupt")),
+            Event::PastGrace(..) => self.verdict.set(Some("past_grace")),
+            Event::Replaced(..) => self.verdict.set(Some("replaced")),
             _ => {}
         }
     }

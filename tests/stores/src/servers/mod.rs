@@ -5,11 +5,13 @@ use std::time::Duration;
 use session_store_shared::ConnectionOptions;
 
 pub mod conformance;
+pub mod mariadb;
 pub mod memcached;
 pub mod postgres;
 pub mod proxy;
 pub mod redis;
 
+mod account;
 mod process;
 
 pub use process::{Server, free_port, wait_until};

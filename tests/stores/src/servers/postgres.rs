@@ -1,12 +1,10 @@
 //! PostgreSQL 15 and pgbouncer as Debian packages them. Nobody is asked for a password; nothing waits for the disk.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::process::geteuid;
-
+use super::account::{Account, as_account, give};
 use super::process::{Kind, Server, directory};
 
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
@@ -24,11 +22,8 @@ pub fn start() -> Server {
 #[must_use]
 pub fn start_with(settings: &[&str]) -> Server {
     let dir = directory();
-    let user = Account::other_than_root();
-    if let Some(Account { user, group }) = user {
-        let given = chown(dir.path(), Some(user), Some(group));
-        given.unwrap_or_else(|why| panic!("cannot give {} to user {user}: {why}", dir.path().display()));
-    }
+    let user = Account::other_than_root(&["postgres", "nobody"]);
+    give(dir.path(), user);
     let data = dir.path().join("data");
     let mut initdb = program(user, "initdb");
     initdb.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
@@ -55,11 +50,8 @@ pub fn start_with(settings: &[&str]) -> Server {
 #[must_use]
 pub fn pooled(server: &Server, settings: &[&str]) -> Server {
     let dir = directory();
-    let user = Account::other_than_root();
-    if let Some(Account { user, group }) = user {
-        let given = chown(dir.path(), Some(user), Some(group));
-        given.unwrap_or_else(|why| panic!("cannot give {} to user {user}: {why}", dir.path().display()));
-    }
+    let user = Account::other_than_root(&["postgres", "nobody"]);
+    give(dir.path(), user);
     let (database, settings) = (server.addr().port(), settings.join("\n"));
     let command = move |dir: &Path, port: u16| {
         let file = dir.join("pgbouncer.ini");
@@ -87,36 +79,6 @@ fn url(addr: SocketAddr) -> String {
     format!("postgres://postgres@{addr}/postgres")
 }
 
-/// PostgreSQL refuses to run as root, so root runs it as this account.
-#[derive(Clone, Copy)]
-struct Account {
-    user: u32,
-    group: u32,
-}
-
-impl Account {
-    fn other_than_root() -> Option<Self> {
-        if !geteuid().is_root() {
-            return None;
-        }
-        let id = |flag: &str, name: &str| {
-            let output = Command::new("id").args([flag, name]).output().ok()?;
-            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-        };
-        let accounts = ["postgres", "nobody"].into_iter();
-        let mut accounts = accounts.filter_map(|name| Some(Self { user: id("-u", name)?, group: id("-g", name)? }));
-        Some(accounts.next().unwrap_or(Self { user: 65_534, group: 65_534 }))
-    }
-}
-
 fn program(account: Option<Account>, name: &str) -> Command {
     as_account(account, format!("{PROGRAMS}/{name}"))
-}
-
-fn as_account(account: Option<Account>, path: String) -> Command {
-    let Some(Account { user, group }) = account else { return Command::new(path) };
-    // becomes that program: signals to our child reach it
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", &user.to_string(), "--regid", &group.to_string(), "--clear-groups", &path]);
-    command
 }

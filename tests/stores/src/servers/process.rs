@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a port may turn out to be somebody else's.
 const PORTS: usize = 8;
 
-type Run = dyn Fn(&Path, u16) -> Command + Send;
+type Run = dyn Fn(&Path, u16) -> Command + Send + Sync;
 
 /// How a kind of server is started and asked.
 pub(crate) struct Kind {

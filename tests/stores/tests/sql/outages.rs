@@ -11,7 +11,7 @@ use store_support::{Draft, at};
 use store_tests::servers::postgres;
 use store_tests::servers::proxy::Fault;
 
-use crate::common::{Fresh, create, key, load, proxy};
+use crate::common::{Fresh, WAYS, create, key, load, proxy, servers};
 
 /// Patient enough for a machine that does other things; impatient where nothing is to come.
 fn options(timeout: u64) -> ConnectionOptions {
@@ -41,155 +41,179 @@ async fn recovers(store: &SqlStore) {
 
 #[tokio::test]
 async fn absent_killed_and_back_st10() {
-    let mut server = postgres::start();
-    server.kill();
-    let sparing = options(PATIENT).with_pause(Duration::from_millis(200));
-    // built while there is none
-    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
-    for _ in 0..3 {
-        assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
-    }
-    assert_eq!(store.check(at(0)).await, Err(SqlError::Paused), "then it is left alone");
-    server.restart();
-    recovers(&store).await;
-    let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    create(&store, &key(1), draft, 1).await;
+    for way in WAYS {
+        for mut server in servers() {
+            server.kill();
+            let sparing = options(PATIENT).with_pause(Duration::from_millis(200));
+            // built while there is none
+            let store = way(&server.url()).with_options(sparing);
+            for _ in 0..3 {
+                assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
+            }
+            assert_eq!(store.check(at(0)).await, Err(SqlError::Paused), "then it is left alone");
+            server.restart();
+            recovers(&store).await;
+            let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+            create(&store, &key(1), draft, 1).await;
 
-    // what was acknowledged survives a crash; a read goes on as if nothing had been
-    server.restart();
-    assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()));
-    server.kill();
-    assert!(matches!(store.load(&key(1), at(1), &mut []).await, Err(SqlError::Connect(_))));
-    let new = Draft { version: 2, seen: 1, ..Draft::default() }.record();
-    assert!(store.update(&key(1), Version(1), &new, at(1), &mut []).await.is_err());
-    server.restart();
-    recovers(&store).await;
-    assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "nothing was overwritten");
-    assert_eq!(store.update(&key(1), Version(1), &new, at(1), &mut []).await, Ok(Outcome::Applied(Version(2))));
+            // what was acknowledged survives a crash; a read goes on as if nothing had been
+            server.restart();
+            assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()));
+            server.kill();
+            assert!(matches!(store.load(&key(1), at(1), &mut []).await, Err(SqlError::Connect(_))));
+            let new = Draft { version: 2, seen: 1, ..Draft::default() }.record();
+            assert!(store.update(&key(1), Version(1), &new, at(1), &mut []).await.is_err());
+            server.restart();
+            recovers(&store).await;
+            assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "nothing was overwritten");
+            assert_eq!(store.update(&key(1), Version(1), &new, at(1), &mut []).await, Ok(Outcome::Applied(Version(2))));
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_is_waited_for_no_longer_than_told_st10() {
-    let server = postgres::start();
-    let patient = SqlStore::open(&server.url()).unwrap().with_options(options(PATIENT));
-    let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-    create(&patient, &key(1), draft, 1).await;
-    let sparing = options(PATIENT).with_max_failures(2);
-    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
-    recovers(&store).await;
-    server.pause();
-    let sparing = sparing.with_operation_timeout(Duration::from_millis(100)).with_pause(Duration::from_millis(100));
-    let store = SqlStore::open(&server.url()).unwrap().with_options(sparing);
-    assert_eq!(store.check(at(1)).await, Err(SqlError::Timeout));
-    assert_eq!(store.delete(&key(1), DeleteCondition::Any, at(1)).await, Err(SqlError::Timeout));
-    assert_eq!(store.check(at(1)).await, Err(SqlError::Paused));
-    server.resume();
-    assert_eq!(load(&patient, &key(1), 1).await, Some(draft.record()), "its connections are as they were");
+    for way in WAYS {
+        for server in servers() {
+            let patient = way(&server.url()).with_options(options(PATIENT));
+            let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+            create(&patient, &key(1), draft, 1).await;
+            let sparing = options(PATIENT).with_max_failures(2);
+            let store = way(&server.url()).with_options(sparing);
+            recovers(&store).await;
+            server.pause();
+            let sparing =
+                sparing.with_operation_timeout(Duration::from_millis(100)).with_pause(Duration::from_millis(100));
+            let store = way(&server.url()).with_options(sparing);
+            // a pool of sqlx's asks the server whether it is there, so that nothing of ours was sent
+            let late = |why: &SqlError| matches!(why, SqlError::Timeout | SqlError::Connect(_));
+            assert!(store.check(at(1)).await.is_err_and(|why| late(&why)));
+            assert!(store.delete(&key(1), DeleteCondition::Any, at(1)).await.is_err_and(|why| late(&why)));
+            assert_eq!(store.check(at(1)).await, Err(SqlError::Paused));
+            server.resume();
+            assert_eq!(load(&patient, &key(1), 1).await, Some(draft.record()), "its connections are as they were");
+        }
+    }
 }
 
 #[tokio::test]
 async fn waiting_for_a_connection_has_an_end() {
-    let server = postgres::start();
-    let (proxy, url) = proxy(&server).await;
-    let one = insistent(PATIENT).with_max_connections(1);
-    let store = SqlStore::open(&url).unwrap().with_options(one);
-    recovers(&store).await;
-    proxy.set(Fault::Hang);
-    let one = one.with_operation_timeout(Duration::from_millis(100));
-    let store = SqlStore::open(&url).unwrap().with_options(one);
-    // the first one has the place and waits for an answer; it gives the place back when it is looked at again
-    let mut first = std::pin::pin!(store.check(at(0)));
-    std::future::poll_fn(|context| std::task::Poll::Ready(first.as_mut().poll(context).is_pending())).await;
-    assert_eq!(store.check(at(0)).await, Err(SqlError::Busy));
-    assert_eq!(first.await, Err(SqlError::Timeout));
+    for way in WAYS {
+        for server in servers() {
+            let (proxy, url) = proxy(&server).await;
+            let one = insistent(PATIENT).with_max_connections(1);
+            let store = way(&url).with_options(one);
+            recovers(&store).await;
+            proxy.set(Fault::Hang);
+            let one = one.with_operation_timeout(Duration::from_millis(100));
+            let store = way(&url).with_options(one);
+            // the first one has the place and waits for an answer; it gives the place back when it is looked at again
+            let mut first = std::pin::pin!(store.check(at(0)));
+            std::future::poll_fn(|context| std::task::Poll::Ready(first.as_mut().poll(context).is_pending())).await;
+            assert_eq!(store.check(at(0)).await, Err(SqlError::Busy));
+            assert!(matches!(first.await, Err(SqlError::Timeout | SqlError::Connect(_))));
+        }
+    }
 }
 
 /// Cut after every number of bytes: an error, after which the record is the old one or the new one, and the next
 /// operation has an answer of its own.
 #[tokio::test]
 async fn answers_that_are_cut_st10() {
-    let server = postgres::start();
-    let (proxy, url) = proxy(&server).await;
-    let store = SqlStore::open(&url).unwrap().with_options(insistent(PATIENT));
-    let other = SqlStore::open(&server.url()).unwrap().with_options(insistent(PATIENT));
-    let draft = |version| Draft { version, seen: 1, ..Draft::default() };
-    create(&store, &key(1), draft(0), 1).await;
-    create(&store, &key(2), draft(1), 1).await;
-    let (mut there, mut landed, mut lost) = (0, 0, 0);
-    for cut in 0..60 {
-        let version = 100 + u64::try_from(cut).unwrap();
-        recovers(&store).await;
-        if cut % 2 == 0 {
-            // at its first use on a connection a statement is prepared, and the cut hits that answer
-            let same = store.update(&key(2), Version(1), &draft(1).record(), at(1), &mut []).await;
-            assert_eq!(same, Ok(Outcome::Applied(Version(1))));
-        }
-        proxy.set(Fault::Cut(cut));
-        let outcome = store.update(&key(1), Version(there), &draft(version).record(), at(1), &mut []).await;
-        if proxy.fault() != Fault::Pass {
-            // the answer was shorter than that
-            proxy.set(Fault::Pass);
-        }
-        let now = load(&other, &key(1), 1).await.unwrap();
-        match outcome {
-            Ok(outcome) => {
-                assert_eq!((outcome, &now), (Outcome::Applied(Version(version)), &draft(version).record()));
-                there = version;
+    for (way, pooled) in WAYS.into_iter().zip([false, true]) {
+        for server in servers() {
+            let (proxy, url) = proxy(&server).await;
+            let store = way(&url).with_options(insistent(PATIENT));
+            let other = way(&server.url()).with_options(insistent(PATIENT));
+            let draft = |version| Draft { version, seen: 1, ..Draft::default() };
+            create(&store, &key(1), draft(0), 1).await;
+            create(&store, &key(2), draft(1), 1).await;
+            let prepares = server.url().starts_with("postgres") && !pooled;
+            let (mut there, mut landed, mut lost) = (0, 0, 0);
+            for cut in 0..60 {
+                let version = 100 + u64::try_from(cut).unwrap();
+                recovers(&store).await;
+                if cut % 2 == 0 {
+                    // at its first use on a connection a statement is prepared, and the cut hits that answer
+                    let same = store.update(&key(2), Version(1), &draft(1).record(), at(1), &mut []).await;
+                    assert_eq!(same, Ok(Outcome::Applied(Version(1))));
+                }
+                proxy.set(Fault::Cut(cut));
+                let outcome = store.update(&key(1), Version(there), &draft(version).record(), at(1), &mut []).await;
+                if proxy.fault() != Fault::Pass {
+                    // the answer was shorter than that
+                    proxy.set(Fault::Pass);
+                }
+                let now = load(&other, &key(1), 1).await.unwrap();
+                match outcome {
+                    Ok(outcome) => {
+                        assert_eq!((outcome, &now), (Outcome::Applied(Version(version)), &draft(version).record()));
+                        there = version;
+                    }
+                    Err(SqlError::Broken(_)) if now == draft(version).record() => {
+                        there = version;
+                        landed += 1;
+                    }
+                    Err(SqlError::Broken(_)) => {
+                        assert_eq!(now, draft(there).record());
+                        lost += 1;
+                    }
+                    Err(SqlError::Connect(_)) if pooled => assert_eq!(now, draft(there).record()),
+                    Err(why) => panic!("{cut}: {why}"),
+                }
+                assert_eq!(load(&store, &key(2), 1).await, Some(draft(1).record()));
+                // a read whose answer is lost is asked again
+                proxy.set(Fault::Cut(cut));
+                match store_support::load(&store, &key(1), at(1)).await {
+                    // the pool opened another connection, and that was cut
+                    Err(SqlError::Connect(_)) if pooled => {}
+                    answer => assert_eq!(answer, Ok(Some(now))),
+                }
+                proxy.set(Fault::Pass);
             }
-            Err(SqlError::Broken(_)) if now == draft(version).record() => {
-                there = version;
-                landed += 1;
-            }
-            Err(SqlError::Broken(_)) => {
-                assert_eq!(now, draft(there).record());
-                lost += 1;
-            }
-            Err(why) => panic!("{cut}: {why}"),
+            // what is sent as text is one message, which was on its way; a pool of sqlx's asks before, and that is cut
+            assert!((landed > 0 || pooled) && (lost > 0 || !prepares), "{landed} landed, {lost} did not");
         }
-        assert_eq!(load(&store, &key(2), 1).await, Some(draft(1).record()));
-        // a read whose answer is lost is asked again
-        proxy.set(Fault::Cut(cut));
-        assert_eq!(load(&store, &key(1), 1).await, Some(now));
-        proxy.set(Fault::Pass);
     }
-    assert!(landed > 0 && lost > 0, "{landed} landed, {lost} did not");
 }
 
 /// One connection, and each operation dropped at each of its waits: the next one has its own answer.
 #[tokio::test]
 async fn dropped_futures_leave_no_broken_connection_st10() {
-    for database in Fresh::both() {
-        let one = insistent(PATIENT).with_max_connections(1);
-        let store = &SqlStore::open(&database.url()).unwrap().with_options(one);
-        let subject = SubjectId::of("ann");
-        let record = |version| Draft { version, login: 1, seen: 1, ..Draft::default() }.record();
-        for polls in 0..8 {
-            let (mine, other) = (key(10 + polls), key(100 + polls));
-            store.create(&mine, &record(1), at(1)).await.unwrap();
-            store.create(&other, &record(2), at(1)).await.unwrap();
-            let entry = IndexEntry { handle: mine, login: 1, ends: Time::MAX, order: 0 };
-            dropped(polls, store.load(&mine, at(1), &mut [0; 256])).await;
-            assert_eq!(load(store, &other, 1).await, Some(record(2)));
-            dropped(polls, store.update(&mine, Version(1), &record(3), at(1), &mut [])).await;
-            assert_eq!(load(store, &other, 1).await, Some(record(2)));
-            let now = load(store, &mine, 1).await.unwrap();
-            assert!(now == record(1) || now == record(3));
-            dropped(polls, store.add(&subject, Epoch(0), &entry, at(1))).await;
-            assert_eq!(load(store, &other, 1).await, Some(record(2)));
-            dropped(polls, store.touch(&mine, at(1))).await;
-            dropped(polls, store.delete(&mine, DeleteCondition::Any, at(1))).await;
-            assert_eq!(load(store, &other, 1).await, Some(record(2)));
-            dropped(polls, store.create(&key(1000 + polls), &record(4), at(1))).await;
-            assert!(matches!(store.count(at(1)).await, Ok(Some(_))));
-            assert!(matches!(
-                store.delete(&other, DeleteCondition::Any, at(1)).await,
-                Ok(Outcome::Applied(Version(2)))
-            ));
+    for way in WAYS {
+        for database in Fresh::all() {
+            let one = insistent(PATIENT).with_max_connections(1);
+            let store = &way(&database.url()).with_options(one);
+            let subject = SubjectId::of("ann");
+            let record = |version| Draft { version, login: 1, seen: 1, ..Draft::default() }.record();
+            for polls in 0..8 {
+                let (mine, other) = (key(10 + polls), key(100 + polls));
+                store.create(&mine, &record(1), at(1)).await.unwrap();
+                store.create(&other, &record(2), at(1)).await.unwrap();
+                let entry = IndexEntry { handle: mine, login: 1, ends: Time::MAX, order: 0 };
+                dropped(polls, store.load(&mine, at(1), &mut [0; 256])).await;
+                assert_eq!(load(store, &other, 1).await, Some(record(2)));
+                dropped(polls, store.update(&mine, Version(1), &record(3), at(1), &mut [])).await;
+                assert_eq!(load(store, &other, 1).await, Some(record(2)));
+                let now = load(store, &mine, 1).await.unwrap();
+                assert!(now == record(1) || now == record(3));
+                dropped(polls, store.add(&subject, Epoch(0), &entry, at(1))).await;
+                assert_eq!(load(store, &other, 1).await, Some(record(2)));
+                dropped(polls, store.touch(&mine, at(1))).await;
+                dropped(polls, store.delete(&mine, DeleteCondition::Any, at(1))).await;
+                assert_eq!(load(store, &other, 1).await, Some(record(2)));
+                dropped(polls, store.create(&key(1000 + polls), &record(4), at(1))).await;
+                assert!(matches!(store.count(at(1)).await, Ok(Some(_))));
+                assert!(matches!(
+                    store.delete(&other, DeleteCondition::Any, at(1)).await,
+                    Ok(Outcome::Applied(Version(2)))
+                ));
+            }
+            store
+                .add(&subject, Epoch(0), &IndexEntry { handle: Handle::from_bytes([9; 8]), ..IndexEntry::NONE }, at(1))
+                .await
+                .unwrap();
         }
-        store
-            .add(&subject, Epoch(0), &IndexEntry { handle: Handle::from_bytes([9; 8]), ..IndexEntry::NONE }, at(1))
-            .await
-            .unwrap();
     }
 }
 
@@ -208,19 +232,24 @@ async fn dropped(polls: u64, future: impl Future) {
 
 #[tokio::test]
 async fn a_database_that_refuses_writes_still_reads_st10() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let draft = Draft { version: 1, seen: 1, ..Draft::default() };
         create(&database.store(), &key(1), draft, 1).await;
         database
-            .sql(if database.is_sqlite() {
+            .sql(database.words(
                 // as a full disk answers
                 "CREATE TRIGGER a BEFORE INSERT ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END;
                 CREATE TRIGGER b BEFORE UPDATE ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END;
-                CREATE TRIGGER c BEFORE DELETE ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END"
-            } else {
+                CREATE TRIGGER c BEFORE DELETE ON session_records BEGIN SELECT RAISE(ABORT, 'read-only'); END",
                 // as a replica answers
-                "ALTER DATABASE postgres SET default_transaction_read_only = on"
-            })
+                "ALTER DATABASE postgres SET default_transaction_read_only = on",
+                "CREATE TRIGGER a BEFORE INSERT ON session_records FOR EACH ROW SIGNAL SQLSTATE '45000'
+                    SET MESSAGE_TEXT = 'read-only';
+                CREATE TRIGGER b BEFORE UPDATE ON session_records FOR EACH ROW SIGNAL SQLSTATE '45000'
+                    SET MESSAGE_TEXT = 'read-only';
+                CREATE TRIGGER c BEFORE DELETE ON session_records FOR EACH ROW SIGNAL SQLSTATE '45000'
+                    SET MESSAGE_TEXT = 'read-only'",
+            ))
             .await
             .unwrap();
         let store = database.store();
@@ -289,7 +318,7 @@ async fn a_wrong_password_is_told_and_not_repeated_id6() {
 /// Nodes whose clocks differ: the later activity stays.
 #[tokio::test]
 async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let (fast, slow) = (database.store(), database.store());
         let draft = Draft { version: 1, seen: 1_000_000, idle: 3_600_000, ..Draft::default() };
         create(&fast, &key(1), draft, 1_000_000).await;
@@ -306,39 +335,49 @@ async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {
 /// A statement that waits for somebody's lock is broken off, at the server too.
 #[tokio::test]
 async fn a_lock_is_not_waited_for_forever_st10() {
-    for database in Fresh::both() {
-        let draft = Draft { version: 1, seen: 1, ..Draft::default() };
-        create(&database.store(), &key(1), draft, 1).await;
-        let store = SqlStore::open(&database.url()).unwrap().with_options(insistent(200));
-        recovers(&store).await;
-        let holder = database.locked().await;
-        let outcome = store.update(&key(1), Version(1), &Draft { version: 2, ..draft }.record(), at(1), &mut []).await;
-        // the server's own word, and not that our wait is over: nothing is left that could be done later
-        match outcome {
-            Err(SqlError::Contended(_)) if database.is_sqlite() => {}
-            Err(SqlError::Timeout) if !database.is_sqlite() => {
-                let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-                assert_eq!(database.number(waiting).await, 0);
+    for way in WAYS {
+        for database in Fresh::all() {
+            let draft = Draft { version: 1, seen: 1, ..Draft::default() };
+            create(&database.store(), &key(1), draft, 1).await;
+            let store = way(&database.url()).with_options(insistent(200));
+            recovers(&store).await;
+            let holder = database.locked().await;
+            let outcome =
+                store.update(&key(1), Version(1), &Draft { version: 2, ..draft }.record(), at(1), &mut []).await;
+            // the server's own word, and not that our wait is over: nothing is left that could be done later
+            match outcome {
+                Err(SqlError::Contended(_)) if database.is_sqlite() => {}
+                Err(SqlError::Timeout) if !database.is_sqlite() => {
+                    let waiting = database.words(
+                        "",
+                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+                        "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+                    );
+                    assert_eq!(database.number(waiting).await, 0);
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
+            assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "readers do not wait");
+            drop(holder);
+            let patient = way(&database.url()).with_options(insistent(PATIENT));
+            let next = Draft { version: 3, ..draft }.record();
+            let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await;
+            assert_eq!(outcome, Ok(Outcome::Applied(Version(3))), "what was given up is not done later");
         }
-        assert_eq!(load(&store, &key(1), 1).await, Some(draft.record()), "readers do not wait");
-        drop(holder);
-        let patient = SqlStore::open(&database.url()).unwrap().with_options(insistent(PATIENT));
-        let next = Draft { version: 3, ..draft }.record();
-        let outcome = patient.update(&key(1), Version(1), &next, at(1), &mut []).await;
-        assert_eq!(outcome, Ok(Outcome::Applied(Version(3))), "what was given up is not done later");
     }
 }
 
 #[tokio::test]
 async fn a_store_without_a_server_is_an_error_at_once() {
-    let server = postgres::start();
-    let (proxy, url) = proxy(&server).await;
-    proxy.set(Fault::Refuse);
-    let store = SqlStore::open(&url).unwrap().with_options(insistent(PATIENT));
-    assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
-    proxy.set(Fault::Pass);
-    recovers(&store).await;
-    assert_eq!(store.load(&key(1), at(0), &mut []).await, Ok(Load::Missing));
+    for way in WAYS {
+        for server in servers() {
+            let (proxy, url) = proxy(&server).await;
+            proxy.set(Fault::Refuse);
+            let store = way(&url).with_options(insistent(PATIENT));
+            assert!(matches!(store.check(at(0)).await, Err(SqlError::Connect(_))));
+            proxy.set(Fault::Pass);
+            recovers(&store).await;
+            assert_eq!(store.load(&key(1), at(0), &mut []).await, Ok(Load::Missing));
+        }
+    }
 }

@@ -12,7 +12,7 @@ const HOUR: u64 = 3_600_000;
 
 #[tokio::test]
 async fn everybody_ends_at_once_lc10() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let store = database.store();
         for number in 0..5 {
             create(&store, &key(number), Draft { version: number, seen: 10, ..Draft::default() }, 10).await;
@@ -42,7 +42,7 @@ async fn everybody_ends_at_once_lc10() {
 /// A row of an earlier release has a time where this one keeps a number, and ends all the same.
 #[tokio::test]
 async fn everybody_ends_whatever_the_clocks_lc10_st19() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let store = database.store();
         let year = 365 * 24 * HOUR;
         create(&store, &key(1), Draft { version: 1, seen: 10 + year, ..Draft::default() }, 10 + year).await;
@@ -61,7 +61,7 @@ async fn everybody_ends_whatever_the_clocks_lc10_st19() {
 
 #[tokio::test]
 async fn what_is_over_goes_in_batches_st7() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let store = database.store();
         for number in 0..10 {
             let draft = Draft { version: number, seen: 100, idle: 10 + number, ..Draft::default() };
@@ -81,7 +81,7 @@ async fn what_is_over_goes_in_batches_st7() {
 
 #[tokio::test]
 async fn what_is_long_over_goes_st7() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let store = database.store();
         for number in 0..15 {
             let draft =
@@ -97,7 +97,7 @@ async fn what_is_long_over_goes_st7() {
 
 #[tokio::test]
 async fn the_index_keeps_its_order_lc9() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let (store, ann, bob) = (database.store(), SubjectId::of("ann"), SubjectId::of("bob"));
         let entry = |number, login| IndexEntry { handle: key(number), login, ends: Time::MAX, order: 0 };
         for (number, subject) in [(3, &ann), (1, &ann), (9, &bob), (2, &ann)] {
@@ -162,7 +162,7 @@ async fn list(store: &SqlStore, subject: &SubjectId, after: u64, most: usize) ->
 /// by the last place that the move tells (protocol rules 7 and 8).
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_slips_past_a_revocation_lc9() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let nodes = [database.store(), database.store()];
         for round in 0..20_u64 {
             let subject = &SubjectId::of(&format!("subject {round}"));
@@ -183,10 +183,10 @@ async fn no_login_slips_past_a_revocation_lc9() {
 
 #[tokio::test]
 async fn rows_that_others_wrote_st1() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let store = database.store();
         create(&store, &key(1), Draft { version: 5, seen: 10, ..Draft::default() }, 10).await;
-        let garbage = if database.is_sqlite() { "x'00ff2727'" } else { "'\\x00ff2727'" };
+        let garbage = database.words("x'00ff2727'", "'\\x00ff2727'", "x'00ff2727'");
         let columns =
             "INSERT INTO session_records (handle, record, version, login, last_seen, idle, ends, made) VALUES";
         let numbers = [
@@ -220,11 +220,12 @@ async fn rows_that_others_wrote_st1() {
         assert_eq!(load(&store, &key(103), 10).await, None);
         assert_eq!(load(&store, &key(u64::MAX), 10).await, None);
         // a long one is not even sent to whoever has no room for it
-        let long = if database.is_sqlite() { "zeroblob(3000000)" } else { "decode(repeat('00', 3000000), 'hex')" };
+        let long =
+            database.words("zeroblob(3000000)", "decode(repeat('00', 3000000), 'hex')", "repeat(x'00', 3000000)");
         database.sql(Box::leak(format!("{columns} (104, {long}, 0, 0, 0, 0, 0, 0)").into_boxed_str())).await.unwrap();
         assert_eq!(store.load(&key(104), at(10), &mut buffer).await, Ok(Load::TooLarge { size: 3_000_000 }));
 
-        let name = if database.is_sqlite() { "x'00'" } else { "'\\x00'" };
+        let name = database.words("x'00'", "'\\x00'", "x'00'");
         let hostile = format!(
             "INSERT INTO session_entries VALUES (7, -1, {name}, 9223372036854775807, -3); UPDATE session_subjects SET epoch = -1, last = -1"
         );

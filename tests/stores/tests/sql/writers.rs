@@ -42,7 +42,7 @@ async fn number(sessions: &Sessions, cookie: &str) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_writers_lose_nothing_st3() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let nodes = [node(&database), node(&database)];
         // half of them write into one session, the others into eight
         let shared = new_session(&nodes[0]).await;
@@ -81,7 +81,7 @@ async fn sixty_four_writers_lose_nothing_st3() {
 /// Plain writes of one key, at once: one wins and every other one is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_writes_of_one_key_the_losers_are_told_st3() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let nodes = [node(&database), node(&database)];
         let cookie = new_session(&nodes[0]).await;
         let gate = std::sync::Arc::new(tokio::sync::Barrier::new(16));
@@ -112,7 +112,7 @@ async fn of_writes_of_one_key_the_losers_are_told_st3() {
 /// A login on one node, the logout on the other, and slow requests with either cookie in between.
 #[tokio::test]
 async fn two_nodes_share_a_store_lc2_lc3() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let [one, other] = [node(&database), node(&database)];
         let before = new_session(&one).await;
         let login = async |session: Session| {
@@ -142,7 +142,7 @@ async fn two_nodes_share_a_store_lc2_lc3() {
 /// that is refused leaves the browser its cookie.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_of_three_seconds_is_no_conflict_st13() {
-    for database in Fresh::both() {
+    for database in Fresh::all() {
         let sessions = Sessions::new(SqlStore::open(&database.url()).unwrap(), Keys::new(KEY).unwrap());
         let policy = Policy::plain_http(PlainCookie::new(), Lifetimes::default()).unwrap();
         let sessions = sessions.policy(policy);
