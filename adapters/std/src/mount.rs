@@ -11,7 +11,8 @@ use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::device::{Answering, names};
+use crate::device_endpoint::Answering;
+use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;

@@ -43,6 +43,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-actix",
         readme: "adapters/actix/README.md",
         ours: &[("session-actix", "adapters/actix")],
+        features: &[],
         others: "actix-web = '4.18.1'",
         adapter: None,
     },
