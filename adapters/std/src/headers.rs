@@ -7,7 +7,7 @@ pub use http::header::HeaderName;
 use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
-use crate::device::names;
+use crate::device_keys::names;
 use crate::session::Finished;
 use crate::token_header::TokenHeader;
 

@@ -11,7 +11,8 @@ use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::device::{Answering, names};
+use crate::device_endpoint::Answering;
+use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
@@ -110,6 +111,12 @@ impl Mount {
             begun.request.enter(|| self.sessions.tell_skipped(said));
         }
         Ok(begun)
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is

@@ -13,7 +13,7 @@ use session_core::policy::SET_COOKIE_LEN;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
-use crate::device::Device;
+use crate::device_keys::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
 use crate::origin::{Follow, Origin};

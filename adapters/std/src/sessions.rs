@@ -12,7 +12,7 @@ use session_core::store::Store;
 use session_core::{Error, Keys};
 use session_store_shared::RecordBuffer;
 
-use crate::device::{Device, Endpoint};
+use crate::device_keys::{Device, Endpoint};
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::events::stderr::Stderr;

@@ -1,68 +1,23 @@
-//! Device-bound sessions (TR3): the endpoint that registers and proves, for any framework.
+//! The endpoint of device-bound sessions (TR3), which registers and proves, for any framework.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
-pub use session_core::device::Es256;
-use session_core::device::{DeviceKeys, DeviceReply, EndpointPath};
+use session_core::Error;
+use session_core::device::{DeviceReply, EndpointPath, Es256};
 use session_core::events::Event;
-use session_core::policy::Policy;
-use session_core::{Error, Keys};
+use session_core::policy::PolicyError;
 use session_store_shared::RecordBuffer;
 
+use crate::device_keys::{Endpoint, names};
 use crate::environment::ThreadRng;
 use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
-
-/// Verifies signatures in software: pure Rust, of the crate `p256`.
-#[cfg(feature = "p256")]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct P256;
-
-#[cfg(feature = "p256")]
-impl Es256 for P256 {
-    fn verify(&self, key: &[u8; 64], hash: &[u8; 32], signature: &[u8; 64]) -> bool {
-        use p256::ecdsa::signature::hazmat::PrehashVerifier;
-        use p256::ecdsa::{Signature, VerifyingKey};
-
-        // a point that is not compressed
-        let mut point = [4; 65];
-        point[1..].copy_from_slice(key);
-        match (VerifyingKey::from_sec1_bytes(&point), Signature::from_slice(signature)) {
-            (Ok(key), Ok(signature)) => key.verify_prehash(hash, &signature).is_ok(),
-            _ => false,
-        }
-    }
-}
-
-/// Any verifier.
-pub(crate) type AnyEs256 = Arc<dyn Es256 + Send + Sync>;
-
-/// Where the endpoint is, and who verifies signatures there.
-#[derive(Clone)]
-pub(crate) struct Endpoint {
-    pub(crate) path: EndpointPath,
-    pub(crate) es256: AnyEs256,
-}
-
-/// What is needed of device-bound sessions under one ring of keys.
-pub(crate) struct Device {
-    pub(crate) keys: DeviceKeys,
-    pub(crate) es256: AnyEs256,
-}
-
-impl Device {
-    /// `None` if the policy does not bind sessions to devices.
-    pub(crate) fn new(endpoint: &Endpoint, keys: &Keys, policy: Policy) -> Option<Self> {
-        let Endpoint { path, es256 } = endpoint;
-        Some(Self { keys: DeviceKeys::new(keys, policy, *path)?, es256: es256.clone() })
-    }
-}
 
 /// What a browser's own request to the endpoint says.
 #[derive(Clone, Default)]
@@ -86,20 +41,6 @@ impl fmt::Debug for DeviceRequest {
         let mut request = f.debug_struct("DeviceRequest");
         request.field("refreshes", refreshes).field("of_the_browser", of_the_browser).finish_non_exhaustive()
     }
-}
-
-/// Names of headers, in lower case.
-pub mod names {
-    /// Asks the browser for a key.
-    pub const REGISTRATION: &str = "secure-session-registration";
-    /// A challenge for the next proof.
-    pub const CHALLENGE: &str = "secure-session-challenge";
-    /// A proof.
-    pub const RESPONSE: &str = "secure-session-response";
-    /// The identifier, at a refresh.
-    pub const ID: &str = "sec-secure-session-id";
-    /// Why a browser sends no proof.
-    pub const SKIPPED: &str = "secure-session-skipped";
 }
 
 /// An answer of the endpoint: the status, the headers, and JSON as the body or an empty one.
@@ -146,7 +87,7 @@ impl DeviceAnswer {
 pub type Answering = Pin<Box<dyn Future<Output = Response<String>> + Send>>;
 
 impl Sessions {
-    /// Where browsers register the keys of device-bound sessions and prove that they have them ([`Policy::device_bound`]):
+    /// Where browsers register the keys of device-bound sessions and prove that they have them ([`Policy::device_bound`](crate::Policy::device_bound)):
     /// the path as the browser requests it, such as `/device-session`. The session layer answers `POST` requests there by
     /// itself, before any handler or layer inside of it, so there is no route to be added. `es256` verifies signatures:
     /// `P256`, of the feature `p256`, or one of your own.
@@ -157,7 +98,7 @@ impl Sessions {
         self,
         path: &'static str,
         es256: impl Es256 + Send + Sync + 'static,
-    ) -> Result<Self, session_core::policy::PolicyError> {
+    ) -> Result<Self, PolicyError> {
         Ok(self.with_endpoint(Endpoint { path: EndpointPath::new(path)?, es256: Arc::new(es256) }))
     }
 
@@ -174,7 +115,7 @@ impl Sessions {
     }
 
     /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
-    /// [endpoint](Self::device_endpoint), or they are sealed.
+    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
     #[must_use]
     pub fn cannot_bind_devices(&self) -> bool {
         self.core().cannot_bind
@@ -232,7 +173,7 @@ impl Sessions {
             proof: headers.get(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
             cookies: headers.get_all(COOKIE).iter().map(|line| line.as_bytes().to_vec()).collect(),
         };
-        let (sessions, origin) = (self.clone(), origin());
+        let (sessions, origin) = (self.clone(), if self.observes() { origin() } else { Origin::default() });
         Some(Box::pin(async move {
             let DeviceAnswer { status, headers, body } = sessions.answer_device(origin, asked).await;
             let mut answer = Response::new(body);
@@ -241,7 +182,6 @@ impl Sessions {
                 if let Ok(mut value) = HeaderValue::try_from(value) {
                     let name = HeaderName::from_static(name);
                     value.set_sensitive(name != CACHE_CONTROL && name != CONTENT_TYPE);
-                    debug_assert!(name != SET_COOKIE || value.is_sensitive());
                     answer.headers_mut().append(name, value);
                 }
             }
