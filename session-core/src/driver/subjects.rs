@@ -130,25 +130,30 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     }
 
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
-    /// of two logins at the same time one ends the other.
+    /// of two logins at the same time one ends the other. One whose session has ended already ends none.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
-        let keep = usize::from(self.context.policy.cap()).saturating_sub(1);
+        let cap = usize::from(self.context.policy.cap());
         let ending = Ending::of(subject, Cause::Cap);
         let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(ending.id, u64::MAX), 0_usize);
         // one loop for three passes, because each place that waits takes code
         loop {
             match (pass, self.next(&mut pages).await?) {
                 (Pass::Find, Some(entry)) if entry.handle != own.handle() => count += 1,
-                (Pass::Find, Some(entry)) if count > keep => {
-                    pages.restart(entry.order.saturating_sub(1));
+                (Pass::Find, Some(entry)) if count >= cap => {
+                    pages.restart(entry.order);
                     (pass, count) = (Pass::Count, 0);
                 }
                 (Pass::Count, Some(entry)) => {
-                    count += usize::from(self.holds_or_forget(&ending.id, &entry, subject, room).await?);
+                    let holds = self.holds_or_forget(&ending.id, &entry, subject, room).await?;
+                    if !holds && entry.handle == own.handle() {
+                        return Ok(());
+                    }
+                    count += usize::from(holds);
                 }
                 (Pass::Count, None) => {
-                    pages.restart(pages.last);
-                    (pass, count) = (Pass::End, count.saturating_sub(keep));
+                    // not the own one, which is the last
+                    pages.restart(pages.last.saturating_sub(1));
+                    (pass, count) = (Pass::End, count.saturating_sub(cap));
                 }
                 (Pass::End, Some(entry)) if count > 0 => {
                     self.end_entry(&ending, &entry).await?;
