@@ -11,18 +11,17 @@ use crate::run::{Log, cargo, program as command, root, target};
 /// What the core may take, as a multiple of the floor in hundredths, when we are there.
 const GOAL: u64 = 125;
 /// The requests, and the multiple that each must not exceed until then. Lower it whenever one gets cheaper; never raise it.
-const REQUESTS: [(&str, u64); 3] = [("read", 117), ("increment", 130), ("new", 127)];
+const REQUESTS: [(&str, u64); 3] = [("read", 117), ("increment", 126), ("new", 125)];
 /// A request, and what it may take: instructions and allocations.
 type Budget = (&'static str, u64, u64);
 /// What sessions may add to a request through a framework, by framework and request: instructions and allocations. The
 /// frameworks hash with seeds that differ from process to process, which moves the instructions by some hundreds; so the
 /// middle one of five runs counts, and there is a margin of six in a hundred. Lower them whenever one gets cheaper.
-/// They were raised once for what is ours: memory that is overwritten after a request, origins for audits, quotas, refusals
-/// of cross-site requests, and changes that merge however many keys they have cost a read a tenth.
+/// Poem's own request comes in two sizes, 700 instructions apart, so that its budgets count from the larger difference.
 const ADDED: [(&str, [Budget; 4]); 3] = [
-    ("axum", [("untouched", 2_000, 4), ("read", 17_300, 5), ("increment", 19_900, 5), ("new", 20_200, 7)]),
-    ("poem", [("untouched", 1_400, 2), ("read", 15_100, 2), ("increment", 18_200, 2), ("new", 17_900, 4)]),
-    ("rocket", [("untouched", 1_450, 4), ("read", 17_200, 7), ("increment", 20_200, 7), ("new", 32_900, 24)]),
+    ("axum", [("untouched", 1_950, 4), ("read", 15_500, 5), ("increment", 17_700, 5), ("new", 18_400, 6)]),
+    ("poem", [("untouched", 1_400, 2), ("read", 14_400, 2), ("increment", 17_000, 2), ("new", 17_200, 3)]),
+    ("rocket", [("untouched", 1_450, 4), ("read", 15_800, 7), ("increment", 18_300, 7), ("new", 29_600, 18)]),
 ];
 /// Requests of the two runs whose difference is counted.
 const TIMES: [u64; 2] = [1_000, 2_000];
