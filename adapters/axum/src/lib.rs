@@ -8,17 +8,13 @@ pub use extract::{Authenticated, AuthenticatedRejection, Extracted, Peek, Sessio
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
-    events, headers, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
+    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
 };
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate-tower-sessions.md")]
 struct FromTowerSessions;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/migrate-actix-session.md")]
-struct FromActixSession;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/values.md")]

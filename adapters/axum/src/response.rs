@@ -27,7 +27,10 @@ impl fmt::Display for SessionRejection {
 impl std::error::Error for SessionRejection {}
 
 impl IntoResponse for SessionRejection {
+    /// The answer has the [`Error`] among its extensions, for a layer outside.
     fn into_response(self) -> Response {
-        (rejection::status(self.0), format!("{self}\n")).into_response()
+        let mut response = (rejection::status(self.0), format!("{self}\n")).into_response();
+        response.extensions_mut().insert(self.0);
+        response
     }
 }

@@ -1,6 +1,7 @@
 //! What users of axum are used to: layers around layers, extractors, redirects, streams, panics, other tower services.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
+use session_axum::testing::TestClock;
 use session_axum::{
     Authenticated, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions, keys,
 };
@@ -235,4 +237,47 @@ async fn a_layer_inside_a_layer_joins_its_session_ck12() {
     let cookie = cookie(&headers);
     assert_eq!(send(&app, "GET", "/outer", cookie.as_deref()).await.2, "1");
     assert_eq!(send(&app, "GET", "/inner", cookie.as_deref()).await.2, "2");
+}
+
+/// The layer's own answers and those of extractors can look as the application's do, and keep their headers.
+#[tokio::test]
+async fn an_error_page_of_the_applications_own() {
+    async fn page(answer: axum::response::Response) -> axum::response::Response {
+        match answer.extensions().get::<session_axum::Error>().copied() {
+            Some(error) => {
+                let (mut head, _) = answer.into_parts();
+                head.headers.remove(axum::http::header::CONTENT_TYPE);
+                head.headers.remove(axum::http::header::CONTENT_LENGTH);
+                (head, axum::response::Html(format!("<h1>Sorry</h1>{error}"))).into_response()
+            }
+            None => answer,
+        }
+    }
+    async fn fails(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    let app = Router::new().route("/", get(fails)).layer(layer().refuse_cross_site(&[]));
+    let app = app.layer(axum::middleware::map_response(page));
+    let (status, headers, body) = send(&app, "GET", "/", None).await;
+    assert_eq!((status.as_u16(), body.starts_with("<h1>Sorry</h1>a session key is")), (500, true), "{body}");
+    assert!(cookie(&headers).is_some());
+    let request = Request::builder().method("POST").uri("/").header("sec-fetch-site", "cross-site");
+    let answer = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(answer.status().as_u16(), 403);
+}
+
+/// Signed in without the form, and expired without a wait.
+#[tokio::test]
+async fn a_signed_in_user_in_one_line() {
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let app = Router::new().route("/who", get(async |user: Authenticated| user.subject));
+    let app = app.layer(SessionLayer::new(sessions.clone()));
+    let ann = sessions.cookie_for("ann").with("a", 7).await.unwrap();
+    assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.2, "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.0, 401);
 }

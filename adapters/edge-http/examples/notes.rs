@@ -14,7 +14,6 @@ use edge_http::io::server::Server;
 use edge_nal::WithTimeout;
 use embedded_io_async::Read;
 use listening::Acceptor;
-use session_core::cross_site::Sent;
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{
@@ -60,12 +59,6 @@ impl Handler<AppPool> for App {
     ) -> Result<(), SessionRejection<T::Error>> {
         let headers = request.headers()?;
         let (method, path) = (headers.method, headers.path.split('?').next().unwrap_or_default());
-        let value = |name| headers.headers.get(name).map(str::as_bytes);
-        let (fetch_site, origin, host) = (value("Sec-Fetch-Site"), value("Origin"), value("Host"));
-        let sent = Sent { method: "POST", fetch_site, origin, host };
-        if method == Method::Post && sent.is_cross_site([]) {
-            return Err(Error::CrossSite.into());
-        }
         let answer = match (method, path) {
             (Method::Get | Method::Head, "/style.css") => Answer::Style,
             (Method::Get | Method::Head, _) => self.page(path, request.session().await?).await?,
@@ -247,7 +240,7 @@ pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box
     let app = App { users: Arc::new(users), notes: Notes::default() };
     let acceptor = Guarded::new(WithTimeout::new(PATIENCE_MS, Acceptor::new(listener)?));
     let mut server: Box<Server<TASKS, HEAD, HEADERS>> = Box::default();
-    let served = async_io::block_on(server.run(None, acceptor, SessionLayer::new(&*pool, app)));
+    let served = async_io::block_on(server.run(None, acceptor, SessionLayer::new(&*pool, app).refuse_cross_site(&[])));
     served.map_err(|why| why.to_string().into())
 }
 

@@ -75,7 +75,8 @@ impl DeviceServer for EdgeHttp {
         let pool: Box<DevicePool<S>> = Box::new(Pool::new(sessions, SysRng));
         let acceptor = Guarded::new(Acceptor::new(self.listener).map_err(|why| why.to_string())?);
         let mut server: Box<Server<REQUESTS, HEAD, HEADERS>> = Box::default();
-        let serving = Box::pin(server.run(None, acceptor, SessionLayer::new(&*pool, App(&pool))));
+        let layer = SessionLayer::new(&*pool, App(&pool)).refuse_cross_site(&[]);
+        let serving = Box::pin(server.run(None, acceptor, layer));
         let stopped = async {
             self.stop.await;
             Ok(())

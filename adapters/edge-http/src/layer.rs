@@ -2,11 +2,13 @@
 
 use core::fmt::{Debug, Display};
 
+use edge_http::Method;
 use edge_http::io::Error;
 use edge_http::io::server::{Connection, Handler as EdgeHandler};
 use edge_nal::TcpSplit;
 use embedded_io_async::{Read, Write};
-use session_embedded::{CROWDED_OUT, Requests, SlotGuard};
+use session_core::cross_site::Sent;
+use session_embedded::{CROWDED_OUT, CrossSite, Requests, SlotGuard};
 
 use crate::request::{Request, Socket};
 use crate::response::{FAILED, NO_WEBSOCKET, SessionRejection};
@@ -35,12 +37,22 @@ impl<P: Requests, H: Handler<P>> Handler<P> for &H {
 pub struct SessionLayer<'p, P, H> {
     pool: &'p P,
     handler: H,
+    cross_site: CrossSite<'p>,
 }
 
 impl<'p, P: Requests, H: Handler<P>> SessionLayer<'p, P, H> {
     /// Sessions of `pool`, which has as many slots as the server has tasks, for `handler`.
     pub const fn new(pool: &'p P, handler: H) -> Self {
-        Self { pool, handler }
+        Self { pool, handler, cross_site: CrossSite::PASS }
+    }
+
+    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
+    /// do: `http://oven.local`. A browser says in headers where a request comes from; one without such headers passes, and
+    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. It takes neither a token nor a session, so that it
+    /// covers a sign-in form as well. See [`session_core::cross_site`].
+    #[must_use]
+    pub fn refuse_cross_site(self, trusted: &'p [&'p str]) -> Self {
+        Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
     }
 }
 
@@ -55,9 +67,23 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
         task_id: impl Display + Copy,
         connection: &mut Connection<'_, T, N>,
     ) -> Result<(), SessionRejection<T::Error>> {
-        let guard = SlotGuard::lend(self.pool);
+        let headers = connection.headers()?;
+        let cross_site = self.cross_site.refuses(self.pool, || {
+            let value = |name| headers.headers.get_raw(name);
+            Sent {
+                method: method(headers.method),
+                fetch_site: value("Sec-Fetch-Site"),
+                origin: value("Origin"),
+                host: value("Host"),
+                upgrades: value("Upgrade").is_some(),
+            }
+        });
+        let guard = if cross_site { None } else { SlotGuard::lend(self.pool) };
         let crowded_out = guard.is_none();
         let mut request = Request::new(connection, guard, &task_id);
+        if cross_site {
+            return request.send_line(403, &session_core::Error::CrossSite).await;
+        }
         if crowded_out {
             return request.send_line(503, &CROWDED_OUT).await;
         }
@@ -85,5 +111,13 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
             request.unbind()?;
         }
         answered
+    }
+}
+
+/// The method, as far as it matters where a request comes from.
+const fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get | Method::Head | Method::Options | Method::Trace => "GET",
+        _ => "",
     }
 }

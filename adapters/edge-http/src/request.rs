@@ -73,7 +73,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     }
 
     /// Stores what has to be stored, and then sends the head of the answer: at most 16 header lines of the handler's, and
-    /// `Set-Cookie`, `Cache-Control: no-store` and `Vary: Cookie` as the session asks for it. The body is then written
+    /// `Set-Cookie`, `Cache-Control: no-store`, `Vary: Cookie` and `Clear-Site-Data` as the session asks for it. The body is then written
     /// to the request. If the session cannot be stored, the answer is the error's page, and `Err`: pass it on. Dropped
     /// before its end, nothing is answered, and the change may be stored or not.
     pub async fn respond(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<(), SessionRejection<T::Error>> {
@@ -132,9 +132,9 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         let mut line = guard.as_ref().map(SlotGuard::line);
         let finished = match (guard, &mut line) {
             (Some(guard), Some(line)) => guard.finish(line.as_mut()).await,
-            _ => Finished { error: None, cookie: None, varies: false },
+            _ => Finished::default(),
         };
-        let mut lines = if finished.error.is_some() { HeaderLines::default() } else { lines };
+        let mut lines = if finished.error.is_some() { HeaderLines::default() } else { lines.kept_beside(&finished) };
         finished.headers().for_each(|(name, value)| lines.push(name, value));
         let Some(error) = finished.error else {
             return self.head(status, lines).await;

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use session_core::Error;
+use session_embedded::Finished;
 
 /// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ const OF_HANDLER: usize = 16;
 /// The header lines of one answer: the handler's, then ours.
 #[derive(Default)]
 pub(crate) struct HeaderLines<'h> {
-    lines: [(&'h str, &'h str); OF_HANDLER + 5],
+    lines: [(&'h str, &'h str); OF_HANDLER + 6],
     used: usize,
 }
 
@@ -64,6 +65,14 @@ impl<'h> HeaderLines<'h> {
         }
         handler.iter().for_each(|(name, value)| lines.push(name, value));
         Ok(lines)
+    }
+
+    /// Those that may stay beside what the session says.
+    pub(crate) fn kept_beside(&self, finished: &Finished<'_>) -> Self {
+        let mut kept = Self::default();
+        let lines = self.as_slice().iter().filter(|(name, value)| finished.keeps(name, value));
+        lines.for_each(|(name, value)| kept.push(name, value));
+        kept
     }
 
     pub(crate) fn push(&mut self, name: &'h str, value: &'h str) {

@@ -45,7 +45,13 @@ impl Handler<AppPool> for App {
             }
             "/own-headers" => {
                 session.set("a", &2_u32)?;
-                let own = [("Set-Cookie", "theme=dark"), ("Cache-Control", "private"), ("Vary", "Accept")];
+                let own = [
+                    ("Set-Cookie", "theme=dark"),
+                    ("Cache-Control", "private"),
+                    ("Cache-Control", "must-understand"),
+                    ("CDN-Cache-Control", "max-age=60"),
+                    ("Vary", "Accept"),
+                ];
                 request.respond(200, &own).await?;
             }
             "/redirect" => {
@@ -148,6 +154,7 @@ fn what_the_handler_said_stays_ck9() {
     let cookies = header(&got, "set-cookie");
     assert_eq!((cookies.len(), cookies[0]), (2, "theme=dark"), "{got}");
     assert_eq!(header(&got, "cache-control"), ["private", "no-store"]);
+    assert_eq!(header(&got, "cdn-cache-control"), [""; 0], "it would let a cache keep the cookie");
     assert_eq!(header(&got, "vary"), ["Accept", "Cookie"]);
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
+mod cross_site;
 mod finished;
 mod head;
 mod host;
@@ -10,6 +11,7 @@ mod rng;
 mod session;
 mod slot;
 
+pub use cross_site::CrossSite;
 pub use finished::{CROWDED_OUT, Finished};
 pub use head::{Answer, Head, Progress, Refusal};
 pub use host::is_named;

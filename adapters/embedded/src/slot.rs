@@ -38,7 +38,9 @@ impl<'p, P: Requests> RequestSlot<'p, P> {
         let loaded = match self.slot.loaded.get() {
             Some(loaded) => loaded,
             None => {
-                let loaded = session.load(cookie_lines).await;
+                // here is no endpoint to prove anything at, and a policy must not be silently disobeyed
+                let bound = self.pool.sessions().policy().binds_devices();
+                let loaded = if bound { Err(Error::Unsupported) } else { session.load(cookie_lines).await };
                 self.slot.loaded.set(Some(loaded));
                 loaded
             }
@@ -86,12 +88,18 @@ impl<'p, P: Requests> SlotGuard<'p, P> {
     pub async fn finish(self, line: &mut [u8]) -> Finished<'_> {
         let mut session = match self.0.view() {
             Ok(session) => session,
-            Err(error) => return Finished { error: Some(error), cookie: None, varies: true },
+            Err(error) => return Finished { error: Some(error), varies: true, ..Finished::default() },
         };
         let committed = session.commit().await;
         let written = session.set_cookie(line);
         let error = committed.err().or(written.err());
-        Finished { error, cookie: written.unwrap_or_default(), varies: session.varies() }
+        Finished {
+            error,
+            cookie: written.unwrap_or_default(),
+            varies: session.varies(),
+            no_store: session.no_store(),
+            clears_site_data: session.clears_site_data(),
+        }
     }
 }
 

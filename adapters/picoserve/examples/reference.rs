@@ -139,7 +139,7 @@ impl DeviceServer for Picoserve {
                 .route("/type-clash", post(answer::<S>))
                 .route("/big", post(answer::<S>))
                 .route("/health", get(answer::<S>))
-                .layer(SessionLayer::new(pool))
+                .layer(SessionLayer::new(pool).refuse_cross_site(&[]))
                 .with_state(pool);
             let router: &'static _ = Box::leak(Box::new(router));
             let config: &'static _ = Box::leak(Box::new(picoserve::Config::const_default().keep_connection_alive()));

@@ -8,8 +8,8 @@ pub use extract::{Authenticated, Extracted, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
 pub use response::{NotSignedIn, SessionRejection};
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, UnreadableField, cross_site,
-    events, headers, keys, policy, shared,
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
+    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
 };
 
 #[cfg(doctest)]

@@ -36,8 +36,11 @@ impl ResponseError for SessionRejection {
         rejection::status(self.0)
     }
 
+    /// The answer has the [`Error`] among its extensions, for a middleware outside.
     fn as_response(&self) -> Response {
-        (self.status(), format!("{self}\n")).into_response()
+        let mut response = (self.status(), format!("{self}\n")).into_response();
+        response.extensions_mut().insert(self.0);
+        response
     }
 }
 

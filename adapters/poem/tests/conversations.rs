@@ -25,3 +25,8 @@ fn conversations_of_a_rolling_deployment() {
         support::reference::converse_about(&["VA3"], "poem over SQLite", &[database], reference::serve);
     });
 }
+
+#[test]
+fn tokens_in_a_header_instead_of_cookies_tr5() {
+    support::reference::converse_in_a_header(reference::serve);
+}

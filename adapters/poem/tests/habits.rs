@@ -1,6 +1,8 @@
 //! What users of Poem are used to: layers around layers, extractors, poem-openapi, error catchers, redirects, streams,
 //! panics, WebSockets.
 
+use std::time::Duration;
+
 use futures_util::stream;
 use poem::http::header::{CACHE_CONTROL, COOKIE, HeaderName, LOCATION, SET_COOKIE, VARY};
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -14,6 +16,7 @@ use poem::{
 use poem_openapi::payload::PlainText;
 use poem_openapi::{OpenApi, OpenApiService};
 use serde::{Deserialize, Serialize};
+use session_poem::testing::TestClock;
 use session_poem::{
     Authenticated, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection,
     Sessions, keys,
@@ -359,4 +362,48 @@ async fn a_layer_inside_a_layer_joins_its_session_ck12() {
     let cookie = cookie(&headers);
     assert_eq!(send(&app, Method::GET, "/outer", cookie.as_deref()).await.2, "1");
     assert_eq!(send(&app, Method::GET, "/inner", cookie.as_deref()).await.2, "2");
+}
+
+/// The layer's own answers and those of extractors can look as the application's do, and keep their headers.
+#[tokio::test]
+async fn an_error_page_of_the_applications_own() {
+    #[handler]
+    fn fails(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    let app = Route::new().at("/", get(fails).post(fails)).with(layer().refuse_cross_site(&[]));
+    let app = client(app.map_to_response().after(|answer: poem::Result<Response>| async move {
+        let mut answer = answer?;
+        if let Some(error) = answer.extensions().get::<session_poem::Error>().copied() {
+            answer = answer.set_content_type("text/html; charset=utf-8");
+            answer.set_body(format!("<h1>Sorry</h1>{error}"));
+        }
+        Ok::<_, poem::Error>(answer)
+    }));
+    let (status, headers, body) = send(&app, Method::GET, "/", None).await;
+    assert_eq!((status.as_u16(), body.starts_with("<h1>Sorry</h1>a session key is")), (500, true), "{body}");
+    assert!(cookie(&headers).is_some());
+    let answer = app.post("/").header("sec-fetch-site", "cross-site").send().await.0;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (403, &"text/html; charset=utf-8".parse().unwrap())
+    );
+}
+
+/// Signed in without the form, and expired without a wait.
+#[tokio::test]
+async fn a_signed_in_user_in_one_line() {
+    #[handler]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let app = client(Route::new().at("/who", get(who)).with(SessionLayer::new(sessions.clone())));
+    let ann = sessions.cookie_for("ann").with("a", 7).await.unwrap();
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.2, "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.0, 401);
 }

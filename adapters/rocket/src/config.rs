@@ -23,6 +23,7 @@
 //! | `anonymous_idle` | longest time without activity of a session in which nobody is signed in | the smaller of 10 minutes and `idle` |
 //! | `renew_after`, `grace` | age at which the cookie changes, 0 = never, and how long the old one still works | 1 hour, 1 minute |
 //! | `touch_every` | how exactly activity is recorded | the smaller of 60 and a twentieth of `idle` |
+//! | `token_header` | the token travels in this header instead of a cookie: [`Sessions::in_header`] | none: in a cookie |
 //! | `application` | separates this application from others with the same keys and cookie name | none |
 //! | `max_cookie` | bytes of a sealed session's `Set-Cookie`, attributes included | 2560 |
 //! | `max_bytes` | bytes of a session in the store | 65536 |
@@ -32,8 +33,10 @@
 //! | `no_store` | answers to whoever is signed in say `Cache-Control: no-store`, also without a cookie | `false` |
 //! | `clear_site_data` | the answer that signs out has `Clear-Site-Data` | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
+//! | `device_bound` | for how long a proof of the browser's device holds: see [`Policy::device_bound`]; needs [`sessions`] and an endpoint | sessions are not bound |
+//! | `single_use_proofs`, `require_device` | each proof counts once; browsers that cannot bind sessions are shut out | `false` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
-//! | `remember` | idle and absolute limit of remembered sessions | 30 days |
+//! | `remember` | absolute limit of remembered sessions, and their idle limit unless it is no longer than `absolute` | 30 days |
 //!
 //! All times are whole seconds. A field of another name is an error.
 
@@ -46,7 +49,7 @@ use rocket::figment::{self, Figment};
 use rocket::{Config, figment::error::Kind};
 use session_std::keys::KeyRing;
 use session_std::policy::{self, Lifetimes, PlainCookie, PolicyError, SecureCookie};
-use session_std::{Policy, Sessions, SharedStore, keys};
+use session_std::{Policy, Sessions, SharedStore, TokenHeaderError, keys};
 
 /// Sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
 /// `SessionLayer::new(config::sessions(&Config::figment(), store)?.observed(…))`.
@@ -61,7 +64,8 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
     } else {
         Sessions::new(store, table.keys(debug)?)
     };
-    Ok(made.policy(table.policy()?))
+    let made = made.policy(table.policy()?);
+    table.token_header.map_or(Ok(made.clone()), |name| made.in_header(&name)).map_err(ConfigError::TokenHeader)
 }
 
 /// What is wrong with the configuration.
@@ -78,6 +82,8 @@ pub enum ConfigError {
     Keys(keys::KeyLoadError),
     /// Cookie or lifetimes that cannot work.
     Policy(PolicyError),
+    /// The name of a header that cannot carry a token.
+    TokenHeader(TokenHeaderError),
     /// A field that plain http does not have.
     NotOnPlainHttp(&'static str),
 }
@@ -94,6 +100,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::Keys(why) => why.fmt(f),
             Self::Policy(why) => why.fmt(f),
+            Self::TokenHeader(why) => why.fmt(f),
             Self::NotOnPlainHttp(field) => write!(f, "{field}: not with plain_http"),
         }
     }
@@ -120,6 +127,7 @@ struct Table {
     grace: Option<u64>,
     touch_every: Option<u64>,
     remember: Option<u64>,
+    token_header: Option<String>,
     application: Option<String>,
     max_cookie: Option<usize>,
     max_bytes: Option<usize>,
@@ -129,6 +137,9 @@ struct Table {
     no_store: bool,
     clear_site_data: bool,
     on_mismatch: Mismatch,
+    device_bound: Option<u64>,
+    single_use_proofs: bool,
+    require_device: bool,
     sealed: bool,
 }
 
@@ -152,6 +163,11 @@ enum Mismatch {
 
 impl Table {
     fn keys(&self, debug: bool) -> Result<KeyRing, ConfigError> {
+        let keys = self.unnamed_keys(debug)?;
+        Ok(keys.application(kept(&self.application).unwrap_or_default()))
+    }
+
+    fn unnamed_keys(&self, debug: bool) -> Result<KeyRing, ConfigError> {
         match (&self.key, &self.key_file) {
             (Some(_), Some(_)) => Err(ConfigError::TwoKeys),
             (Some(key), None) => keys::from_text(key.as_str().unwrap_or_default(), "key").map_err(ConfigError::Keys),
@@ -176,10 +192,14 @@ impl Table {
         let policy = anonymous_idle.map_or(policy, |span| policy.anonymous_idle(span));
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
-        let policy = kept(&self.application).map_or(policy, |name| policy.application(name));
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
         let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
+        let lifetime = self.device_bound.map(Duration::from_secs);
+        let bound = lifetime.map_or(Ok(policy), |lifetime| policy.device_bound(lifetime));
+        let policy = bound.map_err(ConfigError::Policy)?;
+        let policy = if self.single_use_proofs { policy.single_use_proofs() } else { policy };
+        let policy = if self.require_device { policy.require_device() } else { policy };
         Ok(policy.on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
@@ -264,14 +284,18 @@ mod tests {
         let times = "idle = 1\nabsolute = 7200\nrenew_after = 30\ngrace = 3\ntouch_every = 4\nremember = 5\n";
         let secure = fields(&format!(
             "cookie = '__Secure-x'\ndomain = 'example.org'\npath = '/app'\nsame_site = 'none'\npartitioned = true\n\
-             max_sessions = 6\napplication = 'shop'\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
+             max_sessions = 6\nmax_cookie = 1000\nmax_bytes = 2000\nend_on_reuse = true\nuntil_browser_closes = true\nno_store = true\n\
              clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");
+        let bound = fields("device_bound = 600\nsingle_use_proofs = true\nrequire_device = true");
         let default = fields("");
         assert!(default.len() >= 15, "{default:?}");
         for (name, value) in &default {
-            assert!(secure[name] != *value || plain[name] != *value, "{name} cannot be configured: {value}");
+            assert!(
+                [&secure, &plain, &bound].iter().any(|other| other[name] != *value),
+                "{name} cannot be configured: {value}"
+            );
         }
     }
 }

@@ -41,15 +41,16 @@ impl<T> DerefMut for Extracted<T> {
 
 async fn extract<T: FromSession>(request: &Request<'_>) -> Result<Extracted<T>, Error> {
     let session = RequestCache::ask(request)?;
-    // all Cookie lines are one (CP1)
-    let mut lines = request.headers().get("Cookie").map(str::as_bytes).peekable();
-    if lines.peek().is_some() {
-        return session.extract(lines).await.map(Extracted);
+    // all Cookie lines are one (CP1); lent, because each future on the way down would hold two copies of the iterator
+    let header = session.header().as_str();
+    let mut lines = request.headers().get(header).map(str::as_bytes).peekable();
+    if header != "cookie" || lines.peek().is_some() {
+        return session.extract(&mut lines).await.map(Extracted);
     }
     // `rocket::local` puts cookies into the jar and writes no Cookie line
     let pairs: Vec<String> =
         request.cookies().iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
-    session.extract(pairs.iter().map(|pair| pair.as_bytes())).await.map(Extracted)
+    session.extract(&mut pairs.iter().map(|pair| pair.as_bytes())).await.map(Extracted)
 }
 
 fn refused<T>(error: Error) -> Outcome<T, SessionRejection> {

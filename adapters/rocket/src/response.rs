@@ -1,12 +1,15 @@
 //! Errors as answers, and what an answer says about its session.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
 
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
-use session_std::{Error, Finished, headers, rejection};
+use session_std::device::DeviceAnswer;
+use session_std::headers::{self, Answer, HeaderName};
+use session_std::{Error, rejection};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,29 +85,33 @@ fn line(status: Status, text: &SessionRejection) -> Response<'static> {
     Response::build().status(status).header(ContentType::Plain).sized_body(text.len(), Cursor::new(text)).finalize()
 }
 
-/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
-pub(crate) fn apply(finished: Finished, answer: &mut Response<'_>) {
-    let uncached = finished.no_store || finished.cookie.is_some();
-    if let Some(cookie) = finished.cookie {
-        answer.adjoin_raw_header("Set-Cookie", cookie);
+/// An answer of the endpoint of device-bound sessions.
+pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
+    let DeviceAnswer { status, headers, body } = answer;
+    let mut response = Response::build();
+    response.status(Status::new(status)).sized_body(body.len(), Cursor::new(body));
+    headers.into_iter().for_each(|(name, value)| _ = response.raw_header_adjoin(name, value));
+    response.finalize()
+}
+
+/// The headers of an answer, for what its session says.
+pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);
+
+impl Answer for Headers<'_, '_> {
+    fn append_secret(&mut self, name: &HeaderName, value: String) {
+        self.0.adjoin_raw_header(name.to_string(), value);
     }
-    if uncached {
-        let elsewhere = answer.headers().iter().map(|header| header.name().as_str().to_owned());
-        let elsewhere: Vec<String> = elsewhere.filter(|name| headers::uncached(name).is_some()).collect();
-        for name in elsewhere {
-            if let Some(value) = headers::uncached(&name) {
-                answer.set_raw_header(name, value);
-            }
-        }
-        let merged = headers::cache_control(headers::list(answer.headers().get("Cache-Control")).as_deref());
-        answer.set_raw_header("Cache-Control", merged);
+
+    fn set(&mut self, name: &HeaderName, value: Cow<'static, str>) {
+        self.0.set_raw_header(name.to_string(), value);
     }
-    if finished.clears_site_data {
-        answer.set_raw_header("Clear-Site-Data", headers::SITE_DATA);
+
+    fn list(&self, name: &HeaderName) -> Option<String> {
+        headers::list(self.0.headers().get(name.as_str()))
     }
-    if finished.varies
-        && let Some(merged) = headers::vary(headers::list(answer.headers().get("Vary")).as_deref())
-    {
-        answer.set_raw_header("Vary", merged);
+
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
+        let headers = self.0.headers().iter().filter(|header| is(header.name().as_str()));
+        headers.map(|header| header.name().as_str().to_owned()).collect()
     }
 }

@@ -177,3 +177,28 @@ fn what_cannot_work_is_named_in_one_line() {
         assert!(matches!(sessions(&Config::figment(), MemoryStore::new()), Err(ConfigError::Table(_))))
     });
 }
+
+/// The token in a header instead of a cookie.
+#[test]
+fn a_token_in_a_header_tr5() {
+    #[post("/login")]
+    async fn login(session: Session) -> Result<(), SessionRejection> {
+        let attempt = session.begin_login("ann").await?;
+        Ok(session.login(attempt).await?)
+    }
+    #[get("/who")]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    with(&format!("[default.session]\nkey = \"{KEY}\"\ntoken_header = \"authorization\""), |_| {
+        let layer = SessionLayer::configured(MemoryStore::new()).refuse_cross_site(&[]);
+        let client = Client::tracked(rocket::build().attach(layer).mount("/", routes![login, who])).unwrap();
+        let answer = client.post("/login").header(Header::new("Sec-Fetch-Site", "cross-site")).dispatch();
+        let token = answer.headers().get_one("Authorization").unwrap().to_owned();
+        assert!(token.starts_with("Bearer ") && answer.headers().get_one("Set-Cookie").is_none());
+        let asked = client.get("/who").header(Header::new("Authorization", token)).dispatch();
+        assert_eq!(asked.into_string().unwrap(), "ann");
+        assert_eq!(client.get("/who").dispatch().status().code, 401);
+    });
+    with("[default.session]\ntoken_header = \"cookie\"", |_| assert!(refused().contains("token header")));
+}

@@ -1,13 +1,17 @@
 //! What users of Rocket are used to, in answers: jar cookies, headers, redirects, streams, catchers, panics, sockets.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, CookieJar, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
 use rocket::response::{Redirect, stream::TextStream};
 use rocket::{Build, Request, Response, Rocket, State, catch, catchers, get, post, routes};
-use session_rocket::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_rocket::testing::TestClock;
+use session_rocket::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 
 fn rocket() -> Rocket<Build> {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
@@ -287,4 +291,22 @@ fn a_second_layer_takes_the_place_of_the_first_ck12() {
     assert_eq!(all(&first, "Set-Cookie").len(), 1);
     let second = get_as(&client, "/", cookie(&first));
     assert_eq!(second.into_string().unwrap(), "1");
+}
+
+/// Signed in without the form, and expired without a wait.
+#[test]
+fn a_signed_in_user_in_one_line() {
+    #[get("/who")]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    let clock = TestClock::new();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+    let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    let app = rocket::custom(quiet).attach(SessionLayer::new(sessions.clone())).mount("/", routes![who]);
+    let client = client(app);
+    let ann = rocket::execute(sessions.cookie_for("ann").with("a", 7).into_future()).unwrap();
+    assert_eq!(get_as(&client, "/who", Some(ann.clone())).into_string().unwrap(), "ann");
+    clock.step(Duration::from_secs(31 * 60));
+    assert_eq!(get_as(&client, "/who", Some(ann)).status().code, 401);
 }

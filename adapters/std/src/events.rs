@@ -15,6 +15,7 @@
 pub(crate) mod limit;
 #[cfg(feature = "metrics")]
 mod metrics;
+pub(crate) mod stderr;
 #[cfg(feature = "tracing")]
 mod tracing;
 

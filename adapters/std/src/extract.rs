@@ -41,8 +41,8 @@ impl<T: Serialize + DeserializeOwned + Default> FromSession for Typed<T> {
 }
 
 impl Request {
-    /// Returns what a handler asks for. The session is found by the request's Cookie header lines at the first call.
-    pub async fn extract<'h, T: FromSession>(&self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
-        T::from_session(self.session(cookie_lines, T::ACTIVITY).await?)
+    /// Returns what a handler asks for. The session is found by the lines of its [`header`](Self::header) at the first call.
+    pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
+        T::from_session(self.session(lines, T::ACTIVITY).await?)
     }
 }

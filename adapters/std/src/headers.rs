@@ -3,83 +3,120 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, Entry, HeaderName, HeaderValue, SET_COOKIE, VARY};
+pub use http::header::HeaderName;
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
+pub use session_core::answer::{SITE_DATA, uncached};
 
+use crate::device_keys::names;
 use crate::session::Finished;
+use crate::token_header::TokenHeader;
 
-/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
-pub fn apply(finished: Finished, headers: &mut HeaderMap) {
-    let uncached = finished.no_store || finished.cookie.is_some();
-    if let Some(mut cookie) = finished.cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-        cookie.set_sensitive(true);
-        headers.append(SET_COOKIE, cookie);
-    }
-    if uncached {
-        no_store(headers);
-    }
-    if finished.clears_site_data {
-        headers.insert(CLEAR_SITE_DATA, HeaderValue::from_static(SITE_DATA));
-    }
-    if finished.varies {
-        merge(headers, VARY, vary);
+/// The headers of an answer, whatever type its framework has for them.
+pub trait Answer {
+    /// Adds a line with a secret.
+    fn append_secret(&mut self, name: &HeaderName, value: String);
+
+    /// Replaces all lines of a header by one.
+    fn set(&mut self, name: &HeaderName, value: Cow<'static, str>);
+
+    /// Returns the lines of a header that are text as one list; `None` without any.
+    fn list(&self, name: &HeaderName) -> Option<String>;
+
+    /// Returns the names of those headers that `is` holds for.
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String>;
+
+    /// Replaces the lines of a header by what `merged` makes of them, if it makes something.
+    fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
+        if let Some(value) = merged(self.list(name).as_deref()) {
+            self.set(name, value);
+        }
     }
 }
 
-/// What an answer that signs out says in `Clear-Site-Data`. Not `"cookies"`: that would take those of all hosts of the
-/// domain.
-pub const SITE_DATA: &str = "\"cache\", \"storage\"";
+/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
+pub fn apply(finished: Finished, answer: &mut impl Answer) {
+    let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
+    if let Some(cookie) = finished.cookie {
+        answer.append_secret(finished.token_header.as_ref().map_or(&SET_COOKIE, TokenHeader::name), cookie);
+    }
+    if let Some(cookie) = finished.device_cookie {
+        answer.append_secret(&SET_COOKIE, cookie);
+    }
+    if let Some(registration) = finished.registration {
+        answer.append_secret(&REGISTRATION, registration);
+    }
+    if uncached {
+        no_store(answer);
+    }
+    if finished.clears_site_data {
+        answer.set(&CLEAR_SITE_DATA, SITE_DATA.into());
+    }
+    if finished.varies {
+        let header = TokenHeader::of_requests(finished.token_header.as_ref());
+        answer.merge(&VARY, |before| vary(before, header));
+    }
+}
+
+const REGISTRATION: HeaderName = HeaderName::from_static(names::REGISTRATION);
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Says in an answer's headers that no cache may keep it, whatever they said before.
-pub fn no_store(headers: &mut HeaderMap) {
-    merge(headers, CACHE_CONTROL, |before| Some(cache_control(before)));
-    let names: Vec<_> = headers.keys().filter(|name| uncached(name.as_str()).is_some()).cloned().collect();
-    for name in names {
-        if let Some(value) = uncached(name.as_str()) {
-            headers.insert(name, HeaderValue::from_static(value));
+pub fn no_store(answer: &mut impl Answer) {
+    answer.merge(&CACHE_CONTROL, |before| Some(cache_control(before)));
+    for name in answer.names(|name| uncached(name).is_some()) {
+        if let (Some(value), Ok(name)) = (uncached(&name), HeaderName::try_from(&name)) {
+            answer.set(&name, value.into());
         }
     }
 }
 
 /// Corrects an answer with a session cookie that a layer outside of the session's has made cacheable again: to be called by
-/// the outermost one, with the name of the cookie.
-pub fn correct(cookie_name: &str, headers: &mut HeaderMap) {
+/// the outermost one, with the name of the cookie, or of the header that has the token.
+pub fn correct(name: &str, headers: &mut HeaderMap) {
     let ours = |line: &HeaderValue| {
-        let rest = line.as_bytes().strip_prefix(cookie_name.as_bytes());
+        let rest = line.as_bytes().strip_prefix(name.as_bytes());
         rest.is_some_and(|rest| rest.starts_with(b"="))
     };
-    if headers.get_all(SET_COOKIE).iter().any(ours) {
+    if headers.contains_key(name) || headers.get_all(SET_COOKIE).iter().any(ours) {
         no_store(headers);
     }
 }
 
-/// What a header that overrides `Cache-Control` for some caches has to say in an answer that none may keep: the targeted
-/// ones of RFC 9213 (`CDN-Cache-Control` and those of its kind), `Surrogate-Control`, `Edge-Control`, and nginx's
-/// `X-Accel-Expires`. `None` for other headers.
-#[must_use]
-pub fn uncached(name: &str) -> Option<&'static str> {
-    let tail = name.len().checked_sub("-cache-control".len()).and_then(|at| name.get(at..));
-    if tail.is_some_and(|tail| tail.eq_ignore_ascii_case("-cache-control"))
-        || ["surrogate-control", "edge-control"].iter().any(|other| name.eq_ignore_ascii_case(other))
-    {
-        Some("no-store")
-    } else {
-        name.eq_ignore_ascii_case("x-accel-expires").then_some("0")
-    }
-}
-
-/// Puts what `merged` makes of a header's lines into their place.
-fn merge(headers: &mut HeaderMap, name: HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
-    match headers.entry(name) {
-        Entry::Vacant(place) => {
-            if let Some(value) = merged(None).and_then(value) {
-                place.insert(value);
-            }
+impl Answer for HeaderMap {
+    fn append_secret(&mut self, name: &HeaderName, value: String) {
+        if let Ok(mut value) = HeaderValue::try_from(value) {
+            value.set_sensitive(true);
+            self.append(name, value);
         }
-        Entry::Occupied(mut lines) => {
-            let before = list(lines.iter().filter_map(|value| value.to_str().ok()));
-            if let Some(value) = merged(before.as_deref()).and_then(value) {
-                lines.insert(value);
+    }
+
+    fn set(&mut self, name: &HeaderName, text: Cow<'static, str>) {
+        if let Some(value) = value(text) {
+            self.insert(name, value);
+        }
+    }
+
+    fn list(&self, name: &HeaderName) -> Option<String> {
+        list(self.get_all(name).iter().filter_map(|value| value.to_str().ok()))
+    }
+
+    fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
+        self.keys().map(HeaderName::as_str).filter(|name| is(name)).map(str::to_owned).collect()
+    }
+
+    /// Searches the header once.
+    fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
+        match self.entry(name) {
+            Entry::Vacant(place) => {
+                if let Some(value) = merged(None).and_then(value) {
+                    place.insert(value);
+                }
+            }
+            Entry::Occupied(mut lines) => {
+                let before = list(lines.iter().filter_map(|value| value.to_str().ok()));
+                if let Some(value) = merged(before.as_deref()).and_then(value) {
+                    lines.insert(value);
+                }
             }
         }
     }
@@ -131,17 +168,19 @@ pub fn cache_control(before: Option<&str>) -> Cow<'static, str> {
     std::iter::once(NO_STORE).chain(before.filter(keeps)).collect::<Vec<_>>().join(", ").into()
 }
 
-/// An answer that depended on the session says `Vary: Cookie`, beside what else it depends on; `None` if it says so
-/// already.
+/// An answer that depended on the session says so in `Vary`, beside what else it depends on: on `Cookie`, or on the header
+/// that has the token. `None` if it says so already.
 #[must_use]
-pub fn vary(before: Option<&str>) -> Option<Cow<'static, str>> {
-    const COOKIE: &str = "Cookie";
-    let Some(before) = before else { return Some(COOKIE.into()) };
+pub fn vary(before: Option<&str>, header: &HeaderName) -> Option<Cow<'static, str>> {
+    let ours = if *header == COOKIE { "Cookie" } else { header.as_str() };
+    let Some(before) = before else {
+        return Some(if *header == COOKIE { "Cookie".into() } else { ours.to_owned().into() });
+    };
     let names = || before.split(',').map(str::trim).filter(|name| !name.is_empty());
-    if names().any(|name| name == "*" || name.eq_ignore_ascii_case("cookie")) {
+    if names().any(|name| name == "*" || name.eq_ignore_ascii_case(ours)) {
         return None;
     }
-    Some(names().chain(std::iter::once(COOKIE)).collect::<Vec<_>>().join(", ").into())
+    Some(names().chain(std::iter::once(ours)).collect::<Vec<_>>().join(", ").into())
 }
 
 #[cfg(test)]
@@ -214,9 +253,9 @@ mod tests {
 
     #[test]
     fn vary_is_a_list_ck9() {
-        assert_eq!(vary(None).as_deref(), Some("Cookie"));
-        assert_eq!(vary(Some("Accept-Encoding")).as_deref(), Some("Accept-Encoding, Cookie"));
-        assert_eq!(vary(Some("accept, COOKIE")), None);
-        assert_eq!(vary(Some("*")), None);
+        assert_eq!(vary(None, &COOKIE).as_deref(), Some("Cookie"));
+        assert_eq!(vary(Some("Accept-Encoding"), &COOKIE).as_deref(), Some("Accept-Encoding, Cookie"));
+        assert_eq!(vary(Some("accept, COOKIE"), &COOKIE), None);
+        assert_eq!(vary(Some("*"), &COOKIE), None);
     }
 }

@@ -18,8 +18,7 @@ use std::{env, fmt, fs, io};
 use session_core::environment::Time;
 use session_core::{KeyError, Keys};
 
-/// Why there are no keys.
-#[derive(Debug)]
+/// Why there are no keys. Its `Debug`, which `unwrap` prints, is the sentence.
 #[non_exhaustive]
 pub enum KeyLoadError {
     /// The variable is not set, or empty, and this is a release build.
@@ -61,6 +60,12 @@ impl fmt::Display for KeyLoadError {
     }
 }
 
+impl fmt::Debug for KeyLoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for KeyLoadError {}
 
 /// Keys that may change with time: made of [`Keys`], which do not, or of a text with dates.
@@ -76,6 +81,13 @@ impl KeyRing {
     #[must_use]
     pub fn at(&self, time: Time) -> &Keys {
         self.later.iter().rev().find(|(from, _)| *from <= time).map_or(&self.first, |(_, keys)| keys)
+    }
+
+    /// Names the application, so that the keys open nothing of another one: see [`Keys::application`].
+    #[must_use]
+    pub fn application(self, name: &'static str) -> Self {
+        let named = |(from, keys): (Time, Keys)| (from, keys.application(name));
+        Self { first: self.first.application(name), later: self.later.into_iter().map(named).collect() }
     }
 }
 
@@ -230,6 +242,8 @@ mod tests {
 
     #[test]
     fn a_missing_variable_or_file_is_named() {
+        let unwrapped = format!("{:?}", from_file("/nowhere/key").err());
+        assert!(unwrapped.starts_with("Some(/nowhere/key: "), "{unwrapped}");
         assert!(from_file("/nowhere/key").is_err_and(|why| why.to_string().starts_with("/nowhere/key: ")));
         assert_eq!(from_env("SESSION_KEY_THAT_NOBODY_SETS").is_ok(), cfg!(debug_assertions));
     }

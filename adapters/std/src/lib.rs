@@ -2,6 +2,8 @@
 
 mod buffer_pool;
 pub mod cross_site;
+mod device_endpoint;
+mod device_keys;
 mod environment;
 pub mod events;
 mod extract;
@@ -13,14 +15,26 @@ mod peek;
 pub mod rejection;
 mod session;
 mod sessions;
+pub mod testing;
+mod token_header;
 mod typed;
 mod unreadable_field;
+
+/// Sessions bound to a key in the browser's device: `docs/device-bound-sessions.md` in the repository.
+pub mod device {
+    pub use crate::device_endpoint::{Answering, DeviceAnswer, DeviceRequest};
+    #[cfg(feature = "p256")]
+    pub use crate::device_keys::P256;
+    pub use crate::device_keys::names;
+    pub use session_core::device::Es256;
+}
 
 pub use environment::{SystemClock, ThreadRng};
 pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};
 pub use sessions::{SessionInfo, Sessions};
+pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
 
@@ -56,5 +70,6 @@ mod tests {
         is_send(sessions.count());
         is_send(sessions.remove_expired(1));
         is_send(sessions.check());
+        is_send(sessions.cookie_for("").into_future());
     }
 }

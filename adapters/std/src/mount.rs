@@ -1,18 +1,20 @@
-//! Layers over requests of the `http` crate: what they leave in a request's extensions, and what extractors find there.
+//! What layers do to a request, what they leave in its extensions, and what extractors find there. The frameworks over the
+//! `http` crate of today give its types; another one gives what is needed of a request's head.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, ORIGIN};
-use http::{Extensions, HeaderMap, HeaderValue, Method, Uri};
+use http::header::{HOST, ORIGIN, UPGRADE};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::origin::Origin;
-
+use crate::device_endpoint::Answering;
+use crate::device_keys::names;
 use crate::extract::FromSession;
+use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
 
@@ -39,7 +41,7 @@ impl fmt::Debug for Mount {
 
 /// What it leaves in a request's extensions.
 #[derive(Clone)]
-struct Mounted {
+pub struct Mounted {
     request: Request,
     cookie_name: &'static str,
     sign_in_at: Option<Arc<str>>,
@@ -94,47 +96,109 @@ impl Mount {
         extensions: &Extensions,
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
-        let outer = extensions.get::<Mounted>().filter(|outer| outer.cookie_name == self.sessions.cookie_name());
-        let origin = if self.sessions.observes() {
-            let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
-            Origin::new(address, headers)
-        } else {
-            Origin::default()
+        let origin = || self.origin(headers, extensions, peer);
+        let value = |name| headers.get(name).map(HeaderValue::as_bytes);
+        let sent = || Sent {
+            method: method.as_str(),
+            fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
+            origin: value(ORIGIN),
+            host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
+            upgrades: headers.contains_key(UPGRADE),
         };
-        let request =
-            outer.map_or_else(|| Request::from_origin(self.sessions.clone(), origin), |outer| outer.request.clone());
-        if self.cross_site.is_on() && self.is_cross_site(method, uri, headers) {
+        let begun = self.begin_head(extensions.get(), origin, sent)?;
+        if !begun.joined {
+            let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
+            begun.request.enter(|| self.sessions.tell_skipped(said));
+        }
+        Ok(begun)
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is
+    /// an observer, and `sent` if another site's requests are refused.
+    pub fn begin_head<'h>(
+        &self,
+        outer: Option<&Mounted>,
+        origin: impl FnOnce() -> Origin,
+        sent: impl FnOnce() -> Sent<'h>,
+    ) -> Result<Begun, Error> {
+        let same = |outer: &&Mounted| {
+            let names = (outer.cookie_name, outer.request.token_header());
+            names == (self.sessions.cookie_name(), self.sessions.token_header())
+        };
+        let outer = outer.filter(same);
+        let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
+        if self.cross_site.is_on() && self.sessions.in_cookies() && self.cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }
         Ok(Begun { request, joined: outer.is_some() })
     }
 
-    fn is_cross_site(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
-        let value = |name| headers.get(name).map(HeaderValue::as_bytes);
-        self.cross_site.refuses(&Sent {
-            method: method.as_str(),
-            fetch_site: headers.get("sec-fetch-site").map(HeaderValue::as_bytes),
-            origin: value(ORIGIN),
-            host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
-        })
+    fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
+        let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
+        Origin::new(address, headers)
+    }
+
+    /// Answers a request for the endpoint of device-bound sessions; `None` for every other one. To be asked before
+    /// [`begin`](Self::begin).
+    pub fn device_answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        peer: Option<IpAddr>,
+    ) -> Option<Answering> {
+        self.sessions.device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
     pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
+        extensions.insert(self.mounted(request));
+    }
+
+    /// Returns what extractors have to find in the request's extensions.
+    #[must_use]
+    pub fn mounted(&self, request: &Request) -> Mounted {
         let cookie_name = self.sessions.cookie_name();
-        extensions.insert(Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() });
+        Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() }
+    }
+}
+
+impl Mounted {
+    /// The name of the header whose lines [`extract`](Self::extract) is to be given.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        self.request.header()
+    }
+
+    /// Returns what a handler asks for. All Cookie lines are one (CP1).
+    pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
+        self.request.extract(lines).await
+    }
+
+    /// Returns the page for visitors who are not signed in.
+    #[must_use]
+    pub fn sign_in_page(&self) -> Option<Arc<str>> {
+        self.sign_in_at.clone()
     }
 }
 
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    // all Cookie lines are one (CP1)
-    mounted.request.extract(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).await
+    // lent, because each future on the way down would hold two copies of the iterator
+    let mut lines = headers.get_all(mounted.header()).iter().map(HeaderValue::as_bytes);
+    mounted.extract(&mut lines).await
 }
 
 /// Returns the page for visitors who are not signed in.
 #[must_use]
 pub fn sign_in_page(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<Mounted>()?.sign_in_at.clone()
+    extensions.get::<Mounted>()?.sign_in_page()
 }

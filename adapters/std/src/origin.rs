@@ -1,11 +1,13 @@
 //! From where a request comes, for observers.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderValue, header::USER_AGENT};
+use pin_project_lite::pin_project;
 
 /// Where a request comes from, as its layer knows it. An observer asks [`Origin::of_request`]; nothing of it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,12 @@ impl Origin {
         Self { address, user_agent: headers.get(USER_AGENT).cloned() }
     }
 
+    /// The same for a framework with types of its own.
+    #[must_use]
+    pub fn with_agent(address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
+        Self { address, user_agent: user_agent.and_then(|agent| HeaderValue::from_bytes(agent).ok()) }
+    }
+
     /// Returns where the request comes from whose event is observed; `None` if the event is no request's, for instance if
     /// the program itself ends sessions. To be asked within [`observe`](crate::events::Observer::observe).
     #[must_use]
@@ -45,11 +53,27 @@ impl Origin {
         let _left = Entered(CURRENT.replace(Some(self.clone())));
         within()
     }
+}
 
-    /// The same for each time that the future is polled: other requests take turns in the same thread.
-    pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        poll_fn(|context| self.enter(|| future.as_mut().poll(context))).await
+pin_project! {
+    /// A future of a request: whenever it is polled, the request's origin is that of what happens, because other requests take
+    /// turns in the same thread. Not an `async` block, which would hold the future twice.
+    pub(crate) struct Follow<'o, F> {
+        pub(crate) origin: Option<&'o Origin>,
+        #[pin]
+        pub(crate) future: F,
+    }
+}
+
+impl<F: Future> Future for Follow<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        match this.origin {
+            Some(origin) => origin.enter(|| this.future.poll(context)),
+            None => this.future.poll(context),
+        }
     }
 }
 

@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::lock::{Mutex, MutexGuard};
+use http::HeaderName;
 use serde::{Serialize, de::DeserializeOwned};
-use session_core::environment::Time;
+use session_core::device::{DeviceProof, DeviceReply};
+use session_core::environment::{Clock, Time};
 use session_core::mode::DynamicMode;
+use session_core::policy::SET_COOKIE_LEN;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
+use crate::device_keys::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
-use crate::origin::Origin;
+use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
+use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
@@ -27,16 +32,15 @@ struct Shared {
     on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
     origin: Option<Origin>,
+    /// `None`: cookies.
+    token_header: Option<TokenHeader>,
     state: Mutex<State>,
 }
 
 impl Shared {
     /// Makes the request's origin that of what a future does.
-    async fn follow<F: Future>(&self, future: F) -> F::Output {
-        match &self.origin {
-            Some(origin) => origin.follow(future).await,
-            None => future.await,
-        }
+    fn follow<F: Future>(&self, future: F) -> Follow<'_, F> {
+        Follow { origin: self.origin.as_ref(), future }
     }
 
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
@@ -50,17 +54,25 @@ impl Shared {
 enum State {
     /// Nobody has asked for the session.
     Untouched,
-    Loaded(buffer_pool::Place),
+    Loaded(Loaded),
     /// It could not be loaded, and is not taken for an empty one.
     Failed(Error),
     /// The answer is made.
     Over,
 }
 
+struct Loaded {
+    place: buffer_pool::Place,
+    /// What the request's cookies prove of the device that the session is bound to.
+    device: DeviceProof,
+    /// The answer takes that proof away.
+    proves_again: bool,
+}
+
 impl State {
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
-            Self::Loaded(exchange) => Ok(exchange),
+            Self::Loaded(loaded) => Ok(&mut loaded.place),
             Self::Failed(error) => Err(*error),
             Self::Over => Err(Error::AnswerSent),
             // nobody has a session before it was asked for
@@ -70,30 +82,39 @@ impl State {
 }
 
 /// What the answer has to say about the session.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Replaces the handler's answer.
     pub error: Option<Error>,
-    /// The value of a `Set-Cookie` header.
+    /// The value of a `Set-Cookie` header, or of the header of [`Sessions::in_header`].
     pub cookie: Option<String>,
-    /// The answer depends on the cookie.
+    pub(crate) token_header: Option<TokenHeader>,
+    /// The answer depends on the cookie, or on that header.
     pub varies: bool,
     /// No cache may keep the answer, also without a cookie.
     pub no_store: bool,
     /// The browser is to forget what it has stored of the site.
     pub clears_site_data: bool,
+    /// The value of another `Set-Cookie` header, which takes the proof of a device away.
+    pub device_cookie: Option<String>,
+    /// The value of a `Secure-Session-Registration` header.
+    pub registration: Option<String>,
 }
 
 impl std::fmt::Debug for Finished {
     /// Prints no cookie.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { error, cookie, varies, no_store, clears_site_data } = self;
+        let Self { error, cookie, token_header, varies, no_store, clears_site_data, device_cookie, registration } =
+            self;
         f.debug_struct("Finished")
             .field("error", error)
             .field("cookie", &cookie.as_ref().map(|_| "redacted"))
+            .field("token_header", token_header)
             .field("varies", varies)
             .field("no_store", no_store)
             .field("clears_site_data", clears_site_data)
+            .field("device_cookie", device_cookie)
+            .field("registration", &registration.as_ref().map(|_| "redacted"))
             .finish()
     }
 }
@@ -102,15 +123,27 @@ impl Request {
     /// A request that has not asked for its session.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self::from_origin(sessions, Origin::default())
+        Self::from_origin(&sessions, Origin::default)
     }
 
-    /// The same, of a request that comes from there.
+    /// The same, of a request that comes from there: asked for only if there is an observer.
     #[must_use]
-    pub fn from_origin(sessions: Sessions, origin: Origin) -> Self {
-        let origin = sessions.observes().then_some(origin);
+    pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
+        let origin = sessions.observes().then(origin);
         let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
-        Self(Arc::new(Shared { core, on_unreadable, origin, state: Mutex::new(State::Untouched) }))
+        let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
+        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
+    }
+
+    /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
+    /// [`Sessions::in_header`].
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        TokenHeader::of_requests(self.0.token_header.as_ref())
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.token_header.as_ref()
     }
 
     /// Refuses the request because another site caused it, and tells the observer.
@@ -120,24 +153,41 @@ impl Request {
         Error::CrossSite
     }
 
-    /// The session, found by the request's Cookie header lines at the first call. A handler that only peeks passes
+    /// The session, found by the lines of the request's [`header`](Self::header) at the first call. A handler that only peeks passes
     /// `activity: false`, and its request does not count as use of the session. If it cannot be loaded, further calls are
     /// told the same; if this future is dropped, the next call loads.
     pub async fn session<'h>(
         &self,
-        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
-            let mut exchange = buffer_pool::take();
-            let mut view = View::new(&self.0.core, &mut exchange, ThreadRng);
-            let loaded = self.0.follow(view.load(cookie_lines)).await;
-            *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
+            let mut place = buffer_pool::take();
+            let mut view = View::new(&self.0.core, &mut place, ThreadRng);
+            let made = self
+                .0
+                .token_header
+                .as_ref()
+                .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
+            // of a header all lines are used up by now
+            #[allow(clippy::map_identity)] // for a shorter lifetime
+            let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
+            // the proof may be in lines that the session's own cookie makes needless
+            let device = self.0.core.device.as_ref();
+            let kept: Vec<&[u8]> = if device.is_some() { lines.by_ref().collect() } else { Vec::new() };
+            let mut lines = kept.iter().copied().chain(lines);
+            let loaded = self.0.follow(view.load(&mut lines)).await;
+            let proof = device.filter(|_| loaded.is_ok());
+            let device = proof.map_or(DeviceProof::Unbound, |device| {
+                self.0.enter(|| view.check_device(&device.keys, kept.iter().copied()))
+            });
+            *state =
+                loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
         }
         match &mut *state {
-            State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
+            State::Loaded(loaded) if activity => View::new(&self.0.core, &mut loaded.place, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
             State::Over => return Err(Error::AnswerSent),
@@ -160,39 +210,80 @@ impl Request {
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
     /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
+        let token_header = self.0.token_header.clone();
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), varies: true, ..Finished::default() };
+            return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };
         };
-        let mut exchange = match std::mem::replace(&mut *state, State::Over) {
-            State::Loaded(exchange) => exchange,
-            State::Failed(_) => return Finished { varies: true, ..Finished::default() },
+        let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
+            State::Loaded(loaded) => loaded,
+            State::Failed(_) => return Finished { varies: true, token_header, ..Finished::default() },
             State::Untouched | State::Over => return Finished::default(),
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
-        let (mut buffer, mut larger) = ([0; session_core::policy::SET_COOKIE_LEN], Vec::new());
-        let buffer = match session.set_cookie_len() {
-            len if len > buffer.len() => {
-                larger.resize(len, 0);
-                &mut larger[..]
-            }
-            _ => &mut buffer,
-        };
-        let written = session.set_cookie(buffer).map(|cookie| cookie.map(str::to_owned));
-        // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
-        buffer.fill(0);
-        std::hint::black_box(buffer);
+        let written = cookie(&session, token_header.as_ref());
         let error = committed.err().or(written.as_ref().err().copied());
+        let device = self.0.core.device.as_ref().filter(|_| error.is_none());
+        let registration = device.and_then(|device| session.device_registration(&device.keys));
+        let removal = device.filter(|_| proves_again).map(|device| device.keys.removal());
         let finished = Finished {
             error,
             cookie: written.unwrap_or_default(),
+            token_header,
             varies: session.varies(),
             no_store: session.no_store(),
             clears_site_data: session.clears_site_data(),
+            device_cookie: removal.map(|cookie| cookie.as_str().to_owned()),
+            registration: registration.map(|header| header.as_str().to_owned()),
         };
         buffer_pool::give(exchange);
         finished
     }
+}
+
+/// For the endpoint of device-bound sessions.
+impl Request {
+    pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
+        self.0.enter(within)
+    }
+
+    pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
+        self.0.follow(future).await
+    }
+
+    /// Registers a key for the session that the cookies name.
+    pub(crate) async fn register_device<'h>(
+        &self,
+        device: &Device,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        proof: Option<&[u8]>,
+    ) -> Result<DeviceReply, Error> {
+        let session = self.session(cookie_lines, false).await?;
+        let mut state = session.lock()?;
+        let mut view = View::new(&self.0.core, state.loaded()?, ThreadRng);
+        Ok(self.0.follow(view.register_device(&device.keys, &&*device.es256, proof)).await)
+    }
+}
+
+/// Returns the answer's cookie, if the browser gets another one; of a token in a header that header's value.
+fn cookie(session: &View<'_>, header: Option<&TokenHeader>) -> Result<Option<String>, Error> {
+    let len = session.set_cookie_len();
+    if len == 0 {
+        return Ok(None);
+    }
+    let (mut buffer, mut larger) = ([0; SET_COOKIE_LEN], Vec::new());
+    let buffer = if len > buffer.len() {
+        larger.resize(len, 0);
+        &mut larger[..]
+    } else {
+        &mut buffer[..len]
+    };
+    let text = |cookie: &str| header.map_or_else(|| cookie.to_owned(), |header| header.answer(cookie));
+    let written = session.set_cookie(buffer).map(|cookie| cookie.map(text));
+    // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
+    buffer.fill(0);
+    std::hint::black_box(buffer);
+    written
 }
 
 /// The core's session.
@@ -348,8 +439,12 @@ impl Session {
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked.
+    /// Begins a login: call it **before** the credentials are checked. [`Error::Unsupported`] if sessions are to be bound to
+    /// devices and cannot be, because there is no [endpoint](crate::Sessions::device_endpoint) or they are sealed.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
+        if self.core().cannot_bind {
+            return Err(Error::Unsupported);
+        }
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject)).await
     }
 
@@ -367,6 +462,28 @@ impl Session {
             session.login_failed(account, &why);
             Ok(())
         })
+    }
+
+    /// Whether the session is bound to the device that signed in ([`Policy::device_bound`](crate::Policy::device_bound)).
+    pub fn is_device_bound(&self) -> Result<bool, Error> {
+        match &*self.lock()? {
+            State::Loaded(loaded) => Ok(matches!(loaded.device, DeviceProof::Proven(_) | DeviceProof::Settling)),
+            State::Failed(error) => Err(*error),
+            State::Over => Err(Error::AnswerSent),
+            State::Untouched => Err(Error::NotMounted),
+        }
+    }
+
+    /// Demands a proof of the device before something grave, however old the sign-in is. `true` if the session is bound and
+    /// its last proof is older than `span`: answer with a 307 to this same page, then. That answer takes the proof away, and
+    /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
+    /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
+    pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
+        let mut state = self.lock()?;
+        let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
+        let DeviceProof::Proven(at) = loaded.device else { return Ok(false) };
+        loaded.proves_again = self.core().clock().now().since(at) > span;
+        Ok(loaded.proves_again)
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once.

@@ -1,6 +1,7 @@
 //! What all requests of an application share.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
@@ -11,17 +12,34 @@ use session_core::store::Store;
 use session_core::{Error, Keys};
 use session_store_shared::RecordBuffer;
 
+use crate::device_keys::{Device, Endpoint};
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
+use crate::events::stderr::Stderr;
 use crate::keys::KeyRing;
+use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.
 pub type SessionInfo = session_core::SessionInfo<String>;
 
-/// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>;
+/// The core's sessions, without a type parameter, under one ring of keys.
+pub(crate) struct Core {
+    sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
+    /// `None` if sessions are not bound to devices.
+    pub(crate) device: Option<Device>,
+    /// Sessions are to be bound to devices, and cannot be: nobody signs in.
+    pub(crate) cannot_bind: bool,
+}
+
+impl Deref for Core {
+    type Target = session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sessions
+    }
+}
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -44,12 +62,14 @@ struct Settings {
     observer: AnyObserver,
     mode: DynamicMode,
     on_unreadable: UnreadableField,
+    token_header: Option<TokenHeader>,
+    endpoint: Option<Endpoint>,
 }
 
 impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(()));
+        let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
         Self::of(Settings {
             store: store.into(),
             keys: keys.into(),
@@ -58,6 +78,8 @@ impl Sessions {
             observer,
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
+            token_header: None,
+            endpoint: None,
         })
     }
 
@@ -81,7 +103,12 @@ impl Sessions {
         Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
     }
 
-    /// Tells `observer` what happens.
+    pub(crate) fn now(&self) -> Time {
+        self.0.settings.clock.now()
+    }
+
+    /// Tells `observer` what happens. Without one, that the store failed is written to stderr, at most once a minute;
+    /// `observed(())` is silent.
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
         Self::of(Settings { observer: AnyObserver::new(observer), ..self.0.settings.clone() })
@@ -104,8 +131,33 @@ impl Sessions {
         Self::of(Settings { on_unreadable, ..self.0.settings.clone() })
     }
 
+    pub(crate) fn with_endpoint(self, endpoint: Endpoint) -> Self {
+        Self::of(Settings { endpoint: Some(endpoint), ..self.0.settings.clone() })
+    }
+
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
         self.0.settings.on_unreadable
+    }
+
+    /// Keeps tokens in a header instead of cookies (TR5), for clients without a cookie jar: requests and answers have
+    /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
+    /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
+    /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
+    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it. For
+    /// programs, and not for pages: what a script holds, a script that was injected reads.
+    pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
+        let token_header = Some(TokenHeader::named(name)?);
+        Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
+    }
+
+    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
+        self.0.settings.token_header.as_ref()
+    }
+
+    /// Whether browsers send the token by themselves, so that another site can cause a request with it.
+    #[must_use]
+    pub fn in_cookies(&self) -> bool {
+        self.token_header().is_none()
     }
 
     /// Whether the store answers, for a health page.
@@ -169,9 +221,13 @@ impl Sessions {
 
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
-            let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
+            let Settings { store, policy, clock, observer, mode, endpoint, .. } = settings.clone();
             let observer = observer.limited(clock.clone());
-            Arc::new(session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer))
+            let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
+            let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
+            let cannot_bind = policy.binds_devices() && device.is_none();
+            let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
+            Arc::new(Core { sessions, device, cannot_bind })
         };
         let first = core(&settings.keys.first);
         let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();

@@ -101,3 +101,20 @@ fn a_request_under_way_when_the_keys_change_keeps_those_that_it_began_with_se3_l
     assert_eq!(node.visit(&mut old), 2);
     assert_eq!(Some(old.as_str()), renewed.split(';').next());
 }
+
+/// The name goes with each key of the ring (SE9).
+#[test]
+fn one_key_in_two_applications_opens_nothing_of_the_other_whenever_it_signs_se9() {
+    let store = session_std::SharedStore::from(MemoryStore::new());
+    let dated = format!("{NEW} from 1970-01-01T02:00Z\n{OLD} until 1970-01-01T04:00Z");
+    let node = |name| Node::new(|keys| Sessions::new(store.clone(), keys.application(name)), &dated);
+    let (shop, same, staging, unnamed) = (node("shop"), node("shop"), node("staging"), node(""));
+    for hours in [0, 3] {
+        let mut cookie = String::new();
+        assert_eq!(shop.at(hours).visit(&mut cookie), 1);
+        assert_eq!(same.at(hours).visit(&mut cookie.clone()), 2);
+        for other in [&staging, &unnamed] {
+            assert_eq!(other.at(hours).visit(&mut cookie.clone()), 1, "after {hours} hours");
+        }
+    }
+}

@@ -222,7 +222,7 @@ fn from_where_lc19() {
     let visit = |last: u8, name: &str, verb: fn(&Session)| {
         let address = Some([192, 0, 2, last].into());
         let headers = [(USER_AGENT, HeaderValue::try_from(name).unwrap())].into_iter().collect();
-        let request = Request::from_origin(sessions.clone(), Origin::new(address, &headers));
+        let request = Request::from_origin(&sessions, || Origin::new(address, &headers));
         verb(&run(request.session(std::iter::empty(), true)).unwrap());
         run(request.finish());
     };

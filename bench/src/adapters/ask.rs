@@ -70,6 +70,6 @@ pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -
 
 fn usage(program: &str) -> ExitCode {
     let asks = Ask::ALL.map(|(name, _)| name).join(", ");
-    eprintln!("{program} FRAMEWORK REQUEST TIMES, FRAMEWORK one of axum, poem, rocket, REQUEST one of {asks}");
+    eprintln!("{program} FRAMEWORK REQUEST TIMES, FRAMEWORK one of actix, axum, poem, rocket, REQUEST one of {asks}");
     ExitCode::from(2)
 }

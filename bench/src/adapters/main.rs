@@ -2,6 +2,7 @@
 //! the instructions, and what they are more than those of the same request `bare`, without sessions.
 
 mod ask;
+mod through_actix;
 mod through_axum;
 mod through_poem;
 mod through_rocket;
@@ -19,6 +20,7 @@ const KEY: [u8; 32] = *b"\x1a\x7f\x03\xc2\x55\x9e\x60\xd4\x21\xb8\x0c\x73\xea\x4
 
 fn main() -> ExitCode {
     ask::count("bench-adapters", async |framework, ask, times| match framework {
+        "actix" => Some(through_actix::ask(ask, times).await),
         "axum" => Some(through_axum::ask(ask, times).await),
         "poem" => Some(through_poem::ask(ask, times).await),
         "rocket" => Some(through_rocket::ask(ask, times).await),

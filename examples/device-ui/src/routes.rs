@@ -50,7 +50,8 @@ impl<P, K> Copy for Site<P, K> {}
 
 /// The device's pages over a pool of sessions, whose policy is [`Limits::policy`](crate::Limits::policy).
 pub fn router<P: Requests, K: Keeper>(pool: &'static P, device: &'static Device<K>) -> Router<impl PathRouter> {
-    Router::from_service(Pages).layer(SessionLayer::new(pool)).with_state(Site { pool, device })
+    let sessions = SessionLayer::new(pool).refuse_cross_site(&[]);
+    Router::from_service(Pages).layer(sessions).with_state(Site { pool, device })
 }
 
 /// What handlers see of a request besides its session.
@@ -159,12 +160,10 @@ async fn route<P: Requests, K: Keeper, R: Read>(
         Place::Browsers => return browsers::list(&mut visit).await,
         _ => {}
     }
-    let beginning = [Place::FirstBoot, Place::SignIn].contains(&place);
-    if beginning && !own_site(parts) {
-        return Ok(Answer::Forged);
-    }
     let form = Form::read(body).await?;
-    if !beginning {
+    // before a sign-in there is no session that a token could be bound to, and none is made for visitors: a device has room
+    // for few
+    if ![Place::FirstBoot, Place::SignIn].contains(&place) {
         match visit.signed_in() {
             true if visit.session.csrf_ok(&form.field("csrf", 64)?) => {}
             true => return Ok(Answer::Forged),
@@ -405,21 +404,5 @@ fn why(parts: &RequestParts<'_>) -> Why {
         Some("signed-out") => Why::SignedOut,
         _ if parts.headers().get("cookie").is_some() => Why::SignedOut,
         _ => Why::Nothing,
-    }
-}
-
-/// The form was sent by one of our pages, as far as the browser says. Before a sign-in there is no session that a token
-/// could be bound to, and none is made for visitors: a device has room for few.
-fn own_site(parts: &RequestParts<'_>) -> bool {
-    let header = |name| parts.headers().get(name);
-    match (header("sec-fetch-site"), header("origin"), header("host")) {
-        (Some(site), _, _) => site == "same-origin" || site == "none",
-        (None, Some(origin), Some(host)) => {
-            let (origin, host) = (origin.as_raw(), host.as_raw());
-            [&b"http://"[..], b"https://"].iter().any(|scheme| origin.strip_prefix(*scheme) == Some(host))
-        }
-        // neither is sent by old browsers and by programs
-        (None, None, _) => true,
-        (None, Some(_), None) => false,
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: &[u8; N]) 
 }
 
 /// Little-endian, of up to eight bytes: four and eight bytes are read by the same few instructions.
+#[cfg_attr(target_pointer_width = "64", inline)] // where it is one load
 pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

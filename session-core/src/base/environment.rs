@@ -1,5 +1,6 @@
 //! What the core asks of its surroundings: the time and a place for a record. (Randomness is `rand_core::TryCryptoRng`.)
 
+use core::ops::Deref;
 use core::time::Duration;
 
 use super::codec::Codec;
@@ -88,7 +89,8 @@ pub trait Clock {
     fn now(&self) -> Time;
 }
 
-impl<C: Clock + ?Sized> Clock for &C {
+/// What leads to a clock is one: a reference, a `Box`, an `Arc`.
+impl<P: Deref<Target: Clock>> Clock for P {
     fn now(&self) -> Time {
         (**self).now()
     }

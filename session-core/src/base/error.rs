@@ -32,7 +32,7 @@ pub enum Error {
     },
     /// A key is 1 to 64 bytes of text without control characters. (500, the application's)
     BadKey,
-    /// A subject is 1 to 255 bytes of text, a label at most 255. (500, the application's)
+    /// A subject is 1 to 255 bytes of text, a label at most 255: both often are what a visitor typed or a browser sent. (400)
     BadText,
     /// The value cannot be written: its `Serialize` refused, or needs a length in advance. (500, the application's)
     NotSerializable,
@@ -71,13 +71,13 @@ impl Error {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
+            Self::BadText => 400,
             Self::NotSignedIn => 401,
             Self::CrossSite => 403,
             Self::Conflict | Self::Ended | Self::CookieReplaced | Self::SignInAgain => 409,
             Self::TooLarge { .. } => 413,
             Self::Unreadable
             | Self::BadKey
-            | Self::BadText
             | Self::NotSerializable
             | Self::Busy
             | Self::NotMounted
@@ -97,11 +97,11 @@ impl Error {
             | Self::CookieReplaced
             | Self::SignInAgain
             | Self::NotSignedIn
-            | Self::CrossSite => Fault::Request,
+            | Self::CrossSite
+            | Self::BadText => Fault::Request,
             Self::Unreadable
             | Self::TooLarge { .. }
             | Self::BadKey
-            | Self::BadText
             | Self::Unsupported
             | Self::NotSerializable
             | Self::Busy

@@ -19,10 +19,11 @@ pub(crate) const RING: usize = 3;
 pub struct Keys {
     keys: [[u8; 32]; RING],
     len: usize,
+    application: &'static str,
 }
 
-/// Why a key was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a key was refused. Its `Debug`, which `unwrap` prints, is the sentence.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The bytes are a pattern, not random.
@@ -42,12 +43,18 @@ impl fmt::Display for KeyError {
     }
 }
 
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl core::error::Error for KeyError {}
 
 impl Keys {
     /// A ring of one key, which signs. Bytes with fewer than eight distinct values or in even steps are refused (EM7).
     pub fn new(signing: &[u8; 32]) -> Result<Self, KeyError> {
-        Self { keys: [[0; 32]; RING], len: 0 }.and_verify(signing)
+        Self { keys: [[0; 32]; RING], len: 0, application: "" }.and_verify(signing)
     }
 
     /// Adds a key that only verifies: an old one, or one that is to sign after the next deployment.
@@ -60,11 +67,41 @@ impl Keys {
         Ok(self)
     }
 
+    /// Names the application. The keys then open nothing of an application of another name, whose keys and cookie name may be
+    /// the same (SE9): no cookie and no CSRF token, nothing that is sealed at rest, and no entry of a cache. Without a name
+    /// the cookie's name and the store separate them; see `docs/security.md` in the repository. Another name ends all
+    /// sessions.
+    #[must_use]
+    pub const fn application(mut self, name: &'static str) -> Self {
+        self.application = name;
+        self
+    }
+
     /// Derives a key for a purpose that is not the core's from each key of the ring, the signing one first. What a purpose
     /// gives tells nothing about the ring's keys, or about what another purpose gives.
     pub fn derive<'k>(&'k self, purpose: &'k str) -> impl Iterator<Item = [u8; 32]> + 'k {
         let keys = self.keys.iter().take(self.len);
-        keys.map(|key| Hmac::new(key).mac(&[b"session-core/1 derived\0", purpose.as_bytes()]))
+        let application = self.application;
+        keys.map(move |key| {
+            let purpose = purpose.as_bytes();
+            Hmac::new(key).mac(&[b"session-core/1 derived\0", purpose, before(application), application.as_bytes()])
+        })
+    }
+}
+
+/// What stands before an application's name: nothing without one.
+const fn before(application: &str) -> &'static [u8] {
+    if application.is_empty() { &[] } else { &[0] }
+}
+
+impl Keys {
+    /// Derives the subkeys for a use, a cookie name and an application, the signing one first.
+    pub(crate) fn subkeys(&self, usage: &[u8], cookie_name: &str) -> [Option<[u8; 32]>; RING] {
+        let mut subkeys = [None; RING];
+        for (place, key) in subkeys.iter_mut().zip(self.keys.iter().take(self.len)) {
+            *place = Some(subkey(&Hmac::new(key), usage, cookie_name, self.application));
+        }
+        subkeys
     }
 }
 
@@ -103,9 +140,9 @@ pub(crate) struct Subkeys {
 }
 
 impl Ring {
-    pub(crate) fn new(keys: &Keys, cookie_name: &str, application: &str) -> Self {
-        let [signing, one, two] = &keys.keys;
-        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name, application));
+    pub(crate) fn new(keys: &Keys, cookie_name: &str) -> Self {
+        let Keys { keys: [signing, one, two], len, application } = keys;
+        let older = |place, key| (place < *len).then(|| Subkeys::new(key, cookie_name, application));
         Self { signing: Subkeys::new(signing, cookie_name, application), older: [older(1, one), older(2, two)] }
     }
 
@@ -125,13 +162,15 @@ impl Ring {
     }
 }
 
+fn subkey(key: &Hmac, usage: &[u8], cookie_name: &str, application: &str) -> [u8; 32] {
+    let name = cookie_name.as_bytes();
+    key.mac(&[b"session-core/1 ", usage, &[0], name, before(application), application.as_bytes()])
+}
+
 impl Subkeys {
     fn new(key: &[u8; 32], cookie_name: &str, application: &str) -> Self {
         let key = Hmac::new(key);
-        let subkey = |purpose: &[u8]| {
-            let end: &[u8] = if application.is_empty() { &[] } else { &[0] };
-            key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes(), end, application.as_bytes()])
-        };
+        let subkey = |usage: &[u8]| subkey(&key, usage, cookie_name, application);
         Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
     }
 
@@ -183,6 +222,20 @@ pub(crate) mod tests {
         }
         let subkeys = Subkeys::new(&A, "one", "");
         assert!(![subkeys.seal, subkeys.csrf].contains(&all[0]));
+    }
+
+    #[test]
+    fn every_application_has_its_own_keys_se9() {
+        let keys = |name| Keys::new(&A).unwrap().application(name);
+        let derived = |name| keys(name).derive("one").next().unwrap();
+        let sealed = |name| Ring::new(&keys(name), "id").signing().seal;
+        let names = ["", "shop", "shop2"];
+        for (i, one) in names.iter().enumerate() {
+            for other in names.iter().skip(i + 1) {
+                assert!(derived(one) != derived(other) && sealed(one) != sealed(other), "{one:?} {other:?}");
+            }
+        }
+        assert_eq!(derived(""), Keys::new(&A).unwrap().derive("one").next().unwrap());
     }
 
     #[test]

@@ -25,6 +25,9 @@ const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
 /// Bytes of a session's record, unless the policy says another number.
 const MAX_BYTES: usize = 64 << 10;
 
+/// Characters of a cookie's name.
+pub(crate) const LONGEST_NAME: usize = 256;
+
 /// Sessions of one subject, unless the policy says another number.
 const MAX_SESSIONS: u16 = 100;
 
@@ -46,7 +49,8 @@ pub struct Lifetimes {
     pub grace: Duration,
     /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`.
     pub touch_every: Option<Duration>,
-    /// Idle and absolute limit of a session that is to be remembered.
+    /// Absolute limit of a session that is to be remembered, and its idle limit as well, unless it is no longer than
+    /// `absolute`: then `idle` holds for it, too.
     pub remember: Duration,
 }
 
@@ -64,8 +68,7 @@ impl Lifetimes {
     /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, and nothing is remembered for longer. A remembered session has no idle
-    /// limit of its own, so do not offer "remember me" where AAL2 is required.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, also for a session that is to be remembered.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
@@ -76,8 +79,7 @@ impl Lifetimes {
     /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, and nothing is remembered for longer. A remembered session has no
-    /// idle limit of its own, so do not offer "remember me" where AAL3 is required.
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, also for a session that is to be remembered.
     pub const AAL3: Self =
         Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
@@ -252,7 +254,6 @@ pub enum Mismatch {
 pub struct Policy {
     pub(crate) cookie: Cookie,
     pub(crate) limits: Limits,
-    pub(crate) application: &'static str,
     pub(crate) max_cookie: usize,
     pub(crate) max_bytes: usize,
     /// `None`: nothing was said.
@@ -262,6 +263,16 @@ pub struct Policy {
     pub(crate) no_store: bool,
     pub(crate) clear_site_data: bool,
     pub(crate) mismatch: Mismatch,
+    pub(crate) devices: Devices,
+}
+
+/// Whether and how sessions are bound to the device that signed in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Devices {
+    /// Milliseconds for which a proof holds; 0 = sessions are not bound.
+    pub(crate) lifetime: u32,
+    pub(crate) single_use: bool,
+    pub(crate) required: bool,
 }
 
 /// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
@@ -274,6 +285,7 @@ pub(crate) struct Limits {
     pub(crate) grace: u64,
     pub(crate) touch_every: u64,
     pub(crate) remember: u64,
+    pub(crate) remember_idle: u64,
 }
 
 impl Limits {
@@ -285,14 +297,16 @@ impl Limits {
             None if idle == 0 || idle >= 20 * LONGEST_TOUCH => LONGEST_TOUCH,
             None => quotient::<20>(idle as u32) as u64,
         };
+        let (absolute, remember) = (millis_or_none(lifetimes.absolute), millis(lifetimes.remember));
         Self {
             idle,
             anonymous_idle: if idle == 0 || idle > ANONYMOUS_IDLE { ANONYMOUS_IDLE } else { idle },
-            absolute: millis_or_none(lifetimes.absolute),
+            absolute,
             renew_after: millis_or_none(lifetimes.renew_after),
             grace: millis(lifetimes.grace),
             touch_every,
-            remember: millis(lifetimes.remember),
+            remember,
+            remember_idle: if remember > absolute { remember } else { idle },
         }
     }
 
@@ -342,7 +356,6 @@ impl Policy {
         Self {
             cookie,
             limits: *limits,
-            application: "",
             max_cookie: MAX_COOKIE,
             max_bytes: MAX_BYTES,
             max_sessions: None,
@@ -351,15 +364,8 @@ impl Policy {
             no_store: false,
             clear_site_data: false,
             mismatch: Mismatch::Ignore,
+            devices: Devices { lifetime: 0, single_use: false, required: false },
         }
-    }
-
-    /// Names the application. Its keys then open nothing of an application of another name, even if both have the same
-    /// signing keys and cookie name (SE9). Without a name the cookie's name alone separates them: give staging and
-    /// production keys of their own, or names.
-    #[must_use]
-    pub const fn application(self, name: &'static str) -> Self {
-        Self { application: name, ..self }
     }
 
     /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that
@@ -429,6 +435,51 @@ impl Policy {
     #[must_use]
     pub const fn on_mismatch(self, mismatch: Mismatch) -> Self {
         Self { mismatch, ..self }
+    }
+
+    /// Binds each session to a key in the browser's device, where the browser can (TR3): after the sign-in a second cookie of
+    /// the name `…-b` comes and goes, which the browser gets for a signature only and which holds for `lifetime`. A copy of the
+    /// cookies then works for that long at most. Ten minutes suit most applications: browsers limit how often they sign, and
+    /// a lifetime below two minutes costs a signature at every request. A browser that cannot do it notices nothing.
+    /// `docs/device-bound-sessions.md` in the repository says what it protects and what it needs.
+    ///
+    /// Needs a `__Host-` cookie without `Partitioned`, sessions that are kept in a store, and an adapter for servers that is
+    /// told where its endpoint is: otherwise nobody can sign in ([`Error::Unsupported`](crate::Error::Unsupported)). The
+    /// adapters for devices have no endpoint.
+    pub const fn device_bound(mut self, lifetime: Duration) -> Result<Self, PolicyError> {
+        const LONGEST: u64 = 24 * 60 * 60 * 1_000;
+        let cookie = &self.cookie;
+        let millis = millis(lifetime);
+        if !cookie.secure || cookie.domain.is_some() || cookie.partitioned || cookie.name.len() > LONGEST_NAME - 2 {
+            return Err(PolicyError::NoDeviceCookie);
+        }
+        if millis < 1_000 || millis > LONGEST {
+            return Err(PolicyError::DeviceLifetime);
+        }
+        self.devices.lifetime = millis as u32;
+        Ok(self)
+    }
+
+    /// Each proof of a device-bound session counts once, also if it is copied on its way. Costs a write at each of them, and
+    /// a browser whose answer was lost signs once more.
+    #[must_use]
+    pub const fn single_use_proofs(mut self) -> Self {
+        self.devices.single_use = true;
+        self
+    }
+
+    /// Device-bound sessions only: two minutes after the sign-in, a session that is not bound by then opens nothing more.
+    /// Browsers that cannot bind sessions are thereby shut out, and so are those that had no signature left at the sign-in.
+    #[must_use]
+    pub const fn require_device(mut self) -> Self {
+        self.devices.required = true;
+        self
+    }
+
+    /// Whether sessions are bound to devices.
+    #[must_use]
+    pub const fn binds_devices(&self) -> bool {
+        self.devices.lifetime > 0
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over
@@ -526,6 +577,12 @@ pub enum PolicyError {
     RenewalWithinGrace,
     /// Without an absolute limit the cookie would never change.
     NeverChanges,
+    /// The cookie is not one that a device-bound session can have.
+    NoDeviceCookie,
+    /// The lifetime of a proof is not between a second and a day.
+    DeviceLifetime,
+    /// The path of the endpoint for device-bound sessions cannot stand in a header as it is.
+    EndpointPath,
 }
 
 impl fmt::Display for PolicyError {
@@ -546,6 +603,13 @@ impl fmt::Display for PolicyError {
             Self::NeverChanges => {
                 "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
             }
+            Self::NoDeviceCookie => {
+                "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
+            }
+            Self::DeviceLifetime => "device-bound sessions: a proof holds for a second to a day",
+            Self::EndpointPath => {
+                "device-bound sessions: the endpoint's path begins with /, has letters, digits and -._~/ and at most 128 of them"
+            }
         })
     }
 }
@@ -564,7 +628,7 @@ fn check_name(name: &str) -> Result<(), PolicyError> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(valid) {
         Err(PolicyError::Name)
-    } else if name.len() > 256 {
+    } else if name.len() > LONGEST_NAME {
         Err(PolicyError::NameLength)
     } else {
         Ok(())

@@ -127,7 +127,7 @@ impl Mode for DynamicMode {
         }
     }
 
-    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize> {
         match self {
             Self::Stored => Stored.cookie_value_len(request),
             Self::Sealed => Sealed.cookie_value_len(request),

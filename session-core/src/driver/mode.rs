@@ -86,9 +86,9 @@ pub trait Mode: Copy + Closed {
         into: &'b mut [u8],
     ) -> Result<Option<&'b str>, Error>;
 
-    /// Characters that the cookie's value takes.
+    /// Characters that the cookie's value takes; `None` if the answer has no cookie.
     #[doc(hidden)]
-    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize;
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize>;
 }
 
 /// Implemented by the modes of this crate.

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
-use crate::base::bytes::number;
+use crate::base::bytes::{number, part};
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
@@ -18,12 +18,14 @@ use crate::protocol::state::{Candidate, Outgoing, RequestState};
 use crate::record::layout::{MIN_LEN, Mark, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch};
+use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
 use crate::wire::token::Token;
-use crate::wire::{base64url, sealed};
 
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
+/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login takes another one.
+const UNUSED: u32 = u32::MAX;
 /// There is nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
@@ -182,8 +184,11 @@ impl Mode for Sealed {
         set_cookie::issue_with(policy, len, max_age, into, fill).map(Some)
     }
 
-    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> usize {
-        request.record_to_seal().map_or(base64url::TEXT, |(_, record)| sealed::text_len(record.len()))
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize> {
+        match request.outgoing_cookie() {
+            Outgoing::Remove => Some(0),
+            _ => request.record_to_seal().map(|(_, record)| sealed::text_len(record.len())),
+        }
     }
 }
 
@@ -244,31 +249,34 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
     }
 }
 
-/// The marks that a session needs: everybody's, and its subject's if it is signed in.
+/// See [`Mark`].
+type Nonce = [u8; Mark::NONCE];
+
+/// The nonces of the marks that a session needs: everybody's, and its subject's if it is signed in.
 struct Marks {
-    everybody: Option<Mark>,
-    subject: Option<Option<Mark>>,
+    everybody: Option<Nonce>,
+    subject: Option<Option<Nonce>>,
 }
 
 impl Marks {
     /// What a session that holds now carries; `None` if no session of that subject can hold.
     fn proof(&self) -> Option<Verifier> {
         let own = match &self.subject {
-            None => None,
-            Some(mark) => Some(&mark.as_ref()?.nonce),
+            None => [].as_slice(),
+            Some(nonce) => nonce.as_ref()?,
         };
-        Some(self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default()))
+        Some(self.proof_with(own))
     }
 
     fn proof_with(&self, own: &[u8]) -> Verifier {
-        let all = self.everybody.as_ref().map(|mark| mark.nonce).unwrap_or_default();
+        let all = self.everybody.unwrap_or_default();
         sha256(&[b"session-core/2 marks\0", &all, own]).first_chunk().copied().unwrap_or_default()
     }
 
     /// Tells whether a mark was replaced since. A subject without a mark has an epoch, too.
     fn epoch(&self) -> Epoch {
-        let own = self.subject.as_ref().and_then(|mark| mark.as_ref());
-        Epoch(epoch(&self.proof_with(own.map(|mark| mark.nonce.as_slice()).unwrap_or_default())))
+        let own = self.subject.as_ref().and_then(|nonce| nonce.as_ref());
+        Epoch(epoch(&self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default())))
     }
 }
 
@@ -307,17 +315,18 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
 
     /// The marks of a session of `subject`.
     async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
-        let everybody = self.mark(&everybody()).await?;
-        let own = match (subject, &everybody) {
-            (None, _) => None,
-            (Some(_), None) => Some(None),
-            (Some(subject), Some(all)) => {
-                let (at, name) = name(&all.name, subject);
+        let Some(Mark { name: key, nonce, .. }) = self.mark(&everybody()).await? else {
+            return Ok(Marks { everybody: None, subject: subject.map(|_| None) });
+        };
+        let own = match subject {
+            None => None,
+            Some(subject) => {
+                let (at, name) = name(&key, subject);
                 // another subject's mark: two names agree in 64 bits by chance
-                Some(self.mark(&at).await?.filter(|mark| mark.name == name))
+                Some(self.mark(&at).await?.filter(|mark| mark.name == name).map(|mark| mark.nonce))
             }
         };
-        Ok(Marks { everybody, subject: own })
+        Ok(Marks { everybody: Some(nonce), subject: own })
     }
 
     /// Everybody's mark, made if there is none: no one has been signed out.
@@ -326,8 +335,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             if let Some(mark) = self.mark(&everybody()).await? {
                 return Ok(mark);
             }
-            let name = self.fresh(&everybody(), b"names", &[]);
-            let mark = Mark { name: *name.first_chunk().unwrap_or(&[0; 16]), ..Mark::NONE };
+            let mark = Mark { name: *part(&self.fresh(&everybody(), b"names", &[]), 0), ..Mark::NONE };
             self.put_mark(&everybody(), &mark).await?;
         }
         Err(Error::Unavailable)
@@ -342,10 +350,9 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
     /// Writes a mark over the version that it was loaded as, or where none was; `false` if another writer was faster.
     async fn put_mark(&self, at: &Handle, mark: &Mark) -> Result<bool, Error> {
         let now = self.now();
-        let version = self.fresh(at, b"version", &mark.nonce);
         let mut record = Record::new([0; MIN_LEN]);
         record.begin()?;
-        record.set_mark(mark, version.first_chunk().unwrap_or(&[0; 8]), now);
+        record.set_mark(mark, part(&self.fresh(at, b"version", &mark.nonce), 0), now);
         let outcome = match mark.version {
             None => self.store.create(at, record.bytes(), now).await,
             Some(seen) => self.store.update(at, seen, record.bytes(), now, &mut []).await,
@@ -366,16 +373,16 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
                 None => (everybody(), all),
                 Some(subject) => {
                     let (at, name) = name(&all.name, subject);
-                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, ..Mark::NONE });
+                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
                     if mark.name != name {
                         return Err(Error::Unavailable);
                     }
                     (at, mark)
                 }
             };
-            let nonce = *self.fresh(&at, b"nonce", &before.nonce).first_chunk().unwrap_or(&[0; Mark::NONCE]);
+            let nonce = *part(&self.fresh(&at, b"nonce", &before.nonce), 0);
             let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
-            let mark = Mark { nonce, replaced: before.replaced.saturating_add(1), ends, ..before };
+            let mark = Mark { nonce, replaced: before.replaced.wrapping_add(2), ends, ..before };
             if self.put_mark(&at, &mark).await? {
                 return Ok(());
             }
@@ -392,37 +399,36 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         Version(random): Version,
     ) -> Result<Option<Verifier>, Error> {
         for _ in 0..TRIES {
-            let all = self.register().await?;
-            let (at, name) = name(&all.name, subject);
-            let mut marks = Marks { everybody: Some(all), subject: Some(None) };
+            let (at, name, nonce) = {
+                // what an await keeps makes the futures around it larger
+                let all = self.register().await?;
+                let (at, name) = name(&all.name, subject);
+                (at, name, all.nonce)
+            };
+            let mut marks = Marks { everybody: Some(nonce), subject: Some(None) };
             let without = epoch(&marks.proof_with(&[]));
-            let mark = match self.mark(&at).await? {
+            let mut mark = match self.mark(&at).await? {
                 Some(mark) if mark.name != name => return Err(Error::Unavailable),
                 Some(mark) => mark,
                 None if without != seen => return Ok(None),
-                None => {
-                    // random as the login's own record: after a loss even a clock that stands still gives another nonce
-                    let nonce =
-                        *self.fresh(&at, b"nonce", &random.to_le_bytes()).first_chunk().unwrap_or(&[0; Mark::NONCE]);
-                    Mark { name, nonce, ends, ..Mark::NONE }
-                }
+                None => Mark { name, replaced: UNUSED, ends, ..Mark::NONE },
             };
-            let (version, until, replaced) = (mark.version, mark.ends, mark.replaced);
-            let longer = Mark { ends: later(until, ends), ..mark };
-            let there = version.is_some() && longer.ends == until;
-            marks.subject = Some(Some(longer));
-            let Some(proof) = marks.proof() else { return Ok(None) };
             // the mark of another first login is not a sign-out
-            if version.is_some() && epoch(&proof) != seen && !(replaced == 0 && without == seen) {
+            let unchanged = epoch(&marks.proof_with(&mark.nonce)) == seen || mark.replaced == 0 && without == seen;
+            if mark.version.is_some() && !unchanged {
                 return Ok(None);
             }
-            if there {
-                return Ok(Some(proof));
+            let until = mark.ends;
+            mark.ends = later(until, ends);
+            let unused = mark.replaced % 2 == UNUSED % 2;
+            if unused {
+                // random as the login's own record: after a loss even a clock that stands still gives another nonce
+                mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
+                mark.replaced = mark.replaced.wrapping_add(1);
             }
-            if let Some(Some(mark)) = &marks.subject
-                && self.put_mark(&at, mark).await?
-            {
-                return Ok(Some(proof));
+            marks.subject = Some(Some(mark.nonce));
+            if !unused && mark.ends == until || self.put_mark(&at, &mark).await? {
+                return Ok(marks.proof());
             }
         }
         Err(Error::Unavailable)

@@ -22,7 +22,7 @@ use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::record::values;
-use crate::store::contract::Store;
+use crate::store::contract::{Outcome, Store};
 use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 
@@ -73,7 +73,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
 impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
     fn of(store: S, clock: C, keys: &Keys, policy: Policy, mode: M) -> Self {
         let policy = if mode.abilities().renews { policy } else { policy.without_renewal() };
-        let ring = Ring::new(keys, policy.cookie_name(), policy.application);
+        let ring = Ring::new(keys, policy.cookie_name());
         Self { context: Context { store, clock, policy, ring, observer: () }, mode }
     }
 }
@@ -259,9 +259,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         operation: &mut Operation<'_>,
     ) -> Result<bool, Error> {
         let mut reply = Reply::Nothing;
+        operation.now = self.now();
         loop {
-            // read anew only after an await: what comes between takes no time
-            operation.now = self.now();
             // bound first: the rules must not live across an await, so that the future can be Send
             let next = request.next(operation, reply, &self.rules())?;
             reply = match next {
@@ -274,7 +273,14 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                     }
                     Err(error) => Reply::Refused(error),
                 },
-                Next::Store(step) => self.mode.apply(&self.context, request, step, operation).await,
+                Next::Store(step) => {
+                    let reply = self.mode.apply(&self.context, request, step, operation).await;
+                    // what was done as it was asked for leaves nothing to judge by a later time
+                    if !matches!(reply, Reply::Wrote(Ok(Outcome::Applied(_)))) {
+                        operation.now = self.now();
+                    }
+                    reply
+                }
             };
         }
     }

@@ -161,7 +161,11 @@ impl Mode for Stored {
         }
     }
 
-    fn cookie_value_len<B: Buffer>(self, _: &RequestState<B>) -> usize {
-        base64url::TEXT
+    fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize> {
+        match request.outgoing_cookie() {
+            Outgoing::Nothing => None,
+            Outgoing::Remove => Some(0),
+            Outgoing::Set(_) => Some(base64url::TEXT),
+        }
     }
 }

@@ -122,8 +122,8 @@ pub struct Operation<'i> {
     /// An update was given up, and may still be done (protocol rule 11).
     pub(super) pending: bool,
     pub(super) handles: u8,
-    /// The cookie of another login of the subject, which this one joins (protocol rule 15).
-    pub(super) joined: Option<Token>,
+    /// This login joins another one of the subject, whose cookie is the next one (protocol rule 15).
+    pub(super) joined: bool,
     /// The cookie that is valid once the write has landed.
     pub(super) next: Option<Token>,
     pub(super) attempted: bool,
@@ -147,7 +147,7 @@ impl<'i> Operation<'i> {
             lost: 0,
             pending: false,
             handles: 0,
-            joined: None,
+            joined: false,
             next: None,
             attempted: false,
             edited: false,

@@ -103,7 +103,7 @@ impl<B: Buffer> RequestState<B> {
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
-        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {
+        if rules.has_index && matches!(operation.intent, Intent::Login { .. }) && !operation.joined {
             (operation.phase, operation.lost, self.outgoing) = (Phase::Indexing, 0, Outgoing::Nothing);
         } else {
             self.in_force(operation, rules);
@@ -119,7 +119,11 @@ impl<B: Buffer> RequestState<B> {
     ) -> Result<(), Error> {
         operation.refused = match added {
             Ok(Added::Applied) => {
-                self.in_force(operation, rules);
+                if operation.joined {
+                    operation.phase = Phase::Ready;
+                } else {
+                    self.in_force(operation, rules);
+                }
                 return Ok(());
             }
             Ok(Added::Moved) => Error::SignInAgain,
@@ -130,7 +134,7 @@ impl<B: Buffer> RequestState<B> {
             }
             Err(()) => Error::Indeterminate,
         };
-        if operation.joined.is_some() {
+        if operation.joined {
             // the record is another login's, and perhaps in force
             return Err(operation.refused);
         }
@@ -149,13 +153,14 @@ impl<B: Buffer> RequestState<B> {
             if created {
                 rules.observer.observe(&Event::Created(id));
             }
+            let who = if rules.observer.ignores() { None } else { self.owner() };
             match intent {
                 Intent::Login { subject, .. } => {
                     (self.doubted, self.signed_in_now) = (false, true);
                     rules.observer.observe(&Event::LoggedIn(id, subject));
                 }
-                Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
-                _ if !created => rules.observer.observe(&Event::Renewed(id)),
+                Intent::Rotate => rules.observer.observe(&Event::Rotated(id, who)),
+                _ if !created => rules.observer.observe(&Event::Renewed(id, who)),
                 _ => {}
             }
         }
@@ -182,7 +187,7 @@ impl<B: Buffer> RequestState<B> {
         match intent {
             Intent::Login { .. } if !operation.pending => {
                 self.become_nothing();
-                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, None);
+                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, false);
                 Ok(())
             }
             _ if self.only_renews(intent) => {
@@ -261,10 +266,12 @@ impl<B: Buffer> RequestState<B> {
         self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
-        operation.joined = joined;
-        if joined.is_some() {
-            // whatever goes wrong from here on, the request has no session
-            (operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);
+        (operation.next, operation.joined) = (joined, joined.is_some());
+        if operation.joined {
+            // whatever goes wrong from here on, the request has no session. The index is first here: were it second, it could
+            // be told of a session that has ended, and a cap would end another one for it
+            (operation.attempted, operation.lost, self.session) = (true, 0, SessionState::Live);
+            operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };
             return Ok(());
         }
         if verdict == Verdict::Grace {
@@ -273,7 +280,7 @@ impl<B: Buffer> RequestState<B> {
         if operation.started.is_none_or(|started| now.past(started, PATIENCE)) {
             return Err(Error::Conflict);
         }
-        (operation.phase, operation.next, operation.edited) = (Phase::Ready, None, false);
+        (operation.phase, operation.edited) = (Phase::Ready, false);
         Ok(())
     }
 

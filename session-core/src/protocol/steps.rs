@@ -126,6 +126,10 @@ impl<B: Buffer> RequestState<B> {
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
+        if self.changes.dirty() && operation.fresh.is_none() {
+            // asked for in any case, and then what follows is looked at once
+            return Ok(Next::Random);
+        }
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
         }
@@ -139,9 +143,8 @@ impl<B: Buffer> RequestState<B> {
             operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
-        if operation.joined.is_some() {
+        if operation.joined {
             // another version, so that the login that is joined cannot be taken back any more
-            operation.next = operation.joined;
             return self.write(operation, handle, false, rules);
         }
         let Some(fresh) = &operation.fresh else {
@@ -232,9 +235,12 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
-        let span = rules.policy.limits.remember;
+        // the browser may have lost the key of before: it is asked for another one
+        self.mine.drop_device()?;
+        let limits = &rules.policy.limits;
         // those of the policy follow when the record is written
-        self.mine.set_lifetimes(span, if remember { now.millis() + span } else { 0 }, remember);
+        let ends = if remember { now.millis() + limits.remember } else { 0 };
+        self.mine.set_lifetimes(limits.remember_idle, ends, remember);
         if keep_data {
             self.mine.table().remove(FLASH);
         } else {

@@ -46,7 +46,8 @@ pub struct LoginAttempt<'s> {
 }
 
 impl<'s> LoginAttempt<'s> {
-    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14).
+    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14). A policy whose `remember`
+    /// is no longer than its absolute lifetime keeps the usual idle limit.
     #[must_use]
     pub const fn remembered(self) -> Self {
         Self { remember: true, ..self }
@@ -94,8 +95,11 @@ where
 
     /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
     /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
-    pub async fn load<'h>(&mut self, cookie_lines: impl Iterator<Item = &'h [u8]>) -> Result<(), Error> {
-        self.sessions.begin(&mut self.request, cookie_lines).await
+    pub fn load<'h>(
+        &mut self,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.sessions.begin(&mut self.request, cookie_lines)
     }
 
     /// The request counts as activity: a handler got the session and not only a peek at it.
@@ -114,10 +118,11 @@ where
         self.sessions.mode.set_cookie(&self.sessions.context, &self.request, into)
     }
 
-    /// Bytes that [`set_cookie`](Self::set_cookie) needs.
+    /// Returns the bytes that [`set_cookie`](Self::set_cookie) needs; 0 if the answer has no cookie.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
-        self.sessions.policy().set_cookie_len(self.sessions.mode.cookie_value_len(&self.request))
+        let len = self.sessions.mode.cookie_value_len(&self.request);
+        len.map_or(0, |len| self.sessions.policy().set_cookie_len(len))
     }
 
     /// Whether the answer depends on the cookie and says `Vary: Cookie`.
@@ -396,10 +401,15 @@ where
     /// may mean that only this was not done.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
-        if !self.sessions.in_time(begun) {
-            return Err(Error::SignInAgain);
+        let sessions = self.sessions;
+        let told = |error| {
+            sessions.observe(&Event::LoginFailed(Some(subject), &error));
+            error
+        };
+        if !sessions.in_time(begun) {
+            return Err(told(Error::SignInAgain));
         }
-        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
+        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await.map_err(told)?;
         if !crowded {
             return Ok(());
         }

@@ -38,7 +38,7 @@ impl<S, B> AtRest<S, B> {
     /// Seals what goes into `store`. `room` is copied for each write and holds the record with its 40 bytes more; one that
     /// does not fit and cannot grow is refused as by a store that is full.
     pub fn new(store: S, keys: &Keys, room: B) -> Self {
-        Self { store, ring: Ring::new(keys, PURPOSE, ""), room }
+        Self { store, ring: Ring::new(keys, PURPOSE), room }
     }
 
     /// The store within.

@@ -15,6 +15,8 @@ pub struct Sent<'r> {
     pub origin: Option<&'r [u8]>,
     /// `Host`, or the authority of an HTTP/2 request.
     pub host: Option<&'r [u8]>,
+    /// Whether there is an `Upgrade` header. A WebSocket begins with a `GET`, and changes things all the same.
+    pub upgrades: bool,
 }
 
 impl Sent<'_> {
@@ -24,7 +26,7 @@ impl Sent<'_> {
     /// then.
     #[must_use]
     pub fn is_cross_site<'t>(&self, trusted: impl IntoIterator<Item = &'t str>) -> bool {
-        if matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") {
+        if matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") && !self.upgrades {
             return false;
         }
         let same = match (self.fetch_site, self.origin) {
@@ -45,7 +47,8 @@ mod tests {
 
     fn refused(method: &str, site: &str, origin: &str, host: &str) -> bool {
         let some = |text: &str| (!text.is_empty()).then(|| std::string::String::from(text).leak().as_bytes());
-        let sent = Sent { method, fetch_site: some(site), origin: some(origin), host: some(host) };
+        let (method, upgrades) = method.strip_prefix("upgrading ").map_or((method, false), |method| (method, true));
+        let sent = Sent { method, fetch_site: some(site), origin: some(origin), host: some(host), upgrades };
         sent.is_cross_site(["https://partner.example"])
     }
 
@@ -77,7 +80,7 @@ mod tests {
             ("", "https://partner.example", "a.example", false),
             ("cross-site", "https://partner.example.evil", "a.example", true),
         ] {
-            for method in ["POST", "PUT", "PATCH", "DELETE", "post", "ANYTHING"] {
+            for method in ["POST", "PUT", "PATCH", "DELETE", "post", "ANYTHING", "upgrading GET"] {
                 assert_eq!(refused(method, site, origin, host), cross, "{method} {site} {origin} {host}");
             }
             for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {

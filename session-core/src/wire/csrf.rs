@@ -64,22 +64,19 @@ mod tests {
 
     #[test]
     fn bound_to_session_login_and_key_tr1() {
-        let ring = Ring::new(&Keys::new(&keys::A).unwrap(), "id", "");
+        let ring = Ring::new(&Keys::new(&keys::A).unwrap(), "id");
         let (one, two) = (Handle::from_bytes([1; 8]), Handle::from_bytes([2; 8]));
         let token = Token::make(&ring, one, &[3; 8], [9; 16]);
         assert!(verify(&ring, one, &[3; 8], token.as_str()));
         assert!(!verify(&ring, two, &[3; 8], token.as_str()), "another session");
         assert!(!verify(&ring, one, &[4; 8], token.as_str()), "after another login");
-        assert!(
-            !verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id", ""), one, &[3; 8], token.as_str()),
-            "another key"
-        );
+        assert!(!verify(&Ring::new(&Keys::new(&keys::B).unwrap(), "id"), one, &[3; 8], token.as_str()), "another key");
         let again = Token::make(&ring, one, &[3; 8], [8; 16]);
         assert!(again.as_str() != token.as_str() && verify(&ring, one, &[3; 8], again.as_str()));
         for text in ["", "x", &token.as_str()[1..], "???????????????????????????????????????????"] {
             assert!(!verify(&ring, one, &[3; 8], text));
         }
-        let both = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
+        let both = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
         assert!(verify(&both, one, &[3; 8], token.as_str()), "an older key still verifies");
     }
 }

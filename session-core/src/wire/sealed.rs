@@ -137,7 +137,7 @@ mod tests {
     const HANDLE: Handle = Handle::from_bytes(*b"handle 1");
 
     fn ring(name: &str) -> Ring {
-        Ring::new(&Keys::new(&keys::A).unwrap(), name, "")
+        Ring::new(&Keys::new(&keys::A).unwrap(), name)
     }
 
     fn sealed(record: &[u8]) -> Vec<u8> {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_costs_one_look_for_each_key_se1_se4() {
-        let b_and_a = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
+        let b_and_a = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
         let looks = |value: &[u8], ring: &Ring| {
             LOOKS.set(0);
             (opens(value, ring).is_some(), LOOKS.get())
@@ -195,7 +195,7 @@ mod tests {
             forged[at] = b'=';
             assert_eq!(looks(&forged, &b_and_a), (false, 0), "no base64url at {at}");
         }
-        assert_eq!(looks(&value, &Ring::new(&Keys::new(&keys::B).unwrap(), "id", "")), (false, 1), "a retired key");
+        assert_eq!(looks(&value, &Ring::new(&Keys::new(&keys::B).unwrap(), "id")), (false, 1), "a retired key");
         assert_eq!(looks(&value, &ring("__Host-id")), (false, 1), "another name");
     }
 
@@ -203,9 +203,9 @@ mod tests {
     fn another_name_or_an_unknown_key_refuses_and_a_retired_one_too_se2_se3() {
         let value = sealed(b"a record");
         assert_eq!(opens(&value, &ring("__Host-id")), None);
-        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id", "");
+        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id");
         assert_eq!(opens(&value, &only_b), None);
-        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
+        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
         assert_eq!(opens(&value, &b_first), Some(b"a record".to_vec()));
     }
 

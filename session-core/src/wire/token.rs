@@ -140,7 +140,7 @@ mod tests {
     use crate::base::keys::{Keys, tests as keys};
 
     fn ring(name: &str) -> Ring {
-        Ring::new(&Keys::new(&keys::A).unwrap().and_verify(&keys::B).unwrap(), name, "")
+        Ring::new(&Keys::new(&keys::A).unwrap().and_verify(&keys::B).unwrap(), name)
     }
 
     fn token() -> Token {
@@ -175,9 +175,9 @@ mod tests {
     fn another_cookie_name_or_key_refuses_ck5() {
         let text = token().value().text();
         assert!(Token::open(&text, &ring("__Host-id")).is_none());
-        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id", "");
+        let only_b = Ring::new(&Keys::new(&keys::B).unwrap(), "id");
         assert!(Token::open(&text, &only_b).is_none());
-        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id", "");
+        let b_first = Ring::new(&Keys::new(&keys::B).unwrap().and_verify(&keys::A).unwrap(), "id");
         assert_eq!(Token::open(&text, &b_first).unwrap().parts().1, 1);
     }
 

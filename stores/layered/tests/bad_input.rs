@@ -97,6 +97,8 @@ async fn what_others_write_into_the_cache_does_not_count_st15() {
     later[1] ^= 1;
     for (what, forged) in [
         ("under another key", entry_of(&other_keys(), &KEY, &mallory.record()).await),
+        // SE9: staging and production have one key and one cache, and who writes to staging's database is not production's
+        ("of another application", entry_of(&keys().application("staging"), &KEY, &mallory.record()).await),
         ("without a tag", [&[2; 1], &genuine[1..16], &[0; 16], &mallory.record()[..]].concat()),
         ("of another session", swapped),
         ("with the tag of a genuine entry", grafted),

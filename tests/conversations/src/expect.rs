@@ -31,6 +31,9 @@ enum Item {
     MaxAge(u64),
     Has(String),
     Lacks(String),
+    /// A header that lists this.
+    Header(String, String),
+    NoHeader(String),
 }
 
 /// What a dialogue knows so far.
@@ -80,6 +83,8 @@ impl Expectation {
                 ["max-age", seconds] => Item::MaxAge(seconds.parse().map_err(|_| format!("`{item}`: seconds"))?),
                 ["has", attribute] => Item::Has(attribute.to_owned()),
                 ["lacks", attribute] => Item::Lacks(attribute.to_owned()),
+                ["header", name, text] => Item::Header(name.to_owned(), text.to_owned()),
+                ["no", "header", name] => Item::NoHeader(name.to_owned()),
                 _ => return Err(format!("`{item}` is nothing that can be expected")),
             };
             expectation.others.push(other);
@@ -146,6 +151,8 @@ impl Item {
             }
             Self::Has(attribute) => (set.ok_or(absent)?.has(attribute), "the cookie lacks that attribute"),
             Self::Lacks(attribute) => (!set.ok_or(absent)?.has(attribute), "the cookie has that attribute"),
+            Self::Header(name, text) => (answer.lists(name, text), "a header does not say that"),
+            Self::NoHeader(name) => (answer.all(name).next().is_none(), "a header is there that should not be"),
         };
         if holds { Ok(()) } else { Err(says.to_owned()) }
     }
@@ -184,8 +191,11 @@ fn every_answer(path: &str, answer: &Answer, known: &Known) -> Result<Option<Set
     if path == "/plain" && varies {
         return Err("Vary: Cookie on a route that does not look at the session (CK9)".into());
     }
-    // What is refused before a handler runs, and what no handler offers, depends on no session.
-    let looked = !["/plain", "/health"].contains(&path) && [200, 204, 403, 409, 413, 500, 507].contains(&answer.status);
+    // What is refused before a handler runs, and what no handler offers, depends on no session. The layer refuses what
+    // another site caused (403); of the handlers only that of /protected has a 403.
+    let statuses = [200, 204, 403, 409, 413, 500, 507];
+    let refused = answer.status == 403 && path != "/protected";
+    let looked = !["/plain", "/health"].contains(&path) && statuses.contains(&answer.status) && !refused;
     if looked && !varies {
         return Err("Vary: Cookie is missing (CK9)".into());
     }
@@ -317,6 +327,7 @@ mod tests {
             ("200, cookie new as old", answer(200, "", &[&set(OLD)])),
             ("200, cookie $old", answer(200, "", &[&set(OLD)])),
             ("200, cookie removed", answer(200, "", &[&removal])),
+            ("200, header cache-control No-Store, no header Clear-Site-Data", answer(200, "", &[])),
         ] {
             assert_eq!(judge(expected, &answer), Ok(()), "{expected} {answer}");
         }
@@ -343,6 +354,8 @@ mod tests {
             ("200, cookie new, has Secure", answer(200, "", &[&set(NEW)]), "lacks"),
             ("200, cookie new, lacks Path=/", answer(200, "", &[&set(NEW)]), "has that"),
             ("200, has Secure", answer(200, "", &[]), "no cookie is set"),
+            ("200, header Cache-Control no", answer(200, "", &[]), "does not say"),
+            ("200, no header vary", answer(200, "", &[]), "should not be"),
         ] {
             let error = judge(expected, &answer).expect_err(expected);
             assert!(error.contains(says), "{expected}: {error:?}");

@@ -51,6 +51,17 @@ impl Running {
         Self { addr, step: Box::new(step), stop: Some(Box::new(stop)), beside: Box::new(beside) }
     }
 
+    /// Where the app listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Moves the app's clock forward.
+    pub fn step(&self, span: Duration) {
+        (self.step)(span);
+    }
+
     /// `beside` starts another node with these flags, over the same store and with the same clock.
     #[must_use]
     pub fn with_nodes(self, beside: impl Fn(&[&str]) -> Result<Running, Unsupported> + Send + 'static) -> Self {

@@ -68,6 +68,9 @@ fn each_bug_is_caught() {
         CapEndsTheNewest,
         CapCountsTheEnded,
         LengthEndsTheServer,
+        CrossSitePasses,
+        NoStoreForgotten,
+        SiteDataForgotten,
     ];
     let mut missed: Vec<Bug> = Vec::new();
     for some in bugs.chunks(4) {

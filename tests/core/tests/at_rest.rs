@@ -158,6 +158,17 @@ fn a_new_key_seals_and_the_old_one_opens_until_it_is_retired_se3() {
 }
 
 #[test]
+fn one_key_in_two_applications_opens_no_data_of_the_other_se9() {
+    let mut site = Site::new();
+    let (_, shop) = site.server(&keys().application("shop"));
+    shop.request(&mut site.browser, |s| s.set("n", &7_u32)).ok().unwrap();
+    for (name, n) in [("staging", None), ("", None), ("shop", Some(7))] {
+        let (_, other) = site.server(&keys().application(name));
+        assert_eq!(other.peek(&site.browser, |s| s.get::<u32>("n")).ok(), Ok(n), "{name:?}");
+    }
+}
+
+#[test]
 fn what_was_not_sealed_is_refused_se4() {
     let mut site = Site::new();
     let (world, server) = site.server(&keys());

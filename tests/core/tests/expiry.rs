@@ -230,6 +230,52 @@ fn a_remembered_session_keeps_its_own_lifetime_lc14() {
     assert!(!alive(&server, &mut kept.clone()));
 }
 
+/// The limits of NIST SP 800-63B-4 hold whatever a login asks for: idle and overall time of each level (2.2.3, 2.3.3).
+#[test]
+fn remember_me_exceeds_no_limit_of_nist_lc14_lc7() {
+    for (lifetimes, idle, absolute) in [
+        (Lifetimes::AAL2, Some(60 * 60 * S), DAY),
+        (Lifetimes::AAL3, Some(15 * 60 * S), DAY / 2),
+        (Lifetimes::AAL1, None, 30 * DAY),
+    ] {
+        let world = World::new();
+        let server = world.server(policy(lifetimes));
+        let login = |remember| {
+            let mut browser = begin(&server);
+            server
+                .request(&mut browser, |session| {
+                    let attempt = run(session.begin_login("ann")).unwrap();
+                    run(session.login(if remember { attempt.remembered() } else { attempt })).unwrap();
+                })
+                .ok();
+            browser
+        };
+        for remember in [false, true] {
+            if let Some(idle) = idle {
+                let browser = login(remember);
+                world.wait(idle - 1);
+                assert!(alive(&server, &mut browser.clone()), "{lifetimes:?} {remember}");
+                let browser = login(remember);
+                world.wait(idle);
+                assert!(
+                    !alive(&server, &mut Browser::with(browser.cookie(server.now()).unwrap())),
+                    "{lifetimes:?} {remember}"
+                );
+            }
+            let mut browser = login(remember);
+            let (step, mut spent) = (idle.unwrap_or(DAY) / 2, 0);
+            while spent + step < absolute {
+                world.wait(step);
+                spent += step;
+                assert!(alive(&server, &mut browser), "{lifetimes:?} {remember} after {spent}");
+            }
+            let kept = Browser::with(browser.cookie(server.now()).unwrap());
+            world.wait(absolute - spent);
+            assert!(!alive(&server, &mut kept.clone()), "{lifetimes:?} {remember}");
+        }
+    }
+}
+
 #[test]
 fn a_later_login_that_is_not_remembered_has_the_usual_lifetime_lc14() {
     let world = World::new();

@@ -432,14 +432,33 @@ fn nobody_is_called_nothing_se7_lc9() {
 
 #[test]
 fn one_key_in_two_applications_opens_nothing_of_the_other_se9() {
-    let shop = Server::sealed(Policy::SECURE.application("shop"));
-    let node = |policy| shop.node(&core_tests::life_cycle::keys(), policy);
+    let keys = |name| core_tests::life_cycle::keys().application(name);
+    let shop = Server::sealed_by(&keys("shop"), Policy::SECURE);
+    let node = |name| shop.node(&keys(name), Policy::SECURE);
     let mut jar = None;
     count(&shop, &mut jar).unwrap();
     let seen = |site: &Server| site.visit(&mut jar.clone(), |session| session.get::<u32>("n"));
-    assert_eq!(seen(&node(Policy::SECURE.application("shop"))), Ok(Some(1)));
-    assert_eq!(seen(&node(Policy::SECURE.application("shop, staging"))), Ok(None));
-    assert_eq!(seen(&node(Policy::SECURE)), Ok(None));
+    assert_eq!(seen(&node("shop")), Ok(Some(1)));
+    assert_eq!(seen(&node("shop, staging")), Ok(None));
+    assert_eq!(seen(&node("")), Ok(None));
+}
+
+/// Two applications that nobody named, with one key and the default name of the cookie: each has its own store, and so its
+/// own marks. An administrator of one is nobody in the other, where there is an account of that name, too.
+#[test]
+fn without_a_name_whoever_is_signed_in_elsewhere_is_nobody_here_se9() {
+    let (staging, production) = (Server::sealed(Policy::SECURE), Server::sealed(Policy::SECURE));
+    let (mut here, mut there, mut visitor) = (None, None, None);
+    // other random numbers than staging draws
+    production.sign_in(&mut None, "ann").unwrap();
+    production.sign_in(&mut here, "admin").unwrap();
+    staging.sign_in(&mut there, "admin").unwrap();
+    let subject = |site: &Server| site.visit(&mut there.clone(), |session| Ok(session.subject().map(str::to_owned)));
+    assert_eq!(subject(&staging), Ok(Some("admin".to_owned())));
+    assert_eq!(subject(&production), Ok(None));
+    // where nobody is signed in, only names or keys of their own tell the two apart
+    count(&staging, &mut visitor).unwrap();
+    assert_eq!(count(&production, &mut visitor), Ok(2));
 }
 
 #[test]
@@ -452,4 +471,28 @@ fn the_limit_is_that_of_the_whole_header_and_can_be_set_se8() {
         let answer = site.visit(&mut jar, fill(3_000));
         assert!(matches!(answer, Err(Error::TooLarge { need, have }) if need > have && have == most), "{answer:?}");
     }
+}
+
+/// A device whose marks are in memory and whose clock starts anew begins each boot alike, to the millisecond: what was
+/// signed out before the restart stays so.
+#[test]
+fn a_boot_that_repeats_the_last_one_revives_nothing_se7() {
+    let boot = || {
+        let site = Server::sealed(Policy::SECURE);
+        run(site.sessions().end_all()).unwrap();
+        run(site.sessions().revoke_all("ann")).unwrap();
+        site
+    };
+    let (before, mut jar) = (boot(), None);
+    before.sign_in(&mut jar, "ann").unwrap();
+    let copy = jar.clone();
+    before.visit(&mut jar, |session| run(session.logout())).unwrap();
+    assert_eq!(before.who(&copy), None);
+    let after = boot();
+    assert_eq!(after.who(&copy), None);
+    // and a login there works, under other random numbers
+    after.sign_in(&mut None, "bob").unwrap();
+    let mut jar = None;
+    after.sign_in(&mut jar, "ann").unwrap();
+    assert_eq!((after.who(&jar), after.who(&copy)), (Some("ann".to_owned()), None));
 }

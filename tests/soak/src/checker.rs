@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::history::{Cookie, History, Millis, Request, Verb};
+use crate::history::{Cookie, History, Millis, Request, STEP, Verb};
 
 /// No request takes longer.
 const PATIENCE: Millis = 8_000;
@@ -169,9 +169,15 @@ impl<'a> Checker<'a> {
                     self.history.requests.iter().filter(|other| other.verb == it.verb && other.sent == it.sent);
                 clicks.map(|click| click.start).min().unwrap_or(it.start)
             }
-            _ => it.start.saturating_sub(HANDED),
+            _ => it.start.saturating_sub(HANDED + self.stepped(it.start, it.end)),
         };
         givers().map(made).min().unwrap_or(0)
+    }
+
+    /// By how much a clock may have been wrong, or times that a wrong clock wrote may be, between these moments.
+    fn stepped(&self, from: Millis, to: Millis) -> Millis {
+        let wrong = self.history.faults.iter().any(|it| it.stepped && it.from <= to && it.to + STEP >= from);
+        if wrong { STEP } else { 0 }
     }
 
     /// Whether nobody had received a later cookie of its session by then.
@@ -304,6 +310,7 @@ impl<'a> Checker<'a> {
         };
         let others = || of.iter().filter(|it| !std::ptr::eq(**it, by) && it.sent_to(cookie.session));
         self.newest(cookie, by.end)
+            && self.stepped(made, by.end) == 0
             && !emptied
             && !unused
             && !others().any(|it| it.verb != Verb::RevokeOthers && ends(it) || renews(it))
@@ -325,7 +332,8 @@ impl<'a> Checker<'a> {
                 let meets = |it: &Request| it.start <= to && it.done() >= from;
                 let uses = |it: &&Request| it.sent == first.got || it.verb.ends() && it.sent != first.sent;
                 let replaced = |it: &&Request| it.sent == first.sent && it.verb.ends() && it.start + REPLACES < from;
-                if !of.iter().copied().any(|it| replaced(&it))
+                if self.stepped(from, to) == 0
+                    && !of.iter().copied().any(|it| replaced(&it))
                     && !of.iter().copied().filter(uses).chain(self.revocations.iter().copied()).any(meets)
                 {
                     found.push([first, other]);

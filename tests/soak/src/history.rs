@@ -1,5 +1,8 @@
 //! What clients asked and were told, and what was done to nodes and servers meanwhile. No cookie stands in it.
 
+/// The furthest that a clock is stepped, either way.
+pub const STEP: Millis = 12_000;
+
 /// Milliseconds since the soak began.
 pub type Millis = u64;
 
@@ -156,6 +159,8 @@ pub struct Fault {
     pub stopped: Option<usize>,
     /// Whether the store lost all sessions (memcached that is started again).
     pub emptied: bool,
+    /// Whether a node's clock was wrong meanwhile, by up to [`STEP`].
+    pub stepped: bool,
 }
 
 /// What a node's process has.

@@ -14,7 +14,7 @@ use store_tests::servers::{self, Server};
 use tempfile::TempDir;
 
 use crate::client::Clients;
-use crate::history::{self, Millis, Sample};
+use crate::history::{self, Millis, STEP, Sample};
 
 /// Seconds: renewals and graces come by often, and what nobody uses goes.
 const LIFETIMES: [&str; 8] = ["--idle", "40", "--renew-after", "4", "--grace", "2", "--touch-every", "1"];
@@ -96,6 +96,10 @@ impl World {
         self.dir.path().join(format!("node-{node}.log"))
     }
 
+    fn clock(&self, node: usize) -> PathBuf {
+        self.dir.path().join(format!("clock-{node}"))
+    }
+
     fn node(&self, at: usize, addr: SocketAddr) -> Node {
         let log = fs::File::options().create(true).append(true).open(self.log(at));
         let log = log.unwrap_or_else(|why| panic!("no log in {}: {why}", self.dir.path().display()));
@@ -104,6 +108,7 @@ impl World {
             .args(["--key", &self.key, "--store", &self.url(at)])
             .args(LIFETIMES)
             .env("PRINT_EVENTS", "1")
+            .env("CLOCK", self.clock(at))
             .stderr(log);
         Node::start_at(command, addr)
     }
@@ -141,8 +146,17 @@ impl World {
             let from = clients.now();
             let node = which as usize % self.nodes.len();
             let at = amount as usize % self.behind.len().max(1);
-            let (mut stopped, mut emptied) = (None, false);
-            let what = match self.behind.get_mut(at).filter(|_| what >= 30) {
+            let (mut stopped, mut emptied, mut stepped) = (None, false, false);
+            let what = match self.behind.get_mut(at).filter(|_| (30..86).contains(&what)) {
+                None if what >= 86 => {
+                    let ahead = (amount as i64 - 200) * (STEP as i64 / 200);
+                    stepped = true;
+                    let set = |ahead: i64| fs::write(self.clock(node), ahead.to_string());
+                    set(ahead).unwrap_or_else(|why| panic!("no clock of node {node}: {why}"));
+                    sleep(lasts);
+                    set(0).unwrap_or_else(|why| panic!("no clock of node {node}: {why}"));
+                    format!("the clock of node {node} stepped by {ahead} ms")
+                }
                 None if what % 2 == 0 => {
                     let addr = self.nodes[node].addr();
                     self.printed += &self.nodes[node].kill();
@@ -188,7 +202,7 @@ impl World {
                 }
             };
             clients.note(|history| {
-                history.faults.push(history::Fault { from, to: clients.now(), what, stopped, emptied });
+                history.faults.push(history::Fault { from, to: clients.now(), what, stopped, emptied, stepped });
             });
         }
     }

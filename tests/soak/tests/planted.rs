@@ -20,7 +20,7 @@ fn history(requests: &[Asked]) -> History {
 }
 
 fn fault(from: Millis, to: Millis) -> Fault {
-    Fault { from, to, what: "server stopped".into(), stopped: None, emptied: false }
+    Fault { from, to, what: "server stopped".into(), stopped: None, emptied: false, stepped: false }
 }
 
 #[track_caller]
@@ -195,6 +195,18 @@ fn a_request_that_hangs_st10() {
     let mut stopped = ann(&read);
     stopped.faults.push(Fault { stopped: Some(0), ..fault(100, 2_000) });
     finds_nothing(&stopped);
+}
+
+#[test]
+fn a_wrong_clock_excuses_an_early_end_but_no_late_one_st10() {
+    let stepped = |mut history: History| {
+        history.faults.push(Fault { stepped: true, ..fault(35, 45) });
+        history
+    };
+    let gone = ann(&[(50, 60, Verb::Read("a"), cookie(7, 2), 204, "", None)]);
+    finds("set", &gone);
+    finds_nothing(&stepped(gone));
+    finds("ended", &stepped(ann(&[(50, 60, Verb::Read("a"), cookie(7, 1), 200, "v1", None)])));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn known(steps: &[&str]) -> Result<BTreeSet<String>, String> {
         let text = read(file)?;
         let mut lines = text.lines().map(str::trim);
         while let Some(line) = lines.next() {
-            let test = line == "#[test]" || line.starts_with("#[tokio::test");
+            let test = line == "#[test]" || line.starts_with("#[tokio::test") || line == "#[actix_web::test]";
             let test = if test { lines.find(|line| line.contains("fn ")) } else { None };
             let rule =
                 line.split_once("::").filter(|_| file.ends_with("store/conformance/mod.rs")).map(|(_, rest)| rest);

@@ -40,6 +40,14 @@ const PROGRAMS: &[Program] = &[
         adapter: None,
     },
     Program {
+        name: "over-actix",
+        readme: "adapters/actix/README.md",
+        ours: &[("session-actix", "adapters/actix")],
+        features: &[],
+        others: "actix-web = '4.18.1'",
+        adapter: None,
+    },
+    Program {
         name: "over-poem",
         readme: "adapters/poem/README.md",
         ours: &[POEM],

@@ -32,6 +32,9 @@ pub trait DeviceServer {
 
 /// Serves sessions in the store that the flags name.
 pub fn serve_device(config: Config, clock: AnyClock, server: impl DeviceServer) -> Result<(), String> {
+    if config.token_header.is_some() {
+        return Err("--token-header: this program is for devices, which have cookies only".into());
+    }
     let (mode, store) = config.store.clone().parts();
     match store {
         StoreUrl::Memory { capacity, anonymous } => {

@@ -28,6 +28,9 @@ pub struct Flags {
     /// Name of the cookie [default: id]
     #[arg(long)]
     pub cookie_name: Option<String>,
+    /// The token travels in this header instead of a cookie; "authorization" for a bearer token
+    #[arg(long, value_name = "NAME")]
+    pub token_header: Option<String>,
     /// Cookies as behind TLS: __Host- prefix and Secure
     #[arg(long)]
     pub https: bool,
@@ -58,6 +61,12 @@ pub struct Flags {
     /// Concurrent sessions per subject, 0 = no cap
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub max_per_user: u16,
+    /// Answers to a signed-in user say Cache-Control: no-store, also without a cookie
+    #[arg(long)]
+    pub no_store: bool,
+    /// The answer that signs out has Clear-Site-Data
+    #[arg(long)]
+    pub clear_site_data: bool,
     /// Version of the struct of /struct: 1; 2 adds a field with a default; 3 removes a field
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub struct_version: u8,
@@ -74,6 +83,8 @@ pub struct Config {
     pub keys: Keys,
     /// Cookie and lifetimes.
     pub policy: Policy,
+    /// The header that the token travels in, instead of a cookie.
+    pub token_header: Option<String>,
     /// Which version of its struct the program has.
     pub struct_version: StructVersion,
     /// Where the program listens, to be printed once its store was not refused.
@@ -106,8 +117,9 @@ impl Flags {
             Some(0) => policy.anonymous_idle(Duration::MAX),
             Some(secs) => policy.anonymous_idle(Duration::from_secs(secs)),
         };
-        let keys = self.keys()?;
-        let policy = policy.application(Box::leak(self.app.into_boxed_str()));
+        let policy = if self.no_store { policy.no_store() } else { policy };
+        let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
+        let keys = self.keys()?.application(Box::leak(self.app.into_boxed_str()));
         let store = match (self.store, self.anonymous_most) {
             (StoreUrl::Memory { capacity, .. }, Some(most)) => StoreUrl::Memory { capacity, anonymous: Some(most) },
             (_, Some(_)) => return Err("--anonymous-most is for --store memory:".into()),
@@ -118,6 +130,7 @@ impl Flags {
             keys,
             store,
             policy,
+            token_header: self.token_header,
             struct_version: StructVersion(self.struct_version),
             announce: None,
         })

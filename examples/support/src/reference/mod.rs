@@ -4,6 +4,7 @@
 mod device;
 mod flags;
 mod flash;
+mod header;
 mod program;
 pub mod routes;
 mod store_url;
@@ -13,8 +14,8 @@ pub use device::{DevicePool, DeviceServer, DeviceSessions, REQUESTS, serve_devic
 pub use flags::{Config, Flags};
 pub use flash::{FileStore, flash_store};
 pub use program::{
-    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about, run,
-    run_binding, sessions, with_flash, with_sqlite,
+    AnyClock, Bind, Ready, Serve, Stop, converse, converse_about, converse_binding, converse_binding_about,
+    converse_in_a_header, converse_in_a_header_binding, run, run_binding, sessions, with_flash, with_sqlite,
 };
 pub use store_url::StoreUrl;
 pub use surroundings::{SysRng, SystemClock, refuse};

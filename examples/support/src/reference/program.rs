@@ -12,6 +12,7 @@ use session_core::testing::ManualClock;
 use session_std::Sessions;
 
 use super::flags::{Config, Flags};
+use super::header;
 use super::surroundings::{SystemClock, refuse};
 
 /// What tells the time: the system, or a test.
@@ -53,8 +54,12 @@ const STACK: usize = 16 << 20;
 
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
-    let Config { store, keys, policy, announce, .. } = config;
+    let Config { store, keys, policy, token_header, announce, .. } = config;
     let sessions = store.sessions(keys)?.policy(policy).clock(clock);
+    let sessions = match token_header {
+        Some(name) => sessions.in_header(&name).map_err(|why| format!("--token-header: {why}"))?,
+        None => sessions,
+    };
     announced(announce);
     Ok(sessions)
 }
@@ -96,6 +101,22 @@ pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
 /// If one of them goes wrong.
 pub fn converse_binding_about(ids: &[&str], name: &str, stores: &[&str], serve: Bind) {
     conversations::run_about(ids, &InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+}
+
+/// The tokens of an app in headers instead of cookies (TR5).
+///
+/// # Panics
+/// Where it goes otherwise.
+pub fn converse_in_a_header(serve: Serve) {
+    header::tell(&InProcess { stores: &[], serve: Serves::There(serve) });
+}
+
+/// The same with an app that opens its socket itself.
+///
+/// # Panics
+/// Where it goes otherwise.
+pub fn converse_in_a_header_binding(serve: Bind) {
+    header::tell(&InProcess { stores: &[], serve: Serves::Itself(serve) });
 }
 
 /// Gives `converse` the URL of flash stores in a directory that goes when it is done.

@@ -15,6 +15,11 @@ fn over_axum() {
 }
 
 #[test]
+fn over_actix_web() {
+    story("session-actix");
+}
+
+#[test]
 fn over_poem() {
     story("session-poem");
 }

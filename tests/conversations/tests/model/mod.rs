@@ -70,12 +70,18 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     let mut lines = head.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let (mut cookies, mut csrf, mut lengths) = (Vec::new(), String::new(), Vec::new());
+    let (mut other_site, mut origin, mut host, mut upgrades) = (None, None, String::new(), false);
     for line in lines {
         let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
+        let text = || String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned();
         match String::from_utf8_lossy(&line[..colon]).to_lowercase().as_str() {
             "cookie" => cookies.extend(line[colon + 1..].split(|&b| b == b';').map(<[u8]>::to_vec)),
-            "content-length" => lengths.push(String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned()),
-            "x-csrf-token" => csrf = String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned(),
+            "content-length" => lengths.push(text()),
+            "x-csrf-token" => csrf = text(),
+            "sec-fetch-site" => other_site = Some(!["same-origin", "none"].contains(&text().as_str())),
+            "origin" => origin = Some(text()),
+            "host" => host = text(),
+            "upgrade" => upgrades = true,
             _ => {}
         }
     }
@@ -92,11 +98,25 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     let query: HashMap<_, _> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let arguments = |name: &str| query.get(name).copied().unwrap_or_default();
     let route = format!("{method} {path}");
+    let other_site = other_site.unwrap_or_else(|| origin.is_some_and(|origin| origin != format!("http://{host}")));
+    let Ok(mut s) = sessions.lock() else { return };
+    if (method == "POST" || upgrades) && other_site && s.bug != Some(Bug::CrossSitePasses) {
+        return drop(stream.write_all(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"));
+    }
+    let (name, clears) = (s.cookie_name.clone(), s.clear_site_data);
+    let found = s.begin(&cookies);
+    let no_store = s.no_store && s.record(&found).is_some_and(|record| record.subject.is_some());
+    drop(s);
     let (reply, bug) = answer(sessions, &route, &arguments, &cookies, &csrf);
-    let name = sessions.lock().map(|s| s.cookie_name.clone()).unwrap_or_default();
     let mut text = format!("HTTP/1.1 {} x\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     if !["/plain", "/health"].contains(&path) && bug != Some(Bug::NoVary) {
         text += "Vary: Cookie\r\n";
+    }
+    if no_store && path != "/plain" && bug != Some(Bug::NoStoreForgotten) {
+        text += "Cache-Control: no-store\r\n";
+    }
+    if clears && reply.cookie.as_ref().is_some_and(|cookie| cookie.1 == 0) && bug != Some(Bug::SiteDataForgotten) {
+        text += "Clear-Site-Data: \"cache\", \"storage\"\r\n";
     }
     if let Some((value, age)) = reply.cookie {
         let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };

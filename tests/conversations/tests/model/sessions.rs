@@ -61,6 +61,9 @@ pub(crate) enum Bug {
     CapEndsTheNewest,
     CapCountsTheEnded,
     LengthEndsTheServer,
+    CrossSitePasses,
+    NoStoreForgotten,
+    SiteDataForgotten,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -100,6 +103,8 @@ pub(crate) enum Found {
 pub(crate) struct Sessions {
     pub(crate) bug: Option<Bug>,
     pub(crate) cookie_name: String,
+    pub(crate) no_store: bool,
+    pub(crate) clear_site_data: bool,
     clock: Arc<AtomicU64>,
     random: RandomState,
     drawn: u64,
@@ -130,6 +135,8 @@ impl Sessions {
         Self {
             bug,
             cookie_name: flag("--cookie-name").unwrap_or(default_name).to_owned(),
+            no_store: flags.contains(&"--no-store"),
+            clear_site_data: flags.contains(&"--clear-site-data"),
             clock,
             key: flag("--key").map_or_else(|| random.hash_one(0).to_string(), str::to_owned),
             random,

@@ -14,8 +14,9 @@ use std::time::Instant;
 
 pub(crate) use rules::RULES;
 
+use crate::protocol::request::Verb;
 use crate::protocol::run::DriverRun;
-use crate::protocol::scenario::Scenario;
+use crate::protocol::scenario::{Holder, Scenario};
 use crate::protocol::start::Starts;
 use crate::protocol::world::Kind;
 use crate::search::{Found, explore, explore_all};
@@ -23,6 +24,17 @@ use crate::search::{Found, explore, explore_all};
 /// All pairs.
 pub(crate) fn two(whole: bool) -> ExitCode {
     run(&scenario::all(2, 1, 1, whole), None)
+}
+
+/// All triples in which two clicks sign in.
+pub(crate) fn two_clicks() -> ExitCode {
+    let clicks = |scenario: &Scenario| {
+        let clicks = scenario.requests.iter().filter(|request| **request == (Verb::LoginA, Holder::Browser));
+        clicks.count() >= 2
+    };
+    let mut scenarios = [scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat();
+    scenarios.retain(clicks);
+    run(&scenarios, None)
 }
 
 /// As many triples as the time allows.

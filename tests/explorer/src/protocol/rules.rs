@@ -182,7 +182,7 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: STATE,
-            code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
+            code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),",
             instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
         }],
     },
@@ -223,14 +223,14 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(operation.phase, operation.attempted, self.session) = (Phase::Ready, true, SessionState::Live);",
+            code: "operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };",
             instead: "operation.next = joined;\n            self.in_force(operation, rules);",
         }],
     },
     Mutation {
         rule: 15,
         without: "a login that another one has joined is taken back",
-        explore: "two",
+        explore: "two-clicks",
         edits: &[Edit {
             file: STEPS,
             code: "DeleteCondition::Version(self.seen)",

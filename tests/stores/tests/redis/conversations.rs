@@ -1,5 +1,9 @@
-//! Reference apps over real Redis: all conversations through one adapter, the delicate ones through another and on a
+//! Reference apps over real Redis: all conversations through one adapter, the delicate ones through others and on a
 //! cluster; outages as a browser sees them; two nodes over one store.
+
+#[path = "../../../../adapters/actix/examples/reference.rs"]
+#[allow(dead_code, unreachable_pub)] // its main is not called here
+mod actix_app;
 
 #[path = "../../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
@@ -26,6 +30,12 @@ fn all_conversations_through_axum() {
 }
 
 #[test]
+fn the_delicate_ones_through_actix_web() {
+    let server = servers::redis::start();
+    support::reference::converse_about(DELICATE, "actix-web", &[&server.url()], actix_app::serve);
+}
+
+#[test]
 fn the_delicate_ones_through_poem() {
     let server = servers::redis::start();
     support::reference::converse_about(DELICATE, "poem", &[&server.url()], poem_app::serve);
@@ -44,7 +54,7 @@ fn outages_as_a_browser_sees_them_st10() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
     let url = format!("redis://{}", proxy.addr());
-    for serve in [axum_app::serve, poem_app::serve] {
+    for serve in [axum_app::serve, actix_app::serve, poem_app::serve] {
         proxy.set(Fault::Refuse);
         wait_until("nobody listens", || std::net::TcpStream::connect(proxy.addr()).is_err());
         let app = App::start(serve, &["--store", &url, "--key", KEY]);

@@ -1,4 +1,9 @@
-//! Conversations over PostgreSQL, MariaDB and SQLite: all of them through one adapter, the delicate ones through another.
+//! Conversations over PostgreSQL, MariaDB and SQLite: all of them through one adapter, the delicate ones through
+//! others.
+
+#[path = "../../../../adapters/actix/examples/reference.rs"]
+#[allow(dead_code, unreachable_pub)] // its main is not called here
+mod actix_app;
 
 #[path = "../../../../adapters/axum/examples/reference.rs"]
 #[allow(dead_code, unreachable_pub)] // its main is not called here
@@ -43,6 +48,13 @@ fn all_through_axum_over_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("sessions").display());
     support::reference::converse("axum", &[&url], axum_app::serve);
+}
+
+/// Its workers have a runtime each, and the connections are shared by all of them.
+#[test]
+fn the_delicate_ones_through_actix_web() {
+    let server = postgres();
+    support::reference::converse_about(DELICATE, "actix-web", &[&server.url()], actix_app::serve);
 }
 
 #[test]

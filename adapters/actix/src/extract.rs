@@ -1,0 +1,137 @@
+//! What a handler asks for. actix-web's own rule for `Option<T>`, `Result<T, E>` and `Either<L, R>` holds: `None`, `Err` and
+//! the right one for whatever stands in the way of a `T`.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, HeaderValue, LOCATION};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use session_std::mount::Mounted;
+use session_std::{Error, FromSession, Typed};
+
+use crate::response::SessionRejection;
+
+/// The request's session, also of a visitor without one: see [`exists`](session_std::Session::exists).
+pub type Session = Extracted<session_std::Session>;
+
+/// A look at the request's session, which does not keep it alive.
+pub type Peek = Extracted<session_std::Peek>;
+
+/// The session's data as one struct, kept field by field: see [`Typed`], and `docs/values.md` in the repository for what can be
+/// changed about the struct.
+pub type SessionData<T> = Extracted<Typed<T>>;
+
+/// What actix-web extracts of a request's session.
+#[derive(Clone, Debug)]
+pub struct Extracted<T>(T);
+
+impl<T> Deref for Extracted<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Extracted<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+type Found<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
+
+impl<T: FromSession + 'static> FromRequest for Extracted<T> {
+    type Error = SessionRejection;
+    type Future = Found<Self, SessionRejection>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { extract(&request).await })
+    }
+}
+
+async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, SessionRejection> {
+    let mounted = mounted(request).ok_or(Error::NotMounted)?;
+    let mut lines = request.headers().get_all(mounted.header().as_str()).map(HeaderValue::as_bytes);
+    Ok(Extracted(mounted.extract(&mut lines).await?))
+}
+
+/// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.
+fn mounted(request: &HttpRequest) -> Option<Mounted> {
+    request.extensions().get().cloned()
+}
+
+/// Somebody who is signed in; nobody else comes to the handler. `Option<Authenticated>` is `None` for anybody else, also if
+/// the store failed; `Result<Authenticated, AuthenticatedRejection>` tells the two apart.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// Who.
+    pub subject: String,
+    /// The session.
+    pub session: Session,
+}
+
+/// Why a handler that wants [`Authenticated`] was not called.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AuthenticatedRejection {
+    /// Nobody is signed in: 401, or 303 to this page.
+    SignInAt(Option<Arc<str>>),
+    /// The session could not be looked at.
+    SessionRejection(SessionRejection),
+}
+
+impl fmt::Display for AuthenticatedRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignInAt(_) => f.write_str("sign in first"),
+            Self::SessionRejection(failed) => failed.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AuthenticatedRejection {}
+
+impl ResponseError for AuthenticatedRejection {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::SignInAt(Some(_)) => StatusCode::SEE_OTHER,
+            Self::SignInAt(None) => StatusCode::UNAUTHORIZED,
+            Self::SessionRejection(failed) => failed.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        match self {
+            Self::SignInAt(Some(page)) => {
+                HttpResponse::build(self.status_code()).insert_header((LOCATION, page.as_ref())).finish()
+            }
+            Self::SignInAt(None) => {
+                HttpResponse::build(self.status_code()).content_type(ContentType::plaintext()).body(format!("{self}\n"))
+            }
+            Self::SessionRejection(failed) => failed.error_response(),
+        }
+    }
+}
+
+impl FromRequest for Authenticated {
+    type Error = AuthenticatedRejection;
+    type Future = Found<Self, AuthenticatedRejection>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let session: Session = extract(&request).await.map_err(AuthenticatedRejection::SessionRejection)?;
+            let subject = session.subject().map_err(|error| AuthenticatedRejection::SessionRejection(error.into()))?;
+            let page = || mounted(&request).and_then(|mounted| mounted.sign_in_page());
+            subject.map(|subject| Self { subject, session }).ok_or_else(|| AuthenticatedRejection::SignInAt(page()))
+        })
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layer;
+mod response;
+
+pub use extract::{Authenticated, AuthenticatedRejection, Extracted, Peek, Session, SessionData};
+pub use layer::{SessionLayer, SessionService};
+pub use response::SessionRejection;
+pub use session_std::{
+    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
+    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate-actix-session.md")]
+struct FromActixSession;

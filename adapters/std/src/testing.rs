@@ -1,0 +1,160 @@
+//! For tests of an application: somebody who is signed in, in one line, and a clock that a test steps. Nothing here belongs
+//! into a program.
+//!
+//! ```
+//! use session_std::testing::TestClock;
+//! use session_std::{MemoryStore, Sessions, keys};
+//! use std::time::Duration;
+//!
+//! # async fn test() -> Result<(), session_std::Error> {
+//! let clock = TestClock::new();
+//! let sessions = Sessions::new(MemoryStore::new(), keys::generated()).clock(clock.clone());
+//! let ann = sessions.cookie_for("ann").await?; // for the `Cookie` header of a request
+//! let bob = sessions.cookie_for("bob").with("cart", ["tea"]).labelled("a phone").signed_in_ago(Duration::from_secs(3600)).await?;
+//! clock.step(Duration::from_secs(1800));
+//! # Ok(())
+//! # }
+//! # session_core::testing::run(test()).unwrap();
+//! ```
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use session_core::Error;
+use session_core::environment::{Clock, Time};
+use session_core::testing::ManualClock;
+
+use crate::environment::SystemClock;
+use crate::session::{Request, Session};
+use crate::sessions::Sessions;
+
+/// A clock that stands still until a test steps it. Clones of it are the same clock.
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<ManualClock>);
+
+impl TestClock {
+    /// Stands at the time of now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at(SystemClock.now())
+    }
+
+    fn at(time: Time) -> Self {
+        Self(Arc::new(ManualClock::at(time)))
+    }
+
+    /// Moves it forward.
+    pub fn step(&self, span: Duration) {
+        self.0.advance(span);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Time {
+        self.0.now()
+    }
+}
+
+impl Sessions {
+    /// Signs `subject` in without a request, for a test. Awaited, it gives what the test's requests send: the value of the
+    /// `Cookie` header, or of the header of [`in_header`](Self::in_header).
+    pub fn cookie_for<'s>(&self, subject: &'s str) -> CookieFor<'s> {
+        CookieFor { sessions: self.clone(), subject, age: Duration::ZERO, set: Vec::new() }
+    }
+}
+
+/// Somebody whom a test signs in: see [`Sessions::cookie_for`].
+#[must_use = "nobody is signed in until it is awaited"]
+pub struct CookieFor<'s> {
+    sessions: Sessions,
+    subject: &'s str,
+    age: Duration,
+    set: Vec<Box<Set>>,
+}
+
+type Set = dyn FnOnce(&Session) -> Result<(), Error> + Send;
+
+impl fmt::Debug for CookieFor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieFor").field("subject", &self.subject).field("age", &self.age).finish_non_exhaustive()
+    }
+}
+
+impl CookieFor<'_> {
+    /// With `value` under `key` in the session.
+    pub fn with<T: Serialize + Send + 'static>(self, key: &str, value: T) -> Self {
+        let key = key.to_owned();
+        self.and(move |session| session.set(&key, &value))
+    }
+
+    /// With a label.
+    pub fn labelled(self, label: &str) -> Self {
+        let label = label.to_owned();
+        self.and(move |session| session.set_label(&label))
+    }
+
+    /// Signed in so long ago, and not idle since: a step-up is due if it is more than its span, and the session is over if
+    /// it is more than the absolute lifetime.
+    pub fn signed_in_ago(self, age: Duration) -> Self {
+        Self { age, ..self }
+    }
+
+    fn and(mut self, set: impl FnOnce(&Session) -> Result<(), Error> + Send + 'static) -> Self {
+        self.set.push(Box::new(set));
+        self
+    }
+
+    async fn sign_in(self) -> Result<String, Error> {
+        let Self { sessions, subject, age, set } = self;
+        let now = sessions.now();
+        let began = Time::from_millis(now.millis().saturating_sub(age.as_millis().try_into().unwrap_or(u64::MAX)));
+        let clock = TestClock::at(began);
+        let sessions = sessions.clock(clock.clone());
+
+        let request = Request::new(sessions.clone());
+        let session = request.session(std::iter::empty(), true).await?;
+        let attempt = session.begin_login(subject).await?;
+        session.login(attempt).await?;
+        set.into_iter().try_for_each(|set| set(&session))?;
+        let mut left = session.expires_in()?;
+        let mut cookie = sent(&request, None).await?;
+        // one visit after the other until now, each well before the session would end for want of one
+        while let rest @ 1.. = now.since(clock.now()).as_millis() {
+            let rest = Duration::from_millis(rest.try_into().unwrap_or(u64::MAX));
+            clock.step(left.map_or(rest, |left| (left / 2).max(Duration::from_secs(1)).min(rest)));
+            let request = Request::new(sessions.clone());
+            let session = request.session([cookie.as_bytes()].into_iter(), true).await?;
+            left = session.exists()?.then(|| session.expires_in()).transpose()?.flatten();
+            cookie = sent(&request, Some(cookie)).await?;
+        }
+        Ok(cookie)
+    }
+}
+
+/// Finishes the request; what its client sends next, who has sent `before`.
+async fn sent(request: &Request, before: Option<String>) -> Result<String, Error> {
+    let finished = request.finish().await;
+    if let Some(error) = finished.error {
+        return Err(error);
+    }
+    let given = finished.cookie.map(|given| given.split(';').next().unwrap_or_default().to_owned());
+    Ok(given.or(before).unwrap_or_default())
+}
+
+impl<'s> IntoFuture for CookieFor<'s> {
+    type Output = Result<String, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<String, Error>> + Send + 's>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.sign_in())
+    }
+}

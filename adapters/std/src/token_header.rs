@@ -1,0 +1,78 @@
+//! The token in a header instead of a cookie (TR5), for clients without a jar.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+
+/// The header that carries the token of [`Sessions::in_header`](crate::Sessions::in_header), both ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenHeader(Arc<HeaderName>);
+
+/// The name of a header that cannot carry a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenHeaderError(());
+
+impl fmt::Display for TokenHeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("token header: \"authorization\", or a name of your own such as \"x-session\"")
+    }
+}
+
+impl std::error::Error for TokenHeaderError {}
+
+/// What `Authorization` says before a token (RFC 6750), in any case.
+const SCHEME: &str = "Bearer ";
+/// The header without a knob.
+static COOKIES: HeaderName = COOKIE;
+/// Headers in which something else stands.
+const TAKEN: [&str; 9] = [
+    "cache-control",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "location",
+    "set-cookie",
+    "transfer-encoding",
+    "vary",
+];
+
+impl TokenHeader {
+    pub(crate) fn named(name: &str) -> Result<Self, TokenHeaderError> {
+        let name = HeaderName::try_from(name).map_err(|_| TokenHeaderError(()))?;
+        if TAKEN.contains(&name.as_str()) { Err(TokenHeaderError(())) } else { Ok(Self(Arc::new(name))) }
+    }
+
+    pub(crate) fn name(&self) -> &HeaderName {
+        &self.0
+    }
+
+    /// The header of which the lines of a request are to be looked at.
+    pub(crate) fn of_requests(header: Option<&Self>) -> &HeaderName {
+        header.map_or(&COOKIES, Self::name)
+    }
+
+    fn scheme(&self) -> &'static str {
+        if *self.0 == AUTHORIZATION { SCHEME } else { "" }
+    }
+
+    /// The lines of a request as those of a Cookie header, which is what the core reads. One with a `;` is no token, and
+    /// would be several cookies.
+    pub(crate) fn cookies<'h>(&self, cookie: &str, lines: impl Iterator<Item = &'h [u8]>) -> Vec<Vec<u8>> {
+        let token = |line: &'h [u8]| {
+            let (scheme, token) = line.split_at_checked(self.scheme().len())?;
+            (scheme.eq_ignore_ascii_case(self.scheme().as_bytes()) && !token.contains(&b';')).then_some(token)
+        };
+        lines.filter_map(token).map(|token| [cookie.as_bytes(), b"=", token.trim_ascii()].concat()).collect()
+    }
+
+    /// The token of a `Set-Cookie` value as the answer's header has it; empty where that takes the cookie away.
+    pub(crate) fn answer(&self, set_cookie: &str) -> String {
+        let pair = set_cookie.split(';').next().unwrap_or_default();
+        match pair.split_once('=') {
+            Some((_, token)) if !token.is_empty() => format!("{}{token}", self.scheme()),
+            _ => String::new(),
+        }
+    }
+}
