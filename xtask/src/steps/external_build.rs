@@ -39,7 +39,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-actix",
         readme: "adapters/actix/README.md",
         ours: &[("session-actix", "adapters/actix")],
-        others: "actix-web = '4.18.1'",
+        others: "actix-web = { version = '4.18.1', default-features = false }",
         adapter: None,
     },
     Program {
