@@ -143,7 +143,7 @@ def u48(millis):
     return struct.pack("<Q", min(millis, LAST))[:6]
 
 
-PREVIOUS, BINDING, SALT, SUBJECT, LABEL, OWN = 1, 2, 4, 8, 16, 32
+PREVIOUS, BINDING, SALT, SUBJECT, LABEL, OWN, DEVICE = 1, 2, 4, 8, 16, 32, 128
 
 
 def text(data):
@@ -152,7 +152,7 @@ def text(data):
 
 def record(
     verifier, *, format=2, extra=0, version=bytes(8), login=0, seen=0, idle=1_800_000, end=None, created=0, rotated=None,
-    previous=None, binding=None, salt=None, subject=None, label=None, own=False, data=b"",
+    previous=None, binding=None, salt=None, subject=None, label=None, device=None, own=False, data=b"",
 ):
     flags = extra
     flags |= PREVIOUS if previous else 0
@@ -161,6 +161,7 @@ def record(
     flags |= SUBJECT if subject else 0
     flags |= LABEL if label is not None else 0
     flags |= OWN if own else 0
+    flags |= DEVICE if device else 0
     end = created + 43_200_000 if end is None else end
     rotated = created if rotated is None else rotated
     bytes_ = bytes([format, flags]) + version + struct.pack("<I", login) + u48(seen) + u48(idle) + u48(end)
@@ -179,6 +180,9 @@ def record(
         bytes_ += u48(at) + text(who)
     if label is not None:
         bytes_ += text(label)
+    if device:
+        key, proven = device
+        bytes_ += key + u48(proven)
     return bytes_ + data
 
 
@@ -615,6 +619,9 @@ def records():
             data_keys=longest.decode(), value=[], clash=[])
     section("record: value of two length bytes", **base, record=full(data=entry(b"t", VALUES["long text"])), **ACCEPTED,
             data_keys="t", value="t as long text", clash="t as bytes")
+    section("record: bound to a device", **base, **ACCEPTED,
+            record=full(device=(bytes(range(64)), NOW - MINUTE), data=entry(b"t", VALUES["long text"])),
+            data_keys="t", value="t as long text", clash="t as bytes")
 
     def corrupt(title, data):
         section(f"record: {title}", **base, record=data, session="none", events="Corrupt", **nothing)
@@ -622,9 +629,8 @@ def records():
     whole = full()
     for format in (0, 1, 255):
         corrupt(f"format {format}", full(format=format))
-    for flag in (64, 128):
-        corrupt(f"unknown flag {flag}", full(extra=flag))
-    for name, flag in (("previous", PREVIOUS), ("binding", BINDING), ("salt", SALT), ("subject", SUBJECT), ("label", LABEL)):
+    corrupt("values of the other codec", full(extra=64))
+    for name, flag in (("previous", PREVIOUS), ("binding", BINDING), ("salt", SALT), ("subject", SUBJECT), ("label", LABEL), ("device", DEVICE)):
         corrupt(f"flag of {name} without its part", plain(extra=flag))
     corrupt("subject of no bytes", full(subject=(NOW, b"")))
     corrupt("label of no bytes", full(label=b""))
@@ -748,7 +754,7 @@ def written():
             stored=record(next_verifier, version=version, **just_now, data=TABLE))
     section("change: a second login over the same cookie", **base, record=record(next_verifier, version=bytes(8), **just_now, data=TABLE),
             do="login ann", events="Replaced LoggedIn", set_cookie=header(next_value),
-            stored=record(next_verifier, version=version, **just_now | {"login": 2}, data=TABLE))
+            stored=record(next_verifier, version=version, **just_now, data=TABLE))
     section("change: rotate", **base, do="rotate", events="Rotated",
             stored=record(next_verifier, **ten, salt=version, rotated=NOW, data=TABLE),
             set_cookie=header(next_value, age=12 * HOUR - 10 * MINUTE))
@@ -882,8 +888,8 @@ def sealed_cookies():
     gone = {"session": "none", "events": "Unknown"}
     other = random("another nonce", 12)
     there = lambda *lines: {"mark": list(lines)}
-    section("sealed: refused: signed out", **base, **there(everybodys, line(at, mark(name, other, 1))), **gone)
-    section("sealed: refused: everybody signed out", **base, **there(line(EVERYBODY, mark(names, other, 1)), ours), **gone)
+    section("sealed: refused: signed out", **base, **there(everybodys, line(at, mark(name, other, 2))), **gone)
+    section("sealed: refused: everybody signed out", **base, **there(line(EVERYBODY, mark(names, other, 2)), ours), **gone)
     section("sealed: refused: the subject's mark is lost", **base, **there(everybodys), **gone)
     section("sealed: refused: everybody's mark is lost", **base, **there(ours), **gone)
     section("sealed: refused: another subject's mark", **base, **there(everybodys, line(at, mark(bytes(16), own))), **gone)
@@ -922,7 +928,7 @@ def sealed_cookies():
 
     next_ = fresh_mark(b"nonce", at, own)[:12]
     section("seal: a logout", **base, rng="", do="logout", events="Ended", stored_under=at,
-            stored=mark(name, next_, 1, fresh_mark(b"version", at, next_)[:8], 0, NOW),
+            stored=mark(name, next_, 2, fresh_mark(b"version", at, next_)[:8], 0, NOW),
             set_cookie="id=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax")
     first = fresh_mark(b"nonce", at, version)[:12]
     section("seal: a first login", **start | there(everybodys), do="login ann", rng=rng, events="Created LoggedIn",

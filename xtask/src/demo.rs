@@ -1,4 +1,4 @@
-//! `demo`: the device UI on this machine, or on an emulated board.
+//! `demo`: the device UI on this machine, or on an emulated board; device-bound sessions.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -25,6 +25,11 @@ pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {
     let mut demo = cargo(&["run", "--locked", "--release", "--package", "device-ui", "--"]);
     demo.args(["--listen", listen, "--data"]).arg(data);
     Err(format!("cannot start cargo: {}", demo.exec()))
+}
+
+/// Becomes the notes application with device-bound sessions.
+pub(crate) fn device_bound() -> Result<(), String> {
+    Err(format!("cannot start cargo: {}", cargo(&["run", "--locked", "--quiet", "--package", "https-demo"]).exec()))
 }
 
 /// The same on a board. QEMU ends with this process, however that ends.

@@ -16,6 +16,8 @@ cargo xtask COMMAND
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
        --board BOARD                  the same on an emulated board: lm3s6965evb or riscv-virt
+  demo --dbsc                         the notes application over https, with device-bound sessions; prints the command
+                                      line for Chromium
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
   setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
   soak [--seconds N] [--store URL]... many clients while nodes and servers fail, and a check of what they were told
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let result = match command {
+        "demo" if options == ["--dbsc"] => demo::device_bound(),
         "demo" => parse(options, &["--board", "--listen", "--data"]).and_then(|options| demo::demo(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),

@@ -8,9 +8,11 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{HOST, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{COOKIE, HOST, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use session_std::cross_site::Sent;
+use session_std::device::{DeviceAnswer, DeviceRequest, names};
 use session_std::events::Origin;
 use session_std::mount::{Begun, Mount};
 use session_std::{Sessions, headers};
@@ -105,6 +107,19 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let SessionLayer { mount, client_address } = &self.layer;
+        let sessions = mount.sessions();
+        if sessions.is_device_endpoint(request.method().as_str(), request.path()) {
+            let (sessions, asked) = (sessions.clone(), device_request(&request));
+            let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+            let origin = Origin::with_agent(client_address(request.request()), agent);
+            return Box::pin(async move {
+                let DeviceAnswer { status, headers, body } = sessions.answer_device(origin, asked).await;
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                let mut answer = HttpResponse::build(status);
+                headers.into_iter().for_each(|line| _ = answer.append_header(line));
+                Ok(request.into_response(answer.body(body)).map_into_right_body())
+            });
+        }
         let Begun { request: session, joined } = match begin(mount, *client_address, &request) {
             Ok(begun) => begun,
             Err(error) => {
@@ -144,6 +159,19 @@ where
     }
 }
 
+/// What a request for the endpoint of device-bound sessions says.
+fn device_request(request: &ServiceRequest) -> DeviceRequest {
+    let headers = request.headers();
+    let says = |name: &str, value: &[u8]| headers.get(name).is_some_and(|said| said.as_bytes() == value);
+    DeviceRequest {
+        query: request.query_string().to_owned(),
+        refreshes: headers.contains_key(names::ID),
+        of_the_browser: says("sec-fetch-mode", b"no-cors") && says("sec-fetch-site", b"same-origin"),
+        proof: headers.get(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
+        cookies: headers.get_all(COOKIE).map(|line| line.as_bytes().to_vec()).collect(),
+    }
+}
+
 /// The error as an answer, in which loggers outside find it.
 fn refusal(error: session_std::Error) -> HttpResponse {
     HttpResponse::from_error(SessionRejection(error))
@@ -159,5 +187,6 @@ fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Res
         host: value(HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str().as_bytes())),
         upgrades: request.headers().contains_key(UPGRADE),
     };
+    mount.sessions().tell_skipped(|| request.headers().get(names::SKIPPED).and_then(|said| said.to_str().ok()));
     mount.begin_head(request.extensions().get(), origin, sent)
 }

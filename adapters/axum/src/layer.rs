@@ -10,6 +10,7 @@ use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
+use session_std::device::Answering;
 use session_std::mount::{Begun, Mount};
 use session_std::{Error, Finished, Sessions, headers};
 use tower_layer::Layer;
@@ -87,13 +88,27 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let endpoint = self.mount.device_answer(request.method(), request.uri(), headers, extensions, None);
+        if endpoint.is_some() {
+            let session = Err(Error::NotMounted);
+            return SessionFuture { answering: None, session, answer: None, finishing: None, endpoint };
+        }
         match self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), None) {
             Ok(begun) => {
                 self.mount.provide(&begun.request, request.extensions_mut());
                 let answering = self.inner.call(request);
-                SessionFuture { answering: Some(answering), session: Ok(begun), answer: None, finishing: None }
+                SessionFuture {
+                    answering: Some(answering),
+                    session: Ok(begun),
+                    answer: None,
+                    finishing: None,
+                    endpoint,
+                }
             }
-            Err(error) => SessionFuture { answering: None, session: Err(error), answer: None, finishing: None },
+            Err(error) => {
+                SessionFuture { answering: None, session: Err(error), answer: None, finishing: None, endpoint }
+            }
         }
     }
 }
@@ -106,6 +121,7 @@ pin_project! {
         session: Result<Begun, Error>,
         answer: Option<Response<Body>>,
         finishing: Option<Pin<Box<dyn Future<Output = Finished> + Send>>>,
+        endpoint: Option<Answering>,
     }
 }
 
@@ -119,6 +135,9 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if let Some(endpoint) = this.endpoint {
+            return Poll::Ready(Ok(ready!(endpoint.as_mut().poll(context)).map(Body::new)));
+        }
         let (Begun { request: session, joined }, answering) = match (&*this.session, this.answering.as_pin_mut()) {
             (Ok(session), Some(answering)) => (session, answering),
             (refused, _) => {

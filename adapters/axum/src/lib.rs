@@ -9,7 +9,7 @@ pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use response::SessionRejection;
 pub use session_std::{
     Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
-    UnreadableField, cross_site, events, headers, keys, policy, shared, testing,
+    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
 };
 
 #[cfg(doctest)]

@@ -34,6 +34,7 @@ fn head_is_get_without_the_body() {
         keys: keys::generated(),
         policy: Policy::SECURE,
         struct_version: StructVersion(1),
+        token_header: None,
         announce: None,
     };
     let (end, ends) = std::sync::mpsc::channel::<()>();

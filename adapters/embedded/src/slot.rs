@@ -38,7 +38,9 @@ impl<'p, P: Requests> RequestSlot<'p, P> {
         let loaded = match self.slot.loaded.get() {
             Some(loaded) => loaded,
             None => {
-                let loaded = session.load(cookie_lines).await;
+                // here is no endpoint to prove anything at, and a policy must not be silently disobeyed
+                let bound = self.pool.sessions().policy().binds_devices();
+                let loaded = if bound { Err(Error::Unsupported) } else { session.load(cookie_lines).await };
                 self.slot.loaded.set(Some(loaded));
                 loaded
             }

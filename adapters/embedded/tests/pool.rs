@@ -316,3 +316,11 @@ fn what_another_site_causes_is_refused_and_told_tr4() {
     assert!(refuses.refuses(&pool, || from("http://evil.example")));
     assert_eq!(told.get(), 1);
 }
+
+/// Here is no endpoint at which a device could prove anything: a policy that wants it is not silently disobeyed.
+#[test]
+fn sessions_that_are_to_be_bound_are_refused_tr3() {
+    let pool = pool_of(Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap());
+    let guard = SlotGuard::lend(&pool).unwrap();
+    assert_eq!(run(guard.slot().session(NO_COOKIE.into_iter(), true)).err(), Some(Error::Unsupported));
+}

@@ -68,7 +68,14 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
-        let begun = self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), peer);
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        if let Some(answering) = self.mount.device_answer(method, uri, headers, request.extensions(), peer) {
+            let (head, body) = answering.await.into_parts();
+            let mut answer = Response::builder().status(head.status).body(body);
+            *answer.headers_mut() = head.headers;
+            return Ok(answer);
+        }
+        let begun = self.mount.begin(method, uri, headers, request.extensions(), peer);
         let Begun { request: session, joined } = match begun {
             Ok(begun) => begun,
             Err(error) => return Ok(SessionRejection(error).as_response()),

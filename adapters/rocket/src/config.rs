@@ -33,6 +33,8 @@
 //! | `no_store` | answers to whoever is signed in say `Cache-Control: no-store`, also without a cookie | `false` |
 //! | `clear_site_data` | the answer that signs out has `Clear-Site-Data` | `false` |
 //! | `on_mismatch` | what becomes of a session that is bound to something else: `"ignore"`, `"step_up"`, `"end"` | `"ignore"` |
+//! | `device_bound` | for how long a proof of the browser's device holds: see [`Policy::device_bound`]; needs [`sessions`] and an endpoint | sessions are not bound |
+//! | `single_use_proofs`, `require_device` | each proof counts once; browsers that cannot bind sessions are shut out | `false` |
 //! | `sealed` | the sessions travel in their cookies, encrypted, and `store` keeps only what ends them before their time | `false` |
 //! | `remember` | absolute limit of remembered sessions, and their idle limit unless it is no longer than `absolute` | 30 days |
 //!
@@ -135,6 +137,9 @@ struct Table {
     no_store: bool,
     clear_site_data: bool,
     on_mismatch: Mismatch,
+    device_bound: Option<u64>,
+    single_use_proofs: bool,
+    require_device: bool,
     sealed: bool,
 }
 
@@ -190,6 +195,11 @@ impl Table {
         let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
         let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
         let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
+        let lifetime = self.device_bound.map(Duration::from_secs);
+        let bound = lifetime.map_or(Ok(policy), |lifetime| policy.device_bound(lifetime));
+        let policy = bound.map_err(ConfigError::Policy)?;
+        let policy = if self.single_use_proofs { policy.single_use_proofs() } else { policy };
+        let policy = if self.require_device { policy.require_device() } else { policy };
         Ok(policy.on_mismatch(match self.on_mismatch {
             Mismatch::Ignore => policy::Mismatch::Ignore,
             Mismatch::StepUp => policy::Mismatch::StepUp,
@@ -278,10 +288,14 @@ mod tests {
              clear_site_data = true\non_mismatch = 'step_up'\n{times}"
         ));
         let plain = fields("plain_http = true");
+        let bound = fields("device_bound = 600\nsingle_use_proofs = true\nrequire_device = true");
         let default = fields("");
         assert!(default.len() >= 15, "{default:?}");
         for (name, value) in &default {
-            assert!(secure[name] != *value || plain[name] != *value, "{name} cannot be configured: {value}");
+            assert!(
+                [&secure, &plain, &bound].iter().any(|other| other[name] != *value),
+                "{name} cannot be configured: {value}"
+            );
         }
     }
 }

@@ -8,11 +8,12 @@ use rocket::response::Redirect;
 use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
-use session_std::{Sessions, SharedStore, headers};
+use session_std::device::{DeviceRequest, names};
+use session_std::{Error, Sessions, SharedStore, headers};
 
 use crate::config;
-use crate::request::{ClientAddress, Mounted, Refused, RequestCache};
-use crate::response::{Headers, SessionRejection};
+use crate::request::{ClientAddress, Mounted, Refused, RequestCache, origin};
+use crate::response::{Headers, SessionRejection, of_device};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///
@@ -93,6 +94,16 @@ impl Fairing for SessionLayer {
                 }
             },
         };
+        if sessions.cannot_bind_devices() {
+            eprintln!(
+                "error: sessions are to be bound to devices, and are not: give SessionLayer::new(…) sessions that are kept \
+                 in a store and know their endpoint: config::sessions(…)?.device_endpoint(\"/device-session\", P256)?"
+            );
+            return Err(rocket);
+        }
+        if let Some(path) = sessions.device_path() {
+            rocket = rocket.mount("/", vec![Route::ranked(isize::MIN, Method::Post, path, DeviceEndpoint)]);
+        }
         if let Some(page) = &self.sign_in_at {
             rocket = rocket.register("/", vec![Catcher::new(Status::Unauthorized.code, SignInAt(page.clone()))]);
         }
@@ -104,8 +115,9 @@ impl Fairing for SessionLayer {
 
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        let in_cookies = || request.rocket().state().is_some_and(|Mounted { sessions, .. }| sessions.in_cookies());
-        if !self.cross_site.is_on() || !in_cookies() {
+        let Some(Mounted { sessions, .. }) = request.rocket().state() else { return };
+        sessions.tell_skipped(|| request.headers().get_one(names::SKIPPED));
+        if !self.cross_site.is_on() || !sessions.in_cookies() {
             return;
         }
         let value = |name| request.headers().get_one(name).map(str::as_bytes);
@@ -144,6 +156,29 @@ impl route::Handler for RefuseCrossSite {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> route::Outcome<'r> {
         let error = RequestCache::ask(request).map_or_else(|error| error, session_std::Request::refuse_cross_site);
         route::Outcome::error(SessionRejection(error).status())
+    }
+}
+
+#[derive(Clone)]
+struct DeviceEndpoint;
+
+#[rocket::async_trait]
+impl route::Handler for DeviceEndpoint {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> route::Outcome<'r> {
+        let Some(Mounted { sessions, client_address }) = request.rocket().state() else {
+            return route::Outcome::error(SessionRejection(Error::NotMounted).status());
+        };
+        let headers = request.headers();
+        let says = |name, value| headers.get_one(name) == Some(value);
+        let asked = DeviceRequest {
+            query: request.uri().query().map(|query| query.as_str().to_owned()).unwrap_or_default(),
+            refreshes: headers.contains(names::ID),
+            of_the_browser: says("Sec-Fetch-Mode", "no-cors") && says("Sec-Fetch-Site", "same-origin"),
+            proof: headers.get_one(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
+            cookies: headers.get("Cookie").map(|line| line.as_bytes().to_vec()).collect(),
+        };
+        let origin = origin(request, *client_address);
+        route::Outcome::Success(of_device(sessions.answer_device(origin, asked).await))
     }
 }
 

@@ -11,7 +11,7 @@ pub use layer::SessionLayer;
 pub use response::SessionRejection;
 pub use session_std::{
     Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
-    UnreadableField, cross_site, events, headers, keys, policy, shared, testing,
+    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
 };
 
 /// The code of the pages that lead here.

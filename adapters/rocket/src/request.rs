@@ -15,6 +15,12 @@ pub(crate) struct Mounted {
     pub(crate) client_address: ClientAddress,
 }
 
+/// Where a request comes from, for observers.
+pub(crate) fn origin(request: &Request<'_>, client_address: ClientAddress) -> Origin {
+    let user_agent = request.headers().get_one("User-Agent").map(str::as_bytes);
+    Origin::with_agent(client_address(request), user_agent)
+}
+
 /// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
 pub(crate) struct RequestCache(Option<session_std::Request>);
 
@@ -23,11 +29,7 @@ impl RequestCache {
     pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
         let Mounted { sessions, client_address } = request.rocket().state().ok_or(Error::NotMounted)?;
         let Self(asked) = request.local_cache(|| {
-            let origin = || {
-                let user_agent = request.headers().get_one("User-Agent").map(str::as_bytes);
-                Origin::with_agent(client_address(request), user_agent)
-            };
-            Self(Some(session_std::Request::from_origin(sessions, origin)))
+            Self(Some(session_std::Request::from_origin(sessions, || origin(request, *client_address))))
         });
         asked.as_ref().ok_or(Error::NotMounted)
     }

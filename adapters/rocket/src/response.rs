@@ -7,6 +7,7 @@ use std::io::Cursor;
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
+use session_std::device::DeviceAnswer;
 use session_std::headers::{self, Answer, HeaderName};
 use session_std::{Error, rejection};
 
@@ -82,6 +83,15 @@ impl<'r> Responder<'r, 'static> for SessionRejection {
 fn line(status: Status, text: &SessionRejection) -> Response<'static> {
     let text = format!("{text}\n");
     Response::build().status(status).header(ContentType::Plain).sized_body(text.len(), Cursor::new(text)).finalize()
+}
+
+/// An answer of the endpoint of device-bound sessions.
+pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
+    let DeviceAnswer { status, headers, body } = answer;
+    let mut response = Response::build();
+    response.status(Status::new(status)).sized_body(body.len(), Cursor::new(body));
+    headers.into_iter().for_each(|(name, value)| _ = response.raw_header_adjoin(name, value));
+    response.finalize()
 }
 
 /// The headers of an answer, for what its session says.

@@ -19,7 +19,7 @@ pub(crate) struct Place(Box<RequestState<RecordBuffer>>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.wipe();
+        self.0.wipe(RecordBuffer::wipe);
     }
 }
 
@@ -45,9 +45,7 @@ pub(crate) fn take() -> Place {
 
 /// Takes a state back after its request. Nothing of the session stays.
 pub(crate) fn give(mut state: Place) {
-    *state = RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW);
-    // last: what an assignment leaves in places of no value is whatever the stack had there
-    state.wipe();
+    state.wipe(RecordBuffer::wipe);
     // without a thread's storage, at its end, it is freed
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();

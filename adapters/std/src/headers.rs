@@ -7,6 +7,7 @@ pub use http::header::HeaderName;
 use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
+use crate::device_keys::names;
 use crate::session::Finished;
 use crate::token_header::TokenHeader;
 
@@ -34,9 +35,15 @@ pub trait Answer {
 
 /// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
 pub fn apply(finished: Finished, answer: &mut impl Answer) {
-    let uncached = finished.no_store || finished.cookie.is_some();
+    let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
     if let Some(cookie) = finished.cookie {
         answer.append_secret(finished.token_header.as_ref().map_or(&SET_COOKIE, TokenHeader::name), cookie);
+    }
+    if let Some(cookie) = finished.device_cookie {
+        answer.append_secret(&SET_COOKIE, cookie);
+    }
+    if let Some(registration) = finished.registration {
+        answer.append_secret(&REGISTRATION, registration);
     }
     if uncached {
         no_store(answer);
@@ -50,6 +57,7 @@ pub fn apply(finished: Finished, answer: &mut impl Answer) {
     }
 }
 
+const REGISTRATION: HeaderName = HeaderName::from_static(names::REGISTRATION);
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Says in an answer's headers that no cache may keep it, whatever they said before.

@@ -2,6 +2,8 @@
 
 mod buffer_pool;
 pub mod cross_site;
+mod device_endpoint;
+mod device_keys;
 mod environment;
 pub mod events;
 mod extract;
@@ -17,6 +19,15 @@ pub mod testing;
 mod token_header;
 mod typed;
 mod unreadable_field;
+
+/// Sessions bound to a key in the browser's device: `docs/device-bound-sessions.md` in the repository.
+pub mod device {
+    pub use crate::device_endpoint::{Answering, DeviceAnswer, DeviceRequest};
+    #[cfg(feature = "p256")]
+    pub use crate::device_keys::P256;
+    pub use crate::device_keys::names;
+    pub use session_core::device::Es256;
+}
 
 pub use environment::{SystemClock, ThreadRng};
 pub use extract::FromSession;

@@ -11,9 +11,10 @@ use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
-use crate::origin::Origin;
-
+use crate::device_endpoint::Answering;
+use crate::device_keys::names;
 use crate::extract::FromSession;
+use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
 
@@ -95,8 +96,7 @@ impl Mount {
         extensions: &Extensions,
         peer: Option<IpAddr>,
     ) -> Result<Begun, Error> {
-        let origin =
-            || Origin::new(self.client_address.as_ref().map_or(peer, |find| find(headers, extensions)), headers);
+        let origin = || self.origin(headers, extensions, peer);
         let value = |name| headers.get(name).map(HeaderValue::as_bytes);
         let sent = || Sent {
             method: method.as_str(),
@@ -105,7 +105,18 @@ impl Mount {
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
             upgrades: headers.contains_key(UPGRADE),
         };
-        self.begin_head(extensions.get(), origin, sent)
+        let begun = self.begin_head(extensions.get(), origin, sent)?;
+        if !begun.joined {
+            let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
+            begun.request.enter(|| self.sessions.tell_skipped(said));
+        }
+        Ok(begun)
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is
@@ -126,6 +137,24 @@ impl Mount {
             return Err(request.refuse_cross_site());
         }
         Ok(Begun { request, joined: outer.is_some() })
+    }
+
+    fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
+        let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
+        Origin::new(address, headers)
+    }
+
+    /// Answers a request for the endpoint of device-bound sessions; `None` for every other one. To be asked before
+    /// [`begin`](Self::begin).
+    pub fn device_answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        peer: Option<IpAddr>,
+    ) -> Option<Answering> {
+        self.sessions.device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.

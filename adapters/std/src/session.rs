@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures_util::lock::{Mutex, MutexGuard};
 use http::HeaderName;
 use serde::{Serialize, de::DeserializeOwned};
-use session_core::environment::Time;
+use session_core::device::{DeviceProof, DeviceReply};
+use session_core::environment::{Clock, Time};
 use session_core::mode::DynamicMode;
 use session_core::policy::SET_COOKIE_LEN;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;
+use crate::device_keys::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
 use crate::origin::{Follow, Origin};
@@ -52,17 +54,25 @@ impl Shared {
 enum State {
     /// Nobody has asked for the session.
     Untouched,
-    Loaded(buffer_pool::Place),
+    Loaded(Loaded),
     /// It could not be loaded, and is not taken for an empty one.
     Failed(Error),
     /// The answer is made.
     Over,
 }
 
+struct Loaded {
+    place: buffer_pool::Place,
+    /// What the request's cookies prove of the device that the session is bound to.
+    device: DeviceProof,
+    /// The answer takes that proof away.
+    proves_again: bool,
+}
+
 impl State {
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
-            Self::Loaded(exchange) => Ok(exchange),
+            Self::Loaded(loaded) => Ok(&mut loaded.place),
             Self::Failed(error) => Err(*error),
             Self::Over => Err(Error::AnswerSent),
             // nobody has a session before it was asked for
@@ -85,12 +95,17 @@ pub struct Finished {
     pub no_store: bool,
     /// The browser is to forget what it has stored of the site.
     pub clears_site_data: bool,
+    /// The value of another `Set-Cookie` header, which takes the proof of a device away.
+    pub device_cookie: Option<String>,
+    /// The value of a `Secure-Session-Registration` header.
+    pub registration: Option<String>,
 }
 
 impl std::fmt::Debug for Finished {
     /// Prints no cookie.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { error, cookie, token_header, varies, no_store, clears_site_data } = self;
+        let Self { error, cookie, token_header, varies, no_store, clears_site_data, device_cookie, registration } =
+            self;
         f.debug_struct("Finished")
             .field("error", error)
             .field("cookie", &cookie.as_ref().map(|_| "redacted"))
@@ -98,6 +113,8 @@ impl std::fmt::Debug for Finished {
             .field("varies", varies)
             .field("no_store", no_store)
             .field("clears_site_data", clears_site_data)
+            .field("device_cookie", device_cookie)
+            .field("registration", &registration.as_ref().map(|_| "redacted"))
             .finish()
     }
 }
@@ -147,8 +164,8 @@ impl Request {
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
-            let mut exchange = buffer_pool::take();
-            let mut view = View::new(&self.0.core, &mut exchange, ThreadRng);
+            let mut place = buffer_pool::take();
+            let mut view = View::new(&self.0.core, &mut place, ThreadRng);
             let made = self
                 .0
                 .token_header
@@ -157,11 +174,20 @@ impl Request {
             // of a header all lines are used up by now
             #[allow(clippy::map_identity)] // for a shorter lifetime
             let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
+            // the proof may be in lines that the session's own cookie makes needless
+            let device = self.0.core.device.as_ref();
+            let kept: Vec<&[u8]> = if device.is_some() { lines.by_ref().collect() } else { Vec::new() };
+            let mut lines = kept.iter().copied().chain(lines);
             let loaded = self.0.follow(view.load(&mut lines)).await;
-            *state = loaded.map_or_else(State::Failed, |()| State::Loaded(exchange));
+            let proof = device.filter(|_| loaded.is_ok());
+            let device = proof.map_or(DeviceProof::Unbound, |device| {
+                self.0.enter(|| view.check_device(&device.keys, kept.iter().copied()))
+            });
+            *state =
+                loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
         }
         match &mut *state {
-            State::Loaded(exchange) if activity => View::new(&self.0.core, exchange, ThreadRng).activity(),
+            State::Loaded(loaded) if activity => View::new(&self.0.core, &mut loaded.place, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
             State::Over => return Err(Error::AnswerSent),
@@ -188,8 +214,8 @@ impl Request {
         let Some(mut state) = self.0.state.try_lock() else {
             return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };
         };
-        let mut exchange = match std::mem::replace(&mut *state, State::Over) {
-            State::Loaded(exchange) => exchange,
+        let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
+            State::Loaded(loaded) => loaded,
             State::Failed(_) => return Finished { varies: true, token_header, ..Finished::default() },
             State::Untouched | State::Over => return Finished::default(),
         };
@@ -197,6 +223,9 @@ impl Request {
         let committed = self.0.follow(session.commit()).await;
         let written = cookie(&session, token_header.as_ref());
         let error = committed.err().or(written.as_ref().err().copied());
+        let device = self.0.core.device.as_ref().filter(|_| error.is_none());
+        let registration = device.and_then(|device| session.device_registration(&device.keys));
+        let removal = device.filter(|_| proves_again).map(|device| device.keys.removal());
         let finished = Finished {
             error,
             cookie: written.unwrap_or_default(),
@@ -204,9 +233,35 @@ impl Request {
             varies: session.varies(),
             no_store: session.no_store(),
             clears_site_data: session.clears_site_data(),
+            device_cookie: removal.map(|cookie| cookie.as_str().to_owned()),
+            registration: registration.map(|header| header.as_str().to_owned()),
         };
         buffer_pool::give(exchange);
         finished
+    }
+}
+
+/// For the endpoint of device-bound sessions.
+impl Request {
+    pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
+        self.0.enter(within)
+    }
+
+    pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
+        self.0.follow(future).await
+    }
+
+    /// Registers a key for the session that the cookies name.
+    pub(crate) async fn register_device<'h>(
+        &self,
+        device: &Device,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+        proof: Option<&[u8]>,
+    ) -> Result<DeviceReply, Error> {
+        let session = self.session(cookie_lines, false).await?;
+        let mut state = session.lock()?;
+        let mut view = View::new(&self.0.core, state.loaded()?, ThreadRng);
+        Ok(self.0.follow(view.register_device(&device.keys, &&*device.es256, proof)).await)
     }
 }
 
@@ -384,8 +439,12 @@ impl Session {
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked.
+    /// Begins a login: call it **before** the credentials are checked. [`Error::Unsupported`] if sessions are to be bound to
+    /// devices and cannot be, because there is no [endpoint](crate::Sessions::device_endpoint) or they are sealed.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
+        if self.core().cannot_bind {
+            return Err(Error::Unsupported);
+        }
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject)).await
     }
 
@@ -403,6 +462,28 @@ impl Session {
             session.login_failed(account, &why);
             Ok(())
         })
+    }
+
+    /// Whether the session is bound to the device that signed in ([`Policy::device_bound`](crate::Policy::device_bound)).
+    pub fn is_device_bound(&self) -> Result<bool, Error> {
+        match &*self.lock()? {
+            State::Loaded(loaded) => Ok(matches!(loaded.device, DeviceProof::Proven(_) | DeviceProof::Settling)),
+            State::Failed(error) => Err(*error),
+            State::Over => Err(Error::AnswerSent),
+            State::Untouched => Err(Error::NotMounted),
+        }
+    }
+
+    /// Demands a proof of the device before something grave, however old the sign-in is. `true` if the session is bound and
+    /// its last proof is older than `span`: answer with a 307 to this same page, then. That answer takes the proof away, and
+    /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
+    /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
+    pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
+        let mut state = self.lock()?;
+        let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
+        let DeviceProof::Proven(at) = loaded.device else { return Ok(false) };
+        loaded.proves_again = self.core().clock().now().since(at) > span;
+        Ok(loaded.proves_again)
     }
 
     /// A new cookie value after any other change of privilege; the old one is dead at once.

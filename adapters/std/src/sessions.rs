@@ -1,6 +1,7 @@
 //! What all requests of an application share.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use session_core::environment::{Clock, Time};
@@ -11,6 +12,7 @@ use session_core::store::Store;
 use session_core::{Error, Keys};
 use session_store_shared::RecordBuffer;
 
+use crate::device_keys::{Device, Endpoint};
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::events::stderr::Stderr;
@@ -22,8 +24,22 @@ use session_store_shared::{SharedError, SharedStore};
 /// A session in a list of its subject's: a browser that is signed in.
 pub type SessionInfo = session_core::SessionInfo<String>;
 
-/// The core's sessions, without a type parameter.
-pub(crate) type Core = session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>;
+/// The core's sessions, without a type parameter, under one ring of keys.
+pub(crate) struct Core {
+    sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
+    /// `None` if sessions are not bound to devices.
+    pub(crate) device: Option<Device>,
+    /// Sessions are to be bound to devices, and cannot be: nobody signs in.
+    pub(crate) cannot_bind: bool,
+}
+
+impl Deref for Core {
+    type Target = session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sessions
+    }
+}
 
 /// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +63,7 @@ struct Settings {
     mode: DynamicMode,
     on_unreadable: UnreadableField,
     token_header: Option<TokenHeader>,
+    endpoint: Option<Endpoint>,
 }
 
 impl Sessions {
@@ -62,6 +79,7 @@ impl Sessions {
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
             token_header: None,
+            endpoint: None,
         })
     }
 
@@ -111,6 +129,10 @@ impl Sessions {
     #[must_use]
     pub fn unreadable_fields(self, on_unreadable: UnreadableField) -> Self {
         Self::of(Settings { on_unreadable, ..self.0.settings.clone() })
+    }
+
+    pub(crate) fn with_endpoint(self, endpoint: Endpoint) -> Self {
+        Self::of(Settings { endpoint: Some(endpoint), ..self.0.settings.clone() })
     }
 
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
@@ -199,9 +221,13 @@ impl Sessions {
 
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
-            let Settings { store, policy, clock, observer, mode, .. } = settings.clone();
+            let Settings { store, policy, clock, observer, mode, endpoint, .. } = settings.clone();
             let observer = observer.limited(clock.clone());
-            Arc::new(session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer))
+            let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
+            let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
+            let cannot_bind = policy.binds_devices() && device.is_none();
+            let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
+            Arc::new(Core { sessions, device, cannot_bind })
         };
         let first = core(&settings.keys.first);
         let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();

@@ -187,6 +187,15 @@ async fn an_administrators_view_over_postgres_lc9_lc10() {
 }
 
 #[tokio::test]
+async fn an_administrators_view_over_mariadb_lc9_lc10() {
+    let (_server, url) = servers::mariadb::shared();
+    let url = format!("{url}?table_prefix=shop_");
+    let open = || SqlStore::open(&url).unwrap().into();
+    look_and_end(&url, open).await;
+    count_and_remove(&url, open).await;
+}
+
+#[tokio::test]
 async fn an_administrators_view_over_redis_lc9_lc10() {
     let server = servers::redis::start();
     let url = server.url();
@@ -235,9 +244,11 @@ async fn nothing_is_made_where_no_application_is_st18() {
     let file = dir.path().join("shop.db");
     std::fs::write(&file, b"").unwrap();
     let (postgres, redis) = (servers::postgres::start(), servers::redis::start());
+    let (_server, mariadb) = servers::mariadb::shared();
     let shop = App::new(store(&format!("{}?prefix=shop:", redis.url())), SystemClock);
     let ann = shop.sign_in("ann", "").await;
-    for url in [format!("sqlite:{}", file.display()), postgres.url(), format!("{}?prefix=shpo:", redis.url())] {
+    for url in [format!("sqlite:{}", file.display()), postgres.url(), mariadb, format!("{}?prefix=shpo:", redis.url())]
+    {
         for command in COMMANDS {
             let why = Admin(url.clone()).refused(1, command);
             assert!(why.contains("no application has sessions"), "{url} {command:?}: {why}");
@@ -279,9 +290,10 @@ async fn a_sealed_application_is_refused_st18() {
     let dir = tempfile::tempdir().unwrap();
     let (memcached, redis, postgres) =
         (servers::memcached::start(), servers::redis::start(), servers::postgres::start());
+    let (_server, mariadb) = servers::mariadb::shared();
     let sqlite = format!("sqlite:{}", dir.path().join("marks.db").display());
     let layered = format!("layered:{}+sqlite:{}", memcached.url(), dir.path().join("layered.db").display());
-    for url in [sqlite, redis.url(), postgres.url(), memcached.url(), layered] {
+    for url in [sqlite, redis.url(), postgres.url(), mariadb, memcached.url(), layered] {
         a_sealed_application(&url).await;
     }
     // a flash's file is one program's at a time

@@ -4,6 +4,8 @@
 use sha2::block_api::compress256;
 use zeroize::Zeroize;
 
+use crate::base::bytes::fill;
+
 const BLOCK: usize = 64;
 
 /// A key, absorbed.
@@ -81,7 +83,7 @@ impl Sha {
         while !bytes.is_empty() {
             let place = self.block.get_mut(self.len % BLOCK..).unwrap_or_default();
             let (now, later) = bytes.split_at(bytes.len().min(place.len()));
-            place.iter_mut().zip(now).for_each(|(place, byte)| *place = *byte);
+            fill(place, now);
             bytes = later;
             self.len += now.len();
             if self.len.is_multiple_of(BLOCK) {

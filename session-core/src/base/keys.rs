@@ -81,14 +81,27 @@ impl Keys {
     /// gives tells nothing about the ring's keys, or about what another purpose gives.
     pub fn derive<'k>(&'k self, purpose: &'k str) -> impl Iterator<Item = [u8; 32]> + 'k {
         let keys = self.keys.iter().take(self.len);
-        let [end, application] = self.label();
-        keys.map(move |key| Hmac::new(key).mac(&[b"session-core/1 derived\0", purpose.as_bytes(), end, application]))
+        let application = self.application;
+        keys.map(move |key| {
+            let purpose = purpose.as_bytes();
+            Hmac::new(key).mac(&[b"session-core/1 derived\0", purpose, before(application), application.as_bytes()])
+        })
     }
+}
 
-    /// What follows a purpose: nothing without a name.
-    const fn label(&self) -> [&[u8]; 2] {
-        let end: &[u8] = if self.application.is_empty() { &[] } else { &[0] };
-        [end, self.application.as_bytes()]
+/// What stands before an application's name: nothing without one.
+const fn before(application: &str) -> &'static [u8] {
+    if application.is_empty() { &[] } else { &[0] }
+}
+
+impl Keys {
+    /// Derives the subkeys for a use, a cookie name and an application, the signing one first.
+    pub(crate) fn subkeys(&self, usage: &[u8], cookie_name: &str) -> [Option<[u8; 32]>; RING] {
+        let mut subkeys = [None; RING];
+        for (place, key) in subkeys.iter_mut().zip(self.keys.iter().take(self.len)) {
+            *place = Some(subkey(&Hmac::new(key), usage, cookie_name, self.application));
+        }
+        subkeys
     }
 }
 
@@ -128,9 +141,9 @@ pub(crate) struct Subkeys {
 
 impl Ring {
     pub(crate) fn new(keys: &Keys, cookie_name: &str) -> Self {
-        let ([signing, one, two], label) = (&keys.keys, keys.label());
-        let older = |place, key| (place < keys.len).then(|| Subkeys::new(key, cookie_name, label));
-        Self { signing: Subkeys::new(signing, cookie_name, label), older: [older(1, one), older(2, two)] }
+        let Keys { keys: [signing, one, two], len, application } = keys;
+        let older = |place, key| (place < *len).then(|| Subkeys::new(key, cookie_name, application));
+        Self { signing: Subkeys::new(signing, cookie_name, application), older: [older(1, one), older(2, two)] }
     }
 
     /// The subkeys that sign, at place 0.
@@ -149,11 +162,15 @@ impl Ring {
     }
 }
 
+fn subkey(key: &Hmac, usage: &[u8], cookie_name: &str, application: &str) -> [u8; 32] {
+    let name = cookie_name.as_bytes();
+    key.mac(&[b"session-core/1 ", usage, &[0], name, before(application), application.as_bytes()])
+}
+
 impl Subkeys {
-    fn new(key: &[u8; 32], cookie_name: &str, [end, application]: [&[u8]; 2]) -> Self {
+    fn new(key: &[u8; 32], cookie_name: &str, application: &str) -> Self {
         let key = Hmac::new(key);
-        let subkey =
-            |purpose: &[u8]| key.mac(&[b"session-core/1 ", purpose, &[0], cookie_name.as_bytes(), end, application]);
+        let subkey = |usage: &[u8]| subkey(&key, usage, cookie_name, application);
         Self { token: Hmac::new(&subkey(b"token")), seal: subkey(b"seal"), csrf: subkey(b"csrf") }
     }
 
@@ -203,7 +220,7 @@ pub(crate) mod tests {
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| other != one) && ![A, B].contains(one));
         }
-        let subkeys = Subkeys::new(&A, "one", [&[], &[]]);
+        let subkeys = Subkeys::new(&A, "one", "");
         assert!(![subkeys.seal, subkeys.csrf].contains(&all[0]));
     }
 
@@ -223,7 +240,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_use_and_cookie_name_has_its_own_subkey() {
-        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name, [&[], &[]]));
+        let [a, a2, b] = [(&A, "id"), (&A, "id2"), (&B, "id")].map(|(key, name)| Subkeys::new(key, name, ""));
         let all = [a.seal, a.csrf, a2.seal, b.seal];
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| other != one));

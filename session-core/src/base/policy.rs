@@ -25,6 +25,9 @@ const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
 /// Bytes of a session's record, unless the policy says another number.
 const MAX_BYTES: usize = 64 << 10;
 
+/// Characters of a cookie's name.
+pub(crate) const LONGEST_NAME: usize = 256;
+
 /// Sessions of one subject, unless the policy says another number.
 const MAX_SESSIONS: u16 = 100;
 
@@ -260,6 +263,16 @@ pub struct Policy {
     pub(crate) no_store: bool,
     pub(crate) clear_site_data: bool,
     pub(crate) mismatch: Mismatch,
+    pub(crate) devices: Devices,
+}
+
+/// Whether and how sessions are bound to the device that signed in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Devices {
+    /// Milliseconds for which a proof holds; 0 = sessions are not bound.
+    pub(crate) lifetime: u32,
+    pub(crate) single_use: bool,
+    pub(crate) required: bool,
 }
 
 /// [`Lifetimes`] as records keep them: milliseconds, 0 = none.
@@ -351,6 +364,7 @@ impl Policy {
             no_store: false,
             clear_site_data: false,
             mismatch: Mismatch::Ignore,
+            devices: Devices { lifetime: 0, single_use: false, required: false },
         }
     }
 
@@ -421,6 +435,51 @@ impl Policy {
     #[must_use]
     pub const fn on_mismatch(self, mismatch: Mismatch) -> Self {
         Self { mismatch, ..self }
+    }
+
+    /// Binds each session to a key in the browser's device, where the browser can (TR3): after the sign-in a second cookie of
+    /// the name `…-b` comes and goes, which the browser gets for a signature only and which holds for `lifetime`. A copy of the
+    /// cookies then works for that long at most. Ten minutes suit most applications: browsers limit how often they sign, and
+    /// a lifetime below two minutes costs a signature at every request. A browser that cannot do it notices nothing.
+    /// `docs/device-bound-sessions.md` in the repository says what it protects and what it needs.
+    ///
+    /// Needs a `__Host-` cookie without `Partitioned`, sessions that are kept in a store, and an adapter for servers that is
+    /// told where its endpoint is: otherwise nobody can sign in ([`Error::Unsupported`](crate::Error::Unsupported)). The
+    /// adapters for devices have no endpoint.
+    pub const fn device_bound(mut self, lifetime: Duration) -> Result<Self, PolicyError> {
+        const LONGEST: u64 = 24 * 60 * 60 * 1_000;
+        let cookie = &self.cookie;
+        let millis = millis(lifetime);
+        if !cookie.secure || cookie.domain.is_some() || cookie.partitioned || cookie.name.len() > LONGEST_NAME - 2 {
+            return Err(PolicyError::NoDeviceCookie);
+        }
+        if millis < 1_000 || millis > LONGEST {
+            return Err(PolicyError::DeviceLifetime);
+        }
+        self.devices.lifetime = millis as u32;
+        Ok(self)
+    }
+
+    /// Each proof of a device-bound session counts once, also if it is copied on its way. Costs a write at each of them, and
+    /// a browser whose answer was lost signs once more.
+    #[must_use]
+    pub const fn single_use_proofs(mut self) -> Self {
+        self.devices.single_use = true;
+        self
+    }
+
+    /// Device-bound sessions only: two minutes after the sign-in, a session that is not bound by then opens nothing more.
+    /// Browsers that cannot bind sessions are thereby shut out, and so are those that had no signature left at the sign-in.
+    #[must_use]
+    pub const fn require_device(mut self) -> Self {
+        self.devices.required = true;
+        self
+    }
+
+    /// Whether sessions are bound to devices.
+    #[must_use]
+    pub const fn binds_devices(&self) -> bool {
+        self.devices.lifetime > 0
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over
@@ -518,6 +577,12 @@ pub enum PolicyError {
     RenewalWithinGrace,
     /// Without an absolute limit the cookie would never change.
     NeverChanges,
+    /// The cookie is not one that a device-bound session can have.
+    NoDeviceCookie,
+    /// The lifetime of a proof is not between a second and a day.
+    DeviceLifetime,
+    /// The path of the endpoint for device-bound sessions cannot stand in a header as it is.
+    EndpointPath,
 }
 
 impl fmt::Display for PolicyError {
@@ -538,6 +603,13 @@ impl fmt::Display for PolicyError {
             Self::NeverChanges => {
                 "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
             }
+            Self::NoDeviceCookie => {
+                "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
+            }
+            Self::DeviceLifetime => "device-bound sessions: a proof holds for a second to a day",
+            Self::EndpointPath => {
+                "device-bound sessions: the endpoint's path begins with /, has letters, digits and -._~/ and at most 128 of them"
+            }
         })
     }
 }
@@ -556,7 +628,7 @@ fn check_name(name: &str) -> Result<(), PolicyError> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(valid) {
         Err(PolicyError::Name)
-    } else if name.len() > 256 {
+    } else if name.len() > LONGEST_NAME {
         Err(PolicyError::NameLength)
     } else {
         Ok(())

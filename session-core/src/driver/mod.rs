@@ -3,6 +3,7 @@
 //! all sessions of one subject.
 
 pub(crate) mod context;
+pub(crate) mod device;
 pub(crate) mod dynamic;
 pub(crate) mod mode;
 pub(crate) mod sealed;

@@ -24,6 +24,8 @@ use crate::wire::token::Token;
 
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
+/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login takes another one.
+const UNUSED: u32 = u32::MAX;
 /// There is nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
@@ -333,16 +335,16 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             if let Some(mark) = self.mark(&everybody()).await? {
                 return Ok(mark);
             }
-            let mark = Mark { name: self.fresh(&everybody(), b"names", &[]), ..Mark::NONE };
+            let mark = Mark { name: *part(&self.fresh(&everybody(), b"names", &[]), 0), ..Mark::NONE };
             self.put_mark(&everybody(), &mark).await?;
         }
         Err(Error::Unavailable)
     }
 
     /// Bytes that no mark has had before: a MAC of the old ones and the time.
-    fn fresh<const N: usize>(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; N] {
+    fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
         let now = self.now().millis().to_le_bytes();
-        *part(&self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now]), 0)
+        self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
     }
 
     /// Writes a mark over the version that it was loaded as, or where none was; `false` if another writer was faster.
@@ -350,7 +352,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         let now = self.now();
         let mut record = Record::new([0; MIN_LEN]);
         record.begin()?;
-        record.set_mark(mark, &self.fresh(at, b"version", &mark.nonce), now);
+        record.set_mark(mark, part(&self.fresh(at, b"version", &mark.nonce), 0), now);
         let outcome = match mark.version {
             None => self.store.create(at, record.bytes(), now).await,
             Some(seen) => self.store.update(at, seen, record.bytes(), now, &mut []).await,
@@ -371,16 +373,16 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
                 None => (everybody(), all),
                 Some(subject) => {
                     let (at, name) = name(&all.name, subject);
-                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, ..Mark::NONE });
+                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
                     if mark.name != name {
                         return Err(Error::Unavailable);
                     }
                     (at, mark)
                 }
             };
-            let nonce = self.fresh(&at, b"nonce", &before.nonce);
+            let nonce = *part(&self.fresh(&at, b"nonce", &before.nonce), 0);
             let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
-            let mark = Mark { nonce, replaced: before.replaced.saturating_add(1), ends, ..before };
+            let mark = Mark { nonce, replaced: before.replaced.wrapping_add(2), ends, ..before };
             if self.put_mark(&at, &mark).await? {
                 return Ok(());
             }
@@ -397,31 +399,36 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         Version(random): Version,
     ) -> Result<Option<Verifier>, Error> {
         for _ in 0..TRIES {
-            let all = self.register().await?;
-            let (at, name) = name(&all.name, subject);
-            let mut marks = Marks { everybody: Some(all.nonce), subject: Some(None) };
+            let (at, name, nonce) = {
+                // what an await keeps makes the futures around it larger
+                let all = self.register().await?;
+                let (at, name) = name(&all.name, subject);
+                (at, name, all.nonce)
+            };
+            let mut marks = Marks { everybody: Some(nonce), subject: Some(None) };
             let without = epoch(&marks.proof_with(&[]));
             let mut mark = match self.mark(&at).await? {
                 Some(mark) if mark.name != name => return Err(Error::Unavailable),
                 Some(mark) => mark,
                 None if without != seen => return Ok(None),
-                None => {
-                    // random as the login's own record: after a loss even a clock that stands still gives another nonce
-                    let nonce = self.fresh(&at, b"nonce", &random.to_le_bytes());
-                    Mark { name, nonce, ends, ..Mark::NONE }
-                }
+                None => Mark { name, replaced: UNUSED, ends, ..Mark::NONE },
             };
-            marks.subject = Some(Some(mark.nonce));
-            let Some(proof) = marks.proof() else { return Ok(None) };
             // the mark of another first login is not a sign-out
-            if mark.version.is_some() && epoch(&proof) != seen && !(mark.replaced == 0 && without == seen) {
+            let unchanged = epoch(&marks.proof_with(&mark.nonce)) == seen || mark.replaced == 0 && without == seen;
+            if mark.version.is_some() && !unchanged {
                 return Ok(None);
             }
             let until = mark.ends;
             mark.ends = later(until, ends);
-            let there = mark.version.is_some() && mark.ends == until;
-            if there || self.put_mark(&at, &mark).await? {
-                return Ok(Some(proof));
+            let unused = mark.replaced % 2 == UNUSED % 2;
+            if unused {
+                // random as the login's own record: after a loss even a clock that stands still gives another nonce
+                mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
+                mark.replaced = mark.replaced.wrapping_add(1);
+            }
+            marks.subject = Some(Some(mark.nonce));
+            if !unused && mark.ends == until || self.put_mark(&at, &mark).await? {
+                return Ok(marks.proof());
             }
         }
         Err(Error::Unavailable)

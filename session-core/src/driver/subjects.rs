@@ -37,13 +37,15 @@ pub struct SessionInfo<L> {
     pub label: Option<L>,
     /// It is the session of the request that lists.
     pub current: bool,
+    /// It is bound to its device, so that a copy of its cookies opens nothing for long.
+    pub device_bound: bool,
 }
 
 impl<L> SessionInfo<L> {
     /// Returns the same with another kind of text: `info.map_label(str::to_owned)`.
     pub fn map_label<M>(self, label: impl FnOnce(L) -> M) -> SessionInfo<M> {
-        let Self { id, started_at, last_seen, label: text, current } = self;
-        SessionInfo { id, started_at, last_seen, label: text.map(label), current }
+        let Self { id, started_at, last_seen, label: text, current, device_bound } = self;
+        SessionInfo { id, started_at, last_seen, label: text.map(label), current, device_bound }
     }
 }
 
@@ -175,6 +177,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
                     last_seen: room.last_seen(),
                     label: room.label(),
                     current: own.is_some_and(|own| own.handle() == entry.handle),
+                    device_bound: room.has_device(),
                 });
             }
         }

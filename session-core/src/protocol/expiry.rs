@@ -77,15 +77,13 @@ const AHEAD: u64 = 60_000;
 /// record from the future has expired: a clock that was ahead must not give
 /// a session more time than its limits.
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
-    let limits = &policy.limits;
-    let (seen, created) = (record.last_seen(), record.created());
+    let (stamp, created, limits) = (record.stamp(), record.created(), &policy.limits);
     let ahead = now.millis() + AHEAD;
-    seen.millis() > ahead
+    stamp.last_seen.millis() > ahead
         || created.millis() > ahead
-        || now.past(seen, record.idle())
-        || now.past(Time::ZERO, record.ends())
+        || !stamp.live(now)
         || !record.own_lifetimes()
-            && (now.past(seen, limits.idle_of(record.login())) || now.past(created, limits.absolute))
+            && (now.past(stamp.last_seen, limits.idle_of(stamp.login)) || now.past(created, limits.absolute))
 }
 
 /// Whether the cookie changed so recently that an answer with the old one may still be under way.

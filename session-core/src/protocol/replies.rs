@@ -153,13 +153,14 @@ impl<B: Buffer> RequestState<B> {
             if created {
                 rules.observer.observe(&Event::Created(id));
             }
+            let who = if rules.observer.ignores() { None } else { self.owner() };
             match intent {
                 Intent::Login { subject, .. } => {
                     (self.doubted, self.signed_in_now) = (false, true);
                     rules.observer.observe(&Event::LoggedIn(id, subject));
                 }
-                Intent::Rotate => rules.observer.observe(&Event::Rotated(id)),
-                _ if !created => rules.observer.observe(&Event::Renewed(id)),
+                Intent::Rotate => rules.observer.observe(&Event::Rotated(id, who)),
+                _ if !created => rules.observer.observe(&Event::Renewed(id, who)),
                 _ => {}
             }
         }

@@ -193,6 +193,7 @@ impl<B: Buffer> RequestState<B> {
         }
         (self.seen, self.base) = (found.version, self.mine.version());
         let verdict = expiry::accept(token, &self.mine, rules.policy, now);
+        let who = if rules.observer.ignores() { None } else { self.owner() };
         match verdict {
             Verdict::Current | Verdict::Grace => {
                 (self.session, self.token) = (SessionState::Live, Some(*token));
@@ -201,9 +202,9 @@ impl<B: Buffer> RequestState<B> {
                 }
                 return Candidate::Accepted;
             }
-            Verdict::Expired => rules.observer.observe(&Event::Expired(id)),
-            Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id)),
-            Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),
+            Verdict::Expired => rules.observer.observe(&Event::Expired(id, who)),
+            Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id, who)),
+            Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),
         }
         if matches!(verdict, Verdict::PastGrace | Verdict::Replaced) {
             if expiry::unsettled(&self.mine, now) {
@@ -242,6 +243,11 @@ impl<B: Buffer> RequestState<B> {
 
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.session, SessionState::Live)
+    }
+
+    /// The subject has signed in in this request.
+    pub(crate) fn has_signed_in(&self) -> bool {
+        self.is_live() && self.signed_in_now
     }
 
     /// Begun by this request, and not stored yet.
@@ -428,16 +434,50 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// Overwrites the cookies that came and go out, for memory that is freed or that another request uses. Nothing of the
-    /// session is known afterwards. What a record holds is its buffer's to overwrite.
-    pub fn wipe(&mut self) {
-        self.become_nothing();
+    /// session is known afterwards. What a record holds is its buffer's to overwrite, by `overwrite`.
+    pub fn wipe(&mut self, overwrite: impl Fn(&mut B)) {
+        // taken apart, so that no field is forgotten
+        let Self {
+            session,
+            token,
+            outgoing,
+            fresh_handle,
+            seen,
+            base,
+            mine,
+            other,
+            changes,
+            unreadable,
+            carried,
+            handle_shown,
+            active,
+            looked,
+            doubted,
+            signed_in_now,
+            in_flight,
+            reseal,
+            forged,
+            unknown,
+        } = self;
+        for flag in [carried, handle_shown, active, looked, doubted, signed_in_now, in_flight, reseal, forged, unknown]
+        {
+            *flag = false;
+        }
+        (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
+        changes.wipe();
+        mine.wipe(&overwrite);
+        other.wipe(&overwrite);
         // also where a cookie was that is gone already
-        self.token.insert(Token::BLANK).wipe();
-        self.outgoing = Outgoing::Set(Value::BLANK);
-        if let Outgoing::Set(value) = &mut self.outgoing {
+        token.insert(Token::BLANK).wipe();
+        *outgoing = Outgoing::Set(Value::BLANK);
+        if let Outgoing::Set(value) = outgoing {
             value.wipe();
         }
-        (self.token, self.outgoing) = (None, Outgoing::Nothing);
+        // constants: another value brings, in the place of what it has not, whatever the stack had there
+        *session = const { SessionState::None };
+        *fresh_handle = const { None };
+        *token = const { None };
+        *outgoing = const { Outgoing::Nothing };
     }
 
     // ---- the session ends ----------------------------------------------------------------------------------------
@@ -449,6 +489,12 @@ impl<B: Buffer> RequestState<B> {
         } else {
             self.outgoing = Outgoing::Nothing;
         }
+        self.become_nothing();
+    }
+
+    /// The request has no session, although its cookie is good; the browser keeps that.
+    pub(crate) fn disown(&mut self) {
+        self.outgoing = Outgoing::Nothing;
         self.become_nothing();
     }
 

@@ -126,6 +126,10 @@ impl<B: Buffer> RequestState<B> {
 
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
+        if self.changes.dirty() && operation.fresh.is_none() {
+            // asked for in any case, and then what follows is looked at once
+            return Ok(Next::Random);
+        }
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
         }
@@ -231,6 +235,8 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
+        // the browser may have lost the key of before: it is asked for another one
+        self.mine.drop_device()?;
         let limits = &rules.policy.limits;
         // those of the policy follow when the record is written
         let ends = if remember { now.millis() + limits.remember } else { 0 };

@@ -3,7 +3,7 @@
 //! ```text
 //!  0  1  format = 2
 //!  1  1  flags: 1 previous · 2 binding · 4 salt · 8 subject · 16 label · 32 own lifetimes ·
-//!        64 values in CBOR; the other is 0
+//!        64 values in CBOR · 128 device
 //!  2  8  version: a nonce that each writer chooses anew
 //! 10  4  login number
 //! 14  6  last_seen
@@ -17,6 +17,7 @@
 //!        [salt 8]                                                     if flag 4
 //!        [authenticated_at 6 | n 1 | subject n]                       if flag 8
 //!        [n 1 | label n]                                              if flag 16
+//!        [key of the device 64 | time of the last proof 6]            if flag 128
 //!        data: see values.rs
 //! ```
 //! Bytes 0 to 31 are the stamp: all that a store has to understand ([`Stamp`]).
@@ -53,6 +54,8 @@ const HEAD_LEN: usize = 60;
 const PREVIOUS_LEN: usize = 38;
 const BINDING_LEN: usize = 8;
 const SALT_LEN: usize = 8;
+const DEVICE_KEY_LEN: usize = 64;
+const DEVICE_LEN: usize = DEVICE_KEY_LEN + 6;
 
 const PREVIOUS: u8 = 1;
 const BINDING: u8 = 2;
@@ -62,10 +65,10 @@ pub const SUBJECT: u8 = 8;
 const LABEL: u8 = 16;
 const OWN_LIFETIMES: u8 = 32;
 /// As a flag, what follows all sections.
-const DATA: u8 = 32;
+const DATA: u8 = 0;
 /// The data's values are those of [`Cbor`](crate::codec::Cbor), and not of [`Postcard`](crate::codec::Postcard).
 const CBOR: u8 = 64;
-const KNOWN_FLAGS: u8 = PREVIOUS | BINDING | SALT | SUBJECT | LABEL | OWN_LIFETIMES | CBOR;
+const DEVICE: u8 = 128;
 
 /// The smallest record: anonymous, without data.
 pub const MIN_LEN: usize = HEAD_LEN;
@@ -88,6 +91,7 @@ pub struct Stamp {
 impl Stamp {
     /// Reads the stamp of a record; `None` if these bytes are no record of this format.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of(record: &[u8]) -> Option<Self> {
         let head: &Head = record.first_chunk()?;
         (head[0] == FORMAT).then(|| Self::at(head))
@@ -96,11 +100,13 @@ impl Stamp {
     /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
     /// first to be evicted: the core rejects them when it loads them.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of_any(bytes: &[u8]) -> Self {
         let corrupt = Self { version: Version(0), login: 0, last_seen: Time::ZERO, idle: 0, ends: 0 };
         Self::of(bytes).unwrap_or(corrupt)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn at(head: &Head) -> Self {
         Self {
             version: Version(number(part::<8>(head, VERSION_AT))),
@@ -175,7 +181,7 @@ fn text(record: &[u8], at: usize) -> Option<&str> {
 /// Where the section of `flag` begins or, without one, would; [`DATA`] for what follows them.
 fn section_at(record: &[u8], flag: u8) -> usize {
     let [_, flags] = *part(record, 0);
-    let (before, mut at) = (flags & (flag - 1), HEAD_LEN);
+    let (before, mut at) = (flags & flag.wrapping_sub(1), HEAD_LEN);
     let len = |at| usize::from(record.get(at).copied().unwrap_or_default());
     if before & PREVIOUS != 0 {
         at += PREVIOUS_LEN;
@@ -192,6 +198,9 @@ fn section_at(record: &[u8], flag: u8) -> usize {
     if before & LABEL != 0 {
         at += 1 + len(at);
     }
+    if before & DEVICE != 0 {
+        at += DEVICE_LEN;
+    }
     at
 }
 
@@ -199,7 +208,7 @@ fn section_at(record: &[u8], flag: u8) -> usize {
 pub(crate) fn data_at(record: &[u8]) -> Option<usize> {
     let head: &Head = record.first_chunk()?;
     let flags = head[1];
-    if head[0] != FORMAT || flags & !KNOWN_FLAGS != 0 {
+    if head[0] != FORMAT {
         return None;
     }
     if flags & SUBJECT != 0 {
@@ -219,6 +228,9 @@ pub(crate) fn subject(record: &[u8]) -> Option<&str> {
 
 /// Digest of the fingerprint that a session is bound to.
 pub(crate) type Binding = [u8; BINDING_LEN];
+
+/// A public key on P-256: x and y, 32 bytes each.
+pub(crate) type DeviceKey = [u8; DEVICE_KEY_LEN];
 
 /// Random bytes, new at each login and rotation.
 pub(crate) type Salt = [u8; SALT_LEN];
@@ -240,7 +252,7 @@ pub(crate) struct Mark {
     pub(crate) name: Verifier,
     /// Another one after each sign-out.
     pub(crate) nonce: [u8; Mark::NONCE],
-    /// How often it was replaced.
+    /// Twice how often it was replaced, and odd while no session was sealed under it.
     pub(crate) replaced: u32,
     /// After this no session needs it; 0 = never.
     pub(crate) ends: u64,
@@ -272,6 +284,12 @@ impl<B: Buffer> Record<B> {
     /// A place for a record, empty.
     pub(crate) const fn new(bytes: B) -> Self {
         Self { bytes, len: 0, data: 0 }
+    }
+
+    /// Leaves an empty record, whose buffer `overwrite` makes blank.
+    pub(crate) fn wipe(&mut self, overwrite: impl FnOnce(&mut B)) {
+        overwrite(&mut self.bytes);
+        (self.len, self.data) = (0, 0);
     }
 
     /// The whole buffer, for a store to load into; the record is empty until [`adopt`](Self::adopt).
@@ -366,11 +384,6 @@ impl<B: Buffer> Record<B> {
 
     pub(crate) fn saw(&mut self, now: Time) {
         Stamp::touch(self.bytes.as_mut(), now);
-    }
-
-    /// The idle timeout; 0 = none.
-    pub(crate) fn idle(&self) -> u64 {
-        time(part(self.head(), IDLE_AT)).millis()
     }
 
     /// The end of the absolute lifetime; 0 = none.
@@ -477,6 +490,27 @@ impl<B: Buffer> Record<B> {
             put(self.bytes.as_mut(), at, binding);
         }
         Ok(())
+    }
+
+    /// The public key of the device that the session is bound to, and the time of the last proof that counts.
+    pub(crate) fn device(&self) -> Option<(&DeviceKey, Time)> {
+        let section = self.bytes().get(section_at(self.bytes(), DEVICE)..)?;
+        self.has(DEVICE).then(|| (part(section, 0), time(part(section, DEVICE_KEY_LEN))))
+    }
+
+    pub(crate) fn has_device(&self) -> bool {
+        self.has(DEVICE)
+    }
+
+    pub(crate) fn set_device(&mut self, key: &DeviceKey, proven: Time) -> Result<(), Error> {
+        let at = self.section(DEVICE, DEVICE_LEN)?;
+        put(self.bytes.as_mut(), at, key);
+        self.put_time(at + DEVICE_KEY_LEN, proven);
+        Ok(())
+    }
+
+    pub(crate) fn drop_device(&mut self) -> Result<(), Error> {
+        self.section(DEVICE, 0).map(|_| ())
     }
 
     /// What tells this session's CSRF tokens from those of before its last login or rotation; zeros before the first.
@@ -593,11 +627,15 @@ mod tests {
         assert_eq!(record.stamp().deadline().millis(), 1_500);
         record.drop_previous().unwrap();
         assert_eq!(record.binding(), Some([6; 8]));
+        record.set_device(&[9; 64], Time::from_millis(33)).unwrap();
         record.set_binding(None).unwrap();
         record.set_subject("someone else", Time::ZERO).unwrap();
         record.set_label("").unwrap();
         assert_eq!((record.subject(), record.label()), (Some(("someone else", Time::ZERO)), None));
-        assert_eq!(record.bytes().len(), HEAD_LEN + 7 + 12);
+        assert!(record.device() == Some((&[9; 64], Time::from_millis(33))));
+        assert_eq!(record.bytes().len(), HEAD_LEN + 7 + 12 + DEVICE_LEN);
+        let len = record.bytes().len();
+        assert!(record.adopt(len).is_ok() && record.adopt(len - 1).is_err(), "a cut device");
     }
 
     #[test]

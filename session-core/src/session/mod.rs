@@ -1,5 +1,6 @@
 //! What a handler sees of its session.
 
 mod binding;
+pub(crate) mod device;
 mod fields;
 pub(crate) mod view;

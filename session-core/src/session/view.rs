@@ -401,10 +401,15 @@ where
     /// may mean that only this was not done.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
-        if !self.sessions.in_time(begun) {
-            return Err(Error::SignInAgain);
+        let sessions = self.sessions;
+        let told = |error| {
+            sessions.observe(&Event::LoginFailed(Some(subject), &error));
+            error
+        };
+        if !sessions.in_time(begun) {
+            return Err(told(Error::SignInAgain));
         }
-        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await?;
+        self.perform(Intent::Login { subject, epoch, remember, keep_data }).await.map_err(told)?;
         if !crowded {
             return Ok(());
         }
@@ -471,9 +476,9 @@ where
         self.logout().await.map(|()| others + 1)
     }
 
-    pub(super) fn perform(&mut self, intent: Intent<'_>) -> impl Future<Output = Result<(), Error>> {
+    pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
         let mut operation = Operation::new(intent);
-        async move { self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ()) }
+        self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------

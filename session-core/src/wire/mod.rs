@@ -6,6 +6,8 @@ pub(crate) mod base64url;
 pub mod cookie_header;
 pub mod cross_site;
 pub mod csrf;
+pub(crate) mod device;
+pub(crate) mod proof;
 pub(crate) mod sealed;
 pub(crate) mod set_cookie;
 pub(crate) mod token;

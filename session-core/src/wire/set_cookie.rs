@@ -60,10 +60,10 @@ pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str,
 }
 
 /// The digits of the largest number that [`decimal`] writes.
-const DIGITS: usize = 10;
+pub(super) const DIGITS: usize = 10;
 
 /// A number in decimal.
-fn decimal(number: u32, digits: &mut [u8; DIGITS]) -> &[u8] {
+pub(super) fn decimal(number: u32, digits: &mut [u8; DIGITS]) -> &[u8] {
     let (mut left, mut first) = (number, DIGITS);
     for digit in digits.iter_mut().rev() {
         let tens = quotient::<10>(left);

@@ -132,7 +132,9 @@ impl MemoryStore {
 
     fn counted<T>(&self, shard: &Lock<Shard>, action: impl FnOnce(&mut Shard) -> T) -> T {
         let (result, freed) = shard.with(|shard| (action(shard), core::mem::take(&mut shard.freed)));
-        self.release(&freed);
+        if !freed.nothing() {
+            self.release(&freed);
+        }
         result
     }
 }
@@ -162,9 +164,6 @@ impl MemoryStore {
     }
 
     fn release(&self, freed: &Freed) {
-        if freed.nothing() {
-            return;
-        }
         self.bytes.release(freed.bytes);
         if let Some(places) = &self.places {
             places.release(freed.sessions, freed.anonymous);

@@ -21,8 +21,14 @@ enum Place {
 }
 
 impl Drop for Place {
-    /// Overwrites the record: it is a user's data, and what a sealed cookie hides.
     fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl Place {
+    /// Overwrites the record: it is a user's data, and what a sealed cookie hides.
+    fn wipe(&mut self) {
         let bytes: &mut [u8] = match self {
             Self::Inline(bytes) => bytes,
             Self::Heap(bytes) => bytes,
@@ -36,6 +42,14 @@ impl Drop for Place {
 impl RecordBuffer {
     /// An empty buffer.
     pub const NEW: Self = Self(Place::Inline([0; INLINE]));
+
+    /// Makes it as [`NEW`](Self::NEW); no byte of the record stays in the memory that it had.
+    pub fn wipe(&mut self) {
+        match &mut self.0 {
+            Place::Inline(_) => self.0.wipe(),
+            Place::Heap(_) => *self = Self::NEW,
+        }
+    }
 }
 
 impl Debug for RecordBuffer {
@@ -81,6 +95,17 @@ impl Buffer for RecordBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wiped_buffer_is_a_new_one() {
+        for len in [INLINE, INLINE + 1] {
+            let mut buffer = RecordBuffer::NEW;
+            assert!(buffer.grow(len));
+            buffer.as_mut().fill(7);
+            buffer.wipe();
+            assert!(matches!(buffer.0, Place::Inline(_)) && buffer.as_ref() == [0; INLINE]);
+        }
+    }
 
     #[test]
     fn a_buffer_grows_and_keeps_its_bytes() {

@@ -1,7 +1,6 @@
 //! What the store needs of a database: a [`Server`] that connects, and [`Connection`]s that run statements. Each database
 //! has a file that implements both; what the statements mean is decided above them, once.
 
-use std::fmt::Write;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -123,7 +122,7 @@ pub(crate) trait Connection: Send {
     fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()>;
 
     /// Returns an error if an application's pool has set up its connections so that sessions would not be safe.
-    fn check(&mut self) -> Boxed<'_, ()> {
+    fn check(&mut self, _deadline: time::Instant) -> Boxed<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 
@@ -318,6 +317,8 @@ impl Pause {
 /// Returns a statement with its parameters in their places, as `literal` writes them.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn text(sql: &str, values: &[Value<'_>], literal: fn(&mut String, Value<'_>) -> std::fmt::Result) -> String {
+    use std::fmt::Write as _;
+
     let mut pieces = sql.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

@@ -128,7 +128,7 @@ impl Database {
 
     async fn prepare(&self, deadline: Instant) -> Result<(), SqlError> {
         let mut connection = self.connect().await?;
-        connection.check().await?;
+        connection.check(deadline).await?;
         let tables = schema::Tables { dialect: self.dialect(), named: &|sql| self.named(sql), deadline };
         if self.creates {
             tables.ensure(&mut *connection).await?;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use session_store_shared::UrlError;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlStr};
+use tokio::time::Instant;
 
-use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, is_this_host, text};
+use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, is_this_host, rows, text};
 use crate::error::SqlError;
 use crate::statements::{Dialect, MYSQL};
 
@@ -123,8 +124,8 @@ impl Connection for MySqlHeld {
                 // a message that fails is perhaps sent again, over limits that are set, or the connection is closed
                 sql = format!("{}{sql}; {RESTORE}", std::mem::take(&mut self.set));
             }
-            let rows = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(self.connection.get()).await;
-            rows.and_then(|rows| rows.iter().map(Row::read).collect()).map_err(|why| error(&why))
+            let answer = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(self.connection.get()).await;
+            answer.and_then(|rows| rows.iter().map(Row::read).collect()).map_err(|why| error(&why))
         })
     }
 
@@ -141,7 +142,7 @@ impl Connection for MySqlHeld {
         })
     }
 
-    fn check(&mut self) -> Boxed<'_, ()> {
+    fn check(&mut self, deadline: Instant) -> Boxed<'_, ()> {
         Box::pin(async move {
             if !self.connection.is_lent() {
                 return Ok(());
@@ -150,7 +151,12 @@ impl Connection for MySqlHeld {
             let unfit = "SELECT COUNT(*) FROM (SELECT @@autocommit AS commits, \
                 /*M!100101 @@tx_isolation */ /*!80000 @@transaction_isolation */ AS level) AS session \
                 WHERE commits = 0 OR level = 'READ-UNCOMMITTED'";
-            match self.run(SqlStr::from_static(unfit), &[]).await?.first().map(|row| row.number(0)).transpose()? {
+            match rows(self, SqlStr::from_static(unfit), &[], deadline)
+                .await?
+                .first()
+                .map(|row| row.number(0))
+                .transpose()?
+            {
                 Some(0) => Ok(()),
                 _ => Err(SqlError::Pool(
                     "its connections have to commit by themselves (autocommit = 1), and may not read what is not \

@@ -7,7 +7,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqlitePool, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlStr};
 use tokio::time;
 
-use crate::connection::{BETWEEN, Boxed, Connection, Held, Row, Server, Value, bad};
+use crate::connection::{BETWEEN, Boxed, Connection, Held, Row, Server, Value, bad, rows};
 use crate::error::SqlError;
 use crate::statements::{Dialect, SQLITE};
 
@@ -110,13 +110,13 @@ impl Connection for SqliteHeld {
         })
     }
 
-    fn check(&mut self) -> Boxed<'_, ()> {
+    fn check(&mut self, deadline: time::Instant) -> Boxed<'_, ()> {
         Box::pin(async move {
             if !self.connection.is_lent() {
                 return Ok(());
             }
             // a journal in memory, or none, loses the whole database in a crash; a database in memory has no other
-            let mode = self.run(SqlStr::from_static("PRAGMA journal_mode"), &[]).await?;
+            let mode = rows(self, SqlStr::from_static("PRAGMA journal_mode"), &[], deadline).await?;
             let mode = mode.first().and_then(|row| row.bytes(0).ok().flatten().map(<[u8]>::to_vec));
             match mode.as_deref() {
                 Some(b"memory" | b"off") => Err(SqlError::Pool(

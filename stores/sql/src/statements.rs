@@ -1,57 +1,10 @@
-//! The SQL. What both databases understand stands here once; where they differ, once for each.
+//! The SQL. What databases understand alike stands here once; where they differ, once for each.
 //!
 //! Every condition takes the caller's `now`. A row is live if its deadline is to come and it was not made before the
 //! cut-off, a number that moves up each time that everybody's sessions are ended. A row keeps the number that it was made
 //! under, so no clock takes part. The epochs of subjects are told with the cut-off added: a login that began before the
 //! end of all sees another one at its end. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
 //! a circle; PostgreSQL's removers skip rows that are locked.
-
-const LOAD: &str = "\
-    SELECT CAST(octet_length(record) AS bigint), version, last_seen, CASE WHEN octet_length(record) <= $3 THEN record END
-    FROM session_records
-    WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)";
-
-const CREATE: &str = "\
-    INSERT INTO session_records AS there (handle, record, version, login, last_seen, idle, ends, made)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT time FROM session_cutoff))
-    ON CONFLICT (handle) DO UPDATE
-    SET record = excluded.record, version = excluded.version, login = excluded.login, last_seen = excluded.last_seen,
-        idle = excluded.idle, ends = excluded.ends, made = excluded.made
-    WHERE there.deadline <= $8 OR there.made < (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const UPDATE: &str = "\
-    UPDATE session_records
-    SET record = $2, version = $3, login = $4, last_seen = CASE WHEN last_seen > $5 THEN last_seen ELSE $5 END,
-        idle = $6, ends = $7
-    WHERE handle = $1 AND version = $9 AND deadline > $8 AND made >= (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const TOUCH: &str = "\
-    UPDATE session_records SET last_seen = CASE WHEN last_seen > $2 THEN last_seen ELSE $2 END
-    WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const DELETE: &str = "\
-    DELETE FROM session_records
-    WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const DELETE_VERSION: &str = "\
-    DELETE FROM session_records
-    WHERE handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const DELETE_LOGIN: &str = "\
-    DELETE FROM session_records
-    WHERE handle = $1 AND deadline > $2 AND login = $3 AND made >= (SELECT time FROM session_cutoff)
-    RETURNING version";
-
-const END_ALL: &str = "\
-    UPDATE session_cutoff
-    SET time = CASE WHEN time >= COALESCE((SELECT max(made) FROM session_records), 0) THEN time + 1
-        ELSE (SELECT max(made) + 1 FROM session_records) END
-    RETURNING time";
 
 const COUNT: &str = "SELECT count(*) FROM session_records";
 
@@ -62,13 +15,68 @@ const LIST: &str = "\
     LEFT JOIN session_entries AS entry ON entry.subject = $1 AND entry.ends > $2 AND entry.place > $3
     ORDER BY entry.place LIMIT $4";
 
-const BUMP: &str = "\
-    INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, $2, 0)
-    ON CONFLICT (subject) DO UPDATE
-    SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
-    RETURNING epoch + (SELECT time FROM session_cutoff), last";
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use returning::{BUMP, CREATE, DELETE, DELETE_LOGIN, DELETE_VERSION, END_ALL, LOAD, REMOVE, TOUCH, UPDATE};
 
-const REMOVE: &str = "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
+/// What PostgreSQL and SQLite understand: statements that return rows of what they changed.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod returning {
+    pub(super) const LOAD: &str = "\
+        SELECT CAST(octet_length(record) AS bigint), version, last_seen, CASE WHEN octet_length(record) <= $3 THEN record END
+        FROM session_records
+        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)";
+
+    pub(super) const CREATE: &str = "\
+        INSERT INTO session_records AS there (handle, record, version, login, last_seen, idle, ends, made)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT time FROM session_cutoff))
+        ON CONFLICT (handle) DO UPDATE
+        SET record = excluded.record, version = excluded.version, login = excluded.login, last_seen = excluded.last_seen,
+            idle = excluded.idle, ends = excluded.ends, made = excluded.made
+        WHERE there.deadline <= $8 OR there.made < (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const UPDATE: &str = "\
+        UPDATE session_records
+        SET record = $2, version = $3, login = $4, last_seen = CASE WHEN last_seen > $5 THEN last_seen ELSE $5 END,
+            idle = $6, ends = $7
+        WHERE handle = $1 AND version = $9 AND deadline > $8 AND made >= (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const TOUCH: &str = "\
+        UPDATE session_records SET last_seen = CASE WHEN last_seen > $2 THEN last_seen ELSE $2 END
+        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const DELETE: &str = "\
+        DELETE FROM session_records
+        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const DELETE_VERSION: &str = "\
+        DELETE FROM session_records
+        WHERE handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const DELETE_LOGIN: &str = "\
+        DELETE FROM session_records
+        WHERE handle = $1 AND deadline > $2 AND login = $3 AND made >= (SELECT time FROM session_cutoff)
+        RETURNING version";
+
+    pub(super) const END_ALL: &str = "\
+        UPDATE session_cutoff
+        SET time = CASE WHEN time >= COALESCE((SELECT max(made) FROM session_records), 0) THEN time + 1
+            ELSE (SELECT max(made) + 1 FROM session_records) END
+        RETURNING time";
+
+    pub(super) const BUMP: &str = "\
+        INSERT INTO session_subjects AS there (subject, epoch, last) VALUES ($1, $2, 0)
+        ON CONFLICT (subject) DO UPDATE
+        SET epoch = CASE WHEN there.epoch + 1 > $2 THEN there.epoch + 1 ELSE $2 END
+        RETURNING epoch + (SELECT time FROM session_cutoff), last";
+
+    pub(super) const REMOVE: &str =
+        "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
+}
 
 /// What a store says to its database: parameters → columns of the result.
 pub(crate) struct Dialect {

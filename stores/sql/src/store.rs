@@ -21,7 +21,7 @@ const SWEEP_MOST: usize = 64;
 /// How long ago a row has to have expired: a node whose clock is wrong by this much removes no live session.
 const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
-/// Sessions in PostgreSQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
+/// Sessions in PostgreSQL, MariaDB, MySQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
 /// database.
 ///
 /// If a future is dropped, its statement happened or did not, nothing in between. Its connection is closed.
@@ -33,12 +33,13 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. It
-    /// connects with the first operation: while the database is absent, every operation is an error. The first
+    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE`,
+    /// `mysql://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. TLS to another host is verified unless the URL says
+    /// otherwise. The store connects with the first operation: while the database is absent, every operation is an error. The first
     /// operation that reaches it creates the tables or checks them.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL cannot be read, or needs a feature that this program was built without.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let (server, prefix) = server(url)?;
         Ok(Self::over(server, prefix))
@@ -67,8 +68,9 @@ impl SqlStore {
     }
 
     /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
-    /// one statement, or two after a conflict. PostgreSQL cancels a statement after three quarters of it. SQLite has one
-    /// more connection, the only one that writes.
+    /// one statement, or two after a conflict. PostgreSQL cancels a statement after three quarters of it, MariaDB after
+    /// three eighths. SQLite has one more connection, the only one that writes. Of an application's pool, at most that
+    /// many connections are used at once.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
@@ -279,7 +281,7 @@ fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
     if record.len() != size {
         return Err(SqlError::Schema("a record is not as long as the database says".into()));
     }
-    place.copy_from_slice(&record);
+    place.copy_from_slice(record);
     if Stamp::of(place).is_some() {
         Stamp::touch(place, Time::from_millis(seen));
     }

@@ -20,6 +20,8 @@ pub struct Browser {
     driver: Chromedriver,
     agent: ureq::Agent,
     session: String,
+    /// What it was started with, for another start.
+    capabilities: Value,
 }
 
 /// An element of the page that the browser showed when it was looked up.
@@ -38,28 +40,43 @@ impl Browser {
     /// The same, where DNS says so: rules as Chromium's `--host-resolver-rules` takes them.
     #[must_use]
     pub fn start_where(names: Option<&str>) -> Self {
+        let rules = names.map(|rules| format!("--host-resolver-rules={rules}"));
+        Self::start_with(rules.as_deref().as_slice())
+    }
+
+    /// The same, with more arguments for Chromium.
+    #[must_use]
+    pub fn start_with(more: &[&str]) -> Self {
         let driver = Chromedriver::start();
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE * 6)).proxy(None);
-        let mut browser = Self { driver, agent: config.build().into(), session: String::new() };
-        let profile = format!("--user-data-dir={}", browser.driver.home().join("profile").display());
-        let rules = names.map(|rules| format!("--host-resolver-rules={rules}"));
-        let arguments: Vec<&str> = [
+        let profile = format!("--user-data-dir={}", driver.home().join("profile").display());
+        let always = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--remote-debugging-pipe",
             &profile,
-        ]
-        .into_iter()
-        .chain(rules.as_deref())
-        .collect();
+        ];
+        let arguments: Vec<&str> = always.iter().chain(more).copied().collect();
         let capabilities =
             json!({ "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "INFO" } });
-        let started = browser.post("", json!({ "capabilities": { "alwaysMatch": capabilities } }));
-        browser.session = format!("/{}", text(&started["sessionId"]));
+        let mut browser = Self { driver, agent: config.build().into(), session: String::new(), capabilities };
+        browser.begin();
         browser
+    }
+
+    fn begin(&mut self) {
+        self.session.clear();
+        let started = self.post("", json!({ "capabilities": { "alwaysMatch": self.capabilities } }));
+        self.session = format!("/{}", text(&started["sessionId"]));
+    }
+
+    /// Closes it and starts it again, with the same profile.
+    pub fn restart(&mut self) {
+        self.call("DELETE", "", None).unwrap_or_else(|why| panic!("{why}"));
+        self.begin();
     }
 
     /// Opens an address.
@@ -90,7 +107,7 @@ impl Browser {
         Element { browser: self, id: text(&found[ELEMENT]).to_owned() }
     }
 
-    /// Runs a script in the page and gives what it returns.
+    /// Runs a script in the page and gives what it returns, or what the promise that it returns comes to.
     pub fn script(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({ "script": script, "args": [] }))
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bad_input;
+pub mod devices;
 pub mod life_cycle;
 pub mod vectors;

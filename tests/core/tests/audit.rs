@@ -9,7 +9,7 @@ use session_core::events::{Event, Observer};
 use session_core::mode::{Mode, Stored};
 use session_core::policy::{Mismatch, Policy};
 use session_core::testing::{ManualClock, ScriptedRng, run};
-use session_core::{RequestState, Session, Sessions};
+use session_core::{Error, RequestState, Session, Sessions};
 use session_store_memory::MemoryStore;
 
 /// The name of an event, its subject and its cause or reason.
@@ -106,6 +106,49 @@ fn who_signed_in_and_out_lc19() {
     assert_eq!(app.visit(&mut String::new(), failed), expected);
 }
 
+/// A right password that came too late is a failed login as well, whether or not the application says anything.
+#[test]
+fn a_login_that_was_overtaken_is_told_lc19() {
+    let app = App::new(Policy::SECURE);
+    let late = Error::SignInAgain.to_string();
+    let overtaken = app.visit(&mut String::new(), |session| {
+        let attempt = run(session.begin_login("ann")).unwrap();
+        run(app.sessions.revoke_all("ann")).unwrap();
+        app.told();
+        assert_eq!(run(session.login(attempt)), Err(Error::SignInAgain));
+    });
+    assert_eq!(overtaken, [told("login_failed", "ann", &late)]);
+    let slow = app.visit(&mut String::new(), |session| {
+        let attempt = run(session.begin_login("ann")).unwrap();
+        app.wait(600);
+        assert_eq!(run(session.login(attempt)), Err(Error::SignInAgain));
+    });
+    assert_eq!(slow, [told("login_failed", "ann", &late)]);
+    let clock = ManualClock::at(Time::from_millis(1_000_000));
+    let sealed = App::of(Sessions::sealed(MemoryStore::new(), clock, &keys(), Policy::SECURE));
+    let overtaken = sealed.visit(&mut String::new(), |session| {
+        let attempt = run(session.begin_login("ann")).unwrap();
+        run(sealed.sessions.revoke_all("ann")).unwrap();
+        sealed.told();
+        assert_eq!(run(session.login(attempt)), Err(Error::SignInAgain));
+    });
+    assert_eq!(overtaken, [told("login_failed", "ann", &late)]);
+}
+
+#[test]
+fn whose_cookie_changed_lc19() {
+    let app = App::new(Policy::SECURE);
+    let mut jar = String::new();
+    app.sign_in(&mut jar, "ann");
+    assert_eq!(app.visit(&mut jar, |session| run(session.rotate()).unwrap()), [told("rotated", "ann", "")]);
+    for _ in 0..2 {
+        app.wait(29 * 60);
+        app.visit(&mut jar, |session| session.activity());
+    }
+    app.wait(10 * 60);
+    assert_eq!(app.visit(&mut jar, |session| session.activity()), [told("renewed", "ann", "")]);
+}
+
 #[test]
 fn whose_sessions_were_revoked_and_why_lc19() {
     let app = App::new(Policy::SECURE.max_sessions(2));
@@ -188,7 +231,7 @@ fn a_cookie_that_two_have_is_told_lc13_lc19() {
         assert_ne!(thief, owner, "he has the renewed one");
         app.wait(60);
         let seen = app.visit(&mut owner, |session| session.activity());
-        assert_eq!(seen[0], told("past_grace", "-", ""), "the owner comes with the old one");
+        assert_eq!(seen[0], told("past_grace", "ann", ""), "the owner comes with the old one");
         assert_eq!(seen.get(1), ends.then(|| told("revoked", "ann", "reuse")).as_ref());
         // the owner signs in again, which leaves the thief's session alone, unless the policy ended it
         let mut alive = false;
@@ -201,7 +244,7 @@ fn a_cookie_that_two_have_is_told_lc13_lc19() {
     app.sign_in(&mut owner, "ann");
     let mut thief = owner.clone();
     app.sign_in(&mut owner, "ann");
-    assert_eq!(app.visit(&mut thief, |_| ()), [told("replaced", "-", "")]);
+    assert_eq!(app.visit(&mut thief, |_| ()), [told("replaced", "ann", "")]);
 }
 
 /// What an attacker can send eight of is one event of a request.

@@ -30,17 +30,17 @@ fn every_step_of_a_life_is_told_once_lc13() {
     assert_eq!(step(&mut browser, |s| assert_eq!(increment(s), Ok(3))), [""; 0]);
     let old = browser.clone();
     assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: \"ann\" signed in"]);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: replaced cookie"]);
-    assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID: cookie rotated"]);
+    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID of \"ann\": replaced cookie"]);
+    assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID of \"ann\": cookie rotated"]);
     for _ in 0..3 {
         world.wait(20 * 60_000 - 1);
         assert_eq!(step(&mut browser, |_| ()), [""; 0]);
     }
     let old = browser.clone();
     world.wait(3);
-    assert_eq!(step(&mut browser, |_| ()), ["session ID: cookie renewed"]);
+    assert_eq!(step(&mut browser, |_| ()), ["session ID of \"ann\": cookie renewed"]);
     world.wait(60_000);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID: old cookie after its grace"]);
+    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID of \"ann\": old cookie after its grace"]);
     let old = browser.clone();
     assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID of \"ann\" ended"]);
     assert_eq!(step(&mut old.clone(), |_| ()), ["cookie refused: no session ID"]);

@@ -472,3 +472,27 @@ fn the_limit_is_that_of_the_whole_header_and_can_be_set_se8() {
         assert!(matches!(answer, Err(Error::TooLarge { need, have }) if need > have && have == most), "{answer:?}");
     }
 }
+
+/// A device whose marks are in memory and whose clock starts anew begins each boot alike, to the millisecond: what was
+/// signed out before the restart stays so.
+#[test]
+fn a_boot_that_repeats_the_last_one_revives_nothing_se7() {
+    let boot = || {
+        let site = Server::sealed(Policy::SECURE);
+        run(site.sessions().end_all()).unwrap();
+        run(site.sessions().revoke_all("ann")).unwrap();
+        site
+    };
+    let (before, mut jar) = (boot(), None);
+    before.sign_in(&mut jar, "ann").unwrap();
+    let copy = jar.clone();
+    before.visit(&mut jar, |session| run(session.logout())).unwrap();
+    assert_eq!(before.who(&copy), None);
+    let after = boot();
+    assert_eq!(after.who(&copy), None);
+    // and a login there works, under other random numbers
+    after.sign_in(&mut None, "bob").unwrap();
+    let mut jar = None;
+    after.sign_in(&mut jar, "ann").unwrap();
+    assert_eq!((after.who(&jar), after.who(&copy)), (Some("ann".to_owned()), None));
+}

@@ -35,7 +35,7 @@ pub fn check() {
     let handle = *b"a handle";
     let id = LogId(Handle::from_bytes(handle));
     let hash = u32::from_str_radix(&std::format!("{id}"), 16).expect("hex digits");
-    for event in [Event::Created(id), Event::LoggedIn(id, "ann"), Event::Replaced(id)] {
+    for event in [Event::Created(id), Event::LoggedIn(id, "ann"), Event::Replaced(id, None)] {
         let frame = frame(&event);
         // the numbers of five texts, and the values; a zero ends what a value of its own format wrote
         let name = event.name().as_bytes();

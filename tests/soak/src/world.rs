@@ -42,7 +42,7 @@ pub struct World {
 }
 
 impl World {
-    /// Starts nodes over a store: one of those whose servers we start ourselves ([`STORES`], `layered:redis+postgres`), or any
+    /// Starts nodes over a store: one of those whose servers we start ourselves ([`STORES`], `mysql:`, `layered:redis+postgres`), or any
     /// URL of the reference app, whose servers then do not fail.
     ///
     /// # Panics
@@ -61,6 +61,7 @@ impl World {
             let server = match name {
                 "redis" => servers::redis::start(),
                 "postgres" => servers::postgres::start(),
+                "mysql" => servers::mariadb::start(),
                 "memcached" => servers::memcached::start(),
                 _ => return None,
             };

@@ -8,12 +8,15 @@ use crate::files::read;
 use crate::run::{Log, cargo, root, target};
 
 /// A user's program.
+#[derive(Clone, Copy)]
 struct Program {
     name: &'static str,
     /// Where its text stands: the first Rust example.
     readme: &'static str,
     /// Our crates that its manifest names, with their directories.
     ours: &'static [(&'static str, &'static str)],
+    /// The features that it names, of the last of them.
+    features: &'static [&'static str],
     /// The lines of its manifest for the rest.
     others: &'static str,
     /// A store's README does not know with which adapter it is used.
@@ -32,6 +35,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-axum",
         readme: "adapters/axum/README.md",
         ours: &[AXUM],
+        features: &[],
         others: "axum = '0.8.9'",
         adapter: None,
     },
@@ -39,13 +43,15 @@ const PROGRAMS: &[Program] = &[
         name: "over-actix",
         readme: "adapters/actix/README.md",
         ours: &[("session-actix", "adapters/actix")],
-        others: "actix-web = { version = '4.18.1', default-features = false }",
+        features: &[],
+        others: "actix-web = '4.18.1'",
         adapter: None,
     },
     Program {
         name: "over-poem",
         readme: "adapters/poem/README.md",
         ours: &[POEM],
+        features: &[],
         others: "poem = '3.1.12'",
         adapter: None,
     },
@@ -53,6 +59,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-rocket",
         readme: "adapters/rocket/README.md",
         ours: &[("session-rocket", "adapters/rocket")],
+        features: &[],
         others: "rocket = '0.5.2'",
         adapter: None,
     },
@@ -60,6 +67,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-picoserve",
         readme: "adapters/picoserve/README.md",
         ours: &[("session-picoserve", "adapters/picoserve"), MEMORY, CORE],
+        features: &[],
         others: "picoserve = '0.20.1'",
         adapter: None,
     },
@@ -67,6 +75,7 @@ const PROGRAMS: &[Program] = &[
         name: "over-edge-http",
         readme: "adapters/edge-http/README.md",
         ours: &[("session-edge-http", "adapters/edge-http"), MEMORY, CORE],
+        features: &[],
         others: "edge-http = { version = '0.8.0', default-features = false, features = ['io'] }\nedge-nal = '0.7.0'",
         adapter: None,
     },
@@ -74,6 +83,7 @@ const PROGRAMS: &[Program] = &[
         name: "axum-and-sql",
         readme: "stores/sql/README.md",
         ours: &[AXUM, ("session-store-sql", "stores/sql")],
+        features: &["postgres", "tls"],
         others: "",
         adapter: Some("session_axum"),
     },
@@ -81,35 +91,61 @@ const PROGRAMS: &[Program] = &[
         name: "poem-and-memcached",
         readme: "stores/memcached/README.md",
         ours: &[POEM, ("session-store-memcached", "stores/memcached")],
+        features: &[],
         others: "",
         adapter: Some("session_poem"),
     },
 ];
 
+/// A program with an SQLite of its own, of which a program has one only. A workspace for itself, because others have ours.
+const BESIDE: &[Program] = &[Program {
+    name: "sql-beside-rusqlite",
+    readme: "stores/sql/README.md",
+    ours: &[AXUM, ("session-store-sql", "stores/sql")],
+    features: &["postgres", "tls"],
+    others: "rusqlite = '0.43'",
+    adapter: Some("session_axum"),
+}];
+
 /// Compiles all of them.
 pub(super) fn external_build(log: &mut Log) -> Result<String, String> {
-    let place = std::env::temp_dir().join(format!("session-external-build-{}", std::process::id()));
-    let compiled = write(&place).and_then(|()| {
-        let mut check = cargo(&["check", "--workspace"]);
-        log.run(check.current_dir(&place).env("CARGO_TARGET_DIR", target().join("external-build")))
-    });
-    fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
-    compiled.map(|_| format!("{} programs outside the workspace", PROGRAMS.len()))
+    compile(log, PROGRAMS)?;
+    let lock = compile(log, BESIDE)?;
+    if lock.contains("\"sqlx-sqlite\"") {
+        return Err("SQLite comes with PostgreSQL, and collides with the program's own".into());
+    }
+    Ok(format!("{} programs outside the workspace, one with an SQLite of its own", PROGRAMS.len() + BESIDE.len()))
 }
 
-fn write(place: &Path) -> Result<(), String> {
+/// Returns the lockfile.
+fn compile(log: &mut Log, programs: &[Program]) -> Result<String, String> {
+    let place = std::env::temp_dir().join(format!("session-external-build-{}", std::process::id()));
+    let compiled = write(&place, programs).and_then(|()| {
+        let mut check = cargo(&["check", "--workspace"]);
+        log.run(check.current_dir(&place).env("CARGO_TARGET_DIR", target().join("external-build")))?;
+        read(&place.join("Cargo.lock"))
+    });
+    fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
+    compiled
+}
+
+fn write(place: &Path, programs: &[Program]) -> Result<(), String> {
     let file = |path: &str, text: &str| {
         let path = place.join(path);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|why| format!("{}: {why}", path.display()))
     };
-    let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+    let names: Vec<&str> = programs.iter().map(|program| program.name).collect();
     file("Cargo.toml", &format!("[workspace]\nresolver = '3'\nmembers = {names:?}\n"))?;
     // the versions that everything else is tested with
     file("Cargo.lock", &read(&root().join("Cargo.lock"))?)?;
-    for program in PROGRAMS {
+    for program in programs {
         let name = program.name;
-        let line = |(ours, path): &(&str, &str)| format!("{ours} = {{ path = {:?} }}\n", root().join(path));
+        let last = program.ours.last().map(|(ours, _)| *ours);
+        let line = |(ours, path): &(&str, &str)| {
+            let features = if last == Some(*ours) { program.features } else { &[] };
+            format!("{ours} = {{ path = {:?}, features = {features:?} }}\n", root().join(path))
+        };
         let ours: String = program.ours.iter().map(line).collect();
         let manifest =
             format!("[package]\nname = '{name}'\nedition = '2024'\n\n[dependencies]\n{ours}{}\n", program.others);

@@ -13,9 +13,10 @@ const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sa
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// A target, how many inputs it gets, and how long they are at most.
-const TARGETS: [(&str, u32, u32); 5] = [
+const TARGETS: [(&str, u32, u32); 6] = [
     ("cookie_header", 600_000, 1_024),
     ("record", 1_000_000, 1_024),
+    ("device", 300_000, 1_024),
     ("values", 1_000_000, 1_024),
     ("flash_operations", 25_000, 900),
     ("flash_image", 250_000, 9 * 512),

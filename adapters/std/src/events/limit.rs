@@ -68,10 +68,13 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
         Event::Forged
             | Event::CookiesIgnored
             | Event::Unknown(_)
-            | Event::Expired(_)
-            | Event::PastGrace(_)
-            | Event::Replaced(_)
+            | Event::Expired(..)
+            | Event::PastGrace(..)
+            | Event::Replaced(..)
             | Event::Mismatch(..)
+            | Event::Unproven(..)
+            | Event::ProofRefused(..)
+            | Event::ProofSkipped(..)
             | Event::CsrfFailed(..)
             | Event::CrossSite
             | Event::Corrupt(_)

@@ -43,7 +43,7 @@ impl fmt::Debug for LogId {
 /// | `created` | debug | a session was stored for the first time |
 /// | `renewed` | debug | its cookie value was changed by its age |
 /// | `logged_in` | info | a subject signed in |
-/// | `login_failed` | warn | the application refused somebody who wanted to sign in, and said so |
+/// | `login_failed` | warn | a sign-in was refused: by the application, which said so, or because it was overtaken |
 /// | `rotated` | debug | its cookie value was changed by `rotate` |
 /// | `ended` | info | it was ended by its logout |
 /// | `revoked` | info | it was ended by something else than its logout |
@@ -58,6 +58,11 @@ impl fmt::Debug for LogId {
 /// | `replaced` | warn | a cookie came that had been replaced before |
 /// | `bound` | info | it was bound to another fingerprint, or to none |
 /// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
+/// | `device_bound` | info | it was bound to a key in the browser's device |
+/// | `device_proven` | debug | the device has proven that it has the key |
+/// | `unproven` | warn | the cookie of a device-bound session came without a proof that holds, and opened nothing |
+/// | `proof_refused` | warn | a proof of a device was refused |
+/// | `proof_skipped` | info | a browser says why it sends no proof, which anybody can say |
 /// | `csrf_failed` | warn | a CSRF token was refused |
 /// | `cross_site` | warn | a request that another site caused was refused |
 /// | `corrupt` | warn | the store held something else under the session's key |
@@ -73,13 +78,14 @@ pub enum Event<'e> {
     /// A session was stored for the first time.
     Created(LogId),
     /// The cookie value was renewed after its age; the old one works until the grace is over.
-    Renewed(LogId),
+    Renewed(LogId, Option<&'e str>),
     /// A subject signed in.
     LoggedIn(LogId, &'e str),
-    /// Somebody wanted to sign in and was refused: the account, if there is one, and why, in the application's words.
+    /// A sign-in was refused: the account, if there is one, and why. The application says so in its words, or a login with the
+    /// right credentials failed: all sessions of the account were ended meanwhile, or the store was full or down.
     LoginFailed(Option<&'e str>, &'e dyn fmt::Display),
     /// The cookie value was changed by `rotate`.
-    Rotated(LogId),
+    Rotated(LogId, Option<&'e str>),
     /// The session was ended by `logout`; it was this subject's.
     Ended(LogId, Option<&'e str>),
     /// The session was ended by something else than its logout; it was this subject's.
@@ -91,7 +97,7 @@ pub enum Event<'e> {
     /// Everybody's sessions were ended.
     EverybodyRevoked,
     /// A cookie came whose session had reached its idle or absolute limit.
-    Expired(LogId),
+    Expired(LogId, Option<&'e str>),
     /// A cookie value came that none of our keys signed, or that is malformed.
     Forged,
     /// A request brought more than eight cookies of our name. None of the first eight was accepted, and the others were not
@@ -100,13 +106,25 @@ pub enum Event<'e> {
     /// A well-signed cookie came whose session the store does not have.
     Unknown(LogId),
     /// The cookie before the last renewal came after its grace.
-    PastGrace(LogId),
+    PastGrace(LogId, Option<&'e str>),
     /// A cookie came that was replaced before the last change of the cookie.
-    Replaced(LogId),
+    Replaced(LogId, Option<&'e str>),
     /// The session of this subject was bound to another fingerprint, or to none.
     Bound(LogId, Option<&'e str>),
     /// A request came from elsewhere than its session was bound to; it is this subject's.
     Mismatch(LogId, Option<&'e str>),
+    /// The session of this subject was bound to a key in the device that signed in.
+    DeviceBound(LogId, Option<&'e str>),
+    /// The device has proven that it has the key, and got the cookie that says so.
+    DeviceProven(LogId),
+    /// The cookie of a device-bound session of this subject came without a proof that holds, and counted as none: a copy of
+    /// the cookie, or a browser that lost its key or was kept from proving it. How many seconds ago the proof was made, if
+    /// there was one.
+    Unproven(LogId, Option<&'e str>, Option<u32>),
+    /// A proof was refused: of which session, if that is known, and why.
+    ProofRefused(Option<LogId>, &'e dyn fmt::Display),
+    /// A browser says why it sends no proof: of which session, and the reason. Anybody can say it.
+    ProofSkipped(Option<LogId>, &'e dyn fmt::Display),
     /// A CSRF token was refused; this subject is signed in.
     CsrfFailed(Option<LogId>, Option<&'e str>),
     /// A request was refused because another site had caused it.
@@ -200,6 +218,7 @@ impl<'e> Event<'e> {
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
             Self::StoreFailed(why) | Self::StoreWarned(why) | Self::LoginFailed(_, why) => Some(*why),
+            Self::ProofRefused(_, why) | Self::ProofSkipped(_, why) => Some(*why),
             Self::Unreadable(_, why) => *why,
             _ => None,
         }
@@ -213,10 +232,17 @@ impl<'e> Event<'e> {
         match *self {
             Self::LoggedIn(_, subject) | Self::OthersRevoked(_, subject) | Self::AllRevoked(subject) => Some(subject),
             Self::LoginFailed(subject, _)
+            | Self::Renewed(_, subject)
+            | Self::Rotated(_, subject)
             | Self::Ended(_, subject)
             | Self::Revoked(_, subject, _)
+            | Self::Expired(_, subject)
+            | Self::PastGrace(_, subject)
+            | Self::Replaced(_, subject)
             | Self::Bound(_, subject)
             | Self::Mismatch(_, subject)
+            | Self::DeviceBound(_, subject)
+            | Self::Unproven(_, subject, _)
             | Self::CsrfFailed(_, subject) => subject,
             _ => None,
         }
@@ -231,23 +257,28 @@ impl<'e> Event<'e> {
     fn parts(&self) -> (&'static str, Level, Option<LogId>) {
         match *self {
             Self::Created(id) => ("created", Level::Debug, Some(id)),
-            Self::Renewed(id) => ("renewed", Level::Debug, Some(id)),
+            Self::Renewed(id, _) => ("renewed", Level::Debug, Some(id)),
             Self::LoggedIn(id, _) => ("logged_in", Level::Info, Some(id)),
             Self::LoginFailed(..) => ("login_failed", Level::Warn, None),
-            Self::Rotated(id) => ("rotated", Level::Debug, Some(id)),
+            Self::Rotated(id, _) => ("rotated", Level::Debug, Some(id)),
             Self::Ended(id, _) => ("ended", Level::Info, Some(id)),
             Self::Revoked(id, ..) => ("revoked", Level::Info, Some(id)),
             Self::OthersRevoked(id, _) => ("others_revoked", Level::Info, Some(id)),
             Self::AllRevoked(_) => ("all_revoked", Level::Info, None),
             Self::EverybodyRevoked => ("everybody_revoked", Level::Info, None),
-            Self::Expired(id) => ("expired", Level::Debug, Some(id)),
+            Self::Expired(id, _) => ("expired", Level::Debug, Some(id)),
             Self::Forged => ("forged", Level::Warn, None),
             Self::CookiesIgnored => ("cookies_ignored", Level::Warn, None),
             Self::Unknown(id) => ("unknown", Level::Debug, Some(id)),
-            Self::PastGrace(id) => ("past_grace", Level::Warn, Some(id)),
-            Self::Replaced(id) => ("replaced", Level::Warn, Some(id)),
+            Self::PastGrace(id, _) => ("past_grace", Level::Warn, Some(id)),
+            Self::Replaced(id, _) => ("replaced", Level::Warn, Some(id)),
             Self::Bound(id, _) => ("bound", Level::Info, Some(id)),
             Self::Mismatch(id, _) => ("mismatch", Level::Warn, Some(id)),
+            Self::DeviceBound(id, _) => ("device_bound", Level::Info, Some(id)),
+            Self::DeviceProven(id) => ("device_proven", Level::Debug, Some(id)),
+            Self::Unproven(id, ..) => ("unproven", Level::Warn, Some(id)),
+            Self::ProofRefused(id, _) => ("proof_refused", Level::Warn, id),
+            Self::ProofSkipped(id, _) => ("proof_skipped", Level::Info, id),
             Self::CsrfFailed(id, _) => ("csrf_failed", Level::Warn, id),
             Self::CrossSite => ("cross_site", Level::Warn, None),
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
@@ -265,26 +296,36 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created(id) => write!(f, "session {id} created"),
-            Self::Renewed(id) => write!(f, "session {id}: cookie renewed"),
+            Self::Renewed(id, who) => write!(f, "session {id}{}: cookie renewed", Of(*who)),
             Self::LoggedIn(id, subject) => write!(f, "session {id}: {subject:?} signed in"),
             Self::LoginFailed(subject, why) => match subject {
                 Some(subject) => write!(f, "sign-in of {subject:?} refused: {why}"),
                 None => write!(f, "sign-in refused: {why}"),
             },
-            Self::Rotated(id) => write!(f, "session {id}: cookie rotated"),
+            Self::Rotated(id, who) => write!(f, "session {id}{}: cookie rotated", Of(*who)),
             Self::Ended(id, who) => write!(f, "session {id}{} ended", Of(*who)),
             Self::Revoked(id, who, why) => write!(f, "session {id}{} revoked: {}", Of(*who), why.name()),
             Self::OthersRevoked(id, who) => write!(f, "session {id}: {who:?} ended all other sessions"),
             Self::AllRevoked(who) => write!(f, "all sessions of {who:?} revoked"),
             Self::EverybodyRevoked => f.write_str("everybody's sessions revoked"),
-            Self::Expired(id) => write!(f, "session {id} expired"),
+            Self::Expired(id, who) => write!(f, "session {id}{} expired", Of(*who)),
             Self::Forged => f.write_str("cookie refused: not signed by us"),
             Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
             Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
-            Self::PastGrace(id) => write!(f, "session {id}: old cookie after its grace"),
-            Self::Replaced(id) => write!(f, "session {id}: replaced cookie"),
+            Self::PastGrace(id, who) => write!(f, "session {id}{}: old cookie after its grace", Of(*who)),
+            Self::Replaced(id, who) => write!(f, "session {id}{}: replaced cookie", Of(*who)),
             Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
             Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
+            Self::DeviceBound(id, who) => write!(f, "session {id}{}: bound to its device", Of(*who)),
+            Self::DeviceProven(id) => write!(f, "session {id}: device proven"),
+            Self::Unproven(id, who, None) => write!(f, "session {id}{}: no proof of its device", Of(*who)),
+            Self::Unproven(id, who, Some(age)) => {
+                write!(f, "session {id}{}: the proof of its device is {age} s old", Of(*who))
+            }
+            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof refused: {why}"),
+            Self::ProofRefused(None, why) => write!(f, "proof refused: {why}"),
+            Self::ProofSkipped(Some(id), why) => write!(f, "session {id}: the browser sends no proof: {why}"),
+            Self::ProofSkipped(None, why) => write!(f, "the browser sends no proof: {why}"),
             Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
             Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
             Self::CrossSite => f.write_str("request refused: another site caused it"),

@@ -1,13 +1,16 @@
 //! What the network and a corrupt store can hand to the core: any bytes as `Cookie` header lines ([`cookie_header`]), any
-//! bytes as a stored record under a genuine cookie ([`record`]). Each is judged by a second parser that was written from the
+//! bytes as a stored record under a genuine cookie ([`record`]), any bytes at the endpoint of device-bound sessions
+//! ([`device`]). Each is judged by a second parser that was written from the
 //! specification and is as simple as possible. `tests/mutated.rs` runs both on random bytes and mutated vectors, and shows
 //! that the core allocates nothing; the targets in `fuzz/` run the same two functions under libFuzzer.
 
 mod cookies;
+mod devices;
 mod records;
 mod reference;
 
 pub use cookies::{cookie_header, cookie_seeds};
+pub use devices::{device, device_seeds};
 pub use records::{record, record_seeds};
 
 use std::cell::Cell;
@@ -86,10 +89,10 @@ impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::Forged => self.forged.set(self.forged.get() + 1),
-            Event::Expired(_) => self.verdict.set(Some("expired")),
-            Event::Corrupt(_) => self.verdict.set(Some("corrupt")),
-            Event::PastGrace(_) => self.verdict.set(Some("past_grace")),
-            Event::Replaced(_) => self.verdict.set(Some("replaced")),
+            Event::Expired(..) => self.verdict.set(Some("expired")),
+            Event::Corrupt(..) => self.verdict.set(Some("corrupt")),
+            Event::PastGrace(..) => self.verdict.set(Some("past_grace")),
+            Event::Replaced(..) => self.verdict.set(Some("replaced")),
             _ => {}
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct Record {
 pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
     let mut rest = Bytes(bytes.to_vec());
     let (format, flags) = (rest.number(1)?, rest.number(1)?);
-    if format != 2 || flags >= 64 {
+    if format != 2 || flags & 64 != 0 {
         return None;
     }
     rest.take(8 + 4)?;
@@ -85,6 +85,9 @@ pub(crate) fn record(bytes: &[u8]) -> Option<Record> {
     }
     if flags & 16 != 0 {
         record.label = Some(rest.text()?);
+    }
+    if flags & 128 != 0 {
+        rest.take(64 + 6)?;
     }
     while !rest.0.is_empty() {
         let key = rest.text()?;

@@ -87,6 +87,9 @@ impl Record {
             let len = bytes[take(1).start];
             take(len.into());
         }
+        if flags & 128 != 0 {
+            take(64 + 6);
+        }
         let mut data = BTreeMap::new();
         while take(0).start < bytes.len() {
             let len = bytes[take(1).start];

@@ -182,7 +182,7 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: STATE,
-            code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id)),",
+            code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),",
             instead: "Verdict::Replaced => self.outgoing = Outgoing::Remove,",
         }],
     },

@@ -87,16 +87,21 @@ impl Fresh {
 
     /// Somebody who holds all sessions until he is dropped.
     pub(crate) async fn locked(&self) -> Box<dyn std::any::Any> {
+        self.holding("BEGIN; SELECT handle FROM session_records FOR UPDATE").await
+    }
+
+    /// Somebody who holds all rows of a query until he is dropped; in SQLite, the whole database.
+    pub(crate) async fn holding(&self, query: &'static str) -> Box<dyn std::any::Any> {
         use sqlx::{Connection, raw_sql};
         match self {
             Self::Postgres(server) => {
                 let mut connection = sqlx::PgConnection::connect(&server.url()).await.unwrap();
-                raw_sql("BEGIN; SELECT handle FROM session_records FOR UPDATE").execute(&mut connection).await.unwrap();
+                raw_sql(query).execute(&mut connection).await.unwrap();
                 Box::new(connection)
             }
             Self::MariaDb { url, .. } => {
                 let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
-                raw_sql("BEGIN; SELECT handle FROM session_records FOR UPDATE").execute(&mut connection).await.unwrap();
+                raw_sql(query).execute(&mut connection).await.unwrap();
                 Box::new(connection)
             }
             Self::Sqlite(_) => {

@@ -1,0 +1,200 @@
+//! The endpoint of device-bound sessions (TR3), which registers and proves, for any framework.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
+use session_core::Error;
+use session_core::device::{DeviceReply, EndpointPath, Es256};
+use session_core::events::Event;
+use session_core::policy::PolicyError;
+use session_store_shared::RecordBuffer;
+
+use crate::device_keys::{Endpoint, names};
+use crate::environment::ThreadRng;
+use crate::origin::Origin;
+use crate::session::Request;
+use crate::sessions::Sessions;
+
+/// What a browser's own request to the endpoint says.
+#[derive(Clone, Default)]
+pub struct DeviceRequest {
+    /// What follows `?` in the URL.
+    pub query: String,
+    /// Whether there is a header `Sec-Secure-Session-Id`: a refresh, and else a registration.
+    pub refreshes: bool,
+    /// Whether `Sec-Fetch-Mode` is `no-cors` and `Sec-Fetch-Site` is `same-origin`. No script of a page can send both.
+    pub of_the_browser: bool,
+    /// The value of `Secure-Session-Response`.
+    pub proof: Option<Vec<u8>>,
+    /// The Cookie header lines.
+    pub cookies: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for DeviceRequest {
+    /// Prints no cookie and no proof.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refreshes, of_the_browser, .. } = self;
+        let mut request = f.debug_struct("DeviceRequest");
+        request.field("refreshes", refreshes).field("of_the_browser", of_the_browser).finish_non_exhaustive()
+    }
+}
+
+/// An answer of the endpoint: the status, the headers, and JSON as the body or an empty one.
+pub struct DeviceAnswer {
+    /// 200, 401, 403 or 503.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl fmt::Debug for DeviceAnswer {
+    /// Prints no cookie.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl DeviceAnswer {
+    fn new(reply: &DeviceReply) -> Self {
+        let no_store = ("cache-control", "no-store".to_owned());
+        let (status, mut headers, body) = match reply {
+            DeviceReply::Proven { cookie, challenge, instructions } => {
+                let cookie = ("set-cookie", cookie.as_str().to_owned());
+                let challenge = (names::CHALLENGE, challenge.as_str().to_owned());
+                (200, vec![cookie, challenge], instructions.map(|json| json.as_str().to_owned()).unwrap_or_default())
+            }
+            DeviceReply::Challenge(challenge) => {
+                (403, vec![(names::CHALLENGE, challenge.as_str().to_owned())], String::new())
+            }
+            DeviceReply::Refused => (401, vec![], String::new()),
+            DeviceReply::Unavailable => (503, vec![], String::new()),
+        };
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        headers.push(no_store);
+        Self { status, headers, body }
+    }
+}
+
+/// The answer of a layer in the place of its handlers.
+pub type Answering = Pin<Box<dyn Future<Output = Response<String>> + Send>>;
+
+impl Sessions {
+    /// Where browsers register the keys of device-bound sessions and prove that they have them ([`Policy::device_bound`](crate::Policy::device_bound)):
+    /// the path as the browser requests it, such as `/device-session`. The session layer answers `POST` requests there by
+    /// itself, before any handler or layer inside of it, so there is no route to be added. `es256` verifies signatures:
+    /// `P256`, of the feature `p256`, or one of your own.
+    ///
+    /// The layer has to see that path as it is, and nothing outside of it may redirect, limit or authenticate these requests:
+    /// a browser that gets another answer than the endpoint's forgets the key.
+    pub fn device_endpoint(
+        self,
+        path: &'static str,
+        es256: impl Es256 + Send + Sync + 'static,
+    ) -> Result<Self, PolicyError> {
+        Ok(self.with_endpoint(Endpoint { path: EndpointPath::new(path)?, es256: Arc::new(es256) }))
+    }
+
+    /// Whether a request is one for the endpoint, which the layer answers.
+    #[must_use]
+    pub fn is_device_endpoint(&self, method: &str, path: &str) -> bool {
+        method == "POST" && self.core().device.as_ref().is_some_and(|device| device.keys.path() == path)
+    }
+
+    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
+    #[must_use]
+    pub fn device_path(&self) -> Option<&'static str> {
+        self.core().device.as_ref().map(|device| device.keys.path())
+    }
+
+    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
+    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
+    #[must_use]
+    pub fn cannot_bind_devices(&self) -> bool {
+        self.core().cannot_bind
+    }
+
+    /// Answers a request for the endpoint.
+    pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
+        let core = self.core().clone();
+        let request = Request::from_origin(self, || origin);
+        let Some(device) = &core.device else { return DeviceAnswer::new(&DeviceReply::Refused) };
+        if !asked.of_the_browser {
+            let why = "it does not say that the browser itself sends it: a script of a page, or a proxy that takes \
+                       Sec-Fetch headers away";
+            request.enter(|| core.observe(&Event::ProofRefused(None, &why)));
+            return DeviceAnswer::new(&DeviceReply::Refused);
+        }
+        let (lines, proof) = (asked.cookies.iter().map(Vec::as_slice), asked.proof.as_deref());
+        let (es256, room) = (&&*device.es256, RecordBuffer::NEW);
+        let query = asked.query.as_bytes();
+        if asked.refreshes {
+            let rng = &mut ThreadRng;
+            let refreshed = core.refresh_device(&device.keys, es256, room, rng, query, proof, lines);
+            DeviceAnswer::new(&request.follow(refreshed).await)
+        } else {
+            let mut answer = DeviceAnswer::new(&match request.register_device(device, lines, proof).await {
+                Ok(reply) => reply,
+                Err(Error::Unavailable | Error::Indeterminate | Error::Busy | Error::Entropy) => {
+                    DeviceReply::Unavailable
+                }
+                Err(_) => DeviceReply::Refused,
+            });
+            // within the grace of a renewal the answer has the session's newer cookie, too
+            let finished = request.finish().await;
+            answer.headers.extend(finished.cookie.map(|cookie| ("set-cookie", cookie)));
+            answer
+        }
+    }
+
+    /// The same with the types of the `http` crate: `None` if the request is not one for the endpoint.
+    pub fn device_answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        origin: impl FnOnce() -> Origin,
+    ) -> Option<Answering> {
+        if !self.is_device_endpoint(method.as_str(), uri.path()) {
+            return None;
+        }
+        let says = |name: &str, value: &[u8]| headers.get(name).is_some_and(|said| said.as_bytes() == value);
+        let asked = DeviceRequest {
+            query: uri.query().unwrap_or_default().to_owned(),
+            refreshes: headers.contains_key(names::ID),
+            of_the_browser: says("sec-fetch-mode", b"no-cors") && says("sec-fetch-site", b"same-origin"),
+            proof: headers.get(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
+            cookies: headers.get_all(COOKIE).iter().map(|line| line.as_bytes().to_vec()).collect(),
+        };
+        let (sessions, origin) = (self.clone(), if self.observes() { origin() } else { Origin::default() });
+        Some(Box::pin(async move {
+            let DeviceAnswer { status, headers, body } = sessions.answer_device(origin, asked).await;
+            let mut answer = Response::new(body);
+            *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            for (name, value) in headers {
+                if let Ok(mut value) = HeaderValue::try_from(value) {
+                    let name = HeaderName::from_static(name);
+                    value.set_sensitive(name != CACHE_CONTROL && name != CONTENT_TYPE);
+                    answer.headers_mut().append(name, value);
+                }
+            }
+            answer
+        }))
+    }
+
+    /// Reports what a browser says of a proof that it does not send, in the header `Secure-Session-Skipped` of any request.
+    pub fn tell_skipped<'h>(&self, said: impl FnOnce() -> Option<&'h str>) {
+        let core = self.core();
+        let Some(said) = core.device.as_ref().and_then(|_| said()) else { return };
+        let known = ["quota_exceeded", "server_error", "unreachable"];
+        let why = known.into_iter().find(|known| said.starts_with(known)).unwrap_or("another reason");
+        core.observe(&Event::ProofSkipped(None, &why));
+    }
+}

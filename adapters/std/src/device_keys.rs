@@ -1,0 +1,66 @@
+//! Device-bound sessions (TR3): who verifies signatures, and what is needed under one ring of keys.
+
+use std::sync::Arc;
+
+use session_core::Keys;
+use session_core::device::{DeviceKeys, EndpointPath, Es256};
+use session_core::policy::Policy;
+
+/// Verifies signatures in software: pure Rust, of the crate `p256`.
+#[cfg(feature = "p256")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct P256;
+
+#[cfg(feature = "p256")]
+impl Es256 for P256 {
+    fn verify(&self, key: &[u8; 64], hash: &[u8; 32], signature: &[u8; 64]) -> bool {
+        use p256::ecdsa::signature::hazmat::PrehashVerifier;
+        use p256::ecdsa::{Signature, VerifyingKey};
+
+        // a point that is not compressed
+        let mut point = [4; 65];
+        point[1..].copy_from_slice(key);
+        match (VerifyingKey::from_sec1_bytes(&point), Signature::from_slice(signature)) {
+            (Ok(key), Ok(signature)) => key.verify_prehash(hash, &signature).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+/// Any verifier.
+pub(crate) type AnyEs256 = Arc<dyn Es256 + Send + Sync>;
+
+/// Where the endpoint is, and who verifies signatures there.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) path: EndpointPath,
+    pub(crate) es256: AnyEs256,
+}
+
+/// What is needed of device-bound sessions under one ring of keys.
+pub(crate) struct Device {
+    pub(crate) keys: DeviceKeys,
+    pub(crate) es256: AnyEs256,
+}
+
+impl Device {
+    /// `None` if the policy does not bind sessions to devices.
+    pub(crate) fn new(endpoint: &Endpoint, keys: &Keys, policy: Policy) -> Option<Self> {
+        let Endpoint { path, es256 } = endpoint;
+        Some(Self { keys: DeviceKeys::new(keys, policy, *path)?, es256: es256.clone() })
+    }
+}
+
+/// Names of headers, in lower case.
+pub mod names {
+    /// Asks the browser for a key.
+    pub const REGISTRATION: &str = "secure-session-registration";
+    /// A challenge for the next proof.
+    pub const CHALLENGE: &str = "secure-session-challenge";
+    /// A proof.
+    pub const RESPONSE: &str = "secure-session-response";
+    /// The identifier, at a refresh.
+    pub const ID: &str = "sec-secure-session-id";
+    /// Why a browser sends no proof.
+    pub const SKIPPED: &str = "secure-session-skipped";
+}

@@ -1,0 +1,259 @@
+//! Device-bound sessions (TR3): real signatures, and what an adapter hands on.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use session_core::device::Proof;
+use session_core::environment::Time;
+use session_core::policy::PolicyError;
+use session_core::testing::{ManualClock, run};
+use session_std::device::P256;
+use session_std::events::{Event, Observer, Origin};
+use session_std::{Error, MemoryStore, Policy, Request, Sessions, headers, keys};
+
+/// What Chromium 156 sent, with a software key: the use, the challenge, the proof. The last one has a high s.
+#[rustfmt::skip]
+const VECTORS: [(&str, &str, &str); 7] = [
+    ("register", "AAABoifuQYZ3x4iYCscX1aTlumoDtLDm", "eyJhbGciOiJFUzI1NiIsImp3ayI6eyJjcnYiOiJQLTI1NiIsImt0eSI6IkVDIiwieCI6IlowWElOSkNPX0k4SjlFOGpJbVI3Y0JYcVNaWU5zMWN3aENpcVhsaVktWFUiLCJ5IjoieGtfdHU2cTEzR3Z2SFRab3FlYTgzQzdzSzVha2pSUWJKMXA5Um9ReENwNCJ9LCJ0eXAiOiJkYnNjK2p3dCJ9.eyJqdGkiOiJBQUFCb2lmdVFZWjN4NGlZQ3NjWDFhVGx1bW9EdExEbSJ9.dOMvIwsXV3Kv40x0cnGSuZV5Yafi9bxDGS7Wxvhg-fReKOYz4Dc5J7pXN9OGwdT7fxddIesi2MbEleBPmYhQgA"),
+    ("refresh", "AAABoifuQasfMLpx3mpnrrva2Et1nd6k", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVFhc2ZNTHB4M21wbnJydmEyRXQxbmQ2ayJ9.Bze4jXAL1rOa5Qb0YLJ2fvy7U4tKxGysd-qrCI2nCRZLuS8PD6EibSuJps7_atvAZ3kUOuwMoa8LMjNgKObjQg"),
+    ("refresh", "AAABoifuRYqyivU7EfCMJ7usuwLn0iiL", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVJZcXlpdlU3RWZDTUo3dXN1d0xuMGlpTCJ9.6-2zYV4WZnJKQH9eztulNmQmdTZ4Je8Jwf1INkDvF-BPOsI5EKLEMxKFzGnVRQFkhcti3Hm0rVqYHqGMZ_K0FQ"),
+    ("refresh", "AAABoifuRk-WQXWlkzz29viUekmyRRrz", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVJrLVdRWFdsa3p6Mjl2aVVla215UlJyeiJ9.iHLI3zLFwp_i9VlHCeVclpbqTGo38HujE7SMVO9V75tau46PFYjckdrmGjDbQeKmD98N-IKjoAg0agyYbNlJjQ"),
+    ("refresh", "AAABoifuRxrLNAgu9xiFd5-z7etfYmYb", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVJ4ckxOQWd1OXhpRmQ1LXo3ZXRmWW1ZYiJ9.HrSQ6kZXUkRtMT1FkXa3PB5Ag1SDvRaPaQJbRh2UjogqBQy5cGdUhfHfuJABwjPG9_5KaV5-2Jc8xHCWdprkag"),
+    ("refresh", "AAABoifuR987jq4rop0j-JUmMVAMq6XZ", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVI5ODdqcTRyb3Awai1KVW1NVkFNcTZYWiJ9.GMp2WC0vhCcWk9rV1wgZmKyiiNLZwoH1ZPYuyK7nhsZPY26GBglwXNxClVJHdGuT972U7mJmjwj2lJbbyBPW4w"),
+    ("refresh", "AAABoifuSKTw24mzSYzVhwbVqKgmYx0M", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJBQUFCb2lmdVNLVHcyNG16U1l6Vmh3YlZxS2dtWXgwTSJ9.F7-G8w4AXvnmM9EmhRacsZfEjMQLidvqcJU_EWxvY1rMXY0IOHixtnU8VGKW5o1b0hI1GwWlUO7o5ZIYuxfSdQ"),
+];
+
+fn key() -> [u8; 64] {
+    *Proof::read(VECTORS[0].2.as_bytes()).unwrap().key().unwrap()
+}
+
+#[test]
+fn every_proof_of_chromium_is_accepted_tr3() {
+    for (usage, challenge, text) in VECTORS {
+        for text in [text.to_owned(), format!("\"{text}\"")] {
+            let proof = Proof::read(text.as_bytes()).unwrap();
+            assert_eq!((proof.challenge(), proof.key().is_some()), (challenge.as_bytes(), usage == "register"));
+            assert!(proof.is_signed_by(&key(), &P256));
+        }
+    }
+    let high = Base64UrlUnpadded::decode_vec(VECTORS[6].2.rsplit('.').next().unwrap()).unwrap();
+    assert!(high[32] >= 0x80, "the curve's order begins with ff ff ff ff 00");
+}
+
+#[test]
+fn a_proof_with_any_byte_changed_or_cut_is_refused_tr3() {
+    for (_, _, text) in VECTORS {
+        for at in 0..text.len() {
+            let mut other = text.as_bytes().to_vec();
+            other[at] ^= 1;
+            for bytes in [&other[..], &text.as_bytes()[..at]] {
+                let accepted = Proof::read(bytes).is_some_and(|proof| proof.is_signed_by(&key(), &P256));
+                assert!(!accepted, "{at} of {text}");
+            }
+        }
+        let mut other = key();
+        other[40] ^= 1;
+        assert!(!Proof::read(text.as_bytes()).unwrap().is_signed_by(&other, &P256), "no point of the curve");
+        assert!(!Proof::read(text.as_bytes()).unwrap().is_signed_by(&[0; 64], &P256));
+    }
+}
+
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Told {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(event.to_string());
+    }
+}
+
+impl Told {
+    fn last(&self) -> String {
+        self.0.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+}
+
+/// An application, and the device of a browser.
+struct Site {
+    sessions: Sessions,
+    clock: &'static ManualClock,
+    told: Told,
+    key: SigningKey,
+}
+
+fn policy() -> Policy {
+    Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap()
+}
+
+impl Site {
+    fn new() -> Self {
+        let clock: &ManualClock = Box::leak(Box::new(ManualClock::at(Time::from_millis(1_764_460_800_000))));
+        let told = Told::default();
+        let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy()).clock(clock);
+        let sessions = sessions.observed(told.clone()).device_endpoint("/device-session", P256).unwrap();
+        Self { sessions, clock, told, key: SigningKey::from_slice(&[7; 32]).unwrap() }
+    }
+
+    fn proof(&self, challenge: &str, registers: bool) -> String {
+        let point = self.key.verifying_key().to_sec1_point(false);
+        let half = |at: usize| Base64UrlUnpadded::encode_string(&point.as_bytes()[at..at + 32]);
+        let jwk = format!("\"jwk\":{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}},", half(1), half(33));
+        let head = format!("{{\"alg\":\"ES256\",{}\"typ\":\"dbsc+jwt\"}}", if registers { &jwk } else { "" });
+        let [head, body] = [head, format!("{{\"jti\":\"{challenge}\"}}")]
+            .map(|part| Base64UrlUnpadded::encode_string(part.as_bytes()));
+        let signature: Signature = self.key.sign(format!("{head}.{body}").as_bytes());
+        format!("{head}.{body}.{}", Base64UrlUnpadded::encode_string(&signature.to_bytes()))
+    }
+
+    /// A request to the endpoint, as a browser sends it.
+    fn post(
+        &self,
+        query: &str,
+        cookies: &str,
+        proof: Option<&str>,
+        change: impl FnOnce(&mut HeaderMap),
+    ) -> Response<String> {
+        let mut sent = HeaderMap::new();
+        let mut set = |name, value: &str| sent.insert(name, HeaderValue::from_str(value).unwrap());
+        set("sec-fetch-mode", "no-cors");
+        set("sec-fetch-site", "same-origin");
+        set("cookie", cookies);
+        if let Some(proof) = proof {
+            set("secure-session-response", proof);
+        }
+        if !query.is_empty() {
+            set("sec-secure-session-id", "x");
+        }
+        change(&mut sent);
+        let uri: Uri = format!("/device-session{query}").parse().unwrap();
+        let answering = self.sessions.device_answer(&Method::POST, &uri, &sent, Origin::default).unwrap();
+        // a fresh runtime is not needed: the store is in memory
+        let answer = run(answering);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        answer
+    }
+
+    fn sign_in(&self, subject: &str) -> HeaderMap {
+        let request = Request::new(self.sessions.clone());
+        let session = run(request.session(std::iter::empty(), true)).unwrap();
+        let attempt = run(session.begin_login(subject)).unwrap();
+        run(session.login(attempt)).unwrap();
+        let mut sent = HeaderMap::new();
+        headers::apply(run(request.finish()), &mut sent);
+        sent
+    }
+
+    /// Who is signed in, whether the session is bound, and whether a proof is demanded that is not older than a second.
+    fn who(&self, cookies: &str) -> (Option<String>, bool, bool, HeaderMap) {
+        let request = Request::new(self.sessions.clone());
+        // two lines: the proof may be in the second
+        let lines = cookies.split("; ").map(str::as_bytes);
+        let session = run(request.session(lines, true)).unwrap();
+        let who = session.subject().unwrap();
+        let (bound, demands) =
+            (session.is_device_bound().unwrap(), session.demand_proof(Duration::from_secs(1)).unwrap());
+        let mut sent = HeaderMap::new();
+        headers::apply(run(request.finish()), &mut sent);
+        (who, bound, demands, sent)
+    }
+}
+
+fn value<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
+}
+
+fn pair(headers: &HeaderMap) -> String {
+    value(headers, "set-cookie").split(';').next().unwrap().to_owned()
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+#[test]
+fn registered_proven_and_demanded_again_tr3() {
+    let site = Site::new();
+    let sent = site.sign_in("ann");
+    let named = pair(&sent);
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    let registered = site.post("", &named, Some(&site.proof(&challenge, true)), |_| ());
+    assert_eq!(registered.status(), 200);
+    assert_eq!(value(registered.headers(), "content-type"), "application/json");
+    let query = format!("?s={}", between(registered.body(), "/device-session?s=", "\""));
+    let both = format!("{named}; {}", pair(registered.headers()));
+    site.clock.advance(Duration::from_secs(300));
+    let (who, bound, demands, sent) = site.who(&both);
+    assert_eq!((who.as_deref(), bound, demands), (Some("ann"), true, true));
+    assert_eq!(value(&sent, "set-cookie"), "__Host-id-b=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure");
+
+    let asked = site.post(&query, "", None, |_| ());
+    assert_eq!((asked.status().as_u16(), asked.body().as_str()), (403, ""));
+    let challenge = value(asked.headers(), "secure-session-challenge").split('"').nth(1).unwrap().to_owned();
+    let proven = site.post(&query, "", Some(&site.proof(&challenge, false)), |_| ());
+    assert_eq!((proven.status().as_u16(), proven.body().as_str()), (200, ""));
+    let both = format!("{named}; {}", pair(proven.headers()));
+    assert_eq!(site.who(&both).2, false, "a moment ago");
+    site.clock.advance(Duration::from_secs(606));
+    let (who, bound, demands, sent) = site.who(&both);
+    assert_eq!((who, bound, demands, sent.contains_key("set-cookie")), (None, false, false, false));
+    assert!(site.told.last().ends_with(" of \"ann\": the proof of its device is 606 s old"), "{}", site.told.last());
+    assert_eq!(site.post("?s=x", "", None, |_| ()).status(), 401);
+}
+
+/// A script of a page can set neither header, so that it registers no key of its own.
+#[test]
+fn only_the_browser_itself_is_answered_tr3() {
+    let site = Site::new();
+    let sent = site.sign_in("ann");
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    let proof = site.proof(&challenge, true);
+    for (name, value) in [("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site")]
+    {
+        let change = |headers: &mut HeaderMap| _ = headers.insert(name, HeaderValue::from_static(value));
+        assert_eq!(site.post("", &pair(&sent), Some(&proof), change).status(), 401);
+        assert!(site.told.last().starts_with("proof refused: it does not say that the browser itself sends it"));
+    }
+    let without = |headers: &mut HeaderMap| _ = headers.remove("sec-fetch-mode");
+    assert_eq!(site.post("", &pair(&sent), Some(&proof), without).status(), 401);
+    assert_eq!(site.post("", &pair(&sent), Some(&proof), |_| ()).status(), 200);
+}
+
+#[test]
+fn other_requests_are_not_the_endpoints_tr3() {
+    let site = Site::new();
+    assert!(site.sessions.is_device_endpoint("POST", "/device-session"));
+    for (method, path) in [("GET", "/device-session"), ("POST", "/device-session/"), ("POST", "/")] {
+        assert!(!site.sessions.is_device_endpoint(method, path));
+    }
+    let off = Sessions::new(MemoryStore::new(), keys::generated()).device_endpoint("/device-session", P256).unwrap();
+    assert!(!off.is_device_endpoint("POST", "/device-session"), "the policy binds nothing");
+    let refused = Sessions::new(MemoryStore::new(), keys::generated()).device_endpoint("/a?b", P256);
+    assert_eq!(refused.err(), Some(PolicyError::EndpointPath));
+}
+
+/// Nobody signs in where sessions are to be bound and cannot be.
+#[test]
+fn a_wrong_mounting_signs_nobody_in_tr3() {
+    let no_endpoint = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy());
+    let sealed = Sessions::sealed(MemoryStore::new(), keys::generated()).policy(policy());
+    for sessions in [no_endpoint, sealed.device_endpoint("/device-session", P256).unwrap()] {
+        let request = Request::new(sessions);
+        let session = run(request.session(std::iter::empty(), true)).unwrap();
+        assert_eq!(run(session.begin_login("ann")).err(), Some(Error::Unsupported));
+    }
+}
+
+#[test]
+fn what_is_printed_opens_nothing_tr3() {
+    let site = Site::new();
+    let sent = site.sign_in("ann");
+    assert!(!format!("{sent:?}").contains("challenge"), "{sent:?}");
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    let registered = site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ());
+    let printed = format!("{:?}", registered.headers());
+    assert!(!printed.contains("__Host-id-b"), "{printed}");
+}

@@ -1,0 +1,164 @@
+//! A session bound to a key in the device that signed in (TR3): what a request with the session's cookie is about.
+
+use core::ops::DerefMut;
+
+use rand_core::TryCryptoRng;
+
+use super::view::Session;
+use crate::base::environment::{Buffer, Clock, Time};
+use crate::base::error::Error;
+use crate::base::events::{Event, LogId, Observer};
+use crate::driver::device::DeviceReply;
+use crate::driver::mode::Mode;
+use crate::protocol::state::RequestState;
+use crate::store::contract::Store;
+use crate::wire::device::{DeviceKeys, Header};
+use crate::wire::proof::{Es256, Proof};
+
+/// What a request's cookies prove of the device that its session is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceProof {
+    /// There is no session, or it is not bound.
+    Unbound,
+    /// The device proved then that it has the key.
+    Proven(Time),
+    /// The session needs no proof yet: its sign-in was a moment ago.
+    Settling,
+    /// There is no proof that holds: the request has no session.
+    Missing,
+}
+
+impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
+where
+    S: Store,
+    C: Clock,
+    R: TryCryptoRng,
+    B: Buffer + 'a,
+    Q: DerefMut<Target = RequestState<B>>,
+    O: Observer,
+    M: Mode,
+{
+    /// Demands the proof of a device-bound session: call it after [`load`](Self::load), with the same lines. Without one that
+    /// holds, the request has no session from here on, and the browser keeps its cookies: a write makes a new session. Calls
+    /// no store.
+    pub fn check_device<'h>(
+        &mut self,
+        device: &DeviceKeys,
+        cookie_lines: impl Iterator<Item = &'h [u8]>,
+    ) -> DeviceProof {
+        let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
+            return DeviceProof::Unbound;
+        };
+        let (now, signed_in) = (self.sessions.now(), record.created());
+        let proven = match record.device() {
+            None if record.subject().is_none() || !device.is_overdue(signed_in, now) => return DeviceProof::Unbound,
+            None => None,
+            Some((key, _)) => {
+                let proven = device.proven_at(handle, key, cookie_lines);
+                if let Some(proven) = proven
+                    && device.holds(proven, now)
+                {
+                    return DeviceProof::Proven(proven);
+                }
+                if device.settling(signed_in, now) {
+                    return DeviceProof::Settling;
+                }
+                proven
+            }
+        };
+        let age = proven.map(|proven| now.since(proven).as_secs() as u32);
+        self.sessions.observe(&Event::Unproven(LogId(handle), self.subject(), age));
+        self.request.disown();
+        DeviceProof::Missing
+    }
+
+    /// The answer's `Secure-Session-Registration` value: asks the browser for a key, if this request signed in and the session
+    /// is not bound yet.
+    #[must_use]
+    pub fn device_registration(&self, device: &DeviceKeys) -> Option<Header> {
+        let (handle, record) = (self.request.handle()?, self.request.record()?);
+        let asks = self.request.has_signed_in() && !record.has_device();
+        asks.then(|| device.registration(handle, record.login(), self.sessions.now()))
+    }
+
+    /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is
+    /// the value of its `Secure-Session-Response`. A session is bound once. The same proof again, whose answer was lost, is answered
+    /// again, unless proofs count once.
+    pub async fn register_device(
+        &mut self,
+        device: &DeviceKeys,
+        es256: &impl Es256,
+        proof: Option<&[u8]>,
+    ) -> DeviceReply {
+        let id = self.log_id();
+        let registered = self.register(device, es256, proof.unwrap_or_default()).await;
+        match registered {
+            Ok((reply, LogId(handle))) => {
+                self.sessions.observe(&Event::DeviceBound(LogId(handle), self.subject()));
+                reply
+            }
+            Err(Ok(why)) => {
+                self.sessions.observe(&Event::ProofRefused(id, &why));
+                DeviceReply::Refused
+            }
+            Err(Err(_)) => DeviceReply::Unavailable,
+        }
+    }
+
+    async fn register(
+        &mut self,
+        device: &DeviceKeys,
+        es256: &impl Es256,
+        proof: &[u8],
+    ) -> Result<(DeviceReply, LogId), Result<&'static str, Error>> {
+        let signed_in = self.request.handle().zip(self.request.record()).filter(|_| self.request.is_live());
+        let signed_in = signed_in.filter(|(_, record)| record.subject().is_some());
+        let Some((handle, record)) = signed_in else {
+            return Err(Ok("nobody is signed in"));
+        };
+        if self.sessions.mode.abilities().lives_in_cookie {
+            return Err(Ok("sessions that travel in their cookies are not bound"));
+        }
+        let login = record.login();
+        let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
+        let key = *proof.key().ok_or(Ok("it registers no key"))?;
+        if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {
+            return Err(Ok("its challenge is not of this sign-in, or too old"));
+        }
+        let another = Err(Ok("the session is bound to another key"));
+        if record.device().is_some_and(|(bound, _)| *bound != key) {
+            return another;
+        }
+        if record.has_device() && device.devices().single_use {
+            return Err(Ok("it was used before"));
+        }
+        if !proof.is_signed_by(&key, es256) {
+            return Err(Ok("the signature is not of the key"));
+        }
+        if !record.has_device() {
+            let mut taken = false;
+            let stored = self
+                .update(|record, changes| {
+                    taken = record.login() != login || record.device().is_some_and(|(bound, _)| *bound != key);
+                    if taken {
+                        return Err(Error::Conflict);
+                    }
+                    record.set_device(&key, Time::ZERO)?;
+                    changes.set_dirty();
+                    Ok(())
+                })
+                .await;
+            match stored {
+                Err(Error::Conflict) if taken => return another,
+                stored => stored.map_err(Err)?,
+            }
+        }
+        let now = self.sessions.now();
+        let reply = DeviceReply::Proven {
+            cookie: device.bound_cookie(handle, &key, now),
+            challenge: device.challenge(handle, now),
+            instructions: Some(device.instructions(handle)),
+        };
+        Ok((reply, LogId(handle)))
+    }
+}
