@@ -64,6 +64,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     ///
     /// Calls the store only for a query that our keys signed, with a proof that answers a challenge of ours: once, and once
     /// more to write down that the proof was used. It is no activity of the session.
+    #[allow(clippy::too_many_arguments)] // all of a request
     pub async fn refresh_device<'h, B: Buffer>(
         &self,
         device: &DeviceKeys,
