@@ -145,22 +145,19 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
                 }
                 (Pass::Count, Some(entry)) => {
                     let holds = self.holds_or_forget(&ending.id, &entry, subject, room).await?;
-                    if !holds && entry.handle == own.handle() {
-                        return Ok(());
-                    }
                     count += usize::from(holds);
-                }
-                (Pass::Count, None) => {
-                    // not the own one, which is the last
-                    pages.restart(pages.last.saturating_sub(1));
-                    (pass, count) = (Pass::End, count.saturating_sub(cap));
+                    // the last one, unless it has ended or is not listed any more
+                    if holds && entry.handle == own.handle() {
+                        pages.restart(entry.order.saturating_sub(1));
+                        (pass, count) = (Pass::End, count.saturating_sub(cap));
+                    }
                 }
                 (Pass::End, Some(entry)) if count > 0 => {
                     self.end_entry(&ending, &entry).await?;
                     count -= 1;
                 }
                 // done, or somebody has ended the own session already
-                (Pass::Find | Pass::End, _) => return Ok(()),
+                _ => return Ok(()),
             }
         }
     }

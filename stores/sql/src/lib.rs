@@ -18,6 +18,7 @@ mod schema;
 mod sqlite;
 mod statements;
 mod store;
+mod url;
 
 pub use error::SqlError;
 pub use session_store_shared::{ConnectionOptions, UrlError};

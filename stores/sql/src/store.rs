@@ -10,10 +10,11 @@ use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, 
 use session_store_shared::{ConnectionOptions, UrlError};
 use tokio::time::timeout_at;
 
-use crate::connection::{Row, Server, Value, check_prefix, server};
+use crate::connection::{Row, Server, Value};
 use crate::database::{Access, Database};
 use crate::error::SqlError;
 use crate::statements::Dialect;
+use crate::url::{check_prefix, server};
 
 /// One in this many creates removes some rows that expired long ago: more than were added since.
 const SWEEP_EVERY: u32 = 16;

@@ -91,7 +91,7 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "if rules.has_index && matches!(operation.intent, Intent::Login { .. }) {",
+            code: "if rules.has_index && matches!(operation.intent, Intent::Login { .. }) && !operation.joined {",
             instead: "if rules.has_index && operation.intent == Intent::Rotate {",
         }],
     },
@@ -121,7 +121,25 @@ pub(crate) const RULES: &[Mutation] = &[
         rule: 9,
         without: "a login at the cap looks at those that were added after it as well",
         explore: "two",
-        edits: &[Edit { file: SUBJECTS, code: "restart(entry.order.saturating_sub(1))", instead: "restart(u64::MAX)" }],
+        edits: &[
+            Edit { file: SUBJECTS, code: "pages.restart(entry.order);", instead: "pages.restart(u64::MAX);" },
+            Edit {
+                file: SUBJECTS,
+                code: "if holds && entry.handle == own.handle() {",
+                instead: "if pages.at == pages.len && pages.ended {",
+            },
+            Edit { file: SUBJECTS, code: "restart(entry.order.saturating_sub(1))", instead: "restart(u64::MAX)" },
+        ],
+    },
+    Mutation {
+        rule: 9,
+        without: "the cap of a session that has ended ends others",
+        explore: "two-clicks",
+        edits: &[Edit {
+            file: SUBJECTS,
+            code: "if holds && entry.handle == own.handle() {",
+            instead: "if entry.handle == own.handle() {",
+        }],
     },
     Mutation {
         rule: 10,

@@ -81,7 +81,7 @@ impl Monitor {
             let same = other.verb == watched.verb && other.text == watched.text && other.wrote == Some(write.handle);
             same && other.landed && other.login == old.login && old.subject.as_deref() == verb.subject()
         });
-        if !own && !(joins && verb.signs_in()) {
+        if !(own || joins && verb.signs_in()) {
             self.must(
                 may_write(&watched, write.handle, old, asked),
                 "a request writes into a session that it is not accepted for",
