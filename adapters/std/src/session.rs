@@ -161,6 +161,10 @@ impl Request {
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
+        // nor is a session of another node, which can bind, opened without its proof
+        if self.0.core.cannot_bind {
+            return Err(Error::Unsupported);
+        }
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, whoever asks next loads
@@ -439,12 +443,8 @@ impl Session {
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked. [`Error::Unsupported`] if sessions are to be bound to
-    /// devices and cannot be, because there is no [endpoint](crate::Sessions::device_endpoint) or they are sealed.
+    /// Begins a login: call it **before** the credentials are checked.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
-        if self.core().cannot_bind {
-            return Err(Error::Unsupported);
-        }
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject)).await
     }
 
@@ -481,8 +481,12 @@ impl Session {
     pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
         let mut state = self.lock()?;
         let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
-        let DeviceProof::Proven(at) = loaded.device else { return Ok(false) };
-        loaded.proves_again = self.core().clock().now().since(at) > span;
+        loaded.proves_again = match loaded.device {
+            DeviceProof::Proven(at) => self.core().clock().now().since(at) > span,
+            // bound, and nothing was proven yet
+            DeviceProof::Settling => true,
+            DeviceProof::Unbound | DeviceProof::Missing => false,
+        };
         Ok(loaded.proves_again)
     }
 

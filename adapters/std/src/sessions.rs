@@ -221,11 +221,11 @@ impl Sessions {
 
     fn of(settings: Settings) -> Self {
         let core = |keys: &Keys| {
-            let Settings { store, policy, clock, observer, mode, endpoint, .. } = settings.clone();
+            let Settings { store, policy, clock, observer, mode, endpoint, token_header, .. } = settings.clone();
             let observer = observer.limited(clock.clone());
             let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
-            let cannot_bind = policy.binds_devices() && device.is_none();
+            let cannot_bind = policy.binds_devices() && (device.is_none() || token_header.is_some());
             let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
             Arc::new(Core { sessions, device, cannot_bind })
         };

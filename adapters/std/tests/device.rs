@@ -240,10 +240,14 @@ fn other_requests_are_not_the_endpoints_tr3() {
 fn a_wrong_mounting_signs_nobody_in_tr3() {
     let no_endpoint = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy());
     let sealed = Sessions::sealed(MemoryStore::new(), keys::generated()).policy(policy());
-    for sessions in [no_endpoint, sealed.device_endpoint("/device-session", P256).unwrap()] {
+    let stored = || Sessions::new(MemoryStore::new(), keys::generated());
+    let tokens = stored().policy(policy()).device_endpoint("/device-session", P256).unwrap();
+    let tokens = tokens.in_header("authorization").unwrap();
+    let no_lifetime = stored().policy(Policy::SECURE.require_device());
+    let sealed = sealed.device_endpoint("/device-session", P256).unwrap();
+    for sessions in [no_endpoint, sealed, tokens, no_lifetime] {
         let request = Request::new(sessions);
-        let session = run(request.session(std::iter::empty(), true)).unwrap();
-        assert_eq!(run(session.begin_login("ann")).err(), Some(Error::Unsupported));
+        assert_eq!(run(request.session(std::iter::empty(), true)).err(), Some(Error::Unsupported));
     }
 }
 

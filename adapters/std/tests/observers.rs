@@ -84,7 +84,7 @@ fn tracing_hears_name_level_session_and_reason_lc13() {
     let expected = [
         format!(r#"DEBUG session: session {id} created event="created" session={id}"#),
         format!(r#"INFO session: session {id}: "ann" signed in event="logged_in" session={id} subject="ann""#),
-        format!(r#"WARN session: session {id}: replaced cookie event="replaced" session={id}"#),
+        format!(r#"WARN session: session {id} of "ann": replaced cookie event="replaced" session={id} subject="ann""#),
         format!(r#"INFO session: session {id} of "ann" ended event="ended" session={id} subject="ann""#),
         format!(r#"DEBUG session: cookie refused: no session {id} event="unknown" session={id}"#),
         r#"WARN session: cookie refused: not signed by us event="forged""#.into(),
@@ -119,7 +119,7 @@ fn log_hears_name_and_level_lc13() {
     let expected = [
         format!("DEBUG session: session {id} created"),
         format!("INFO session: session {id}: \"ann\" signed in"),
-        format!("WARN session: session {id}: replaced cookie"),
+        format!("WARN session: session {id} of \"ann\": replaced cookie"),
         format!("INFO session: session {id} of \"ann\" ended"),
         format!("DEBUG session: cookie refused: no session {id}"),
         "WARN session: cookie refused: not signed by us".into(),

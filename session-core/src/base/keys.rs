@@ -8,7 +8,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-use crate::base::hmac::Hmac;
+use crate::base::hmac::{Hmac, sha256};
 
 /// Keys a ring can hold.
 pub(crate) const RING: usize = 3;
@@ -95,6 +95,12 @@ const fn before(application: &str) -> &'static [u8] {
 }
 
 impl Keys {
+    /// Names the application and its cookie to browsers. Not keyed.
+    pub(crate) fn device_application(&self, cookie_name: &str) -> [u8; 32] {
+        let (name, end) = (cookie_name.as_bytes(), before(self.application));
+        sha256(&[b"session-core/1 device application\0", name, end, self.application.as_bytes()])
+    }
+
     /// Derives the subkeys for a use, a cookie name and an application, the signing one first.
     pub(crate) fn subkeys(&self, usage: &[u8], cookie_name: &str) -> [Option<[u8; 32]>; RING] {
         let mut subkeys = [None; RING];

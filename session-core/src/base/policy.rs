@@ -479,7 +479,7 @@ impl Policy {
     /// Whether sessions are bound to devices.
     #[must_use]
     pub const fn binds_devices(&self) -> bool {
-        self.devices.lifetime > 0
+        self.devices.lifetime > 0 || self.devices.required
     }
 
     /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over

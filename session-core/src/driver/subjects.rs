@@ -71,14 +71,6 @@ impl Pages {
     }
 }
 
-/// What a cap does: finds the own entry, counts the sessions of those before it, ends the oldest.
-#[derive(Clone, Copy)]
-enum Pass {
-    Find,
-    Count,
-    End,
-}
-
 /// Whose sessions end, and why.
 struct Ending<'s> {
     id: SubjectId,
@@ -130,36 +122,41 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     }
 
     /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
-    /// of two logins at the same time one ends the other. One whose session has ended already ends none.
+    /// of two logins at the same time one ends the other. One whose session has ended already ends none. Each is counted anew
+    /// before the next one ends: others may be ending the same ones.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
         let cap = usize::from(self.context.policy.cap());
         let ending = Ending::of(subject, Cause::Cap);
-        let (mut pass, mut pages, mut count) = (Pass::Find, Pages::new(ending.id, u64::MAX), 0_usize);
-        // one loop for three passes, because each place that waits takes code
-        loop {
-            match (pass, self.next(&mut pages).await?) {
-                (Pass::Find, Some(entry)) if entry.handle != own.handle() => count += 1,
-                (Pass::Find, Some(entry)) if count >= cap => {
-                    pages.restart(entry.order);
-                    (pass, count) = (Pass::Count, 0);
+        let (mut pages, mut counts, mut count, mut oldest) = (Pages::new(ending.id, u64::MAX), false, 0_usize, None);
+        // one loop for finding and counting, because each place that waits takes code
+        while let Some(entry) = self.next(&mut pages).await? {
+            let is_own = entry.handle == own.handle();
+            if counts {
+                let holds = self.holds_or_forget(&ending.id, &entry, subject, room).await?;
+                if holds {
+                    count += 1;
+                    oldest = oldest.or(Some(entry));
                 }
-                (Pass::Count, Some(entry)) => {
-                    let holds = self.holds_or_forget(&ending.id, &entry, subject, room).await?;
-                    count += usize::from(holds);
-                    // the last one, unless it has ended or is not listed any more
-                    if holds && entry.handle == own.handle() {
-                        pages.restart(entry.order.saturating_sub(1));
-                        (pass, count) = (Pass::End, count.saturating_sub(cap));
-                    }
+                if !is_own {
+                    continue;
                 }
-                (Pass::End, Some(entry)) if count > 0 => {
-                    self.end_entry(&ending, &entry).await?;
-                    count -= 1;
+                // the own entry is the last one, unless its session has ended or it is not listed any more
+                if let Some(oldest) = oldest.filter(|_| holds && count > cap) {
+                    self.end_entry(&ending, &oldest).await?;
                 }
-                // done, or somebody has ended the own session already
-                _ => return Ok(()),
+                if !holds || count <= cap.saturating_add(1) {
+                    break;
+                }
+            } else if !is_own {
+                count += 1;
+                continue;
+            } else if count < cap {
+                break;
             }
+            (counts, count, oldest) = (true, 0, None);
+            pages.restart(entry.order);
         }
+        Ok(())
     }
 
     pub(crate) async fn list<B: Buffer>(

@@ -270,7 +270,7 @@ impl<B: Buffer> RequestState<B> {
         if operation.joined {
             // whatever goes wrong from here on, the request has no session. The index is first here: were it second, it could
             // be told of a session that has ended, and a cap would end another one for it
-            (operation.attempted, operation.lost, self.session) = (true, 0, SessionState::Live);
+            (operation.attempted, self.session) = (true, SessionState::Live);
             operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };
             return Ok(());
         }

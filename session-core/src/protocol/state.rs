@@ -492,10 +492,12 @@ impl<B: Buffer> RequestState<B> {
         self.become_nothing();
     }
 
-    /// The request has no session, although its cookie is good; the browser keeps that.
+    /// The request has no session, although its cookie is good; the browser keeps that. A logout still finds the session by it.
     pub(crate) fn disown(&mut self) {
+        let token = self.token;
         self.outgoing = Outgoing::Nothing;
         self.become_nothing();
+        self.token = token;
     }
 
     pub(super) fn become_nothing(&mut self) {

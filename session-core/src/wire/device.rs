@@ -44,7 +44,6 @@ enum Use {
     Registration = b'r' as isize,
     Refresh = b'c' as isize,
     Url = b'u' as isize,
-    Application = b'i' as isize,
 }
 
 /// Text without a heap.
@@ -123,17 +122,15 @@ impl DeviceKeys {
     /// Derives the keys; `None` if the policy does not bind sessions to devices.
     #[must_use]
     pub fn new(keys: &Keys, policy: Policy, path: EndpointPath) -> Option<Self> {
-        if !policy.binds_devices() {
+        if policy.devices.lifetime == 0 {
             return None;
         }
         let macs = keys.subkeys(b"device", policy.cookie_name()).map(|key| key.map(|k| Hmac::new(&k)));
         let mut made =
             Self { macs, name: Text::of(&[policy.cookie_name().as_bytes(), SUFFIX]), identifier: [0; _], path, policy };
-        let application = Handle::from_bytes([0; Handle::LEN]);
-        if let Some(mac) = made.signing() {
-            let mac = tag(mac, Use::Application, application, &[], &[]);
-            encode(&mut made.identifier, &[mac.first_chunk::<8>().unwrap_or(&[0; 8])]);
-        }
+        // not keyed: browsers forget a session whose identifier changes, and keys do
+        let application = keys.device_application(policy.cookie_name());
+        encode(&mut made.identifier, &[application.first_chunk::<8>().unwrap_or(&[0; 8])]);
         Some(made)
     }
 

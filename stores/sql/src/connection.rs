@@ -25,6 +25,11 @@ pub(crate) trait Server: Send + Sync {
     /// is over, so that its word comes before ours.
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>>;
 
+    /// Returns why there is no connection, if there is none in time.
+    fn late(&self) -> SqlError {
+        SqlError::Connect("no answer in time".into())
+    }
+
     /// Creates no file from now on.
     fn must_exist(&mut self) {}
 
@@ -140,18 +145,24 @@ impl<DB: Database> Drop for Lent<DB> {
 }
 
 impl<DB: Database> Held<DB> {
-    /// Borrows a connection. The pool waits for a server that is absent as it waits for its turn, so that our caller's
-    /// timeout ends both.
-    pub(crate) async fn borrow(pool: &sqlx::Pool<DB>, timeout: Duration) -> Result<Self, SqlError> {
-        let all_in_use = || {
-            let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
-            usize::try_from(pool.size()).unwrap_or(usize::MAX).saturating_sub(pool.num_idle()) >= most
-        };
-        match time::timeout(timeout, pool.acquire()).await {
-            Ok(Ok(connection)) => Ok(Self::Lent(Lent { connection, answered: false })),
-            Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) if all_in_use() => Err(SqlError::Busy),
-            Err(_) => Err(SqlError::Connect("the application's pool gave no connection in time".into())),
-            Ok(Err(why)) => Err(SqlError::connect(&why)),
+    /// Borrows a connection. The pool waits for a server that is absent as it waits for its turn; our caller's timeout ends
+    /// both.
+    pub(crate) async fn borrow(pool: &sqlx::Pool<DB>) -> Result<Self, SqlError> {
+        match pool.acquire().await {
+            Ok(connection) => Ok(Self::Lent(Lent { connection, answered: false })),
+            Err(sqlx::Error::PoolTimedOut) => Err(Self::late(pool)),
+            Err(why) => Err(SqlError::connect(&why)),
+        }
+    }
+
+    /// Returns why a pool gave no connection in time.
+    pub(crate) fn late(pool: &sqlx::Pool<DB>) -> SqlError {
+        let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+        let in_use = usize::try_from(pool.size()).unwrap_or(usize::MAX).saturating_sub(pool.num_idle());
+        if in_use >= most {
+            SqlError::Busy
+        } else {
+            SqlError::Connect("the application's pool gave no connection in time".into())
         }
     }
 

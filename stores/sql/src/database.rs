@@ -123,7 +123,7 @@ impl Database {
     async fn connect(&self) -> Result<Box<dyn Connection>, SqlError> {
         timeout(self.options.connect_timeout(), self.server.connect(self.options.operation_timeout()))
             .await
-            .unwrap_or_else(|_| Err(SqlError::Connect("no answer in time".into())))
+            .unwrap_or_else(|_| Err(self.server.late()))
     }
 
     async fn prepare(&self, deadline: Instant) -> Result<(), SqlError> {

@@ -71,8 +71,10 @@ impl Server for Direct {
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
             let mut connection = self.options.connect().await.map_err(|why| SqlError::connect(&why))?;
-            let set =
-                format!("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION {}", limits(timeout));
+            let set = format!(
+                "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION autocommit = 1, {}",
+                limits(timeout)
+            );
             let set = sqlx::raw_sql(AssertSqlSafe(set).into_sql_str()).execute(&mut connection).await;
             set.map_err(|why| SqlError::connect(&why))?;
             let own = MySqlHeld { connection: Held::Own(connection.into()), set: String::new() };
@@ -83,6 +85,10 @@ impl Server for Direct {
 
 /// An application's pool. What its connections have set up is theirs again when they go back.
 impl Server for MySqlPool {
+    fn late(&self) -> SqlError {
+        Held::late(self)
+    }
+
     fn dialect(&self) -> &'static Dialect {
         &MYSQL
     }
@@ -94,7 +100,7 @@ impl Server for MySqlPool {
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
             let set = format!("{KEEP}; SET SESSION {}; ", limits(timeout));
-            Ok(Box::new(MySqlHeld { connection: Held::borrow(self, timeout).await?, set }) as Box<dyn Connection>)
+            Ok(Box::new(MySqlHeld { connection: Held::borrow(self).await?, set }) as Box<dyn Connection>)
         })
     }
 }

@@ -86,6 +86,10 @@ impl Server for Direct {
 /// An application's pool. Its connections are as it has set them up, perhaps behind a pooler: as there, each statement
 /// goes in one message with its limit.
 impl Server for PgPool {
+    fn late(&self) -> SqlError {
+        Held::late(self)
+    }
+
     fn dialect(&self) -> &'static Dialect {
         &POSTGRES
     }
@@ -95,7 +99,7 @@ impl Server for PgPool {
     }
 
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
-        Box::pin(async move { Ok(Text(Held::borrow(self, timeout).await?, limit(timeout)).boxed()) })
+        Box::pin(async move { Ok(Text(Held::borrow(self).await?, limit(timeout)).boxed()) })
     }
 }
 

@@ -57,6 +57,10 @@ impl Server for SqliteConnectOptions {
 
 /// An application's pool. Its connections wait for no lock while they are ours.
 impl Server for SqlitePool {
+    fn late(&self) -> SqlError {
+        Held::late(self)
+    }
+
     fn dialect(&self) -> &'static Dialect {
         &SQLITE
     }
@@ -65,9 +69,9 @@ impl Server for SqlitePool {
         true
     }
 
-    fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>> {
+    fn connect(&self, _: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
-            let mut connection = SqliteHeld { connection: Held::borrow(self, timeout).await?, busy_timeout: 0 };
+            let mut connection = SqliteHeld { connection: Held::borrow(self).await?, busy_timeout: 0 };
             connection.busy_timeout = connection.setting("PRAGMA busy_timeout").await?;
             connection.wait_for_locks(0).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)

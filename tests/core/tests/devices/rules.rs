@@ -365,3 +365,14 @@ fn any_bytes_are_refused_tr3() {
         core_tests::bad_input::device(&bytes);
     }
 }
+
+/// A browser that has no proof any more, because its quota is used up or the endpoint was away, can still sign out for good.
+#[test]
+fn signing_out_needs_no_proof_lc3_tr3() {
+    let site = site();
+    let mut browser = signed_in(&site);
+    later(&site, 700);
+    assert_eq!(who(&site, &browser.cookies(&site)), None);
+    browser.visit(&site, Visit::SignOut, Fault::EndpointDown);
+    assert_eq!(site.bound("ann"), []);
+}

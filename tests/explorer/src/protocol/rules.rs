@@ -125,10 +125,9 @@ pub(crate) const RULES: &[Mutation] = &[
             Edit { file: SUBJECTS, code: "pages.restart(entry.order);", instead: "pages.restart(u64::MAX);" },
             Edit {
                 file: SUBJECTS,
-                code: "if holds && entry.handle == own.handle() {",
-                instead: "if pages.at == pages.len && pages.ended {",
+                code: "if !is_own {\n                    continue;",
+                instead: "if pages.at < pages.len || !pages.ended {\n                    continue;",
             },
-            Edit { file: SUBJECTS, code: "restart(entry.order.saturating_sub(1))", instead: "restart(u64::MAX)" },
         ],
     },
     Mutation {
@@ -137,8 +136,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two-clicks",
         edits: &[Edit {
             file: SUBJECTS,
-            code: "if holds && entry.handle == own.handle() {",
-            instead: "if entry.handle == own.handle() {",
+            code: "oldest.filter(|_| holds && count > cap)",
+            instead: "oldest.filter(|_| count > cap - usize::from(!holds))",
         }],
     },
     Mutation {
