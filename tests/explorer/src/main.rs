@@ -31,8 +31,12 @@ enum What {
         #[arg(long)]
         whole: bool,
     },
-    /// Two logins of one subject over one cookie, with any third request, and a fault or a clock step.
-    TwoClicks,
+    /// Two logins of one subject over one cookie, with any third request.
+    TwoClicks {
+        /// With a fault or a clock step as well, which takes an hour.
+        #[arg(long)]
+        whole: bool,
+    },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three(Sample),
     /// Pairs of requests, each with two faults and a clock step, in an order that a seed gives, until the time is up.
@@ -84,7 +88,7 @@ fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
         What::Two { whole } => protocol::two(whole),
-        What::TwoClicks => protocol::two_clicks(),
+        What::TwoClicks { whole } => protocol::two_clicks(whole),
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
         What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),

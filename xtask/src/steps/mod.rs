@@ -123,7 +123,9 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[],
         run: |log| {
             let two = explorers::explorer(log, &["two"])?;
-            Ok(format!("two: {two}; three: {}", explorers::explorer(log, &["three", "--seconds", "60"])?))
+            let clicks = explorers::explorer(log, &["two-clicks"])?;
+            let three = explorers::explorer(log, &["three", "--seconds", "60"])?;
+            Ok(format!("two: {two}; two clicks and a third: {clicks}; three: {three}"))
         },
     },
     Step {
