@@ -152,6 +152,7 @@ impl Monitor {
         // a login that is taken back: nobody has got its cookie
         let written = watched.wrote == Some(write.handle) && watched.login == old.login;
         let withdrawn = verb.signs_in() && written && watched.landed;
+        self.must(!(withdrawn && self.shared(write.id)), "a login that another one has joined is taken back");
         let same = watched.accepted.as_ref().is_none_or(|base| base.login == old.login);
         let attempt = self.logins.get(&(write.handle, old.login)).map(|(_, first, _)| *first);
         let holds = match verb {
