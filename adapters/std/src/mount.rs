@@ -106,7 +106,7 @@ impl Mount {
             upgrades: headers.contains_key(UPGRADE),
         };
         let begun = self.begin_head(extensions.get(), origin, sent)?;
-        if !begun.joined {
+        if !begun.joined && self.sessions.device_path().is_some() {
             let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
             begun.request.enter(|| self.sessions.tell_skipped(said));
         }
