@@ -475,7 +475,7 @@ impl Session {
     }
 
     /// Demands a proof of the device before something grave, however old the sign-in is. `true` if the session is bound and
-    /// its last proof is older than `span`: answer with a 307 to this same page, then. That answer takes the proof away, and
+    /// its last proof is older than `span`, or there was none since the sign-in: answer with a 307 to this same page, then. That answer takes the proof away, and
     /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
     /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
     pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {

@@ -29,7 +29,7 @@ pub(crate) struct Core {
     sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
     /// `None` if sessions are not bound to devices.
     pub(crate) device: Option<Device>,
-    /// Sessions are to be bound to devices, and cannot be: nobody signs in.
+    /// Sessions are to be bound to devices, and cannot be: none is opened.
     pub(crate) cannot_bind: bool,
 }
 

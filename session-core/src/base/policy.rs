@@ -469,7 +469,7 @@ impl Policy {
     }
 
     /// Device-bound sessions only: two minutes after the sign-in, a session that is not bound by then opens nothing more.
-    /// Browsers that cannot bind sessions are thereby shut out, and so are those that had no signature left at the sign-in.
+    /// Without [`device_bound`](Self::device_bound), servers open no session. Browsers that cannot bind sessions are thereby shut out, and so are those that had no signature left at the sign-in.
     #[must_use]
     pub const fn require_device(mut self) -> Self {
         self.devices.required = true;

@@ -1,7 +1,6 @@
 //! What a program that observes nothing hears of its store.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use session_core::events::{Event, Observer};
