@@ -17,7 +17,7 @@ pub struct SessionLayer(Mount);
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
-    pub const fn new(sessions: Sessions) -> Self {
+    pub fn new(sessions: Sessions) -> Self {
         Self(Mount::new(sessions))
     }
 
