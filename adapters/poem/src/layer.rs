@@ -82,7 +82,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         };
         self.mount.provide(&session, request.extensions_mut());
         let answer = self.inner.call(request).await;
-        if joined {
+        if joined || session.finish_untouched() {
             return answer.map(IntoResponse::into_response);
         }
         let finished = session.finish().await;
