@@ -245,7 +245,9 @@ impl Request {
     /// As [`finish`](Self::finish) over a store that never waits, and else `None`: then nothing is done.
     #[must_use]
     pub fn finish_at_once(&self) -> Option<Finished> {
-        self.0.core.store().never_waits().then(|| to_its_end(|| self.settle()))
+        let mut finished = Finished::default();
+        self.0.core.store().never_waits().then(|| to_its_end(|| self.settle(&mut finished)))?;
+        Some(finished)
     }
 
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
@@ -253,39 +255,44 @@ impl Request {
     pub async fn finish(&self) -> Finished {
         match self.finish_at_once() {
             Some(finished) => finished,
-            None => Box::pin(self.settle()).await,
+            None => {
+                let mut finished = Finished::default();
+                Box::pin(self.settle(&mut finished)).await;
+                finished
+            }
         }
     }
 
-    async fn settle(&self) -> Finished {
-        let token_header = self.0.token_header.clone();
+    /// Fills in what the answer needs, in its place: it is large, and would be copied on each way out.
+    async fn settle(&self, finished: &mut Finished) {
+        let token_header = &self.0.token_header;
         let Some(mut state) = self.0.state.try_lock() else {
-            return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };
+            (finished.error, finished.varies, finished.token_header) = (Some(Error::Busy), true, token_header.clone());
+            return;
         };
         let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
             State::Loaded(loaded) => loaded,
-            State::Failed(_) => return Finished { varies: true, token_header, ..Finished::default() },
-            State::Untouched | State::Over => return Finished::default(),
+            State::Failed(_) => {
+                (finished.varies, finished.token_header) = (true, token_header.clone());
+                return;
+            }
+            State::Untouched | State::Over => return,
         };
         let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
         let committed = self.0.follow(session.commit()).await;
         let written = cookie(&session, token_header.as_ref());
-        let error = committed.err().or(written.as_ref().err().copied());
-        let device = self.0.core.device.as_ref().filter(|_| error.is_none());
-        let registration = device.and_then(|device| session.device_registration(&device.keys));
-        let removal = device.filter(|_| proves_again).map(|device| device.keys.removal());
-        let finished = Finished {
-            error,
-            cookie: written.unwrap_or_default(),
-            token_header,
-            varies: session.varies(),
-            no_store: session.no_store(),
-            clears_site_data: session.clears_site_data(),
-            device_cookie: removal.map(|cookie| cookie.as_str().to_owned()),
-            registration: registration.map(|header| header.as_str().to_owned()),
-        };
+        finished.error = committed.err().or(written.as_ref().err().copied());
+        finished.cookie = written.unwrap_or_default();
+        finished.token_header = token_header.clone();
+        finished.varies = session.varies();
+        finished.no_store = session.no_store();
+        finished.clears_site_data = session.clears_site_data();
+        if let (Some(device), None) = (&self.0.core.device, finished.error) {
+            finished.device_cookie = proves_again.then(|| device.keys.removal().as_str().to_owned());
+            let registration = session.device_registration(&device.keys);
+            finished.registration = registration.map(|header| header.as_str().to_owned());
+        }
         buffer_pool::give(exchange);
-        finished
     }
 }
 

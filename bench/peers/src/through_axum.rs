@@ -11,7 +11,7 @@ use axum::routing::get;
 use tower_service::Service;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session::Error};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 fn failed(_: Error) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
@@ -44,7 +44,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     // as axum::serve does; without it the layer would be put around the handler anew for each request
     let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
         good += usize::from(answer.status() == 200);
     }

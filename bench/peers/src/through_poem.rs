@@ -7,7 +7,7 @@ use poem::http::{HeaderValue, Uri};
 use poem::session::{CookieConfig, MemoryStorage, ServerSession, Session};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 #[handler]
 async fn plain() -> &'static str {
@@ -47,7 +47,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
 
 async fn many(app: &impl Endpoint, ask: Ask, times: usize, cookie: &HeaderValue) -> usize {
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(cookie)).await);
         good += usize::from(answer.status() == 200);
     }

@@ -8,7 +8,7 @@ use rocket::local::asynchronous::{Client, LocalResponse};
 use rocket::{Config, get, routes};
 use rocket_flex_session::{RocketFlexSession, Session};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 #[get("/plain")]
 fn plain() -> &'static str {
@@ -46,7 +46,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     let cookie = Cookie::parse_encoded(ask.cookie(set)).expect("a cookie");
     let app = if ask == Ask::Bare { &bare } else { &layered };
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(&cookie)).await);
         good += usize::from(answer.status().code == 200);
     }

@@ -1,5 +1,7 @@
 //! What is asked of an application, and how it is counted. The peers' program has this file, too.
 
+use std::io::{Read, stdin};
+use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
@@ -41,10 +43,31 @@ impl Ask {
     }
 }
 
+/// The last requests, which a debugger counts instruction by instruction.
+const STEPPED: usize = 10;
+
+/// One item for each request. Before the last ten of them and after them the program asks for its parent: a system call that
+/// nothing else of it does, for a debugger to wait for.
+pub(crate) fn rounds(times: usize) -> impl Iterator<Item = ()> {
+    let mut left = times;
+    std::iter::from_fn(move || {
+        if left == STEPPED || left == 0 {
+            let _ = parent_id();
+        }
+        left = left.checked_sub(1)?;
+        Some(())
+    })
+}
+
 /// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that they
-/// made. `through` gives the number of good answers; `None` if it does not know the framework.
+/// made. `through` gives the number of good answers; `None` if it does not know the framework. With `stepped` behind, it waits
+/// for the end of its input before it begins, so that a debugger has time to attach.
 pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -> Option<usize>) -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.pop_if(|last| last == "stepped").is_some() {
+        // that there is nothing to read is what it waits for
+        let _ = stdin().read_to_end(&mut Vec::new());
+    }
     let asked = match &arguments[..] {
         [framework, ask, times] => Ask::ALL
             .iter()

@@ -11,7 +11,7 @@ use actix_web::{App, Error, test};
 use session_actix::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 async fn plain() -> &'static str {
     "plain"
@@ -55,7 +55,7 @@ async fn many<B: MessageBody>(
     cookie: &HeaderValue,
 ) -> usize {
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(cookie)).await);
         let as_it_should = |answer: &ServiceResponse<B>| {
             answer.status() == 200 && answer.headers().contains_key(SET_COOKIE) == (ask == Ask::New)

@@ -12,7 +12,7 @@ use session_axum::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, S
 use tower_service::Service;
 
 use crate::KEY;
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 async fn plain() -> &'static str {
     "plain"
@@ -42,7 +42,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     // as axum::serve does; without it the layer would be put around the handler anew for each request
     let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
         let sets = answer.headers().contains_key(SET_COOKIE);
         good += usize::from(answer.status() == 200 && sets == (ask == Ask::New));

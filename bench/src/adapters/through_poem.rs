@@ -8,7 +8,7 @@ use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use session_poem::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 #[handler]
 async fn plain() -> &'static str {
@@ -49,7 +49,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
 
 async fn many(app: &impl Endpoint, ask: Ask, times: usize, cookie: &HeaderValue) -> usize {
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(cookie)).await);
         let sets = answer.headers().contains_key(SET_COOKIE);
         good += usize::from(answer.status() == 200 && sets == (ask == Ask::New));

@@ -9,7 +9,7 @@ use rocket::{Config, get, routes};
 use session_rocket::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
-use crate::ask::Ask;
+use crate::ask::{Ask, rounds};
 
 #[get("/plain")]
 fn plain() -> &'static str {
@@ -42,7 +42,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     let cookie = ask.cookie(set);
     let app = if ask == Ask::Bare { &bare } else { &layered };
     let mut good = 0;
-    for _ in 0..times {
+    for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(&cookie)).await);
         let sets = answer.headers().contains("set-cookie");
         good += usize::from(answer.status().code == 200 && sets == (ask == Ask::New));

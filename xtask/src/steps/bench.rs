@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use super::stepped;
 use crate::run::{Log, cargo, program as command, root, target};
 
 /// What the core may take, as a multiple of the floor in hundredths, when we are there.
@@ -17,14 +18,19 @@ type Budget = (&'static str, u64, u64);
 /// What sessions may add to a request through a framework, by framework and request: instructions and allocations. The
 /// frameworks hash with seeds that differ from process to process, which moves the instructions by some hundreds; so the
 /// middle one of five runs counts, and there is a margin of six in a hundred. Lower them whenever one gets cheaper.
-/// What device-bound sessions need of every request costs some three in a hundred of a read, also where there are none.
 /// Poem's own request comes in two sizes, 700 instructions apart, so that its budgets count from the larger difference.
 const ADDED: [(&str, [Budget; 4]); 4] = [
-    ("actix", [("untouched", 1_650, 3), ("read", 16_500, 5), ("increment", 19_300, 5), ("new", 21_600, 7)]),
-    ("axum", [("untouched", 2_050, 4), ("read", 15_900, 5), ("increment", 18_100, 5), ("new", 19_000, 6)]),
-    ("poem", [("untouched", 2_150, 2), ("read", 15_300, 2), ("increment", 17_700, 2), ("new", 17_800, 3)]),
-    ("rocket", [("untouched", 1_600, 4), ("read", 17_200, 8), ("increment", 19_700, 8), ("new", 31_900, 21)]),
+    ("actix", [("untouched", 1_400, 3), ("read", 15_900, 5), ("increment", 18_400, 5), ("new", 20_900, 7)]),
+    ("axum", [("untouched", 2_000, 4), ("read", 15_200, 4), ("increment", 17_180, 4), ("new", 18_200, 5)]),
+    ("poem", [("untouched", 1_650, 2), ("read", 14_700, 2), ("increment", 16_900, 2), ("new", 17_200, 3)]),
+    ("rocket", [("untouched", 1_060, 3), ("read", 15_800, 6), ("increment", 18_300, 6), ("new", 29_300, 17)]),
 ];
+/// What sessions may add to a request, as a multiple of what the peer's add in hundredths, when we are there: natively, by
+/// framework, in the order of [`ADDED`].
+const GOALS: [(&str, [u64; 4]); 3] =
+    [("axum", [20, 50, 40, 70]), ("poem", [20, 70, 60, 80]), ("rocket", [60, 75, 70, 100])];
+/// Requests of a program that is stepped through: the last ten are counted, when everything is as it is in the long run.
+const STEPPED: &str = "300";
 /// Requests of the two runs whose difference is counted.
 const TIMES: [u64; 2] = [1_000, 2_000];
 
@@ -165,15 +171,51 @@ pub(crate) fn peers(log: &mut Log) -> Result<String, String> {
             .map_err(|why| why.to_string())?;
         }
     }
-    println!("\n{table}");
+    let native = native(&place.join("release/bench-peers"), &target().join("release/bench-adapters"))?;
+    println!("\n{table}\n{native}");
     let file = root().join("bench/peers/results.md");
+    let has_sha = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(" sha_ni"));
+    let sha = if has_sha { ", with SHA instructions" } else { ", without SHA instructions" };
     let text = format!(
         "# What sessions add to a request: peers and ours\n\nInstructions, written by `cargo xtask peers`; see [../README.md](../README.md). The hash of a signed cookie is {hash} of them\n\
          where there are no SHA instructions, and about 700 where there are. Peers: tower-sessions, Poem's own ServerSession and rocket_flex_session, each\n\
-         over its memory store; of them only the last protects its cookie (Rocket's private cookies), and none compares before it writes.\n\n{table}"
+         over its memory store; of them only the last protects its cookie (Rocket's private cookies), and none compares before it writes.\n\n{table}\n\
+         # The same as this machine executes it\n\nCounted by single steps of a debugger{sha}.\n\n{native}"
     );
     fs::write(&file, text).map_err(|why| format!("{}: {why}", file.display()))?;
     Ok("written to bench/peers/results.md".into())
+}
+
+/// The instructions that this machine executes for the sessions of peers and for ours, as a table.
+fn native(peers: &Path, ours: &Path) -> Result<String, String> {
+    let mut table =
+        String::from("| framework | request | peer | ours | ratio | goal |\n| --- | --- | --- | --- | --- | --- |\n");
+    for (framework, goals) in GOALS {
+        println!("      stepping through {framework}");
+        let (theirs, ours) = (stepped_through(peers, framework)?, stepped_through(ours, framework)?);
+        for ((((request, ..), theirs), ours), goal) in ADDED[0].1.into_iter().zip(theirs).zip(ours).zip(goals) {
+            let ratio = (100 * ours).div_ceil(theirs.max(1));
+            let met = if ratio > goal { "" } else { ", met" };
+            let (ratio, goal) = (hundredths(ratio), hundredths(goal));
+            writeln!(table, "| {framework} | {request} | {theirs} | {ours} | {ratio} | {goal}{met} |")
+                .map_err(|why| why.to_string())?;
+        }
+    }
+    Ok(table)
+}
+
+/// What a program's sessions add to the request without them, for each request of [`ADDED`], in instructions of this machine.
+fn stepped_through(program: &Path, framework: &str) -> Result<Vec<u64>, String> {
+    // the middle one of three: they differ by the seeds of the frameworks' hashes
+    let usual = |request| {
+        let mut counts = (0..3)
+            .map(|_| stepped::instructions(program, &[framework, request, STEPPED, "stepped"]))
+            .collect::<Result<Vec<_>, _>>()?;
+        counts.sort_unstable();
+        Ok::<_, String>(counts[1] / 10)
+    };
+    let bare = usual("bare")?;
+    ADDED[0].1.into_iter().map(|(request, ..)| Ok(usual(request)?.saturating_sub(bare))).collect()
 }
 
 /// Counts one case over two numbers of requests: the difference leaves out what is done before and after.

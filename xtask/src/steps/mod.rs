@@ -13,6 +13,7 @@ mod no_panic;
 mod rooms;
 pub(crate) mod size;
 pub(crate) mod soak;
+mod stepped;
 mod store_table;
 mod targets;
 mod tests;
