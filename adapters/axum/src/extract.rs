@@ -82,7 +82,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AuthenticatedRejection> {
         let found = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
-        let page = || mount::sign_in_page(&parts.extensions);
+        let page = || mount::sign_in_page(&parts.method, &parts.uri, &parts.headers, &parts.extensions);
         found.map_err(AuthenticatedRejection::SessionRejection)?.ok_or_else(|| AuthenticatedRejection::SignInAt(page()))
     }
 }

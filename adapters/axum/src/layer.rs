@@ -29,7 +29,9 @@ impl SessionLayer {
         Self(Mount::new(sessions))
     }
 
-    /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
+    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
+    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
+    /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self(self.0.sign_in_at(page))
@@ -96,7 +98,7 @@ where
         }
         match self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), None) {
             Ok(begun) => {
-                self.mount.provide(&begun.request, request.extensions_mut());
+                self.mount.provide(&begun, request.extensions_mut());
                 let answering = self.inner.call(request);
                 SessionFuture {
                     answering: Some(answering),
@@ -138,7 +140,7 @@ where
         if let Some(endpoint) = this.endpoint {
             return Poll::Ready(Ok(ready!(endpoint.as_mut().poll(context)).map(Body::new)));
         }
-        let (Begun { request: session, joined }, answering) = match (&*this.session, this.answering.as_pin_mut()) {
+        let (Begun { request: session, joined, .. }, answering) = match (&*this.session, this.answering.as_pin_mut()) {
             (Ok(session), Some(answering)) => (session, answering),
             (refused, _) => {
                 let error = refused.as_ref().err().copied().unwrap_or(Error::NotMounted);

@@ -17,6 +17,7 @@ mod peek;
 pub mod rejection;
 mod session;
 mod sessions;
+pub mod sign_in;
 pub mod testing;
 mod token_header;
 mod typed;

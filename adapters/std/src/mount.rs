@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{HOST, ORIGIN, UPGRADE};
+use http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
@@ -17,6 +18,7 @@ use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
+use crate::sign_in::Visit;
 
 /// What a layer is made of.
 #[derive(Clone)]
@@ -44,7 +46,14 @@ impl fmt::Debug for Mount {
 pub struct Mounted {
     request: Request,
     cookie_name: &'static str,
-    sign_in_at: Option<Arc<str>>,
+    sign_in_at: Option<SignInAt>,
+}
+
+/// The page for visitors who are not signed in, and what this one wanted.
+#[derive(Clone)]
+struct SignInAt {
+    page: Arc<str>,
+    wanted: Option<Uri>,
 }
 
 /// A request that a layer has begun.
@@ -53,6 +62,8 @@ pub struct Begun {
     pub request: Request,
     /// A layer outside has begun it and finishes it: this layer must not.
     pub joined: bool,
+    /// What it wants, for the sign-in page.
+    wanted: Option<Uri>,
 }
 
 impl Mount {
@@ -105,7 +116,9 @@ impl Mount {
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
             upgrades: headers.contains_key(UPGRADE),
         };
-        let begun = self.begin_head(extensions.get(), origin, sent)?;
+        let mut begun = self.begin_head(extensions.get(), origin, sent)?;
+        begun.wanted = self.sign_in_at.as_ref().map(|_| uri.clone());
+        self.sessions.tell_plain_http(method.as_str(), || value(ORIGIN));
         if !begun.joined && self.sessions.device_path().is_some() {
             let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
             begun.request.enter(|| self.sessions.tell_skipped(said));
@@ -136,7 +149,7 @@ impl Mount {
         if self.cross_site.is_on() && self.sessions.in_cookies() && self.cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }
-        Ok(Begun { request, joined: outer.is_some() })
+        Ok(Begun { request, joined: outer.is_some(), wanted: None })
     }
 
     fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
@@ -158,15 +171,16 @@ impl Mount {
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
-    pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
-        extensions.insert(self.mounted(request));
+    pub fn provide(&self, begun: &Begun, extensions: &mut Extensions) {
+        extensions.insert(self.mounted(begun));
     }
 
     /// Returns what extractors have to find in the request's extensions.
     #[must_use]
-    pub fn mounted(&self, request: &Request) -> Mounted {
-        let cookie_name = self.sessions.cookie_name();
-        Mounted { request: request.clone(), cookie_name, sign_in_at: self.sign_in_at.clone() }
+    pub fn mounted(&self, begun: &Begun) -> Mounted {
+        let page = self.sign_in_at.as_ref();
+        let sign_in_at = page.map(|page| SignInAt { page: page.clone(), wanted: begun.wanted.clone() });
+        Mounted { request: begun.request.clone(), cookie_name: self.sessions.cookie_name(), sign_in_at }
     }
 }
 
@@ -182,11 +196,18 @@ impl Mounted {
         self.request.extract(lines).await
     }
 
-    /// Returns the page for visitors who are not signed in.
+    /// Returns where to send a visitor who is not signed in; `None` for a 401. `wanted` is what the request says of itself,
+    /// unless the layer knows it better.
     #[must_use]
-    pub fn sign_in_page(&self) -> Option<Arc<str>> {
-        self.sign_in_at.clone()
+    pub fn sign_in_page(&self, visit: Visit<'_>) -> Option<Arc<str>> {
+        let SignInAt { page, wanted } = self.sign_in_at.as_ref()?;
+        let wanted = wanted.as_ref().map_or(visit.wanted, path_and_query);
+        Visit { wanted, ..visit }.sign_in_at(page).map(Into::into)
     }
+}
+
+fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
@@ -197,8 +218,11 @@ pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extension
     mounted.extract(&mut lines).await
 }
 
-/// Returns the page for visitors who are not signed in.
+/// Returns where to send a visitor who is not signed in; `None` for a 401.
 #[must_use]
-pub fn sign_in_page(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<Mounted>()?.sign_in_page()
+pub fn sign_in_page(method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Option<Arc<str>> {
+    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let fetch_mode = value(HeaderName::from_static("sec-fetch-mode"));
+    let visit = Visit { method: method.as_str(), fetch_mode, accept: value(ACCEPT), wanted: path_and_query(uri) };
+    extensions.get::<Mounted>()?.sign_in_page(visit)
 }

@@ -281,6 +281,20 @@ impl Sessions {
         self.0.cannot_bind
     }
 
+    /// Reports a browser on plain http that ignores the cookie because it is for https only. `origin` returns the request's
+    /// `Origin`, which browsers send with all methods but `GET` and `HEAD`. Local hosts count as safe for browsers.
+    pub fn tell_plain_http<'h>(&self, method: &str, origin: impl FnOnce() -> Option<&'h [u8]>) {
+        if matches!(method, "GET" | "HEAD") || !self.0.settings.policy.is_secure() || !self.in_cookies() {
+            return;
+        }
+        let Some(host) = origin().and_then(|origin| origin.strip_prefix(b"http://")) else { return };
+        let local = [&b"127."[..], b"[::1]"].iter().any(|local| host.starts_with(local));
+        let name = host.split(|byte| *byte == b':').next().unwrap_or_default();
+        if !local && name != b"localhost" && !name.ends_with(b".localhost") {
+            self.core().observe(&Event::PlainHttp);
+        }
+    }
+
     pub(crate) fn cookie_name(&self) -> &'static str {
         self.0.settings.policy.cookie_name()
     }

@@ -51,7 +51,7 @@ fn a_layer_in_a_header_joins_no_layer_with_a_cookie_tr5_ck12() {
         let (outer, inner) = (Mount::new(outer.clone()), Mount::new(within.clone()));
         let (uri, headers, mut extensions) = (Uri::from_static("/"), HeaderMap::new(), Extensions::new());
         let begun = outer.begin(&Method::GET, &uri, &headers, &extensions, None).unwrap();
-        outer.provide(&begun.request, &mut extensions);
+        outer.provide(&begun, &mut extensions);
         inner.begin(&Method::GET, &uri, &headers, &extensions, None).unwrap().joined
     };
     assert!(outside(&outer) && !outside(&inner));
@@ -68,7 +68,7 @@ fn extractors_read_the_header_and_no_cookie_tr5() {
         headers.insert(name, HeaderValue::try_from(value).unwrap());
         headers.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
         let begun = mount.begin(&Method::POST, &Uri::from_static("/"), &headers, &extensions, None)?;
-        mount.provide(&begun.request, &mut extensions);
+        mount.provide(&begun, &mut extensions);
         run(mount::extract::<Session>(&headers, &extensions))?.subject()
     };
     assert_eq!(who(http::header::AUTHORIZATION, &ann), Ok(Some("ann".into())));

@@ -7,13 +7,13 @@ use session_core::events::{Event, Observer};
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Writes to stderr that the store failed or what it warns of, at most once a minute. Ignores everything else.
+/// Writes to stderr that the store failed, what it warns of, and that browsers ignore the cookie, at most once a minute. Ignores everything else.
 #[derive(Debug, Default)]
 pub(crate) struct Stderr(Mutex<Option<Instant>>);
 
 impl Observer for Stderr {
     fn observe(&self, event: &Event<'_>) {
-        if !matches!(event, Event::StoreFailed(_) | Event::StoreWarned(_)) {
+        if !matches!(event, Event::StoreFailed(_) | Event::StoreWarned(_) | Event::PlainHttp) {
             return;
         }
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
