@@ -39,7 +39,7 @@ impl fmt::Debug for SessionLayer {
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
-    pub const fn new(sessions: Sessions) -> Self {
+    pub fn new(sessions: Sessions) -> Self {
         Self { mount: Mount::new(sessions), client_address: |request| request.peer_addr().as_ref().map(SocketAddr::ip) }
     }
 

@@ -1,6 +1,6 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,9 +10,8 @@ use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
-use session_std::device::Answering;
 use session_std::mount::{Begun, Mount};
-use session_std::{Error, Finished, Sessions, headers};
+use session_std::{Finished, Sessions, headers};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -25,7 +24,7 @@ pub struct SessionLayer(Mount);
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
-    pub const fn new(sessions: Sessions) -> Self {
+    pub fn new(sessions: Sessions) -> Self {
         Self(Mount::new(sessions))
     }
 
@@ -90,41 +89,54 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let (headers, extensions) = (request.headers(), request.extensions());
-        let endpoint = self.mount.device_answer(request.method(), request.uri(), headers, extensions, None);
-        if endpoint.is_some() {
-            let session = Err(Error::NotMounted);
-            return SessionFuture { answering: None, session, answer: None, finishing: None, endpoint };
+        let (method, uri, headers, extensions) =
+            (request.method(), request.uri(), request.headers(), request.extensions());
+        if let Some(answering) = self.mount.device_answer(method, uri, headers, extensions, None) {
+            return SessionFuture::answer(async move { answering.await.map(Body::new) });
         }
-        match self.mount.begin(request.method(), request.uri(), request.headers(), request.extensions(), None) {
+        match self.mount.begin(method, uri, headers, extensions, None) {
             Ok(begun) => {
                 self.mount.provide(&begun, request.extensions_mut());
-                let answering = self.inner.call(request);
-                SessionFuture {
-                    answering: Some(answering),
-                    session: Ok(begun),
-                    answer: None,
-                    finishing: None,
-                    endpoint,
-                }
+                SessionFuture { step: Step::Handler { answering: self.inner.call(request), begun } }
             }
-            Err(error) => {
-                SessionFuture { answering: None, session: Err(error), answer: None, finishing: None, endpoint }
-            }
+            Err(error) => SessionFuture::answer(ready(SessionRejection(error).into_response())),
         }
     }
 }
 
 pin_project! {
-    /// An answer, and then what its session says. Costs an allocation if a handler asked for the session.
+    /// An answer, and then what its session says. Costs an allocation if a handler asked for the session and its store waits.
     pub struct SessionFuture<F> {
         #[pin]
-        answering: Option<F>,
-        session: Result<Begun, Error>,
-        answer: Option<Response<Body>>,
-        finishing: Option<Pin<Box<dyn Future<Output = Finished> + Send>>>,
-        endpoint: Option<Answering>,
+        step: Step<F>,
     }
+}
+
+pin_project! {
+    #[project = StepNow]
+    enum Step<F> {
+        /// The handler makes its answer.
+        Handler {
+            #[pin]
+            answering: F,
+            begun: Begun,
+        },
+        /// What follows of it, or what the layer answers in its place.
+        Answer { answer: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
+    }
+}
+
+impl<F> SessionFuture<F> {
+    fn answer(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
+        Self { step: Step::Answer { answer: Box::pin(answer) } }
+    }
+}
+
+/// Returns the answer with what its session says.
+fn conclude(finished: Finished, answer: Response<Body>) -> Response<Body> {
+    let mut answer = finished.error.map_or(answer, |error| SessionRejection(error).into_response());
+    headers::apply(finished, answer.headers_mut());
+    answer
 }
 
 impl<F, A, E> Future for SessionFuture<F>
@@ -136,35 +148,23 @@ where
     type Output = Result<Response<Body>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Some(endpoint) = this.endpoint {
-            return Poll::Ready(Ok(ready!(endpoint.as_mut().poll(context)).map(Body::new)));
-        }
-        let (Begun { request: session, joined, .. }, answering) = match (&*this.session, this.answering.as_pin_mut()) {
-            (Ok(session), Some(answering)) => (session, answering),
-            (refused, _) => {
-                let error = refused.as_ref().err().copied().unwrap_or(Error::NotMounted);
-                return Poll::Ready(Ok(SessionRejection(error).into_response()));
-            }
-        };
-        let finishing = match this.finishing {
-            Some(finishing) => finishing,
-            None => {
-                let answer = ready!(answering.poll(context))?.map(Body::new);
-                if *joined || session.finish_untouched() {
-                    return Poll::Ready(Ok(answer));
+        let mut step = self.project().step;
+        loop {
+            match step.as_mut().project() {
+                StepNow::Answer { answer } => return answer.as_mut().poll(context).map(Ok),
+                StepNow::Handler { answering, begun: Begun { request, joined, .. } } => {
+                    let answer = ready!(answering.poll(context))?.map(Body::new);
+                    if *joined || request.finish_untouched() {
+                        return Poll::Ready(Ok(answer));
+                    }
+                    if let Some(finished) = request.finish_at_once() {
+                        return Poll::Ready(Ok(conclude(finished, answer)));
+                    }
+                    let request = request.clone();
+                    let answer = async move { conclude(request.finish().await, answer) };
+                    step.set(Step::Answer { answer: Box::pin(answer) });
                 }
-                let session = session.clone();
-                *this.answer = Some(answer);
-                // written where it stays: the future is larger than what it has in the beginning
-                let finishing = Box::write(Box::new_uninit(), async move { session.finish().await });
-                this.finishing.insert(Box::into_pin(finishing as Box<dyn Future<Output = Finished> + Send>))
             }
-        };
-        let finished = ready!(finishing.as_mut().poll(context));
-        let answer = this.answer.take().unwrap_or_default();
-        let mut answer = finished.error.map_or(answer, |error| SessionRejection(error).into_response());
-        headers::apply(finished, answer.headers_mut());
-        Poll::Ready(Ok(answer))
+        }
     }
 }

@@ -17,7 +17,7 @@ pub struct SessionLayer(Mount);
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
-    pub const fn new(sessions: Sessions) -> Self {
+    pub fn new(sessions: Sessions) -> Self {
         Self(Mount::new(sessions))
     }
 
@@ -85,7 +85,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         self.mount.provide(&begun, request.extensions_mut());
         let Begun { request: session, joined, .. } = begun;
         let answer = self.inner.call(request).await;
-        if joined {
+        if joined || session.finish_untouched() {
             return answer.map(IntoResponse::into_response);
         }
         let finished = session.finish().await;

@@ -71,6 +71,16 @@ impl SessionLayer {
         Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
     }
 
+    /// Whether something may be to be done before a guard asks for the session.
+    fn looks_at_requests(&self) -> bool {
+        let binds = match &self.source {
+            Source::Made(sessions) => sessions.device_path().is_some(),
+            // such sessions have no endpoint, and are not bound
+            Source::Configured(_) => false,
+        };
+        binds || self.cross_site.is_on()
+    }
+
     /// Says where observers find the address of who sent a request, for audits: behind a proxy,
     /// [`client_ip`](Request::client_ip), if that proxy sets the header which Rocket reads. Without this it is the peer of
     /// the connection.
@@ -83,7 +93,9 @@ impl SessionLayer {
 #[rocket::async_trait]
 impl Fairing for SessionLayer {
     fn info(&self) -> Info {
-        Info { name: "Sessions", kind: Kind::Ignite | Kind::Request | Kind::Response | Kind::Singleton }
+        let kind = Kind::Ignite | Kind::Response | Kind::Singleton;
+        // Rocket allocates for each fairing that looks at requests
+        Info { name: "Sessions", kind: if self.looks_at_requests() { kind | Kind::Request } else { kind } }
     }
 
     async fn on_ignite(&self, mut rocket: Rocket<Build>) -> fairing::Result {
@@ -111,8 +123,10 @@ impl Fairing for SessionLayer {
         if let Some(page) = &self.sign_in_at {
             rocket = rocket.register("/", vec![Catcher::new(Status::Unauthorized.code, SignInAt(page.clone()))]);
         }
-        let refused = UNSAFE.map(|method| Route::ranked(isize::MIN, method, REFUSED, RefuseCrossSite));
-        rocket = rocket.mount("/", refused);
+        if self.cross_site.is_on() {
+            let refused = UNSAFE.map(|method| Route::ranked(isize::MIN, method, REFUSED, RefuseCrossSite));
+            rocket = rocket.mount("/", refused);
+        }
         let find = self.client_address.unwrap_or(|request| request.remote().map(|remote| remote.ip()));
         Ok(rocket.manage(Mounted { sessions, client_address: find }))
     }

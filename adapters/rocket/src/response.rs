@@ -94,16 +94,22 @@ pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
     response.finalize()
 }
 
+/// A header's name as Rocket keeps it: without an allocation for those that answers usually have.
+fn spelled(name: &HeaderName) -> Cow<'static, str> {
+    let usual = ["vary", "set-cookie", "cache-control"].into_iter().find(|usual| *usual == name.as_str());
+    usual.map_or_else(|| name.as_str().to_owned().into(), Cow::Borrowed)
+}
+
 /// The headers of an answer, for what its session says.
 pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);
 
 impl Answer for Headers<'_, '_> {
     fn append_secret(&mut self, name: &HeaderName, value: String) {
-        self.0.adjoin_raw_header(name.to_string(), value);
+        self.0.adjoin_raw_header(spelled(name), value);
     }
 
     fn set(&mut self, name: &HeaderName, value: Cow<'static, str>) {
-        self.0.set_raw_header(name.to_string(), value);
+        self.0.set_raw_header(spelled(name), value);
     }
 
     fn list(&self, name: &HeaderName) -> Option<String> {

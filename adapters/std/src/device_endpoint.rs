@@ -149,6 +149,8 @@ impl Sessions {
         headers: &HeaderMap,
         origin: impl FnOnce() -> Origin,
     ) -> Option<Answering> {
+        // nothing of a request is looked at where no sessions are bound
+        self.device_path()?;
         if !self.is_device_endpoint(method.as_str(), uri.path()) {
             return None;
         }

@@ -122,8 +122,17 @@ impl Answer for HeaderMap {
     }
 }
 
+/// Values that nearly every answer has: checked once, when this is compiled.
+static COOKIE_VALUE: HeaderValue = HeaderValue::from_static(COOKIE_NAME);
+static NO_STORE_VALUE: HeaderValue = HeaderValue::from_static(NO_STORE);
+
+const COOKIE_NAME: &str = "Cookie";
+const NO_STORE: &str = "no-store";
+
 fn value(text: Cow<'static, str>) -> Option<HeaderValue> {
     match text {
+        Cow::Borrowed(COOKIE_NAME) => Some(COOKIE_VALUE.clone()),
+        Cow::Borrowed(NO_STORE) => Some(NO_STORE_VALUE.clone()),
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
         Cow::Owned(text) => HeaderValue::try_from(text).ok(),
     }
@@ -145,7 +154,6 @@ pub fn list<'l>(mut lines: impl Iterator<Item = &'l str>) -> Option<String> {
 /// Directives with quoted arguments all go, because a comma may stand in them.
 #[must_use]
 pub fn cache_control(before: Option<&str>) -> Cow<'static, str> {
-    const NO_STORE: &str = "no-store";
     const DROPPED: [&str; 8] = [
         "public",
         "max-age",

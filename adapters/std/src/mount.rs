@@ -20,9 +20,12 @@ use crate::session::Request;
 use crate::sessions::Sessions;
 use crate::sign_in::Visit;
 
-/// What a layer is made of.
+/// What a layer is made of. Cheap to clone, as layers do for each request.
 #[derive(Clone)]
-pub struct Mount {
+pub struct Mount(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     sessions: Sessions,
     sign_in_at: Option<Arc<str>>,
     cross_site: CrossSite,
@@ -34,7 +37,7 @@ type ClientAddress = dyn Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + 
 
 impl fmt::Debug for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, sign_in_at, cross_site, .. } = self;
+        let Parts { sessions, sign_in_at, cross_site, .. } = &*self.0;
         let mut mount = f.debug_struct("Mount");
         mount.field("sessions", sessions).field("sign_in_at", sign_in_at).field("cross_site", cross_site);
         mount.finish_non_exhaustive()
@@ -45,15 +48,9 @@ impl fmt::Debug for Mount {
 #[derive(Clone)]
 pub struct Mounted {
     request: Request,
-    cookie_name: &'static str,
-    sign_in_at: Option<SignInAt>,
-}
-
-/// The page for visitors who are not signed in, and what this one wanted.
-#[derive(Clone)]
-struct SignInAt {
-    page: Arc<str>,
-    wanted: Option<Uri>,
+    mount: Mount,
+    /// What the request wants, for the sign-in page.
+    wanted: Option<Box<Uri>>,
 }
 
 /// A request that a layer has begun.
@@ -63,20 +60,26 @@ pub struct Begun {
     /// A layer outside has begun it and finishes it: this layer must not.
     pub joined: bool,
     /// What it wants, for the sign-in page.
-    wanted: Option<Uri>,
+    wanted: Option<Box<Uri>>,
 }
 
 impl Mount {
     /// Mounts the sessions of an application.
     #[must_use]
-    pub const fn new(sessions: Sessions) -> Self {
-        Self { sessions, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
+    pub fn new(sessions: Sessions) -> Self {
+        Self(Arc::new(Parts { sessions, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        change(&mut parts);
+        Self(Arc::new(parts))
     }
 
     /// Refuses requests that another site causes, but for these origins.
     #[must_use]
     pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
-        Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
+        self.with(|parts| parts.cross_site = CrossSite::refused_but_from(trusted))
     }
 
     /// Says where observers find the address of who sent a request.
@@ -85,13 +88,13 @@ impl Mount {
         self,
         find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        Self { client_address: Some(Arc::new(find)), ..self }
+        self.with(|parts| parts.client_address = Some(Arc::new(find)))
     }
 
     /// Names the page for visitors who are not signed in.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
-        Self { sign_in_at: Some(page.into()), ..self }
+        self.with(|parts| parts.sign_in_at = Some(page.into()))
     }
 
     /// Begins a request, or says with which error the layer answers it in the handler's place. `peer` is where the connection
@@ -117,19 +120,19 @@ impl Mount {
             upgrades: headers.contains_key(UPGRADE),
         };
         let mut begun = self.begin_head(extensions.get(), origin, sent)?;
-        begun.wanted = self.sign_in_at.as_ref().map(|_| uri.clone());
-        self.sessions.tell_plain_http(method.as_str(), || value(ORIGIN));
-        if !begun.joined && self.sessions.device_path().is_some() {
+        begun.wanted = self.0.sign_in_at.as_ref().map(|_| Box::new(uri.clone()));
+        self.sessions().tell_plain_http(method.as_str(), || value(ORIGIN));
+        if !begun.joined && self.sessions().device_path().is_some() {
             let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
-            begun.request.enter(|| self.sessions.tell_skipped(said));
+            begun.request.enter(|| self.sessions().tell_skipped(said));
         }
         Ok(begun)
     }
 
     /// The sessions.
     #[must_use]
-    pub const fn sessions(&self) -> &Sessions {
-        &self.sessions
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
     /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is
@@ -140,20 +143,21 @@ impl Mount {
         origin: impl FnOnce() -> Origin,
         sent: impl FnOnce() -> Sent<'h>,
     ) -> Result<Begun, Error> {
+        let Parts { sessions, cross_site, .. } = &*self.0;
         let same = |outer: &&Mounted| {
-            let names = (outer.cookie_name, outer.request.token_header());
-            names == (self.sessions.cookie_name(), self.sessions.token_header())
+            let theirs = outer.mount.sessions();
+            (theirs.cookie_name(), theirs.token_header()) == (sessions.cookie_name(), sessions.token_header())
         };
         let outer = outer.filter(same);
-        let request = outer.map_or_else(|| Request::from_origin(&self.sessions, origin), |outer| outer.request.clone());
-        if self.cross_site.is_on() && self.sessions.in_cookies() && self.cross_site.refuses(&sent()) {
+        let request = outer.map_or_else(|| Request::from_origin(sessions, origin), |outer| outer.request.clone());
+        if cross_site.is_on() && sessions.in_cookies() && cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }
         Ok(Begun { request, joined: outer.is_some(), wanted: None })
     }
 
     fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
-        let address = self.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
+        let address = self.0.client_address.as_ref().map_or(peer, |find| find(headers, extensions));
         Origin::new(address, headers)
     }
 
@@ -167,7 +171,7 @@ impl Mount {
         extensions: &Extensions,
         peer: Option<IpAddr>,
     ) -> Option<Answering> {
-        self.sessions.device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
+        self.sessions().device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
@@ -178,9 +182,7 @@ impl Mount {
     /// Returns what extractors have to find in the request's extensions.
     #[must_use]
     pub fn mounted(&self, begun: &Begun) -> Mounted {
-        let page = self.sign_in_at.as_ref();
-        let sign_in_at = page.map(|page| SignInAt { page: page.clone(), wanted: begun.wanted.clone() });
-        Mounted { request: begun.request.clone(), cookie_name: self.sessions.cookie_name(), sign_in_at }
+        Mounted { request: begun.request.clone(), mount: self.clone(), wanted: begun.wanted.clone() }
     }
 }
 
@@ -200,8 +202,8 @@ impl Mounted {
     /// unless the layer knows it better.
     #[must_use]
     pub fn sign_in_page(&self, visit: Visit<'_>) -> Option<Arc<str>> {
-        let SignInAt { page, wanted } = self.sign_in_at.as_ref()?;
-        let wanted = wanted.as_ref().map_or(visit.wanted, path_and_query);
+        let page = self.mount.0.sign_in_at.as_ref()?;
+        let wanted = self.wanted.as_ref().map_or(visit.wanted, |wanted| path_and_query(wanted));
         Visit { wanted, ..visit }.sign_in_at(page).map(Into::into)
     }
 }

@@ -1,6 +1,9 @@
 //! The session of one request, as handlers and adapters hold it.
 
+use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::lock::{Mutex, MutexGuard};
@@ -31,7 +34,7 @@ struct Shared {
     core: Arc<Core>,
     on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
-    origin: Option<Origin>,
+    origin: Option<Box<Origin>>,
     /// `None`: cookies.
     token_header: Option<TokenHeader>,
     state: Mutex<State>,
@@ -40,13 +43,57 @@ struct Shared {
 impl Shared {
     /// Makes the request's origin that of what a future does.
     fn follow<F: Future>(&self, future: F) -> Follow<'_, F> {
-        Follow { origin: self.origin.as_ref(), future }
+        Follow { origin: self.origin.as_deref(), future }
+    }
+
+    /// The same where nearly every request comes through: over a store that never waits the future is made on the stack, and
+    /// else in a box. So it is no part of the caller's future, which frameworks move and allocate.
+    async fn run<F: Future>(&self, make: impl FnOnce() -> F) -> F::Output {
+        if self.core.store().never_waits() {
+            self.enter(|| to_its_end(make))
+        } else {
+            self.follow(Box::pin(make())).await
+        }
     }
 
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         match &self.origin {
             Some(origin) => origin.enter(within),
             None => within(),
+        }
+    }
+
+    /// Loads a session whose token travels in a header, or whose cookie lines may also have the proof of a device: the lines
+    /// are looked at more than once.
+    async fn load_kept<'h>(
+        &self,
+        view: &mut View<'_>,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> (Result<(), Error>, DeviceProof) {
+        let cookie = self.core.policy().cookie_name();
+        let kept: Vec<Cow<'h, [u8]>> = match &self.token_header {
+            Some(header) => header.cookies(cookie, lines).into_iter().map(Cow::Owned).collect(),
+            None => lines.map(Cow::Borrowed).collect(),
+        };
+        let lines = || kept.iter().map(AsRef::as_ref);
+        let loaded = view.load(lines()).await;
+        match &self.core.device {
+            Some(device) if loaded.is_ok() => {
+                let device = view.check_device(&device.keys, lines());
+                (loaded, device)
+            }
+            _ => (loaded, DeviceProof::Unbound),
+        }
+    }
+}
+
+/// Drives a future that never waits. It is made here, because one that is passed would be copied.
+#[inline]
+fn to_its_end<F: Future>(make: impl FnOnce() -> F) -> F::Output {
+    let mut future = pin!(make());
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return done;
         }
     }
 }
@@ -129,7 +176,7 @@ impl Request {
     /// The same, of a request that comes from there: asked for only if there is an observer.
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
-        let origin = sessions.observes().then(origin);
+        let origin = sessions.observes().then(|| Box::new(origin()));
         let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
         let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
         Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
@@ -140,10 +187,6 @@ impl Request {
     #[must_use]
     pub fn header(&self) -> &HeaderName {
         TokenHeader::of_requests(self.0.token_header.as_ref())
-    }
-
-    pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
-        self.0.token_header.as_ref()
     }
 
     /// Refuses the request because another site caused it, and tells the observer.
@@ -167,26 +210,14 @@ impl Request {
         }
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
         if matches!(*state, State::Untouched) {
-            // into the state when it is loaded: if this future is dropped, whoever asks next loads
+            // into the state when it is loaded: if this future is dropped, the next call loads
             let mut place = buffer_pool::take();
             let mut view = View::new(&self.0.core, &mut place, ThreadRng);
-            let made = self
-                .0
-                .token_header
-                .as_ref()
-                .map(|header| header.cookies(self.0.core.policy().cookie_name(), &mut lines));
-            // of a header all lines are used up by now
-            #[allow(clippy::map_identity)] // for a shorter lifetime
-            let mut lines = made.iter().flatten().map(Vec::as_slice).chain(lines.map(|line| line));
-            // the proof may be in lines that the session's own cookie makes needless
-            let device = self.0.core.device.as_ref();
-            let kept: Vec<&[u8]> = if device.is_some() { lines.by_ref().collect() } else { Vec::new() };
-            let mut lines = kept.iter().copied().chain(lines);
-            let loaded = self.0.follow(view.load(&mut lines)).await;
-            let proof = device.filter(|_| loaded.is_ok());
-            let device = proof.map_or(DeviceProof::Unbound, |device| {
-                self.0.enter(|| view.check_device(&device.keys, kept.iter().copied()))
-            });
+            let (loaded, device) = if self.0.core.device.is_none() && self.0.token_header.is_none() {
+                (self.0.run(|| view.load(&mut lines)).await, DeviceProof::Unbound)
+            } else {
+                self.0.run(|| self.0.load_kept(&mut view, lines)).await
+            };
             *state =
                 loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
         }
@@ -211,9 +242,22 @@ impl Request {
         })
     }
 
+    /// As [`finish`](Self::finish) over a store that never waits, and else `None`: then nothing is done.
+    #[must_use]
+    pub fn finish_at_once(&self) -> Option<Finished> {
+        self.0.core.store().never_waits().then(|| to_its_end(|| self.settle()))
+    }
+
     /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
     /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
+        match self.finish_at_once() {
+            Some(finished) => finished,
+            None => Box::pin(self.settle()).await,
+        }
+    }
+
+    async fn settle(&self) -> Finished {
         let token_header = self.0.token_header.clone();
         let Some(mut state) = self.0.state.try_lock() else {
             return Finished { error: Some(Error::Busy), varies: true, token_header, ..Finished::default() };

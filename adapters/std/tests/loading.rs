@@ -11,7 +11,7 @@ use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::run;
-use session_std::{Error, MemoryStore, Policy, Request, Sessions, keys, shared};
+use session_std::{Error, Finished, MemoryStore, Policy, Request, Sessions, keys, shared};
 
 /// A memory store whose next load fails or does not end.
 #[derive(Clone, Default)]
@@ -111,5 +111,16 @@ fn a_request_that_nobody_asked_for_its_session_is_over_at_once() {
     assert_eq!(late.map(|_| ()), Err(Error::AnswerSent));
     let request = Request::new(sessions);
     run(request.session(std::iter::once(cookie.as_bytes()), true)).unwrap();
-    assert!(!request.finish_untouched() && run(request.finish()).varies);
+    assert!(!request.finish_untouched());
+    assert_eq!(request.finish_at_once(), None, "the store may wait");
+    assert!(run(request.finish()).varies);
+}
+
+#[test]
+fn over_a_store_that_never_waits_a_request_is_over_at_once() {
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let request = Request::new(sessions);
+    run(request.session(std::iter::empty(), true)).unwrap().set("n", &1_u32).unwrap();
+    assert!(request.finish_at_once().unwrap().cookie.is_some());
+    assert_eq!(request.finish_at_once(), Some(Finished::default()));
 }

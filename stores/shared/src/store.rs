@@ -39,6 +39,12 @@ impl From<MemoryStore> for SharedStore {
 }
 
 impl SharedStore {
+    /// Whether every future of the store is ready when it is first polled: it is a [`MemoryStore`].
+    #[must_use]
+    pub const fn never_waits(&self) -> bool {
+        matches!(self.0, Kind::Memory(_))
+    }
+
     /// Returns a store that encrypts the data of its records with the first of `keys` and decrypts it with any of them:
     /// see [`AtRest`]. Use other keys than those of the cookies if other people know the cookies' keys.
     #[must_use]
