@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use core_tests::devices as maker;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use session_core::device::Proof;
 use session_core::environment::Time;
 use session_core::policy::PolicyError;
@@ -77,12 +76,11 @@ impl Told {
     }
 }
 
-/// An application, and the device of a browser.
+/// An application.
 struct Site {
     sessions: Sessions,
     clock: &'static ManualClock,
     told: Told,
-    key: SigningKey,
 }
 
 fn policy() -> Policy {
@@ -95,18 +93,13 @@ impl Site {
         let told = Told::default();
         let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy()).clock(clock);
         let sessions = sessions.observed(told.clone()).device_endpoint("/device-session", P256).unwrap();
-        Self { sessions, clock, told, key: SigningKey::from_slice(&[7; 32]).unwrap() }
+        Self { sessions, clock, told }
     }
 
     fn proof(&self, challenge: &str, registers: bool) -> String {
-        let point = self.key.verifying_key().to_sec1_point(false);
-        let half = |at: usize| Base64UrlUnpadded::encode_string(&point.as_bytes()[at..at + 32]);
-        let jwk = format!("\"jwk\":{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}},", half(1), half(33));
-        let head = format!("{{\"alg\":\"ES256\",{}\"typ\":\"dbsc+jwt\"}}", if registers { &jwk } else { "" });
-        let [head, body] = [head, format!("{{\"jti\":\"{challenge}\"}}")]
-            .map(|part| Base64UrlUnpadded::encode_string(part.as_bytes()));
-        let signature: Signature = self.key.sign(format!("{head}.{body}").as_bytes());
-        format!("{head}.{body}.{}", Base64UrlUnpadded::encode_string(&signature.to_bytes()))
+        let proof =
+            if registers { maker::Proof::registration(7, challenge) } else { maker::Proof::refresh(7, challenge) };
+        proof.signed_with(&maker::P256Keys)
     }
 
     /// A request to the endpoint, as a browser sends it.

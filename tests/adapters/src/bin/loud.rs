@@ -75,14 +75,8 @@ async fn tell(request: Request, next: Next) -> Response {
 
 fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     eprintln!("{config:?} {config:#?}");
-    let Config { store, keys, policy, struct_version, .. } = config;
-    let (mode, store) = store.parts();
-    let store = Kept(store.open(&keys)?);
-    let sessions = match mode {
-        DynamicMode::Stored => Sessions::new(store, keys),
-        DynamicMode::Sealed => Sessions::sealed(store, keys),
-    };
-    let sessions = sessions.policy(policy).clock(clock);
+    let struct_version = config.struct_version;
+    let sessions = support::reference::sessions_in(config, clock, |store| Kept(store).into())?;
     let sessions = sessions.observed(((Tracing, Log), (Metrics, Everything)));
     eprintln!("{sessions:?} {:?}", SessionLayer::new(sessions.clone()));
     axum_app::run(listener, axum_app::router(sessions, struct_version).layer(from_fn(tell)), stop)
