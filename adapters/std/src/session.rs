@@ -227,7 +227,9 @@ impl Request {
         let committed = self.0.follow(session.commit()).await;
         let written = cookie(&session, token_header.as_ref());
         let error = committed.err().or(written.as_ref().err().copied());
-        let device = self.0.core.device.as_ref().filter(|_| error.is_none());
+        let device = self.0.core.device.as_ref();
+        // also if the rest of the request could not be stored: the answer has the cookie of the sign-in, and browsers register
+        // whatever its status is
         let registration = device.and_then(|device| session.device_registration(&device.keys));
         let removal = device.filter(|_| proves_again).map(|device| device.keys.removal());
         let finished = Finished {
@@ -451,7 +453,9 @@ impl Session {
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
     /// kept unless the attempt says otherwise. Over a session of another subject a new one is made and that one ends.
     pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
-        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(attempt)).await
+        let mut state = self.lock()?;
+        self.end_unproven(&mut state).await?;
+        self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).login(attempt)).await
     }
 
     /// Reports that somebody wanted to sign in and was refused, which only the application knows. `account` is the name of
@@ -485,7 +489,7 @@ impl Session {
             DeviceProof::Proven(at) => self.core().clock().now().since(at) > span,
             // bound, and nothing was proven yet
             DeviceProof::Settling => true,
-            DeviceProof::Unbound | DeviceProof::Missing => false,
+            DeviceProof::Unbound | DeviceProof::Missing(_) => false,
         };
         Ok(loaded.proves_again)
     }
@@ -497,7 +501,23 @@ impl Session {
 
     /// Ends the session: nothing brings it back. An error means that it may live on.
     pub async fn logout(&self) -> Result<(), Error> {
-        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).logout()).await
+        let mut state = self.lock()?;
+        if View::new(self.core(), state.loaded()?, ThreadRng).exists() {
+            // what this request has written is another session than the one to sign out of
+            self.end_unproven(&mut state).await?;
+        }
+        self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).logout()).await
+    }
+
+    /// Ends the session of a cookie that came without the proof of its device.
+    async fn end_unproven(&self, state: &mut State) -> Result<(), Error> {
+        if let State::Loaded(Loaded { device: device @ DeviceProof::Missing(_), .. }) = state
+            && let DeviceProof::Missing(unproven) = *device
+        {
+            self.0.follow(self.core().end_unproven(unproven)).await?;
+            *device = DeviceProof::Unbound;
+        }
+        Ok(())
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------

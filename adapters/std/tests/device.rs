@@ -197,6 +197,51 @@ fn registered_proven_and_demanded_again_tr3() {
     assert_eq!(site.post("?s=x", "", None, |_| ()).status(), 401);
 }
 
+/// The cookie of a sign-in goes out although the rest of its request could not be stored, and so does what binds it.
+#[test]
+fn a_sign_in_whose_commit_fails_is_bound_tr3() {
+    let site = Site::new();
+    let request = Request::new(site.sessions.clone().policy(policy().max_bytes(600)));
+    let session = run(request.session(std::iter::empty(), true)).unwrap();
+    let attempt = run(session.begin_login("ann")).unwrap();
+    run(session.login(attempt)).unwrap();
+    session.set("a", &"x".repeat(1_000)).unwrap();
+    let finished = run(request.finish());
+    assert!(matches!(finished.error, Some(Error::TooLarge { .. })), "{:?}", finished.error);
+    let mut sent = HeaderMap::new();
+    headers::apply(finished, &mut sent);
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    assert_eq!(site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ()).status(), 200);
+}
+
+/// A session whose cookie came without its proof ends by a sign-in over it, and by signing out whatever was written before.
+#[test]
+fn an_unproven_session_is_over_with_the_next_login_or_logout_lc3_tr3() {
+    for signs_in in [true, false] {
+        let site = Site::new();
+        let sent = site.sign_in("ann");
+        let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+        let registered = site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ());
+        assert_eq!(registered.status(), 200);
+        site.clock.advance(Duration::from_secs(700));
+        assert_eq!(run(site.sessions.list("ann")).unwrap().len(), 1);
+
+        let (request, cookies) = (Request::new(site.sessions.clone()), pair(&sent));
+        let session = run(request.session([cookies.as_bytes()].into_iter(), true)).unwrap();
+        session.set("a", &1).unwrap();
+        if signs_in {
+            let attempt = run(session.begin_login("bob")).unwrap();
+            run(session.login(attempt)).unwrap();
+            assert!(site.told.last().contains("logged in") || site.told.last().contains("bob"), "{}", site.told.last());
+        } else {
+            run(session.logout()).unwrap();
+        }
+        assert_eq!(run(request.finish()).error, None);
+        assert_eq!(run(site.sessions.list("ann")).unwrap().len(), 0, "signs in: {signs_in}");
+        assert_eq!(run(site.sessions.list("bob")).unwrap().len(), usize::from(signs_in));
+    }
+}
+
 /// A script of a page can set neither header, so that it registers no key of its own.
 #[test]
 fn only_the_browser_itself_is_answered_tr3() {

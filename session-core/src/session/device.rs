@@ -8,7 +8,7 @@ use super::view::Session;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
-use crate::driver::device::DeviceReply;
+use crate::driver::device::{DeviceReply, Unproven};
 use crate::driver::mode::Mode;
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
@@ -24,8 +24,9 @@ pub enum DeviceProof {
     Proven(Time),
     /// The session needs no proof yet: its sign-in was a moment ago.
     Settling,
-    /// There is no proof that holds: the request has no session.
-    Missing,
+    /// There is no proof that holds: the request has no session. A login over it ends this one
+    /// ([`end_unproven`](crate::Sessions::end_unproven)).
+    Missing(Unproven),
 }
 
 impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
@@ -66,10 +67,11 @@ where
                 proven
             }
         };
+        let unproven = Unproven::new(handle, record.login());
         let age = proven.map(|proven| now.since(proven).as_secs() as u32);
         self.sessions.observe(&Event::Unproven(LogId(handle), self.subject(), age));
         self.request.disown();
-        DeviceProof::Missing
+        DeviceProof::Missing(unproven)
     }
 
     /// The answer's `Secure-Session-Registration` value: asks the browser for a key, if this request signed in and the session

@@ -202,7 +202,12 @@ impl Site {
         let done = match visit {
             Visit::Who => Ok(()),
             Visit::Write => session.set("n", &1_u32),
-            Visit::SignIn(subject) => run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt))),
+            Visit::SignIn(subject) => {
+                if let DeviceProof::Missing(unproven) = answer.proof {
+                    run(sessions.end_unproven(unproven)).expect("the store works");
+                }
+                run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt)))
+            }
             Visit::SignOut => run(session.logout()),
         };
         if let Err(error) = done.and_then(|()| run(session.commit())) {
