@@ -78,9 +78,8 @@ where
     /// is not bound yet.
     #[must_use]
     pub fn device_registration(&self, device: &DeviceKeys) -> Option<Header> {
-        let (handle, record) = (self.request.handle()?, self.request.record()?);
-        let asks = self.request.has_signed_in() && !record.has_device();
-        asks.then(|| device.registration(handle, record.login(), self.sessions.now()))
+        let (handle, record) = self.request.signed_in_here().filter(|(_, record)| !record.has_device())?;
+        Some(device.registration(handle, record.login(), self.sessions.now()))
     }
 
     /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is

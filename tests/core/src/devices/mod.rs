@@ -4,11 +4,13 @@
 
 mod browser;
 mod dialogue;
+mod orders;
 mod proof;
 mod site;
 
 pub use browser::{Browser, Fault};
 pub use dialogue::{Sent, dialogue};
+pub use orders::every_order;
 #[cfg(feature = "p256")]
 pub use proof::P256Keys;
 pub use proof::{DeviceKeys, Proof, Toy};
