@@ -12,7 +12,6 @@ use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
 use crate::device_endpoint::Answering;
-use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
@@ -106,10 +105,7 @@ impl Mount {
             upgrades: headers.contains_key(UPGRADE),
         };
         let begun = self.begin_head(extensions.get(), origin, sent)?;
-        if !begun.joined && self.sessions.device_path().is_some() {
-            let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
-            begun.request.enter(|| self.sessions.tell_skipped(said));
-        }
+        begun.heed_device(&self.sessions, |name| headers.get(name).map(HeaderValue::as_bytes));
         Ok(begun)
     }
 

@@ -1,6 +1,7 @@
 //! The session of one request, as handlers and adapters hold it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::lock::{Mutex, MutexGuard};
@@ -34,6 +35,8 @@ struct Shared {
     origin: Option<Origin>,
     /// `None`: cookies.
     token_header: Option<TokenHeader>,
+    /// Another site has caused the request; known only where sessions are bound to devices.
+    elsewhere: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -132,7 +135,8 @@ impl Request {
         let origin = sessions.observes().then(origin);
         let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
         let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
-        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
+        let elsewhere = AtomicBool::new(false);
+        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, elsewhere, state }))
     }
 
     /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
@@ -231,6 +235,11 @@ impl Request {
         // also if the rest of the request could not be stored: the answer has the cookie of the sign-in, and browsers register
         // whatever its status is
         let registration = device.and_then(|device| session.device_registration(&device.keys));
+        if registration.is_some()
+            && let Some(why) = device.and_then(Device::asked)
+        {
+            self.0.enter(|| self.0.core.observe(&Event::ProofSkipped(None, &why)));
+        }
         let removal = device.filter(|_| proves_again).map(|device| device.keys.removal());
         let finished = Finished {
             error,
@@ -251,6 +260,11 @@ impl Request {
 impl Request {
     pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         self.0.enter(within)
+    }
+
+    /// Another site has caused the request.
+    pub(crate) fn caused_elsewhere(&self) {
+        self.0.elsewhere.store(true, Ordering::Relaxed);
     }
 
     pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
@@ -482,6 +496,9 @@ impl Session {
     /// its last proof is older than `span`, or there was none since the sign-in: answer with a 307 to this same page, then. That answer takes the proof away, and
     /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
     /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
+    ///
+    /// A request that another site has caused is refused where it would have to prove ([`Error::CrossSite`]): browsers sign a few
+    /// times in some minutes only, and links of that site would use them up.
     pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
         let mut state = self.lock()?;
         let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
@@ -491,6 +508,11 @@ impl Session {
             DeviceProof::Settling => true,
             DeviceProof::Unbound | DeviceProof::Missing(_) => false,
         };
+        if loaded.proves_again && self.0.elsewhere.load(Ordering::Relaxed) {
+            loaded.proves_again = false;
+            self.0.enter(|| self.core().observe(&Event::CrossSite));
+            return Err(Error::CrossSite);
+        }
         Ok(loaded.proves_again)
     }
 

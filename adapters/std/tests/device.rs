@@ -12,6 +12,7 @@ use session_core::policy::PolicyError;
 use session_core::testing::{ManualClock, run};
 use session_std::device::P256;
 use session_std::events::{Event, Observer, Origin};
+use session_std::mount::Mount;
 use session_std::{Error, MemoryStore, Policy, Request, Sessions, headers, keys};
 
 /// What Chromium 156 sent, with a software key: the use, the challenge, the proof. The last one has a high s.
@@ -271,6 +272,61 @@ fn other_requests_are_not_the_endpoints_tr3() {
     assert!(!off.is_device_endpoint("POST", "/device-session"), "the policy binds nothing");
     let refused = Sessions::new(MemoryStore::new(), keys::generated()).device_endpoint("/a?b", P256);
     assert_eq!(refused.err(), Some(PolicyError::EndpointPath));
+}
+
+/// A proof that comes to a handler's path is told, with what to do, and so is that no browser comes to the endpoint at all.
+#[test]
+fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
+    let site = Site::new();
+    let mount = Mount::new(site.sessions.clone());
+    let begin = |name: &'static str, value: &'static str| {
+        let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
+        let uri = Uri::from_static("/app/device-session");
+        mount.begin(&Method::POST, &uri, &headers, &http::Extensions::new(), None).map(drop).unwrap();
+    };
+    begin("secure-session-response", "x");
+    assert!(site.told.last().starts_with("proof refused: it came to another path than the endpoint's: "));
+    begin("secure-session-skipped", "quota_exceeded;session_identifier=\"x\"");
+    assert_eq!(site.told.last(), "the browser sends no proof: quota_exceeded");
+
+    let asked =
+        |site: &Site| site.told.0.lock().unwrap().iter().filter(|told| told.contains("asked for a key")).count();
+    for number in 1..=200 {
+        site.sign_in("ann");
+        assert_eq!(asked(&site), usize::from(number >= 20) + usize::from(number >= 200), "{number}");
+    }
+    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session does not reach")));
+    let reached = Site::new();
+    reached.post("", "", None, |_| ());
+    (0..30).for_each(|_| _ = reached.sign_in("ann"));
+    assert_eq!(asked(&reached), 0, "a browser has come");
+}
+
+/// Links of another site make nobody's browser sign.
+#[test]
+fn another_site_demands_no_proof_tr3() {
+    for (from, refused) in [("same-origin", false), ("none", false), ("same-site", true), ("cross-site", true)] {
+        let site = Site::new();
+        let sent = site.sign_in("ann");
+        let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+        let registered = site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ());
+        let both = format!("{}; {}", pair(&sent), pair(registered.headers()));
+        let headers = HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), HeaderValue::from_static(from))]);
+        let visit = |span| {
+            let uri = Uri::from_static("/grave");
+            let mount = Mount::new(site.sessions.clone());
+            let request = mount.begin(&Method::GET, &uri, &headers, &http::Extensions::new(), None).unwrap().request;
+            let session = run(request.session([both.as_bytes()].into_iter(), true)).unwrap();
+            let demands = session.demand_proof(Duration::from_secs(span));
+            let mut sent = HeaderMap::new();
+            headers::apply(run(request.finish()), &mut sent);
+            (demands, sent.contains_key("set-cookie"))
+        };
+        site.clock.advance(Duration::from_secs(100));
+        assert_eq!(visit(200), (Ok(false), false), "a proof that is new enough, {from}");
+        let expected = if refused { (Err(Error::CrossSite), false) } else { (Ok(true), true) };
+        assert_eq!(visit(50), expected, "{from}");
+    }
 }
 
 /// Nobody signs in where sessions are to be bound and cannot be.

@@ -121,6 +121,9 @@ where
             return Err(Ok("sessions that travel in their cookies are not bound"));
         }
         let login = record.login();
+        if proof.is_empty() {
+            return Err(Ok("there is none: perhaps a proxy takes Secure-Session headers away"));
+        }
         let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
         let key = *proof.key().ok_or(Ok("it registers no key"))?;
         if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {

@@ -121,7 +121,7 @@ fn a_registration_that_is_not_right_is_refused_tr3() {
         (Proof { kind: "jwt", ..good.clone() }.text(), "it is no proof"),
         (Proof::registration(1, &other).text(), "its challenge is not of this sign-in, or too old"),
         (Proof::registration(1, "x").text(), "its challenge is not of this sign-in, or too old"),
-        (String::new(), "it is no proof"),
+        (String::new(), "there is none: perhaps a proxy takes Secure-Session headers away"),
     ];
     tries.push((format!("{}A", good.text()), "it is no proof"));
     for (proof, why) in tries {
