@@ -18,8 +18,7 @@ use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
-use session_axum::{SessionLayer, Sessions};
-use session_core::mode::DynamicMode;
+use session_axum::SessionLayer;
 use support::reference::{AnyClock, Config, Stop};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -53,6 +52,7 @@ fn learn(headers: &HeaderMap) {
         // an id, or a sealed record
         match Base64UrlUnpadded::decode_vec(value.trim()) {
             Ok(value) if value.len() == 32 || value.len() >= 108 => note(Note::Cookie, &value),
+            Ok(value) if value.len() == 22 => note(Note::Device, &value),
             _ => {}
         }
     }
