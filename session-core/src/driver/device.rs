@@ -133,7 +133,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         let Unproven { handle, login } = unproven;
         let ended = self.context.store.delete(&handle, DeleteCondition::Login(login), self.now()).await;
         if matches!(self.context.heard(ended)?, Outcome::Applied(_)) {
-            self.observe(&Event::Revoked(LogId(handle), None, Cause::AnotherLogin));
+            self.observe(&Event::Revoked(LogId(handle), None, Cause::BindingLost));
         }
         Ok(())
     }
