@@ -190,7 +190,8 @@ fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Res
         host: value(HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str().as_bytes())),
         upgrades: request.headers().contains_key(UPGRADE),
     };
+    let begun = mount.begin_head(request.extensions().get(), origin, sent)?;
     mount.sessions().tell_plain_http(request.method().as_str(), || value(ORIGIN));
-    mount.sessions().tell_skipped(|| request.headers().get(names::SKIPPED).and_then(|said| said.to_str().ok()));
-    mount.begin_head(request.extensions().get(), origin, sent)
+    begun.heed_device(mount.sessions(), |name| request.headers().get(name).map(HeaderValue::as_bytes));
+    Ok(begun)
 }

@@ -9,6 +9,7 @@ use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
 use session_std::device::{DeviceRequest, names};
+use session_std::mount::Begun;
 use session_std::sign_in::Visit;
 use session_std::{Error, Sessions, SharedStore, headers};
 
@@ -134,9 +135,14 @@ impl Fairing for SessionLayer {
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         let Some(Mounted { sessions, .. }) = request.rocket().state() else { return };
-        sessions.tell_skipped(|| request.headers().get_one(names::SKIPPED));
         let value = |name| request.headers().get_one(name).map(str::as_bytes);
         sessions.tell_plain_http(request.method().as_str(), || value("Origin"));
+        if sessions.device_path().is_some()
+            && !sessions.is_device_endpoint(request.method().as_str(), request.uri().path().as_str())
+            && let Ok(session) = RequestCache::ask(request)
+        {
+            Begun::new(session.clone()).heed_device(sessions, value);
+        }
         if !self.cross_site.is_on() || !sessions.in_cookies() {
             return;
         }

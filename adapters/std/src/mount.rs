@@ -13,7 +13,6 @@ use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
 use crate::device_endpoint::Answering;
-use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
@@ -61,6 +60,14 @@ pub struct Begun {
     pub joined: bool,
     /// What it wants, for the sign-in page.
     wanted: Option<Box<Uri>>,
+}
+
+impl Begun {
+    /// A request that no layer outside has begun.
+    #[must_use]
+    pub const fn new(request: Request) -> Self {
+        Self { request, joined: false, wanted: None }
+    }
 }
 
 impl Mount {
@@ -122,10 +129,7 @@ impl Mount {
         let mut begun = self.begin_head(extensions.get(), origin, sent)?;
         begun.wanted = self.0.sign_in_at.as_ref().map(|_| Box::new(uri.clone()));
         self.sessions().tell_plain_http(method.as_str(), || value(ORIGIN));
-        if !begun.joined && self.sessions().device_path().is_some() {
-            let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
-            begun.request.enter(|| self.sessions().tell_skipped(said));
-        }
+        begun.heed_device(self.sessions(), |name| headers.get(name).map(HeaderValue::as_bytes));
         Ok(begun)
     }
 

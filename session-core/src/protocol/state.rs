@@ -245,9 +245,11 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
-    /// The subject has signed in in this request.
-    pub(crate) fn has_signed_in(&self) -> bool {
-        self.is_live() && self.signed_in_now
+    /// The session that the subject has signed in to in this request, if its cookie goes out: also where what followed the
+    /// login could not be stored.
+    pub(crate) fn signed_in_here(&self) -> Option<(Handle, &Record<B>)> {
+        let goes_out = self.signed_in_now && matches!(self.outgoing, Outgoing::Set(_));
+        self.token.filter(|_| goes_out).map(|token| (token.handle(), &self.mine))
     }
 
     /// Begun by this request, and not stored yet.

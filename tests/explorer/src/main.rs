@@ -3,6 +3,7 @@
 //! store, where the same holds for each call to the cache or to the durable store. Prints how many states there were, or
 //! the dialogue that breaks a promise.
 
+mod devices;
 mod layered;
 mod mutations;
 mod protocol;
@@ -67,6 +68,20 @@ enum What {
         #[arg(long)]
         limit: Option<u64>,
     },
+    /// Every order of so many things that happen to a browser of two people and a thief, with device-bound sessions.
+    Devices {
+        /// How many.
+        #[arg(long, default_value_t = 4)]
+        things: u32,
+        /// Each proof counts once.
+        #[arg(long)]
+        single_use: bool,
+    },
+    /// Each rule of device-bound sessions, left out of a copy of the code, must be missed.
+    DeviceRules {
+        /// Only those of these numbers.
+        numbers: Vec<u8>,
+    },
     /// Each rule of the layered store, left out of a copy of the code, must be missed.
     LayeredRules {
         /// Only those of these numbers.
@@ -95,6 +110,8 @@ fn main() -> ExitCode {
         What::Layered { requests, faults, seconds, trust, mends, limit } => {
             layered::explore_sets(requests, Bounds { faults, seconds, trust, mends }, limit.map(deadline))
         }
+        What::Devices { things, single_use } => devices::explore(things, single_use),
+        What::DeviceRules { numbers } => mutations::explore_each(devices::RULES, &numbers),
         What::LayeredRules { numbers } => mutations::explore_each(layered::RULES, &numbers),
     }
 }

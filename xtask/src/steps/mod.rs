@@ -146,6 +146,12 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[],
         run: |log| explorers::explorer(log, &["layered-rules"]),
     },
+    Step {
+        name: "device-rules",
+        does: "each rule of device-bound sessions, switched off, is missed by the search over them",
+        needs: &[],
+        run: |log| explorers::explorer(log, &["device-rules"]),
+    },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic::no_panic },
     Step {
         name: "size",

@@ -113,10 +113,11 @@ impl FromStr for StoreUrl {
 }
 
 impl StoreUrl {
-    /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
-    pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+    /// The sessions in this store, or in what `around` makes of it, for adapters over session-std. A server is not asked yet:
+    /// it may come later.
+    pub fn sessions(&self, keys: Keys, around: impl FnOnce(SharedStore) -> SharedStore) -> Result<Sessions, String> {
         let (mode, store) = self.clone().parts();
-        let store = store.open(&keys)?;
+        let store = around(store.open(&keys)?);
         Ok(match mode {
             DynamicMode::Stored => Sessions::new(store, keys),
             DynamicMode::Sealed => Sessions::sealed(store, keys),

@@ -169,6 +169,8 @@ pub enum Cause {
     Mismatch,
     /// Its old cookie was used again, and the policy ends it then.
     Reuse,
+    /// Its browser signed in anew, without the proof of its device: the key is lost, or nobody proved for too long.
+    BindingLost,
 }
 
 impl Cause {
@@ -183,6 +185,7 @@ impl Cause {
             Self::AnotherLogin => "another_login",
             Self::Mismatch => "mismatch",
             Self::Reuse => "reuse",
+            Self::BindingLost => "binding_lost",
         }
     }
 }
