@@ -7,13 +7,16 @@ mod shape;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
+use session_core::codec::{NotReadBack, WriteError};
 
 use crate::session::{Session, View};
 use crate::unreadable_field::UnreadableField;
@@ -87,7 +90,10 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
                 view.report_unreadable("", &format_args!("{}; reset to its default", Place(why)), false);
             }
             // a hash map says the same twice, whatever the order in which it was stored
-            let said = Fields::of(&value).map_err(|_| Error::NotSerializable)?;
+            let said = Fields::of(&value).map_err(|why| {
+                view.report_unreadable(KEY, &Unwritable::<T>(why, PhantomData), true);
+                Error::Unreadable
+            })?;
             Ok((value, Loaded { said, stored, from: Source::of(view) }))
         })?;
         Ok(Self { data, session, loaded: Mutex::new(loaded) })
@@ -104,15 +110,15 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
     /// - [`Error::Unreadable`] and an event if a field was skipped that would be read with another value.
     ///
     /// In debug builds, what is written is read again: [`Error::Unreadable`], and an event that names the field, if it can be
-    /// set and never read.
+    /// set and never read, or is read back as another value.
     pub fn save(&self) -> Result<(), Error> {
         let said = Fields::of(&self.data).map_err(|_| Error::NotSerializable)?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.session.with(|view, _| {
             if cfg!(debug_assertions)
-                && let Err(why) = entries::read::<T>(said.iter().collect(), false)
+                && let Err(why) = read_back::<T>(&said)
             {
-                view.report_unreadable("", &format_args!("{} can be set and never read", Place(&why)), false);
+                view.report_unreadable("", &why, false);
                 return Err(Error::Unreadable);
             }
             let ended = loaded.from.has_ended(view);
@@ -140,6 +146,17 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
     /// The session itself: login, logout, messages.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+}
+
+/// Reads a value back that says this, and says which field is not read as it was written. For the debug builds of programs.
+fn read_back<T: Serialize + DeserializeOwned + Default>(said: &Fields) -> Result<(), String> {
+    let read = entries::read::<T>(said.iter().collect(), false);
+    let read = read.map_err(|why| format!("{} can be set and never read", Place(&why)))?;
+    let again = Fields::of(&read.value).map_err(|why| Unwritable::<T>(why, PhantomData).to_string())?;
+    match said.differs_from(&again) {
+        Some(name) => Err(format!("`{}` as {}: {}", key(name), type_name::<T>(), NotReadBack::<Infallible>::AsAnother)),
+        None => Ok(()),
     }
 }
 
@@ -271,6 +288,15 @@ struct Place<'a>(&'a Why);
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{KEY}{}` {}", self.0.name, self.0)
+    }
+}
+
+/// A value that was read and cannot be written: two flattened maps have the same entries, for instance.
+struct Unwritable<T>(WriteError, PhantomData<T>);
+
+impl<T> fmt::Display for Unwritable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{KEY}` as {}: cannot be written again: {}", type_name::<T>(), self.0)
     }
 }
 
