@@ -19,7 +19,6 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::followed::Kind;
 use crate::base::names::Handle;
-use crate::codec;
 use crate::driver::mode::Mode;
 use crate::driver::sessions::Sessions;
 use crate::driver::stored::Stored;
@@ -306,15 +305,11 @@ where
             changes.follow(key, Kind::Rerun, entry, record.data());
             let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
-            record.table().set::<B::Codec, T>(key, &value, None)?;
-            if cfg!(debug_assertions)
-                && let Some(entry) = values::find(record.data(), key)
-                && let Err(why) = codec::read_back::<B::Codec, T>(entry.bytes)
-            {
-                let error = sessions.unreadable::<B::Codec, T>(id, key, &why);
-                record.table().remove(key);
-                return Err(error);
+            if cfg!(debug_assertions) {
+                let tried = record.table().try_out::<B::Codec, T>(&value);
+                tried.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
             }
+            record.table().set::<B::Codec, T>(key, &value, None)?;
             changes.set_dirty();
             made = Some(value);
             Ok(())
