@@ -7,6 +7,7 @@ use session_core::environment::Time;
 use session_core::store::{Handle, Outcome};
 use session_store_shared::{ConnectionOptions, UrlError};
 
+use crate::address::Address;
 use crate::server::Server;
 use crate::url;
 
@@ -26,8 +27,8 @@ pub(crate) struct Servers {
 struct Named(u64, Server);
 
 impl Named {
-    fn new(name: &str, options: &ConnectionOptions) -> Self {
-        Self(hash(name), Server::new(name, options))
+    fn new(address: Address, options: &ConnectionOptions) -> Self {
+        Self(hash(&address.name), Server::new(address, options))
     }
 }
 
@@ -37,8 +38,8 @@ impl Servers {
         let url::Target { servers: (first, others), prefix } = url::parse(url)?;
         let options = ConnectionOptions::new();
         Ok(Self {
-            first: Named::new(&first, &options),
-            others: others.iter().map(|name| Named::new(name, &options)).collect(),
+            first: Named::new(first, &options),
+            others: others.into_iter().map(|address| Named::new(address, &options)).collect(),
             prefix: prefix.unwrap_or_else(|| "session:".into()),
             max_record_size: MAX_RECORD_SIZE,
         })
@@ -46,7 +47,7 @@ impl Servers {
 
     pub(crate) fn set_options(&mut self, options: &ConnectionOptions) {
         for Named(_, server) in once(&mut self.first).chain(&mut self.others) {
-            *server = Server::new(server.name(), options);
+            *server = Server::new(server.address().clone(), options);
         }
     }
 
@@ -68,6 +69,11 @@ impl Servers {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Server> {
         once(&self.first).chain(&self.others).map(|Named(_, server)| server)
+    }
+
+    /// Returns whether sessions travel in the clear to another host.
+    pub(crate) fn are_exposed(&self) -> bool {
+        self.all().any(|server| server.address().is_exposed())
     }
 
     /// Returns the key's name on its server.

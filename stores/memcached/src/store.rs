@@ -1,6 +1,7 @@
 //! The store's operations: loops that read a record and write it by compare-and-set.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
@@ -21,6 +22,8 @@ const ROUNDS: usize = 16;
 pub struct MemcachedStore {
     pub(crate) servers: Servers,
     seen: CasCache,
+    /// The warning was given.
+    warned: AtomicBool,
 }
 
 /// What to do with the record that is there.
@@ -32,14 +35,14 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
-    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
-    /// IPv4 only.
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`, or of another URL that
+    /// the [crate](crate) lists. All nodes have to name the servers alike, because the names decide which server has
+    /// which key. Names are looked up at each connection.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL cannot be read, or a file that it names.
     pub fn open(url: &str) -> Result<Self, UrlError> {
-        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
+        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new(), warned: AtomicBool::new(false) })
     }
 
     /// Sets pool size, timeouts and circuit breaker of each server.
@@ -226,6 +229,14 @@ impl Store for MemcachedStore {
 
     fn index(&self) -> Option<&NoIndex> {
         None
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        let exposed = self.servers.are_exposed() && !self.warned.swap(true, Ordering::Relaxed);
+        exposed.then_some(
+            "memcached on another host is spoken to without TLS, so that sessions may be read and changed on the way: \
+             begin the store's URL with memcacheds://",
+        )
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {
