@@ -23,7 +23,7 @@ pub fn start_with(options: &[&str]) -> Server {
         command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "no"]).args(&options);
         command
     };
-    Server::start(Kind { name: "redis-server", command: Box::new(command), answers, url }, directory())
+    Server::start(Kind { name: "redis-server", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) }, directory())
 }
 
 /// One that wants a password answers, too; one that is still loading its data does not yet.
@@ -128,7 +128,7 @@ impl Watched {
             command.arg(file).arg("--sentinel");
             command
         };
-        let sentinel = Server::start(Kind { name: "sentinel", command: Box::new(command), answers, url }, directory());
+        let sentinel = Server::start(Kind { name: "sentinel", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) }, directory());
         wait_until("the sentinel knows the replica", || {
             ask(sentinel.addr(), "INFO sentinel\r\n", "\r\n\r\n").contains("status=ok,address=127.0.0.1:")
                 && ask(sentinel.addr(), "INFO sentinel\r\n", "\r\n\r\n").contains("slaves=1")
