@@ -140,18 +140,25 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
 #[cfg(feature = "tls")]
 fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlError> {
     let read = |path: &String| std::fs::read(path).map_err(|why| UrlError::new(format!("{path}: {why}")));
+    let certificate = |path: &String| {
+        let text = read(path)?;
+        let begin = b"-----BEGIN CERTIFICATE-----";
+        if text.windows(begin.len()).any(|text| text == begin) { Ok(text) } else { Err(no_certificate(path)) }
+    };
     let client_tls = match (&parameters.certificate, &parameters.key) {
-        (Some(certificate), Some(key)) => {
-            Some(redis::ClientTlsConfig { client_cert: read(certificate)?, client_key: read(key)? })
+        (Some(path), Some(key)) => {
+            Some(redis::ClientTlsConfig { client_cert: certificate(path)?, client_key: read(key)? })
         }
         (None, None) => None,
         _ => return Err(bad("sslcert= and sslkey= go together")),
     };
-    let root_cert = parameters.authority.as_ref().map(read).transpose()?;
-    if root_cert.as_ref().is_some_and(|text| !text.windows(27).any(|text| text == b"-----BEGIN CERTIFICATE-----")) {
-        return Err(bad("sslrootcert= names a file without a certificate in PEM"));
-    }
+    let root_cert = parameters.authority.as_ref().map(certificate).transpose()?;
     Ok(redis::TlsCertificates { client_tls, root_cert })
+}
+
+#[cfg(feature = "tls")]
+fn no_certificate(path: &str) -> UrlError {
+    UrlError::new(format!("{path}: without a certificate in PEM"))
 }
 
 /// The client's words are about the files, and repeat nothing of them.
