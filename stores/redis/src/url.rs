@@ -47,8 +47,10 @@ impl Parameters {
                 "sentinel_username" if kind == Kind::Sentinel => all.sentinels.0 = value()?,
                 "sentinel_password" if kind == Kind::Sentinel => all.sentinels.1 = value()?,
                 _ => {
-                    return Err(bad("after ? a Redis URL takes prefix=TEXT and index=off; over TLS sslrootcert=, sslcert= \
-                                    and sslkey=PATH; for sentinels sentinel_username= and sentinel_password="));
+                    return Err(bad(
+                        "after ? a Redis URL takes prefix=TEXT and index=off; over TLS sslrootcert=, sslcert= \
+                                    and sslkey=PATH; for sentinels sentinel_username= and sentinel_password=",
+                    ));
                 }
             }
         }
@@ -265,7 +267,8 @@ mod tests {
     #[test]
     fn plaintext_to_another_host_is_seen() {
         let exposed = |url: &str| parse(url).map(|target| target.exposed).unwrap_or_else(|why| panic!("{url}: {why}"));
-        for this in ["redis://localhost", "redis://127.0.0.1:7", "redis://[::1]", "redis-cluster://[::1]:7,127.0.0.2:8"] {
+        for this in ["redis://localhost", "redis://127.0.0.1:7", "redis://[::1]", "redis-cluster://[::1]:7,127.0.0.2:8"]
+        {
             assert!(!exposed(this), "{this}");
         }
         for other in ["redis://h", "redis://u:p@10.0.0.1:7", "redis://[fe80::1]:7", "redis-cluster://[::1]:7,h:8"] {

@@ -229,10 +229,10 @@ mod tests {
         }
         assert_eq!("memcached://h,i:7".parse(), Ok(StoreUrl::Memcached("memcached://h,i:7".into())));
         let durable = Box::new(StoreUrl::Redis("redis://d".into()));
-        for url in ["memcacheds://u:p@h,[::1]:7", "memcached+unix:///run/m.sock"] {
+        for url in ["memcached://u:p@h,[::1]:7", "memcached+unix:///run/m.sock"] {
             assert_eq!(url.parse(), Ok(StoreUrl::Memcached(url.into())));
         }
-        for cache in ["memcached://h:1", "redis://c", "memcached+unix:///run/m.sock", "memcacheds://h?prefix=a:"] {
+        for cache in ["memcached://h:1", "redis://c", "memcached+unix:///run/m.sock", "memcached://h?prefix=a:"] {
             let layered = StoreUrl::Layered { cache: cache.into(), durable: durable.clone() };
             assert_eq!(format!("layered:{cache}+redis://d").parse(), Ok(layered));
         }

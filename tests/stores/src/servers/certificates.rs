@@ -29,7 +29,9 @@ impl Certificates {
         };
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
         for authority in ["authority", "stranger"] {
-            openssl(&format!("req -x509 {key} -keyout {authority}.key -out {authority}.pem -subj /CN={authority} -days 2"));
+            openssl(&format!(
+                "req -x509 {key} -keyout {authority}.key -out {authority}.pem -subj /CN={authority} -days 2"
+            ));
         }
         write("server.ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n");
         write("client.ext", "extendedKeyUsage=clientAuth\nbasicConstraints=critical,CA:FALSE\n");

@@ -31,7 +31,10 @@ pub fn start_program(program: &Path, options: &[&str]) -> Server {
         command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "no"]).args(&options);
         command
     };
-    Server::start(Kind { name: "redis-server", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) }, directory())
+    Server::start(
+        Kind { name: "redis-server", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) },
+        directory(),
+    )
 }
 
 /// One server that speaks TLS on a port of its own, under the names of [`Certificates`], and plain on [`Server::addr`].

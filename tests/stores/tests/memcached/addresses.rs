@@ -184,7 +184,8 @@ async fn plaintext_to_another_host_is_an_event_once() {
     works(&store).await;
     assert!(store.warning().is_some_and(|why| why.contains("TLS")));
     assert_eq!(store.warning(), None);
-    for url in [server.url(), "memcached+unix:///s".into(), "memcached://localhost".into(), "memcached://[::1]".into()] {
+    for url in [server.url(), "memcached+unix:///s".into(), "memcached://localhost".into(), "memcached://[::1]".into()]
+    {
         assert_eq!(open(&url).warning(), None, "{url}");
     }
     assert_eq!(MemcachedStore::open("memcacheds://cache.example").unwrap().warning(), None);
@@ -196,7 +197,8 @@ async fn dropped_futures_over_tls_leave_no_broken_connection_st10() {
     let certificates = Certificates::new();
     let server = servers::memcached::start_secure(&certificates, &[]);
     let one = ConnectionOptions::new().with_max_connections(1);
-    let store = MemcachedStore::open(&format!("{}?{}", server.url(), certificates.trusted())).unwrap().with_options(one);
+    let store =
+        MemcachedStore::open(&format!("{}?{}", server.url(), certificates.trusted())).unwrap().with_options(one);
     crate::outages::dropped_futures(&store).await;
 }
 

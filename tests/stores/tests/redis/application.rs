@@ -139,10 +139,8 @@ async fn outages_st10() {
     for (name, store, _) in &stores {
         for _ in 0..5 {
             let why = tokio::time::timeout(GUARD, look(store)).await.expect("it does not hang").unwrap_err();
-            let expected = matches!(
-                why,
-                RedisStoreError::Broken(_) | RedisStoreError::Paused | RedisStoreError::Timeout(_)
-            );
+            let expected =
+                matches!(why, RedisStoreError::Broken(_) | RedisStoreError::Paused | RedisStoreError::Timeout(_));
             assert!(expected, "{name}: {why}");
             assert!(!why.to_string().contains('\n'), "{why}");
         }
