@@ -181,8 +181,8 @@ async fn the_whole_session_as_one_struct() {
 
 #[tokio::test]
 async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
-    async fn maybe(session: Option<Session>, peek: Peek) -> Result<String, SessionRejection> {
-        Ok(format!("{} {:?}", session.is_some(), peek.get::<u32>("a")?))
+    async fn maybe(session: Session, peek: Peek) -> Result<String, SessionRejection> {
+        Ok(format!("{} {:?}", session.exists()?, peek.get::<u32>("a")?))
     }
     let app = Router::new().route("/", get(maybe)).layer(layer());
     let (_, headers, body) = send(&app, "GET", "/", None).await;

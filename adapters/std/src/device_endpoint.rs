@@ -105,25 +105,12 @@ impl Sessions {
     /// Whether a request is one for the endpoint, which the layer answers.
     #[must_use]
     pub fn is_device_endpoint(&self, method: &str, path: &str) -> bool {
-        method == "POST" && self.core().device.as_ref().is_some_and(|device| device.keys.path() == path)
-    }
-
-    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
-    #[must_use]
-    pub fn device_path(&self) -> Option<&'static str> {
-        self.core().device.as_ref().map(|device| device.keys.path())
-    }
-
-    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
-    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
-    #[must_use]
-    pub fn cannot_bind_devices(&self) -> bool {
-        self.core().cannot_bind
+        method == "POST" && self.device_path() == Some(path)
     }
 
     /// Answers a request for the endpoint.
     pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
-        let core = self.core().clone();
+        let core = self.core();
         let request = Request::from_origin(self, || origin);
         let Some(device) = &core.device else { return DeviceAnswer::new(&DeviceReply::Refused) };
         if !asked.of_the_browser {
@@ -191,10 +178,9 @@ impl Sessions {
 
     /// Reports what a browser says of a proof that it does not send, in the header `Secure-Session-Skipped` of any request.
     pub fn tell_skipped<'h>(&self, said: impl FnOnce() -> Option<&'h str>) {
-        let core = self.core();
-        let Some(said) = core.device.as_ref().and_then(|_| said()) else { return };
+        let Some(said) = self.device_path().and_then(|_| said()) else { return };
         let known = ["quota_exceeded", "server_error", "unreachable"];
         let why = known.into_iter().find(|known| said.starts_with(known)).unwrap_or("another reason");
-        core.observe(&Event::ProofSkipped(None, &why));
+        self.core().observe(&Event::ProofSkipped(None, &why));
     }
 }

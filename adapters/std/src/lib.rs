@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod buffer_pool;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod cross_site;
 mod device_endpoint;
 mod device_keys;
@@ -38,8 +40,9 @@ pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
 
+pub use session_core::environment::{Clock, Time};
 pub use session_core::policy::{self, Policy};
-pub use session_core::{Error, Fault, Keys, LoginAttempt};
+pub use session_core::{Error, Fault, Keys, LoginAttempt, csrf};
 pub use session_store_memory::MemoryStore;
 pub use session_store_shared::{SharedError, SharedStore, shared};
 

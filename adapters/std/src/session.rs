@@ -130,7 +130,7 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(origin);
-        let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
+        let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
         let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
         Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
     }
