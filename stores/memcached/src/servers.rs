@@ -1,6 +1,7 @@
 //! Which server has which key, and the name of the key there.
 
 use std::iter::once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
@@ -21,6 +22,8 @@ pub(crate) struct Servers {
     others: Vec<Named>,
     prefix: String,
     pub(crate) max_record_size: usize,
+    /// The warning was given.
+    warned: AtomicBool,
 }
 
 /// A server and the hash of its name.
@@ -42,6 +45,7 @@ impl Servers {
             others: others.into_iter().map(|address| Named::new(address, &options)).collect(),
             prefix: prefix.unwrap_or_else(|| "session:".into()),
             max_record_size: MAX_RECORD_SIZE,
+            warned: AtomicBool::new(false),
         })
     }
 
@@ -71,9 +75,13 @@ impl Servers {
         once(&self.first).chain(&self.others).map(|Named(_, server)| server)
     }
 
-    /// Returns whether sessions travel in the clear to another host.
-    pub(crate) fn are_exposed(&self) -> bool {
-        self.all().any(|server| server.address().is_exposed())
+    /// Returns, once, that sessions travel in the clear to another host.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let exposed = self.all().any(|server| server.address().is_exposed());
+        (exposed && !self.warned.swap(true, Ordering::Relaxed)).then_some(
+            "memcached on another host is spoken to without TLS, so that sessions may be read and changed on the way: \
+             begin the URL with memcacheds://",
+        )
     }
 
     /// Returns the key's name on its server.

@@ -1,7 +1,6 @@
 //! The store's operations: loops that read a record and write it by compare-and-set.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use session_core::environment::Time;
 use session_core::record::Stamp;
@@ -22,8 +21,6 @@ const ROUNDS: usize = 16;
 pub struct MemcachedStore {
     pub(crate) servers: Servers,
     seen: CasCache,
-    /// The warning was given.
-    warned: AtomicBool,
 }
 
 /// What to do with the record that is there.
@@ -42,7 +39,7 @@ impl MemcachedStore {
     /// # Errors
     /// The URL cannot be read, or a file that it names.
     pub fn open(url: &str) -> Result<Self, UrlError> {
-        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new(), warned: AtomicBool::new(false) })
+        Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
 
     /// Sets pool size, timeouts and circuit breaker of each server.
@@ -232,11 +229,7 @@ impl Store for MemcachedStore {
     }
 
     fn warning(&self) -> Option<&'static str> {
-        let exposed = self.servers.are_exposed() && !self.warned.swap(true, Ordering::Relaxed);
-        exposed.then_some(
-            "memcached on another host is spoken to without TLS, so that sessions may be read and changed on the way: \
-             begin the store's URL with memcacheds://",
-        )
+        self.servers.warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {

@@ -147,7 +147,7 @@ impl Eviction {
 }
 
 const EXPOSED: &str = "Redis on another host is spoken to without TLS, so that sessions may be read and changed on the \
-                       way: begin the store's URL with rediss://";
+                       way: begin its URL with rediss://";
 
 const UNTOLD: &str = "Redis does not tell its maxmemory-policy: let the user run INFO, or make sure that the policy is \
                       noeviction, because under any other a revocation may miss sessions";
