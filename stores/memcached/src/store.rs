@@ -32,12 +32,12 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
-    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
-    /// IPv4 only.
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`, or of another URL that
+    /// the [crate](crate) lists. All nodes have to name the servers alike, because the names decide which server has
+    /// which key. Names are looked up at each connection.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL cannot be read, or a file that it names.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
@@ -226,6 +226,10 @@ impl Store for MemcachedStore {
 
     fn index(&self) -> Option<&NoIndex> {
         None
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        self.servers.warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {

@@ -21,8 +21,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, Need, OPENSSL, PGBOUNCER, POSTGRES, PYTHON, QEMU_ARM,
-    QEMU_RISCV, REDIS, RUSTFMT, SETPRIV, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES, PYTHON, QEMU_ARM,
+    QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -96,7 +96,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "stores",
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
-        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL],
+        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL, PYTHON, PIP, REDIS_6, REDIS_8, VALKEY],
         run: tests::stores,
     },
     Step {
