@@ -82,6 +82,7 @@ impl Board {
     pub fn cargo(self) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo.args(["build", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()]);
+        cargo.args(["--features", self.name()]);
         // the sha2 crate's small version
         cargo.current_dir(root()).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
         cargo

@@ -30,8 +30,8 @@ pub(super) fn firmware(log: &mut Log) -> Result<String, String> {
     println!("\n{:<12} {:>8} {:>8} {:>8} {:>8}", "board", "flash", "at most", "RAM", "at most");
     for board in Board::ALL {
         log.run(&mut board.cargo())?;
-        let clippy = ["clippy", "--locked", "-p", "firmware", "--target", board.target(), "--", "-D", "warnings"];
-        log.run(&mut cargo(&clippy))?;
+        let clippy = ["clippy", "--locked", "-p", "firmware", "--features", board.name(), "--target", board.target()];
+        log.run(cargo(&clippy).args(["--", "-D", "warnings"]))?;
         let (flash, ram) = weigh(&board.elf())?;
         let most = sizes.lines().find_map(|line| line.strip_prefix(board.name())).unwrap_or_default();
         let [flash_most, ram_most] = most
