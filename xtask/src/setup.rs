@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::run::{Log, program, target};
+use crate::run::{Log, program, root, target};
 
 /// Something that a step needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,17 @@ pub(crate) enum Need {
     Server { path: &'static str, package: &'static str },
     /// A server out of a wheel of PyPI, of another version than Debian's: `target/servers/NAME/PROGRAM`.
     Wheel { name: &'static str, program: &'static str, package: &'static str },
+    /// A package of npm, of the version in the lock file of this directory.
+    Npm { name: &'static str, directory: &'static str },
 }
 
 pub(crate) const RUSTFMT: Need = Need::Component { name: "rustfmt", command: "fmt" };
 pub(crate) const CLIPPY: Need = Need::Component { name: "clippy", command: "clippy" };
 pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub(crate) const QEMU_RISCV: Need = Need::Program { name: "qemu-system-riscv32", package: "qemu-system-misc" };
+pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
+pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };
+pub(crate) const RP2040JS: Need = Need::Npm { name: "rp2040js", directory: "tests/firmware/pico" };
 pub(crate) const SETPRIV: Need = Need::Program { name: "setpriv", package: "util-linux" };
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
@@ -53,7 +58,8 @@ impl Need {
             Self::Component { name, .. }
             | Self::Target(name)
             | Self::Program { name, .. }
-            | Self::Wheel { name, .. } => name,
+            | Self::Wheel { name, .. }
+            | Self::Npm { name, .. } => name,
             Self::Server { path, .. } => path,
         }
     }
@@ -71,6 +77,9 @@ impl Need {
             }
             Self::Server { path, .. } => works(&mut program(path, &["--version"])),
             Self::Wheel { name, program, .. } => works(Command::new(wheel(name).join(program)).arg("--version")),
+            Self::Npm { directory, .. } => {
+                works(program("npm", &["ls", "--silent"]).current_dir(root().join(directory)))
+            }
         }
     }
 }
@@ -110,12 +119,15 @@ pub(crate) fn install(needs: &[Need]) -> Result<(), String> {
         Need::Program { package, .. } | Need::Server { package, .. } => Some(package),
         _ => None,
     });
+    let directories = pick(|need| if let Need::Npm { directory, .. } = need { Some(directory) } else { None });
 
     let mut log = Log::new("setup")?;
     let by_hand: Vec<String> = [
         rustup(&mut log, "component", &components),
         rustup(&mut log, "target", &targets),
         apt_get(&mut log, &packages),
+        // after apt-get, which may have to install npm
+        npm(&mut log, &directories),
     ]
     .into_iter()
     .chain(missing.iter().map(|need| unpack(&mut log, *need)))
@@ -135,6 +147,14 @@ fn rustup(log: &mut Log, kind: &str, names: &[&str]) -> Result<(), String> {
     }
     let by_hand = |_| format!("rustup {kind} add {}", names.join(" "));
     log.run(program("rustup", &[kind, "add"]).args(names)).map(drop).map_err(by_hand)
+}
+
+fn npm(log: &mut Log, directories: &[&str]) -> Result<(), String> {
+    let install = ["ci", "--no-audit", "--no-fund"];
+    directories.iter().try_for_each(|directory| {
+        let by_hand = |_| format!("(cd {directory} && npm {})", install.join(" "));
+        log.run(program("npm", &install).current_dir(root().join(directory))).map(drop).map_err(by_hand)
+    })
 }
 
 fn apt_get(log: &mut Log, packages: &[&str]) -> Result<(), String> {

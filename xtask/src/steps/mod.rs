@@ -21,8 +21,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES, PYTHON, QEMU_ARM,
-    QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES,
+    PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -114,7 +114,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
-        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        needs: &[V6M, V7M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware::firmware,
     },
     Step {
