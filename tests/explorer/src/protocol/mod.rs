@@ -36,7 +36,8 @@ pub(crate) fn two_clicks(whole: bool) -> ExitCode {
     if whole {
         scenarios.extend([scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat());
     }
-    scenarios.retain(clicks);
+    // three logins at a cap of two would take as long as all the rest; `three` draws them
+    scenarios.retain(|scenario| clicks(scenario) && scenario.kind != Kind::CappedAtTwo);
     run(&scenarios, None)
 }
 
