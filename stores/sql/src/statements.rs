@@ -80,10 +80,12 @@ mod returning {
 
 /// What a store says to its database: parameters → columns of the result.
 pub(crate) struct Dialect {
-    /// What has to be so before the tables are made.
+    /// What has to be so before anything else.
     pub(crate) before: &'static str,
-    /// Begins the transaction that makes them; a second one waits.
+    /// Begins the transaction that makes the tables; a second one waits.
     pub(crate) begin: &'static str,
+    /// → 1 if it has begun, where that is not certain
+    pub(crate) begun: &'static str,
     /// Ends that transaction.
     pub(crate) commit: &'static str,
     /// The schema's versions, the first one first.
@@ -127,6 +129,7 @@ pub(crate) struct Dialect {
 pub(crate) const SQLITE: Dialect = Dialect {
     before: "PRAGMA journal_mode = WAL",
     begin: "BEGIN IMMEDIATE",
+    begun: "",
     commit: "COMMIT",
     migrations: &[include_str!("../migrations/sqlite/1.sql")],
     load: LOAD,
@@ -175,6 +178,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
+    begun: "",
     commit: "COMMIT",
     migrations: &[include_str!("../migrations/postgres/1.sql")],
     load: LOAD,
@@ -229,6 +233,7 @@ pub(crate) const MYSQL: Dialect = Dialect {
     before: "",
     // a lock of the whole server, named after the database and, with a prefix, after that
     begin: "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 1)",
+    begun: "SELECT IS_USED_LOCK(MD5(CONCAT(DATABASE(), '.session_store'))) <=> CONNECTION_ID()",
     commit: "DO RELEASE_LOCK(MD5(CONCAT(DATABASE(), '.session_store')))",
     migrations: &[include_str!("../migrations/mysql/1.sql")],
     load: "\

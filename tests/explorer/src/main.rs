@@ -34,9 +34,12 @@ enum What {
     },
     /// Two logins of one subject over one cookie, with any third request.
     TwoClicks {
-        /// With a fault or a clock step as well, which takes an hour.
+        /// With a fault or a clock step as well, which takes hours.
         #[arg(long)]
         whole: bool,
+        /// Ends after so many seconds of real time, wherever it is.
+        #[arg(long)]
+        limit: Option<u64>,
     },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three(Sample),
@@ -103,7 +106,7 @@ fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
         What::Two { whole } => protocol::two(whole),
-        What::TwoClicks { whole } => protocol::two_clicks(whole),
+        What::TwoClicks { whole, limit } => protocol::two_clicks(whole, limit.map(deadline)),
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
         What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
