@@ -438,8 +438,8 @@ where
         subjects.list(subject, Some(&own), room, &mut each).await
     }
 
-    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
-    /// ended, as by [`logout`](Self::logout).
+    /// Ends the subject's session that a list named `id`; `false` if it has none of that name, or it ended meanwhile. The
+    /// current one may be ended, as by [`logout`](Self::logout).
     pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
@@ -449,7 +449,7 @@ where
         if entry.handle == own.handle() {
             return self.logout().await.map(|()| true);
         }
-        subjects.end(subject, &entry).await.map(|_| true)
+        subjects.end(subject, &entry).await
     }
 
     /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change

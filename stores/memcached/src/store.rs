@@ -104,9 +104,11 @@ impl MemcachedStore {
     ) -> Result<Outcome, MemcachedError> {
         // a touch needs the bytes
         let mut seen = self.seen.take(key).filter(|_| !matches!(change, Change::Touch));
+        // a delete asks no clock
+        let live = |stamp: &Stamp| matches!(change, Change::Delete(_)) || stamp.live(now);
         for _ in 0..ROUNDS {
             if let Some(Seen { cas, stamp }) =
-                seen.take().filter(|seen| seen.stamp.live(now) && change.matches(&seen.stamp))
+                seen.take().filter(|seen| live(&seen.stamp) && change.matches(&seen.stamp))
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
@@ -118,7 +120,7 @@ impl MemcachedStore {
                 }
             }
             let (mut at, item) = self.look(server, key, name).await?;
-            let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| stamp.live(now)) else {
+            let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| live(stamp)) else {
                 return Ok(Outcome::Missing);
             };
             if !change.matches(&stamp) {
