@@ -4,12 +4,19 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
+/// Each is a feature and a directory.
+const BOARDS: [&str; 3] = ["lm3s6965evb", "riscv-virt", "pico"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
-    let board = if env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("arm") { "lm3s6965evb" } else { "riscv-virt" };
+    let named =
+        |board: &&str| env::var_os(format!("CARGO_FEATURE_{}", board.to_uppercase().replace('-', "_"))).is_some();
+    let [board] = BOARDS.into_iter().filter(named).collect::<Vec<_>>()[..] else {
+        panic!("choose one board: --features {}", BOARDS.join(" or "))
+    };
     let map = format!("src/{board}/memory.x");
     println!("cargo::rerun-if-changed={map}");
     let out = env::var("OUT_DIR").expect("cargo sets it");
@@ -19,6 +26,9 @@ fn main() {
         println!("cargo::rustc-link-arg=-Tmemory.x"); // cortex-m-rt's script takes it in by itself
     }
     println!("cargo::rustc-link-arg=-Tlink.x");
+    if board == "pico" {
+        println!("cargo::rustc-link-arg=-Tlink-rp.x"); // embassy-rp's: where the second boot stage is
+    }
     println!("cargo::rustc-link-arg=--nmagic");
     println!("cargo::rustc-link-arg=--icf=all"); // functions of the same code are there once
 }

@@ -54,7 +54,7 @@ pub use wire::{answer, cookie_header, cross_site, csrf};
 /// Sessions bound to a key in the browser's device (TR3). For adapters; an application turns it on in its
 /// [`Policy`](policy::Policy::device_bound).
 pub mod device {
-    pub use crate::driver::device::DeviceReply;
+    pub use crate::driver::device::{DeviceReply, Unproven};
     pub use crate::session::device::DeviceProof;
     pub use crate::wire::device::{DeviceKeys, EndpointPath, Header, Instructions};
     pub use crate::wire::proof::{Es256, Proof};

@@ -135,6 +135,82 @@ def at_rest(key, handle, record, data_at, label=b"data at rest"):
     return record[:data_at] + nonce + tag + cipher
 
 
+# P-256 (FIPS 186-4, D.1.2.3)
+PRIME, ORDER = 2**256 - 2**224 + 2**192 + 2**96 - 1, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+BASE = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+def add(one, two):
+    """Points; None is the one at infinity"""
+    if one is None or two is None:
+        return one or two
+    (x, y), (u, v) = one, two
+    if x == u and (y + v) % PRIME == 0:
+        return None
+    slope = (3 * x * x - 3) * pow(2 * y, -1, PRIME) if one == two else (v - y) * pow(u - x, -1, PRIME)
+    w = (slope * slope - x - u) % PRIME
+    return w, (slope * (x - w) - y) % PRIME
+
+
+def times(number, point):
+    sum_ = None
+    while number:
+        if number & 1:
+            sum_ = add(sum_, point)
+        number, point = number >> 1, add(point, point)
+    return sum_
+
+
+def public(secret):
+    return b"".join(part.to_bytes(32, "big") for part in times(secret, BASE))
+
+
+def es256(secret, message, nonce, high=False):
+    """RFC 7518, 3.4: r and s; with `high` the greater of the two s"""
+    r = times(nonce, BASE)[0] % ORDER
+    s = pow(nonce, -1, ORDER) * (int.from_bytes(hashlib.sha256(message).digest(), "big") + r * secret) % ORDER
+    s = max(s, ORDER - s) if high else min(s, ORDER - s)
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def jwt(secret, challenge, registers=False, high=False, algorithm="ES256"):
+    """As Chromium 156 writes it"""
+    key = public(secret)
+    jwk = f'"jwk":{{"crv":"P-256","kty":"EC","x":"{base64url(key[:32])}","y":"{base64url(key[32:])}"}},'
+    head = f'{{"alg":"{algorithm}",{jwk if registers else ""}"typ":"dbsc+jwt"}}'
+    signed_ = base64url(head.encode()) + "." + base64url(f'{{"jti":"{challenge}"}}'.encode())
+    nonce = int.from_bytes(mac(b"nonce", signed_.encode()), "big") % ORDER
+    return signed_ + "." + base64url(es256(secret, signed_.encode(), nonce, high))
+
+
+def stamped(key, name, use, handle, rest, now):
+    t = struct.pack(">Q", now)[2:]
+    return base64url(t + mac(subkey(key, b"device", name), use + handle + t + rest)[:16])
+
+
+def bound(key, name, handle, device, now):
+    return stamped(key, name, b"b", handle, device, now)
+
+
+def registration(key, name, handle, login, now):
+    return stamped(key, name, b"r", handle, struct.pack(">I", login), now)
+
+
+def challenge(key, name, handle, now):
+    return stamped(key, name, b"c", handle, b"", now)
+
+
+def refresh_name(key, name, handle):
+    return base64url(handle + mac(subkey(key, b"device", name), b"u" + handle)[:8])
+
+
+def identifier(name):
+    return base64url(hashlib.sha256(b"session-core/1 device application\0" + name.encode()).digest()[:8])
+
+
 LAST = 2**48 - 1
 
 
@@ -962,10 +1038,126 @@ def data_at_rest():
     section("at rest: opened: touched since", base="at rest: a record", lies=touched(by_a), record=touched(mine))
 
 
+def devices():
+    chapter("Device-bound sessions: proofs hold for ten minutes, and the endpoint is /device-session")
+    secret, other = (int.from_bytes(random(f"device {n}", 32), "big") % ORDER for n in (1, 2))
+    key = public(secret)
+    of_host = {"verifier": verifier(A, HOST, HANDLE, SECRET), "salt": SALTY, "login": 3, "subject": (NOW - 10 * MINUTE, b"ann")}
+    unbound = plain(**of_host)
+    mine = plain(**of_host, device=(key, 0))
+    line = f"__Host-id={cookie(A, HOST, HANDLE, SECRET)}"
+    base = {"keys": A.hex(), "policy": "secure", "now": NOW, "handle": HANDLE, "line": line}
+    attributes = "Path=/; HttpOnly; SameSite=Lax; Secure"
+
+    def instructions(ring):
+        return (
+            f'{{"session_identifier":"{identifier(HOST)}","refresh_url":"/device-session?s={refresh_name(ring, HOST, HANDLE)}",'
+            '"scope":{"include_site":false},"allowed_refresh_initiators":["*"],'
+            f'"credentials":[{{"type":"cookie","name":"__Host-id-b","attributes":"{attributes}"}}]}}'
+        )
+
+    def proven(ring=A, body="", device=key, now=NOW):
+        set_cookie = f"__Host-id-b={bound(ring, HOST, HANDLE, device, now)}; Max-Age=600; {attributes}"
+        return again(ring, now) | {"reply": "proven", "set_cookie": set_cookie, "body": body}
+
+    def again(ring=A, now=NOW):
+        return {"reply": "challenge", "challenge": f'"{challenge(ring, HOST, HANDLE, now)}";id="{identifier(HOST)}"'}
+
+    refused = {"reply": "refused"}
+
+    # the login number grows by one
+    asked = f'(ES256);path="/device-session";challenge="{registration(A, HOST, HANDLE, 4, NOW)}"'
+    section("device login: over a session", **base, record=unbound, rng=random("a login", 32), registration=asked)
+    both = f"{line}; __Host-id-b={bound(A, HOST, HANDLE, key, NOW)}"
+    section("device login: over a bound session", **base | {"line": both}, record=plain(**of_host, device=(key, NOW)),
+            rng=random("a login", 32), registration=asked)
+
+    def register(title, made, expected, **more):
+        section(f"device registration: {title}", **base | {"record": unbound, "proof": made, "rng": random("a write", 32)} | expected | more)
+
+    asked = registration(A, HOST, HANDLE, 3, NOW - MINUTE)
+    good = jwt(secret, asked, registers=True)
+    register("accepted", good, proven(body=instructions(A)), bound=key)
+    register("in quotes", f'"{good}"', proven(body=instructions(A)), bound=key)
+    register("a high s", jwt(secret, asked, registers=True, high=True), proven(body=instructions(A)), bound=key)
+    register("another key signs by now", good, proven(B, instructions(B)), keys=f"{B.hex()} {A.hex()}", bound=key)
+    register("the same again, with its proof", good, proven(body=instructions(A)), record=mine, bound=key,
+             line=f"{line}; __Host-id-b={bound(A, HOST, HANDLE, key, NOW)}")
+    for title, made, more in (
+        ("of another login", jwt(secret, registration(A, HOST, HANDLE, 2, NOW), registers=True), {}),
+        ("of another session", jwt(secret, registration(A, HOST, random("another handle", 8), 3, NOW), registers=True), {}),
+        ("too old", jwt(secret, registration(A, HOST, HANDLE, 3, NOW - 2 * MINUTE), registers=True), {}),
+        ("from the future", jwt(secret, registration(A, HOST, HANDLE, 3, NOW + MINUTE + 1), registers=True), {}),
+        ("the challenge of a refresh", jwt(secret, challenge(A, HOST, HANDLE, NOW), registers=True), {}),
+        ("of another cookie name", jwt(secret, registration(A, "__Host-x", HANDLE, 3, NOW), registers=True), {}),
+        ("a key not in the ring", jwt(secret, registration(B, HOST, HANDLE, 3, NOW), registers=True), {}),
+        ("without a key", jwt(secret, asked), {}),
+        ("another algorithm", jwt(secret, asked, registers=True, algorithm="RS256"), {}),
+        ("signed by another key", good.rsplit(".", 1)[0] + "." + jwt(other, asked, registers=True).rsplit(".", 1)[1], {}),
+        ("of a session that is bound to another key", good, {
+            "record": plain(**of_host, device=(public(other), 0)),
+            "line": f"{line}; __Host-id-b={bound(A, HOST, HANDLE, public(other), NOW)}"}),
+        ("of a visitor", jwt(secret, registration(A, HOST, HANDLE, 0, NOW), registers=True),
+         {"record": plain(verifier=verifier(A, HOST, HANDLE, SECRET))}),
+        ("without a cookie", good, {"line": ""}),
+        ("without a proof", "", {}),
+    ):
+        register(f"refused: {title}", made, refused, **more)
+
+    def refresh(title, made, expected, **more):
+        query = "s=" + refresh_name(A, HOST, HANDLE)
+        section(f"device refresh: {title}", **base | {"record": mine, "query": query, "proof": made, "line": ""} | expected | more)
+
+    asked = challenge(A, HOST, HANDLE, NOW - 10 * MINUTE)
+    good = jwt(secret, asked)
+    refresh("accepted", good, proven())
+    refresh("with the cookie", good, proven(), line=line)
+    refresh("a high s", jwt(secret, asked, high=True), proven())
+    refresh("another key signs by now", good, proven(B, instructions(B)), keys=f"{B.hex()} {A.hex()}")
+    refresh("asked for a proof", "", again())
+    for title, at in (("too old", NOW - 11 * MINUTE), ("from the future", NOW + MINUTE + 1)):
+        refresh(f"asked again: {title}", jwt(secret, challenge(A, HOST, HANDLE, at)), again())
+    refresh("asked again: the challenge of a registration", jwt(secret, registration(A, HOST, HANDLE, 3, NOW)), again())
+    refresh("asked again: the challenge of another session", jwt(secret, challenge(A, HOST, random("another handle", 8), NOW)), again())
+    refresh("at the last moment", jwt(secret, challenge(A, HOST, HANDLE, NOW - 11 * MINUTE + 1)), proven())
+    refresh("refused: signed by another key", jwt(other, asked), refused)
+    refresh("refused: it registers a key", jwt(secret, asked, registers=True), refused)
+    refresh("refused: not bound", good, refused, record=unbound)
+    refresh("refused: over", good, refused, record=plain(**of_host, device=(key, 0), seen=NOW - 30 * MINUTE))
+    refresh("refused: a key not in the ring", good, refused, keys=B.hex())
+    refresh("refused: the URL of another session", good, refused,
+            query="s=" + base64url(random("another handle", 8) + mac(subkey(A, b"device", HOST), b"u" + HANDLE)[:8]))
+    refresh("refused: no URL of a session", good, refused, query="")
+    elsewhere = random("another handle", 8)
+    refresh("refused: the cookie of another session", good, refused, line=f"__Host-id={cookie(A, HOST, elsewhere, SECRET)}")
+
+    def visit(title, value, verdict, **more):
+        lines = f"{line}; __Host-id-b={value}"
+        section(f"device visit: {title}", **base | {"record": mine, "line": lines, "verdict": verdict} | more)
+
+    made = lambda age: bound(A, HOST, HANDLE, key, NOW - age)
+    visit("proven", made(5 * MINUTE), f"proven {NOW - 5 * MINUTE}")
+    visit("proven at the last moment", made(10 * MINUTE + 4_999), f"proven {NOW - 10 * MINUTE - 4_999}")
+    visit("over", made(10 * MINUTE + 5_000), "missing")
+    visit("from the future", made(-MINUTE - 1), "missing")
+    visit("a minute ahead", made(-MINUTE), f"proven {NOW + MINUTE}")
+    visit("the best of two", f"{made(2 * MINUTE)}; __Host-id-b={made(MINUTE)}", f"proven {NOW - MINUTE}")
+    visit("second key of the ring", made(0), f"proven {NOW}", keys=f"{B.hex()} {A.hex()}")
+    visit("a key not in the ring", bound(B, HOST, HANDLE, key, NOW), "missing")
+    visit("of another device", bound(A, HOST, HANDLE, public(other), NOW), "missing")
+    visit("of another session", bound(A, HOST, elsewhere, key, NOW), "missing")
+    visit("a challenge", challenge(A, HOST, HANDLE, NOW), "missing")
+    visit("none", "", "missing")
+    new = {"created": NOW - MINUTE + 1}
+    visit("settling", "", "settling", record=plain(**of_host, **new, device=(key, 0)))
+    visit("settled", "", "missing", record=plain(**of_host, created=NOW - MINUTE, device=(key, 0)))
+    visit("unbound", made(0), "unbound", record=unbound)
+
+
 def main():
     for line in HEAD.splitlines():
         say(f"# {line}".rstrip())
-    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies, data_at_rest):
+    for part in (subkeys, signing_keys, cookies, verdicts, records, values, written, bindings, csrf_tokens, sealed_cookies, data_at_rest, devices):
         part()
     made, path = "\n".join(LINES) + "\n", Path(__file__).with_name("vectors.txt")
     if sys.argv[1:] == ["--check"]:

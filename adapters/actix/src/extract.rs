@@ -10,9 +10,10 @@ use std::sync::Arc;
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, HeaderValue, LOCATION};
+use actix_web::http::header::{ACCEPT, ContentType, HeaderName, HeaderValue, LOCATION};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use session_std::mount::Mounted;
+use session_std::sign_in::Visit;
 use session_std::{Error, FromSession, Typed};
 
 use crate::response::SessionRejection;
@@ -61,6 +62,13 @@ async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, 
     let mounted = mounted(request).ok_or(Error::NotMounted)?;
     let mut lines = request.headers().get_all(mounted.header().as_str()).map(HeaderValue::as_bytes);
     Ok(Extracted(mounted.extract(&mut lines).await?))
+}
+
+fn visit(request: &HttpRequest) -> Visit<'_> {
+    let value = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+    let fetch_mode = value(HeaderName::from_static("sec-fetch-mode"));
+    let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+    Visit { method: request.method().as_str(), fetch_mode, accept: value(ACCEPT), wanted }
 }
 
 /// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.
@@ -130,7 +138,7 @@ impl FromRequest for Authenticated {
         Box::pin(async move {
             let session: Session = extract(&request).await.map_err(AuthenticatedRejection::SessionRejection)?;
             let subject = session.subject().map_err(|error| AuthenticatedRejection::SessionRejection(error.into()))?;
-            let page = || mounted(&request).and_then(|mounted| mounted.sign_in_page());
+            let page = || mounted(&request).and_then(|mounted| mounted.sign_in_page(visit(&request)));
             subject.map(|subject| Self { subject, session }).ok_or_else(|| AuthenticatedRejection::SignInAt(page()))
         })
     }

@@ -43,7 +43,9 @@ impl SessionLayer {
         Self { mount: Mount::new(sessions), client_address: |request| request.peer_addr().as_ref().map(SocketAddr::ip) }
     }
 
-    /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
+    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
+    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
+    /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { mount: self.mount.sign_in_at(page), ..self }
@@ -120,14 +122,15 @@ where
                 Ok(request.into_response(answer.body(body)).map_into_right_body())
             });
         }
-        let Begun { request: session, joined } = match begin(mount, *client_address, &request) {
+        let begun = match begin(mount, *client_address, &request) {
             Ok(begun) => begun,
             Err(error) => {
                 let refused = request.into_response(refusal(error)).map_into_right_body();
                 return Box::pin(ready(Ok(refused)));
             }
         };
-        request.extensions_mut().insert(mount.mounted(&session));
+        request.extensions_mut().insert(mount.mounted(&begun));
+        let Begun { request: session, joined, .. } = begun;
         let answering = self.inner.call(request);
         Box::pin(async move {
             let answer = answering.await;
@@ -187,6 +190,8 @@ fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Res
         host: value(HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str().as_bytes())),
         upgrades: request.headers().contains_key(UPGRADE),
     };
-    mount.sessions().tell_skipped(|| request.headers().get(names::SKIPPED).and_then(|said| said.to_str().ok()));
-    mount.begin_head(request.extensions().get(), origin, sent)
+    let begun = mount.begin_head(request.extensions().get(), origin, sent)?;
+    mount.sessions().tell_plain_http(request.method().as_str(), || value(ORIGIN));
+    begun.heed_device(mount.sessions(), |name| request.headers().get(name).map(HeaderValue::as_bytes));
+    Ok(begun)
 }

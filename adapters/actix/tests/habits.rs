@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, LOCATION, SET_COOKIE, VARY};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, LOCATION, SET_COOKIE, VARY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers, Logger, Next, NormalizePath, from_fn};
 use actix_web::web::{self, Redirect};
@@ -31,7 +31,7 @@ async fn send<B: MessageBody + 'static>(
     path: &str,
     cookie: Option<&str>,
 ) -> (StatusCode, HeaderMap, String) {
-    let mut request = test::TestRequest::with_uri(path).method(method);
+    let mut request = test::TestRequest::with_uri(path).method(method).insert_header((ACCEPT, "text/html,*/*;q=0.8"));
     if let Some(cookie) = cookie {
         request = request.insert_header((COOKIE, cookie));
     }
@@ -273,8 +273,14 @@ async fn only_who_is_signed_in_comes_through() {
     }
     let app = test::init_service(App::new().configure(routes).wrap(layer().sign_in_at("/sign-in"))).await;
     let (status, headers, _) = send(&app, Method::GET, "/who", None).await;
-    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in"]));
+    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in?next=%2Fwho"]));
     assert_eq!(all(&headers, VARY), ["Cookie"]);
+    let scope = web::scope("/api").configure(routes);
+    let app = test::init_service(App::new().service(scope).wrap(layer().sign_in_at("/sign-in"))).await;
+    let (_, headers, _) = send(&app, Method::GET, "/api/who?a=1", None).await;
+    assert_eq!(all(&headers, LOCATION), ["/sign-in?next=%2Fapi%2Fwho%3Fa%3D1"]);
+    let program = test::TestRequest::with_uri("/api/who").insert_header((ACCEPT, "application/json")).to_request();
+    assert_eq!(test::call_service(&app, program).await.status(), 401);
 }
 
 /// `Either` takes the right one where the left one fails, and both look at one session.

@@ -12,7 +12,7 @@ use session_std::{FromSession, Typed, mount};
 
 use crate::response::SessionRejection;
 
-/// The request's session. `Option<Session>` is `None` for a visitor without one.
+/// The request's session, also of a visitor without one: see [`exists`](session_std::Session::exists).
 pub type Session = Extracted<session_std::Session>;
 
 /// A look at the request's session, which does not keep it alive.
@@ -45,15 +45,6 @@ impl<S: Sync, T: FromSession> FromRequestParts<S> for Extracted<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         Ok(Self(mount::extract(&parts.headers, &parts.extensions).await?))
-    }
-}
-
-impl<S: Sync> OptionalFromRequestParts<S> for Session {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, SessionRejection> {
-        let session = <Self as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        Ok(session.exists()?.then_some(session))
     }
 }
 
@@ -91,7 +82,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AuthenticatedRejection> {
         let found = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
-        let page = || mount::sign_in_page(&parts.extensions);
+        let page = || mount::sign_in_page(&parts.method, &parts.uri, &parts.headers, &parts.extensions);
         found.map_err(AuthenticatedRejection::SessionRejection)?.ok_or_else(|| AuthenticatedRejection::SignInAt(page()))
     }
 }

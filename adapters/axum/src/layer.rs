@@ -28,7 +28,9 @@ impl SessionLayer {
         Self(Mount::new(sessions))
     }
 
-    /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
+    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
+    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
+    /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self(self.0.sign_in_at(page))
@@ -94,7 +96,7 @@ where
         }
         match self.mount.begin(method, uri, headers, extensions, None) {
             Ok(begun) => {
-                self.mount.provide(&begun.request, request.extensions_mut());
+                self.mount.provide(&begun, request.extensions_mut());
                 SessionFuture { step: Step::Handler { answering: self.inner.call(request), begun } }
             }
             Err(error) => SessionFuture::answer(ready(SessionRejection(error).into_response())),
@@ -150,7 +152,7 @@ where
         loop {
             match step.as_mut().project() {
                 StepNow::Answer { answer } => return answer.as_mut().poll(context).map(Ok),
-                StepNow::Handler { answering, begun: Begun { request, joined } } => {
+                StepNow::Handler { answering, begun: Begun { request, joined, .. } } => {
                     let answer = ready!(answering.poll(context))?.map(Body::new);
                     if *joined || request.finish_untouched() {
                         return Poll::Ready(Ok(answer));

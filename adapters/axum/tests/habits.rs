@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ fn layer() -> SessionLayer {
 }
 
 async fn send(app: &Router, method: &str, path: &str, cookie: Option<&str>) -> (StatusCode, HeaderMap, String) {
-    let mut request = Request::builder().method(method).uri(path);
+    let mut request = Request::builder().method(method).uri(path).header(ACCEPT, "text/html,*/*;q=0.8");
     if let Some(cookie) = cookie {
         request = request.header(COOKIE, cookie);
     }
@@ -149,7 +149,13 @@ async fn only_who_is_signed_in_comes_through() {
     assert_eq!(send(&app, "GET", "/perhaps", ann.as_deref()).await.2, "ann");
     let app = routes().layer(layer().sign_in_at("/sign-in"));
     let (status, headers, _) = send(&app, "GET", "/who", None).await;
-    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in"]));
+    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in?next=%2Fwho"]));
+    // what was wanted is what the layer saw, and not what is left of it in a nested router
+    let app = Router::new().nest("/api", routes()).layer(layer().sign_in_at("/sign-in"));
+    let (_, headers, _) = send(&app, "GET", "/api/who?a=1", None).await;
+    assert_eq!(all(&headers, LOCATION), ["/sign-in?next=%2Fapi%2Fwho%3Fa%3D1"]);
+    let program = Request::get("/api/who").header(ACCEPT, "application/json").body(Body::empty()).unwrap();
+    assert_eq!(app.oneshot(program).await.unwrap().status(), 401);
 }
 
 #[tokio::test]
@@ -181,8 +187,8 @@ async fn the_whole_session_as_one_struct() {
 
 #[tokio::test]
 async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
-    async fn maybe(session: Option<Session>, peek: Peek) -> Result<String, SessionRejection> {
-        Ok(format!("{} {:?}", session.is_some(), peek.get::<u32>("a")?))
+    async fn maybe(session: Session, peek: Peek) -> Result<String, SessionRejection> {
+        Ok(format!("{} {:?}", session.exists()?, peek.get::<u32>("a")?))
     }
     let app = Router::new().route("/", get(maybe)).layer(layer());
     let (_, headers, body) = send(&app, "GET", "/", None).await;

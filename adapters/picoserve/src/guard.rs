@@ -57,6 +57,12 @@ impl Guard {
         Self { incoming, shared: Shared { refused: Cell::new(None), answer: Cell::new(Answer::new()) } }
     }
 
+    /// Returns whether an answer to the last request has begun. A server that is dropped before may still answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.shared.answer.get().is_begun() || self.shared.refused.get().is_some()
+    }
+
     /// Guards `socket`, from its first byte on.
     pub const fn around<S>(&mut self, socket: S) -> Guarded<'_, S> {
         *self = Self::new();

@@ -2,6 +2,7 @@
 //! in the way of a `T`.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use poem::{FromRequest, Request, RequestBody, Result};
 use session_std::{FromSession, Typed, mount};
@@ -58,7 +59,11 @@ impl<'a> FromRequest<'a> for Authenticated {
         let session = Session::from_request(request, body).await?;
         match session.subject().map_err(SessionRejection)? {
             Some(subject) => Ok(Self { subject, session }),
-            None => Err(NotSignedIn { sign_in_at: mount::sign_in_page(request.extensions()) }.into()),
+            None => Err(NotSignedIn { sign_in_at: sign_in_page(request) }.into()),
         }
     }
+}
+
+fn sign_in_page(request: &Request) -> Option<Arc<str>> {
+    mount::sign_in_page(request.method(), request.original_uri(), request.headers(), request.extensions())
 }

@@ -21,7 +21,9 @@ impl SessionLayer {
         Self(Mount::new(sessions))
     }
 
-    /// Handlers that want [`Authenticated`](crate::Authenticated) send everybody else to this page, instead of a 401.
+    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
+    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
+    /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self(self.0.sign_in_at(page))
@@ -76,11 +78,12 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             return Ok(answer);
         }
         let begun = self.mount.begin(method, uri, headers, request.extensions(), peer);
-        let Begun { request: session, joined } = match begun {
+        let begun = match begun {
             Ok(begun) => begun,
             Err(error) => return Ok(SessionRejection(error).as_response()),
         };
-        self.mount.provide(&session, request.extensions_mut());
+        self.mount.provide(&begun, request.extensions_mut());
+        let Begun { request: session, joined, .. } = begun;
         let answer = self.inner.call(request).await;
         if joined || session.finish_untouched() {
             return answer.map(IntoResponse::into_response);

@@ -7,9 +7,12 @@ mod response;
 pub use extract::{Authenticated, Extracted, Peek, Session, SessionData};
 pub use layer::{SessionEndpoint, SessionLayer};
 pub use response::{NotSignedIn, SessionRejection};
+#[cfg(feature = "config")]
+pub use session_std::config;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
-    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
+    Clock, Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, SystemClock, Time,
+    TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
+    testing,
 };
 
 #[cfg(doctest)]

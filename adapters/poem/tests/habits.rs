@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::stream;
-use poem::http::header::{CACHE_CONTROL, COOKIE, HeaderName, LOCATION, SET_COOKIE, VARY};
+use poem::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, HeaderName, LOCATION, SET_COOKIE, VARY};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::middleware::{CatchPanic, CookieJarManager};
 use poem::test::TestClient;
@@ -36,7 +36,7 @@ async fn send(
     path: &str,
     cookie: Option<&str>,
 ) -> (StatusCode, HeaderMap, String) {
-    let mut request = app.request(method, path);
+    let mut request = app.request(method, path).header(ACCEPT, "text/html,*/*;q=0.8");
     if let Some(cookie) = cookie {
         request = request.header(COOKIE, cookie);
     }
@@ -238,8 +238,12 @@ async fn only_who_is_signed_in_comes_through() {
     assert_eq!(send(&app, Method::GET, "/perhaps", ann.as_deref()).await.2, "ann");
     let app = client(routes().with(layer().sign_in_at("/sign-in")));
     let (status, headers, _) = send(&app, Method::GET, "/who", None).await;
-    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in"]));
+    assert_eq!((status.as_u16(), all(&headers, LOCATION)), (303, vec!["/sign-in?next=%2Fwho"]));
     assert_eq!(all(&headers, VARY), ["Cookie"]);
+    let app = client(Route::new().nest("/api", routes()).with(layer().sign_in_at("/sign-in")));
+    let (_, headers, _) = send(&app, Method::GET, "/api/who?a=1", None).await;
+    assert_eq!(all(&headers, LOCATION), ["/sign-in?next=%2Fapi%2Fwho%3Fa%3D1"]);
+    assert_eq!(app.get("/api/who").header(ACCEPT, "application/json").send().await.0.status(), 401);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
 use session_std::device::{DeviceRequest, names};
+use session_std::mount::Begun;
+use session_std::sign_in::Visit;
 use session_std::{Error, Sessions, SharedStore, headers};
 
 use crate::config;
@@ -49,7 +51,10 @@ impl SessionLayer {
         Self { source, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
     }
 
-    /// Sends those who would have to be [`Authenticated`](crate::Authenticated) to this page (303), instead of the 401.
+    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
+    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
+    /// 401, as all are without this.
+    ///
     /// It is a catcher of 401 at `/`, so the rocket can have no other one there; other 401s look as they do without it.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
@@ -130,11 +135,17 @@ impl Fairing for SessionLayer {
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         let Some(Mounted { sessions, .. }) = request.rocket().state() else { return };
-        sessions.tell_skipped(|| request.headers().get_one(names::SKIPPED));
+        let value = |name| request.headers().get_one(name).map(str::as_bytes);
+        sessions.tell_plain_http(request.method().as_str(), || value("Origin"));
+        if sessions.device_path().is_some()
+            && !sessions.is_device_endpoint(request.method().as_str(), request.uri().path().as_str())
+            && let Ok(session) = RequestCache::ask(request)
+        {
+            Begun::new(session.clone()).heed_device(sessions, value);
+        }
         if !self.cross_site.is_on() || !sessions.in_cookies() {
             return;
         }
-        let value = |name| request.headers().get_one(name).map(str::as_bytes);
         let sent = Sent {
             method: request.method().as_str(),
             fetch_site: value("Sec-Fetch-Site"),
@@ -203,10 +214,13 @@ struct SignInAt(String);
 impl catcher::Handler for SignInAt {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
         use rocket::response::Responder;
-        if Refused::was(request) {
-            Redirect::to(self.0.clone()).respond_to(request)
-        } else {
-            Catcher::default().handler.handle(status, request).await
+        let value = |name| request.headers().get_one(name).map(str::as_bytes);
+        let wanted = request.uri().to_string();
+        let (method, fetch_mode, accept) = (request.method().as_str(), value("Sec-Fetch-Mode"), value("Accept"));
+        let visit = Visit { method, fetch_mode, accept, wanted: &wanted };
+        match visit.sign_in_at(&self.0).filter(|_| Refused::was(request)) {
+            Some(location) => Redirect::to(location).respond_to(request),
+            None => Catcher::default().handler.handle(status, request).await,
         }
     }
 }

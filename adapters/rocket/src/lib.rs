@@ -10,8 +10,9 @@ pub use extract::{Authenticated, Extracted, Peek, Session, SessionData};
 pub use layer::SessionLayer;
 pub use response::SessionRejection;
 pub use session_std::{
-    Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, TokenHeaderError,
-    UnreadableField, cross_site, device, events, headers, keys, policy, shared, testing,
+    Clock, Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, SystemClock, Time,
+    TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
+    testing,
 };
 
 /// The code of the pages that lead here.

@@ -1,7 +1,7 @@
 //! What a handler can ask for, and what happens to those who do not get it.
 
 use rocket::error::ErrorKind;
-use rocket::http::Status;
+use rocket::http::{Accept, Status};
 use rocket::local::blocking::Client;
 use rocket::outcome::Outcome;
 use rocket::request::{self, FromRequest, Request};
@@ -89,8 +89,10 @@ fn others_are_sent_to_the_sign_in_page() {
     let rocket =
         bare().attach(layer().sign_in_at("/sign-in")).mount("/", routes![login, who, basic, signed_in, signed_out]);
     let client = tracked(rocket);
-    let answer = client.get("/who").dispatch();
-    assert_eq!((answer.status().code, answer.headers().get_one("Location")), (303, Some("/sign-in")));
+    let answer = client.get("/who?a=1").header(Accept::HTML).dispatch();
+    let location = answer.headers().get_one("Location");
+    assert_eq!((answer.status().code, location), (303, Some("/sign-in?next=%2Fwho%3Fa%3D1")));
+    assert_eq!(client.get("/who").header(Accept::JSON).dispatch().status().code, 401);
     assert_eq!(answer.headers().get_one("Vary"), Some("Cookie"));
     assert_eq!(status(&client, "/basic"), 401, "for other reasons");
     assert_eq!(text(&client, "/two-ways"), "please sign in");
@@ -199,5 +201,5 @@ fn an_answer_of_401_by_the_handler_is_the_handlers() {
     let client = tracked(bare().attach(layer().sign_in_at("/sign-in")).mount("/", routes![texts, own_401]));
     assert_eq!((status(&client, "/texts"), text(&client, "/texts").as_str()), (401, "mine"));
     // a status alone goes to the catcher, as everywhere in Rocket, and that sends to the page
-    assert_eq!(status(&client, "/own-401"), 303);
+    assert_eq!(client.get("/own-401").header(Accept::HTML).dispatch().status().code, 303);
 }

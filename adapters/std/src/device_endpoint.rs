@@ -15,6 +15,7 @@ use session_store_shared::RecordBuffer;
 
 use crate::device_keys::{Endpoint, names};
 use crate::environment::ThreadRng;
+use crate::mount::Begun;
 use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
@@ -105,27 +106,15 @@ impl Sessions {
     /// Whether a request is one for the endpoint, which the layer answers.
     #[must_use]
     pub fn is_device_endpoint(&self, method: &str, path: &str) -> bool {
-        method == "POST" && self.core().device.as_ref().is_some_and(|device| device.keys.path() == path)
-    }
-
-    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
-    #[must_use]
-    pub fn device_path(&self) -> Option<&'static str> {
-        self.core().device.as_ref().map(|device| device.keys.path())
-    }
-
-    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
-    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
-    #[must_use]
-    pub fn cannot_bind_devices(&self) -> bool {
-        self.core().cannot_bind
+        method == "POST" && self.device_path() == Some(path)
     }
 
     /// Answers a request for the endpoint.
     pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
-        let core = self.core().clone();
+        let core = self.core();
         let request = Request::from_origin(self, || origin);
         let Some(device) = &core.device else { return DeviceAnswer::new(&DeviceReply::Refused) };
+        device.answered();
         if !asked.of_the_browser {
             let why = "it does not say that the browser itself sends it: a script of a page, or a proxy that takes \
                        Sec-Fetch headers away";
@@ -190,13 +179,30 @@ impl Sessions {
             answer
         }))
     }
+}
 
-    /// Reports what a browser says of a proof that it does not send, in the header `Secure-Session-Skipped` of any request.
-    pub fn tell_skipped<'h>(&self, said: impl FnOnce() -> Option<&'h str>) {
-        let core = self.core();
-        let Some(said) = core.device.as_ref().and_then(|_| said()) else { return };
-        let known = ["quota_exceeded", "server_error", "unreachable"];
-        let why = known.into_iter().find(|known| said.starts_with(known)).unwrap_or("another reason");
-        core.observe(&Event::ProofSkipped(None, &why));
+/// Why a proof that came to a handler's path is refused.
+const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
+                     nested router, which does not see it whole";
+
+impl Begun {
+    /// Takes from the head of a request what device-bound sessions have to know: why the browser sends no proof, whether
+    /// another site has caused the request, and whether it is one for the endpoint that came to the wrong place. `header`
+    /// gives the first line of a header.
+    pub fn heed_device<'h>(&self, sessions: &Sessions, header: impl Fn(&'static str) -> Option<&'h [u8]>) {
+        if self.joined || sessions.device_path().is_none() {
+            return;
+        }
+        if header("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none") {
+            self.request.caused_elsewhere();
+        }
+        if let Some(said) = header(names::SKIPPED) {
+            let known = ["quota_exceeded", "server_error", "unreachable"];
+            let why = known.into_iter().find(|known| said.starts_with(known.as_bytes())).unwrap_or("another reason");
+            self.request.enter(|| sessions.core().observe(&Event::ProofSkipped(None, &why)));
+        }
+        if header(names::RESPONSE).is_some() {
+            self.request.enter(|| sessions.core().observe(&Event::ProofRefused(None, &STRAY)));
+        }
     }
 }

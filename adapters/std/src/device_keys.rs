@@ -1,6 +1,8 @@
 //! Device-bound sessions (TR3): who verifies signatures, and what is needed under one ring of keys.
 
+use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use session_core::Keys;
 use session_core::device::{DeviceKeys, EndpointPath, Es256};
@@ -41,13 +43,41 @@ pub(crate) struct Endpoint {
 pub(crate) struct Device {
     pub(crate) keys: DeviceKeys,
     pub(crate) es256: AnyEs256,
+    /// Sign-ins that were asked for a key before the first request came to the endpoint.
+    unanswered: AtomicU32,
 }
+
+/// A request has come to the endpoint.
+const ANSWERED: u32 = u32::MAX;
+/// So many sign-ins, and ten times as many each time, are told if no browser has answered.
+const SUSPICIOUS: u32 = 20;
 
 impl Device {
     /// `None` if the policy does not bind sessions to devices.
     pub(crate) fn new(endpoint: &Endpoint, keys: &Keys, policy: Policy) -> Option<Self> {
         let Endpoint { path, es256 } = endpoint;
-        Some(Self { keys: DeviceKeys::new(keys, policy, *path)?, es256: es256.clone() })
+        let keys = DeviceKeys::new(keys, policy, *path)?;
+        Some(Self { keys, es256: es256.clone(), unanswered: AtomicU32::new(0) })
+    }
+
+    /// A request has come to the endpoint.
+    pub(crate) fn answered(&self) {
+        self.unanswered.store(ANSWERED, Ordering::Relaxed);
+    }
+
+    /// A sign-in is asked for a key. Says what may be wrong if many were, and nothing has ever come to the endpoint.
+    pub(crate) fn asked(&self) -> Option<String> {
+        let count = |asked: u32| asked.checked_add(1).filter(|asked| *asked < ANSWERED);
+        let asked = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).ok()? + 1;
+        let tells = iter::successors(Some(SUSPICIOUS), |limit| limit.checked_mul(10)).any(|limit| limit == asked);
+        let path = self.keys.path();
+        tells.then(|| {
+            format!(
+                "{asked} sign-ins were asked for a key, and no browser has come to the endpoint: these cannot bind sessions, or \
+                 do not accept the certificate, or POST {path} does not reach the session layer with the headers Secure-Session-\
+                 Response and Sec-Fetch-Mode"
+            )
+        })
     }
 }
 

@@ -1,5 +1,5 @@
 //! Signing keys from where a deployment keeps them. Text: 64 hexadecimal digits a key; the first signs, at most two more,
-//! separated by commas or on lines of their own, still verify. `cargo xtask keygen` prints one.
+//! separated by commas or on lines of their own, still verify. `openssl rand -hex 32` prints one.
 //!
 //! A key may have dates, in UTC, so that a change of keys needs one deployment and nobody's attention at its time:
 //!
@@ -7,12 +7,17 @@
 //! 5d0c…  from 2027-01-31
 //! 8e1f…  until 2027-02-01T12:00Z
 //! ```
-//! The first key that has begun and is not over signs; each verifies from the start until it is over, so that a node whose
-//! clock is behind, or that starts late, knows the next key before anybody signs with it. Let the old one verify for the
-//! absolute lifetime after the new one has begun: meanwhile sessions move to it with their next renewal, rotation or login,
-//! and those that travel in their cookies with their next write.
+//! The first key that has begun and is not over signs. Each other one that has begun verifies until it is over, and so does
+//! the next one to begin, so that a node whose clock is behind knows it before another node signs with it. A text can have
+//! any number of keys, of which at most three verify at any time. Let the old one verify for the absolute lifetime after the
+//! new one has begun: meanwhile sessions move to it with their next renewal, rotation or login, and those that travel in
+//! their cookies with their next write.
+//!
+//! While a program runs, [`Sessions::set_keys`](crate::Sessions::set_keys) and
+//! [`Sessions::load_keys`](crate::Sessions::load_keys) replace its keys.
 
-use std::path::Path;
+use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
 use session_core::environment::Time;
@@ -39,7 +44,7 @@ impl fmt::Display for KeyLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSet(name) => {
-                write!(f, "{name} is not set: put a signing key of 64 hexadecimal digits there (cargo xtask keygen)")
+                write!(f, "{name} is not set: put a signing key of 64 hexadecimal digits there (openssl rand -hex 32)")
             }
             Self::File(path, why) => write!(f, "{path}: {why}"),
             Self::Text(place) => {
@@ -97,6 +102,38 @@ impl From<Keys> for KeyRing {
     }
 }
 
+/// Where keys come from while a program runs: a file, or a service that manages keys. See [`Sessions::load_keys`].
+///
+/// [`Sessions::load_keys`]: crate::Sessions::load_keys
+pub trait KeySource {
+    /// Why there are no keys.
+    type Error;
+
+    /// Returns the keys of now. A caller that drops the future keeps the keys that it has.
+    fn load(&self) -> impl Future<Output = Result<KeyRing, Self::Error>> + Send;
+}
+
+/// A file of keys, as [`from_file`] reads it: read anew at each load, in one blocking read of some hundred bytes. Whoever
+/// replaces the file should rename a complete one to its name. Half a file is an error or lacks keys.
+#[derive(Clone, Debug)]
+pub struct KeyFile(PathBuf);
+
+impl KeyFile {
+    /// The file of this path.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl KeySource for KeyFile {
+    type Error = KeyLoadError;
+
+    async fn load(&self) -> Result<KeyRing, KeyLoadError> {
+        from_file(&self.0)
+    }
+}
+
 /// Keys of the environment variable `name`. Without it a debug build makes up a key, says so on stderr, and every restart
 /// ends all sessions; a release build refuses.
 pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
@@ -133,9 +170,10 @@ pub fn from_text(text: &str, place: &str) -> Result<KeyRing, KeyLoadError> {
     Ok(KeyRing { first, later: later.collect::<Result<_, _>>()? })
 }
 
-/// The keys that verify at a time; the one that signs is the first of them.
+/// The keys that verify at a time: those that have begun, of which the first signs, and the next one.
 fn at(time: Time, keys: &[Dated], place: &str) -> Result<Keys, KeyLoadError> {
-    let valid: Vec<&Dated> = keys.iter().filter(|key| time < key.until).collect();
+    let next = keys.iter().map(|key| key.from).filter(|from| *from > time).min().unwrap_or(time);
+    let valid: Vec<&Dated> = keys.iter().filter(|key| time < key.until && key.from <= next).collect();
     let signing = valid.iter().position(|key| key.from <= time).ok_or_else(|| KeyLoadError::Gap(place.to_owned()))?;
     let refused = |why| KeyLoadError::Key(place.to_owned(), why);
     let others = valid.iter().enumerate().filter(|(at, _)| *at != signing);
@@ -306,6 +344,13 @@ mod tests {
             let why = spans(&format!("{KEY} {gap}")).err().map(|why| why.to_string()).unwrap_or_default();
             assert!(why.starts_with("K: at some time no key signs") && !why.contains(KEY), "{why}");
         }
+        // any number of them: the one that signs, and the next
+        let days = (2..9).map(|day| format!("{KEY} from 1970-01-0{day} until 1970-01-0{}", day + 1));
+        let (first, last) = (format!("{KEY} until 1970-01-02"), format!("{KEY} from 1970-01-09"));
+        let week: Vec<String> = [first].into_iter().chain(days).chain([last]).collect();
+        let ring = from_text(&week.join("\n"), "K").unwrap();
+        assert_eq!(format!("{:?}", ring.at(Time::ZERO)), "Keys(2 redacted)");
+        assert_eq!(format!("{:?}", ring.at(Time::from_millis(86_400_000))), "Keys(2 redacted)");
         let hole = format!("{KEY} from 1970-01-03, {OTHER} until 1970-01-02");
         assert!(matches!(spans(&hole), Err(KeyLoadError::Gap(_))));
         let one_after_the_other =

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod buffer_pool;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod cross_site;
 mod device_endpoint;
 mod device_keys;
@@ -15,6 +17,7 @@ mod peek;
 pub mod rejection;
 mod session;
 mod sessions;
+pub mod sign_in;
 pub mod testing;
 mod token_header;
 mod typed;
@@ -38,8 +41,9 @@ pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
 
+pub use session_core::environment::{Clock, Time};
 pub use session_core::policy::{self, Policy};
-pub use session_core::{Error, Fault, Keys, LoginAttempt};
+pub use session_core::{Error, Fault, Keys, LoginAttempt, csrf};
 pub use session_store_memory::MemoryStore;
 pub use session_store_shared::{SharedError, SharedStore, shared};
 

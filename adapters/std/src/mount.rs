@@ -5,18 +5,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{HOST, ORIGIN, UPGRADE};
+use http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
 
 use crate::cross_site::CrossSite;
 use crate::device_endpoint::Answering;
-use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
+use crate::sign_in::Visit;
 
 /// What a layer is made of. Cheap to clone, as layers do for each request.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ impl fmt::Debug for Mount {
 pub struct Mounted {
     request: Request,
     mount: Mount,
+    /// What the request wants, for the sign-in page.
+    wanted: Option<Box<Uri>>,
 }
 
 /// A request that a layer has begun.
@@ -55,6 +58,16 @@ pub struct Begun {
     pub request: Request,
     /// A layer outside has begun it and finishes it: this layer must not.
     pub joined: bool,
+    /// What it wants, for the sign-in page.
+    wanted: Option<Box<Uri>>,
+}
+
+impl Begun {
+    /// A request that no layer outside has begun.
+    #[must_use]
+    pub const fn new(request: Request) -> Self {
+        Self { request, joined: false, wanted: None }
+    }
 }
 
 impl Mount {
@@ -113,11 +126,10 @@ impl Mount {
             host: value(HOST).or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())),
             upgrades: headers.contains_key(UPGRADE),
         };
-        let begun = self.begin_head(extensions.get(), origin, sent)?;
-        if !begun.joined && self.sessions().device_path().is_some() {
-            let said = || headers.get(names::SKIPPED).and_then(|said| said.to_str().ok());
-            begun.request.enter(|| self.sessions().tell_skipped(said));
-        }
+        let mut begun = self.begin_head(extensions.get(), origin, sent)?;
+        begun.wanted = self.0.sign_in_at.as_ref().map(|_| Box::new(uri.clone()));
+        self.sessions().tell_plain_http(method.as_str(), || value(ORIGIN));
+        begun.heed_device(self.sessions(), |name| headers.get(name).map(HeaderValue::as_bytes));
         Ok(begun)
     }
 
@@ -145,7 +157,7 @@ impl Mount {
         if cross_site.is_on() && sessions.in_cookies() && cross_site.refuses(&sent()) {
             return Err(request.refuse_cross_site());
         }
-        Ok(Begun { request, joined: outer.is_some() })
+        Ok(Begun { request, joined: outer.is_some(), wanted: None })
     }
 
     fn origin(&self, headers: &HeaderMap, extensions: &Extensions, peer: Option<IpAddr>) -> Origin {
@@ -167,14 +179,14 @@ impl Mount {
     }
 
     /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
-    pub fn provide(&self, request: &Request, extensions: &mut Extensions) {
-        extensions.insert(self.mounted(request));
+    pub fn provide(&self, begun: &Begun, extensions: &mut Extensions) {
+        extensions.insert(self.mounted(begun));
     }
 
     /// Returns what extractors have to find in the request's extensions.
     #[must_use]
-    pub fn mounted(&self, request: &Request) -> Mounted {
-        Mounted { request: request.clone(), mount: self.clone() }
+    pub fn mounted(&self, begun: &Begun) -> Mounted {
+        Mounted { request: begun.request.clone(), mount: self.clone(), wanted: begun.wanted.clone() }
     }
 }
 
@@ -190,11 +202,18 @@ impl Mounted {
         self.request.extract(lines).await
     }
 
-    /// Returns the page for visitors who are not signed in.
+    /// Returns where to send a visitor who is not signed in; `None` for a 401. `wanted` is what the request says of itself,
+    /// unless the layer knows it better.
     #[must_use]
-    pub fn sign_in_page(&self) -> Option<Arc<str>> {
-        self.mount.0.sign_in_at.clone()
+    pub fn sign_in_page(&self, visit: Visit<'_>) -> Option<Arc<str>> {
+        let page = self.mount.0.sign_in_at.as_ref()?;
+        let wanted = self.wanted.as_ref().map_or(visit.wanted, |wanted| path_and_query(wanted));
+        Visit { wanted, ..visit }.sign_in_at(page).map(Into::into)
     }
+}
+
+fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 /// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
@@ -205,8 +224,11 @@ pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extension
     mounted.extract(&mut lines).await
 }
 
-/// Returns the page for visitors who are not signed in.
+/// Returns where to send a visitor who is not signed in; `None` for a 401.
 #[must_use]
-pub fn sign_in_page(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<Mounted>()?.sign_in_page()
+pub fn sign_in_page(method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Option<Arc<str>> {
+    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let fetch_mode = value(HeaderName::from_static("sec-fetch-mode"));
+    let visit = Visit { method: method.as_str(), fetch_mode, accept: value(ACCEPT), wanted: path_and_query(uri) };
+    extensions.get::<Mounted>()?.sign_in_page(visit)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct Shared {
     origin: Option<Box<Origin>>,
     /// `None`: cookies.
     token_header: Option<TokenHeader>,
+    /// Another site has caused the request; known only where sessions are bound to devices.
+    elsewhere: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -177,9 +180,10 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
-        let (core, on_unreadable) = (sessions.core().clone(), sessions.on_unreadable());
+        let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
         let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
-        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, state }))
+        let elsewhere = AtomicBool::new(false);
+        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, elsewhere, state }))
     }
 
     /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
@@ -287,10 +291,17 @@ impl Request {
         finished.varies = session.varies();
         finished.no_store = session.no_store();
         finished.clears_site_data = session.clears_site_data();
-        if let (Some(device), None) = (&self.0.core.device, finished.error) {
+        if let Some(device) = &self.0.core.device {
             finished.device_cookie = proves_again.then(|| device.keys.removal().as_str().to_owned());
+            // also if the rest of the request could not be stored: the answer has the cookie of the sign-in, and browsers
+            // register whatever its status is
             let registration = session.device_registration(&device.keys);
             finished.registration = registration.map(|header| header.as_str().to_owned());
+            if registration.is_some()
+                && let Some(why) = device.asked()
+            {
+                self.0.enter(|| self.0.core.observe(&Event::ProofSkipped(None, &why)));
+            }
         }
         buffer_pool::give(exchange);
     }
@@ -300,6 +311,11 @@ impl Request {
 impl Request {
     pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         self.0.enter(within)
+    }
+
+    /// Another site has caused the request.
+    pub(crate) fn caused_elsewhere(&self) {
+        self.0.elsewhere.store(true, Ordering::Relaxed);
     }
 
     pub(crate) async fn follow<F: Future>(&self, future: F) -> F::Output {
@@ -502,7 +518,9 @@ impl Session {
     /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
     /// kept unless the attempt says otherwise. Over a session of another subject a new one is made and that one ends.
     pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
-        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).login(attempt)).await
+        let mut state = self.lock()?;
+        self.end_unproven(&mut state).await?;
+        self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).login(attempt)).await
     }
 
     /// Reports that somebody wanted to sign in and was refused, which only the application knows. `account` is the name of
@@ -529,6 +547,9 @@ impl Session {
     /// its last proof is older than `span`, or there was none since the sign-in: answer with a 307 to this same page, then. That answer takes the proof away, and
     /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
     /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
+    ///
+    /// A request that another site has caused is refused where it would have to prove ([`Error::CrossSite`]): browsers sign a few
+    /// times in some minutes only, and links of that site would use them up.
     pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
         let mut state = self.lock()?;
         let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
@@ -536,8 +557,13 @@ impl Session {
             DeviceProof::Proven(at) => self.core().clock().now().since(at) > span,
             // bound, and nothing was proven yet
             DeviceProof::Settling => true,
-            DeviceProof::Unbound | DeviceProof::Missing => false,
+            DeviceProof::Unbound | DeviceProof::Missing(_) => false,
         };
+        if loaded.proves_again && self.0.elsewhere.load(Ordering::Relaxed) {
+            loaded.proves_again = false;
+            self.0.enter(|| self.core().observe(&Event::CrossSite));
+            return Err(Error::CrossSite);
+        }
         Ok(loaded.proves_again)
     }
 
@@ -548,7 +574,23 @@ impl Session {
 
     /// Ends the session: nothing brings it back. An error means that it may live on.
     pub async fn logout(&self) -> Result<(), Error> {
-        self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).logout()).await
+        let mut state = self.lock()?;
+        if View::new(self.core(), state.loaded()?, ThreadRng).exists() {
+            // what this request has written is another session than the one to sign out of
+            self.end_unproven(&mut state).await?;
+        }
+        self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).logout()).await
+    }
+
+    /// Ends the session of a cookie that came without the proof of its device.
+    async fn end_unproven(&self, state: &mut State) -> Result<(), Error> {
+        if let State::Loaded(Loaded { device: device @ DeviceProof::Missing(_), .. }) = state
+            && let DeviceProof::Missing(unproven) = *device
+        {
+            self.0.follow(self.core().end_unproven(unproven)).await?;
+            *device = DeviceProof::Unbound;
+        }
+        Ok(())
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------

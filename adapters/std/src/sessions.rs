@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
@@ -16,7 +16,7 @@ use crate::device_keys::{Device, Endpoint};
 use crate::environment::SystemClock;
 use crate::events::limit::{Counts, Limited};
 use crate::events::stderr::Stderr;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, KeySource};
 use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{SharedError, SharedStore};
@@ -46,17 +46,26 @@ impl Deref for Core {
 pub struct Sessions(Arc<Parts>);
 
 struct Parts {
-    core: Arc<Core>,
-    /// Those that take its place at a time, under other keys.
-    later: Vec<(Time, Arc<Core>)>,
+    cores: RwLock<Cores>,
     settings: Settings,
+    /// Of the endpoint where sessions are bound to devices; `None` if they are not.
+    device_path: Option<&'static str>,
+    cannot_bind: bool,
 }
 
-/// What `core` was made of, to make another one of it.
+/// One core for each set of keys.
+struct Cores {
+    keys: KeyRing,
+    first: Arc<Core>,
+    /// Those that take its place at a time.
+    later: Vec<(Time, Arc<Core>)>,
+}
+
+/// What a core is made of, beside its keys.
 #[derive(Clone)]
 struct Settings {
     store: SharedStore,
-    keys: KeyRing,
+    sealed_at_rest: bool,
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
@@ -70,9 +79,9 @@ impl Sessions {
     /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
-        Self::of(Settings {
+        let settings = Settings {
             store: store.into(),
-            keys: keys.into(),
+            sealed_at_rest: false,
             policy: Policy::SECURE,
             clock,
             observer,
@@ -80,27 +89,27 @@ impl Sessions {
             on_unreadable: UnreadableField::Fails,
             token_header: None,
             endpoint: None,
-        })
+        };
+        Self::of(settings, keys.into())
     }
 
     /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` keeps what ends
     /// them before their time, for all nodes. What it loses ends sessions: with `MemoryStore::new()`, a restart signs
     /// everybody out. What such sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
-        let settings = Self::new(cut_offs, keys).0.settings.clone();
-        Self::of(Settings { mode: DynamicMode::Sealed, ..settings })
+        Self::new(cut_offs, keys).with(|settings| Settings { mode: DynamicMode::Sealed, ..settings })
     }
 
     /// As `policy` says.
     #[must_use]
     pub fn policy(self, policy: Policy) -> Self {
-        Self::of(Settings { policy, ..self.0.settings.clone() })
+        self.with(|settings| Settings { policy, ..settings })
     }
 
     /// By another clock; tests step one.
     #[must_use]
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
-        Self::of(Settings { clock: AnyClock(Arc::new(clock)), ..self.0.settings.clone() })
+        self.with(|settings| Settings { clock: AnyClock(Arc::new(clock)), ..settings })
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -111,7 +120,7 @@ impl Sessions {
     /// `observed(())` is silent.
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
-        Self::of(Settings { observer: AnyObserver::new(observer), ..self.0.settings.clone() })
+        self.with(|settings| Settings { observer: AnyObserver::new(observer), ..settings })
     }
 
     /// Reports that somebody wanted to sign in and was refused, where there is no request's session at hand; see
@@ -125,14 +134,41 @@ impl Sessions {
         !self.0.settings.observer.0.ignores()
     }
 
+    /// Encrypts the data of sessions in the store, under the keys that sign their cookies: see
+    /// [`AtRest`](session_core::AtRest). Ends the sessions that are in the store unencrypted. For keys of its own see
+    /// [`SharedStore::sealed_at_rest`].
+    #[must_use]
+    pub fn sealed_at_rest(self) -> Self {
+        self.with(|settings| Settings { sealed_at_rest: true, ..settings })
+    }
+
+    /// Replaces the keys while the program runs (KY1), for this value and its clones. Requests that have begun keep the
+    /// keys with which they began.
+    ///
+    /// A node rejects what it has no key for. So give a new key to every node before the first one signs with it: replace
+    /// the keys by the old one and the new one as verify-only, then, when all nodes have both, by the new one and the old
+    /// one as verify-only. With dates ([`keys`](crate::keys)) one step does both. Retire the old key after the longest
+    /// lifetime of a session.
+    pub fn set_keys(&self, keys: impl Into<KeyRing>) {
+        let cores = self.0.settings.cores(keys.into());
+        *self.0.cores.write().unwrap_or_else(PoisonError::into_inner) = cores;
+    }
+
+    /// Loads the keys from `source` and replaces those in use (KY1): see [`set_keys`](Self::set_keys). If the source fails,
+    /// the keys in use stay. Call it at an interval, or when a signal says that the keys have changed.
+    pub async fn load_keys<S: KeySource>(&self, source: &S) -> Result<(), S::Error> {
+        self.set_keys(source.load().await?);
+        Ok(())
+    }
+
     /// What becomes of a field of [`Typed`](crate::Typed) data that cannot be read: an error, or its default.
     #[must_use]
     pub fn unreadable_fields(self, on_unreadable: UnreadableField) -> Self {
-        Self::of(Settings { on_unreadable, ..self.0.settings.clone() })
+        self.with(|settings| Settings { on_unreadable, ..settings })
     }
 
     pub(crate) fn with_endpoint(self, endpoint: Endpoint) -> Self {
-        Self::of(Settings { endpoint: Some(endpoint), ..self.0.settings.clone() })
+        self.with(|settings| Settings { endpoint: Some(endpoint), ..settings })
     }
 
     pub(crate) fn on_unreadable(&self) -> UnreadableField {
@@ -147,7 +183,7 @@ impl Sessions {
     /// programs, and not for pages: what a script holds, a script that was injected reads.
     pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
         let token_header = Some(TokenHeader::named(name)?);
-        Ok(Self::of(Settings { token_header, ..self.0.settings.clone() }))
+        Ok(self.with(|settings| Settings { token_header, ..settings }))
     }
 
     pub(crate) fn token_header(&self) -> Option<&TokenHeader> {
@@ -219,9 +255,70 @@ impl Sessions {
         })
     }
 
-    fn of(settings: Settings) -> Self {
+    fn of(settings: Settings, keys: KeyRing) -> Self {
+        let cores = settings.cores(keys);
+        let device_path = cores.first.device.as_ref().map(|device| device.keys.path());
+        let cannot_bind = cores.first.cannot_bind;
+        Self(Arc::new(Parts { cores: RwLock::new(cores), settings, device_path, cannot_bind }))
+    }
+
+    /// Makes others, under the same keys.
+    fn with(&self, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let keys = self.0.cores.read().unwrap_or_else(PoisonError::into_inner).keys.clone();
+        Self::of(change(self.0.settings.clone()), keys)
+    }
+
+    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
+    #[must_use]
+    pub fn device_path(&self) -> Option<&'static str> {
+        self.0.device_path
+    }
+
+    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
+    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
+    #[must_use]
+    pub fn cannot_bind_devices(&self) -> bool {
+        self.0.cannot_bind
+    }
+
+    /// Reports a browser on plain http that ignores the cookie because it is for https only. `origin` returns the request's
+    /// `Origin`, which browsers send with all methods but `GET` and `HEAD`. Local hosts count as safe for browsers.
+    pub fn tell_plain_http<'h>(&self, method: &str, origin: impl FnOnce() -> Option<&'h [u8]>) {
+        if matches!(method, "GET" | "HEAD") || !self.0.settings.policy.is_secure() || !self.in_cookies() {
+            return;
+        }
+        let Some(host) = origin().and_then(|origin| origin.strip_prefix(b"http://")) else { return };
+        let local = [&b"127."[..], b"[::1]"].iter().any(|local| host.starts_with(local));
+        let name = host.split(|byte| *byte == b':').next().unwrap_or_default();
+        if !local && name != b"localhost" && !name.ends_with(b".localhost") {
+            self.core().observe(&Event::PlainHttp);
+        }
+    }
+
+    pub(crate) fn cookie_name(&self) -> &'static str {
+        self.0.settings.policy.cookie_name()
+    }
+
+    /// Returns the core under the keys of now. A request keeps those with which it began.
+    pub(crate) fn core(&self) -> Arc<Core> {
+        let Parts { cores, settings, .. } = &*self.0;
+        let Cores { first, later, .. } = &*cores.read().unwrap_or_else(PoisonError::into_inner);
+        let core = if later.is_empty() {
+            first
+        } else {
+            let now = settings.clock.now();
+            later.iter().rev().find(|(from, _)| *from <= now).map_or(first, |(_, core)| core)
+        };
+        Arc::clone(core)
+    }
+}
+
+impl Settings {
+    fn cores(&self, keys: KeyRing) -> Cores {
         let core = |keys: &Keys| {
-            let Settings { store, policy, clock, observer, mode, endpoint, token_header, .. } = settings.clone();
+            let Self { store, sealed_at_rest, policy, clock, observer, mode, endpoint, token_header, .. } =
+                self.clone();
+            let store = if sealed_at_rest { store.sealed_at_rest(keys) } else { store };
             let observer = observer.limited(clock.clone());
             let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
@@ -229,23 +326,9 @@ impl Sessions {
             let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
             Arc::new(Core { sessions, device, cannot_bind })
         };
-        let first = core(&settings.keys.first);
-        let later = settings.keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();
-        Self(Arc::new(Parts { core: first, later, settings }))
-    }
-
-    /// Under the keys of now: a request keeps those with which it began.
-    pub(crate) fn cookie_name(&self) -> &'static str {
-        self.0.settings.policy.cookie_name()
-    }
-
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        let Parts { core, later, settings } = &*self.0;
-        if later.is_empty() {
-            return core;
-        }
-        let now = settings.clock.now();
-        later.iter().rev().find(|(from, _)| *from <= now).map_or(core, |(_, core)| core)
+        let first = core(&keys.first);
+        let later = keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();
+        Cores { keys, first, later }
     }
 }
 

@@ -15,7 +15,10 @@ pub struct TokenHeaderError(());
 
 impl fmt::Display for TokenHeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("token header: \"authorization\", or a name of your own such as \"x-session\"")
+        f.write_str(
+            "token header: \"authorization\", or a name of your own such as \"x-session\", and none that HTTP, browsers or \
+             proxies use",
+        )
     }
 }
 
@@ -25,23 +28,68 @@ impl std::error::Error for TokenHeaderError {}
 const SCHEME: &str = "Bearer ";
 /// The header without a knob.
 static COOKIES: HeaderName = COOKIE;
-/// Headers in which something else stands.
-const TAKEN: [&str; 9] = [
+/// Headers in which something else stands, or which a program cannot send, or a proxy writes.
+const TAKEN: [&str; 38] = [
+    "age",
+    "allow",
+    "authentication-info",
     "cache-control",
+    "clear-site-data",
     "connection",
-    "content-length",
     "cookie",
+    "cookie2",
+    "date",
+    "dnt",
+    "etag",
+    "expect",
+    "expires",
+    "forwarded",
+    "from",
     "host",
+    "keep-alive",
+    "last-modified",
+    "link",
     "location",
+    "origin",
+    "pragma",
+    "range",
+    "referer",
+    "referrer-policy",
+    "refresh",
+    "server",
     "set-cookie",
+    "set-cookie2",
+    "strict-transport-security",
+    "te",
+    "trailer",
     "transfer-encoding",
+    "upgrade",
+    "user-agent",
     "vary",
+    "via",
+    "www-authenticate",
+];
+/// What the names of such headers begin with.
+const TAKEN_FROM: [&str; 9] = [
+    "accept",
+    "access-control-",
+    "content-",
+    "cross-origin-",
+    "if-",
+    "proxy-",
+    "sec-",
+    "secure-session-",
+    "x-forwarded-",
 ];
 
 impl TokenHeader {
     pub(crate) fn named(name: &str) -> Result<Self, TokenHeaderError> {
         let name = HeaderName::try_from(name).map_err(|_| TokenHeaderError(()))?;
-        if TAKEN.contains(&name.as_str()) { Err(TokenHeaderError(())) } else { Ok(Self(Arc::new(name))) }
+        if TAKEN.contains(&name.as_str()) || TAKEN_FROM.iter().any(|with| name.as_str().starts_with(with)) {
+            Err(TokenHeaderError(()))
+        } else {
+            Ok(Self(Arc::new(name)))
+        }
     }
 
     pub(crate) fn name(&self) -> &HeaderName {

@@ -7,13 +7,16 @@ mod shape;
 
 use std::any::type_name;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
+use session_core::codec::{NotReadBack, WriteError};
 
 use crate::session::{Session, View};
 use crate::unreadable_field::UnreadableField;
@@ -44,11 +47,29 @@ pub struct Typed<T> {
     loaded: Mutex<Loaded>,
 }
 
-/// What a value said of itself, and what was stored of it, when it was read or saved.
+/// What a value said of itself, and what was stored of it and where, when it was read or saved.
 struct Loaded {
     said: Fields,
     /// A hash of each entry.
     stored: BTreeMap<String, u64>,
+    from: Source,
+}
+
+/// The session from which a value was read.
+struct Source {
+    exists: bool,
+    subject: Option<String>,
+}
+
+impl Source {
+    fn of(view: &View<'_>) -> Self {
+        Self { exists: view.exists(), subject: view.subject().map(str::to_owned) }
+    }
+
+    /// Returns whether this is another session now. What a visitor had before signing in goes on, unless it was removed.
+    fn has_ended(&self, view: &View<'_>) -> bool {
+        self.exists && !view.exists() || self.subject.is_some() && self.subject.as_deref() != view.subject()
+    }
 }
 
 /// A field and its bytes; without them it is removed.
@@ -69,36 +90,48 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
                 view.report_unreadable("", &format_args!("{}; reset to its default", Place(why)), false);
             }
             // a hash map says the same twice, whatever the order in which it was stored
-            let said = Fields::of(&value).map_err(|_| Error::NotSerializable)?;
-            Ok((value, Loaded { said, stored }))
+            let said = Fields::of(&value).map_err(|why| {
+                view.report_unreadable(KEY, &Unwritable::<T>(why, PhantomData), true);
+                Error::Unreadable
+            })?;
+            Ok((value, Loaded { said, stored, from: Source::of(view) }))
         })?;
         Ok(Self { data, session, loaded: Mutex::new(loaded) })
     }
 
     /// Puts the fields that were changed into the session, all of them if it has none; makes a session if there is none. A
-    /// field that is skipped when it is written (`skip_serializing_if`) is removed. Fails with [`Error::Conflict`] if this
-    /// request wrote one of these fields in another way since the data was read, and with [`Error::Unreadable`] and an event
-    /// if a field was skipped that would be read with another value. After an error, nothing is changed.
+    /// field that is skipped when it is written (`skip_serializing_if`) is removed. A field that was removed since the data
+    /// was read, and that the handler did not change, stays removed. After an error, nothing is changed:
+    ///
+    /// - [`Error::Conflict`] if one of these fields was written or removed in another way since the data was read, for
+    ///   instance by [`Session::clear`], or by a login that drops the data.
+    /// - [`Error::Conflict`] if the session from which the data was read has ended, or another subject has signed in: no
+    ///   data gets from one session into another.
+    /// - [`Error::Unreadable`] and an event if a field was skipped that would be read with another value.
     ///
     /// In debug builds, what is written is read again: [`Error::Unreadable`], and an event that names the field, if it can be
-    /// set and never read.
+    /// set and never read, or is read back as another value.
     pub fn save(&self) -> Result<(), Error> {
         let said = Fields::of(&self.data).map_err(|_| Error::NotSerializable)?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.session.with(|view, _| {
             if cfg!(debug_assertions)
-                && let Err(why) = entries::read::<T>(said.iter().collect(), false)
+                && let Err(why) = read_back::<T>(&said)
             {
-                view.report_unreadable("", &format_args!("{} can be set and never read", Place(&why)), false);
+                view.report_unreadable("", &why, false);
                 return Err(Error::Unreadable);
             }
-            let mut changes = changes(&said, &loaded, !view.exists());
-            match repairs::<T>(&stored(view).collect::<Vec<_>>(), &changes, &said, &loaded.said) {
+            let ended = loaded.from.has_ended(view);
+            let mut changes = changes(&said, &loaded, !view.exists() && !ended);
+            if ended {
+                return if changes.is_empty() { Ok(()) } else { Err(Error::Conflict) };
+            }
+            match repairs::<T>(&stored(view).collect::<Vec<_>>(), &changes, &said, &loaded) {
                 Ok(Repairs { put, gone }) => {
                     changes.extend(put.into_iter().map(|(name, bytes)| (name, Some(bytes))));
                     let gone: Vec<_> = gone.iter().map(|name| (name.as_str(), None)).collect();
                     let stored = self::put(view, &[&changes[..], &gone].concat(), &loaded.stored)?;
-                    *loaded = Loaded { said, stored };
+                    *loaded = Loaded { said, stored, from: Source::of(view) };
                     Ok(())
                 }
                 Err(name) => {
@@ -116,6 +149,17 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
     }
 }
 
+/// Reads a value back that says this, and says which field is not read as it was written. For the debug builds of programs.
+fn read_back<T: Serialize + DeserializeOwned + Default>(said: &Fields) -> Result<(), String> {
+    let read = entries::read::<T>(said.iter().collect(), false);
+    let read = read.map_err(|why| format!("{} can be set and never read", Place(&why)))?;
+    let again = Fields::of(&read.value).map_err(|why| Unwritable::<T>(why, PhantomData).to_string())?;
+    match said.differs_from(&again) {
+        Some(name) => Err(format!("`{}` as {}: {}", key(name), type_name::<T>(), NotReadBack::<Infallible>::AsAnother)),
+        None => Ok(()),
+    }
+}
+
 /// The entries of the value: names with the dot before them, and bytes.
 fn stored<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v str, &'v [u8])> {
     view.stored(KEY).filter(|(name, _)| *name == WHOLE || name.starts_with('.'))
@@ -123,7 +167,7 @@ fn stored<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v str, &'v [u8])> {
 
 /// What is to be put and removed: of a `new` session all that the value says, otherwise what it says in another way.
 fn changes<'a>(said: &'a Fields, loaded: &'a Loaded, new: bool) -> Vec<Change<'a>> {
-    let Loaded { said: before, stored } = loaded;
+    let Loaded { said: before, stored, .. } = loaded;
     let changed = |(name, bytes): &(&str, &[u8])| before.get(name) != Some(bytes);
     if !new && said.iter().all(|field| !changed(&field)) && before.iter().all(|(name, _)| said.get(name).is_some()) {
         return Vec::new();
@@ -155,16 +199,19 @@ fn repairs<'a, T>(
     now: &[(&str, &[u8])],
     changes: &[Change<'a>],
     said: &'a Fields,
-    before: &Fields,
+    loaded: &Loaded,
 ) -> Result<Repairs<'a>, String>
 where
     T: Serialize + DeserializeOwned + Default,
 {
+    let Loaded { said: before, stored, .. } = loaded;
     let changed = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
     let is_there = |name: &str| now.iter().any(|(there, _)| *there == name);
+    // by another request, or by this one in another way
+    let was_removed = |name: &str| stored.contains_key(name) && !is_there(name) && !changed(name);
     let comes = changes.iter().any(|(name, bytes)| bytes.is_some() && !is_there(name));
     let skipped = || before.iter().map(|(name, _)| name).filter(|name| said.get(name).is_none());
-    let left_out = || said.iter().filter(|(name, _)| !is_there(name) && !changed(name));
+    let left_out = || said.iter().filter(|(name, _)| !is_there(name) && !changed(name) && !was_removed(name));
     let mut repairs = Repairs::default();
     if skipped().next().is_none() && (changes.is_empty() || !comes && left_out().next().is_none()) {
         return Ok(repairs);
@@ -178,9 +225,8 @@ where
     };
     // what cannot be read even then has been reported when it was read
     let Some((read, shadowed)) = again(then.clone()) else { return Ok(repairs) };
-    if let Some((name, _)) =
-        said.iter().find(|(name, _)| read.get(name).is_none() || shadowed.iter().any(|s| s == name))
-    {
+    let is_read = |name: &str| read.get(name).is_some() && shadowed.iter().all(|shadowed| shadowed != name);
+    if let Some((name, _)) = said.iter().find(|(name, _)| !was_removed(name) && !is_read(name)) {
         return Err(name.to_owned());
     }
     repairs.gone = shadowed;
@@ -207,7 +253,7 @@ fn put(
         return Ok(stored);
     }
     let now: BTreeMap<_, _> = self::stored(view).map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-    let written_since = |name| now.get(name).is_some_and(|bytes| Some(&hash(bytes)) != read.get(name));
+    let written_since = |name| now.get(name).map(|bytes| hash(bytes)) != read.get(name).copied();
     if changes.iter().any(|(name, _)| written_since(*name)) {
         return Err(Error::Conflict);
     }
@@ -242,6 +288,15 @@ struct Place<'a>(&'a Why);
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{KEY}{}` {}", self.0.name, self.0)
+    }
+}
+
+/// A value that was read and cannot be written: two flattened maps have the same entries, for instance.
+struct Unwritable<T>(WriteError, PhantomData<T>);
+
+impl<T> fmt::Display for Unwritable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{KEY}` as {}: cannot be written again: {}", type_name::<T>(), self.0)
     }
 }
 

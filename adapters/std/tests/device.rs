@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use core_tests::devices as maker;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{Signature, SigningKey};
 use session_core::device::Proof;
 use session_core::environment::Time;
 use session_core::policy::PolicyError;
 use session_core::testing::{ManualClock, run};
 use session_std::device::P256;
 use session_std::events::{Event, Observer, Origin};
+use session_std::mount::Mount;
 use session_std::{Error, MemoryStore, Policy, Request, Sessions, headers, keys};
 
 /// What Chromium 156 sent, with a software key: the use, the challenge, the proof. The last one has a high s.
@@ -77,12 +77,11 @@ impl Told {
     }
 }
 
-/// An application, and the device of a browser.
+/// An application.
 struct Site {
     sessions: Sessions,
     clock: &'static ManualClock,
     told: Told,
-    key: SigningKey,
 }
 
 fn policy() -> Policy {
@@ -95,18 +94,13 @@ impl Site {
         let told = Told::default();
         let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy()).clock(clock);
         let sessions = sessions.observed(told.clone()).device_endpoint("/device-session", P256).unwrap();
-        Self { sessions, clock, told, key: SigningKey::from_slice(&[7; 32]).unwrap() }
+        Self { sessions, clock, told }
     }
 
     fn proof(&self, challenge: &str, registers: bool) -> String {
-        let point = self.key.verifying_key().to_sec1_point(false);
-        let half = |at: usize| Base64UrlUnpadded::encode_string(&point.as_bytes()[at..at + 32]);
-        let jwk = format!("\"jwk\":{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{}\",\"y\":\"{}\"}},", half(1), half(33));
-        let head = format!("{{\"alg\":\"ES256\",{}\"typ\":\"dbsc+jwt\"}}", if registers { &jwk } else { "" });
-        let [head, body] = [head, format!("{{\"jti\":\"{challenge}\"}}")]
-            .map(|part| Base64UrlUnpadded::encode_string(part.as_bytes()));
-        let signature: Signature = self.key.sign(format!("{head}.{body}").as_bytes());
-        format!("{head}.{body}.{}", Base64UrlUnpadded::encode_string(&signature.to_bytes()))
+        let proof =
+            if registers { maker::Proof::registration(7, challenge) } else { maker::Proof::refresh(7, challenge) };
+        proof.signed_with(&maker::P256Keys)
     }
 
     /// A request to the endpoint, as a browser sends it.
@@ -204,6 +198,52 @@ fn registered_proven_and_demanded_again_tr3() {
     assert_eq!(site.post("?s=x", "", None, |_| ()).status(), 401);
 }
 
+/// The cookie of a sign-in goes out although the rest of its request could not be stored, and so does what binds it.
+#[test]
+fn a_sign_in_whose_commit_fails_is_bound_tr3() {
+    let site = Site::new();
+    let request = Request::new(site.sessions.clone().policy(policy().max_bytes(600)));
+    let session = run(request.session(std::iter::empty(), true)).unwrap();
+    let attempt = run(session.begin_login("ann")).unwrap();
+    run(session.login(attempt)).unwrap();
+    session.set("a", &"x".repeat(1_000)).unwrap();
+    let finished = run(request.finish());
+    assert!(matches!(finished.error, Some(Error::TooLarge { .. })), "{:?}", finished.error);
+    let mut sent = HeaderMap::new();
+    headers::apply(finished, &mut sent);
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    assert_eq!(site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ()).status(), 200);
+}
+
+/// A session whose cookie came without its proof ends by a sign-in over it, and by signing out whatever was written before.
+#[test]
+fn an_unproven_session_is_over_with_the_next_login_or_logout_lc3_tr3() {
+    for signs_in in [true, false] {
+        let site = Site::new();
+        let sent = site.sign_in("ann");
+        let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+        let registered = site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ());
+        assert_eq!(registered.status(), 200);
+        site.clock.advance(Duration::from_secs(700));
+        assert_eq!(run(site.sessions.list("ann")).unwrap().len(), 1);
+
+        let (request, cookies) = (Request::new(site.sessions.clone()), pair(&sent));
+        let session = run(request.session([cookies.as_bytes()].into_iter(), true)).unwrap();
+        session.set("a", &1).unwrap();
+        if signs_in {
+            let attempt = run(session.begin_login("bob")).unwrap();
+            run(session.login(attempt)).unwrap();
+            let told = site.told.0.lock().unwrap().join("\n");
+            assert!(told.contains("revoked: binding_lost\n"), "{told}");
+        } else {
+            run(session.logout()).unwrap();
+        }
+        assert_eq!(run(request.finish()).error, None);
+        assert_eq!(run(site.sessions.list("ann")).unwrap().len(), 0, "signs in: {signs_in}");
+        assert_eq!(run(site.sessions.list("bob")).unwrap().len(), usize::from(signs_in));
+    }
+}
+
 /// A script of a page can set neither header, so that it registers no key of its own.
 #[test]
 fn only_the_browser_itself_is_answered_tr3() {
@@ -233,6 +273,61 @@ fn other_requests_are_not_the_endpoints_tr3() {
     assert!(!off.is_device_endpoint("POST", "/device-session"), "the policy binds nothing");
     let refused = Sessions::new(MemoryStore::new(), keys::generated()).device_endpoint("/a?b", P256);
     assert_eq!(refused.err(), Some(PolicyError::EndpointPath));
+}
+
+/// A proof that comes to a handler's path is told, with what to do, and so is that no browser comes to the endpoint at all.
+#[test]
+fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
+    let site = Site::new();
+    let mount = Mount::new(site.sessions.clone());
+    let begin = |name: &'static str, value: &'static str| {
+        let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
+        let uri = Uri::from_static("/app/device-session");
+        mount.begin(&Method::POST, &uri, &headers, &http::Extensions::new(), None).map(drop).unwrap();
+    };
+    begin("secure-session-response", "x");
+    assert!(site.told.last().starts_with("proof refused: it came to another path than the endpoint's: "));
+    begin("secure-session-skipped", "quota_exceeded;session_identifier=\"x\"");
+    assert_eq!(site.told.last(), "the browser sends no proof: quota_exceeded");
+
+    let asked =
+        |site: &Site| site.told.0.lock().unwrap().iter().filter(|told| told.contains("asked for a key")).count();
+    for number in 1..=200 {
+        site.sign_in("ann");
+        assert_eq!(asked(&site), usize::from(number >= 20) + usize::from(number >= 200), "{number}");
+    }
+    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session does not reach")));
+    let reached = Site::new();
+    reached.post("", "", None, |_| ());
+    (0..30).for_each(|_| _ = reached.sign_in("ann"));
+    assert_eq!(asked(&reached), 0, "a browser has come");
+}
+
+/// Links of another site make nobody's browser sign.
+#[test]
+fn another_site_demands_no_proof_tr3() {
+    for (from, refused) in [("same-origin", false), ("none", false), ("same-site", true), ("cross-site", true)] {
+        let site = Site::new();
+        let sent = site.sign_in("ann");
+        let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+        let registered = site.post("", &pair(&sent), Some(&site.proof(&challenge, true)), |_| ());
+        let both = format!("{}; {}", pair(&sent), pair(registered.headers()));
+        let headers = HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), HeaderValue::from_static(from))]);
+        let visit = |span| {
+            let uri = Uri::from_static("/grave");
+            let mount = Mount::new(site.sessions.clone());
+            let request = mount.begin(&Method::GET, &uri, &headers, &http::Extensions::new(), None).unwrap().request;
+            let session = run(request.session([both.as_bytes()].into_iter(), true)).unwrap();
+            let demands = session.demand_proof(Duration::from_secs(span));
+            let mut sent = HeaderMap::new();
+            headers::apply(run(request.finish()), &mut sent);
+            (demands, sent.contains_key("set-cookie"))
+        };
+        site.clock.advance(Duration::from_secs(100));
+        assert_eq!(visit(200), (Ok(false), false), "a proof that is new enough, {from}");
+        let expected = if refused { (Err(Error::CrossSite), false) } else { (Ok(true), true) };
+        assert_eq!(visit(50), expected, "{from}");
+    }
 }
 
 /// Nobody signs in where sessions are to be bound and cannot be.

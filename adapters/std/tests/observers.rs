@@ -253,3 +253,39 @@ impl Observer for Heard {
         self.0.lock().unwrap().push(event.name());
     }
 }
+
+/// Counts what it is told by name.
+#[derive(Clone, Default)]
+struct Names(Arc<Mutex<Vec<&'static str>>>);
+
+impl Observer for Names {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(event.name());
+    }
+}
+
+/// A browser on plain http ignores a cookie with `Secure`, and the program hears why its visitors stay new (LC13).
+#[test]
+fn a_browser_that_ignores_the_cookie_is_told_lc13() {
+    let told = Names::default();
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).observed(told.clone());
+    let sent = |sessions: &Sessions, method, origin: &str| {
+        sessions.tell_plain_http(method, || Some(origin.as_bytes()));
+        told.0.lock().unwrap().drain(..).count()
+    };
+    for origin in ["http://192.168.1.7:8080", "http://app.example", "http://localhost.example"] {
+        assert_eq!(sent(&sessions, "POST", origin), 1, "{origin}");
+        assert_eq!(sent(&sessions, "GET", origin), 0, "{origin}");
+        assert_eq!(sent(&sessions.clone().policy(Policy::PLAIN_HTTP), "POST", origin), 0, "{origin}");
+        assert_eq!(sent(&sessions.clone().in_header("authorization").unwrap(), "POST", origin), 0, "{origin}");
+    }
+    let safe = [
+        "https://app.example",
+        "http://localhost:3000",
+        "http://a.localhost",
+        "http://127.0.0.1",
+        "http://[::1]:80",
+        "null",
+    ];
+    assert_eq!(safe.map(|origin| sent(&sessions, "POST", origin)), [0; 6]);
+}

@@ -2,6 +2,7 @@
 //! persisted time in the log of a [`FlashStore`] over all others.
 
 use core::fmt;
+use core::ops::Range;
 
 use embassy_embedded_hal::flash::partition::Partition;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -26,16 +27,18 @@ pub struct Flash<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> {
 }
 
 impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SESSIONS, BYTES> {
-    /// In the first `size` bytes of this flash: whole pages, two more than the store needs. Nothing is read yet.
+    /// In this part of the flash: whole pages, two more than the store needs. The rest is others', a program's for
+    /// instance. Nothing is read yet.
     ///
     /// # Panics
     /// If it is less than three pages, or not whole ones.
     #[must_use]
-    pub const fn new(flash: &'f Shared<F>, size: u32) -> Self {
-        let page = F::ERASE_SIZE as u32;
+    pub const fn new(flash: &'f Shared<F>, part: Range<u32>) -> Self {
+        let (page, size) = (F::ERASE_SIZE as u32, part.end.saturating_sub(part.start));
+        assert!(part.start.is_multiple_of(page), "the part begins with a page");
         assert!(size > 2 * page && size.is_multiple_of(page), "whole pages: two for the data, and the sessions'");
-        let copies = Mutex::new(Copies::new(Partition::new(flash, 0, 2 * page)));
-        Self { copies, store: FlashStore::new(Partition::new(flash, 2 * page, size - 2 * page)) }
+        let copies = Mutex::new(Copies::new(Partition::new(flash, part.start, 2 * page)));
+        Self { copies, store: FlashStore::new(Partition::new(flash, part.start + 2 * page, size - 2 * page)) }
     }
 
     /// Where the sessions and the time are kept.
@@ -84,6 +87,8 @@ pub enum CannotBoot {
     Foreign,
     /// The device was used before, and both copies of its data are damaged.
     Corrupt,
+    /// Another task holds the flash.
+    Held,
     /// This is the first boot, and there are no random numbers yet (EM4): wait for them and try again.
     NoRandomness,
 }
@@ -100,6 +105,7 @@ impl fmt::Display for CannotBoot {
             Self::Flash(why) => why.fmt(f),
             Self::Foreign => f.write_str("the flash holds something else, or what another version or page size wrote"),
             Self::Corrupt => f.write_str("the device's data in the flash is truncated or corrupt"),
+            Self::Held => f.write_str("another task holds the flash"),
             Self::NoRandomness => f.write_str("there are no random numbers yet for the device's key"),
         }
     }

@@ -59,7 +59,7 @@ async fn open(directory: &Path) -> Result<(&'static Flash, Data), String> {
     };
     let file: &'static Shared<_> =
         Box::leak(Box::new(Shared::new(FileFlash::open(&path, PAGES).map_err(|why| wrong(&why))?)));
-    let flash: &'static Flash = Box::leak(Box::new(Flash::new(file, (PAGES * PAGE) as u32)));
+    let flash: &'static Flash = Box::leak(Box::new(Flash::new(file, 0..(PAGES * PAGE) as u32)));
     let data = flash.boot(&mut SysRng).await.map_err(|why| wrong(&why))?;
     Ok((flash, data))
 }

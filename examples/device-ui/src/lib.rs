@@ -13,7 +13,7 @@
 //! # use device_ui::flash::{CannotBoot, Flash};
 //! # use device_ui::{Device, Limits, Possession, SetupCode};
 //! async fn serve<F: NorFlash>(
-//!     flash: &'static Flash<'static, F, 16, 256>, // `Flash::new(&SHARED, 32 * 1024)`
+//!     flash: &'static Flash<'static, F, 16, 256>, // `Flash::new(&SHARED, 0..32 * 1024)`
 //!     uptime: impl Clock + 'static,
 //!     mut rng: impl rand_core::TryCryptoRng + 'static,
 //! ) -> Result<(), CannotBoot> {

@@ -62,7 +62,7 @@ impl rand_core::TryCryptoRng for NoNumbers {}
 /// The device before it boots.
 fn off<const WORD: usize, const PAGE: usize>(flash: &Strict<WORD, PAGE>) -> Device<WORD, PAGE> {
     let shared: &'static _ = Box::leak(Box::new(Shared::new(flash.clone())));
-    Flash::new(shared, flash.capacity() as u32)
+    Flash::new(shared, 0..flash.capacity() as u32)
 }
 
 fn boots<const WORD: usize, const PAGE: usize>(flash: &Strict<WORD, PAGE>) -> Result<Data, CannotBoot> {

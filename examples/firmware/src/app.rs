@@ -2,30 +2,40 @@
 
 use core::cell::Cell;
 use core::fmt::Write;
+use core::ops::Range;
 
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
-use device_ui::{Device, Limits, Possession, SetupCode};
-use embassy_executor::Spawner;
+use device_ui::{Data, Device, Keeper, Limits, NotKept, Possession, SetupCode};
+use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
-use embassy_sync::mutex::Mutex;
 use embassy_time::{Instant, Timer};
-use embedded_storage_async::nor_flash::ReadNorFlash;
-use rand_core::TryRng;
 use session_core::environment::{Clock as _, EmbassyClock, Time};
+use session_device::{BlockingFlash, Chip as _, Random, block_on, keep_time};
 use session_picoserve::{Keys, Pool, Requests as _, Sessions};
-use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
+use session_store_flash::{FlashStore, PersistedClock, Usage, WithoutPower};
 use static_cell::StaticCell;
 
-use crate::blocking_flash::{BlockingFlash, block_on};
 use crate::board::{self, Network, Serial};
 use crate::listener::{self, CONNECTIONS, WORKERS};
-use crate::random::Random;
 
 /// Sessions at once, and bytes of each.
 const SESSIONS: usize = 16;
 const RECORD: usize = 256;
 /// Rounds of PBKDF2 (docs/board.md says what they cost).
 const ROUNDS: u32 = 2_000;
+/// A device without a network says so every ten seconds, that is, each so many looks.
+const COMPLAIN: u32 = 2_500;
+
+/// The network's server says which address the device has.
+pub(crate) fn dhcp() -> Config {
+    Config::dhcpv4(DhcpConfig::default())
+}
+
+/// The flash, and which part of it is the device's.
+pub(crate) struct Storage {
+    pub(crate) chip: &'static Shared<board::Flash>,
+    pub(crate) part: Range<u32>,
+}
 
 type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
 type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
@@ -35,40 +45,70 @@ type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, 
 /// What is served.
 pub(crate) struct Site {
     pub(crate) pool: Requests,
-    pub(crate) device: Device<BlockingFlash<&'static Memory>>,
+    pub(crate) device: Device<Own>,
+    pub(crate) chip: &'static Shared<board::Flash>,
 }
 
 /// The site, or why there is none.
 pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
 
-/// Runs it all.
-pub(crate) fn run(network: Network, flash: board::Flash) -> ! {
-    let (stack, runner) = join(network);
-    let memory = keep(flash);
-    board::execute(|spawner| {
-        spawner.spawn(net(runner).expect("spawned once"));
-        spawner.spawn(boot(spawner, stack, memory).expect("spawned once"));
-    })
+/// What the device keeps in its flash, and the flash, which other tasks may use as well.
+#[derive(Clone, Copy)]
+struct Kept {
+    memory: &'static Memory,
+    chip: &'static Shared<board::Flash>,
+}
+
+/// The device's own data in the flash.
+#[derive(Clone, Copy)]
+pub(crate) struct Own(&'static Memory);
+
+impl Keeper for Own {
+    async fn keep(&self, data: &Data) -> Result<(), NotKept> {
+        block_on(self.0.keep(data))
+    }
+
+    async fn wear(&self, erases: &mut [u32]) -> Option<Usage> {
+        block_on(self.0.wear(erases))
+    }
+}
+
+/// Runs it all on the board's executor. `address` says where the device's address comes from.
+pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) {
+    let (stack, runner) = join(network, address);
+    spawn(spawner, net(runner));
+    spawn(spawner, boot(spawner, stack, keep(storage)));
+}
+
+/// Spawns a task, of which there is a place for each.
+pub(crate) fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
+    match task {
+        Ok(task) => spawner.spawn(task),
+        Err(_) => no_place(),
+    }
+}
+
+/// One message for all tasks.
+#[cold]
+fn no_place() -> ! {
+    panic!("more tasks than places")
 }
 
 /// What these two build on the stack is not to stay there for the rest of the device's life.
 #[inline(never)]
-fn join(network: Network) -> (Stack<'static>, &'static mut Runner<'static, Network>) {
+fn join(network: Network, address: Config) -> (Stack<'static>, &'static mut Runner<'static, Network>) {
     static RESOURCES: StaticCell<StackResources<{ CONNECTIONS + 1 }>> = StaticCell::new();
     static RUNNER: StaticCell<Runner<'static, Network>> = StaticCell::new();
     // without entropy TCP's numbers can be guessed; sessions are refused then
-    let seed = Random::default().try_next_u64().unwrap_or_default();
-    let config = Config::dhcpv4(DhcpConfig::default());
-    let (stack, runner) = embassy_net::new(network, config, RESOURCES.init(StackResources::new()), seed);
+    let seed = board::entropy().and_then(|bytes| bytes.first_chunk().copied()).map_or(0, u64::from_le_bytes);
+    let (stack, runner) = embassy_net::new(network, address, RESOURCES.init(StackResources::new()), seed);
     (stack, RUNNER.init(runner))
 }
 
 #[inline(never)]
-fn keep(flash: board::Flash) -> &'static Memory {
-    static FLASH: StaticCell<Shared<board::Flash>> = StaticCell::new();
+fn keep(Storage { chip, part }: Storage) -> Kept {
     static MEMORY: StaticCell<Memory> = StaticCell::new();
-    let size = flash.capacity() as u32;
-    MEMORY.init(Flash::new(FLASH.init(Mutex::new(flash)), size))
+    Kept { memory: MEMORY.init(Flash::new(chip, part)), chip }
 }
 
 #[embassy_executor::task]
@@ -76,33 +116,43 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
     runner.run().await
 }
 
-/// A device whose flash does not answer says so to whoever asks, and tries again.
+/// A device whose flash does not answer says so to every client, and tries again.
 #[embassy_executor::task]
-async fn boot(spawner: Spawner, stack: Stack<'static>, memory: &'static Memory) {
+async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
-    let booted = BOOTED.init(Cell::new(site(memory)));
+    let booted = BOOTED.init(Cell::new(site(kept)));
     let mounted = millis();
-    stack.wait_config_up().await;
+    let mut waits = 0_u32;
+    while !stack.is_config_up() {
+        Timer::after_millis(4).await;
+        waits += 1;
+        if waits.is_multiple_of(COMPLAIN) {
+            let why = if stack.is_link_up() { "no address: no DHCP server answers" } else { "no link" };
+            let _ = writeln!(Serial, "{why}");
+        }
+    }
     listener::listen(spawner, stack, booted);
     // connections and workers get their turn before the line is written
     Timer::after_millis(1).await;
-    match booted.get() {
-        Ok(_) => drop(writeln!(Serial, "up: flash mounted after {mounted} ms, network after {} ms", millis())),
-        Err(why) => drop(writeln!(Serial, "up, but: {why}")),
-    }
-    loop {
-        match booted.get() {
-            Ok(site) => {
-                // a flash that fails now is told to those who need it; the time goes on in memory
-                let _ = block_on(site.pool.sessions().clock().persist(memory.store()));
-                Timer::after_secs(10).await;
-            }
-            Err(_) => {
-                Timer::after_secs(1).await;
-                booted.set(site(memory));
-            }
+    match (booted.get(), stack.config_v4()) {
+        (Err(why), _) => drop(writeln!(Serial, "up, but: {why}")),
+        (Ok(_), address) => {
+            // as numbers: the type's own text would be some hundred bytes of code
+            let [a, b, c, d] =
+                address.map(|address| address.address.address().octets().map(u32::from)).unwrap_or_default();
+            let network = millis();
+            let _ =
+                writeln!(Serial, "up: http://{a}.{b}.{c}.{d}/ flash after {mounted} ms, network after {network} ms");
         }
     }
+    let site = loop {
+        match booted.get() {
+            Ok(site) => break site,
+            Err(_) => Timer::after_secs(1).await,
+        }
+        booted.set(site(kept));
+    };
+    keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
 }
 
 /// Since the start.
@@ -110,10 +160,14 @@ fn millis() -> u32 {
     Instant::now().as_millis() as u32
 }
 
+/// Makes the site of what the flash holds.
 #[inline(never)]
-fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
+fn site(kept: Kept) -> Result<&'static Site, CannotBoot> {
     static SITE: StaticCell<Site> = StaticCell::new();
-    let mut random = Random::default();
+    if kept.chip.is_held() {
+        return Err(CannotBoot::Held);
+    }
+    let (memory, mut random) = (kept.memory, Random::new(board::entropy));
     // first, for it tells a first boot by there being nothing else
     let data = block_on(memory.boot(&mut random))?;
     let clock = block_on(PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free))?;
@@ -132,7 +186,8 @@ fn site(memory: &'static Memory) -> Result<&'static Site, CannotBoot> {
     let sessions = Sessions::new(BlockingFlash(memory.store()), clock, &keys, policy);
     Ok(SITE.init(Site {
         pool: Pool::new(sessions, random),
-        device: Device::new(data, BlockingFlash(memory), limits, sensor, now, possession),
+        device: Device::new(data, Own(memory), limits, sensor, now, possession),
+        chip: kept.chip,
     }))
 }
 

@@ -1,24 +1,23 @@
-//! The device UI on two emulated boards, without a heap: `cargo xtask demo --board lm3s6965evb` or `--board riscv-virt`.
-//! `app` is the program, the same on every board; a board brings a network driver, a flash, entropy, a serial line and a
-//! time driver for embassy.
+//! The device UI on boards, without a heap: `cargo xtask demo --board lm3s6965evb`, `riscv-virt` or `pico`. Each board is
+//! a feature and a module; `app` is the program, the same on every one. A board runs the executor with its own tasks, and
+//! hands in its network, its flash, entropy and a serial line.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![recursion_limit = "256"] // the type of all routes, inside the futures that serve them
 
 #[cfg(target_os = "none")]
 mod app;
-#[cfg(target_os = "none")]
-mod blocking_flash;
-#[cfg(all(target_os = "none", target_arch = "arm"))]
+#[cfg(all(target_os = "none", feature = "lm3s6965evb"))]
 #[path = "lm3s6965evb/mod.rs"]
 mod board;
-#[cfg(all(target_os = "none", target_arch = "riscv32"))]
+#[cfg(all(target_os = "none", feature = "pico"))]
+#[path = "pico/mod.rs"]
+mod board;
+#[cfg(all(target_os = "none", feature = "riscv-virt"))]
 #[path = "riscv-virt/mod.rs"]
 mod board;
 #[cfg(target_os = "none")]
 mod listener;
-#[cfg(target_os = "none")]
-mod random;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", any(feature = "lm3s6965evb", feature = "riscv-virt")))]
 mod registers;
 
 #[cfg(not(target_os = "none"))]

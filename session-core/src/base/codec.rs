@@ -37,6 +37,10 @@ pub trait Codec: Closed {
     /// Whether `value`, which was read from `bytes`, is known to be written as the same bytes again. Then nothing has to
     /// be remembered of it. May be `false` also where it would be.
     fn same<T: Serialize + ?Sized>(value: &T, bytes: &[u8]) -> bool;
+
+    /// Returns a hash of what a value says that was written as these bytes, whatever the order of the elements of its lists
+    /// and maps: a hash map that was read has another one. For the debug builds of programs.
+    fn content(bytes: &[u8]) -> u64;
 }
 
 /// Implemented by the codecs of this crate.

@@ -512,6 +512,12 @@ impl Policy {
         self.cookie.name
     }
 
+    /// Returns whether browsers take the cookie by https only.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.cookie.secure
+    }
+
     /// Bytes that a `Set-Cookie` value of this policy takes at most, for a value of `value` characters.
     #[must_use]
     pub const fn set_cookie_len(&self, value: usize) -> usize {

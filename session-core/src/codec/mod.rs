@@ -21,7 +21,6 @@ pub use crate::base::codec::{Codec, DEPTH, WriteError};
 use crate::base::environment::{Buffer, FollowedKey};
 use core::convert::Infallible;
 use core::fmt;
-use serde::{Deserialize, Serialize};
 
 /// Memory that is fixed: a device's.
 impl<const N: usize> Buffer for [u8; N] {
@@ -37,22 +36,23 @@ impl Buffer for &mut [u8] {
 /// Keys that a request on a device follows one by one. The other keys of a session that touches more count as one.
 const FOLLOWED: usize = 12;
 
-/// Reads a value back that was written as a `T` just now, for the debug builds of programs: a type may be able to write
-/// what it cannot read, for instance with `skip_serializing` and no default.
-pub fn read_back<'v, C: Codec, T: Serialize + Deserialize<'v>>(
-    bytes: &'v [u8],
-) -> Result<(), NeverRead<C::Unreadable>> {
-    C::read::<T>(bytes).map(drop).map_err(NeverRead)
+/// A value is not read as it was written. Found in the debug builds of programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReadBack<W> {
+    /// It can be set and never read, for this reason: for instance a field with `skip_serializing` and no default.
+    Never(W),
+    /// It says something else when it is written again: for instance an untagged enum of which an earlier variant fits.
+    AsAnother,
 }
 
-/// A value can be set, but never read, for this reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeverRead<W>(pub W);
-
-impl<W: fmt::Display> fmt::Display for NeverRead<W> {
+impl<W: fmt::Display> fmt::Display for NotReadBack<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "can be set and never read: {}", self.0)
+        f.write_str("can be set and never read: ")?;
+        match self {
+            Self::Never(why) => why.fmt(f),
+            Self::AsAnother => f.write_str("what is read is another value"),
+        }
     }
 }
 
-impl<W: fmt::Debug + fmt::Display> core::error::Error for NeverRead<W> {}
+impl<W: fmt::Debug + fmt::Display> core::error::Error for NotReadBack<W> {}

@@ -66,6 +66,11 @@ impl Codec for Postcard {
     fn same<T: Serialize + ?Sized>(_: &T, _: &[u8]) -> bool {
         true
     }
+
+    /// The digest.
+    fn content(bytes: &[u8]) -> u64 {
+        bytes.first_chunk().map_or(0, |digest| u32::from_le_bytes(*digest).into())
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! The refresh of a device-bound session: a proof that comes by itself, mostly without the session's cookie (TR3).
 
+use core::fmt;
+
 use rand_core::TryCryptoRng;
 
 use super::mode::Mode;
 use super::sessions::Sessions;
 use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
-use crate::base::events::{Event, LogId, Observer};
+use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::{Handle, Version};
 use crate::protocol::expiry;
 use crate::record::layout::Record;
-use crate::store::contract::{Load, Outcome, Store};
+use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::wire::device::{DeviceKeys, Header, Instructions};
 use crate::wire::proof::{Es256, Proof};
@@ -39,6 +41,26 @@ pub enum DeviceReply {
     Refused,
     /// 503: the browser keeps the key and asks again later.
     Unavailable,
+}
+
+/// A session whose cookie came without the proof that it needs, by the login that it is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Unproven {
+    handle: Handle,
+    login: u32,
+}
+
+impl Unproven {
+    pub(crate) const fn new(handle: Handle, login: u32) -> Self {
+        Self { handle, login }
+    }
+}
+
+impl fmt::Debug for Unproven {
+    /// Prints what logs name the session by.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unproven({})", LogId(self.handle))
+    }
 }
 
 /// What a proof that is refused leads to.
@@ -103,6 +125,17 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         };
         self.observe(&Event::ProofRefused(Some(LogId(handle)), &why));
         reply
+    }
+
+    /// Ends a session whose cookie came without its proof: to be called before a login over it, which gives the browser
+    /// another cookie. Nobody would sign out of it any more. A login of that session since then is left alone.
+    pub async fn end_unproven(&self, unproven: Unproven) -> Result<(), Error> {
+        let Unproven { handle, login } = unproven;
+        let ended = self.context.store.delete(&handle, DeleteCondition::Login(login), self.now()).await;
+        if matches!(self.context.heard(ended)?, Outcome::Applied(_)) {
+            self.observe(&Event::Revoked(LogId(handle), None, Cause::BindingLost));
+        }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)] // all of a request

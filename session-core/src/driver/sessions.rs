@@ -147,12 +147,13 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(ended)
     }
 
-    /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name.
+    /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name, or that has ended
+    /// meanwhile.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
         check_subject(subject)?;
         let subjects = self.subjects()?;
         match subjects.named(subject, id).await? {
-            Some(entry) => subjects.end(subject, &entry).await.map(|_| true),
+            Some(entry) => subjects.end(subject, &entry).await,
             None => Ok(false),
         }
     }

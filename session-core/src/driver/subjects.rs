@@ -1,5 +1,7 @@
 //! The sessions of one subject: listed, ended, capped (LC9). An index is a list of hints: an entry holds if the record
-//! under its handle says so, and one that does not hold is taken out of the index where it is met.
+//! under its handle says so. One whose record is gone, or is another login's, is taken out of the index where it is met.
+//! No clock and no policy takes one out, nor does a record that cannot be read: by another node's it may be alive, and
+//! only the index leads a revocation to it.
 
 use super::context::Context;
 use super::mode::Mode;
@@ -244,7 +246,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
 
     async fn next(&self, pages: &mut Pages) -> Result<Option<IndexEntry>, Error> {
         if pages.at == pages.len && !pages.ended {
-            let listing = self.index.list(&pages.subject, pages.after, self.context.now(), &mut pages.page).await;
+            let listing = self.index.list(&pages.subject, pages.after, Time::ZERO, &mut pages.page).await;
             let entries = self.context.heard(listing)?.entries;
             (pages.len, pages.at, pages.ended) = (entries, 0, entries < PAGE);
         }
@@ -257,7 +259,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
     }
 
     async fn accept_again<B: Buffer>(&self, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
-        if !self.is_there(&own.handle(), room).await? {
+        if self.is_there(&own.handle(), room).await? != Some(true) {
             return Err(Error::Ended);
         }
         match expiry::accept(own, room, &self.context.policy, self.context.now()) {
@@ -267,13 +269,14 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         }
     }
 
-    /// Loads a record into `room`, which may grow; `false` if there is none, or none that can be read.
-    async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<bool, Error> {
+    /// Loads a record into `room`, which may grow, whatever the clock says of it. `None` if there is none, `false` if it
+    /// cannot be read.
+    async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<Option<bool>, Error> {
         loop {
-            let load = self.context.store.load(key, self.context.now(), room.buffer()).await;
+            let load = self.context.store.load(key, Time::ZERO, room.buffer()).await;
             match self.context.heard(load)? {
-                Load::Found(found) => return Ok(room.adopt(found.len).is_ok()),
-                Load::Missing => return Ok(false),
+                Load::Found(found) => return Ok(Some(room.adopt(found.len).is_ok())),
+                Load::Missing => return Ok(None),
                 Load::TooLarge { size } => room.make_room(size)?,
             }
         }
@@ -286,14 +289,15 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         subject: &str,
         room: &mut Record<B>,
     ) -> Result<bool, Error> {
-        let holds = self.is_there(&entry.handle, room).await?
-            && room.login() == entry.login
-            && room.subject().is_some_and(|(of, _)| of == subject)
-            && !expiry::expired(room, &self.context.policy, self.context.now());
-        if !holds {
+        let meant = match self.is_there(&entry.handle, room).await? {
+            Some(false) => return Ok(false),
+            Some(true) => room.login() == entry.login && room.subject().is_some_and(|(of, _)| of == subject),
+            None => false,
+        };
+        if !meant {
             self.forget(id, entry).await?;
         }
-        Ok(holds)
+        Ok(meant && !expiry::expired(room, &self.context.policy, self.context.now()))
     }
 
     /// Ends each session of a subject up to the one of order `last`, but for `own`. Tells how many, and whether `own` was

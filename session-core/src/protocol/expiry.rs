@@ -44,6 +44,11 @@ pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Poli
     }
 }
 
+/// Whether a session that is over, or is to end, is this cookie's: the current one or the one before a renewal. Asks no clock.
+pub(crate) fn owns<B: Buffer>(token: &Token, record: &Record<B>) -> bool {
+    same(record.verifier(), &token.verifier) || record.previous().is_some_and(|previous| renewed(&previous, token))
+}
+
 /// Whether it was a renewal that replaced this cookie last.
 pub(crate) fn renewed(previous: &Previous<'_>, token: &Token) -> bool {
     previous.grace_until > Time::ZERO && same(previous.verifier, &token.verifier)

@@ -186,8 +186,15 @@ impl<B: Buffer> RequestState<B> {
         let intent = operation.intent;
         match intent {
             Intent::Login { .. } if !operation.pending => {
-                self.become_nothing();
+                if !self.is_new() {
+                    self.become_nothing();
+                }
+                self.token = None;
                 (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, false);
+                Ok(())
+            }
+            Intent::Rotate if !self.is_live() => {
+                operation.phase = Phase::DeletingOld;
                 Ok(())
             }
             _ if self.only_renews(intent) => {
@@ -222,8 +229,13 @@ impl<B: Buffer> RequestState<B> {
             (Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),
             _ => Verdict::Expired,
         };
+        let owner = found.and(self.token).filter(|token| expiry::owns(token, &self.other));
         if matches!(intent, Intent::Logout) {
-            return self.logout_again(operation, verdict);
+            return self.logout_again(operation, verdict, owner.is_some());
+        }
+        if let (Verdict::Expired, Some(token)) = (verdict, owner) {
+            // by another clock or policy it is alive, and what replaces or ends it asks neither
+            operation.replaces = Some((token.handle(), self.other.login()));
         }
         let Some(found) = found else {
             return self.gone(operation, Error::Ended);
@@ -255,9 +267,9 @@ impl<B: Buffer> RequestState<B> {
             }
             _ => None,
         };
-        if joined.is_none() && !matches!(verdict, Verdict::Current | Verdict::Grace) {
-            let expired = matches!(verdict, Verdict::Expired);
-            return self.gone(operation, if expired { Error::Ended } else { Error::CookieReplaced });
+        if joined.is_none() && !(self.is_live() && matches!(verdict, Verdict::Current | Verdict::Grace)) {
+            let replaced = matches!(verdict, Verdict::PastGrace | Verdict::Replaced);
+            return self.gone(operation, if replaced { Error::CookieReplaced } else { Error::Ended });
         }
         if joined.is_some() && matches!(intent, Intent::Login { keep_data: false, .. }) {
             self.changes.reset();
@@ -284,21 +296,17 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
-    /// The record has another login number than the one that was loaded, or the cookie is a superseded one.
-    fn logout_again(&mut self, operation: &mut Operation<'_>, verdict: Verdict) -> Result<(), Error> {
-        match verdict {
-            Verdict::Expired => {
-                self.end();
-                operation.phase = Phase::Finished;
-                Ok(())
-            }
-            Verdict::Replaced => Err(Error::CookieReplaced),
-            Verdict::Current | Verdict::Grace | Verdict::PastGrace => {
-                core::mem::swap(&mut self.mine, &mut self.other);
-                self.session = SessionState::Live;
-                operation.phase = Phase::Ready;
-                Ok(())
-            }
+    /// The record is another than the one that was loaded, or none was, or the cookie is a superseded one.
+    fn logout_again(&mut self, operation: &mut Operation<'_>, verdict: Verdict, owns: bool) -> Result<(), Error> {
+        if owns {
+            core::mem::swap(&mut self.mine, &mut self.other);
+            operation.phase = Phase::Ready;
+        } else if matches!(verdict, Verdict::Expired) {
+            self.end();
+            operation.phase = Phase::Finished;
+        } else {
+            return Err(Error::CookieReplaced);
         }
+        Ok(())
     }
 }

@@ -75,7 +75,8 @@ pub struct RequestState<B: Buffer> {
     pub(super) seen: Version,
     /// The record's own version as loaded.
     pub(super) base: Version,
-    /// The cookie under which the session was accepted, or is PastGrace.
+    /// The cookie under which the session was accepted, or is PastGrace. Without a session, a genuine one whose record is not
+    /// there or is over by this node's clock and policy: what is to end it goes by no clock.
     pub(super) token: Option<Token>,
     pub(super) outgoing: Outgoing,
     pub(super) mine: Record<B>,
@@ -184,6 +185,7 @@ impl<B: Buffer> RequestState<B> {
     ) -> Candidate {
         let id = LogId(token.handle());
         let Some(found) = found else {
+            self.token.get_or_insert(*token);
             self.tell_unknown(id, rules.observer);
             return Candidate::Refused;
         };
@@ -202,7 +204,12 @@ impl<B: Buffer> RequestState<B> {
                 }
                 return Candidate::Accepted;
             }
-            Verdict::Expired => rules.observer.observe(&Event::Expired(id, who)),
+            Verdict::Expired => {
+                rules.observer.observe(&Event::Expired(id, who));
+                if !matches!(self.session, SessionState::Stale) {
+                    self.token = Some(*token);
+                }
+            }
             Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id, who)),
             Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),
         }
@@ -245,9 +252,11 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
-    /// The subject has signed in in this request.
-    pub(crate) fn has_signed_in(&self) -> bool {
-        self.is_live() && self.signed_in_now
+    /// The session that the subject has signed in to in this request, if its cookie goes out: also where what followed the
+    /// login could not be stored.
+    pub(crate) fn signed_in_here(&self) -> Option<(Handle, &Record<B>)> {
+        let goes_out = self.signed_in_now && matches!(self.outgoing, Outgoing::Set(_));
+        self.token.filter(|_| goes_out).map(|token| (token.handle(), &self.mine))
     }
 
     /// Begun by this request, and not stored yet.
@@ -268,7 +277,11 @@ impl<B: Buffer> RequestState<B> {
         match self.session {
             SessionState::Stale => return Err(Error::CookieReplaced),
             SessionState::Failed(error) => return Err(error),
-            SessionState::None => self.begin()?,
+            SessionState::None => {
+                let token = self.token;
+                self.begin()?;
+                self.token = token;
+            }
             SessionState::Live | SessionState::New => {}
         }
         Ok((&mut self.mine, &mut self.changes))

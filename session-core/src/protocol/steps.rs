@@ -38,8 +38,12 @@ impl<B: Buffer> RequestState<B> {
         }
         match intent {
             Intent::Logout => Ok(self.logout_step(operation)),
-            Intent::Login { .. } if matches!(self.session, SessionState::Stale) => {
-                // perhaps it is a login of the same subject that has just replaced the cookie
+            Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
+                Err(Error::CookieReplaced)
+            }
+            Intent::Login { .. } | Intent::Rotate if !self.is_live() && self.token.is_some() => {
+                // perhaps it is a login of the same subject that has just replaced the cookie, or a session that is over by this
+                // clock only, and is to end
                 operation.phase = Phase::Reloading;
                 self.step(operation, rules)
             }
@@ -47,9 +51,6 @@ impl<B: Buffer> RequestState<B> {
                 self.update_step(operation, rules)
             }
             Intent::Login { .. } => self.login_step(operation, rules),
-            Intent::Rotate | Intent::Update if matches!(self.session, SessionState::Stale) => {
-                Err(Error::CookieReplaced)
-            }
             Intent::Rotate if !self.is_live() => Ok(Next::Done),
             Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
@@ -63,25 +64,17 @@ impl<B: Buffer> RequestState<B> {
 
     /// Deletes by login number, so that writers cannot starve a logout. A PastGrace cookie is the session's own here.
     fn logout_step(&mut self, operation: &mut Operation<'_>) -> Next {
-        match (self.session, &self.token) {
-            (SessionState::Live | SessionState::Stale | SessionState::None, Some(token)) => {
-                if !matches!(self.session, SessionState::Live) && !self.is_late(token) {
-                    operation.phase = Phase::Reloading;
-                    return operation.ask(StoreRequest::Load, token.handle());
-                }
-                operation.phase = Phase::Deleting;
-                operation.attempted = true;
-                operation.delete(token.handle(), DeleteCondition::Login(self.mine.login()))
-            }
-            _ => {
-                self.end();
-                Next::Done
-            }
+        let Some(token) = &self.token else {
+            self.end();
+            return Next::Done;
+        };
+        if !expiry::owns(token, &self.mine) {
+            operation.phase = Phase::Reloading;
+            return operation.ask(StoreRequest::Load, token.handle());
         }
-    }
-
-    fn is_late(&self, token: &Token) -> bool {
-        self.mine.previous().is_some_and(|previous| expiry::renewed(&previous, token))
+        operation.phase = Phase::Deleting;
+        operation.attempted = true;
+        operation.delete(token.handle(), DeleteCondition::Login(self.mine.login()))
     }
 
     /// A handle has one subject for life (protocol rule 5).

@@ -11,6 +11,7 @@ use crate::base::bytes::{fill, hash, splice};
 use crate::base::codec::Codec;
 use crate::base::environment::Buffer;
 use crate::base::error::Error;
+use crate::codec::NotReadBack;
 use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,29 @@ impl<'a> Table<'a> {
                 Err(Error::NotSerializable)
             }
         }
+    }
+
+    /// Reads a value back that is to be set, for the debug builds of programs. Under a key of its own, so that the old value
+    /// stays; where there is no room for both, it is not tried.
+    pub(crate) fn try_out<C: Codec, T: Serialize + for<'v> Deserialize<'v>>(
+        &mut self,
+        value: &T,
+    ) -> Result<(), NotReadBack<C::Unreadable>> {
+        const KEY: &str = "\0";
+        if self.set::<C, T>(KEY, value, None).is_err() {
+            return Ok(());
+        }
+        let written = find(self.data(), KEY).map(|entry| (C::content(entry.bytes), entry.read::<C, T>()));
+        let tried = match written {
+            Some((_, Err(why))) => Err(NotReadBack::Never(why)),
+            Some((content, Ok(read))) => match self.set::<C, T>(KEY, &read, None) {
+                Ok(_) if find(self.data(), KEY).is_some_and(|again| C::content(again.bytes) == content) => Ok(()),
+                _ => Err(NotReadBack::AsAnother),
+            },
+            None => Ok(()),
+        };
+        self.remove(KEY);
+        tried
     }
 
     /// Sets a value as it stands in another table. If there is no room, nothing changes.

@@ -8,7 +8,7 @@ use super::view::Session;
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
-use crate::driver::device::DeviceReply;
+use crate::driver::device::{DeviceReply, Unproven};
 use crate::driver::mode::Mode;
 use crate::protocol::state::RequestState;
 use crate::store::contract::Store;
@@ -24,8 +24,9 @@ pub enum DeviceProof {
     Proven(Time),
     /// The session needs no proof yet: its sign-in was a moment ago.
     Settling,
-    /// There is no proof that holds: the request has no session.
-    Missing,
+    /// There is no proof that holds: the request has no session. A login over it ends this one
+    /// ([`end_unproven`](crate::Sessions::end_unproven)).
+    Missing(Unproven),
 }
 
 impl<'a, S, C, R, B, Q, O, M> Session<'a, S, C, R, Q, O, M>
@@ -66,19 +67,19 @@ where
                 proven
             }
         };
+        let unproven = Unproven::new(handle, record.login());
         let age = proven.map(|proven| now.since(proven).as_secs() as u32);
         self.sessions.observe(&Event::Unproven(LogId(handle), self.subject(), age));
         self.request.disown();
-        DeviceProof::Missing
+        DeviceProof::Missing(unproven)
     }
 
     /// The answer's `Secure-Session-Registration` value: asks the browser for a key, if this request signed in and the session
     /// is not bound yet.
     #[must_use]
     pub fn device_registration(&self, device: &DeviceKeys) -> Option<Header> {
-        let (handle, record) = (self.request.handle()?, self.request.record()?);
-        let asks = self.request.has_signed_in() && !record.has_device();
-        asks.then(|| device.registration(handle, record.login(), self.sessions.now()))
+        let (handle, record) = self.request.signed_in_here().filter(|(_, record)| !record.has_device())?;
+        Some(device.registration(handle, record.login(), self.sessions.now()))
     }
 
     /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is
@@ -120,6 +121,9 @@ where
             return Err(Ok("sessions that travel in their cookies are not bound"));
         }
         let login = record.login();
+        if proof.is_empty() {
+            return Err(Ok("there is none: perhaps a proxy takes Secure-Session headers away"));
+        }
         let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
         let key = *proof.key().ok_or(Ok("it registers no key"))?;
         if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {

@@ -19,7 +19,6 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::followed::Kind;
 use crate::base::names::Handle;
-use crate::codec;
 use crate::driver::mode::Mode;
 use crate::driver::sessions::Sessions;
 use crate::driver::stored::Stored;
@@ -306,15 +305,11 @@ where
             changes.follow(key, Kind::Rerun, entry, record.data());
             let before = entry.map(|entry| entry.read::<B::Codec, T>()).transpose();
             let value = change(before.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?);
-            record.table().set::<B::Codec, T>(key, &value, None)?;
-            if cfg!(debug_assertions)
-                && let Some(entry) = values::find(record.data(), key)
-                && let Err(why) = codec::read_back::<B::Codec, T>(entry.bytes)
-            {
-                let error = sessions.unreadable::<B::Codec, T>(id, key, &why);
-                record.table().remove(key);
-                return Err(error);
+            if cfg!(debug_assertions) {
+                let tried = record.table().try_out::<B::Codec, T>(&value);
+                tried.map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))?;
             }
+            record.table().set::<B::Codec, T>(key, &value, None)?;
             changes.set_dirty();
             made = Some(value);
             Ok(())
@@ -443,8 +438,8 @@ where
         subjects.list(subject, Some(&own), room, &mut each).await
     }
 
-    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
-    /// ended, as by [`logout`](Self::logout).
+    /// Ends the subject's session that a list named `id`; `false` if it has none of that name, or it ended meanwhile. The
+    /// current one may be ended, as by [`logout`](Self::logout).
     pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
@@ -454,7 +449,7 @@ where
         if entry.handle == own.handle() {
             return self.logout().await.map(|()| true);
         }
-        subjects.end(subject, &entry).await.map(|_| true)
+        subjects.end(subject, &entry).await
     }
 
     /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change

@@ -111,7 +111,8 @@ pub trait Store {
     /// Moves `last_seen` forward to `now`, never back. `Missing` if the record is gone or over at `now`.
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error>;
 
-    /// Removes the record if it is the one that `only` means. Idempotent: absent is `Missing`, which is as good.
+    /// Removes the record if it is the one that `condition` means, whatever its limits are at `now`: by another node's clock or
+    /// policy it may be alive. Idempotent: absent is `Missing`, which is as good.
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error>;
 
     /// Asks the medium whether it answers, for a health page.

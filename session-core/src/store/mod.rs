@@ -6,8 +6,11 @@
 //! the operation may have happened, or not, or may happen once at any later time (protocol rules 11, 13 and 14). So a
 //! store never sends a create again by itself whose answer it has not got: that one could happen after a logout.
 //!
-//! - Every operation treats a record that is over at the caller's `now` as missing, inside the same atomic step
-//!   ([`Stamp::live`](crate::record::Stamp::live)). A time-to-live of the medium's own is housekeeping.
+//! - Every operation but `delete` treats a record that is over at the caller's `now` as missing, inside the same atomic step
+//!   ([`Stamp::live`](crate::record::Stamp::live)). A time-to-live of the medium's own is housekeeping. A `delete` asks no
+//!   clock: what one node has ended must not be alive by the clock of another.
+//! - `now` may be [`Time::ZERO`](crate::environment::Time::ZERO), at which no record is over: so a caller asks for a record
+//!   whatever its limits are.
 //! - `touch` and `update` keep the later of the two `last_seen`. A touch does not change the version.
 //! - A store trusts its caller with the key and with `now`; it need not trust what it finds in the medium: bytes that
 //!   are no record ([`Stamp::of`](crate::record::Stamp::of) refuses) are handed out by `load` as they are and the core refuses them.

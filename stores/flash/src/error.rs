@@ -25,6 +25,9 @@ pub enum FlashError {
     },
     /// There is no item of this number.
     NoSuchItem,
+    /// Another task holds the flash. Nothing was done. This store waits for its turn; a wrapper that does not wait for
+    /// ever reports this.
+    Held,
 }
 
 impl FlashError {
@@ -42,6 +45,7 @@ impl fmt::Display for FlashError {
             Self::TooSmall { need, have } => write!(f, "the store needs {need} bytes of flash and has {have}"),
             Self::TooLarge { need, have } => write!(f, "it takes {need} bytes, the store has places of {have}"),
             Self::NoSuchItem => f.write_str("there is no item of this number"),
+            Self::Held => f.write_str("another task holds the flash"),
         }
     }
 }

@@ -94,7 +94,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         condition: DeleteCondition,
         now: Time,
     ) -> Result<Outcome, FlashError> {
-        let Some(slot) = self.table.live(key, now) else { return Ok(Outcome::Missing) };
+        let Some(slot) = self.table.live(key, Time::ZERO) else { return Ok(Outcome::Missing) };
         if !condition.matches(&slot.stamp()) {
             return Ok(Outcome::Conflict(None));
         }

@@ -49,6 +49,12 @@ pub trait Cache: Send + Sync {
     /// Waits, by the timer of the runtime that this cache needs.
     fn pause(&self, span: Duration) -> impl Future<Output = ()> + Send;
 
+    /// Returns what the operator should know of the cache, once, as [`Store::warning`](session_core::store::Store::warning)
+    /// does.
+    fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns the time by the clock of [`pause`](Self::pause), which never goes back.
     fn now(&self) -> Instant;
 }

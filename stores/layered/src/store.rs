@@ -252,7 +252,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 
     fn warning(&self) -> Option<&'static str> {
-        self.durable.warning()
+        self.durable.warning().or_else(|| self.cache.warning())
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, D::Error> {

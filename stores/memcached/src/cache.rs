@@ -112,6 +112,10 @@ impl Cache for MemcachedCache {
         tokio::time::sleep(span).await;
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.0.warning()
+    }
+
     fn now(&self) -> Instant {
         tokio::time::Instant::now().into_std()
     }

@@ -1,12 +1,28 @@
-//! The few meta commands that we need, over one connection.
+//! The few meta commands that we need, over one connection of any kind.
 
-use async_memcached::{Client, ErrorKind, MetaProtocol, MetaValue, Status};
+use std::fmt::Write;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+
+use crate::address::Login;
 use crate::error::MemcachedError;
 
+/// Longer than any line of memcached's answers to us.
+const LONGEST_LINE: u64 = 2048;
+/// Beyond what memcached's option `-I` takes.
+const LARGEST_VALUE: usize = 1 << 30;
+
+/// What a connection goes over: TCP, a socket of this host, TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
 pub(crate) struct Connection {
-    client: Client,
+    stream: BufReader<Box<dyn Stream>>,
     server: String,
+    /// A question was sent, at least in part, and its answer was not read to the end, or was none that we know. What
+    /// comes next may belong to that question, so nothing is asked any more.
+    closed: bool,
 }
 
 /// What is under a key.
@@ -35,34 +51,49 @@ pub(crate) enum Did {
 }
 
 impl Connection {
-    pub(crate) fn new(client: Client, server: &str) -> Self {
-        Self { client, server: server.to_owned() }
+    pub(crate) fn new(stream: Box<dyn Stream>, server: &str) -> Self {
+        Self { stream: BufReader::new(stream), server: server.to_owned(), closed: false }
     }
 
+    /// Returns whether it is of no more use.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.closed
+    }
+
+    /// Says who asks. A server without passwords takes this for an item, which has expired and so is not kept.
+    pub(crate) async fn log_in(&mut self, Login { user, password }: &Login) -> Result<(), MemcachedError> {
+        let size = user.len() + 1 + password.len();
+        let answer = self.ask(format!("set auth 0 -1 {size}\r\n{user} {password}\r\n").as_bytes()).await?;
+        match &*answer {
+            "STORED" => self.done(()),
+            "CLIENT_ERROR authentication failure" => Err(self.refused("wrong user name or password")),
+            _ => Err(self.other(&answer)),
+        }
     }
 
     pub(crate) async fn ping(&mut self) -> Result<(), MemcachedError> {
-        let version = self.client.version().await.map_err(|why| self.failed(why))?;
-        // if the answer is no version but an error, the client returns the rest of it
-        match version.trim() {
-            version if version.starts_with(|first: char| first.is_ascii_digit()) => Ok(()),
-            rest => Err(MemcachedError::Refused {
-                server: self.server.clone(),
-                why: format!("to say its version: …{rest}"),
-            }),
+        match &*self.ask(b"mn\r\n").await? {
+            "MN" => self.done(()),
+            answer => Err(self.other(answer)),
         }
     }
 
     /// What is under the key. With `vivify`, an empty item is made where there is none, for so many seconds.
     pub(crate) async fn get(&mut self, key: &str, vivify: Option<u32>) -> Result<Option<Item>, MemcachedError> {
-        let vivify = vivify.map(|seconds| format!("N{seconds}"));
-        let flags: Vec<&str> = ["v", "c"].into_iter().chain(vivify.as_deref()).collect();
-        let answer = self.client.meta_get(key, false, None, Some(&flags)).await.map_err(|why| self.failed(why))?;
-        let Some(MetaValue { data, cas, is_recache_winner, .. }) = answer else { return Ok(None) };
-        let cas = cas.ok_or_else(|| self.broken("the answer has no cas"))?;
-        Ok(Some(Item { value: data.unwrap_or_default(), cas, won: is_recache_winner == Some(true) }))
+        let vivify = vivify.map(|seconds| format!(" N{seconds}")).unwrap_or_default();
+        let answer = self.ask(format!("mg {key} v c{vivify}\r\n").as_bytes()).await?;
+        let mut words = answer.split(' ');
+        match (words.next(), words.next().map(str::parse::<usize>)) {
+            (Some("EN"), None) => self.done(None),
+            (Some("VA"), Some(Ok(size @ ..LARGEST_VALUE))) => {
+                let flags: Vec<&str> = words.collect();
+                let cas = cas(&flags).ok_or_else(|| self.unexpected())?;
+                let won = flags.contains(&"W");
+                let value = self.value(size).await?;
+                self.done(Some(Item { value, cas, won }))
+            }
+            _ => Err(self.other(&answer)),
+        }
     }
 
     pub(crate) async fn set(
@@ -72,54 +103,113 @@ impl Connection {
         condition: If,
         ttl: u32,
     ) -> Result<Did, MemcachedError> {
-        let condition = match condition {
-            If::Absent => "ME".to_owned(),
-            If::Cas(cas) => format!("C{cas}"),
+        let mut command = format!("ms {key} {} T{ttl} c ", value.len());
+        // writing into a string does not fail
+        let _written = match condition {
+            If::Absent => command.write_str("ME\r\n"),
+            If::Cas(cas) => write!(command, "C{cas}\r\n"),
         };
-        let ttl = format!("T{ttl}");
-        let answer = self.client.meta_set(key, value, false, None, Some(&[&condition, &ttl, "c"])).await;
-        // with a cas (0) beside it a refusal comes as a value, without one as an error
-        let status = match &answer {
-            Ok(Some(value)) => value.status.clone(),
-            Err(async_memcached::Error::Protocol(status)) => Some(status.clone()),
-            Ok(None) | Err(_) => None,
-        };
-        match (status, answer) {
-            (Some(Status::Stored), Ok(Some(MetaValue { cas: Some(cas), .. }))) => Ok(Did::Done(cas)),
-            (Some(Status::NotStored | Status::Exists), _) => Ok(Did::Another),
-            (Some(Status::NotFound), _) => Ok(Did::Missing),
-            (_, Err(why)) => Err(self.failed(why)),
-            (_, Ok(_)) => Err(self.broken("the answer has no cas")),
+        // in one write, and so in one packet if it is small
+        let answer = self.ask(&[command.as_bytes(), value, b"\r\n"].concat()).await?;
+        let mut words = answer.split(' ');
+        match words.next() {
+            Some("HD") => {
+                let flags: Vec<&str> = words.collect();
+                let cas = cas(&flags).ok_or_else(|| self.unexpected())?;
+                self.done(Did::Done(cas))
+            }
+            Some("NS" | "EX") => self.done(Did::Another),
+            Some("NF") => self.done(Did::Missing),
+            _ => Err(self.other(&answer)),
         }
     }
 
     /// Removes what is there, or only what has this cas.
     pub(crate) async fn delete(&mut self, key: &str, cas: Option<u64>) -> Result<Did, MemcachedError> {
-        let cas = cas.map(|cas| format!("C{cas}"));
-        let flags: Vec<&str> = cas.as_deref().into_iter().collect();
-        match self.client.meta_delete(key, false, None, Some(&flags)).await {
-            Ok(_) => Ok(Did::Done(0)),
-            Err(async_memcached::Error::Protocol(Status::Exists)) => Ok(Did::Another),
-            Err(async_memcached::Error::Protocol(Status::NotFound)) => Ok(Did::Missing),
-            Err(why) => Err(self.failed(why)),
+        let condition = cas.map(|cas| format!(" C{cas}")).unwrap_or_default();
+        let answer = self.ask(format!("md {key}{condition}\r\n").as_bytes()).await?;
+        match answer.split(' ').next() {
+            Some("HD") => self.done(Did::Done(0)),
+            Some("EX") => self.done(Did::Another),
+            Some("NF") => self.done(Did::Missing),
+            _ => Err(self.other(&answer)),
         }
     }
 
-    fn failed(&self, why: async_memcached::Error) -> MemcachedError {
-        let server = self.server.clone();
-        match why {
-            async_memcached::Error::Protocol(Status::Error(ErrorKind::Server(why) | ErrorKind::Client(why))) => {
-                MemcachedError::Refused { server, why }
-            }
-            async_memcached::Error::Protocol(Status::Error(ErrorKind::NonexistentCommand)) => MemcachedError::Refused {
-                server,
-                why: "it does not know meta commands (memcached 1.6 or later does)".into(),
-            },
-            why => MemcachedError::Broken { server, why: why.to_string() },
+    /// Sends a command and returns the first line of its answer. The connection is closed from here on until
+    /// [`done`](Self::done).
+    async fn ask(&mut self, command: &[u8]) -> Result<String, MemcachedError> {
+        if self.closed {
+            return Err(self.broken("it was closed before"));
         }
+        self.closed = true;
+        let mut line = Vec::new();
+        let asked = async {
+            self.stream.write_all(command).await?;
+            self.stream.flush().await?;
+            (&mut self.stream).take(LONGEST_LINE).read_until(b'\n', &mut line).await
+        };
+        match asked.await {
+            Err(why) => Err(self.broken(&why.to_string())),
+            Ok(_) => match line.strip_suffix(b"\r\n").map(str::from_utf8) {
+                Some(Ok(line)) => Ok(line.to_owned()),
+                None if line.len() < LONGEST_LINE as usize && !line.ends_with(b"\n") => {
+                    Err(self.broken("the other side closed it"))
+                }
+                _ => Err(self.unexpected()),
+            },
+        }
+    }
+
+    /// Reads a value of so many bytes and the end of its line.
+    async fn value(&mut self, size: usize) -> Result<Vec<u8>, MemcachedError> {
+        let whole = size + 2;
+        // its room grows with what comes
+        let mut value = Vec::with_capacity(whole.min(1 << 16));
+        let read = (&mut self.stream).take(whole as u64).read_to_end(&mut value).await;
+        read.map_err(|why| self.broken(&why.to_string()))?;
+        if value.len() < whole {
+            return Err(self.broken("the other side closed it"));
+        }
+        if !value.ends_with(b"\r\n") {
+            return Err(self.unexpected());
+        }
+        value.truncate(size);
+        Ok(value)
+    }
+
+    /// The answer was read to its end.
+    fn done<T>(&mut self, answer: T) -> Result<T, MemcachedError> {
+        self.closed = false;
+        Ok(answer)
+    }
+
+    /// What an answer means that is none to the command. The connection stays closed: whether the server has read all
+    /// that we sent is not known, and the rest of it must not be taken for a command.
+    fn other(&self, answer: &str) -> MemcachedError {
+        match answer.split_once(' ') {
+            Some(("CLIENT_ERROR", "unauthenticated")) => {
+                self.refused("unauthenticated: it wants a user and a password, memcached://USER:PASSWORD@HOST")
+            }
+            Some(("SERVER_ERROR" | "CLIENT_ERROR", why)) => self.refused(why),
+            None if answer == "ERROR" => self.refused("it does not know meta commands (memcached 1.6 or later does)"),
+            _ => self.unexpected(),
+        }
+    }
+
+    fn refused(&self, why: &str) -> MemcachedError {
+        MemcachedError::Refused { server: self.server.clone(), why: why.into() }
     }
 
     fn broken(&self, why: &str) -> MemcachedError {
         MemcachedError::Broken { server: self.server.clone(), why: why.into() }
     }
+
+    fn unexpected(&self) -> MemcachedError {
+        MemcachedError::Unexpected { server: self.server.clone() }
+    }
+}
+
+fn cas(flags: &[&str]) -> Option<u64> {
+    flags.iter().find_map(|flag| flag.strip_prefix('c')?.parse().ok())
 }

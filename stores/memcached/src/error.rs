@@ -11,10 +11,10 @@ pub enum MemcachedError {
     Connect {
         /// The server.
         server: String,
-        /// The reason, in the system's words.
+        /// The reason, in the system's words, or that its certificate is not trusted.
         why: String,
     },
-    /// The connection broke, or the answer makes no sense. The operation may have happened.
+    /// The connection broke. The operation may have happened.
     Broken {
         /// The server.
         server: String,
@@ -35,7 +35,12 @@ pub enum MemcachedError {
         /// The server.
         server: String,
     },
-    /// The server rejected the command.
+    /// The answer is none that memcached gives.
+    Unexpected {
+        /// The server.
+        server: String,
+    },
+    /// The server rejected the command, or the user and password.
     Refused {
         /// The server.
         server: String,
@@ -45,9 +50,10 @@ pub enum MemcachedError {
 }
 
 impl MemcachedError {
-    /// Returns whether the server could not be reached or did not answer: a failure to the circuit breaker.
+    /// Returns whether the server could not be reached or did not answer as memcached does: a failure to the circuit
+    /// breaker.
     pub(crate) const fn is_outage(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Timeout { .. })
+        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Unexpected { .. })
     }
 }
 
@@ -55,7 +61,7 @@ impl fmt::Display for MemcachedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect { server, why } => {
-                write!(f, "memcached {server} cannot be connected to: {why}; does it run?")
+                write!(f, "memcached {server} cannot be connected to: {why}")
             }
             Self::Broken { server, why } => {
                 write!(f, "memcached {server}: the connection ended before an answer: {why}")
@@ -63,6 +69,9 @@ impl fmt::Display for MemcachedError {
             Self::Timeout { server, limit } => write!(f, "memcached {server} gave no answer within {limit:?}"),
             Self::Paused { server } => {
                 write!(f, "memcached {server} failed several times in a row and is not asked until the pause is over")
+            }
+            Self::Unexpected { server } => {
+                write!(f, "memcached {server} answered something unexpected; is something else behind this address?")
             }
             Self::Refused { server, why } => write!(f, "memcached {server} refused: {why}"),
         }

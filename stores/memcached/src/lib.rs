@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod address;
 mod cache;
 mod cas_cache;
 mod connection;
@@ -9,6 +10,7 @@ mod error;
 mod server;
 mod servers;
 mod store;
+mod tls;
 mod url;
 
 pub use cache::{MemcachedCache, MemcachedLease};

@@ -6,18 +6,19 @@ use deadpool::managed::{Metrics, Object, Pool, PoolError, RecycleError, RecycleR
 use session_store_shared::{CircuitBreaker, ConnectionOptions};
 use tokio::time::timeout;
 
+use crate::address::Address;
 use crate::connection::{Connection, Item};
 use crate::error::MemcachedError;
 
 /// A connection that was idle for longer is tested before it is used.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A connection that returns to its pool when it is dropped. One whose answer was not read to its end has closed
-/// itself, and the pool opens another.
+/// A connection that returns to its pool when it is dropped. One whose answer was not read to its end is closed, and the
+/// pool opens another.
 pub(crate) type PooledConnection = Object<Manager>;
 
 pub(crate) struct Server {
-    name: String,
+    address: Address,
     /// Building a pool fails only with timeouts of its own, which this one has not.
     pool: Option<Pool<Manager>>,
     operation_timeout: Duration,
@@ -25,15 +26,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(name: &str, options: &ConnectionOptions) -> Self {
-        let manager = Manager { name: name.to_owned(), connect_timeout: options.connect_timeout() };
+    pub(crate) fn new(address: Address, options: &ConnectionOptions) -> Self {
+        let manager = Manager { address: address.clone(), connect_timeout: options.connect_timeout() };
         let pool = Pool::builder(manager).max_size(options.max_connections()).build().ok();
         let circuit = CircuitBreaker::new(options);
-        Self { name: name.to_owned(), pool, operation_timeout: options.operation_timeout(), circuit }
+        Self { address, pool, operation_timeout: options.operation_timeout(), circuit }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.address.name
     }
 
     /// Runs `work` within the timeout, unless the server is paused.
@@ -42,9 +47,9 @@ impl Server {
         work: impl Future<Output = Result<T, MemcachedError>>,
     ) -> Result<T, MemcachedError> {
         if !self.circuit.admits(Instant::now()) {
-            return Err(MemcachedError::Paused { server: self.name.clone() });
+            return Err(MemcachedError::Paused { server: self.address.name.clone() });
         }
-        let timed_out = || MemcachedError::Timeout { server: self.name.clone(), limit: self.operation_timeout };
+        let timed_out = || MemcachedError::Timeout { server: self.address.name.clone(), limit: self.operation_timeout };
         let result = timeout(self.operation_timeout, work).await.unwrap_or_else(|_| Err(timed_out()));
         if result.as_ref().is_err_and(MemcachedError::is_outage) {
             self.circuit.failed(Instant::now());
@@ -55,7 +60,7 @@ impl Server {
     }
 
     pub(crate) async fn connection(&self) -> Result<PooledConnection, MemcachedError> {
-        let failed = |why: String| MemcachedError::Connect { server: self.name.clone(), why };
+        let failed = |why: String| self.address.failed(why);
         let pool = self.pool.as_ref().ok_or_else(|| failed("no pool".into()))?;
         pool.get().await.map_err(|why| match why {
             PoolError::Backend(why) => why,
@@ -96,7 +101,7 @@ impl Server {
 
 /// Opens connections for the pool.
 pub(crate) struct Manager {
-    name: String,
+    address: Address,
     connect_timeout: Duration,
 }
 
@@ -105,10 +110,8 @@ impl deadpool::managed::Manager for Manager {
     type Error = MemcachedError;
 
     async fn create(&self) -> Result<Connection, MemcachedError> {
-        let failed = |why: String| MemcachedError::Connect { server: self.name.clone(), why };
-        let opened = timeout(self.connect_timeout, async_memcached::Client::new(format!("tcp://{}", self.name))).await;
-        let opened = opened.map_err(|_| failed(format!("no connection within {:?}", self.connect_timeout)))?;
-        opened.map(|client| Connection::new(client, &self.name)).map_err(|why| failed(why.to_string()))
+        let opened = timeout(self.connect_timeout, self.address.connect()).await;
+        opened.unwrap_or_else(|_| Err(self.address.failed(format!("no connection within {:?}", self.connect_timeout))))
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<MemcachedError> {

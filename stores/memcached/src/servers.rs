@@ -1,12 +1,14 @@
 //! Which server has which key, and the name of the key there.
 
 use std::iter::once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use session_core::environment::Time;
 use session_core::store::{Handle, Outcome};
 use session_store_shared::{ConnectionOptions, UrlError};
 
+use crate::address::Address;
 use crate::server::Server;
 use crate::url;
 
@@ -20,14 +22,16 @@ pub(crate) struct Servers {
     others: Vec<Named>,
     prefix: String,
     pub(crate) max_record_size: usize,
+    /// The warning was given.
+    warned: AtomicBool,
 }
 
 /// A server and the hash of its name.
 struct Named(u64, Server);
 
 impl Named {
-    fn new(name: &str, options: &ConnectionOptions) -> Self {
-        Self(hash(name), Server::new(name, options))
+    fn new(address: Address, options: &ConnectionOptions) -> Self {
+        Self(hash(&address.name), Server::new(address, options))
     }
 }
 
@@ -37,16 +41,17 @@ impl Servers {
         let url::Target { servers: (first, others), prefix } = url::parse(url)?;
         let options = ConnectionOptions::new();
         Ok(Self {
-            first: Named::new(&first, &options),
-            others: others.iter().map(|name| Named::new(name, &options)).collect(),
+            first: Named::new(first, &options),
+            others: others.into_iter().map(|address| Named::new(address, &options)).collect(),
             prefix: prefix.unwrap_or_else(|| "session:".into()),
             max_record_size: MAX_RECORD_SIZE,
+            warned: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn set_options(&mut self, options: &ConnectionOptions) {
         for Named(_, server) in once(&mut self.first).chain(&mut self.others) {
-            *server = Server::new(server.name(), options);
+            *server = Server::new(server.address().clone(), options);
         }
     }
 
@@ -68,6 +73,15 @@ impl Servers {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Server> {
         once(&self.first).chain(&self.others).map(|Named(_, server)| server)
+    }
+
+    /// Returns, once, that sessions travel in the clear to another host.
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        let exposed = self.all().any(|server| server.address().is_exposed());
+        (exposed && !self.warned.swap(true, Ordering::Relaxed)).then_some(
+            "memcached on another host is spoken to without TLS, so that sessions may be read and changed on the way: \
+             begin the URL with memcacheds://",
+        )
     }
 
     /// Returns the key's name on its server.

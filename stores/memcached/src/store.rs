@@ -32,12 +32,12 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`. All nodes have to name
-    /// the servers alike, because the names decide which server has which key. Names are looked up at each connection,
-    /// IPv4 only.
+    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`, or of another URL that
+    /// the [crate](crate) lists. All nodes have to name the servers alike, because the names decide which server has
+    /// which key. Names are looked up at each connection.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL cannot be read, or a file that it names.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
@@ -104,9 +104,11 @@ impl MemcachedStore {
     ) -> Result<Outcome, MemcachedError> {
         // a touch needs the bytes
         let mut seen = self.seen.take(key).filter(|_| !matches!(change, Change::Touch));
+        // a delete asks no clock
+        let live = |stamp: &Stamp| matches!(change, Change::Delete(_)) || stamp.live(now);
         for _ in 0..ROUNDS {
             if let Some(Seen { cas, stamp }) =
-                seen.take().filter(|seen| seen.stamp.live(now) && change.matches(&seen.stamp))
+                seen.take().filter(|seen| live(&seen.stamp) && change.matches(&seen.stamp))
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
@@ -118,7 +120,7 @@ impl MemcachedStore {
                 }
             }
             let (mut at, item) = self.look(server, key, name).await?;
-            let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| stamp.live(now)) else {
+            let Some((Item { value, cas, .. }, stamp)) = item.filter(|(_, stamp)| live(stamp)) else {
                 return Ok(Outcome::Missing);
             };
             if !change.matches(&stamp) {
@@ -226,6 +228,10 @@ impl Store for MemcachedStore {
 
     fn index(&self) -> Option<&NoIndex> {
         None
+    }
+
+    fn warning(&self) -> Option<&'static str> {
+        self.servers.warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, MemcachedError> {

@@ -169,8 +169,8 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         })
     }
 
-    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
-        self.find(key, now, Outcome::Missing, |slot, stamp| {
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, _: Time) -> Result<Outcome, Self::Error> {
+        self.find(key, Time::ZERO, Outcome::Missing, |slot, stamp| {
             if !condition.matches(&stamp) {
                 return Outcome::Conflict(None);
             }

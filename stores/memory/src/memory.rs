@@ -289,9 +289,8 @@ impl Store for MemoryStore {
         Ok(self.at(key, |shard| shard.touch(key, now)).unwrap_or(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
-        let (outcome, gone) =
-            self.at(key, |shard| shard.delete(key, condition, now)).unwrap_or((Outcome::Missing, None));
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, _: Time) -> Result<Outcome, Self::Error> {
+        let (outcome, gone) = self.at(key, |shard| shard.delete(key, condition)).unwrap_or((Outcome::Missing, None));
         if let Some((subject, entry)) = gone {
             self.indexed(&subject, |part| part.remove(&subject, &entry));
         }

@@ -98,14 +98,13 @@ impl Shard {
         Outcome::Applied(stamp.version)
     }
 
-    /// Tells also the entry of the index that is void then.
+    /// Tells also the entry of the index that is void then. Asks no clock.
     pub(crate) fn delete(
         &mut self,
         key: &Handle,
         condition: DeleteCondition,
-        now: Time,
     ) -> (Outcome, Option<(SubjectId, IndexEntry)>) {
-        let Some((at, stamp)) = self.find(key, now) else { return (Outcome::Missing, None) };
+        let Some((at, stamp)) = self.find(key, Time::ZERO) else { return (Outcome::Missing, None) };
         if !condition.matches(&stamp) {
             return (Outcome::Conflict(None), None);
         }

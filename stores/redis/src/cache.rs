@@ -105,6 +105,10 @@ impl Cache for RedisCache {
         tokio::time::sleep(span).await;
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.0.link.warning()
+    }
+
     fn now(&self) -> Instant {
         tokio::time::Instant::now().into_std()
     }

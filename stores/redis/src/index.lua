@@ -68,7 +68,8 @@ if step == 'add' then
   -- the oldest end first, mostly: so the index grows no larger than the sessions that have not ended
   for _, other in ipairs(redis.call('ZRANGE', KEYS[2], 0, PRUNED - 1)) do
     local ends = redis.call('HGET', KEYS[1], other)
-    if not ends or number(ends:sub(5)) <= now then drop(other) end
+    -- an hour later, for the clock of this node may be ahead of another's
+    if not ends or number(ends:sub(5)) <= now - HOUR then drop(other) end
   end
   keep(number(entry:sub(5)) - now)
   return 1

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+#[cfg(feature = "connection-manager")]
+use redis::aio::ConnectionManager;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind,
-    Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisError, RedisResult,
+    Script, ServerErrorKind, Value,
 };
 use session_store_shared::{CircuitBreaker, ConnectionOptions};
 
@@ -22,28 +24,70 @@ pub(crate) enum Route {
     One(Box<Client>),
     Cluster(Box<ClusterClient>),
     Sentinel(Box<Sentinel>),
+    /// An application's connection.
+    Given(Connection),
 }
 
 /// Sentinels that know where the primary is.
 pub(crate) struct Sentinel {
-    pub(crate) nodes: Vec<ConnectionInfo>,
+    /// Where they are, and whom to trust there.
+    pub(crate) nodes: Vec<ConnectionAddr>,
     pub(crate) service: String,
-    pub(crate) primary: SentinelNodeConnectionInfo,
+    /// User, password and database of the primary.
+    pub(crate) primary: RedisConnectionInfo,
+    /// User and password of the sentinels.
+    pub(crate) login: (Option<String>, Option<String>),
+    /// TLS to the primary.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<redis::TlsCertificates>,
 }
 
 impl Sentinel {
     pub(crate) fn client(&self) -> RedisResult<SentinelClient> {
-        let (nodes, service, primary) = (self.nodes.clone(), self.service.clone(), self.primary.clone());
-        SentinelClient::build(nodes, service, Some(primary), SentinelServerType::Master)
+        let Self { nodes, service, primary, login: (user, password), .. } = self;
+        let builder = SentinelClientBuilder::new(nodes.clone(), service, SentinelServerType::Master)?;
+        let mut builder = builder.set_client_to_redis_db(primary.db());
+        if let Some(user) = primary.username() {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = primary.password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(user) = user {
+            builder = builder.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = password {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.tls {
+            builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
+            builder = builder.set_client_to_redis_certificates(certificates.clone());
+        }
+        builder.build()
     }
 }
 
 /// A connection. Its clones send over the same sockets without waiting for each other's answers.
 #[derive(Clone)]
-enum Connection {
+pub(crate) enum Connection {
     One(MultiplexedConnection),
+    /// Reconnects.
+    #[cfg(feature = "connection-manager")]
+    Managed(ConnectionManager),
     /// Finds nodes and reconnects to them.
     Cluster(ClusterConnection),
+}
+
+impl Connection {
+    async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::One(connection) => command.query_async(connection).await,
+            #[cfg(feature = "connection-manager")]
+            Self::Managed(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => command.query_async(connection).await,
+        }
+    }
 }
 
 pub(crate) struct Link {
@@ -61,7 +105,7 @@ pub(crate) struct Link {
     /// There is a cluster behind a URL for one server.
     cluster: AtomicBool,
     /// What the operator should know, until it was told.
-    warning: Mutex<Option<&'static str>>,
+    warnings: Mutex<Vec<&'static str>>,
 }
 
 /// Whether the server removes keys when its memory is full.
@@ -102,6 +146,9 @@ impl Eviction {
     }
 }
 
+const EXPOSED: &str = "Redis on another host is spoken to without TLS, so that sessions may be read and changed on the \
+                       way: begin its URL with rediss://";
+
 const UNTOLD: &str = "Redis does not tell its maxmemory-policy: let the user run INFO, or make sure that the policy is \
                       noeviction, because under any other a revocation may miss sessions";
 
@@ -124,9 +171,10 @@ pub(crate) enum Retry {
 }
 
 impl Link {
-    pub(crate) fn new(route: Route) -> Self {
+    /// `exposed`: sessions travel in the clear to another host.
+    pub(crate) fn new(route: Route, exposed: bool) -> Self {
         Self {
-            single: !matches!(route, Route::Cluster(_)),
+            single: !matches!(route, Route::Cluster(_) | Route::Given(Connection::Cluster(_))),
             route: tokio::sync::Mutex::new(route),
             current: Mutex::default(),
             circuit: CircuitBreaker::new(&ConnectionOptions::new()),
@@ -134,7 +182,7 @@ impl Link {
             keeps: true,
             told: AtomicBool::new(false),
             cluster: AtomicBool::new(false),
-            warning: Mutex::default(),
+            warnings: Mutex::new(if exposed { vec![EXPOSED] } else { Vec::new() }),
         }
     }
 
@@ -143,9 +191,9 @@ impl Link {
         self.keeps = false;
     }
 
-    /// Returns what the operator should know, once.
+    /// Returns what the operator should know, each sentence once.
     pub(crate) fn warning(&self) -> Option<&'static str> {
-        self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     pub(crate) fn set_options(&mut self, options: ConnectionOptions) {
@@ -235,18 +283,16 @@ impl Link {
     /// Sets `used` to the number of the connection.
     async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
-        let (connection, number, evicts) = self.connection().await?;
+        let (mut connection, number, evicts) = self.connection().await?;
         *used = Some(number);
         if let Some(policy) = evicts {
             // the next one asks again
             self.forget(number);
             return Err(redis::make_extension_error(EVICTS.into(), Some(policy)));
         }
-        let (answer, healing) = match connection {
-            Connection::One(mut connection) => (command.query_async(&mut connection).await, false),
-            Connection::Cluster(mut connection) => (command.query_async(&mut connection).await, true),
-        };
-        answer.inspect_err(|why| {
+        // what heals by itself in a cluster is one node's connection
+        let healing = matches!(connection, Connection::Cluster(_));
+        connection.ask(command).await.inspect_err(|why| {
             if !healing && broken(why) || matches!(why.kind(), ErrorKind::ClusterConnectionNotFound) {
                 self.forget(number);
             }
@@ -276,12 +322,12 @@ impl Link {
     async fn eviction(&self, connection: &mut Connection) -> RedisResult<Option<String>> {
         let info = redis::cmd("INFO");
         let answer = match connection {
-            Connection::One(connection) => info.query_async(connection).await,
             Connection::Cluster(_) if self.told.load(Ordering::Relaxed) => return Ok(None),
-            Connection::Cluster(connection) => {
-                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, info.query_async(connection));
+            Connection::Cluster(_) => {
+                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, connection.ask(&info));
                 answer.await.unwrap_or(Ok(Value::Nil)).or(Ok(Value::Nil))
             }
+            _ => connection.ask(&info).await,
         };
         match answer {
             Err(why) if broken(&why) => Err(why),
@@ -292,7 +338,10 @@ impl Link {
                 }
                 Eviction::Policy(policy) => Some(policy),
                 Eviction::Untold => {
-                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(UNTOLD);
+                    let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+                    if !warnings.contains(&UNTOLD) {
+                        warnings.push(UNTOLD);
+                    }
                     None
                 }
             }),
@@ -329,6 +378,14 @@ impl Route {
                 // the client asks them in this order: if the first one hangs, the next attempt begins with the second
                 sentinel.nodes.rotate_left(1);
                 Connection::One(client.get_async_connection_with_config(&one).await?)
+            }
+            Self::Given(connection) => {
+                let mut connection = connection.clone();
+                if let Connection::One(connection) = &mut connection {
+                    // instead of the application's for its own commands
+                    connection.set_response_timeout(response);
+                }
+                connection
             }
             Self::Cluster(client) => {
                 // a node that hangs leaves time for the others

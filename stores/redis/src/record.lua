@@ -5,7 +5,8 @@
 -- value  era[8] .. record; of the record only its stamp is looked at (session-core/src/record.rs, bytes 0 to 31)
 -- reply  {code, bytes}: 0 missing, 1 applied (bytes: the version), 2 conflict (bytes: the record that is there)
 --
--- A session is there if its era is that of its group, for end_all sets another one, and if it is not over by `now`.
+-- A session is there if its era is that of its group, for end_all sets another one, and if it is not over by `now`. A
+-- delete asks no clock: what one node has ended must not be alive by the clock of another.
 
 local step, now = ARGV[1], tonumber(ARGV[2])
 local MISSING, APPLIED, CONFLICT = 0, 1, 2
@@ -54,7 +55,8 @@ end
 local record = value and value:sub(ERA + 1)
 -- not written by this version: never over, of no version
 local foreign = record and (#record < HEAD or record:byte(1) ~= FORMAT)
-local live = record and not foreign and value:sub(1, ERA) == era and now < deadline(record, number(record, SEEN))
+local live = record and not foreign and value:sub(1, ERA) == era
+    and (step == 'delete' or now < deadline(record, number(record, SEEN)))
 
 if step == 'create' then
   -- ARGV: the record, the era of a group that has none yet

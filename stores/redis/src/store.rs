@@ -49,12 +49,16 @@ impl RedisStore {
     /// while the server is absent, every operation is an error.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL cannot be read, or a file that it names.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
-        let prefix = target.prefix.unwrap_or_else(|| "session:".into());
-        let store = Self(Arc::new(Inner { link: Link::new(target.route), prefix, indexed: true }));
+        let store = Self::over(Link::new(target.route, target.exposed));
+        let store = if let Some(prefix) = target.prefix { store.with(|inner| inner.prefix = prefix) } else { store };
         Ok(if target.indexed { store } else { store.without_index() })
+    }
+
+    pub(crate) fn over(link: Link) -> Self {
+        Self(Arc::new(Inner { link, prefix: "session:".into(), indexed: true }))
     }
 
     /// Keeps no index of subjects: sessions are not listed, and to revoke them is

@@ -1,9 +1,8 @@
 //! `redis://…` and its relatives.
 
 use redis::cluster::ClusterClient;
-use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
-use session_store_shared::UrlError;
+use session_store_shared::{UrlError, is_this_host, percent_decoded};
 
 use crate::link::{Route, Sentinel};
 
@@ -13,26 +12,56 @@ pub(crate) struct Target {
     pub(crate) prefix: Option<String>,
     /// Whether an index of subjects is kept.
     pub(crate) indexed: bool,
+    /// Sessions travel in the clear to another host.
+    pub(crate) exposed: bool,
 }
 
-/// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX][&index=off]`
+/// What stands after `?`.
+#[derive(Default)]
+struct Parameters {
+    prefix: Option<String>,
+    without_index: bool,
+    /// Paths of the authority to trust, of a certificate of ours, and of its key.
+    authority: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+    /// User and password of the sentinels.
+    sentinels: (Option<String>, Option<String>),
+}
+
+impl Parameters {
+    fn of(query: Option<&str>, kind: Kind, secure: bool) -> Result<Self, UrlError> {
+        let mut all = Self::default();
+        for parameter in query.into_iter().flat_map(|query| query.split('&')) {
+            let (name, text) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = || percent_decoded(text).map(Some).ok_or_else(|| bad("in a URL, % stands before two digits"));
+            match name {
+                "prefix" => {
+                    check_prefix(text)?;
+                    all.prefix = Some(text.to_owned());
+                }
+                "index" if text == "off" => all.without_index = true,
+                "sslrootcert" if secure => all.authority = value()?,
+                "sslcert" if secure => all.certificate = value()?,
+                "sslkey" if secure => all.key = value()?,
+                "sentinel_username" if kind == Kind::Sentinel => all.sentinels.0 = value()?,
+                "sentinel_password" if kind == Kind::Sentinel => all.sentinels.1 = value()?,
+                _ => {
+                    return Err(bad(
+                        "after ? a Redis URL takes prefix=TEXT and index=off; over TLS sslrootcert=, sslcert= \
+                                    and sslkey=PATH; for sentinels sentinel_username= and sentinel_password=",
+                    ));
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX][&index=off]…`
 pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     let (scheme, rest) =
         url.split_once("://").ok_or_else(|| bad("a Redis URL begins with redis:// or a relative of it"))?;
-    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-    let (mut prefix, mut indexed) = (None, true);
-    for parameter in query.into_iter().flat_map(|query| query.split('&')) {
-        match parameter.split_once('=') {
-            Some(("prefix", text)) => {
-                check_prefix(text)?;
-                prefix = Some(text.to_owned());
-            }
-            Some(("index", "off")) => indexed = false,
-            _ => return Err(bad("after ? a Redis URL takes prefix=TEXT and index=off only")),
-        }
-    }
-    let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(user, place)| (user, place));
-    let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
     let (kind, secure) = match scheme {
         "redis" => (Kind::One, false),
         "rediss" => (Kind::One, true),
@@ -49,16 +78,29 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     if secure && !cfg!(feature = "tls") {
         return Err(bad("a URL with rediss needs the feature tls of session-store-redis"));
     }
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let parameters = Parameters::of(query, kind, secure)?;
+    let (user, place) = rest.rsplit_once('@').map_or(("", rest), |(user, place)| (user, place));
+    let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
+    #[cfg(feature = "tls")]
+    let certificates = certificates(&parameters)?;
     // the client's own parser reads user names, passwords and addresses
-    let node = |host: &str, user: &str, path: &str| {
+    let node = |host: &str, user: &str, path: &str| -> Result<ConnectionInfo, UrlError> {
         let at = if user.is_empty() { "" } else { "@" };
         let scheme = if secure { "rediss" } else { "redis" };
-        format!("{scheme}://{user}{at}{host}/{path}").into_connection_info().map_err(refused)
+        let info = format!("{scheme}://{user}{at}{host}/{path}").into_connection_info().map_err(refused)?;
+        #[cfg(feature = "tls")]
+        if secure {
+            let client = Client::build_with_tls(info, certificates.clone()).map_err(|why| unusable(&why))?;
+            return Ok(client.get_connection_info().clone());
+        }
+        Ok(info)
     };
     let hosts: Vec<&str> = hosts.split(',').collect();
     if hosts.contains(&"") {
         return Err(bad("a Redis URL names a host after ://, or several with commas between them"));
     }
+    let exposed = !secure && hosts.iter().any(|host| !is_this_host(without_port(host)));
     let route = match kind {
         Kind::One => {
             let [host] = *hosts else { return Err(bad("redis:// takes one host; a cluster is redis-cluster://")) };
@@ -70,28 +112,72 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
             }
             let nodes = hosts.iter().map(|host| node(host, user, "")).collect::<Result<Vec<_>, _>>()?;
             // the client's own waits between tries are longer than our limit
-            let client = ClusterClient::builder(nodes).retries(3).min_retry_wait(10).max_retry_wait(100).build();
-            Route::Cluster(Box::new(client.map_err(refused)?))
+            let client = ClusterClient::builder(nodes).retries(3).min_retry_wait(10).max_retry_wait(100);
+            #[cfg(feature = "tls")]
+            let client = if secure { client.certs(certificates) } else { client };
+            Route::Cluster(Box::new(client.build().map_err(refused)?))
         }
         Kind::Sentinel => {
             let (service, database) = path.split_once('/').unwrap_or((path, ""));
             if service.is_empty() {
                 return Err(bad("redis-sentinel://HOST:PORT,…/NAME: the name of the primary is missing"));
             }
-            let sentinels = hosts.iter().map(|host| node(host, "", "")).collect::<Result<Vec<_>, _>>()?;
-            let primary: ConnectionInfo = node("primary", user, database)?;
-            let settings =
-                SentinelNodeConnectionInfo::default().set_redis_connection_info(primary.redis_settings().clone());
-            #[cfg(feature = "tls")]
-            let settings = if secure { settings.set_tls_mode(redis::TlsMode::Secure) } else { settings };
-            let sentinel = Sentinel { nodes: sentinels, service: service.into(), primary: settings };
+            let sentinels = hosts.iter().map(|host| Ok(node(host, "", "")?.addr().clone()));
+            let sentinel = Sentinel {
+                nodes: sentinels.collect::<Result<Vec<_>, UrlError>>()?,
+                service: service.into(),
+                primary: node("primary", user, database)?.redis_settings().clone(),
+                login: parameters.sentinels,
+                #[cfg(feature = "tls")]
+                tls: secure.then_some(certificates),
+            };
             sentinel.client().map_err(refused)?;
             Route::Sentinel(Box::new(sentinel))
         }
     };
-    Ok(Target { route, prefix, indexed })
+    Ok(Target { route, prefix: parameters.prefix, indexed: !parameters.without_index, exposed })
 }
 
+/// Reads the files that the parameters name. Without an authority, the system's list decides whom to trust.
+#[cfg(feature = "tls")]
+fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlError> {
+    let read = |path: &String| std::fs::read(path).map_err(|why| UrlError::new(format!("{path}: {why}")));
+    let certificate = |path: &String| {
+        let text = read(path)?;
+        let begin = b"-----BEGIN CERTIFICATE-----";
+        if text.windows(begin.len()).any(|text| text == begin) { Ok(text) } else { Err(no_certificate(path)) }
+    };
+    let client_tls = match (&parameters.certificate, &parameters.key) {
+        (Some(path), Some(key)) => {
+            Some(redis::ClientTlsConfig { client_cert: certificate(path)?, client_key: read(key)? })
+        }
+        (None, None) => None,
+        _ => return Err(bad("sslcert= and sslkey= go together")),
+    };
+    let root_cert = parameters.authority.as_ref().map(certificate).transpose()?;
+    Ok(redis::TlsCertificates { client_tls, root_cert })
+}
+
+#[cfg(feature = "tls")]
+fn no_certificate(path: &str) -> UrlError {
+    UrlError::new(format!("{path}: without a certificate in PEM"))
+}
+
+/// The client's words are about the files, and repeat nothing of them.
+#[cfg(feature = "tls")]
+fn unusable(why: &RedisError) -> UrlError {
+    UrlError::new(format!("the certificates of the Redis URL cannot be used: {why}"))
+}
+
+/// `HOST` of `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, _)) if !host.ends_with(']') => name,
+        _ => host,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     One,
     Cluster,
@@ -132,6 +218,7 @@ mod tests {
             "redis-cluster://a:1,b:2,c:3",
             "redis-cluster://u:p@a:1,b:2/",
             "redis-sentinel://u:p@a:26379,b:26379/main/2",
+            "redis-sentinel://a:26379/main?sentinel_username=ann&sentinel_password=se%40cret",
         ] {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good).err());
         }
@@ -145,6 +232,9 @@ mod tests {
             "redis://h:port",
             "redis://a,b",
             "redis://h?other=1",
+            "redis://h?sentinel_password=x",
+            "redis://h?sslrootcert=/x",
+            "redis-sentinel://a/main?sentinel_password=%x",
             "redis://h?index=on",
             "redis://h?prefix=",
             "redis://h?prefix=a{b}",
@@ -167,10 +257,24 @@ mod tests {
             "redis://u:hunter2@",
             "redis-cluster://u:hunter2@a:1,b:x",
             "redis://u:hunter2@h/x",
+            "redis-sentinel://a/main?sentinel_password=hunter2%",
         ] {
             let why = parse(bad).err().map(|why| why.to_string()).unwrap_or_default();
             assert!(!why.is_empty() && !why.contains("hunter2"), "{why}");
         }
+    }
+
+    #[test]
+    fn plaintext_to_another_host_is_seen() {
+        let exposed = |url: &str| parse(url).map(|target| target.exposed).unwrap_or_else(|why| panic!("{url}: {why}"));
+        for this in ["redis://localhost", "redis://127.0.0.1:7", "redis://[::1]", "redis-cluster://[::1]:7,127.0.0.2:8"]
+        {
+            assert!(!exposed(this), "{this}");
+        }
+        for other in ["redis://h", "redis://u:p@10.0.0.1:7", "redis://[fe80::1]:7", "redis-cluster://[::1]:7,h:8"] {
+            assert!(exposed(other), "{other}");
+        }
+        assert!(!cfg!(feature = "tls") || !exposed("rediss://h"));
     }
 
     #[test]

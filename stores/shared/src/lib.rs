@@ -10,6 +10,7 @@ mod error;
 mod key_list;
 mod record_buffer;
 mod store;
+mod url_text;
 
 pub use circuit_breaker::CircuitBreaker;
 pub use connection_options::ConnectionOptions;
@@ -18,3 +19,4 @@ pub use error::{SharedError, UrlError};
 pub use key_list::KeyList;
 pub use record_buffer::RecordBuffer;
 pub use store::SharedStore;
+pub use url_text::{is_this_host, percent_decoded};

@@ -50,15 +50,6 @@ pub(crate) fn bad(why: &str) -> UrlError {
     ))
 }
 
-/// Returns whether a host name means this host. A path is that of a socket.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) fn is_this_host(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.starts_with('/')
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// What a URL of another host has to say if this program cannot verify certificates.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn check_tls(verifies: bool, unverified: &str) -> Result<(), UrlError> {

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::str::FromStr;
 use std::time::Duration;
 
-use session_store_shared::UrlError;
+use session_store_shared::{UrlError, is_this_host};
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqlStr};
 use tokio::time::Instant;
 
-use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, is_this_host, rows, text};
+use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, rows, text};
 use crate::error::SqlError;
 use crate::statements::{Dialect, MYSQL};
 

@@ -5,11 +5,11 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use session_store_shared::UrlError;
+use session_store_shared::{UrlError, is_this_host};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgSslMode, Postgres};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqlSafeStr, SqlStr};
 
-use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, is_this_host, text};
+use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, check_tls, text};
 use crate::error::SqlError;
 use crate::statements::{Dialect, POSTGRES};
 

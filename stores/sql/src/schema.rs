@@ -23,17 +23,20 @@ impl Tables<'_> {
     /// changes, or what is there is completed by the next call.
     pub(crate) async fn ensure(&self, connection: &mut dyn Connection) -> Result<(), SqlError> {
         let last = self.last();
+        if !self.dialect.before.is_empty() {
+            self.script(connection, self.dialect.before).await?;
+        }
         match self.version(connection).await {
             Ok(there) if there == last => return Ok(()),
             // no such table, in the words of any database
             Ok(_) | Err(SqlError::Refused(_)) => {}
             Err(why) => return Err(why),
         }
-        if !self.dialect.before.is_empty() {
-            self.script(connection, self.dialect.before).await?;
-        }
         // a connection with an open transaction is closed, so an error undoes all
         self.script(connection, self.dialect.begin).await?;
+        if !self.dialect.begun.is_empty() && self.number(connection, self.dialect.begun).await? != 1 {
+            return Err(SqlError::Contended("another program is making the session tables".into()));
+        }
         self.script(connection, "CREATE TABLE IF NOT EXISTS session_schema (version bigint PRIMARY KEY)").await?;
         let there = self.version(connection).await?;
         if there > last {
@@ -66,7 +69,11 @@ impl Tables<'_> {
 
     /// Returns the version of the tables, 0 if there are none.
     async fn version(&self, connection: &mut dyn Connection) -> Result<i64, SqlError> {
-        rows(connection, (self.named)(VERSION), &[], self.deadline).await?.first().map_or(Ok(0), |row| row.number(0))
+        self.number(connection, VERSION).await
+    }
+
+    async fn number(&self, connection: &mut dyn Connection, sql: &'static str) -> Result<i64, SqlError> {
+        rows(connection, (self.named)(sql), &[], self.deadline).await?.first().map_or(Ok(0), |row| row.number(0))
     }
 
     async fn script(&self, connection: &mut dyn Connection, sql: &'static str) -> Result<(), SqlError> {

@@ -1,5 +1,6 @@
 //! SQLite.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use session_store_shared::UrlError;
@@ -11,13 +12,19 @@ use crate::connection::{BETWEEN, Boxed, Connection, Held, Row, Server, Value, ba
 use crate::error::SqlError;
 use crate::statements::{Dialect, SQLITE};
 
-/// Reads the path of a file.
-pub(crate) fn of_path(path: &str) -> Result<Box<dyn Server>, UrlError> {
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.starts_with(':') || path.contains('?') {
+/// Reads a URL as sqlx does. The file is made unless the URL says `mode=rw`.
+pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
+    let (file, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let file = file.trim_start_matches("sqlite:").trim_start_matches("//");
+    let has = |parameter| parameters.split('&').any(|given| given == parameter);
+    if file.is_empty() || file.starts_with(':') || has("mode=memory") {
         return Err(bad("sqlite: wants the path of a file (for sessions in memory there is MemoryStore)"));
     }
-    Ok(Box::new(SqliteConnectOptions::new().filename(path).create_if_missing(true)))
+    if has("mode=ro") || has("immutable=true") || has("immutable=1") {
+        return Err(bad("sqlite: a store writes, and this URL says that the file is only read"));
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|why| bad(&why.to_string()))?;
+    Ok(Box::new(options.create_if_missing(!has("mode=rw"))))
 }
 
 impl Server for SqliteConnectOptions {

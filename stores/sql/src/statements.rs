@@ -1,6 +1,6 @@
 //! The SQL. What databases understand alike stands here once; where they differ, once for each.
 //!
-//! Every condition takes the caller's `now`. A row is live if its deadline is to come and it was not made before the
+//! Every condition takes the caller's `now`, but for those of deletes, which no clock keeps from their work. A row is live if its deadline is to come and it was not made before the
 //! cut-off, a number that moves up each time that everybody's sessions are ended. A row keeps the number that it was made
 //! under, so no clock takes part. The epochs of subjects are told with the cut-off added: a login that began before the
 //! end of all sees another one at its end. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
@@ -49,17 +49,17 @@ mod returning {
 
     pub(super) const DELETE: &str = "\
         DELETE FROM session_records
-        WHERE handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+        WHERE handle = $1 AND made >= (SELECT time FROM session_cutoff)
         RETURNING version";
 
     pub(super) const DELETE_VERSION: &str = "\
         DELETE FROM session_records
-        WHERE handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff)
+        WHERE handle = $1 AND version = $2 AND made >= (SELECT time FROM session_cutoff)
         RETURNING version";
 
     pub(super) const DELETE_LOGIN: &str = "\
         DELETE FROM session_records
-        WHERE handle = $1 AND deadline > $2 AND login = $3 AND made >= (SELECT time FROM session_cutoff)
+        WHERE handle = $1 AND login = $2 AND made >= (SELECT time FROM session_cutoff)
         RETURNING version";
 
     pub(super) const END_ALL: &str = "\
@@ -80,10 +80,12 @@ mod returning {
 
 /// What a store says to its database: parameters → columns of the result.
 pub(crate) struct Dialect {
-    /// What has to be so before the tables are made.
+    /// What has to be so before anything else.
     pub(crate) before: &'static str,
-    /// Begins the transaction that makes them; a second one waits.
+    /// Begins the transaction that makes the tables; a second one waits.
     pub(crate) begin: &'static str,
+    /// → 1 if it has begun, where that is not certain
+    pub(crate) begun: &'static str,
     /// Ends that transaction.
     pub(crate) commit: &'static str,
     /// The schema's versions, the first one first.
@@ -96,11 +98,11 @@ pub(crate) struct Dialect {
     pub(crate) update: &'static str,
     /// handle, now → version
     pub(crate) touch: &'static str,
-    /// handle, now → version
+    /// handle → version
     pub(crate) delete: &'static str,
-    /// handle, now, version → version
+    /// handle, version → version
     pub(crate) delete_version: &'static str,
-    /// handle, now, login → version
+    /// handle, login → version
     pub(crate) delete_login: &'static str,
     /// → the new cut-off. Rows of earlier releases have a time in the place of the number.
     pub(crate) end_all: &'static str,
@@ -127,6 +129,7 @@ pub(crate) struct Dialect {
 pub(crate) const SQLITE: Dialect = Dialect {
     before: "PRAGMA journal_mode = WAL",
     begin: "BEGIN IMMEDIATE",
+    begun: "",
     commit: "COMMIT",
     migrations: &[include_str!("../migrations/sqlite/1.sql")],
     load: LOAD,
@@ -175,6 +178,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
 pub(crate) const POSTGRES: Dialect = Dialect {
     before: "",
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7598543842107748723)", // "session" and a digit, as every node knows it
+    begun: "",
     commit: "COMMIT",
     migrations: &[include_str!("../migrations/postgres/1.sql")],
     load: LOAD,
@@ -229,6 +233,7 @@ pub(crate) const MYSQL: Dialect = Dialect {
     before: "",
     // a lock of the whole server, named after the database and, with a prefix, after that
     begin: "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 1)",
+    begun: "SELECT IS_USED_LOCK(MD5(CONCAT(DATABASE(), '.session_store'))) <=> CONNECTION_ID()",
     commit: "DO RELEASE_LOCK(MD5(CONCAT(DATABASE(), '.session_store')))",
     migrations: &[include_str!("../migrations/mysql/1.sql")],
     load: "\
@@ -264,18 +269,18 @@ pub(crate) const MYSQL: Dialect = Dialect {
     delete: "\
         DELETE record, entry FROM session_records AS record
         LEFT JOIN session_entries AS entry ON entry.handle = record.handle
-        WHERE record.handle = $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff)
+        WHERE record.handle = $1 AND made >= (SELECT time FROM session_cutoff)
             AND version = CAST(LAST_INSERT_ID(version) AS SIGNED);
         SELECT CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
     delete_version: "\
         DELETE record, entry FROM session_records AS record
         LEFT JOIN session_entries AS entry ON entry.handle = record.handle
-        WHERE record.handle = $1 AND deadline > $2 AND version = $3 AND made >= (SELECT time FROM session_cutoff);
-        SELECT CAST($3 AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
+        WHERE record.handle = $1 AND version = $2 AND made >= (SELECT time FROM session_cutoff);
+        SELECT CAST($2 AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
     delete_login: "\
         DELETE record, entry FROM session_records AS record
         LEFT JOIN session_entries AS entry ON entry.handle = record.handle
-        WHERE record.handle = $1 AND deadline > $2 AND record.login = $3
+        WHERE record.handle = $1 AND record.login = $2
             AND made >= (SELECT time FROM session_cutoff) AND version = CAST(LAST_INSERT_ID(version) AS SIGNED);
         SELECT CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0",
     end_all: "\

@@ -200,21 +200,19 @@ impl Store for SqlStore {
         Ok(applied(&rows)?.unwrap_or(Outcome::Missing))
     }
 
-    async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, SqlError> {
-        let (key_is, now_is) = (handle(key), time(now));
+    async fn delete(&self, key: &Handle, condition: DeleteCondition, _: Time) -> Result<Outcome, SqlError> {
+        let (dialect, key_is) = (self.dialect(), handle(key));
         let rows = match condition {
-            DeleteCondition::Any => self.write(self.dialect().delete, &[key_is, now_is]).await?,
-            DeleteCondition::Version(this) => {
-                self.write(self.dialect().delete_version, &[key_is, now_is, version(this)]).await?
-            }
+            DeleteCondition::Any => self.write(dialect.delete, &[key_is]).await?,
+            DeleteCondition::Version(this) => self.write(dialect.delete_version, &[key_is, version(this)]).await?,
             DeleteCondition::Login(login) => {
-                self.write(self.dialect().delete_login, &[key_is, now_is, i64::from(login).into()]).await?
+                self.write(dialect.delete_login, &[key_is, i64::from(login).into()]).await?
             }
         };
         match applied(&rows)? {
             Some(outcome) => Ok(outcome),
             None if condition == DeleteCondition::Any => Ok(Outcome::Missing),
-            None => self.other(key, now, &mut []).await,
+            None => self.other(key, Time::ZERO, &mut []).await,
         }
     }
 

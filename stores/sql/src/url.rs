@@ -25,7 +25,7 @@ pub(crate) fn server(url: &str) -> Result<(Box<dyn Server>, String), UrlError> {
         #[cfg(feature = "mysql")]
         Some(("mysql" | "mariadb", _)) => crate::mysql::of_url(&url),
         #[cfg(feature = "sqlite")]
-        Some(("sqlite", path)) => crate::sqlite::of_path(path),
+        Some(("sqlite", _)) => crate::sqlite::of_url(&url),
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(absent("postgres")),
         #[cfg(not(feature = "mysql"))]

@@ -1,5 +1,6 @@
 //! Store URLs, and what a store says of them.
 
+use session_core::environment::Time;
 use session_core::store::Store;
 use session_store_sql::SqlStore;
 
@@ -14,6 +15,10 @@ fn urls_that_cannot_be_read() {
         "sqlite:",
         "sqlite::memory:",
         "sqlite:a?mode=ro",
+        "sqlite:a?immutable=1",
+        "sqlite://a?mode=memory",
+        "sqlite:a?mode=x",
+        "sqlite:a?journal=wal",
         "postgres://h:port/d",
     ] {
         let why = SqlStore::open(bad).unwrap_err().to_string();
@@ -57,4 +62,23 @@ async fn an_unverified_connection_to_another_host_is_an_event() {
     assert!(SqlStore::from(lazy("postgres://h/d")).warning().is_some(), "sqlx prefers TLS and verifies nothing");
     assert_eq!(SqlStore::from(lazy("postgres://h/d?sslmode=verify-full")).warning(), None);
     assert!(SqlStore::from(sqlx::MySqlPool::connect_lazy("mysql://h/d").unwrap()).warning().is_some());
+}
+
+/// One `DATABASE_URL` does for an application's sqlx and for its sessions.
+#[tokio::test]
+async fn sqlite_urls_are_those_of_sqlx() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    for (url, file) in [
+        (format!("sqlite:{}?mode=rwc", path("a.db")), "a.db"),
+        (format!("sqlite://{}?mode=rwc", path("b.db")), "b.db"),
+        (format!("sqlite://{}", path("c.db")), "c.db"),
+        (format!("sqlite:{}?mode=rwc&table_prefix=web_", path("d%20d.db")), "d d.db"),
+    ] {
+        SqlStore::open(&url).unwrap().count(Time::from_millis(1)).await.unwrap();
+        assert!(directory.path().join(file).exists(), "{url}");
+    }
+    let store = SqlStore::open(&format!("sqlite://{}?mode=rw", path("missing.db"))).unwrap();
+    assert!(store.count(Time::from_millis(1)).await.is_err());
+    assert!(!directory.path().join("missing.db").exists());
 }

@@ -17,11 +17,13 @@ pub enum Note {
     Record,
     /// What the index of subjects was given.
     Index,
+    /// The 22 bytes of a cookie that proves what device has it.
+    Device,
 }
 
 static FILE: OnceLock<Mutex<File>> = OnceLock::new();
 /// The last of each kind, for observers that blunder.
-static LAST: Mutex<[Vec<u8>; 5]> = Mutex::new([const { Vec::new() }; 5]);
+static LAST: Mutex<[Vec<u8>; 6]> = Mutex::new([const { Vec::new() }; 6]);
 
 /// Notes go to this file.
 ///

@@ -42,7 +42,7 @@ fn keys() -> Vec<Vec<u8>> {
     for text in texts {
         let key = (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>();
         for name in ["id", "__Host-id", "sid"] {
-            for purpose in ["token", "seal", "csrf"] {
+            for purpose in ["token", "seal", "csrf", "device"] {
                 let mut subkey = Hmac::<Sha256>::new_from_slice(&key).unwrap();
                 subkey.update(format!("session-core/1 {purpose}\0{name}").as_bytes());
                 keys.push(subkey.finalize().into_bytes().to_vec());
@@ -66,6 +66,8 @@ impl Left {
         for cookie in of(&self.notes, Note::Cookie) {
             needles.add(split(&cookie).1);
         }
+        // the first bytes are a time
+        of(&self.notes, Note::Device).for_each(|proof| needles.add(&proof[6..]));
         for token in of(&self.notes, Note::Csrf) {
             let (mask, masked) = token.split_at(16);
             needles.add(&token);

@@ -10,6 +10,8 @@ use crate::template::{Variables, expand_text};
 pub(crate) struct Expectation {
     statuses: Vec<u16>,
     cookie: Cookie,
+    /// The cookie that proves what device has it.
+    bound: Cookie,
     others: Vec<Item>,
 }
 
@@ -28,6 +30,10 @@ enum Item {
     BodyIsNot(String),
     BodyLike(String),
     BodyInto(String),
+    /// The challenge for a device, from whichever header has it.
+    ChallengeInto(String),
+    /// What names the session in the refresh URL of a device.
+    RefreshInto(String),
     MaxAge(u64),
     Has(String),
     Lacks(String),
@@ -43,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) secure: bool,
     /// A sealed cookie carries the session itself and is longer than an id.
     pub(crate) sealed: bool,
+    /// For how many seconds the proof of a device holds; `None`: sessions are not bound.
+    pub(crate) device_bound: Option<u64>,
     pub(crate) variables: Variables,
     /// Every cookie value that the server has set.
     pub(crate) seen: HashSet<String>,
@@ -55,7 +63,7 @@ impl Expectation {
         let (statuses, body) = first.split_once(' ').unwrap_or((first, ""));
         let statuses = statuses.split('|').map(str::parse).collect::<Result<_, _>>();
         let statuses = statuses.map_err(|_| format!("`{first}` does not begin with a status"))?;
-        let mut expectation = Self { statuses, cookie: Cookie::None, others: Vec::new() };
+        let mut expectation = Self { statuses, cookie: Cookie::None, bound: Cookie::None, others: Vec::new() };
         if !body.is_empty() {
             expectation.others.push(Item::BodyIs(unquote(body)));
         }
@@ -77,6 +85,16 @@ impl Expectation {
                     expectation.cookie = Cookie::New(Some(name[3..].to_owned()));
                     continue;
                 }
+                ["bound", kind] => {
+                    expectation.bound = match kind {
+                        "set" => Cookie::Any,
+                        "removed" => Cookie::Removed,
+                        _ => return Err(format!("`{item}`: set or removed")),
+                    };
+                    continue;
+                }
+                ["challenge", "into", name] => Item::ChallengeInto(name.to_owned()),
+                ["refresh", "into", name] => Item::RefreshInto(name.to_owned()),
                 ["body", "not", text] => Item::BodyIsNot(unquote(text)),
                 ["body", "like", text] => Item::BodyLike(unquote(text)),
                 ["body", "into", name] => Item::BodyInto(name.to_owned()),
@@ -97,7 +115,14 @@ impl Expectation {
         if !self.statuses.contains(&answer.status) {
             return Err(format!("the status is {}", answer.status));
         }
-        let set = every_answer(path, answer, known)?;
+        let (set, bound) = every_answer(path, answer, known)?;
+        let bound = bound.map(|bound| bound.value);
+        match (&self.bound, bound.as_deref()) {
+            (Cookie::None, None) | (Cookie::Removed, Some("")) => {}
+            (Cookie::Any, Some(value)) if !value.is_empty() => {}
+            (_, got) => return Err(format!("the cookie that proves is set otherwise: {got:?}")),
+        }
+        known.seen.extend(bound.filter(|value| !value.is_empty()));
         let value = set.as_ref().map(|set| set.value.as_str());
         match (&self.cookie, value) {
             (Cookie::Any, _) | (Cookie::None, None) | (Cookie::Removed, Some("")) => {}
@@ -145,6 +170,22 @@ impl Item {
                 known.variables.insert(name.clone(), body.to_owned());
                 (!body.is_empty(), "the body is empty")
             }
+            Self::ChallengeInto(name) => {
+                let registration = answer.all("secure-session-registration").next();
+                let challenge = match registration.and_then(|text| text.split_once("challenge=")) {
+                    Some((_, rest)) => Some(rest),
+                    None => answer.all("secure-session-challenge").next(),
+                };
+                let challenge = challenge.and_then(|text| text.split('"').nth(1)).unwrap_or_default();
+                known.variables.insert(name.clone(), challenge.to_owned());
+                (!challenge.is_empty(), "no header has a challenge")
+            }
+            Self::RefreshInto(name) => {
+                let url = body.split_once("\"refresh_url\":\"").and_then(|(_, rest)| rest.split('"').next());
+                let handle = url.and_then(|url| url.strip_prefix(DEVICE_ENDPOINT)?.strip_prefix("?s="));
+                known.variables.insert(name.clone(), handle.unwrap_or_default().to_owned());
+                (handle.is_some(), "the body has no URL for a refresh")
+            }
             Self::MaxAge(seconds) => {
                 let age: u64 = set.ok_or(absent)?.attribute("Max-Age").unwrap_or_default().parse().unwrap_or(0);
                 (age.abs_diff(*seconds) <= 1, "Max-Age is another")
@@ -177,14 +218,30 @@ impl SetCookie {
     }
 }
 
-/// The rules that no dialogue has to repeat: CK2, CK5, CK8, CK9, ID3, ID7.
-fn every_answer(path: &str, answer: &Answer, known: &Known) -> Result<Option<SetCookie>, String> {
-    let mut lines = answer.all("set-cookie");
-    let set = lines.next().map(|line| set_cookie(line, known)).transpose()?;
-    if lines.next().is_some() {
+/// Where browsers register the keys of their devices, and prove that they have them.
+const DEVICE_ENDPOINT: &str = "/device-session";
+
+/// The rules that no dialogue has to repeat: CK2, CK5, CK8, CK9, ID3, ID7. Gives the cookie, and the one that proves.
+fn every_answer(path: &str, answer: &Answer, known: &Known) -> Result<(Option<SetCookie>, Option<SetCookie>), String> {
+    let proves = format!("{}-b=", known.cookie_name);
+    let of_device = |line: &&str| known.device_bound.is_some() && line.starts_with(&proves);
+    let (bound, lines): (Vec<_>, Vec<_>) = answer.all("set-cookie").partition(of_device);
+    if lines.len() > 1 || bound.len() > 1 {
         return Err("more than one cookie is set (CK2)".into());
     }
-    if set.is_some() && !answer.lists("cache-control", "no-store") {
+    let set = lines.first().map(|line| set_cookie(line, known)).transpose()?;
+    let bound = bound.first().map(|line| bound_cookie(line, known)).transpose()?;
+    let of_endpoint = path == DEVICE_ENDPOINT && answer.status != 404;
+    if of_endpoint {
+        // browsers end a session at other answers, and at a redirect
+        if ![200, 401, 403, 503].contains(&answer.status) || answer.all("location").next().is_some() {
+            return Err("the endpoint of devices never answers so (TR3)".into());
+        }
+        if !answer.lists("cache-control", "no-store") {
+            return Err("an answer of the endpoint of devices without Cache-Control: no-store (TR3)".into());
+        }
+    }
+    if (set.is_some() || bound.is_some()) && !answer.lists("cache-control", "no-store") {
         return Err("a cookie is set without Cache-Control: no-store (CK9)".into());
     }
     let varies = answer.lists("vary", "Cookie");
@@ -195,11 +252,12 @@ fn every_answer(path: &str, answer: &Answer, known: &Known) -> Result<Option<Set
     // another site caused (403); of the handlers only that of /protected has a 403.
     let statuses = [200, 204, 403, 409, 413, 500, 507];
     let refused = answer.status == 403 && path != "/protected";
-    let looked = !["/plain", "/health"].contains(&path) && statuses.contains(&answer.status) && !refused;
+    let looked =
+        !of_endpoint && !["/plain", "/health"].contains(&path) && statuses.contains(&answer.status) && !refused;
     if looked && !varies {
         return Err("Vary: Cookie is missing (CK9)".into());
     }
-    let value = set.iter().map(|set| set.value.as_str());
+    let value = set.iter().chain(&bound).map(|set| set.value.as_str());
     if known.seen.iter().map(String::as_str).chain(value).any(|value| !value.is_empty() && answer.body.contains(value))
     {
         return Err("a cookie value stands in the body (ID7)".into());
@@ -207,21 +265,48 @@ fn every_answer(path: &str, answer: &Answer, known: &Known) -> Result<Option<Set
     if answer.status == 204 && !answer.body.is_empty() {
         return Err("a 204 with a body".into());
     }
-    Ok(set)
+    Ok((set, bound))
 }
 
 fn set_cookie(line: &str, known: &Known) -> Result<SetCookie, String> {
-    let mut parts = line.split(';').map(str::trim);
-    let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).ok_or("a cookie without a name (CK2)")?;
-    if name != known.cookie_name {
-        return Err(format!("a cookie {name:?} is set, ours is {:?} (CK10)", known.cookie_name));
-    }
-    let set = SetCookie { value: value.to_owned(), attributes: parts.map(str::to_owned).collect() };
-    let word = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    let set = attributes(line, &known.cookie_name, known)?;
+    let value = &set.value;
     let length = if known.sealed { (44..=4000).contains(&value.len()) } else { value.len() == 43 };
-    if !(value.is_empty() || length && value.bytes().all(word)) {
+    if !(value.is_empty() || length && value.bytes().all(is_word)) {
         return Err("the cookie value is not 43 characters of base64url (ID3)".into());
     }
+    let age: Option<u64> = set.attribute("Max-Age").and_then(|age| age.parse().ok());
+    match age {
+        Some(0) if value.is_empty() => Ok(set),
+        Some(1..=34_560_000) if !value.is_empty() => Ok(set),
+        _ => Err("Max-Age does not fit: 0 for a removal, else 1 second to 400 days (CK8)".into()),
+    }
+}
+
+/// The cookie that proves what device has it: short-lived, and with the attributes of the other one.
+fn bound_cookie(line: &str, known: &Known) -> Result<SetCookie, String> {
+    let set = attributes(line, &format!("{}-b", known.cookie_name), known)?;
+    let age: Option<u64> = set.attribute("Max-Age").and_then(|age| age.parse().ok());
+    let is_proof = set.value.len() == 30 && set.value.bytes().all(is_word) && age == known.device_bound;
+    if is_proof || set.value.is_empty() && age == Some(0) {
+        Ok(set)
+    } else {
+        Err("the cookie that proves is 30 characters of base64url, and its Max-Age the lifetime (TR3)".into())
+    }
+}
+
+const fn is_word(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || c == b'-' || c == b'_'
+}
+
+/// Takes a Set-Cookie line apart, whose attributes are those of every cookie of ours.
+fn attributes(line: &str, ours: &str, known: &Known) -> Result<SetCookie, String> {
+    let mut parts = line.split(';').map(str::trim);
+    let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).ok_or("a cookie without a name (CK2)")?;
+    if name != ours {
+        return Err(format!("a cookie {name:?} is set, ours is {ours:?} (CK10)"));
+    }
+    let set = SetCookie { value: value.to_owned(), attributes: parts.map(str::to_owned).collect() };
     let mut names: Vec<_> = set.attributes.iter().filter_map(|a| a.split('=').next()).map(str::to_lowercase).collect();
     names.sort();
     if names.windows(2).any(|two| two[0] == two[1]) {
@@ -235,12 +320,7 @@ fn set_cookie(line: &str, known: &Known) -> Result<SetCookie, String> {
     if set.has("Domain") || set.has("Expires") || set.has("Secure") != known.secure {
         return Err("the cookie has Domain, Expires or the wrong Secure (CK5, CK8)".into());
     }
-    let age: Option<u64> = set.attribute("Max-Age").and_then(|age| age.parse().ok());
-    match age {
-        Some(0) if value.is_empty() => Ok(set),
-        Some(1..=34_560_000) if !value.is_empty() => Ok(set),
-        _ => Err("Max-Age does not fit: 0 for a removal, else 1 second to 400 days (CK8)".into()),
-    }
+    Ok(set)
 }
 
 /// The value of our cookie, if the answer sets it; empty for a removal.

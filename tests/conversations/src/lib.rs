@@ -27,6 +27,11 @@ pub trait Target: Sync {
     fn stores(&self) -> &[&str] {
         &["memory:", "fixed:"]
     }
+
+    /// Flags for what this app cannot do: dialogues with one of them are not held.
+    fn without(&self) -> &[&str] {
+        &[]
+    }
 }
 
 /// A started app; dropping it stops it.
@@ -35,6 +40,7 @@ pub struct Running {
     step: Box<dyn Fn(Duration) + Send>,
     stop: Option<Box<dyn FnOnce() + Send>>,
     beside: Box<Beside>,
+    outage: Option<Box<dyn Fn(bool) + Send>>,
 }
 
 /// Starts another node with these flags, over the same store and with the same clock.
@@ -48,7 +54,7 @@ impl Running {
         stop: impl FnOnce() + Send + 'static,
     ) -> Self {
         let beside = |_: &[&str]| Err(Unsupported("it has no other nodes".into()));
-        Self { addr, step: Box::new(step), stop: Some(Box::new(stop)), beside: Box::new(beside) }
+        Self { addr, step: Box::new(step), stop: Some(Box::new(stop)), beside: Box::new(beside), outage: None }
     }
 
     /// Where the app listens.
@@ -60,6 +66,14 @@ impl Running {
     /// Moves the app's clock forward.
     pub fn step(&self, span: Duration) {
         (self.step)(span);
+    }
+
+    /// `outage` switches the app's store off, with `true`, and on again.
+    #[must_use]
+    pub fn with_outages(self, outage: impl Fn(bool) + Send + 'static) -> Self {
+        let mut this = self;
+        this.outage = Some(Box::new(outage));
+        this
     }
 
     /// `beside` starts another node with these flags, over the same store and with the same clock.

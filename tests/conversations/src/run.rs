@@ -7,9 +7,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, iter};
 
+use core_tests::devices;
+
 use crate::expect::{Expectation, Known, cookie_of};
 use crate::http::{Answer, Request, send};
-use crate::script::{Action, Ask, Dialogue, Step, dialogues};
+use crate::script::{Action, Ask, Dialogue, PROOF, Proves, Step, dialogues};
 use crate::template::{expand, expand_text};
 use crate::{Report, Running, Target, Unsupported};
 
@@ -66,6 +68,9 @@ fn run(target: &dyn Target, adapter: &str, dialogues: &[Dialogue]) -> Report {
 /// A dialogue with each store it is to be held on.
 fn stores<'d>(dialogue: &'d Dialogue, target: &dyn Target) -> Vec<(&'d Dialogue, String)> {
     let scheme = |store: &str| store.split_once(':').map_or(store, |(scheme, _)| scheme).to_owned();
+    if dialogue.flags.iter().any(|flag| target.without().contains(&flag.as_str())) {
+        return vec![];
+    }
     let offered = target.stores();
     let about: Vec<_> = match dialogue.stores.is_empty() {
         true => {
@@ -219,6 +224,16 @@ impl Held<'_> {
                 self.nodes.insert(name.clone(), node);
             }
             Action::On(node) => self.on.clone_from(node),
+            Action::Proof(name, Proves { key, registers, challenge }) => {
+                let challenge = expand_text(challenge, &self.known.variables)?;
+                let of = if *registers { devices::Proof::registration } else { devices::Proof::refresh };
+                let proof = of(*key, &challenge).signed_with(&devices::P256Keys);
+                self.known.variables.insert(name.clone(), proof);
+            }
+            Action::Outage(down) => match &self.server.outage {
+                Some(outage) => outage(*down),
+                None => return Err("its store cannot be switched off".to_owned().into()),
+            },
             Action::Restart(flags) => {
                 self.name_cookie(flags);
                 let server = start(self.target, self.store, flags);
@@ -275,9 +290,11 @@ impl Held<'_> {
         }
         let filled = |(name, value): &(String, String)| Ok((name.clone(), expand(value, variables)?));
         let mut headers = ask.headers.iter().map(filled).collect::<Result<Vec<_>, String>>()?;
-        let jar = &variables[&ask.browser];
+        let (jar, name) = (&variables[&ask.browser], &self.known.cookie_name);
         if !jar.is_empty() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
-            headers.push(("Cookie".into(), format!("{}={jar}", self.known.cookie_name).into_bytes()));
+            let proof = variables.get(&format!("{}{PROOF}", ask.browser)).filter(|proof| !proof.is_empty());
+            let proof = proof.map(|proof| format!("; {name}-b={proof}")).unwrap_or_default();
+            headers.push(("Cookie".into(), format!("{name}={jar}{proof}").into_bytes()));
         }
         Ok(Request { method: ask.method.clone(), target, headers })
     }
@@ -298,6 +315,9 @@ impl Held<'_> {
         if let Some(value) = cookie_of(&answer, &self.known.cookie_name) {
             self.known.variables.insert(browser.to_owned(), value);
         }
+        if let Some(proof) = cookie_of(&answer, &format!("{}-b", self.known.cookie_name)) {
+            self.known.variables.insert(format!("{browser}{PROOF}"), proof);
+        }
         verdict
             .map_err(|why| format!("{answer}\n      {why}\n      sent Cookie: {}", sent.join("\n      sent Cookie: ")))
     }
@@ -305,6 +325,8 @@ impl Held<'_> {
     fn name_cookie(&mut self, flags: &[String]) {
         let named = flags.windows(2).find(|two| two[0] == "--cookie-name").map(|two| two[1].clone());
         self.known.secure = flags.iter().any(|flag| flag == "--https");
+        let bound = flags.windows(2).find(|two| two[0] == "--device-bound").map(|two| two[1].parse());
+        self.known.device_bound = bound.and_then(Result::ok);
         self.known.cookie_name = named.unwrap_or_else(|| if self.known.secure { "__Host-id" } else { "id" }.into());
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::expect::Expectation;
 use crate::template::is_name;
 
+/// What the variable of a browser's cookie that proves has after the browser's name.
+pub(crate) const PROOF: &str = "_b";
+
 /// One dialogue file.
 #[derive(Debug)]
 pub struct Dialogue {
@@ -46,6 +49,19 @@ pub(crate) enum Action {
     Node(String, Vec<String>),
     /// What follows goes to this node; `None`: to the first.
     On(Option<String>),
+    /// The proof of a device, under this name.
+    Proof(String, Proves),
+    /// The store does not answer from here on, or does again.
+    Outage(bool),
+}
+
+/// What a device proves.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Proves {
+    pub(crate) key: u8,
+    /// That this is its key, or that it has it.
+    pub(crate) registers: bool,
+    pub(crate) challenge: String,
 }
 
 /// A request, its variables not yet filled in.
@@ -136,6 +152,17 @@ impl Dialogue {
                 *list = words();
                 return Ok(());
             }
+            "proof" => {
+                let form = || format!("`{rest}` is no `NAME = key NUMBER registers|answers CHALLENGE`");
+                let (name, proves) = rest.split_once(" = key ").ok_or_else(form)?;
+                let [key, registers @ ("registers" | "answers"), challenge] = proves.split(' ').collect::<Vec<_>>()[..]
+                else {
+                    return Err(form());
+                };
+                let (key, challenge) = (key.parse().map_err(|_| form())?, challenge.to_owned());
+                Action::Proof(self.new_name(name)?, Proves { key, registers: registers == "registers", challenge })
+            }
+            "outage" if ["begins", "ends"].contains(&rest) => Action::Outage(rest == "begins"),
             "step" => Action::Clock(words().iter().map(|word| span(word)).sum::<Result<_, _>>()?),
             "restart" => Action::Restart(words()),
             "node" => {
@@ -184,7 +211,13 @@ impl Dialogue {
         if !takes_lines
             || matches!(
                 action,
-                Action::Clock(_) | Action::Restart(_) | Action::Let(..) | Action::Node(..) | Action::On(_)
+                Action::Clock(_)
+                    | Action::Restart(_)
+                    | Action::Let(..)
+                    | Action::Node(..)
+                    | Action::On(_)
+                    | Action::Proof(..)
+                    | Action::Outage(_)
             )
         {
             none_indented()?;
@@ -219,7 +252,8 @@ impl Dialogue {
     }
 
     fn new_name(&self, name: &str) -> Result<String, String> {
-        if name.is_empty() || !name.chars().all(is_name) || self.browsers.iter().any(|browser| browser == name) {
+        let of_browser = name.strip_suffix(PROOF).unwrap_or(name);
+        if name.is_empty() || !name.chars().all(is_name) || self.browsers.iter().any(|browser| browser == of_browser) {
             return Err(format!("`{name}` is no free name: letters, digits and _, and no browser's"));
         }
         Ok(name.to_owned())
@@ -299,6 +333,10 @@ mod tests {
             ("start s = ann: GET /", "never finished"),
             ("finish s -> 200", "not under way"),
             ("let ann = x", "no free name"),
+            ("let ann_b = x", "no free name"),
+            ("proof p = key one registers c", "NUMBER"),
+            ("proof p = key 1 signs c", "registers|answers"),
+            ("outage", "EXPECTED"),
             ("at once\n  many times ann: GET / -> 200", "N times"),
             ("hello", "EXPECTED"),
         ] {

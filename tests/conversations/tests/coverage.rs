@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 const SHOWN: &[&str] = &[
     "ID1", "ID3", "ID7", "ID8", "LC1", "LC2", "LC3", "LC4", "LC5", "LC6", "LC7", "LC8", "LC9", "LC12", "LC14", "LC15",
     "LC16", "LC17", "LC18", "CK1", "CK2", "CK4", "CK5", "CK8", "CK9", "CK10", "CK11", "CP1", "CP2", "CP3", "CP4",
-    "CP5", "ST1", "ST2", "ST3", "ST7", "ST8", "ST9", "TR1", "TR2", "TR4", "EM2", "EM7", "VA3",
+    "CP5", "ST1", "ST2", "ST3", "ST7", "ST8", "ST9", "TR1", "TR2", "TR3", "TR4", "EM2", "EM7", "VA3",
 ];
 
 #[test]

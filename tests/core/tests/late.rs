@@ -95,3 +95,22 @@ fn an_update_that_is_tried_again_is_done_once_st1() {
     assert_eq!(world.store.land(), 1);
     assert_eq!(server.peek(&browser, |session| session.get::<u32>("n").unwrap()).ok(), Some(2));
 }
+
+/// A login that joins another one (rule 15) has no more tries than any other, although it finds that one's session again
+/// at each of them.
+#[test]
+fn a_joined_login_gives_up_as_any_other_st13_lc18() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = Browser::new();
+    server.request(&mut browser, |session| session.set("n", &1_u32)).ok().unwrap();
+    let before = browser.clone();
+    server.request(&mut browser, |session| sign_in(session, "ann")).ok().unwrap();
+    world.store.fail_updates();
+    let second = server.lost(&before, |session| sign_in(session, "ann"));
+    assert_eq!((second.handler, second.set_cookie), (Ok(Err(Error::Indeterminate)), None));
+    assert_eq!(world.store.calls().update, 3);
+    world.store.recover();
+    let who = server.peek(&browser, |session| session.subject().map(str::to_owned));
+    assert_eq!(who.ok().as_deref(), Some("ann"), "the first login is in force");
+}

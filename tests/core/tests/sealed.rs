@@ -381,6 +381,23 @@ fn two_first_logins_at_once_both_hold_se7() {
     assert_eq!((site.who(&one), site.who(&two)), (None, None));
 }
 
+/// An end of a subject's sessions leaves a mark that was made without random numbers, and the first login replaces it. To a
+/// second one that began before, this looks like another end. It is refused, and harms nobody.
+#[test]
+fn two_first_logins_at_once_after_an_end_se7() {
+    let site = Server::sealed(Policy::SECURE);
+    let [mut one, mut two]: [Jar; 2] = Default::default();
+    run(site.sessions().revoke_all("ann")).unwrap();
+    let refused = site.visit(&mut one, |session| {
+        let attempt = run(session.begin_login("ann"))?;
+        site.sign_in(&mut two, "ann")?;
+        run(session.login(attempt))
+    });
+    assert_eq!((refused, &one), (Err(Error::SignInAgain), &None));
+    site.sign_in(&mut one, "ann").unwrap();
+    assert_eq!((site.who(&one), site.who(&two)), (Some("ann".into()), Some("ann".into())));
+}
+
 #[test]
 fn a_login_that_overlaps_the_end_of_everybody_is_refused_se7_st19() {
     let site = Server::sealed(Policy::SECURE);

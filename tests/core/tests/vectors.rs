@@ -4,6 +4,9 @@ use std::process::Command;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use core_tests::vectors::{Case, Log, Replay, Shelf, View, bytes, cases, hex, sample};
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use session_core::device::{DeviceKeys, DeviceProof, DeviceReply, EndpointPath, Es256};
 use session_core::environment::Time;
 use session_core::mode::DynamicMode;
 use session_core::policy::Policy;
@@ -303,6 +306,121 @@ fn csrf_tokens_tr1() {
             if !case.text("rng").is_empty() {
                 assert_eq!(view.csrf_token().unwrap().as_str(), case.text("csrf"), "{}", case.title);
             }
+        });
+    }
+}
+
+struct P256;
+
+impl Es256 for P256 {
+    fn verify(&self, key: &[u8; 64], hash: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let point = [&[4][..], key].concat();
+        let key = VerifyingKey::from_sec1_bytes(&point).unwrap();
+        key.verify_prehash(hash, &Signature::from_slice(signature).unwrap()).is_ok()
+    }
+}
+
+/// The sessions of a case.
+type Core<'a> = Sessions<&'a Shelf, ManualClock, &'a Log, DynamicMode>;
+
+/// A request to an application whose sessions are bound, with what it needs for that.
+fn bound_request(case: &Case, handler: impl FnOnce(&mut View<'_>, &DeviceKeys, &Core<'_>)) -> Shelf {
+    let (shelf, log) = (Shelf::default(), Log::default());
+    shelf.put(case.array("handle"), &case.bytes("record"));
+    let policy = Policy::SECURE.device_bound(std::time::Duration::from_secs(600)).unwrap();
+    let device = DeviceKeys::new(&keys(case), policy, EndpointPath::new("/device-session").unwrap()).unwrap();
+    let clock = ManualClock::at(Time::from_millis(case.number("now")));
+    let sessions = Sessions::dynamic(&shelf, clock, &keys(case), policy, DynamicMode::Stored).observed(&log);
+    let mut exchange = RequestState::new([0xee; 2048], [0xee; 2048]);
+    let mut view = View::new(&sessions, &mut exchange, Replay(case.find("rng").map(bytes).unwrap_or_default()));
+    handler(&mut view, &device, &sessions);
+    shelf
+}
+
+/// The verdict on the proof in a request's cookies.
+fn loaded(case: &Case, view: &mut View<'_>, device: &DeviceKeys) -> String {
+    let lines = case.lines();
+    run(view.load(lines.iter().map(Vec::as_slice))).unwrap();
+    match view.check_device(device, lines.iter().map(Vec::as_slice)) {
+        DeviceProof::Unbound => "unbound".into(),
+        DeviceProof::Proven(at) => format!("proven {}", at.millis()),
+        DeviceProof::Settling => "settling".into(),
+        DeviceProof::Missing(_) => "missing".into(),
+    }
+}
+
+fn assert_reply(case: &Case, reply: &DeviceReply) {
+    let said = match reply {
+        DeviceReply::Proven { cookie, challenge, instructions } => {
+            assert_eq!(cookie.as_str(), case.text("set-cookie"), "{}", case.title);
+            assert_eq!(challenge.as_str(), case.text("challenge"), "{}", case.title);
+            let body = instructions.as_ref().map(|body| body.as_str()).unwrap_or_default();
+            assert_eq!(body, case.text("body"), "{}", case.title);
+            "proven"
+        }
+        DeviceReply::Challenge(challenge) => {
+            assert_eq!(challenge.as_str(), case.text("challenge"), "{}", case.title);
+            "challenge"
+        }
+        DeviceReply::Refused => "refused",
+        DeviceReply::Unavailable => "unavailable",
+    };
+    assert_eq!(said, case.text("reply"), "{}", case.title);
+}
+
+#[test]
+fn logins_ask_for_the_keys_of_devices_tr3() {
+    for case in cases("device login") {
+        bound_request(&case, |view, device, _| {
+            loaded(&case, view, device);
+            let attempt = run(view.begin_login("ann")).unwrap();
+            run(view.login(attempt)).unwrap();
+            let header = view.device_registration(device).unwrap();
+            assert_eq!(header.as_str(), case.text("registration"), "{}", case.title);
+        });
+    }
+}
+
+#[test]
+fn keys_of_devices_are_registered_tr3() {
+    for case in cases("device registration") {
+        let before = case.bytes("record");
+        let shelf = bound_request(&case, |view, device, _| {
+            loaded(&case, view, device);
+            let proof = Some(case.text("proof").as_bytes()).filter(|proof| !proof.is_empty());
+            assert_reply(&case, &run(view.register_device(device, &P256, proof)));
+        });
+        let after = shelf.get(case.array("handle")).unwrap();
+        match case.find("bound") {
+            // key and time are the last part of a record without data
+            Some(key) => {
+                assert_eq!(hex(&after[after.len() - 70..]), format!("{key}{}", hex(&[0; 6])), "{}", case.title)
+            }
+            None => assert_eq!(hex(&after), hex(&before), "{}", case.title),
+        }
+    }
+}
+
+#[test]
+fn proofs_of_devices_are_refreshed_tr3() {
+    for case in cases("device refresh") {
+        bound_request(&case, |_, device, sessions| {
+            let (lines, room) = (case.lines(), [0xee; 2048]);
+            let proof = Some(case.text("proof").as_bytes()).filter(|proof| !proof.is_empty());
+            let (query, rng) = (case.text("query").as_bytes(), &mut Replay(vec![]));
+            let lines = lines.iter().map(Vec::as_slice);
+            assert_reply(&case, &run(sessions.refresh_device(device, &P256, room, rng, query, proof, lines)));
+        });
+    }
+}
+
+#[test]
+fn proofs_in_cookies_are_judged_tr3() {
+    for case in cases("device visit") {
+        bound_request(&case, |view, device, _| {
+            assert_eq!(loaded(&case, view, device), case.text("verdict"), "{}", case.title);
+            let live = view.subject().is_some();
+            assert_eq!(live, case.text("verdict") != "missing", "{}", case.title);
         });
     }
 }

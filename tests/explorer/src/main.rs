@@ -3,6 +3,7 @@
 //! store, where the same holds for each call to the cache or to the durable store. Prints how many states there were, or
 //! the dialogue that breaks a promise.
 
+mod devices;
 mod layered;
 mod mutations;
 mod protocol;
@@ -33,9 +34,12 @@ enum What {
     },
     /// Two logins of one subject over one cookie, with any third request.
     TwoClicks {
-        /// With a fault or a clock step as well, which takes an hour.
+        /// With a fault or a clock step as well, which takes hours.
         #[arg(long)]
         whole: bool,
+        /// Ends after so many seconds of real time, wherever it is.
+        #[arg(long)]
+        limit: Option<u64>,
     },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three(Sample),
@@ -67,6 +71,20 @@ enum What {
         #[arg(long)]
         limit: Option<u64>,
     },
+    /// Every order of so many things that happen to a browser of two people and a thief, with device-bound sessions.
+    Devices {
+        /// How many.
+        #[arg(long, default_value_t = 4)]
+        things: u32,
+        /// Each proof counts once.
+        #[arg(long)]
+        single_use: bool,
+    },
+    /// Each rule of device-bound sessions, left out of a copy of the code, must be missed.
+    DeviceRules {
+        /// Only those of these numbers.
+        numbers: Vec<u8>,
+    },
     /// Each rule of the layered store, left out of a copy of the code, must be missed.
     LayeredRules {
         /// Only those of these numbers.
@@ -88,13 +106,15 @@ fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
         What::Two { whole } => protocol::two(whole),
-        What::TwoClicks { whole } => protocol::two_clicks(whole),
+        What::TwoClicks { whole, limit } => protocol::two_clicks(whole, limit.map(deadline)),
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
         What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
         What::Layered { requests, faults, seconds, trust, mends, limit } => {
             layered::explore_sets(requests, Bounds { faults, seconds, trust, mends }, limit.map(deadline))
         }
+        What::Devices { things, single_use } => devices::explore(things, single_use),
+        What::DeviceRules { numbers } => mutations::explore_each(devices::RULES, &numbers),
         What::LayeredRules { numbers } => mutations::explore_each(layered::RULES, &numbers),
     }
 }

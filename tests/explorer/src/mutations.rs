@@ -159,11 +159,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::{places, pointed_at_code, root};
-    use crate::{layered, protocol};
+    use crate::{devices, layered, protocol};
 
     #[test]
     fn every_mutation_points_at_code() {
-        let lists = [protocol::RULES, layered::RULES];
+        let lists = [protocol::RULES, layered::RULES, devices::RULES];
         let lines: String = lists.iter().filter_map(|list| pointed_at_code(&root(), list).err()).collect();
         assert!(lines.is_empty(), "\n{lines}\n");
     }

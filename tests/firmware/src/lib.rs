@@ -1,5 +1,6 @@
-//! The firmware's boards in QEMU, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits until
-//! the device is up. QEMU ends with whoever started it, however that ends.
+//! The firmware's boards in emulators, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits
+//! until the device is up. Two boards run in QEMU, the Pico in rp2040js (`pico/`). An emulator ends with the process that
+//! started it, however that ends.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,12 +25,14 @@ pub enum Board {
     Lm3s6965evb,
     /// riscv32 with NOR flash, of which the device uses eight sectors of 256 KB.
     RiscvVirt,
+    /// Raspberry Pi Pico with a W5500. The end of its flash, 64 KB, is the device's.
+    Pico,
 }
 
 /// What is to be different from a board that works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The chip that keeps everything is not there.
+    /// The chip that keeps everything is not there. Not of the Pico, whose program is in it.
     NoFlash,
     /// There is no source of random bytes.
     NoEntropy,
@@ -42,7 +45,9 @@ pub enum Fault {
 
 impl Board {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Lm3s6965evb, Self::RiscvVirt];
+    pub const ALL: [Self; 3] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico];
+    /// Those that QEMU emulates, several times faster than the Pico is emulated.
+    pub const QEMU: [Self; 2] = [Self::Lm3s6965evb, Self::RiscvVirt];
 
     /// As `--board` takes it.
     #[must_use]
@@ -50,6 +55,7 @@ impl Board {
         match self {
             Self::Lm3s6965evb => "lm3s6965evb",
             Self::RiscvVirt => "riscv-virt",
+            Self::Pico => "pico",
         }
     }
 
@@ -65,6 +71,7 @@ impl Board {
         match self {
             Self::Lm3s6965evb => "thumbv7m-none-eabi",
             Self::RiscvVirt => "riscv32imac-unknown-none-elf",
+            Self::Pico => "thumbv6m-none-eabi",
         }
     }
 
@@ -74,6 +81,7 @@ impl Board {
         match self {
             Self::Lm3s6965evb => 32 * 1024,
             Self::RiscvVirt => BANK,
+            Self::Pico => 64 * 1024,
         }
     }
 
@@ -82,6 +90,7 @@ impl Board {
     pub fn cargo(self) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo.args(["build", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()]);
+        cargo.args(["--features", self.name()]);
         // the sha2 crate's small version
         cargo.current_dir(root()).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
         cargo
@@ -95,14 +104,14 @@ impl Board {
         target.join(self.target()).join("firmware/firmware")
     }
 
-    /// Builds the firmware, and tells where it is as QEMU takes it.
+    /// Builds the firmware, and tells where it is as the emulator takes it.
     pub fn build(self) -> Result<PathBuf, String> {
         let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
         if !built.success() {
             return Err("the firmware does not build".into());
         }
         match self {
-            Self::Lm3s6965evb => Ok(self.elf()),
+            Self::Lm3s6965evb | Self::Pico => Ok(self.elf()),
             Self::RiscvVirt => bank(&self.elf()),
         }
     }
@@ -128,10 +137,16 @@ impl Board {
         Ok(path)
     }
 
-    fn qemu(self, program: &Path, image: &Path, listen: SocketAddrV4, faults: &[Fault]) -> Command {
+    fn emulator(self, program: &Path, image: &Path, listen: SocketAddrV4, faults: &[Fault]) -> Command {
         // util-linux's way to have a child end with its parent
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL"]);
+        if self == Self::Pico {
+            qemu.arg("node").arg(root().join("tests/firmware/pico/main.mjs")).arg(program).arg(image);
+            qemu.arg(listen.to_string()).args(faults.contains(&Fault::NoEntropy).then_some("no-entropy"));
+            qemu.stdin(Stdio::piped());
+            return qemu;
+        }
         let entropy = if faults.contains(&Fault::NoEntropy) { "/nowhere" } else { "/dev/urandom" };
         match self {
             Self::Lm3s6965evb => {
@@ -157,12 +172,14 @@ impl Board {
                     qemu.args(["-device", "virtio-rng-device"]);
                 }
             }
+            Self::Pico => {}
         }
         if faults.contains(&Fault::Later) {
             let socket = |path: &Path| format!("unix:{},server=on,wait=off", doubled(path));
             qemu.args(["-qtest", &socket(&bus(image)), "-qtest-log", "none", "-gdb", &socket(&debugger(image))]);
         }
         qemu.args(["-nographic", "-monitor", "none", "-serial", "stdio"]);
+        qemu.stdin(Stdio::null());
         qemu
     }
 }
@@ -213,13 +230,13 @@ fn doubled(path: &Path) -> String {
 /// A board under power. Dropping it cuts the power.
 #[derive(Debug)]
 pub struct Device {
-    qemu: Child,
+    emulator: Child,
     address: SocketAddrV4,
     bus: PathBuf,
     debugger: PathBuf,
     serial: Receiver<String>,
     said: Vec<String>,
-    /// What QEMU itself says.
+    /// What the emulator itself says.
     complaints: Receiver<String>,
 }
 
@@ -244,12 +261,19 @@ impl Device {
     ) -> Result<Self, String> {
         let image = board.image(directory)?;
         let address = free(listen).map_err(|why| format!("{listen}: {why}"))?;
-        let mut qemu = board.qemu(program, &image, address, faults);
-        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut qemu = board.emulator(program, &image, address, faults);
+        qemu.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
         let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
-        let mut device =
-            Self { qemu, address, bus: bus(&image), debugger: debugger(&image), serial, said: Vec::new(), complaints };
+        let mut device = Self {
+            emulator: qemu,
+            address,
+            bus: bus(&image),
+            debugger: debugger(&image),
+            serial,
+            said: Vec::new(),
+            complaints,
+        };
         device.is_up().map(|()| device)
     }
 
@@ -259,7 +283,7 @@ impl Device {
             match self.serial.recv_timeout(PATIENCE) {
                 Ok(line) => self.said.push(line),
                 Err(RecvTimeoutError::Timeout) => return Err(self.failed("is not up")),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.failed("QEMU ended")),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.failed("the emulator ended")),
             }
             if self.said.last().is_some_and(|line| line.starts_with("up")) {
                 return Ok(());
@@ -327,17 +351,45 @@ impl Device {
         Ok(())
     }
 
-    /// Waits until QEMU ends.
+    /// Cuts the Pico's power when this operation of its flash is half done, counted from now on and from 1. The emulator
+    /// ends then.
+    pub fn cut(&mut self, operation: u32) -> io::Result<()> {
+        self.tell(&format!("cut {operation}"))
+    }
+
+    /// Lets the Pico's processor wait for an interrupt, with all of them off.
+    pub fn sleep(&mut self) -> io::Result<()> {
+        self.tell("hang")
+    }
+
+    /// How much of its stack the Pico has used.
+    pub fn stack(&mut self) -> Result<u32, String> {
+        self.tell("stack").map_err(|why| why.to_string())?;
+        loop {
+            let line = self.serial.recv_timeout(PATIENCE).map_err(|_| self.failed("does not say"))?;
+            match line.strip_prefix("stack: ") {
+                Some(bytes) => return bytes.parse().map_err(|_| line.clone()),
+                None => self.said.push(line),
+            }
+        }
+    }
+
+    fn tell(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.emulator.stdin.as_mut().ok_or(io::ErrorKind::Unsupported)?;
+        writeln!(stdin, "{line}")
+    }
+
+    /// Waits until the emulator ends.
     pub fn wait(&mut self) -> Result<(), String> {
-        self.qemu.wait().map(drop).map_err(|why| format!("QEMU: {why}"))
+        self.emulator.wait().map(drop).map_err(|why| format!("the emulator: {why}"))
     }
 }
 
 impl Drop for Device {
     /// SIGKILL: as sudden as a power cut, and QEMU once hung when it was asked politely while it wrote.
     fn drop(&mut self) {
-        drop(self.qemu.kill());
-        drop(self.qemu.wait());
+        drop(self.emulator.kill());
+        drop(self.emulator.wait());
     }
 }
 

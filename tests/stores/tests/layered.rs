@@ -213,3 +213,20 @@ fn all_conversations_through_axum() {
     let durable = format!("layered:{}+{}", memcached.url(), redis.url());
     support::reference::converse("axum", &[&memory, &durable], axum_app::serve);
 }
+
+/// What goes to a cache in the clear is told as what goes to the durable store is.
+#[test]
+fn plaintext_to_a_cache_on_another_host_is_an_event_once() {
+    fn told(cache: impl Cache) -> [Option<&'static str>; 2] {
+        let store = Layered::new(cache, SharedStore::from(MemoryStore::new()), &signing());
+        [store.warning(), store.warning()]
+    }
+    let open = |url| (RedisCache::open(url).map(told)).or_else(|_| MemcachedCache::open(url).map(told)).unwrap();
+    for url in ["redis://cache.example", "memcached://cache.example"] {
+        let [first, second] = open(url);
+        assert!(first.is_some_and(|why| why.contains("TLS")) && second.is_none(), "{url}: {first:?} {second:?}");
+    }
+    for url in ["rediss://cache.example", "memcacheds://cache.example", "redis://localhost", "memcached+unix:///s"] {
+        assert_eq!(open(url), [None, None], "{url}");
+    }
+}

@@ -1,4 +1,4 @@
-//! `firmware`: the device UI on its boards: what it weighs, and how it behaves in QEMU.
+//! `firmware`: the device UI on its boards: what it weighs, and how it behaves in emulators.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use object::{Object, ObjectSection, SectionKind};
 
 use crate::files::read;
 use crate::run::{Log, cargo, passed, root};
-use crate::setup::{Need, QEMU_ARM, QEMU_RISCV, SETPRIV};
+use crate::setup::{NODE, NPM, Need, QEMU_ARM, QEMU_RISCV, RP2040JS, SETPRIV};
 
 /// Bytes at most, for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
@@ -20,6 +20,7 @@ pub(crate) const fn needs(board: Board) -> &'static [Need] {
     match board {
         Board::Lm3s6965evb => &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM, SETPRIV],
         Board::RiscvVirt => &[Need::Target("riscv32imac-unknown-none-elf"), QEMU_RISCV, SETPRIV],
+        Board::Pico => &[Need::Target("thumbv6m-none-eabi"), NODE, NPM, RP2040JS, SETPRIV],
     }
 }
 
@@ -30,8 +31,8 @@ pub(super) fn firmware(log: &mut Log) -> Result<String, String> {
     println!("\n{:<12} {:>8} {:>8} {:>8} {:>8}", "board", "flash", "at most", "RAM", "at most");
     for board in Board::ALL {
         log.run(&mut board.cargo())?;
-        let clippy = ["clippy", "--locked", "-p", "firmware", "--target", board.target(), "--", "-D", "warnings"];
-        log.run(&mut cargo(&clippy))?;
+        let clippy = ["clippy", "--locked", "-p", "firmware", "--features", board.name(), "--target", board.target()];
+        log.run(cargo(&clippy).args(["--", "-D", "warnings"]))?;
         let (flash, ram) = weigh(&board.elf())?;
         let most = sizes.lines().find_map(|line| line.strip_prefix(board.name())).unwrap_or_default();
         let [flash_most, ram_most] = most

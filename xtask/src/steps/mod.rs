@@ -22,8 +22,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, Need, OPENSSL, PGBOUNCER, POSTGRES, PYTHON, QEMU_ARM,
-    QEMU_RISCV, REDIS, RUSTFMT, SETPRIV, VALGRIND,
+    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES,
+    PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -97,7 +97,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "stores",
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
-        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL],
+        needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL, PYTHON, PIP, REDIS_6, REDIS_8, VALKEY],
         run: tests::stores,
     },
     Step {
@@ -115,7 +115,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
-        needs: &[V7M, IMAC, QEMU_ARM, QEMU_RISCV, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        needs: &[V6M, V7M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware::firmware,
     },
     Step {
@@ -146,6 +146,12 @@ pub(crate) const STEPS: &[Step] = &[
         does: "each rule of the layered store that the explorer reaches, switched off, is missed",
         needs: &[],
         run: |log| explorers::explorer(log, &["layered-rules"]),
+    },
+    Step {
+        name: "device-rules",
+        does: "each rule of device-bound sessions, switched off, is missed by the search over them",
+        needs: &[],
+        run: |log| explorers::explorer(log, &["device-rules"]),
     },
     Step { name: "no-panic", does: "the core, linked, has no way to panic", needs: &[V6M], run: no_panic::no_panic },
     Step {

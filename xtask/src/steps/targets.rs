@@ -15,12 +15,13 @@ pub(crate) const BOARDS: [&str; 5] = [
 ];
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 7] = [
+const NO_HEAP: [&str; 8] = [
     "session-core",
     "session-store-memory",
     "session-store-flash",
     "session-embedded",
     "session-picoserve",
+    "session-device",
     "session-edge-http",
     "device-ui",
 ];

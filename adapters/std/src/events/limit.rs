@@ -67,6 +67,7 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
         event,
         Event::Forged
             | Event::CookiesIgnored
+            | Event::PlainHttp
             | Event::Unknown(_)
             | Event::Expired(..)
             | Event::PastGrace(..)

@@ -7,18 +7,26 @@ use session_core::events::{Event, Observer};
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Writes to stderr that the store failed or what it warns of, at most once a minute. Ignores everything else.
+/// Writes to stderr that the store failed, what it warns of, and that browsers ignore the cookie, at most once a minute. Ignores everything else.
 #[derive(Debug, Default)]
 pub(crate) struct Stderr(Mutex<Option<Instant>>);
 
+impl Stderr {
+    /// Returns whether a minute has passed since the last line, and takes this one for it.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
+        if due {
+            *last = Some(now);
+        }
+        due
+    }
+}
+
 impl Observer for Stderr {
     fn observe(&self, event: &Event<'_>) {
-        if !matches!(event, Event::StoreFailed(_) | Event::StoreWarned(_)) {
-            return;
-        }
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= PAUSE) {
-            *last = Some(Instant::now());
+        let told = matches!(event, Event::StoreFailed(_) | Event::StoreWarned(_) | Event::PlainHttp);
+        if told && self.is_due(Instant::now()) {
             eprintln!("session: {event}");
         }
     }
@@ -26,5 +34,20 @@ impl Observer for Stderr {
     /// What is not written need not be put together.
     fn ignores(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_a_minute_at_most_st10() {
+        let (stderr, start) = (Stderr::default(), Instant::now());
+        let due = |millis| stderr.is_due(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 1, 59_999, 60_000, 60_001, 119_999, 120_000].map(due),
+            [true, false, false, true, false, false, true]
+        );
     }
 }

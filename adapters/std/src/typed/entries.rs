@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Expected, MapAccess, Unexpected, Visitor};
 use serde::{Serialize, de::DeserializeOwned, forward_to_deserialize_any};
 use session_core::codec::cbor::{Error, Unreadable};
@@ -227,11 +227,48 @@ impl<'de> MapAccess<'de> for Next<'_, 'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Why> {
         self.entry = self.left.next().copied();
         let name = self.entry.map(|(name, _)| name.strip_prefix('.').unwrap_or(name));
-        name.map(|name| seed.deserialize(StrDeserializer::new(name))).transpose()
+        name.map(|name| seed.deserialize(Name(name))).transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Why> {
         let (name, bytes) = self.entry.take().ok_or_else(|| <Why as de::Error>::custom("no value"))?;
         Cbor::read_seed(bytes, seed).map_err(|why| Why::value::<S::Value>(name, why))
+    }
+}
+
+/// A name, read as the codec reads a text.
+struct Name<'de>(&'de str);
+
+impl<'de> Deserializer<'de> for Name<'de> {
+    type Error = Why;
+
+    fn is_human_readable(&self) -> bool {
+        true
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Why> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Why> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Why> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Why> {
+        visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
     }
 }

@@ -53,6 +53,14 @@ impl Fields {
         Some(self.at(&self.places[found]).1)
     }
 
+    /// Returns the name of a field that only one of the two has, or that says something else. A hash map's order does not count.
+    pub(super) fn differs_from<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+        let differs =
+            |one: Option<&[u8]>, two: Option<&[u8]>| one != two && one.map(Cbor::content) != two.map(Cbor::content);
+        let names = self.iter().chain(other.iter()).map(|(name, _)| name);
+        names.into_iter().find(|name| differs(self.get(name), other.get(name)))
+    }
+
     fn at(&self, &(begin, name, end): &(usize, usize, usize)) -> (&str, &[u8]) {
         (str::from_utf8(&self.bytes[begin..name]).unwrap_or_default(), &self.bytes[name..end])
     }

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod deployments;
+mod sessions;
 mod shapes;
 mod unreadable;
 

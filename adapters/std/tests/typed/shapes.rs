@@ -209,6 +209,39 @@ fn what_has_no_fields_is_kept_whole_va1() {
     saved(&[(HashMap::from([("x".repeat(59), 2_u32)]), &[format!("data.{}", "x".repeat(59)).as_str()])]);
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+struct UserId(String);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+enum Size {
+    Small,
+    Large,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct ByUser {
+    count: u32,
+    #[serde(flatten)]
+    users: BTreeMap<UserId, u32>,
+}
+
+/// Whatever the type of the keys, if they are written as text.
+#[test]
+fn maps_whose_keys_are_names_have_fields_va1() {
+    let ann = || UserId("ann".into());
+    saved(&[(HashMap::from([(ann(), 1_u32)]), &["data.ann"])]);
+    saved(&[(BTreeMap::from([(ann(), 1_u32), (UserId("eve".into()), 2)]), &["data.ann", "data.eve"])]);
+    saved(&[(HashMap::from([(Some("ann".to_owned()), 1_u32)]), &["data.ann"])]);
+    saved(&[(HashMap::from([(Some(Some(ann())), 1_u32)]), &["data.ann"])]);
+    saved(&[(HashMap::from([(Box::new(ann()), 1_u32)]), &["data.ann"])]);
+    saved(&[(HashMap::from([('a', 1_u32)]), &["data.a"])]);
+    saved(&[(HashMap::from([(Size::Small, 1_u32), (Size::Large, 2)]), &["data.Large", "data.Small"])]);
+    saved(&[(HashMap::from([(std::net::Ipv4Addr::LOCALHOST, 1_u32)]), &["data.127.0.0.1"])]);
+    saved(&[(ByUser { count: 1, users: [(ann(), 1)].into() }, &["data.ann", "data.count"])]);
+    // one of the keys is no name
+    saved(&[(HashMap::from([(Some(ann()), 1_u32), (None, 2)]), &["data"])]);
+}
+
 #[test]
 fn a_single_field_is_read_and_set_by_its_key_va1() {
     let site = Site::new();

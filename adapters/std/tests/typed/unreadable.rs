@@ -1,5 +1,6 @@
 //! Fields that cannot be read.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -218,6 +219,161 @@ fn what_cannot_be_written_changes_nothing_va1() {
         assert_eq!(data.save(), Err(Error::NotSerializable));
     });
     assert_eq!(site.keys(), [""; 0]);
+}
+
+/// Two flattened maps are each given all that is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct TwoMaps {
+    #[serde(flatten)]
+    one: BTreeMap<String, u8>,
+    #[serde(flatten)]
+    other: BTreeMap<String, u8>,
+}
+
+/// What can be read, and then not be written again, is unreadable as well.
+#[test]
+fn what_is_read_and_cannot_be_written_is_unreadable_va5() {
+    let site = Site::new();
+    site.visit(|session| run(async { session.login(session.begin_login("ann").await?).await }).unwrap());
+    site.visit(|session| session.set("data.x", &1_u8).unwrap());
+    let idle = session_std::policy::Lifetimes::DEFAULT.idle.unwrap();
+    for _ in 0..2 {
+        site.wait(idle / 3);
+        assert_eq!(site.read::<TwoMaps>(), Err(Error::Unreadable));
+        let told = std::mem::take(&mut *site.told.0.lock().unwrap()).join("\n");
+        assert!(told.starts_with("`data` as ") && told.contains("TwoMaps: cannot be written again: "), "{told}");
+    }
+    site.wait(idle / 2);
+    site.visit(|session| assert_eq!(session.exists(), Ok(false), "its idle time is over"));
+}
+
+/// In debug builds.
+#[test]
+#[cfg(debug_assertions)]
+fn what_reads_back_as_something_else_is_said_at_once_va1_va2() {
+    let site = Site::new();
+    site.visit(|session| {
+        let mut data = Typed::<TwoMaps>::of(session.clone()).unwrap();
+        data.one.insert("x".into(), 1);
+        assert_eq!(data.save(), Err(Error::Unreadable));
+    });
+    let told = std::mem::take(&mut *site.told.0.lock().unwrap()).join("\n");
+    assert!(told.contains("TwoMaps: cannot be written again: "), "{told}");
+
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Customer {
+        name: String,
+        contact: Contact,
+        #[serde(flatten)]
+        billing: Option<Billing>,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Billing {
+        street: Option<String>,
+        vat: Option<String>,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Contact {
+        Mail { to: String },
+        Letter { to: String, street: String },
+    }
+    impl Default for Contact {
+        fn default() -> Self {
+            Self::Mail { to: String::new() }
+        }
+    }
+    let said = |change: fn(&mut Customer)| {
+        let site = Site::new();
+        site.visit(|session| {
+            let mut data = Typed::<Customer>::of(session.clone()).unwrap();
+            data.billing = Some(Billing { street: None, vat: None });
+            change(&mut data);
+            let saved = data.save();
+            let told = std::mem::take(&mut *site.told.0.lock().unwrap()).join("\n");
+            (saved, told.replace(std::any::type_name::<Customer>(), "Customer"))
+        })
+    };
+    assert_eq!(said(|_| ()), (Ok(()), String::new()));
+    let no_billing = said(|data| data.billing = None);
+    assert_eq!(
+        no_billing,
+        (
+            Err(Error::Unreadable),
+            "`data.street` as Customer: can be set and never read: what is read is another value".into()
+        )
+    );
+    let letter = said(|data| data.contact = Contact::Letter { to: "ann".into(), street: "hush".into() });
+    assert_eq!(
+        letter,
+        (
+            Err(Error::Unreadable),
+            "`data.contact` as Customer: can be set and never read: what is read is another value".into()
+        )
+    );
+
+    // one value, by update_with
+    let site = Site::new();
+    site.visit(|session| {
+        let letter = || Contact::Letter { to: "ann".into(), street: "hush".into() };
+        let changed = run(session.update_with("to", |_: Option<Contact>| letter()));
+        assert_eq!(changed, Err(Error::Unreadable));
+        let mail = Contact::Mail { to: "ann".into() };
+        assert_eq!(run(session.update_with("to", |_: Option<Contact>| mail.clone())), Ok(mail.clone()));
+    });
+    let told = site.told.0.lock().unwrap().join("\n");
+    assert!(
+        told.starts_with("`to` as ")
+            && told.ends_with("Contact: can be set and never read: what is read is another value"),
+        "{told}"
+    );
+}
+
+/// Hash maps and sets are read back in another order.
+#[test]
+fn the_order_of_a_hash_map_is_no_other_value_va4() {
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Maps {
+        map: HashMap<u32, HashMap<String, HashSet<u32>>>,
+        set: HashSet<Vec<u8>>,
+    }
+    let map = (0..20).map(|n| (n, (0..n).map(|m| (m.to_string(), (0..m).collect())).collect())).collect();
+    let maps = Maps { map, set: (0..50).map(|n| vec![n]).collect() };
+    let site = Site::new();
+    site.change(|data: &mut Maps| *data = maps.clone());
+    assert_eq!(site.read(), Ok(maps.clone()));
+    site.visit(|session| assert_eq!(run(session.update_with("k", |_: Option<Maps>| maps.clone())), Ok(maps.clone())));
+}
+
+/// A change that fails leaves the value that is there, also if the request stores something else.
+#[test]
+fn an_update_that_fails_changes_nothing_va1() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Odd {
+        #[serde(skip_serializing_if = "is_even")]
+        number: u32,
+    }
+    fn is_even(number: &u32) -> bool {
+        number % 2 == 0
+    }
+    let site = Site::new();
+    site.visit(|session| {
+        session.set("odd", &Odd { number: 1 }).unwrap();
+        session.set("fails", &WithFailing::default()).unwrap();
+    });
+    site.visit(|session| {
+        #[cfg(debug_assertions)]
+        {
+            let changed = run(session.update_with("odd", |odd: Option<Odd>| Odd { number: odd.unwrap().number + 1 }));
+            assert_eq!(changed, Err(Error::Unreadable));
+        }
+        let fails = |old: Option<WithFailing>| WithFailing { fails: Some(Fails), ..old.unwrap() };
+        assert_eq!(run(session.update_with("fails", fails)).map(drop), Err(Error::NotSerializable));
+        assert_eq!(session.keys().unwrap(), ["fails", "odd"]);
+        session.set("other", &1_u32).unwrap();
+    });
+    assert_eq!(site.keys(), ["fails", "odd", "other"]);
+    assert_eq!(site.visit(|session| session.get("odd")), Ok(Some(Odd { number: 1 })));
 }
 
 /// As what a field is read is the type's matter; it is given no more than the bytes that are there.

@@ -8,7 +8,8 @@ use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorF
 
 /// Its place on the bus.
 const ADDRESS: u8 = 0x50;
-const SIZE: usize = 32 * 1024;
+/// Bytes of it.
+pub(crate) const SIZE: usize = 32 * 1024;
 /// Bytes that are written at once, in 5 ms.
 const PAGE: usize = 64;
 

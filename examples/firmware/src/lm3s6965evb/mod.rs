@@ -13,8 +13,11 @@ use core::panic::PanicInfo;
 
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
-use embassy_executor::Spawner;
+use device_ui::flash::Shared;
+use embassy_sync::mutex::Mutex;
+use static_cell::StaticCell;
 
+use crate::app::{Storage, dhcp, spawn};
 use crate::registers::Registers;
 use eeprom::Eeprom;
 pub(crate) use ethernet::Ethernet as Network;
@@ -51,14 +54,11 @@ fn main() -> ! {
     time::start(chip.SYST);
     let network = Network::new([0x02, 0x00, 0x00, 0x65, 0x69, 0x65]);
     allow(ethernet::INTERRUPT);
-    crate::app::run(network, Eeprom(Master::new()))
-}
-
-/// Runs tasks while there is something to do, and sleeps until the next interrupt otherwise.
-pub(crate) fn execute(begin: impl FnOnce(Spawner)) -> ! {
+    static EEPROM: StaticCell<Shared<Flash>> = StaticCell::new();
+    let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(Eeprom(Master::new())));
     idle::run(|spawner| {
-        spawner.spawn(watchdog::feed().expect("spawned once"));
-        begin(spawner);
+        spawn(spawner, watchdog::feed());
+        crate::app::start(spawner, network, dhcp(), Storage { chip, part: 0..eeprom::SIZE as u32 });
     })
 }
 

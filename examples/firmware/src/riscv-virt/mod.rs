@@ -9,11 +9,14 @@ mod virtio;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-use embassy_executor::{Executor, Spawner};
+use device_ui::flash::Shared;
+use embassy_executor::Executor;
+use embassy_sync::mutex::Mutex;
 use riscv::interrupt::machine::Interrupt;
 use riscv_rt::entry;
 use static_cell::StaticCell;
 
+use crate::app::{Storage, dhcp};
 use crate::registers::Registers;
 pub(crate) use network::Network;
 pub(crate) use nor::Nor as Flash;
@@ -35,12 +38,6 @@ const PLIC_ENABLE: Registers = device(0x0c00_2000);
 const PLIC_CLAIM: Registers = device(0x0c20_0000);
 const SERIAL: Registers = device(0x1000_0000);
 
-/// Runs tasks while there is something to do, and sleeps until the next interrupt otherwise.
-pub(crate) fn execute(begin: impl FnOnce(Spawner)) -> ! {
-    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    EXECUTOR.init(Executor::new()).run(begin)
-}
-
 /// A place in the second NOR bank: registers of a device like any other, as long as nothing else is read from there.
 #[allow(unsafe_code)]
 fn bank(at: u32) -> (Registers, usize) {
@@ -54,7 +51,12 @@ fn main() -> ! {
     ALARM.write(4, u32::MAX);
     let network = virtio::find().and_then(Network::new).expect("the board has a network");
     allow();
-    crate::app::run(network, Flash::new())
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    static BANK: StaticCell<Shared<Flash>> = StaticCell::new();
+    let chip: &'static Shared<Flash> = BANK.init(Mutex::new(Flash::new()));
+    EXECUTOR.init(Executor::new()).run(|spawner| {
+        crate::app::start(spawner, network, dhcp(), Storage { chip, part: 0..nor::SIZE as u32 });
+    })
 }
 
 #[allow(unsafe_code)]

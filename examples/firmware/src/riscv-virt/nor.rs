@@ -7,6 +7,8 @@ use super::bank;
 const SECTOR: usize = 256 * 1024;
 /// As many as we use of it.
 const SECTORS: usize = 8;
+/// Bytes of them.
+pub(crate) const SIZE: usize = SECTOR * SECTORS;
 
 // commands, to both chips at once
 const READ_ARRAY: u32 = 0x00ff_00ff;
@@ -75,7 +77,7 @@ fn inside(from: u32, len: usize, unit: usize) -> Result<(), NorError> {
     if !(from as usize).is_multiple_of(unit) || !len.is_multiple_of(unit) {
         return Err(NorError::NotAligned);
     }
-    (from as usize).checked_add(len).filter(|end| *end <= SECTOR * SECTORS).map(|_| ()).ok_or(NorError::OutOfBounds)
+    (from as usize).checked_add(len).filter(|end| *end <= SIZE).map(|_| ()).ok_or(NorError::OutOfBounds)
 }
 
 impl ReadNorFlash for Nor {
@@ -96,7 +98,7 @@ impl ReadNorFlash for Nor {
     }
 
     fn capacity(&self) -> usize {
-        SECTOR * SECTORS
+        SIZE
     }
 }
 

@@ -35,6 +35,11 @@ pub fn serve_device(config: Config, clock: AnyClock, server: impl DeviceServer) 
     if config.token_header.is_some() {
         return Err("--token-header: this program is for devices, which have cookies only".into());
     }
+    if config.policy.binds_devices() {
+        return Err(
+            "--device-bound: this program is for devices, which have no certificates that browsers accept".into()
+        );
+    }
     let (mode, store) = config.store.clone().parts();
     match store {
         StoreUrl::Memory { capacity, anonymous } => {

@@ -8,6 +8,7 @@ use clap::error::ContextKind;
 use session_core::Keys;
 use session_core::policy::{Lifetimes, PlainCookie, Policy, SecureCookie};
 
+use super::outage::Outage;
 use super::routes::StructVersion;
 use super::store_url::StoreUrl;
 use super::surroundings::refuse;
@@ -67,6 +68,15 @@ pub struct Flags {
     /// The answer that signs out has Clear-Site-Data
     #[arg(long)]
     pub clear_site_data: bool,
+    /// Sessions are bound to devices, and a proof holds for so many seconds; with --https. Browsers prove at /device-session
+    #[arg(long, value_name = "SECS")]
+    pub device_bound: Option<u64>,
+    /// Each proof of a device counts once; with --device-bound
+    #[arg(long, requires = "device_bound")]
+    pub single_use_proofs: bool,
+    /// A session that is not bound two minutes after its login opens nothing more; with --device-bound
+    #[arg(long, requires = "device_bound")]
+    pub require_device: bool,
     /// Version of the struct of /struct: 1; 2 adds a field with a default; 3 removes a field
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub struct_version: u8,
@@ -89,6 +99,8 @@ pub struct Config {
     pub struct_version: StructVersion,
     /// Where the program listens, to be printed once its store was not refused.
     pub announce: Option<SocketAddr>,
+    /// Switches the store off, in conversations.
+    pub outage: Option<Outage>,
 }
 
 impl Flags {
@@ -119,6 +131,14 @@ impl Flags {
         };
         let policy = if self.no_store { policy.no_store() } else { policy };
         let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
+        let policy = match self.device_bound {
+            Some(secs) => {
+                policy.device_bound(Duration::from_secs(secs)).map_err(|why| format!("--device-bound: {why}"))?
+            }
+            None => policy,
+        };
+        let policy = if self.single_use_proofs { policy.single_use_proofs() } else { policy };
+        let policy = if self.require_device { policy.require_device() } else { policy };
         let keys = self.keys()?.application(Box::leak(self.app.into_boxed_str()));
         let store = match (self.store, self.anonymous_most) {
             (StoreUrl::Memory { capacity, .. }, Some(most)) => StoreUrl::Memory { capacity, anonymous: Some(most) },
@@ -133,6 +153,7 @@ impl Flags {
             token_header: self.token_header,
             struct_version: StructVersion(self.struct_version),
             announce: None,
+            outage: None,
         })
     }
 
@@ -224,6 +245,7 @@ mod tests {
             (["--store", "redis"], "--store <STORE>: a store URL"),
             (["--store", "redis://u:secret@"], "--store <STORE>: redis"),
             (["--idle", "soon"], "--idle"),
+            (["--device-bound", "600"], "--device-bound"),
         ] {
             let why = config(&args).unwrap_err();
             assert!(why.contains(word) && !why.contains('\n') && !why.contains("secret"), "{args:?}: {why}");

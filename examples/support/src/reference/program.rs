@@ -9,10 +9,12 @@ use clap::Parser;
 use conversations::{Running, Target, Unsupported};
 use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
-use session_std::Sessions;
+use session_std::device::P256;
+use session_std::{Sessions, SharedStore};
 
 use super::flags::{Config, Flags};
 use super::header;
+use super::outage::Outage;
 use super::surroundings::{SystemClock, refuse};
 
 /// What tells the time: the system, or a test.
@@ -51,15 +53,37 @@ fn with_room(serve: impl FnOnce() -> Result<(), String> + Send + 'static) {
 }
 
 const STACK: usize = 16 << 20;
+/// Where browsers register the keys of their devices, and prove that they have them.
+const DEVICE_ENDPOINT: &str = "/device-session";
 
 /// The application's sessions, for adapters over session-std.
 pub fn sessions(config: Config, clock: AnyClock) -> Result<Sessions, String> {
-    let Config { store, keys, policy, token_header, announce, .. } = config;
-    let sessions = store.sessions(keys)?.policy(policy).clock(clock);
+    sessions_in(config, clock, std::convert::identity)
+}
+
+/// The same in what `around` makes of their store.
+pub fn sessions_in(
+    config: Config,
+    clock: AnyClock,
+    around: impl FnOnce(SharedStore) -> SharedStore,
+) -> Result<Sessions, String> {
+    let Config { store, keys, policy, token_header, announce, outage, .. } = config;
+    let around = |store| match outage {
+        Some(outage) => around(outage.of(store)),
+        None => around(store),
+    };
+    let sessions = store.sessions(keys, around)?.policy(policy).clock(clock);
     let sessions = match token_header {
         Some(name) => sessions.in_header(&name).map_err(|why| format!("--token-header: {why}"))?,
         None => sessions,
     };
+    let sessions = match policy.binds_devices() {
+        true => sessions.device_endpoint(DEVICE_ENDPOINT, P256).map_err(|why| format!("--device-bound: {why}"))?,
+        false => sessions,
+    };
+    if sessions.cannot_bind_devices() {
+        return Err("--device-bound: is for sessions in a store and in cookies".into());
+    }
     announced(announce);
     Ok(sessions)
 }
@@ -76,7 +100,16 @@ pub(super) fn announced(announce: Option<SocketAddr>) {
 /// # Panics
 /// If one of them goes wrong.
 pub fn converse(name: &str, stores: &[&str], serve: Serve) {
-    conversations::run_all(&InProcess { stores, serve: Serves::There(serve) }, name).assert_passed();
+    conversations::run_all(&InProcess::new(stores, Serves::There(serve)), name).assert_passed();
+}
+
+/// The same with an app for microcontrollers, whose sessions cannot be bound to the devices of browsers.
+///
+/// # Panics
+/// If one of them goes wrong.
+pub fn converse_on_a_device(name: &str, stores: &[&str], serve: Serve) {
+    let target = InProcess { without: &["--device-bound"], ..InProcess::new(stores, Serves::There(serve)) };
+    conversations::run_all(&target, name).assert_passed();
 }
 
 /// The same with an app that opens its socket itself.
@@ -84,7 +117,7 @@ pub fn converse(name: &str, stores: &[&str], serve: Serve) {
 /// # Panics
 /// If one of them goes wrong.
 pub fn converse_binding(name: &str, stores: &[&str], serve: Bind) {
-    conversations::run_all(&InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+    conversations::run_all(&InProcess::new(stores, Serves::Itself(serve)), name).assert_passed();
 }
 
 /// Those conversations that show one of these requirements.
@@ -92,7 +125,7 @@ pub fn converse_binding(name: &str, stores: &[&str], serve: Bind) {
 /// # Panics
 /// If one of them goes wrong.
 pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
-    conversations::run_about(ids, &InProcess { stores, serve: Serves::There(serve) }, name).assert_passed();
+    conversations::run_about(ids, &InProcess::new(stores, Serves::There(serve)), name).assert_passed();
 }
 
 /// The same with an app that opens its socket itself.
@@ -100,7 +133,7 @@ pub fn converse_about(ids: &[&str], name: &str, stores: &[&str], serve: Serve) {
 /// # Panics
 /// If one of them goes wrong.
 pub fn converse_binding_about(ids: &[&str], name: &str, stores: &[&str], serve: Bind) {
-    conversations::run_about(ids, &InProcess { stores, serve: Serves::Itself(serve) }, name).assert_passed();
+    conversations::run_about(ids, &InProcess::new(stores, Serves::Itself(serve)), name).assert_passed();
 }
 
 /// The tokens of an app in headers instead of cookies (TR5).
@@ -108,7 +141,7 @@ pub fn converse_binding_about(ids: &[&str], name: &str, stores: &[&str], serve: 
 /// # Panics
 /// Where it goes otherwise.
 pub fn converse_in_a_header(serve: Serve) {
-    header::tell(&InProcess { stores: &[], serve: Serves::There(serve) });
+    header::tell(&InProcess::new(&[], Serves::There(serve)));
 }
 
 /// The same with an app that opens its socket itself.
@@ -116,7 +149,7 @@ pub fn converse_in_a_header(serve: Serve) {
 /// # Panics
 /// Where it goes otherwise.
 pub fn converse_in_a_header_binding(serve: Bind) {
-    header::tell(&InProcess { stores: &[], serve: Serves::Itself(serve) });
+    header::tell(&InProcess::new(&[], Serves::Itself(serve)));
 }
 
 /// Gives `converse` the URL of flash stores in a directory that goes when it is done.
@@ -140,6 +173,13 @@ pub fn with_sqlite(converse: impl FnOnce(&str)) {
 struct InProcess<'a> {
     stores: &'a [&'a str],
     serve: Serves,
+    without: &'a [&'a str],
+}
+
+impl<'a> InProcess<'a> {
+    const fn new(stores: &'a [&'a str], serve: Serves) -> Self {
+        Self { stores, serve, without: &[] }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -165,7 +205,8 @@ impl Serves {
 impl Serves {
     /// Starts the app in a thread of its own.
     fn start(self, config: Config, clock: &'static ManualClock) -> Result<Running, Unsupported> {
-        let store = config.store.clone();
+        let (store, outage) = (config.store.clone(), Outage::default());
+        let config = Config { outage: Some(outage.clone()), ..config };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped: Stop = Box::pin(async { drop(stopped.await) });
         let (tell, told) = mpsc::channel();
@@ -183,6 +224,7 @@ impl Serves {
             let _panicked = server.join();
         };
         let running = Running::new(address, move |span| clock.set(clock.now().after(span)), end);
+        let running = running.with_outages(move |down| outage.set(down));
         Ok(running.with_nodes(move |flags| self.start(Config { store: store.clone(), ..config_of(flags)? }, clock)))
     }
 }
@@ -205,5 +247,9 @@ impl Target for InProcess<'_> {
 
     fn stores(&self) -> &[&str] {
         self.stores
+    }
+
+    fn without(&self) -> &[&str] {
+        self.without
     }
 }

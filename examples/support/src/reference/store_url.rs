@@ -33,7 +33,7 @@ pub enum StoreUrl {
     Redis(String),
     /// `postgres://…`, `mysql://…`, `sqlite:PATH`
     Sql(String),
-    /// `memcached://…`, read by its store
+    /// `memcached://…`, `memcacheds://…`, `memcached+unix://PATH`, read by its store
     Memcached(String),
     /// `layered:CACHE_URL+DURABLE_URL`
     Layered {
@@ -48,7 +48,7 @@ pub enum StoreUrl {
 
 /// All that a store URL may be.
 const KINDS: &str = "memory:, memory:capacity=N, fixed:, flash:PATH, sqlite:PATH, postgres://, mysql://, redis://, redis-cluster://, \
-                     redis-sentinel://, memcached://, layered:CACHE+DURABLE, cookie:";
+                     redis-sentinel://, memcached://, memcached+unix://PATH, layered:CACHE+DURABLE, cookie:";
 
 /// A store of at most so many sessions, and so many of them anonymous: all, if nothing is said.
 pub(crate) fn memory(capacity: Option<usize>, anonymous: Option<usize>) -> MemoryStore {
@@ -89,12 +89,15 @@ impl FromStr for StoreUrl {
                 let checked = SqlStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Sql(url.to_owned()))
             }
-            ("memcached", _) => {
+            ("memcached" | "memcacheds" | "memcached+unix", _) => {
                 let checked = MemcachedStore::open(url).map_err(|why| format!("{scheme}: {why}"));
                 checked.map(|_| Self::Memcached(url.to_owned()))
             }
             ("layered", rest) => {
-                let (cache, durable) = rest.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
+                // one scheme has a plus sign itself
+                let from = if rest.starts_with("memcached+unix:") { "memcached+".len() } else { 0 };
+                let parts = rest.split_at(from).1.split_once('+').ok_or("expected layered:CACHE_URL+DURABLE_URL")?;
+                let (cache, durable) = (rest.split_at(from + parts.0.len()).0, parts.1);
                 let durable: Self = durable.parse()?;
                 let checked = match cache.split_once(':') {
                     _ if matches!(durable, Self::Fixed | Self::Cookie) => Err("no store that can be durable".into()),
@@ -113,10 +116,11 @@ impl FromStr for StoreUrl {
 }
 
 impl StoreUrl {
-    /// The sessions in this store, for adapters over session-std. A server is not asked yet: it may come later.
-    pub fn sessions(&self, keys: Keys) -> Result<Sessions, String> {
+    /// The sessions in this store, or in what `around` makes of it, for adapters over session-std. A server is not asked yet:
+    /// it may come later.
+    pub fn sessions(&self, keys: Keys, around: impl FnOnce(SharedStore) -> SharedStore) -> Result<Sessions, String> {
         let (mode, store) = self.clone().parts();
-        let store = store.open(&keys)?;
+        let store = around(store.open(&keys)?);
         Ok(match mode {
             DynamicMode::Stored => Sessions::new(store, keys),
             DynamicMode::Sealed => Sessions::sealed(store, keys),
@@ -191,15 +195,16 @@ impl StoreUrl {
     /// which has to be there.
     #[must_use]
     pub fn apart(self, name: &str) -> Self {
+        let prefixed = |url: String| format!("{url}{}prefix={name}:", if url.contains('?') { '&' } else { '?' });
         match self {
-            Self::Redis(url) => Self::Redis(format!("{url}?prefix={name}:")),
+            Self::Redis(url) => Self::Redis(prefixed(url)),
             Self::Sql(url) if url.starts_with("sqlite:") => Self::Sql(format!("{url}.{name}")),
             Self::Sql(url) if url.starts_with("postgres") => Self::Sql(format!("{url}?options[search_path]={name}")),
             Self::Sql(url) => Self::Sql(format!("{url}?table_prefix={name}_")),
             Self::Flash(path) => Self::Flash(path.join(name)),
-            Self::Memcached(url) => Self::Memcached(format!("{url}?prefix={name}:")),
+            Self::Memcached(url) => Self::Memcached(prefixed(url)),
             Self::Layered { cache, durable } => {
-                Self::Layered { cache: format!("{cache}?prefix={name}:"), durable: Box::new(durable.apart(name)) }
+                Self::Layered { cache: prefixed(cache), durable: Box::new(durable.apart(name)) }
             }
             own @ (Self::Memory { .. } | Self::Fixed | Self::Cookie) => own,
         }
@@ -225,7 +230,10 @@ mod tests {
         }
         assert_eq!("memcached://h,i:7".parse(), Ok(StoreUrl::Memcached("memcached://h,i:7".into())));
         let durable = Box::new(StoreUrl::Redis("redis://d".into()));
-        for cache in ["memcached://h:1", "redis://c"] {
+        for url in ["memcached://u:p@h,[::1]:7", "memcached+unix:///run/m.sock"] {
+            assert_eq!(url.parse(), Ok(StoreUrl::Memcached(url.into())));
+        }
+        for cache in ["memcached://h:1", "redis://c", "memcached+unix:///run/m.sock", "memcached://h?prefix=a:"] {
             let layered = StoreUrl::Layered { cache: cache.into(), durable: durable.clone() };
             assert_eq!(format!("layered:{cache}+redis://d").parse(), Ok(layered));
         }
@@ -272,6 +280,7 @@ mod tests {
                 "memory:capacity=N" => "memory:capacity=7".to_owned(),
                 "layered:CACHE+DURABLE" => "layered:redis://c+sqlite:a.db".to_owned(),
                 kind if kind.ends_with("://") && kind.contains("sentinel") => format!("{kind}h:1/main"),
+                "memcached+unix://PATH" => "memcached+unix:///run/m.sock".to_owned(),
                 kind if kind.ends_with("://") => format!("{kind}h/1"),
                 kind => kind.to_owned(),
             };

@@ -65,6 +65,7 @@ impl fmt::Debug for LogId {
 /// | `proof_skipped` | info | a browser says why it sends no proof, which anybody can say |
 /// | `csrf_failed` | warn | a CSRF token was refused |
 /// | `cross_site` | warn | a request that another site caused was refused |
+/// | `plain_http` | warn | a browser came by plain http, where it ignores a cookie with `Secure` |
 /// | `corrupt` | warn | the store held something else under the session's key |
 /// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
 /// | `conflict` | info | a change was refused (409), for another request had made one |
@@ -129,6 +130,9 @@ pub enum Event<'e> {
     CsrfFailed(Option<LogId>, Option<&'e str>),
     /// A request was refused because another site had caused it.
     CrossSite,
+    /// A browser sent a form or a script's request from a page on plain http, and the cookie is for https only: the browser
+    /// ignores it, so that each request is one of a new visitor. Adapters for servers report it.
+    PlainHttp,
     /// The store held bytes that are no record of this version; they were left alone and not used.
     Corrupt(LogId),
     /// A value of the session cannot be read as the type that the program asked for: the key, the type, the field and what
@@ -165,6 +169,8 @@ pub enum Cause {
     Mismatch,
     /// Its old cookie was used again, and the policy ends it then.
     Reuse,
+    /// Its browser signed in anew, without the proof of its device: the key is lost, or nobody proved for too long.
+    BindingLost,
 }
 
 impl Cause {
@@ -179,6 +185,7 @@ impl Cause {
             Self::AnotherLogin => "another_login",
             Self::Mismatch => "mismatch",
             Self::Reuse => "reuse",
+            Self::BindingLost => "binding_lost",
         }
     }
 }
@@ -281,6 +288,7 @@ impl<'e> Event<'e> {
             Self::ProofSkipped(id, _) => ("proof_skipped", Level::Info, id),
             Self::CsrfFailed(id, _) => ("csrf_failed", Level::Warn, id),
             Self::CrossSite => ("cross_site", Level::Warn, None),
+            Self::PlainHttp => ("plain_http", Level::Warn, None),
             Self::Corrupt(id) => ("corrupt", Level::Warn, Some(id)),
             Self::Unreadable(id, _) => ("unreadable", Level::Warn, Some(id)),
             Self::Conflict(id) => ("conflict", Level::Info, Some(id)),
@@ -329,6 +337,10 @@ impl fmt::Display for Event<'_> {
             Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
             Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
             Self::CrossSite => f.write_str("request refused: another site caused it"),
+            Self::PlainHttp => f.write_str(
+                "a browser came by plain http, where it ignores the session's cookie: use https, or for development \
+                 localhost or Policy::PLAIN_HTTP",
+            ),
             Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
             Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),

@@ -21,6 +21,7 @@
 //! names only.
 
 mod bytes;
+mod content;
 mod inside;
 mod item;
 mod read;
@@ -80,6 +81,10 @@ impl Codec for Cbor {
         let mut again = [0; 64];
         let Some(again) = again.get_mut(..bytes.len()) else { return false };
         Self::write(value, again) == Ok(bytes.len()) && again == bytes
+    }
+
+    fn content(bytes: &[u8]) -> u64 {
+        content::content(bytes).map_or(0, |(content, _)| content)
     }
 }
 

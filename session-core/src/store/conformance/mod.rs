@@ -102,7 +102,7 @@ rules! {
     span::update_keeps_the_later_last_seen LC5: "An update keeps the later last_seen, that of the record or that of the store, and nothing else of the old record."
     span::update_gives_the_new_limits ST1: "After an update the record's limits are the new ones."
     span::update_gives_the_new_login ST1: "After an update the record's login number is the new one."
-    span::delete_after_expiry_is_missing ST1: "A delete of a record that is over is Missing."
+    span::delete_asks_no_clock LC9: "A delete removes a record that is over by the caller's clock, and is alive by another's."
     records::too_large_changes_nothing ST12: "A create or an update of a record that the store never takes is TooLarge with both sizes, not an error, and changes nothing; one of the size that it tells is taken."
     races::one_of_two_creates_wins ST2: "Of two creates at once under one key one is applied."
     races::one_of_two_updates_wins ST2: "Of two updates at once of one version one is applied."

@@ -17,9 +17,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
+use session_axum::SessionLayer;
 use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
-use session_axum::{SessionLayer, Sessions};
-use session_core::mode::DynamicMode;
 use support::reference::{AnyClock, Config, Stop};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -53,6 +52,7 @@ fn learn(headers: &HeaderMap) {
         // an id, or a sealed record
         match Base64UrlUnpadded::decode_vec(value.trim()) {
             Ok(value) if value.len() == 32 || value.len() >= 108 => note(Note::Cookie, &value),
+            Ok(value) if value.len() == 22 => note(Note::Device, &value),
             _ => {}
         }
     }
@@ -75,14 +75,8 @@ async fn tell(request: Request, next: Next) -> Response {
 
 fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop) -> Result<(), String> {
     eprintln!("{config:?} {config:#?}");
-    let Config { store, keys, policy, struct_version, .. } = config;
-    let (mode, store) = store.parts();
-    let store = Kept(store.open(&keys)?);
-    let sessions = match mode {
-        DynamicMode::Stored => Sessions::new(store, keys),
-        DynamicMode::Sealed => Sessions::sealed(store, keys),
-    };
-    let sessions = sessions.policy(policy).clock(clock);
+    let struct_version = config.struct_version;
+    let sessions = support::reference::sessions_in(config, clock, |store| Kept(store).into())?;
     let sessions = sessions.observed(((Tracing, Log), (Metrics, Everything)));
     eprintln!("{sessions:?} {:?}", SessionLayer::new(sessions.clone()));
     axum_app::run(listener, axum_app::router(sessions, struct_version).layer(from_fn(tell)), stop)

@@ -1,5 +1,5 @@
 //! The reference app as a model: one lock, a map, no cryptography. It answers every dialogue as it should, unless it is
-//! told to have one of the bugs of today's libraries.
+//! told to have one of the bugs of today's libraries. The signatures of devices are the maker's, made again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use conversations::{Running, Target, Unsupported};
 
+mod device;
 mod sessions;
 mod token;
 
@@ -26,7 +27,7 @@ impl Target for Model {
         let addr = listener.local_addr().map_err(|error| Unsupported(error.to_string()))?;
         let (clock, over) = (Arc::new(AtomicU64::new(1_800_000_000_000)), Arc::new(AtomicBool::new(false)));
         let sessions = Arc::new(Mutex::new(Sessions::new(flags, self.0, clock.clone())));
-        let ended = over.clone();
+        let (ended, switched) = (over.clone(), sessions.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten().take_while(|_| !ended.load(Ordering::SeqCst)) {
                 let sessions = sessions.clone();
@@ -34,10 +35,11 @@ impl Target for Model {
             }
         });
         let step = move |by: Duration| _ = clock.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
-        Ok(Running::new(addr, step, move || {
+        let running = Running::new(addr, step, move || {
             over.store(true, Ordering::SeqCst);
             drop(TcpStream::connect(addr));
-        }))
+        });
+        Ok(running.with_outages(move |down| _ = switched.lock().map(|mut sessions| sessions.down = down)))
     }
 
     fn stores(&self) -> &[&str] {
@@ -51,11 +53,13 @@ pub(crate) struct Reply {
     pub(crate) body: String,
     /// The new cookie value and its Max-Age; empty and 0 for a removal.
     pub(crate) cookie: Option<(String, u64)>,
+    /// The challenge of a login, for the key of a device.
+    pub(crate) registration: Option<String>,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, body: body.into(), cookie: None }
+        Self { status, body: body.into(), cookie: None, registration: None }
     }
 }
 
@@ -71,6 +75,7 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let (mut cookies, mut csrf, mut lengths) = (Vec::new(), String::new(), Vec::new());
     let (mut other_site, mut origin, mut host, mut upgrades) = (None, None, String::new(), false);
+    let mut asked = device::Asked::default();
     for line in lines {
         let Some(colon) = line.iter().position(|&b| b == b':') else { continue };
         let text = || String::from_utf8_lossy(&line[colon + 1..]).trim().to_owned();
@@ -78,10 +83,16 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
             "cookie" => cookies.extend(line[colon + 1..].split(|&b| b == b';').map(<[u8]>::to_vec)),
             "content-length" => lengths.push(text()),
             "x-csrf-token" => csrf = text(),
-            "sec-fetch-site" => other_site = Some(!["same-origin", "none"].contains(&text().as_str())),
+            "sec-fetch-site" => {
+                other_site = Some(!["same-origin", "none"].contains(&text().as_str()));
+                asked.same_origin = text() == "same-origin";
+            }
             "origin" => origin = Some(text()),
             "host" => host = text(),
             "upgrade" => upgrades = true,
+            "sec-fetch-mode" => asked.no_cors = text() == "no-cors",
+            "sec-secure-session-id" => asked.refreshes = true,
+            "secure-session-response" => asked.proof = Some(text()),
             _ => {}
         }
     }
@@ -100,6 +111,11 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     let route = format!("{method} {path}");
     let other_site = other_site.unwrap_or_else(|| origin.is_some_and(|origin| origin != format!("http://{host}")));
     let Ok(mut s) = sessions.lock() else { return };
+    if route == "POST /device-session" && s.device_bound > 0 {
+        let handle = target.split_once("?s=").map(|(_, handle)| handle.to_owned());
+        let answer = s.prove(&device::Asked { handle, ..asked }, &cookies);
+        return drop(stream.write_all(answer.as_bytes()));
+    }
     if (method == "POST" || upgrades) && other_site && s.bug != Some(Bug::CrossSitePasses) {
         return drop(stream.write_all(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"));
     }
@@ -117,6 +133,9 @@ fn serve(mut stream: TcpStream, sessions: &Mutex<Sessions>) {
     }
     if clears && reply.cookie.as_ref().is_some_and(|cookie| cookie.1 == 0) && bug != Some(Bug::SiteDataForgotten) {
         text += "Clear-Site-Data: \"cache\", \"storage\"\r\n";
+    }
+    if let Some(challenge) = reply.registration {
+        text += &format!("Secure-Session-Registration: (ES256);path=\"/device-session\";challenge=\"{challenge}\"\r\n");
     }
     if let Some((value, age)) = reply.cookie {
         let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
@@ -146,6 +165,9 @@ fn answer<'q>(
         }
         return (Reply::new(200, "plain"), bug);
     }
+    if s.down {
+        return (Reply::new(503, "the store is down"), bug);
+    }
     let cannot_be = |text: &str, most| text.is_empty() || text.len() > most || text.contains("%0A");
     let path = route.split(' ').next_back().unwrap_or_default();
     let takes_a_key =
@@ -153,7 +175,8 @@ fn answer<'q>(
     if takes_a_key && cannot_be(key, 64) || path == "/login" && cannot_be(argument("user"), 255) {
         return (Reply::new(400, "a key or a user that cannot be"), bug);
     }
-    let found = s.begin(cookies);
+    let whole = s.begin(cookies);
+    let found = s.proven(whole, cookies);
     let loaded = s.record(&found);
     let data = loaded.as_ref().map(|record| record.data.clone()).unwrap_or_default();
     let value = |data: &BTreeMap<String, Value>| match data.get(key) {
@@ -220,8 +243,14 @@ fn answer<'q>(
         },
         "POST /clear" => s.write(&found, &data, None, ok(), |record| record.data.clear()),
         "POST /rotate" => return (s.rotate(&found), bug),
-        "POST /login" => return (s.login(&found, argument("user"), argument("remember") == "1"), bug),
-        "POST /logout" => return (s.logout(&found), bug),
+        "POST /login" => {
+            s.unproven_ends(&whole, &found);
+            let reply = s.login(&found, argument("user"), argument("remember") == "1");
+            return (s.ask_for_key(reply), bug);
+        }
+        // needs no proof
+        "POST /logout" if bug == Some(Bug::LogoutNeedsAProof) => return (s.logout(&found), bug),
+        "POST /logout" => return (s.logout(&whole), bug),
         "GET /whoami" => match loaded.and_then(|record| record.subject) {
             Some(subject) => Reply::new(200, subject),
             None => Reply::new(204, ""),

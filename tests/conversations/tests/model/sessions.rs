@@ -64,6 +64,24 @@ pub(crate) enum Bug {
     CrossSitePasses,
     NoStoreForgotten,
     SiteDataForgotten,
+    ProofNotAsked,
+    ProofHoldsForever,
+    ProofOfAnySession,
+    SignatureNotVerified,
+    ChallengeNotVerified,
+    RegisteredForAnyLogin,
+    RegisteredLate,
+    KeyReplaced,
+    KeySurvivesLogin,
+    ProofReplayed,
+    ProofNeedsTheCookie,
+    ProofOfAnothersCookie,
+    ProofIsActivity,
+    ScriptsRegister,
+    OutageIsFinal,
+    LogoutNeedsAProof,
+    UnprovenSurvivesLogin,
+    RequirementForgotten,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -74,22 +92,24 @@ pub(crate) enum Value {
 
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Record {
-    secret: u128,
+    pub(super) secret: u128,
     previous: Option<(u128, u64)>,
     /// The cookie that the last login replaced, until the next write.
     before_login: Option<u128>,
     rotated_at: u64,
-    created: u64,
+    pub(super) created: u64,
     pub(crate) authenticated_at: Option<u64>,
     pub(crate) subject: Option<String>,
-    login: u64,
+    pub(super) login: u64,
     /// Counts logins of everybody.
     order: u64,
-    last_seen: u64,
+    pub(super) last_seen: u64,
     idle: u64,
     absolute: u64,
     pub(crate) data: BTreeMap<String, Value>,
     pub(crate) flash: Option<String>,
+    /// The key of the device, and when the challenge of the last proof was made.
+    pub(super) device: Option<([u8; 64], u64)>,
 }
 
 /// What the cookies of a request come to.
@@ -108,8 +128,8 @@ pub(crate) struct Sessions {
     clock: Arc<AtomicU64>,
     random: RandomState,
     drawn: u64,
-    key: String,
-    records: HashMap<u64, Record>,
+    pub(super) key: String,
+    pub(super) records: HashMap<u64, Record>,
     capacity: usize,
     anonymous: usize,
     idle: u64,
@@ -120,6 +140,14 @@ pub(crate) struct Sessions {
     logins: u64,
     /// Subject and login of sessions that a logout ended.
     ended: Vec<(Option<String>, u64)>,
+    /// For how many milliseconds the proof of a device holds; 0: sessions are not bound.
+    pub(crate) device_bound: u64,
+    pub(super) single_use: bool,
+    pub(super) required: bool,
+    /// The store does not answer.
+    pub(crate) down: bool,
+    /// Every challenge, proof and URL that was handed out.
+    pub(super) issued: HashMap<String, super::device::Issued>,
 }
 
 const DAY: u64 = 86_400_000;
@@ -151,6 +179,11 @@ impl Sessions {
             cap: flag("--max-per-user").and_then(|number| number.parse().ok()).unwrap_or(0),
             logins: 0,
             ended: Vec::new(),
+            device_bound: millis("--device-bound", 0),
+            single_use: flags.contains(&"--single-use-proofs"),
+            required: flags.contains(&"--require-device"),
+            down: false,
+            issued: HashMap::new(),
         }
     }
 
@@ -163,15 +196,15 @@ impl Sessions {
         self.random.hash_one(self.drawn)
     }
 
-    fn has(&self, bug: Bug) -> bool {
+    pub(super) fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
 
-    fn secret(&mut self) -> u128 {
+    pub(super) fn secret(&mut self) -> u128 {
         u128::from(self.draw()) << 64 | u128::from(self.draw())
     }
 
-    fn live(&self, record: &Record) -> bool {
+    pub(super) fn live(&self, record: &Record) -> bool {
         let late = if self.has(Bug::IdleASecondLate) { 1000 } else { 0 };
         let idle =
             record.idle == 0 || self.has(Bug::IdleNotEnforced) || self.now() < record.last_seen + record.idle + late;
@@ -442,6 +475,9 @@ impl Sessions {
             return reply;
         }
         record.login = old.login + u64::from(!self.has(Bug::CsrfSurvivesLogin));
+        if self.has(Bug::KeySurvivesLogin) {
+            record.device = old.device;
+        }
         if self.has(Bug::FlashSurvivesLogin) {
             record.flash = old.flash;
         }

@@ -38,6 +38,8 @@ pub struct Browser {
     jar: BTreeMap<String, (String, u64)>,
     bound: Option<Bound>,
     keys: u8,
+    /// The last proof of a refresh.
+    pub sent: Option<String>,
     /// How often it signed.
     pub signatures: usize,
 }
@@ -72,7 +74,8 @@ impl Browser {
         self.bound.is_some()
     }
 
-    fn receive(&mut self, site: &Site, set_cookie: &str) {
+    /// Takes the cookie of an answer.
+    pub fn receive(&mut self, site: &Site, set_cookie: &str) {
         let (pair, attributes) = set_cookie.split_once("; ").unwrap_or((set_cookie, ""));
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let seconds: u64 = attributes
@@ -123,6 +126,7 @@ impl Browser {
             let Some(bound) = &mut self.bound else { break };
             let proof = bound.challenge.as_ref().map(|challenge| Proof::refresh(bound.key, challenge).text());
             self.signatures += usize::from(proof.is_some());
+            self.sent = proof.clone().or(self.sent.take());
             let cookies = {
                 let now = site.clock.now().millis();
                 let live = self.jar.iter().filter(|(_, (_, until))| *until > now);

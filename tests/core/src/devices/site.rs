@@ -108,6 +108,8 @@ pub struct Answer {
     pub who: Result<Option<String>, session_core::Error>,
     /// What the cookies proved.
     pub proof: DeviceProof,
+    /// What was stored, which is who stored it.
+    pub data: Option<String>,
     /// Values of `Set-Cookie`.
     pub cookies: Vec<String>,
     /// `Secure-Session-Registration`.
@@ -191,7 +193,8 @@ impl Site {
         let mut state = RequestState::new([0; 1_024], [0; 1_024]);
         let mut rng = self.rng.borrow_mut();
         let mut session = Session::new(&sessions, &mut state, &mut *rng);
-        let mut answer = Answer { who: Ok(None), proof: DeviceProof::Unbound, cookies: vec![], registration: None };
+        let (proof, cookies) = (DeviceProof::Unbound, vec![]);
+        let mut answer = Answer { who: Ok(None), proof, data: None, cookies, registration: None };
         if let Err(error) = run(session.load([cookie.as_bytes()].into_iter())) {
             answer.who = Err(error);
             return answer;
@@ -199,10 +202,16 @@ impl Site {
         answer.proof = session.check_device(&self.device, [cookie.as_bytes()].into_iter());
         session.activity();
         answer.who = Ok(session.subject().map(str::to_owned));
+        answer.data = session.get("n").ok().flatten();
         let done = match visit {
             Visit::Who => Ok(()),
-            Visit::Write => session.set("n", &1_u32),
-            Visit::SignIn(subject) => run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt))),
+            Visit::Write => session.set("n", answer.who.as_ref().ok().and_then(Option::as_deref).unwrap_or_default()),
+            Visit::SignIn(subject) => {
+                if let DeviceProof::Missing(unproven) = answer.proof {
+                    run(sessions.end_unproven(unproven)).expect("the store works");
+                }
+                run(session.begin_login(subject)).and_then(|attempt| run(session.login(attempt)))
+            }
             Visit::SignOut => run(session.logout()),
         };
         if let Err(error) = done.and_then(|()| run(session.commit())) {

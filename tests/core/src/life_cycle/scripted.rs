@@ -61,6 +61,7 @@ struct Script {
     failing: Option<Range<usize>>,
     losing: Option<Range<usize>>,
     delaying: Option<Range<usize>>,
+    updates_fail: bool,
     late: Vec<Late>,
     taken: usize,
     hook: Option<Hook>,
@@ -114,6 +115,12 @@ impl<S: Store> Scripted<S> {
         self.script.borrow_mut().delaying = Some(calls);
     }
 
+    /// Updates are not done and answered by an error.
+    pub fn fail_updates(&self) {
+        self.calls();
+        self.script.borrow_mut().updates_fail = true;
+    }
+
     /// All that is late is done now. Returns how many writes that were.
     pub fn land(&self) -> usize {
         let late = std::mem::take(&mut self.script.borrow_mut().late);
@@ -143,6 +150,7 @@ impl<S: Store> Scripted<S> {
     pub fn recover(&self) {
         let mut script = self.script.borrow_mut();
         (script.failing, script.losing, script.delaying, script.taken) = (None, None, None, 0);
+        script.updates_fail = false;
     }
 
     /// Every record and key that went to the store or came from it.
@@ -224,6 +232,10 @@ impl<S: Store> Store for Scripted<S> {
     ) -> Result<Outcome, Down> {
         let fate = self.begin(key, |calls| &mut calls.update)?;
         self.keep(record);
+        if self.script.borrow().updates_fail {
+            assert!(self.script.borrow().calls.update < 100, "a request asks again without end");
+            return Err(Down);
+        }
         if fate == Fate::Late {
             self.script.borrow_mut().late.push(Late::Update(*key, seen, record.to_vec(), now));
             return Err(Down);

@@ -71,7 +71,7 @@ const WRONG: &[(Way, &str)] = &[
     (UpdateKeepsTheOldLastSeen, "update_keeps_the_later_last_seen"),
     (UpdateKeepsTheOldLimits, "update_gives_the_new_limits"),
     (UpdateKeepsTheOldLogin, "update_gives_the_new_login"),
-    (DeleteFindsTheDead, "delete_after_expiry_is_missing"),
+    (DeleteLeavesTheDead, "delete_asks_no_clock"),
     (CreateLooksThenWrites, "one_of_two_creates_wins"),
     (UpdateLooksThenWrites, "one_of_two_updates_wins"),
     (UpdateWritesWhatIsGone, "update_revives_nothing"),

@@ -75,7 +75,7 @@ pub(crate) enum Way {
     UpdateKeepsTheOldLastSeen,
     UpdateKeepsTheOldLimits,
     UpdateKeepsTheOldLogin,
-    DeleteFindsTheDead,
+    DeleteLeavesTheDead,
     CreateLooksThenWrites,
     UpdateLooksThenWrites,
     UpdateWritesWhatIsGone,
@@ -486,7 +486,7 @@ impl Store for WrongStore {
         if self.is(EveryCallWaits) {
             wait().await;
         }
-        let Some(kept) = self.get(key).filter(|kept| self.live(kept, now) || self.is(DeleteFindsTheDead)) else {
+        let Some(kept) = self.get(key).filter(|kept| self.live(kept, now) || !self.is(DeleteLeavesTheDead)) else {
             return Ok(if self.is(DeleteInvents) { Outcome::Applied(Version(0)) } else { Outcome::Missing });
         };
         if !self.matches(condition, &kept) {

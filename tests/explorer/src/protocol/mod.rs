@@ -26,8 +26,8 @@ pub(crate) fn two(whole: bool) -> ExitCode {
     run(&scenario::all(2, 1, 1, whole), None)
 }
 
-/// All triples in which two clicks sign in.
-pub(crate) fn two_clicks(whole: bool) -> ExitCode {
+/// All triples in which two clicks sign in, or as many as the time allows.
+pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>) -> ExitCode {
     let clicks = |scenario: &Scenario| {
         let clicks = scenario.requests.iter().filter(|request| **request == (Verb::LoginA, Holder::Browser));
         clicks.count() >= 2
@@ -36,8 +36,9 @@ pub(crate) fn two_clicks(whole: bool) -> ExitCode {
     if whole {
         scenarios.extend([scenario::all(3, 1, 0, true), scenario::all(3, 0, 1, true)].concat());
     }
-    scenarios.retain(clicks);
-    run(&scenarios, None)
+    // three logins at a cap of two would take as long as all the rest; `three` draws them
+    scenarios.retain(|scenario| clicks(scenario) && scenario.kind != Kind::CappedAtTwo);
+    run(&scenarios, deadline)
 }
 
 /// As many triples as the time allows.

@@ -141,6 +141,28 @@ pub(crate) const RULES: &[Mutation] = &[
         }],
     },
     Mutation {
+        rule: 9,
+        without: "a login at a cap of two ends as many as it counted, although another one is ending the same",
+        explore: "two",
+        edits: &[Edit {
+            file: SUBJECTS,
+            code: "if let Some(oldest) = oldest.filter(|_| holds && count > cap) {
+                    self.end_entry(&ending, &oldest).await?;
+                }
+                if !holds || count <= cap.saturating_add(1) {
+                    break;
+                }",
+            instead: "if holds {
+                    let mut again = Pages::new(ending.id, entry.order.saturating_sub(1));
+                    for _ in cap..count {
+                        let Some(oldest) = self.next(&mut again).await? else { break };
+                        self.end_entry(&ending, &oldest).await?;
+                    }
+                }
+                break;",
+        }],
+    },
+    Mutation {
         rule: 10,
         without: "a value that was read may have changed",
         explore: "two",

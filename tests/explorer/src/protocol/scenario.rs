@@ -122,15 +122,16 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
         sets = sets.iter().flat_map(longer).collect();
     }
     let mut scenarios = Vec::new();
-    for kind in [Kind::Capped, Kind::Memory, Kind::Cache] {
+    for kind in [Kind::Capped, Kind::CappedAtTwo, Kind::Memory, Kind::Cache] {
         for beginning in Beginning::ALL.into_iter().filter(|beginning| matters(kind, *beginning)) {
             // without a cookie both parties are the same
             let same = beginning == Beginning::Nothing;
             let sets = sets.iter().filter(|set| !same || set.iter().all(|(_, holder)| *holder == Holder::Browser));
-            let sets = sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set));
+            let sets =
+                sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set) && at_cap(kind, set));
             for set in sets {
                 let scenario = |faults, jumps| Scenario { kind, beginning, requests: set.clone(), faults, jumps };
-                if whole || faults == 0 || jumps == 0 || !lists(set) && kind != Kind::Capped {
+                if whole || faults == 0 || jumps == 0 || !lists(set) && kind.cap() == 0 {
                     scenarios.push(scenario(faults, jumps));
                 } else {
                     scenarios.extend([scenario(faults, 0), scenario(0, jumps)]);
@@ -148,7 +149,7 @@ fn offered(kind: Kind, verb: Verb) -> bool {
     match kind {
         Kind::Memory => true,
         Kind::Cache => !verb.revokes() && verb != Verb::List,
-        Kind::Capped => {
+        Kind::Capped | Kind::CappedAtTwo => {
             matches!(verb, Verb::Read | Verb::Increment | Verb::LoginA | Verb::Logout | Verb::List) || verb.revokes()
         }
     }
@@ -166,6 +167,15 @@ fn meet(set: &[(Verb, Holder)]) -> bool {
     !lists(set) || !set.iter().any(|(verb, _)| of_values(*verb))
 }
 
+/// A cap above one is counted in the same way, so that only those are explored that count.
+fn at_cap(kind: Kind, set: &[(Verb, Holder)]) -> bool {
+    kind != Kind::CappedAtTwo || set.iter().any(|(verb, _)| verb.signs_in())
+}
+
 fn matters(kind: Kind, beginning: Beginning) -> bool {
-    kind != Kind::Capped || matches!(beginning, Beginning::Nothing | Beginning::Anonymous | Beginning::SignedIn)
+    match kind {
+        Kind::Memory | Kind::Cache => true,
+        Kind::Capped => matches!(beginning, Beginning::Nothing | Beginning::Anonymous | Beginning::SignedIn),
+        Kind::CappedAtTwo => matches!(beginning, Beginning::Nothing | Beginning::SignedIn),
+    }
 }

@@ -24,7 +24,7 @@ impl Starts {
         let keys = Keys::new(&KEY).expect("a key without a pattern");
         // construction refuses to renew within the grace; if it did not, that would be explored
         let policy = policy(RENEW_WITHIN_GRACE).or_else(|_| policy(RENEW_AFTER)).expect("lifetimes that fit");
-        let policy = policy.max_sessions(u16::from(kind == Kind::Capped));
+        let policy = policy.max_sessions(kind.cap());
         let clock: &'static ManualClock = &world.clock;
         let app = Box::leak(Box::new(Sessions::new(Port(world), clock, &keys, policy)));
         let starts = Beginning::ALL.map(|beginning| start(app, beginning)).to_vec();
@@ -42,6 +42,13 @@ fn start(app: &'static App, beginning: Beginning) -> Start {
     world.clock.set(Time::from_millis(5_000_000));
     let mut jars = [None, None];
     let browser = |verb| (verb, Holder::Browser);
+    if world.kind == Kind::CappedAtTwo {
+        // two more browsers, which nobody uses again
+        for _ in 0..2 {
+            one_after_the_other(app, &mut [None, None], &[browser(Verb::LoginA)]);
+            world.clock.advance(Duration::from_secs(1));
+        }
+    }
     if beginning >= Beginning::Anonymous {
         one_after_the_other(app, &mut jars, &[browser(Verb::Increment), browser(Verb::Same)]);
         jars[1] = jars[0].clone();

@@ -28,7 +28,7 @@ pub(crate) enum Grant {
     Delay,
 }
 
-/// The two kinds of store that there are.
+/// What kind of store there is, and the policy's cap.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Kind {
     /// As memory: a conflict brings the record, versions are the records' own, touching is free.
@@ -37,13 +37,24 @@ pub(crate) enum Kind {
     Cache,
     /// As memory, and a subject may have one session only.
     Capped,
+    /// The same with two, and subject a has as many when it begins.
+    CappedAtTwo,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Cache, Self::Capped];
+    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Cache, Self::Capped, Self::CappedAtTwo];
 
     pub(crate) fn is_memory(self) -> bool {
         self != Self::Cache
+    }
+
+    /// Returns how many sessions a subject may have; 0 = as many as it likes.
+    pub(crate) fn cap(self) -> u16 {
+        match self {
+            Self::Memory | Self::Cache => 0,
+            Self::Capped => 1,
+            Self::CappedAtTwo => 2,
+        }
     }
 }
 
@@ -293,7 +304,8 @@ impl State {
                 Reply::Applied(version)
             }
             Command::Delete { handle, meant } => {
-                let Some(slot) = self.live(*handle, asked) else { return Reply::Missing };
+                // asks no clock
+                let Some(slot) = self.slots.get(handle) else { return Reply::Missing };
                 let old = Record::parse(&slot.bytes);
                 let is_meant = match *meant {
                     Meant::Any => true,
@@ -387,8 +399,8 @@ impl State {
 
     fn version(&self, slot: &Slot) -> Version {
         match self.kind {
-            Kind::Memory | Kind::Capped => Version(Record::parse(&slot.bytes).version),
             Kind::Cache => Version(slot.counter),
+            _ => Version(Record::parse(&slot.bytes).version),
         }
     }
 

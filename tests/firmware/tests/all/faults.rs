@@ -147,12 +147,12 @@ fn log_of_another_version(mut image: Vec<u8>, page: usize) -> Vec<u8> {
 
 #[test]
 fn another_flash_is_told_and_left_alone() {
-    let tables = Board::ALL.map(Table::new);
+    let tables = Board::QEMU.map(Table::new);
     let owned = tables.each_ref().map(|table| {
         let (_, browser) = table.owned();
         (std::fs::read(table.image()).unwrap(), browser)
     });
-    for (at, (board, page)) in Board::ALL.into_iter().zip([1024, 256 * 1024]).enumerate() {
+    for (at, (board, page)) in Board::QEMU.into_iter().zip([1024, 256 * 1024]).enumerate() {
         let (table, (ours, browser), (theirs, _)) = (&tables[at], &owned[at], &owned[1 - at]);
         let mut browser = browser.clone();
         let letter = b"a letter ".iter().copied().cycle().take(ours.len()).collect();

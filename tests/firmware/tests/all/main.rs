@@ -4,4 +4,5 @@ mod browser;
 mod cuts;
 mod faults;
 mod life;
+mod pico;
 mod table;

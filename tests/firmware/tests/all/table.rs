@@ -181,7 +181,8 @@ impl Browser {
     /// An error if the answer does not come whole, for whatever reason.
     fn send(&mut self, device: SocketAddrV4, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(device)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        // the Pico is emulated slowly on a machine that does much else
+        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: id={cookie}\r\n")).unwrap_or_default();
         let length = body.len();
         let request =

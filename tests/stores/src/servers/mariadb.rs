@@ -54,7 +54,10 @@ pub fn start_with(options: &[&str]) -> Server {
         command.args(SMALL_AND_FAST).arg("--max-connections=1000").args(&options);
         command
     };
-    let server = Server::start(Kind { name: "mariadbd", command: Box::new(command), answers, url }, dir);
+    let server = Server::start(
+        Kind { name: "mariadbd", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) },
+        dir,
+    );
     ask(server.addr(), "CREATE DATABASE app").unwrap_or_else(|why| panic!("mariadb: {why}"));
     server
 }

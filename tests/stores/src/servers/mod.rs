@@ -12,8 +12,10 @@ pub mod proxy;
 pub mod redis;
 
 mod account;
+mod certificates;
 mod process;
 
+pub use certificates::Certificates;
 pub use process::{Server, free_port, wait_until};
 
 /// Options of a store under test that no busy machine makes time out.

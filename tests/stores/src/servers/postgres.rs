@@ -40,7 +40,10 @@ pub fn start_with(settings: &[&str]) -> Server {
         command.args(own.flat_map(|setting| ["-c", setting]));
         command
     };
-    Server::start(Kind { name: "postgres", command: Box::new(command), answers, url }, dir)
+    Server::start(
+        Kind { name: "postgres", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) },
+        dir,
+    )
 }
 
 /// pgbouncer in transaction mode before a server, with three connections to it and further lines of settings.
@@ -65,7 +68,10 @@ pub fn pooled(server: &Server, settings: &[&str]) -> Server {
         command.arg(file);
         command
     };
-    Server::start(Kind { name: "pgbouncer", command: Box::new(command), answers, url }, dir)
+    Server::start(
+        Kind { name: "pgbouncer", command: Box::new(command), answers: Box::new(answers), url: Box::new(url) },
+        dir,
+    )
 }
 
 /// Asked by its own program: its postmaster accepts connections before it can serve them.

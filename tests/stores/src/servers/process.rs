@@ -26,9 +26,9 @@ pub(crate) struct Kind {
     /// The command that runs it in the foreground with its data in this directory, on this port.
     pub(crate) command: Box<Run>,
     /// Whether it answers.
-    pub(crate) answers: fn(SocketAddr) -> bool,
+    pub(crate) answers: Box<dyn Fn(SocketAddr) -> bool + Send + Sync>,
     /// Its URL.
-    pub(crate) url: fn(SocketAddr) -> String,
+    pub(crate) url: Box<dyn Fn(SocketAddr) -> String + Send + Sync>,
 }
 
 /// A running server. Dropped, it is killed, waited for, and its directory removed.

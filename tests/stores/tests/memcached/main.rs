@@ -1,5 +1,6 @@
 //! The memcached store over real servers.
 
+mod addresses;
 mod common;
 mod conformance;
 mod conversations;

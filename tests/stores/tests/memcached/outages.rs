@@ -114,7 +114,11 @@ async fn connections_cut_in_mid_answer_leave_the_old_or_the_new_st10() {
 async fn dropped_futures_leave_no_broken_connection_st10() {
     let server = servers::memcached::start();
     let one = ConnectionOptions::new().with_max_connections(1);
-    let store = MemcachedStore::open(&server.url()).unwrap().with_options(one);
+    dropped_futures(&MemcachedStore::open(&server.url()).unwrap().with_options(one)).await;
+}
+
+/// Drops loads after so many polls each, over a store of one connection.
+pub(crate) async fn dropped_futures(store: &MemcachedStore) {
     let records = [record(1, &[1; 3000]), record(2, &[2; 10])];
     for (number, record) in records.iter().enumerate() {
         store.create(&key(number as u64), record, now()).await.unwrap();
@@ -123,7 +127,7 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
         let (one, other) = (polls % 2, (polls + 1) % 2);
         {
             let key = key(one as u64);
-            let mut dropped = pin!(load(&store, &key));
+            let mut dropped = pin!(load(store, &key));
             let mut left = polls / 20;
             poll_fn(|context| {
                 if left == 0 || dropped.as_mut().poll(context).is_ready() {
@@ -135,7 +139,7 @@ async fn dropped_futures_leave_no_broken_connection_st10() {
             })
             .await;
         }
-        assert_eq!(load(&store, &key(other as u64)).await, Ok(Some(records[other].clone())), "after {polls}");
+        assert_eq!(load(store, &key(other as u64)).await, Ok(Some(records[other].clone())), "after {polls}");
     }
 }
 

@@ -119,25 +119,6 @@ async fn what_others_put_there_is_handed_out_and_can_be_removed() {
     }
 }
 
-/// Servers that want to know who asks (`-Y`): not served by this store, and told.
-#[tokio::test]
-async fn a_server_that_wants_a_password_is_told_as_such() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("users");
-    std::fs::write(&file, "ann:correct horse\n").unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(dir.path(), open).unwrap();
-    let server = servers::memcached::start_with(&["-Y", file.to_str().unwrap()]);
-    let store = MemcachedStore::open(&server.url()).unwrap();
-    for why in [
-        load(&store, &key(1)).await.unwrap_err(),
-        store.create(&key(1), &record(1, b""), now()).await.unwrap_err(),
-        store.check(now()).await.unwrap_err(),
-    ] {
-        assert!(why.to_string().contains("unauthenticated"), "{why}");
-    }
-}
-
 /// Nodes whose clocks differ: the later activity stays, and the slow node's time to live does not end the session.
 #[tokio::test]
 async fn the_later_of_two_last_seen_stays_with_slow_clocks_lc5() {

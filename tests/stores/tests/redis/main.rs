@@ -1,5 +1,6 @@
 //! The Redis store over real servers.
 
+mod application;
 mod common;
 mod conformance;
 mod conversations;
@@ -10,3 +11,4 @@ mod outages;
 mod requests;
 mod server;
 mod tls;
+mod versions;

@@ -1,71 +1,143 @@
-//! `rediss://`, with a server whose certificate an authority of our own has signed.
+//! `rediss://`, with servers whose certificates an authority of our own has signed; and passwords of sentinels.
 
 use std::env;
-use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 
 use session_core::store::Store;
-use session_store_redis::RedisStore;
+use session_store_redis::{ConnectionOptions, RedisStore, RedisStoreError};
 use store_support::now;
-use store_tests::servers;
+use store_tests::servers::redis::{Cluster, Guarded, start_secure};
+use store_tests::servers::{Certificates, PATIENT};
 
-use crate::common::{applied, create, key, record};
+use crate::common::{GUARD, applied, create, key, load, record};
 
-/// Tells the test that it is the child of itself: whom to trust is read from the environment.
+/// Tells the test that it is the child of itself: whom the system trusts is read from the environment.
 const URL: &str = "SESSION_TLS_TEST_URL";
+
+fn open(url: &str) -> RedisStore {
+    RedisStore::open(url).unwrap_or_else(|why| panic!("{url}: {why}")).with_options(PATIENT)
+}
+
+async fn works(store: &RedisStore) {
+    assert_eq!(create(store, 0, &record(1, 0, b"")).await, applied(1));
+    assert!(load(store, 0).await.is_some());
+}
+
+/// Asks for a sentence.
+async fn told(store: &RedisStore) -> String {
+    let why = store.load(&key(0), now(), &mut [0; 256]).await.unwrap_err();
+    assert!(!matches!(why, RedisStoreError::Timeout(_)), "{why}");
+    let told = why.to_string();
+    assert!(!told.contains('\n') && !told.contains("hunter2"), "{told}");
+    told
+}
 
 #[tokio::test]
 async fn over_tls_to_whom_the_system_trusts() {
     if let Ok(url) = env::var(URL) {
-        let store = RedisStore::open(&url).unwrap();
-        assert_eq!(create(&store, 0, &record(1, 0, b"")).await, applied(1));
+        works(&open(&url)).await;
         return;
     }
-    let dir = env::temp_dir().join(format!("session-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    make_certificates(&dir);
-    // somebody else may take the port in between; then the server says so
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let (certificate, private, authority) = (file("cert.pem"), file("key.pem"), file("ca.pem"));
-    let server = servers::redis::start_with(&[
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &private,
-        "--tls-ca-cert-file",
-        &authority,
-        "--tls-auth-clients",
-        "no",
-    ]);
-    let url = format!("rediss://localhost:{port}");
+    let certificates = Certificates::new();
+    let (server, at) = start_secure(&certificates, &["--tls-auth-clients", "no"]);
     let child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "tls::over_tls_to_whom_the_system_trusts"])
-        .envs([(URL, url.as_str()), ("SSL_CERT_FILE", authority.as_str())])
+        .envs([(URL, format!("rediss://{at}")), ("SSL_CERT_FILE", certificates.file("authority.pem"))])
         .output()
         .unwrap();
     assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), server.log());
     // we do not know that authority
-    let stranger = RedisStore::open(&url).unwrap();
-    assert!(stranger.load(&key(0), now(), &mut [0; 256]).await.is_err());
-    std::fs::remove_dir_all(dir).unwrap();
+    assert!(told(&open(&format!("rediss://{at}"))).await.contains("certificate"));
 }
 
-fn make_certificates(dir: &Path) {
-    let openssl = |line: &str| {
-        let made = Command::new("openssl").args(line.split(' ')).current_dir(dir).output();
-        let made = made.expect("openssl is there: `cargo xtask setup` installs it");
-        assert!(made.status.success(), "{line}: {}", String::from_utf8_lossy(&made.stderr));
-    };
-    std::fs::write(dir.join("extensions"), "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n")
-        .unwrap();
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority -days 2"));
-    openssl(&format!("req -new {key} -keyout key.pem -out request.pem -subj /CN=localhost"));
-    openssl(
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile extensions",
-    );
+#[tokio::test]
+async fn tls_to_whom_the_url_trusts_and_to_nobody_else() {
+    let certificates = Certificates::new();
+    let (server, at) = start_secure(&certificates, &["--tls-auth-clients", "no", "--requirepass", "secret"]);
+    let trusted = certificates.trusted();
+    works(&open(&format!("rediss://:secret@{at}?{trusted}&prefix=mine:"))).await;
+    let stranger = format!("sslrootcert={}", certificates.file("stranger.pem"));
+    let elsewhere = at.replace("localhost", "[::1]");
+    for (url, sentence) in [
+        (format!("rediss://:secret@{at}?{stranger}"), "certificate"),
+        (format!("rediss://:secret@{elsewhere}?{trusted}"), "certificate"),
+        (format!("rediss://:hunter2@{at}?{trusted}"), "wrong user name or password"),
+        (format!("rediss://:secret@{}?{trusted}", server.addr()), "no connection to Redis"),
+        (format!("redis://:secret@{at}"), "no connection to Redis"),
+    ] {
+        // a server that does not speak TLS waits for the rest of what it takes for a command
+        let store = open(&url).with_options(ConnectionOptions::new().with_operation_timeout(GUARD));
+        let told = told(&store).await;
+        assert!(told.contains(sentence), "{url}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_where_the_server_wants_one() {
+    let certificates = Certificates::new();
+    let (_server, at) = start_secure(&certificates, &["--tls-auth-clients", "yes"]);
+    works(&open(&format!("rediss://{at}?{}", certificates.both()))).await;
+    let told = told(&open(&format!("rediss://{at}?{}", certificates.trusted()))).await;
+    assert!(told.contains("no connection to Redis"), "{told}");
+}
+
+#[tokio::test]
+async fn a_cluster_over_tls() {
+    let certificates = Certificates::new();
+    let (_cluster, port) = Cluster::start_secure(&certificates);
+    let store = open(&format!("rediss-cluster://127.0.0.1:{port}?{}", certificates.both()));
+    // on every node
+    for group in 0..=255 {
+        let handle = session_core::store::Handle::from_bytes([group, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(store.create(&handle, &record(1, 0, b""), now()).await.unwrap(), applied(1));
+    }
+    assert!(told(&open(&format!("rediss-cluster://127.0.0.1:{port}"))).await.contains("no connection"));
+}
+
+#[tokio::test]
+async fn sentinels_with_passwords_of_their_own_over_tls() {
+    let certificates = Certificates::new();
+    let guarded = Guarded::start(&certificates);
+    let (port, trusted) = (guarded.port, certificates.trusted());
+    let sentinel = "sentinel_username=ann&sentinel_password=sentinel";
+    works(&open(&format!("rediss-sentinel://:primary@localhost:{port}/main?{trusted}&{sentinel}"))).await;
+    for wrong in ["sentinel_username=ann&sentinel_password=hunter2", "sentinel_password=hunter2", "prefix=x:"] {
+        let store = open(&format!("rediss-sentinel://:primary@localhost:{port}/main?{trusted}&{wrong}"));
+        let told = told(&store).await;
+        assert!(!told.contains("primary@") && !told.contains("hunter2"), "{wrong}: {told}");
+    }
+    let told = told(&open(&format!("rediss-sentinel://:hunter2@localhost:{port}/main?{trusted}&{sentinel}"))).await;
+    assert!(told.contains("wrong user name or password"), "{told}");
+    assert!(!format!("{:?}", open(&format!("redis-sentinel://h/main?{sentinel}"))).contains("ann"));
+}
+
+#[test]
+fn files_that_are_none_are_told_when_the_store_is_opened() {
+    let certificates = Certificates::new();
+    let (key, certificate) = (certificates.file("client.key"), certificates.file("client.pem"));
+    for (parameters, sentence) in [
+        ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
+        (format!("sslrootcert={key}"), "without a certificate"),
+        (format!("sslcert={certificate}"), "go together"),
+        (format!("sslcert={certificate}&sslkey={certificate}"), "cannot be used"),
+        (format!("sslcert={key}&sslkey={key}"), "without a certificate"),
+    ] {
+        let why = RedisStore::open(&format!("rediss://h?{parameters}")).map(|_| ()).unwrap_err().to_string();
+        assert!(why.contains(sentence) && !why.contains('\n'), "{parameters}: {why}");
+    }
+}
+
+/// `127.1` is this host, but does not look like it.
+#[tokio::test]
+async fn plaintext_to_another_host_is_an_event_once() {
+    let server = store_tests::servers::redis::start();
+    let url = server.url().replace("127.0.0.1", "127.1");
+    let client = redis::Client::open(url.as_str()).unwrap();
+    for store in [open(&url), RedisStore::from(client)] {
+        works(&store).await;
+        store.delete(&key(0), session_core::store::DeleteCondition::Any, now()).await.unwrap();
+        assert!(store.warning().is_some_and(|why| why.contains("TLS")));
+        assert_eq!(store.warning(), None);
+    }
+    assert_eq!(open(&server.url()).warning(), None, "this host needs none");
 }

@@ -6,6 +6,7 @@ use session_core::environment::Time;
 use session_core::store::{Load, Store};
 use session_core::subject::{Added, IndexEntry, SubjectId, SubjectIndex};
 use session_store_sql::{ConnectionOptions, SqlError, SqlStore};
+use sqlx::Connection;
 use store_support::{Draft, at};
 
 use store_tests::servers::{PATIENT, mariadb};
@@ -160,6 +161,44 @@ async fn the_migrations_are_files_to_run() {
         assert_eq!(existing().check(at(0)).await, Ok(()));
         create(&database.store(), &key(1), Draft::default(), 0).await;
         assert_eq!(database.number("SELECT count(*) FROM session_schema").await, 1);
+    }
+}
+
+/// Somebody else makes the tables, for longer than an operation waits: nothing is made beside that.
+#[tokio::test]
+async fn tables_that_another_program_makes_are_waited_for_st13() {
+    let database = Fresh::mariadb();
+    let lock = "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.session_store')), 0)";
+    for way in WAYS {
+        let other = database.holding(lock).await;
+        let store = way(&database.url()).with_options(PATIENT);
+        let why = store.check(at(0)).await.unwrap_err();
+        assert!(matches!(&why, SqlError::Contended(why) if why.contains("session tables")), "{why}");
+        let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
+        assert_eq!(database.number(tables).await, 0);
+        drop(other);
+        assert_eq!(store.check(at(0)).await, Ok(()));
+        database
+            .sql("DROP TABLE session_records, session_entries, session_subjects, session_cutoff, session_schema")
+            .await
+            .unwrap();
+    }
+}
+
+/// A SQLite file whose tables came from elsewhere, a backup or a tool, has the journal of before, in which one who reads
+/// keeps all writers out.
+#[tokio::test]
+async fn sqlite_writes_beside_one_who_reads_st10() {
+    for way in WAYS {
+        let database = Fresh::sqlite();
+        database.sql(include_str!("../../../../stores/sql/migrations/sqlite/1.sql")).await.unwrap();
+        let store = way(&database.url()).with_options(PATIENT);
+        assert_eq!(store.check(at(0)).await, Ok(()));
+        let mut reader = sqlx::SqliteConnection::connect(&database.url()).await.unwrap();
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM session_records").execute(&mut reader).await.unwrap();
+        create(&store, &key(1), Draft::default(), 0).await;
+        drop(reader);
+        assert!(load(&store, &key(1), 0).await.is_some());
     }
 }
 

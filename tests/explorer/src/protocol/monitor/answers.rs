@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Good, Monitor, Watched};
+use super::{Good, IDLE, Monitor, Watched};
 use crate::protocol::record::{Cookie, HandleBytes, Record};
 use crate::protocol::request::{Answer, Sent, Verb};
-use crate::protocol::world::{Kind, World};
+use crate::protocol::world::World;
 
 impl Monitor {
     /// The answer of request `id` arrives at a client whose jar holds `jar`; `record` looks into the store.
@@ -164,7 +164,7 @@ impl Monitor {
             self.must(!self.revoked.contains_key(&(cookie.handle, login)), "a cookie works whose session was revoked");
         }
         self.two_clicks();
-        if self.kind == Kind::Capped && !self.disturbed {
+        if self.kind.cap() > 0 && !self.disturbed {
             self.at_the_cap(&records, now);
         }
     }
@@ -175,10 +175,17 @@ impl Monitor {
             record.is_some_and(|record| record.subject.as_deref() == Some("a"))
         };
         let working: BTreeSet<_> = self.cookies.keys().filter(|cookie| opens(cookie)).map(|c| c.handle).collect();
-        self.must(working.len() <= 1, "a subject has more sessions than the cap allows");
-        let verbs = || self.watched.iter().filter_map(|watched| watched.verb);
-        let ends = verbs().any(|verb| verb == Verb::Logout || verb.revokes());
-        let signed_in = verbs().any(Verb::signs_in);
-        self.must(!working.is_empty() || !signed_in || ends, "two logins end each other");
+        let cap = usize::from(self.kind.cap());
+        self.must(working.len() <= cap, "a subject has more sessions than the cap allows");
+        let mut verbs = self.watched.iter().filter_map(|watched| watched.verb);
+        let ends = verbs.any(|verb| verb == Verb::Logout || verb.revokes());
+        // all that would be alive without a cap
+        let in_time = |handle| self.alive.get(handle).is_some_and(|(used, ends)| now < used + IDLE && now < *ends);
+        let all = self
+            .logins
+            .iter()
+            .filter(|((handle, _), (subject, ..))| subject.as_deref() == Some("a") && in_time(handle));
+        let all: BTreeSet<_> = all.map(|((handle, _), _)| handle).collect();
+        self.must(ends || working.len() >= cap.min(all.len()), "logins at the cap end more sessions than they add");
     }
 }

@@ -3,7 +3,6 @@
 use super::{ABSOLUTE, Good, Monitor, Watched, Write};
 use crate::protocol::record::{HandleBytes, Record};
 use crate::protocol::request::Verb;
-use crate::protocol::world::Kind;
 
 impl Monitor {
     pub(crate) fn touched(&mut self, id: usize, handle: HandleBytes, record: &Record) {
@@ -166,7 +165,7 @@ impl Monitor {
                     && (verb == Verb::EndA || !presented)
             }
             // the cap: a session of the same subject that is not the one it has just made
-            Verb::LoginA if self.kind == Kind::Capped && !written => old.subject.as_deref() == Some("a"),
+            Verb::LoginA if self.kind.cap() > 0 && !written => old.subject.as_deref() == Some("a"),
             _ => withdrawn || presented && same,
         };
         self.must(

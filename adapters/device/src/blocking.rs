@@ -1,20 +1,21 @@
-//! The flash, one operation at a time, each to its end before anything else is done.
+//! Operations that run to their end at once.
 //!
-//! The future of a flash operation takes 1.5 KB, and a request's future is moved a few times before it is polled: with the
-//! operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future is on the stack, and
-//! only while it runs. Others wait meanwhile; not longer than it takes to erase and fill a page.
+//! The future of a flash operation takes 1.5 KB, and a request's future is moved a few times before it is polled. With
+//! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future lies on the
+//! stack, and only while it runs. Others wait meanwhile, for at most the time that it takes to erase and fill a page.
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
-use device_ui::{Data, Keeper, NotKept};
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
-use session_store_flash::Usage;
 
-/// Runs a future to its end. embassy's `block_on` does the same with a waker of its own, of which each use is a few dozen bytes.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+/// Runs a future to its end, and nothing else meanwhile: for programs without an executor, and for operations that wait
+/// for hardware alone. A future that waits for another task of the same executor never ends.
+///
+/// embassy's function of this name does the same with a waker of its own, of which each use is a few dozen bytes.
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -23,12 +24,13 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A flash that blocks: each operation runs to its end. All users of the flash go through this, so that none waits for another
-/// that waits for its turn.
-#[derive(Clone, Copy)]
-pub(crate) struct BlockingFlash<T>(pub(crate) T);
+/// A user of a flash that tasks of one executor share. Each operation runs to its end at once, so nothing that uses the
+/// flash through this waits for another. Run it in [`while_free`](crate::while_free), as [`Worker`](crate::Worker) does, if
+/// there are tasks that hold the flash while they wait: an operation would never end then.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockingFlash<T>(pub T);
 
-impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for BlockingFlash<&S> {
+impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for BlockingFlash<S> {
     type Error = <S as Store>::Error;
     type Index = Self;
 
@@ -80,7 +82,7 @@ impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for BlockingFla
     }
 }
 
-impl<S: SubjectIndex> SubjectIndex for BlockingFlash<&S> {
+impl<S: SubjectIndex> SubjectIndex for BlockingFlash<S> {
     type Error = S::Error;
 
     async fn list(
@@ -103,15 +105,5 @@ impl<S: SubjectIndex> SubjectIndex for BlockingFlash<&S> {
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error> {
         block_on(self.0.remove(subject, entry, now))
-    }
-}
-
-impl<K: Keeper> Keeper for BlockingFlash<K> {
-    async fn keep(&self, data: &Data) -> Result<(), NotKept> {
-        block_on(self.0.keep(data))
-    }
-
-    async fn wear(&self, erases: &mut [u32]) -> Option<Usage> {
-        block_on(self.0.wear(erases))
     }
 }

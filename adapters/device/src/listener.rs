@@ -1,0 +1,253 @@
+//! Connections, and workers that serve them. A connection is cheap, a request under way is not: there are connections for a
+//! browser's six, and some more for the moment in which others are being closed. The stack has no backlog: without a free
+//! connection a client is reset. A client that has sent its first byte waits for a worker.
+
+use core::cell::{RefCell, RefMut};
+use core::fmt::Write as _;
+use core::{array, fmt};
+
+use embassy_futures::join::join_array;
+use embassy_net::Stack;
+use embassy_net::tcp::{Error, State, TcpReader, TcpSocket, TcpWriter};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::channel::Channel;
+use embassy_sync::signal::Signal;
+use embassy_time::{Duration, with_timeout};
+use picoserve::io::Socket;
+use picoserve::routing::PathRouter;
+use picoserve::{Config, EmbassyRuntime, Router, Server, Timeouts, Timer};
+use session_picoserve::Guard;
+
+use crate::turn::{Chip, while_free};
+
+/// A client that sends nothing is disconnected after this.
+pub const SILENCE: Duration = Duration::from_secs(5);
+/// And a client that does not close its side.
+pub const GOODBYE: Duration = Duration::from_secs(10);
+
+static CONFIG: Config = Config::new(Timeouts {
+    read_request: Duration::from_secs(5),
+    write: Duration::from_secs(5),
+    ..Timeouts::const_default()
+});
+
+/// Bytes under way on a connection, in and out.
+#[derive(Debug)]
+pub struct Buffers<const RECEIVED: usize = 512, const SENT: usize = 512> {
+    received: [u8; RECEIVED],
+    sent: [u8; SENT],
+}
+
+impl<const RECEIVED: usize, const SENT: usize> Buffers<RECEIVED, SENT> {
+    /// Makes them, for a static.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { received: [0; RECEIVED], sent: [0; SENT] }
+    }
+}
+
+impl<const RECEIVED: usize, const SENT: usize> Default for Buffers<RECEIVED, SENT> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Connection {
+    /// In the hands of the listener, or of a worker after the listener has queued it and until it is served.
+    socket: RefCell<TcpSocket<'static>>,
+    served: Signal<NoopRawMutex, ()>,
+}
+
+/// A port with so many connections at once. Give `StackResources` at least one socket more, for DHCP.
+pub struct Listener<const CONNECTIONS: usize> {
+    port: u16,
+    connections: [Connection; CONNECTIONS],
+    queue: Channel<NoopRawMutex, usize, CONNECTIONS>,
+}
+
+impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
+    /// Makes the sockets. No client is accepted before [`accept`](Self::accept) runs.
+    pub fn new<const RECEIVED: usize, const SENT: usize>(
+        stack: Stack<'static>,
+        port: u16,
+        buffers: &'static mut [Buffers<RECEIVED, SENT>; CONNECTIONS],
+    ) -> Self {
+        let connections = buffers.each_mut().map(|Buffers { received, sent }| Connection {
+            socket: RefCell::new(TcpSocket::new(stack, received, sent)),
+            served: Signal::new(),
+        });
+        Self { port, connections, queue: Channel::new() }
+    }
+
+    /// Accepts clients on all connections, for as long as the device runs: one task.
+    pub fn accept(&self) -> impl Future<Output = impl Sized> {
+        join_array::<_, CONNECTIONS>(array::from_fn(|connection| self.accept_on(connection)))
+    }
+
+    /// Accepts one client after the other.
+    async fn accept_on(&self, connection: usize) {
+        let Some(Connection { socket: ours, served }) = self.connections.get(connection) else { return };
+        loop {
+            let Ok(mut socket) = ours.try_borrow_mut() else { return };
+            let accepted = socket.accept(self.port).await.is_ok();
+            if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
+                drop(socket);
+                self.queue.send(connection).await;
+                served.wait().await;
+                let Ok(back) = ours.try_borrow_mut() else { return };
+                socket = back;
+            }
+            let goodbye = async {
+                socket.close();
+                let _ = socket.flush().await;
+                while socket.read_with(|bytes| (bytes.len(), bytes.len())).await.is_ok_and(|bytes| bytes > 0) {}
+            };
+            drop(with_timeout(GOODBYE, goodbye).await);
+            let done = [State::TimeWait, State::Closed].contains(&socket.state());
+            TcpSocket::abort(&mut socket);
+            if !done {
+                // so that the client hears of it
+                drop(with_timeout(GOODBYE, socket.flush()).await);
+            }
+        }
+    }
+
+    /// Waits for a client that has sent something.
+    pub async fn client(&self) -> Client<'_> {
+        loop {
+            let connection = self.connections.get(self.queue.receive().await);
+            if let Some((Ok(socket), served)) = connection.map(|it| (it.socket.try_borrow_mut(), &it.served)) {
+                return Client { socket, _served: Served(served) };
+            }
+        }
+    }
+}
+
+impl<const CONNECTIONS: usize> fmt::Debug for Listener<CONNECTIONS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// A client that waits for an answer. Dropping it ends the connection.
+pub struct Client<'l> {
+    socket: RefMut<'l, TcpSocket<'static>>,
+    // after the socket, so that it is free when the signal comes
+    _served: Served<'l>,
+}
+
+struct Served<'l>(&'l Signal<NoopRawMutex, ()>);
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        self.0.signal(());
+    }
+}
+
+impl Client<'_> {
+    /// Answers any request with 503 and this reason: for a device that cannot boot.
+    pub async fn refuse(&mut self, why: &dyn fmt::Display) {
+        // nothing was sent before, so there is room for all of it at once
+        let write = |room: &mut [u8]| {
+            let mut answer = Answer { room, len: 0 };
+            let _ = write!(answer, "{REFUSED}The device is out of order: {why}.\n");
+            (answer.len, ())
+        };
+        // an error is the client's: it went away
+        let _ = self.socket.write_with(write).await;
+    }
+}
+
+const REFUSED: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+                       Retry-After: 2\r\n\r\n";
+
+/// What fits of an answer.
+struct Answer<'r> {
+    room: &'r mut [u8],
+    len: usize,
+}
+
+impl fmt::Write for Answer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.room.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// What it takes to serve one client after the other, of which a request's head and form take at most `REQUEST` bytes.
+pub struct Worker<const REQUEST: usize> {
+    request: [u8; REQUEST],
+    guard: Guard,
+}
+
+impl<const REQUEST: usize> Worker<REQUEST> {
+    /// Makes a worker.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { request: [0; REQUEST], guard: Guard::new() }
+    }
+
+    /// Answers what this client asks, once it is what picoserve and the client read alike. While another task holds the
+    /// flash, the request waits, and is answered 503 after [`PATIENCE`](crate::PATIENCE).
+    pub async fn serve(&mut self, client: &mut Client<'_>, router: &Router<impl PathRouter>, flash: &dyn Chip) {
+        let served = while_free(flash, || {
+            let socket = self.guard.around(Lent(&mut client.socket));
+            Server::new(router, &CONFIG, &mut self.request).serve(socket)
+        });
+        // an error of the server's is the client's: it went away, or sent nothing that can be read
+        if let Err(why) = served.await.map(drop)
+            && !self.guard.is_answered()
+        {
+            client.refuse(&why).await;
+        }
+    }
+}
+
+impl<const REQUEST: usize> Default for Worker<REQUEST> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const REQUEST: usize> fmt::Debug for Worker<REQUEST> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+/// A connection's socket in the hands of a worker, which does not close it.
+struct Lent<'l>(&'l mut TcpSocket<'static>);
+
+impl Socket<EmbassyRuntime> for Lent<'_> {
+    type Error = Error;
+    type ReadHalf<'h>
+        = TcpReader<'h>
+    where
+        Self: 'h;
+    type WriteHalf<'h>
+        = TcpWriter<'h>
+    where
+        Self: 'h;
+
+    fn split(&mut self) -> (TcpReader<'_>, TcpWriter<'_>) {
+        self.0.split()
+    }
+
+    async fn abort<T: Timer<EmbassyRuntime>>(self, _: &Timeouts, _: &T) -> Result<(), picoserve::Error<Error>> {
+        self.0.abort();
+        Ok(())
+    }
+
+    async fn shutdown<T: Timer<EmbassyRuntime>>(self, _: &Timeouts, _: &T) -> Result<(), picoserve::Error<Error>> {
+        self.0.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Random bytes: ChaCha20, seeded once from the board.
+
+use core::fmt;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng, TryCryptoRng, TryRng};
+use sha2::{Digest, Sha256};
+
+/// A generator that is seeded from the board at its first use. As long as the board has no entropy, every use is refused
+/// (EM4), and the next one asks the board again.
+pub struct Random {
+    source: fn() -> Option<[u8; 32]>,
+    seeded: Option<ChaCha20Rng>,
+    mixed_in: [u8; 32],
+}
+
+/// The board has no entropy yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotReady;
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the board has no random bytes yet")
+    }
+}
+
+impl core::error::Error for NotReady {}
+
+impl Random {
+    /// Makes a generator over the board's source: 32 bytes with 256 bits of entropy, or `None` while there are none.
+    #[must_use]
+    pub const fn new(source: fn() -> Option<[u8; 32]>) -> Self {
+        Self { source, seeded: None, mixed_in: [0; 32] }
+    }
+
+    /// Seeds again, with a secret of this device and a number that no boot had before. A source that says the same at each
+    /// boot still gives other bytes then.
+    pub fn mix_in(&mut self, secret: &[u8; 32], boot: u64) {
+        let mut digest = Sha256::new();
+        digest.update(secret);
+        digest.update(boot.to_le_bytes());
+        *self = Self { source: self.source, seeded: None, mixed_in: digest.finalize().into() };
+    }
+
+    fn ready(&mut self) -> Result<&mut ChaCha20Rng, NotReady> {
+        if self.seeded.is_none() {
+            let mut digest = Sha256::new();
+            digest.update((self.source)().ok_or(NotReady)?);
+            digest.update(self.mixed_in);
+            self.seeded = Some(ChaCha20Rng::from_seed(digest.finalize().into()));
+        }
+        self.seeded.as_mut().ok_or(NotReady)
+    }
+}
+
+impl fmt::Debug for Random {
+    /// Prints no seed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Random").field("seeded", &self.seeded.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl TryRng for Random {
+    type Error = NotReady;
+
+    fn try_next_u32(&mut self) -> Result<u32, NotReady> {
+        Ok(self.ready()?.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, NotReady> {
+        Ok(self.ready()?.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), NotReady> {
+        self.ready()?.fill_bytes(into);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Random {}
+
+/// Makes 32 bytes for [`Random::new`] of many bytes of a weak source, whatever rand_core its driver has: `fill` gets a
+/// piece at a time until there are `bytes` or a few more. Returns `None` if the source is stuck, that is, if a whole piece
+/// of 64 bytes is one byte again and again.
+///
+/// A hash concentrates entropy and adds none. Choose `bytes` so that what the chip's data sheet promises, with a margin,
+/// is 256 bits; 1,024 bytes need a quarter of a bit in each byte.
+pub fn condense(bytes: usize, mut fill: impl FnMut(&mut [u8])) -> Option<[u8; 32]> {
+    let (mut digest, mut piece) = (Sha256::new(), [0; 64]);
+    for _ in 0..bytes.div_ceil(piece.len()).max(1) {
+        fill(&mut piece);
+        let [first, rest @ ..] = &piece;
+        if rest.iter().all(|byte| byte == first) {
+            return None;
+        }
+        digest.update(piece);
+    }
+    Some(digest.finalize().into())
+}
+
+/// A generator of rand_core 0.6 as one of today's.
+#[cfg(feature = "rand_core_06")]
+#[derive(Debug)]
+pub struct Rng06<R>(pub R);
+
+#[cfg(feature = "rand_core_06")]
+impl<R: rand_core_06::RngCore> TryRng for Rng06<R> {
+    type Error = NotReady;
+
+    fn try_next_u32(&mut self) -> Result<u32, NotReady> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes).map(|()| u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, NotReady> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), NotReady> {
+        self.0.try_fill_bytes(into).map_err(|_| NotReady)
+    }
+}
+
+#[cfg(feature = "rand_core_06")]
+impl<R: rand_core_06::RngCore + rand_core_06::CryptoRng> TryCryptoRng for Rng06<R> {}
+
+/// A generator of rand_core 0.9 as one of today's.
+#[cfg(feature = "rand_core_09")]
+#[derive(Debug)]
+pub struct Rng09<R>(pub R);
+
+#[cfg(feature = "rand_core_09")]
+impl<R: rand_core_09::TryRngCore> TryRng for Rng09<R> {
+    type Error = NotReady;
+
+    fn try_next_u32(&mut self) -> Result<u32, NotReady> {
+        self.0.try_next_u32().map_err(|_| NotReady)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, NotReady> {
+        self.0.try_next_u64().map_err(|_| NotReady)
+    }
+
+    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), NotReady> {
+        self.0.try_fill_bytes(into).map_err(|_| NotReady)
+    }
+}
+
+#[cfg(feature = "rand_core_09")]
+impl<R: rand_core_09::TryCryptoRng> TryCryptoRng for Rng09<R> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// EM4: a source that is not ready is an answer, and is asked again.
+    #[test]
+    fn a_source_that_is_not_ready_is_an_answer_em4() {
+        use core::sync::atomic::{AtomicU8, Ordering};
+        static ASKED: AtomicU8 = AtomicU8::new(0);
+        let mut random = Random::new(|| (ASKED.fetch_add(1, Ordering::Relaxed) > 0).then_some([7; 32]));
+        assert_eq!(random.try_next_u32(), Err(NotReady));
+        let first = random.try_next_u64().unwrap();
+        assert_ne!(random.try_next_u64(), Ok(first));
+        assert_eq!(ASKED.load(Ordering::Relaxed), 2, "seeded once");
+    }
+
+    /// EM4: what a source says again at the next boot does not give the same bytes again.
+    #[test]
+    fn what_is_mixed_in_changes_the_bytes_em4() {
+        let draw = |mixed_in: Option<u64>| {
+            let mut random = Random::new(|| Some([7; 32]));
+            mixed_in.into_iter().for_each(|boot| random.mix_in(&[9; 32], boot));
+            random.try_next_u64().unwrap()
+        };
+        assert_eq!(draw(None), draw(None));
+        assert_ne!(draw(None), draw(Some(1)));
+        assert_ne!(draw(Some(1)), draw(Some(2)));
+    }
+
+    /// EM4: a ring oscillator that stands still is no source.
+    #[test]
+    fn a_weak_source_is_hashed_and_a_stuck_one_refused_em4() {
+        let mut next = 0_u8;
+        let mut drawn = 0;
+        let seed = condense(1_000, |piece| {
+            drawn += piece.len();
+            piece.fill_with(|| {
+                next = next.wrapping_add(1);
+                next & 1
+            });
+        });
+        assert!(seed.is_some() && seed != Some([0; 32]));
+        assert_eq!(drawn, 1_024);
+        assert_eq!(condense(1_000, |piece| piece.fill(0xff)), None);
+        let mut pieces = 0;
+        let stops = condense(1_000, |piece| {
+            pieces += 1;
+            piece.iter_mut().zip(0..).for_each(|(byte, at)| *byte = if pieces < 9 { at } else { 0 });
+        });
+        assert_eq!(stops, None);
+    }
+}

@@ -1,0 +1,530 @@
+//! Sessions as a configuration says: variables of the environment, or a table of the application's own configuration.
+//!
+//! [`Config`] implements `Deserialize`, so that it can be a field of the application's configuration, in any format:
+//!
+//! ```
+//! # use session_std::{MemoryStore, config::{Config, ConfigError}};
+//! # fn main() -> Result<(), ConfigError> {
+//! // SESSION_KEY_FILE=/run/secrets/session-key SESSION_IDLE=1800
+//! let sessions = Config::from_env()?.sessions(MemoryStore::new())?;
+//! # Ok(()) }
+//! ```
+
+use std::time::Duration;
+use std::{env, fmt};
+
+use serde::de::value::{MapDeserializer, StringDeserializer};
+use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+use session_core::policy::{Lifetimes, Mismatch, PlainCookie, Policy, PolicyError, SameSite, SecureCookie};
+use session_store_shared::SharedStore;
+
+use crate::keys::{self, KeyLoadError, KeyRing};
+use crate::sessions::Sessions;
+use crate::token_header::TokenHeaderError;
+
+/// The settings of an application's sessions. Each is optional. A field of another name is an error, except among the
+/// variables of the environment. Spans of time are whole seconds.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The signing keys as text: see [`keys`]. Without keys a debug build makes up one with a warning on stderr, and a
+    /// release build returns [`ConfigError::NoKey`].
+    pub key: Option<KeyText>,
+    /// The path of a file with the signing keys, instead of `key`.
+    pub key_file: Option<String>,
+    /// Returns [`ConfigError::NoKey`] in debug builds, too.
+    pub key_required: bool,
+    /// There is no https in front of this program. The cookie is `id`, without `Secure`.
+    pub plain_http: bool,
+    /// The cookie's name: `__Host-…`, or with `domain` `__Secure-…`, or on plain http neither. Default: `__Host-id`,
+    /// `__Secure-id`, `id`.
+    pub cookie: Option<String>,
+    /// Shares the cookie among all hosts of a domain. Not on plain http. Default: this host only.
+    pub domain: Option<String>,
+    /// Limits the cookie to paths below this one. Behind https it needs `domain`. Default: `/`.
+    pub path: Option<String>,
+    /// `lax`, `strict`, or, behind https, `none`. Default: `lax`.
+    #[serde(deserialize_with = "same_site")]
+    pub same_site: Option<SameSite>,
+    /// Gives each site that embeds this one a cookie jar of its own, for `same_site = "none"`. Not on plain http.
+    pub partitioned: bool,
+    /// Longest time without activity; 0 means no limit. Default: 30 minutes.
+    pub idle: Option<u64>,
+    /// Longest time without activity while nobody is signed in. Default: 10 minutes, or `idle` if that is shorter.
+    pub anonymous_idle: Option<u64>,
+    /// Longest time since the login; 0 means no limit. Default: 12 hours.
+    pub absolute: Option<u64>,
+    /// Age at which the cookie is renewed; 0 means never. Default: 1 hour.
+    pub renew_after: Option<u64>,
+    /// How long the old cookie works after a renewal. Default: 1 minute.
+    pub grace: Option<u64>,
+    /// How exactly activity is recorded. Default: 60 seconds, or a twentieth of `idle` if that is shorter.
+    pub touch_every: Option<u64>,
+    /// Longest life of a remembered session, and its longest time without activity unless that is no longer than
+    /// `absolute`. Default: 30 days.
+    pub remember: Option<u64>,
+    /// Keeps the token in this header instead of a cookie: see [`Sessions::in_header`].
+    pub token_header: Option<String>,
+    /// Separates this application from others with the same keys and cookie name.
+    pub application: Option<String>,
+    /// Bytes of a sealed session's `Set-Cookie`, attributes included. Default: 2560.
+    pub max_cookie: Option<usize>,
+    /// Bytes of a session in the store. Default: 65536.
+    pub max_bytes: Option<usize>,
+    /// Sessions of one subject: a login ends the oldest one beyond this number. 0 means any number. Default: 100, where
+    /// the store can list sessions.
+    pub max_sessions: Option<u16>,
+    /// Ends a session whose old cookie is used after its grace.
+    pub end_on_reuse: bool,
+    /// Leaves `Max-Age` out of the cookie, unless the session is to be remembered.
+    pub until_browser_closes: bool,
+    /// Sends `Cache-Control: no-store` with every answer to a signed-in visitor, also where no cookie is set.
+    pub no_store: bool,
+    /// Sends `Clear-Site-Data` with the answer that signs out.
+    pub clear_site_data: bool,
+    /// What happens to a session that is used by another client than the one it is bound to: `ignore`, `step_up`, `end`.
+    /// Default: `ignore`.
+    #[serde(deserialize_with = "mismatch")]
+    pub on_mismatch: Option<Mismatch>,
+    /// How long a proof of the browser's device holds: see [`Policy::device_bound`]. Needs an endpoint:
+    /// [`Sessions::device_endpoint`].
+    pub device_bound: Option<u64>,
+    /// Accepts each proof of a device once.
+    pub single_use_proofs: bool,
+    /// Rejects browsers that cannot bind sessions to their device.
+    pub require_device: bool,
+    /// Keeps sessions encrypted in their cookies. The store keeps only what ends them early.
+    pub sealed: bool,
+}
+
+/// Why a configuration gives no sessions.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A value is of another type than its field; names the variable.
+    Value(String),
+    /// `key` and `key_file` are both set.
+    TwoKeys,
+    /// Neither is.
+    NoKey,
+    /// The keys are not usable.
+    Keys(KeyLoadError),
+    /// The cookie or the lifetimes are not usable.
+    Policy(PolicyError),
+    /// The header cannot carry a token.
+    TokenHeader(TokenHeaderError),
+    /// A field that plain http does not have.
+    NotOnPlainHttp(&'static str),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(why) => f.write_str(why),
+            Self::TwoKeys => f.write_str("key and key_file: set only one of them"),
+            Self::NoKey => f.write_str(
+                "no signing key: set key_file to the path of a file that has 64 hexadecimal digits (openssl rand -hex 32), \
+                 or set key to the digits",
+            ),
+            Self::Keys(why) => why.fmt(f),
+            Self::Policy(why) => why.fmt(f),
+            Self::TokenHeader(why) => why.fmt(f),
+            Self::NotOnPlainHttp(field) => write!(f, "{field}: not with plain_http"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl de::Error for ConfigError {
+    fn custom<T: fmt::Display>(why: T) -> Self {
+        Self::Value(why.to_string())
+    }
+}
+
+impl Config {
+    /// Reads the variables `SESSION_KEY_FILE`, `SESSION_IDLE` and so on: the names of the fields in capitals. An empty
+    /// variable counts as not set.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
+    }
+
+    /// The same for variables that come from elsewhere, such as a `.env` file. `find` is called once for each variable.
+    pub fn from_variables(find: impl FnMut(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::deserialize(Variables(find))
+    }
+
+    /// Makes the sessions. Texts of the configuration stay in memory until the program ends.
+    pub fn sessions(&self, store: impl Into<SharedStore>) -> Result<Sessions, ConfigError> {
+        let (keys, policy) = (self.keys()?, self.policy()?);
+        let made = if self.sealed { Sessions::sealed(store, keys) } else { Sessions::new(store, keys) }.policy(policy);
+        match &self.token_header {
+            Some(name) => made.in_header(name).map_err(ConfigError::TokenHeader),
+            None => Ok(made),
+        }
+    }
+
+    /// Makes the signing keys.
+    pub fn keys(&self) -> Result<KeyRing, ConfigError> {
+        let ring = match (&self.key, &self.key_file) {
+            (Some(_), Some(_)) => return Err(ConfigError::TwoKeys),
+            (Some(KeyText(key)), None) => keys::from_text(key, "key").map_err(ConfigError::Keys)?,
+            (None, Some(path)) => keys::from_file(path).map_err(ConfigError::Keys)?,
+            (None, None) if cfg!(debug_assertions) && !self.key_required => {
+                eprintln!(
+                    "warning: no signing key is configured. Made up one: all sessions end with this process, and a \
+                     release build will refuse to start."
+                );
+                keys::generated().into()
+            }
+            (None, None) => return Err(ConfigError::NoKey),
+        };
+        Ok(ring.application(kept(&self.application).unwrap_or_default()))
+    }
+
+    /// Makes the policy.
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        let policy =
+            if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(ConfigError::Policy)? };
+        let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
+        let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
+        let anonymous_idle = self.anonymous_idle.map(Duration::from_secs);
+        let policy = anonymous_idle.map_or(policy, |span| policy.anonymous_idle(span));
+        let policy = if self.no_store { policy.no_store() } else { policy };
+        let policy = if self.clear_site_data { policy.clear_site_data() } else { policy };
+        let policy = self.max_cookie.map_or(policy, |bytes| policy.max_cookie(bytes));
+        let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
+        let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
+        let lifetime = self.device_bound.map(Duration::from_secs);
+        let bound = lifetime.map_or(Ok(policy), |lifetime| policy.device_bound(lifetime));
+        let policy = bound.map_err(ConfigError::Policy)?;
+        let policy = if self.single_use_proofs { policy.single_use_proofs() } else { policy };
+        let policy = if self.require_device { policy.require_device() } else { policy };
+        Ok(self.on_mismatch.map_or(policy, |mismatch| policy.on_mismatch(mismatch)))
+    }
+
+    fn plain_policy(&self) -> Result<Policy, ConfigError> {
+        if self.domain.is_some() {
+            return Err(ConfigError::NotOnPlainHttp("domain"));
+        }
+        if self.partitioned {
+            return Err(ConfigError::NotOnPlainHttp("partitioned"));
+        }
+        let cookie = match self.same_site.unwrap_or(SameSite::Lax) {
+            SameSite::Lax => PlainCookie::new(),
+            SameSite::Strict => PlainCookie::new().strict(),
+            SameSite::None => return Err(ConfigError::NotOnPlainHttp("same_site = \"none\"")),
+        };
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(ConfigError::Policy)?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path)).map_err(ConfigError::Policy)?;
+        Policy::plain_http(cookie, self.lifetimes()).map_err(ConfigError::Policy)
+    }
+
+    fn secure_policy(&self) -> Result<Policy, PolicyError> {
+        let cookie = kept(&self.domain).map_or(Ok(SecureCookie::host()), SecureCookie::domain)?;
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name))?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path))?;
+        let cookie = if self.partitioned { cookie.partitioned() } else { cookie };
+        Policy::secure(cookie.same_site(self.same_site.unwrap_or(SameSite::Lax)), self.lifetimes())
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        let limit = |seconds: Option<u64>, default| match seconds {
+            None => default,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        };
+        let span = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
+        let default = Lifetimes::DEFAULT;
+        Lifetimes {
+            idle: limit(self.idle, default.idle),
+            absolute: limit(self.absolute, default.absolute),
+            renew_after: limit(self.renew_after, default.renew_after),
+            grace: span(self.grace, default.grace),
+            touch_every: self.touch_every.map(Duration::from_secs),
+            remember: span(self.remember, default.remember),
+        }
+    }
+}
+
+/// Keeps a text for as long as the program runs. A program reads its configuration once.
+fn kept(text: &Option<String>) -> Option<&'static str> {
+    text.clone().map(|text| &*text.leak())
+}
+
+/// Keys as text. `Debug` prints none of it, and neither does an error.
+#[derive(Clone)]
+pub struct KeyText(String);
+
+impl From<String> for KeyText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(redacted)")
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(AnyKey)
+    }
+}
+
+/// Takes any scalar. What is no key is rejected where keys are made, by an error without the value.
+struct AnyKey;
+
+impl Visitor<'_> for AnyKey {
+    type Value = KeyText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<KeyText, E> {
+        Ok(KeyText(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<KeyText, E> {
+        Ok(KeyText(String::new()))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<KeyText, E> {
+        Ok(KeyText(String::new()))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<KeyText, E> {
+        Ok(KeyText(String::new()))
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<KeyText, E> {
+        Ok(KeyText(String::new()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<KeyText, E> {
+        Ok(KeyText(String::new()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "SameSite", rename_all = "snake_case")]
+enum NamedSameSite {
+    Lax,
+    Strict,
+    None,
+}
+
+fn same_site<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SameSite>, D::Error> {
+    NamedSameSite::deserialize(from).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "Mismatch", rename_all = "snake_case")]
+enum NamedMismatch {
+    Ignore,
+    StepUp,
+    End,
+}
+
+fn mismatch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Mismatch>, D::Error> {
+    NamedMismatch::deserialize(from).map(Some)
+}
+
+/// The variables of the environment as a map. The struct says which there can be.
+struct Variables<F>(F);
+
+impl<'de, F: FnMut(&str) -> Option<String>> Deserializer<'de> for Variables<F> {
+    type Error = ConfigError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ConfigError> {
+        Err(de::Error::custom("only a struct can be read from variables"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        let set = fields.iter().filter_map(|field| {
+            let name = format!("SESSION_{}", field.to_uppercase());
+            let text = (self.0)(&name).filter(|text| !text.is_empty())?;
+            Some((*field, Variable { name, text }))
+        });
+        visitor.visit_map(MapDeserializer::new(set))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// One variable, whose text becomes what its field wants.
+struct Variable {
+    name: String,
+    text: String,
+}
+
+impl Variable {
+    fn wrong(&self, wanted: &str) -> ConfigError {
+        ConfigError::Value(format!("{}: {wanted}", self.name))
+    }
+
+    fn number(&self) -> Result<u64, ConfigError> {
+        self.text.trim().parse().map_err(|_| self.wrong("must be a whole number"))
+    }
+}
+
+impl IntoDeserializer<'_, ConfigError> for Variable {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Variable {
+    type Error = ConfigError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        visitor.visit_string(self.text)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        match self.text.trim() {
+            "true" | "1" => visitor.visit_bool(true),
+            "false" | "0" => visitor.visit_bool(false),
+            _ => Err(self.wrong("must be true or false")),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        visitor.visit_u64(self.number()?)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        let number = self.number()?;
+        visitor.visit_u16(u16::try_from(number).map_err(|_| self.wrong("must be at most 65535"))?)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        let text: StringDeserializer<ConfigError> = self.text.clone().into_deserializer();
+        visitor.visit_enum(text).map_err(|why| self.wrong(&why.to_string()))
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use session_store_memory::MemoryStore;
+
+    use super::*;
+
+    const KEY: &str = "8e1f0a936b64c5117199fe025ba0d73c4e6018e977b244059acd31f6882e53bf";
+
+    fn of(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables: BTreeMap<String, String> = variables
+            .iter()
+            .map(|(name, text)| (format!("SESSION_{}", name.to_uppercase()), (*text).to_owned()))
+            .collect();
+        Config::from_variables(|name| variables.get(name).cloned())
+    }
+
+    /// The fields of a policy, as its `Debug` names them.
+    fn fields(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let policy = format!("{:?}", of(variables).unwrap().policy().unwrap());
+        // a nested struct begins with the name of its first field
+        let fields = policy.split(", ").filter_map(|field| field.rsplit("{ ").next()?.split_once(": "));
+        fields.map(|(name, value)| (name.to_owned(), value.trim_end_matches([' ', '}']).to_owned())).collect()
+    }
+
+    /// A field that none of these changes is one that a configuration does not know.
+    #[test]
+    fn every_knob_of_the_policy_can_be_turned() {
+        let secure = fields(&[
+            ("cookie", "__Secure-x"),
+            ("domain", "example.org"),
+            ("path", "/app"),
+            ("same_site", "none"),
+            ("partitioned", "true"),
+            ("max_sessions", "6"),
+            ("max_cookie", "1000"),
+            ("max_bytes", "2000"),
+            ("end_on_reuse", "1"),
+            ("until_browser_closes", "true"),
+            ("no_store", "true"),
+            ("clear_site_data", "true"),
+            ("on_mismatch", "step_up"),
+            ("idle", "1"),
+            ("absolute", "7200"),
+            ("renew_after", "30"),
+            ("grace", "3"),
+            ("touch_every", "4"),
+            ("remember", "5"),
+        ]);
+        let plain = fields(&[("plain_http", "true")]);
+        let bound = fields(&[("device_bound", "600"), ("single_use_proofs", "true"), ("require_device", "true")]);
+        let default = fields(&[]);
+        assert!(default.len() >= 15, "{default:?}");
+        for (name, value) in &default {
+            assert!(
+                [&secure, &plain, &bound].iter().any(|other| other[name] != *value),
+                "{name} cannot be configured: {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_of_the_environment() {
+        let config = of(&[("key", KEY), ("cookie", "__Host-shop"), ("idle", " 60 "), ("grace", "")]).unwrap();
+        assert_eq!((config.idle, config.grace), (Some(60), None));
+        assert!(!format!("{config:?}").contains(KEY));
+        assert!(format!("{:?}", config.sessions(MemoryStore::new()).unwrap()).contains("__Host-shop"));
+        assert!(Config::from_env().is_ok());
+    }
+
+    #[test]
+    fn what_cannot_work_is_named_in_one_line() {
+        for (variables, words) in [
+            (&[("idle", "soon")][..], &["SESSION_IDLE", "whole number"][..]),
+            (&[("idle", "-1")], &["SESSION_IDLE", "whole number"]),
+            (&[("max_sessions", "65536")], &["SESSION_MAX_SESSIONS", "65535"]),
+            (&[("sealed", "yes")], &["SESSION_SEALED", "true or false"]),
+            (&[("same_site", "both")], &["SESSION_SAME_SITE", "both", "lax"]),
+            (&[("on_mismatch", "ask")], &["SESSION_ON_MISMATCH", "step_up"]),
+            (&[("key", &KEY[1..])], &["key: ", "64 hexadecimal digits"]),
+            (&[("key", KEY), ("key_file", "x")], &["key and key_file"]),
+            (&[("key_file", "/nowhere/key")], &["/nowhere/key: "]),
+            (&[("key_required", "true")], &["no signing key", "key_file", "openssl rand -hex 32"]),
+            (&[("plain_http", "true"), ("domain", "example.org")], &["domain", "plain_http"]),
+            (&[("cookie", "a")], &["__Host-"]),
+            (&[("token_header", "cookie")], &["token header"]),
+        ] {
+            let made = of(variables).and_then(|config| config.sessions(MemoryStore::new()).map(drop));
+            let why = made.unwrap_err().to_string();
+            assert!(words.iter().all(|word| why.contains(word)), "{variables:?}: {why}");
+            assert!(!why.contains('\n') && !why.contains(&KEY[8..40]), "{why}");
+        }
+    }
+}

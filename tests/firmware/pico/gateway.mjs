@@ -1,0 +1,144 @@
+// The other end of the device's cable, in this process: it gives the device its address (DHCP), answers ARP, and lets
+// clients of this machine through to the device's port 80. Frames do not get lost here, so nothing is sent twice but the
+// first segment of a connection.
+
+import net from 'node:net';
+
+const OURS = Buffer.from([10, 0, 0, 1]), DEVICES = Buffer.from([10, 0, 0, 2]), MAC = Buffer.from([2, 0, 0, 0, 0, 254]);
+const ALL = Buffer.alloc(6, 255);
+const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
+
+const words = (...numbers) => Buffer.from(numbers.flatMap((number) => [number >> 8, number & 255]));
+const long = (number) => words(number >>> 16, number & 0xffff);
+
+function checksum(...parts) {
+  const bytes = Buffer.concat(parts);
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) sum += (bytes[at] << 8) | (bytes[at + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+export class Gateway {
+  constructor(host, port) {
+    this.send = () => {};
+    this.flows = new Map();
+    this.early = [];
+    this.port = 20000;
+    this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.open(client)).listen(port, host);
+  }
+
+  /** The device begins anew: it knows of no connection any more. */
+  reset() {
+    this.device = undefined;
+    for (const flow of this.flows.values()) this.end(flow, true);
+  }
+
+  ethernet(to, type, payload) {
+    this.send(Buffer.concat([to, MAC, words(type), payload]));
+  }
+
+  ip(protocol, payload, to = DEVICES, mac = this.device) {
+    const head = Buffer.concat([words(0x4500, 20 + payload.length, 0, 0x4000, (64 << 8) | protocol, 0), OURS, to]);
+    head.writeUInt16BE(checksum(head), 10);
+    if (mac) this.ethernet(mac, 0x800, Buffer.concat([head, payload]));
+  }
+
+  /** A frame from the device. */
+  receive(frame) {
+    const type = frame.readUInt16BE(12), packet = frame.subarray(14);
+    const asks = type === 0x806 && packet[7] === 1 && packet.subarray(24, 28).equals(OURS);
+    if (asks) this.ethernet(packet.subarray(8, 14), 0x806, Buffer.concat([words(1, 0x800, 0x604, 2), MAC, OURS, packet.subarray(8, 18)]));
+    if (type !== 0x800) return;
+    const payload = packet.subarray((packet[0] & 15) * 4, packet.readUInt16BE(2));
+    if (packet[9] === 17 && payload.readUInt16BE(2) === 67) this.dhcp(payload.subarray(8), Buffer.from(frame.subarray(6, 12)));
+    if (packet[9] === 6) this.segment(payload);
+  }
+
+  dhcp(request, mac) {
+    // options: a number, a length, and so many bytes
+    let at = 240;
+    while (request[at] !== 53 && request[at] !== 255) at += request[at] === 0 ? 1 : 2 + request[at + 1];
+    const wants = request[at + 2], none = Buffer.alloc(4);
+    const fixed = Buffer.concat([
+      Buffer.from([2, 1, 6, 0]), request.subarray(4, 8), none, none, DEVICES, OURS, none, request.subarray(28, 44), Buffer.alloc(192),
+      long(0x63825363),
+    ]);
+    const options = Buffer.from([53, 1, wants === 1 ? 2 : 5, 54, 4, ...OURS, 51, 4, 0, 1, 0x51, 0x80, 1, 4, 255, 255, 255, 0, 3, 4, ...OURS, 255]);
+    this.ip(17, Buffer.concat([words(67, 68, 8 + fixed.length + options.length, 0), fixed, options]), Buffer.alloc(4, 255), ALL);
+    if (wants === 3) {
+      this.device = mac;
+      this.early.splice(0).forEach((client) => this.open(client));
+    }
+  }
+
+  /** A client of this machine. */
+  open(client) {
+    client.on('error', () => {});
+    if (!this.device) return this.early.push(client);
+    const flow = { client, port: this.port++, next: 1, acked: 0, expected: 0, window: 0, waiting: [], open: false, over: false };
+    if (this.port > 60000) this.port = 20000;
+    this.flows.set(flow.port, flow);
+    client.on('data', (data) => { flow.waiting.push(data); this.push(flow); });
+    const over = () => { flow.over = true; this.push(flow); };
+    client.on('end', over).on('close', over);
+    const begin = () => this.write(flow, SYN, Buffer.alloc(0), 0);
+    begin();
+    flow.again = setInterval(begin, 1000);
+  }
+
+  write(flow, flags, data = Buffer.alloc(0), sequence = flow.next) {
+    const option = flags & SYN ? words(0x204, 1460) : Buffer.alloc(0), length = 20 + option.length;
+    const head = Buffer.concat([words(flow.port, 80), long(sequence), long(flow.expected), words((length << 10) | flags, 0xffff, 0, 0), option]);
+    head.writeUInt16BE(checksum(OURS, DEVICES, words(6, length + data.length), head, data), 16);
+    this.ip(6, Buffer.concat([head, data]));
+  }
+
+  /** Sends what waits, as far as the device has room. */
+  push(flow) {
+    if (!flow.open) return;
+    let data = Buffer.concat(flow.waiting);
+    for (let room; (room = Math.min(data.length, 536, flow.acked + flow.window - flow.next)) > 0; data = data.subarray(room)) {
+      this.write(flow, ACK | PSH, data.subarray(0, room));
+      flow.next += room;
+    }
+    flow.waiting = data.length ? [data] : [];
+    if (flow.over && !data.length && !flow.closed) {
+      flow.closed = true;
+      this.write(flow, ACK | FIN);
+      flow.next++;
+    }
+  }
+
+  /** What the device says on a connection. */
+  segment(segment) {
+    const flow = this.flows.get(segment.readUInt16BE(2));
+    if (!flow) return;
+    const [sequence, acked, flags] = [segment.readUInt32BE(4), segment.readUInt32BE(8), segment[13]];
+    const data = segment.subarray((segment[12] >> 4) * 4);
+    if (flags & RST) return this.end(flow, true);
+    if (flags & SYN) {
+      clearInterval(flow.again);
+      flow.open = true;
+      flow.expected = (sequence + 1) >>> 0;
+    }
+    flow.window = segment.readUInt16BE(14);
+    if (flags & ACK) flow.acked = Math.max(flow.acked, acked);
+    if (!(flags & SYN) && sequence === flow.expected && (data.length || flags & FIN)) {
+      if (data.length) flow.client.write(Buffer.from(data));
+      if (flags & FIN) flow.client.end();
+      flow.gone ||= Boolean(flags & FIN);
+      flow.expected = (flow.expected + data.length + (flags & FIN)) >>> 0;
+    }
+    if (data.length || flags & (SYN | FIN)) this.write(flow, ACK);
+    this.push(flow);
+    if (flow.gone && flow.closed && flow.acked === flow.next) this.end(flow, false);
+  }
+
+  end(flow, reset) {
+    clearInterval(flow.again);
+    flow.open = false;
+    this.flows.delete(flow.port);
+    if (reset) flow.client.resetAndDestroy();
+  }
+}

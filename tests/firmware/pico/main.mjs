@@ -1,0 +1,41 @@
+// node main.mjs FIRMWARE.elf FLASH.image ADDRESS:PORT [no-entropy]
+// A Pico with a W5500: what it says on its serial line goes to the standard output. The image is the end of its flash.
+// Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now on,
+// "hang" lets the processor hang, "stack" asks how much of the stack was used.
+
+import fs from 'node:fs';
+import readline from 'node:readline';
+import { Gateway } from './gateway.mjs';
+import { Pico } from './pico.mjs';
+import { W5500 } from './w5500.mjs';
+
+const FLASH_SIZE = 2 * 1024 * 1024, STACK_TOP = 0x20008000;
+
+const [program, image, listen, ...faults] = process.argv.slice(2);
+const say = (line) => fs.writeSync(1, `${line}\n`);
+const file = fs.openSync(image, 'r+');
+const bytes = new Uint8Array(fs.readFileSync(image));
+const gateway = new Gateway(...listen.split(':'));
+
+const pico = new Pico({
+  elf: fs.readFileSync(program),
+  image: { bytes, start: FLASH_SIZE - bytes.length, save: (at, length) => fs.writeSync(file, bytes, at, length, at) },
+  entropy: !faults.includes('no-entropy'),
+  line: say,
+  chips(mcu) {
+    const chip = new W5500(mcu, { spi: 0, select: 17, interrupt: 21 });
+    gateway.reset();
+    chip.send = (frame) => gateway.receive(frame);
+    gateway.send = (frame) => chip.receive(frame);
+  },
+});
+pico.off = () => process.exit();
+
+readline.createInterface({ input: process.stdin }).on('line', (line) => {
+  const [what, number] = line.split(' ');
+  if (what === 'cut') pico.cut = Number(number);
+  if (what === 'hang') pico.hang();
+  if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
+});
+
+await pico.live();

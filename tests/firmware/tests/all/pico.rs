@@ -1,0 +1,71 @@
+//! The board that can be bought (EM9), from end to end: what the other tests ask of every board, and the power cut at each
+//! operation of its flash, a processor that hangs, six connections, its stack.
+
+use std::thread;
+
+use firmware_tests::Board;
+
+use crate::table::{Browser, Table};
+
+/// Half of what memory.x gives would be too near.
+const STACK: u32 = 26 * 1024;
+
+/// ST5: the power is cut in the first operation of the flash that a sign-in does, in the second, and so on, each time when
+/// it is half done. The session of before is there, and the one that was being opened is there or not.
+#[test]
+fn a_cut_in_each_flash_operation_of_a_sign_in_loses_nothing_st5_em9() {
+    let table = Table::new(Board::Pico);
+    let (device, mut owner) = table.owned();
+    drop(device);
+    let before = std::fs::read(table.image()).unwrap();
+    for operation in 1.. {
+        std::fs::write(table.image(), &before).unwrap();
+        let mut device = table.boot();
+        assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard");
+        device.cut(operation).unwrap();
+        let answer = Browser::default().sign_in(device.address());
+        if let Ok(answer) = answer {
+            assert_eq!(answer.status, 303, "{}", answer.body);
+            assert!(operation > 1, "a sign-in that writes nothing");
+            println!("pico: {} power cuts, one in each flash operation of a sign-in, none lost", operation - 1);
+            break;
+        }
+        device.wait().unwrap();
+        drop(device);
+        let device = table.boot();
+        assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard", "cut {operation}");
+        assert_eq!(Browser::default().sign_in(device.address()).unwrap().status, 303, "cut {operation}");
+    }
+}
+
+/// EM9: where nothing gets on any more, the watchdog resets the board.
+#[test]
+fn a_pico_that_hangs_is_reset_em9() {
+    let table = Table::new(Board::Pico);
+    let (mut device, mut browser) = table.owned();
+    device.sleep().unwrap();
+    device.is_up().unwrap();
+    assert!(device.said().iter().any(|line| line == "watchdog"), "{:?}", device.said());
+    assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
+}
+
+/// EM9: a browser's six connections at once, and the stack that all of it took.
+#[test]
+fn six_connections_and_a_sign_in_fit_in_the_stack_em6_em9() {
+    let table = Table::new(Board::Pico);
+    let (mut device, browser) = table.owned();
+    let address = device.address();
+    let visitors = [(); 6].map(|()| {
+        let mut browser = browser.clone();
+        thread::spawn(move || {
+            for path in ["/", "/style.css", "/readings", "/settings"] {
+                assert_eq!(browser.get(address, path).unwrap().status, 200, "{path}");
+            }
+        })
+    });
+    visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
+    assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
+    let used = device.stack().unwrap();
+    println!("pico: {used} bytes of stack");
+    assert!(used < STACK, "{used} bytes of stack");
+}
