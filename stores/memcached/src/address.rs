@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use crate::connection::{Connection, Stream};
+use crate::connection::{Connection, Login, Stream};
 use crate::error::MemcachedError;
 use crate::tls::Tls;
 
@@ -27,12 +27,6 @@ pub(crate) enum Place {
     /// A name or an address, without brackets, and a port.
     Host(String, u16),
     Socket(PathBuf),
-}
-
-/// What memcached is told first if it wants to know (option `-Y`).
-pub(crate) struct Login {
-    pub(crate) user: String,
-    pub(crate) password: String,
 }
 
 impl Address {

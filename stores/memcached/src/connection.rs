@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use crate::address::Login;
 use crate::error::MemcachedError;
 
 /// Longer than any line of memcached's answers to us.
@@ -23,6 +22,12 @@ pub(crate) struct Connection {
     /// A question was sent, at least in part, and its answer was not read to the end, or was none that we know. What
     /// comes next may belong to that question, so nothing is asked any more.
     closed: bool,
+}
+
+/// What memcached is told first if it wants to know (option `-Y`).
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 /// What is under a key.

@@ -110,7 +110,8 @@ impl deadpool::managed::Manager for Manager {
     type Error = MemcachedError;
 
     async fn create(&self) -> Result<Connection, MemcachedError> {
-        let opened = timeout(self.connect_timeout, self.address.connect()).await;
+        // in a box: it is rare, and longer than all else that an operation awaits
+        let opened = timeout(self.connect_timeout, Box::pin(self.address.connect())).await;
         opened.unwrap_or_else(|_| Err(self.address.failed(format!("no connection within {:?}", self.connect_timeout))))
     }
 

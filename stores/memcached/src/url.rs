@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use session_store_shared::{UrlError, percent_decoded};
 
-use crate::address::{Address, Login, Place};
+use crate::address::{Address, Place};
+use crate::connection::Login;
 use crate::tls::{self, Tls};
 
 /// What a URL says.
