@@ -2,7 +2,7 @@
 //!
 //! Servers keep values in CBOR, which shows names, numbers and texts without the program that wrote them. Texts are
 //! people's data, so that only their lengths are shown unless they are asked for. Names of fields are texts, too: a key of a
-//! map is shown if it could be a field's name.
+//! map is shown if it could be a field's name, and so is a key of the session, which may have been one of a map.
 
 use std::fmt;
 
@@ -37,7 +37,11 @@ pub(crate) async fn show(sessions: &Sessions, subject: &str, id: Option<&str>, p
                 None => continue,
             }
         };
-        let values = values.into_iter().map(|(key, bytes)| (key, shown(&bytes, plain))).collect();
+        let mut line = Map::new();
+        for (key, bytes) in values {
+            insert(&mut line, shown_key(key, plain), shown(&bytes, plain));
+        }
+        let values = line;
         // texts, numbers and maps can always be written
         told += &(serde_json::to_string(&Line { id: session, values }).unwrap_or_default() + "\n");
     }
@@ -47,6 +51,28 @@ pub(crate) async fn show(sessions: &Sessions, subject: &str, id: Option<&str>, p
 /// A value as JSON. One that is no value is said to be none.
 fn shown(bytes: &[u8], plain: bool) -> Value {
     Cbor::read_seed(bytes, Show { plain, key: false }).unwrap_or_else(|why| format!("<unreadable: {why}>").into())
+}
+
+/// A key of the session, if an application could have chosen it: of `SessionData` if it could be the name of a field, of the
+/// application's own also with dots.
+fn shown_key(key: String, plain: bool) -> String {
+    let (place, name, what) = match key.strip_prefix("data.") {
+        Some(name) => ("data.", name.to_owned(), "name"),
+        None => ("", key.replace('.', "_"), "key"),
+    };
+    if plain || is_name(&name) { key } else { format!("{place}<{what} of {} characters>", name.chars().count()) }
+}
+
+/// Two keys stay two, also where they are not shown.
+fn insert(map: &mut Map<String, Value>, key: String, value: Value) {
+    let mut place = key.clone();
+    for number in 2.. {
+        if !map.contains_key(&place) {
+            break;
+        }
+        place = format!("{key} ({number})");
+    }
+    map.insert(place, value);
 }
 
 /// Whether a text could be the name of a field.
@@ -116,13 +142,6 @@ impl<'de> Visitor<'de> for Show {
         Ok(if shown { text.into() } else { format!("<text of {} characters>", text.chars().count()).into() })
     }
 
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Value, E> {
-        if !self.plain {
-            return Ok(format!("<{} bytes>", bytes.len()).into());
-        }
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
-    }
-
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -136,16 +155,16 @@ impl<'de> Visitor<'de> for Show {
         while let Some(value) = list.next_element_seed(self.inside())? {
             shown.push(value);
         }
-        Ok(shown.into())
+        // a token or a key may be kept as a list of bytes
+        let bytes = !shown.is_empty() && shown.iter().all(|value| value.as_u64().is_some_and(|number| number < 256));
+        Ok(if bytes && !self.plain { format!("<{} bytes>", shown.len()).into() } else { shown.into() })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut shown = Map::new();
         while let Some(key) = map.next_key_seed(Self { key: true, ..self })? {
             let key = if let Value::String(text) = key { text } else { key.to_string() };
-            // two keys stay two, also where they are not shown
-            let key = if shown.contains_key(&key) { format!("{key} ({})", shown.len() + 1) } else { key };
-            shown.insert(key, map.next_value_seed(self.inside())?);
+            insert(&mut shown, key, map.next_value_seed(self.inside())?);
         }
         Ok(shown.into())
     }

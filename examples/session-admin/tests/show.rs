@@ -13,6 +13,17 @@ struct Cart {
     total: u32,
 }
 
+/// What serde takes for bytes.
+fn serde_bytes_of(bytes: &[u8]) -> impl Serialize {
+    struct Bytes(Vec<u8>);
+    impl Serialize for Bytes {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+    Bytes(bytes.to_vec())
+}
+
 fn admin(url: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_session-admin"));
     let output = program.arg("--store").arg(url).args(arguments).output().unwrap();
@@ -32,6 +43,10 @@ async fn values_are_shown_without_types_lc9() {
         let attempt = session.begin_login(user).await.unwrap();
         session.login(attempt).await.unwrap();
         session.set("note", "hush").unwrap();
+        session.set("note.2", &serde_bytes_of(b"hush")).unwrap();
+        for key in ["hush@example.org", "data.hush@example.org", "data.hush@example.com", "data.10.0.0.1"] {
+            session.set(key, &1_u8).unwrap();
+        }
         session.flash_message("hush").unwrap();
         let mut cart = Typed::<Cart>::of(session).unwrap();
         (cart.items, cart.total) = (vec!["hush tea".into()], total);
@@ -49,6 +64,8 @@ async fn values_are_shown_without_types_lc9() {
     for (line, total) in both.iter().zip([3, 4]) {
         let masked = json!({
             "note": "<text of 4 characters>", "data.items": ["<text of 8 characters>"], "data.total": total,
+            "note.2": "<4 bytes>", "<key of 16 characters>": 1, "data.<name of 16 characters>": 1,
+            "data.<name of 16 characters> (2)": 1, "data.<name of 8 characters>": 1,
         });
         assert_eq!(line["values"], masked);
     }
@@ -56,7 +73,11 @@ async fn values_are_shown_without_types_lc9() {
     assert_eq!(id, lines(&["list", "ann"])[1]["id"]);
     let one = lines(&["show", "ann", "--id", id, "--values"]);
     assert_eq!(one.len(), 1);
-    assert_eq!(one[0]["values"], json!({ "note": "hush", "data.items": ["hush tea"], "data.total": 4 }));
+    let plain = json!({
+        "note": "hush", "data.items": ["hush tea"], "data.total": 4, "note.2": b"hush", "hush@example.org": 1,
+        "data.hush@example.org": 1, "data.hush@example.com": 1, "data.10.0.0.1": 1,
+    });
+    assert_eq!(one[0]["values"], plain);
 
     assert_eq!(lines(&["show", "eve"]).len(), 0);
     let (status, told, why) = admin(&url, &["show", "bob", "--id", id]);

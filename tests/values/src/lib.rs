@@ -19,6 +19,11 @@ pub enum Outcome {
     Refused,
     /// Written without an error, and then an error when it was read.
     Unreadable,
+    /// Read as something else by serde itself, also as JSON. In debug builds, `SessionData::save` and `update_with` refuse it.
+    RefusedInDebug,
+    /// Read as something else by serde itself, also as JSON, and nothing tells: because both are written alike, or because
+    /// serde drops the error. `docs/values.md` names these.
+    AsJson,
     /// Read as something else.
     Wrong,
 }
@@ -61,6 +66,25 @@ pub fn read<C: Codec, T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T
     C::read(bytes).map_err(|why| why.to_string())
 }
 
+/// Whether debug builds say that a value is not read back as it was written.
+fn reads_back_as_another<C: Codec, T: Serialize>(read: &T, bytes: &[u8]) -> bool {
+    write::<C, T>(read).map_or(true, |again| C::content(&again) != C::content(bytes))
+}
+
+/// What JSON makes of a value; `None` after an error.
+fn by_json<T: DeserializeOwned>(value: &impl Serialize) -> Option<T> {
+    serde_json::from_str(&serde_json::to_string(value).ok()?).ok()
+}
+
+/// The outcome of a value that was read as something else.
+const fn taken_for_another(by_json_as_well: bool, refused: bool) -> Outcome {
+    match (by_json_as_well, refused) {
+        (true, true) => Outcome::RefusedInDebug,
+        (true, false) => Outcome::AsJson,
+        (false, _) => Outcome::Wrong,
+    }
+}
+
 impl<C: Codec> Matrix<C> {
     /// What follows is this.
     pub fn group(&mut self, name: &'static str) {
@@ -95,9 +119,14 @@ impl<C: Codec> Matrix<C> {
                 Err(why) => (Outcome::Unreadable, why),
                 Ok(read) if same(&read, &value) => {
                     self.sizes.insert(format!("{}: {name}", self.group), bytes.len());
-                    (Outcome::Right, String::new())
+                    let refused = reads_back_as_another::<C, T>(&read, &bytes);
+                    (if refused { Outcome::Wrong } else { Outcome::Right }, "refused in debug builds".into())
                 }
-                Ok(read) => (Outcome::Wrong, format!("{value:?} as {read:?}")),
+                Ok(read) => {
+                    let why = format!("{value:?} as {read:?}");
+                    let refused = reads_back_as_another::<C, T>(&read, &bytes);
+                    (taken_for_another(by_json::<T>(&value).is_some_and(|read| !same(&read, &value)), refused), why)
+                }
             },
         };
         self.case(name, outcome, why);
@@ -123,7 +152,7 @@ impl<C: Codec> Matrix<C> {
     pub fn never<R: Serialize + DeserializeOwned + Debug>(&mut self, name: impl Display, written: impl Serialize) {
         let (outcome, why) = match write::<C, _>(&written).and_then(|bytes| read::<C, R>(&bytes)) {
             Err(why) => (Outcome::Right, why),
-            Ok(read) => (Outcome::Wrong, format!("{read:?}")),
+            Ok(read) => (taken_for_another(by_json::<R>(&written).is_some(), false), format!("{read:?}")),
         };
         self.case(name, outcome, why);
     }
@@ -150,12 +179,27 @@ impl<C: Codec> Matrix<C> {
     pub fn table(&self, title: &str) -> String {
         let mut groups: Vec<&str> = self.cases.iter().map(|case| case.0).collect();
         groups.dedup();
-        let outcomes = [Outcome::Right, Outcome::Refused, Outcome::Unreadable, Outcome::Wrong];
-        let mut table = format!("{title:<16} {:>6} {:>8} {:>11} {:>6}\n", "right", "refused", "unreadable", "wrong");
+        let outcomes = [
+            Outcome::Right,
+            Outcome::Refused,
+            Outcome::Unreadable,
+            Outcome::RefusedInDebug,
+            Outcome::AsJson,
+            Outcome::Wrong,
+        ];
+        let mut table = format!(
+            "{title:<16} {:>6} {:>8} {:>11} {:>9} {:>8} {:>6}\n",
+            "right", "refused", "unreadable", "in debug", "as JSON", "wrong"
+        );
         let rows = groups.into_iter().map(|group| (group, Some(group))).chain([("all", None)]);
         for (name, group) in rows {
-            let [right, refused, unreadable, wrong] = outcomes.map(|outcome| self.count(group, outcome));
-            writeln!(table, "{name:<16} {right:>6} {refused:>8} {unreadable:>11} {wrong:>6}").expect("a String");
+            let counts = outcomes.map(|outcome| self.count(group, outcome));
+            let [right, refused, unreadable, in_debug, as_json, wrong] = counts;
+            writeln!(
+                table,
+                "{name:<16} {right:>6} {refused:>8} {unreadable:>11} {in_debug:>9} {as_json:>8} {wrong:>6}"
+            )
+            .expect("a String");
         }
         for (group, name, outcome, why) in self.cases.iter().filter(|case| case.2 != Outcome::Right) {
             writeln!(table, "  {outcome:?}: {group}: {name}: {why}").expect("a String");

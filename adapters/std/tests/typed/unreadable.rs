@@ -312,6 +312,18 @@ fn what_reads_back_as_something_else_is_said_at_once_va1_va2() {
         )
     );
 
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Counter {
+        #[serde(skip_deserializing)]
+        count: u32,
+    }
+    let site = Site::new();
+    site.visit(|session| {
+        let mut data = Typed::<Counter>::of(session.clone()).unwrap();
+        data.count = 7;
+        assert_eq!(data.save(), Err(Error::Unreadable), "it would be 0");
+    });
+
     // one value, by update_with
     let site = Site::new();
     site.visit(|session| {

@@ -128,18 +128,24 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         true
     }
 
+    /// What serde keeps of it, before it knows the type, is taken for something else where it fits: a number of 64 bits for
+    /// the position of a field or variant, and bytes for a text. So numbers are of 32 bits where that is enough, and bytes
+    /// are a list of numbers, as in JSON.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let (item, rest) = Item::next(self.rest)?;
         match item {
-            Item::Unsigned(_) => self.int(visitor),
+            Item::Unsigned(number) => match u32::try_from(number) {
+                Ok(number) => {
+                    self.rest = rest;
+                    visitor.visit_u32(number)
+                }
+                Err(_) => self.int(visitor),
+            },
             Item::Negative(_) | Item::Big(_) | Item::BigNegative(_) => self.wide(visitor),
             Item::List(len) => self.list(rest, len, visitor),
             Item::Map(len) => self.map(rest, len, &[], visitor),
             Item::Some => self.some(rest, visitor),
-            Item::Bytes(bytes) => {
-                self.rest = rest;
-                visitor.visit_borrowed_bytes(bytes)
-            }
+            Item::Bytes(bytes) => self.numbers(rest, bytes, visitor),
             Item::Text(text) => {
                 self.rest = rest;
                 visitor.visit_borrowed_str(text)
