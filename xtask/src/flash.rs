@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use firmware_tests::Board;
-use object::read::elf::{ElfFile32, ProgramHeader};
 use object::Endianness;
+use object::read::elf::{ElfFile32, ProgramHeader};
 
 use crate::setup;
 use crate::steps::firmware::needs;
