@@ -2,6 +2,7 @@
 
 mod demo;
 mod files;
+mod flash;
 mod keygen;
 mod run;
 mod setup;
@@ -16,6 +17,7 @@ cargo xtask COMMAND
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
        --board BOARD                  the same on an emulated board: lm3s6965evb, riscv-virt or pico
+  flash --board pico                  the firmware as a UF2 file, and how it gets onto a Pico that is plugged in
   demo --dbsc                         the notes application over https, with device-bound sessions; prints the command
                                       line for Chromium
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let result = match command {
         "demo" if options == ["--dbsc"] => demo::device_bound(),
         "demo" => parse(options, &["--board", "--listen", "--data"]).and_then(|options| demo::demo(&options)),
+        "flash" => parse(options, &["--board"]).and_then(|options| flash::flash(&options)),
         "test-all" => chosen_steps(options).and_then(|steps| test_all::test_all(&steps)),
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
         "soak" => soak(options),

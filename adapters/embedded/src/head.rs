@@ -55,6 +55,7 @@ enum Kind {
 
 /// How far a byte brings a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Progress {
     /// The head goes on.
     More,
@@ -67,6 +68,7 @@ pub enum Progress {
 /// Why a request is refused before an application sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Refusal {
     /// It is no request of HTTP/1.1, or where it ends is not clear.
     NotUnderstood,

@@ -10,6 +10,7 @@ pub struct SharedRng<'r, R>(pub(crate) &'r RefCell<R>);
 
 /// The generator is not ready, or in use.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoEntropy;
 
 impl fmt::Display for NoEntropy {

@@ -49,6 +49,7 @@ pub trait Closed {}
 /// Why a value cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WriteError {
     /// The type's own `Serialize` returned an error.
     Refused,

@@ -6,6 +6,7 @@ use core::fmt;
 /// forged sessions are not errors: they are no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Error {
     /// Another request changed a value that this one read or wrote. (409)
     Conflict,
@@ -57,6 +58,7 @@ pub enum Error {
 
 /// Who has to act on an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fault {
     /// The client's or a concurrent request's: asking again is right.
     Request,

@@ -25,6 +25,7 @@ pub struct Keys {
 /// Why a key was refused. Its `Debug`, which `unwrap` prints, is the sentence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyError {
     /// The bytes are a pattern, not random.
     Pattern,

@@ -38,6 +38,15 @@ impl core::fmt::Debug for Handle {
 #[cfg_attr(target_pointer_width = "32", repr(Rust, packed(4)))] // or what holds it has tags of 64 bits, compared in halves
 pub struct Version(pub u64);
 
+/// The derived one would refer to a field that is not aligned.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Version {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let number = self.0;
+        defmt::write!(f, "Version({=u64})", number);
+    }
+}
+
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
 

@@ -92,6 +92,7 @@ impl Default for Lifetimes {
 
 /// Which requests of other sites carry the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SameSite {
     /// Only top-level navigation.
     Lax,
@@ -240,6 +241,7 @@ impl Default for PlainCookie {
 
 /// What is done with a session that a request presents from elsewhere than it was bound to; an event it is in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mismatch {
     /// Nothing.
     Ignore,
@@ -560,6 +562,7 @@ impl Policy {
 /// Why a policy cannot be built. Found at construction; the program is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PolicyError {
     /// The name is no token.
     Name,

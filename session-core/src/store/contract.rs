@@ -7,6 +7,7 @@ use crate::store::index::{NoIndex, SubjectIndex};
 
 /// What a load found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Load {
     /// The record's bytes are in the caller's buffer.
     Found(Found),
@@ -21,6 +22,7 @@ pub enum Load {
 
 /// A record in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Found {
     /// Bytes of the buffer that it takes.
     pub len: usize,
@@ -39,6 +41,7 @@ impl Found {
 
 /// What came of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// Done and, in a durable store, safe. The version is what the next update must name.
     Applied(Version),
@@ -60,6 +63,7 @@ pub enum Outcome {
 
 /// Which record a delete may remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DeleteCondition {
     /// Whatever is there.
     Any,

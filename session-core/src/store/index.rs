@@ -114,6 +114,7 @@ pub struct Listing {
 
 /// What came of adding an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Added {
     /// It is there, or a newer one of the same handle is; an older one is not any more.
     Applied,
@@ -179,6 +180,7 @@ impl<I: SubjectIndex> SubjectIndex for &I {
 
 /// The index of a store that cannot list: there is none, and so no value of this type.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NoIndex {}
 
 impl SubjectIndex for NoIndex {

@@ -25,6 +25,7 @@ const LEFT: Duration = Duration::from_secs(15);
 
 /// How a boot counts the time without power, as long as no wall clock says how long it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WithoutPower {
     /// Not at all: a session's limits count powered-on time only.
     Free,

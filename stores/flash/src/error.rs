@@ -6,6 +6,7 @@ use embedded_storage_async::nor_flash::{NorFlashError, NorFlashErrorKind};
 /// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlashError {
     /// The flash driver failed. What was being written is there or not; the store finds out before the next operation.
     Flash(NorFlashErrorKind),

@@ -28,6 +28,7 @@ const LAST: u32 = u32::MAX / 2;
 
 /// What a flash holds before the store's first write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Contents {
     /// Nothing was ever written, or power was cut while the first page was opened.
     Blank,

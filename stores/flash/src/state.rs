@@ -28,6 +28,7 @@ pub(crate) struct Item {
 
 /// How full the flash is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Usage {
     /// Pages in the ring.
     pub pages: u32,

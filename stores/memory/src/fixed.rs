@@ -242,6 +242,7 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
 /// Why an operation of a [`FixedStore`] failed. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FixedError {
     /// The store was called from within one of its own operations: a fault of this crate.
     InUse,

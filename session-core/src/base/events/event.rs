@@ -154,6 +154,7 @@ pub enum Event<'e> {
 /// Why a session was ended that did not sign out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Cause {
     /// Its subject, or an administrator, ended this one.
     Chosen,
@@ -192,6 +193,7 @@ impl Cause {
 
 /// How much an event matters to an operator. Nothing is an error by itself: the program knows whether it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Level {
     /// Happens all the time.
     Debug,
