@@ -26,31 +26,28 @@ pub(crate) enum Verdict {
 
 /// Holds after every load and every reload (protocol rule 1).
 pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
-    if expired(record, policy, now) {
-        Verdict::Expired
-    } else if same(record.verifier(), &token.verifier) {
-        Verdict::Current
-    } else {
-        match record.previous() {
-            Some(previous) if renewed(&previous, token) => {
-                if now < previous.grace_until {
-                    Verdict::Grace
-                } else {
-                    Verdict::PastGrace
-                }
+    if expired(record, policy, now) { Verdict::Expired } else { worth(token, record, now) }
+}
+
+/// The same whatever the limits are. Any but `Replaced`: the session is the cookie's own, to end it.
+pub(crate) fn worth<B: Buffer>(token: &Token, record: &Record<B>, now: Time) -> Verdict {
+    if same(record.verifier(), &token.verifier) {
+        return Verdict::Current;
+    }
+    match record.previous() {
+        Some(previous) if renewed(&previous, token) => {
+            if now < previous.grace_until {
+                Verdict::Grace
+            } else {
+                Verdict::PastGrace
             }
-            _ => Verdict::Replaced,
         }
+        _ => Verdict::Replaced,
     }
 }
 
-/// Whether a session that is over, or is to end, is this cookie's: the current one or the one before a renewal. Asks no clock.
-pub(crate) fn owns<B: Buffer>(token: &Token, record: &Record<B>) -> bool {
-    same(record.verifier(), &token.verifier) || record.previous().is_some_and(|previous| renewed(&previous, token))
-}
-
 /// Whether it was a renewal that replaced this cookie last.
-pub(crate) fn renewed(previous: &Previous<'_>, token: &Token) -> bool {
+fn renewed(previous: &Previous<'_>, token: &Token) -> bool {
     previous.grace_until > Time::ZERO && same(previous.verifier, &token.verifier)
 }
 

@@ -29,6 +29,9 @@ impl<B: Buffer> RequestState<B> {
         rules: &Rules<'_, impl Observer>,
     ) -> Result<Next, Error> {
         let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
+        if let (Err(Error::Conflict), Some(token), false) = (step, &self.token, operation.pending) {
+            rules.observer.observe(&Event::Conflict(LogId(token.handle())));
+        }
         self.in_flight = matches!(
             step,
             Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
@@ -43,7 +46,7 @@ impl<B: Buffer> RequestState<B> {
         reply: Reply,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
-        let done = match reply {
+        match reply {
             Reply::Nothing => {
                 operation.started.get_or_insert(operation.now);
                 if self.in_flight {
@@ -56,11 +59,7 @@ impl<B: Buffer> RequestState<B> {
             Reply::Loaded(load) => self.reloaded(operation, load, rules),
             Reply::Wrote(outcome) => self.wrote(operation, outcome, rules),
             Reply::Indexed(added) => self.indexed(operation, added, rules),
-        };
-        if let (Err(Error::Conflict), Some(token), false) = (done, &self.token, operation.pending) {
-            rules.observer.observe(&Event::Conflict(LogId(token.handle())));
         }
-        done
     }
 
     /// The data was edited, or could not be.

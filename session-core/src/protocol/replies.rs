@@ -80,8 +80,7 @@ impl<B: Buffer> RequestState<B> {
                             _ => Event::Ended(id, who),
                         });
                     }
-                    self.end();
-                    operation.phase = Phase::Finished;
+                    return self.ended(operation);
                 }
                 (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
                 // a slower login of somebody else must not end a newer one: a conflict is left alone
@@ -186,13 +185,14 @@ impl<B: Buffer> RequestState<B> {
         let intent = operation.intent;
         match intent {
             Intent::Login { .. } if !operation.pending => {
-                if !self.is_new() {
-                    self.become_nothing();
+                if self.is_live() {
+                    self.session = SessionState::None;
                 }
                 self.token = None;
-                (operation.phase, operation.next, operation.joined) = (Phase::Ready, None, false);
+                (operation.phase, operation.joined) = (Phase::Ready, false);
                 Ok(())
             }
+            Intent::Logout => self.ended(operation),
             Intent::Rotate if !self.is_live() => {
                 operation.phase = Phase::DeletingOld;
                 Ok(())
@@ -225,21 +225,20 @@ impl<B: Buffer> RequestState<B> {
             Ok(Load::Found(found)) if self.other.adopt(found.len).is_ok() => Some(found),
             Ok(_) => None,
         };
-        let verdict = match (&self.token, &found) {
-            (Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),
-            _ => Verdict::Expired,
-        };
-        let owner = found.and(self.token).filter(|token| expiry::owns(token, &self.other));
-        if matches!(intent, Intent::Logout) {
-            return self.logout_again(operation, verdict, owner.is_some());
-        }
-        if let (Verdict::Expired, Some(token)) = (verdict, owner) {
-            // by another clock or policy it is alive, and what replaces or ends it asks neither
-            operation.replaces = Some((token.handle(), self.other.login()));
-        }
-        let Some(found) = found else {
+        let (Some(token), Some(found)) = (&self.token, found) else {
             return self.gone(operation, Error::Ended);
         };
+        let mut verdict = expiry::worth(token, &self.other, operation.now);
+        if matches!(intent, Intent::Logout) {
+            return self.logout_again(operation, verdict);
+        }
+        if expiry::expired(&self.other, rules.policy, operation.now) {
+            if verdict != Verdict::Replaced {
+                // by another clock or policy it is alive, and what replaces it asks neither
+                operation.replaces = Some((operation.handle, self.other.login()));
+            }
+            verdict = Verdict::Expired;
+        }
         let there = self.other.version();
         if operation.attempted && there == self.mine.version() {
             self.landed(operation, found.version, rules);
@@ -271,11 +270,10 @@ impl<B: Buffer> RequestState<B> {
             let replaced = matches!(verdict, Verdict::PastGrace | Verdict::Replaced);
             return self.gone(operation, if replaced { Error::CookieReplaced } else { Error::Ended });
         }
-        if joined.is_some() && matches!(intent, Intent::Login { keep_data: false, .. }) {
+        if matches!(intent, Intent::Login { keep_data: false, .. }) {
             self.changes.reset();
         }
-        let heed_reads = self.changes.dirty() || matches!(intent, Intent::Update);
-        self.changes.merge(&self.mine, &mut self.other, heed_reads)?;
+        self.changes.merge(&self.mine, &mut self.other)?;
         core::mem::swap(&mut self.mine, &mut self.other);
         (self.seen, self.base) = (found.version, self.mine.version());
         (operation.next, operation.joined) = (joined, joined.is_some());
@@ -297,16 +295,21 @@ impl<B: Buffer> RequestState<B> {
     }
 
     /// The record is another than the one that was loaded, or none was, or the cookie is a superseded one.
-    fn logout_again(&mut self, operation: &mut Operation<'_>, verdict: Verdict, owns: bool) -> Result<(), Error> {
-        if owns {
+    fn logout_again(&mut self, operation: &mut Operation<'_>, worth: Verdict) -> Result<(), Error> {
+        if worth != Verdict::Replaced {
             core::mem::swap(&mut self.mine, &mut self.other);
             operation.phase = Phase::Ready;
-        } else if matches!(verdict, Verdict::Expired) {
-            self.end();
-            operation.phase = Phase::Finished;
-        } else {
+        } else if expiry::unsettled(&self.other, operation.now) {
             return Err(Error::CookieReplaced);
+        } else {
+            return self.ended(operation);
         }
+        Ok(())
+    }
+
+    fn ended(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {
+        self.end();
+        operation.phase = Phase::Finished;
         Ok(())
     }
 }

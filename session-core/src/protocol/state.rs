@@ -75,8 +75,8 @@ pub struct RequestState<B: Buffer> {
     pub(super) seen: Version,
     /// The record's own version as loaded.
     pub(super) base: Version,
-    /// The cookie under which the session was accepted, or is PastGrace. Without a session, a genuine one whose record is not
-    /// there or is over by this node's clock and policy: what is to end it goes by no clock.
+    /// The cookie under which the session was accepted. Without one, a genuine cookie that came: what is to end its session
+    /// goes by no clock and no policy.
     pub(super) token: Option<Token>,
     pub(super) outgoing: Outgoing,
     pub(super) mine: Record<B>,
@@ -184,8 +184,10 @@ impl<B: Buffer> RequestState<B> {
         now: Time,
     ) -> Candidate {
         let id = LogId(token.handle());
+        if !matches!(self.session, SessionState::Stale) {
+            self.token = Some(*token);
+        }
         let Some(found) = found else {
-            self.token.get_or_insert(*token);
             self.tell_unknown(id, rules.observer);
             return Candidate::Refused;
         };
@@ -204,21 +206,13 @@ impl<B: Buffer> RequestState<B> {
                 }
                 return Candidate::Accepted;
             }
-            Verdict::Expired => {
-                rules.observer.observe(&Event::Expired(id, who));
-                if !matches!(self.session, SessionState::Stale) {
-                    self.token = Some(*token);
-                }
-            }
+            Verdict::Expired => rules.observer.observe(&Event::Expired(id, who)),
             Verdict::PastGrace => rules.observer.observe(&Event::PastGrace(id, who)),
             Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),
         }
         if matches!(verdict, Verdict::PastGrace | Verdict::Replaced) {
             if expiry::unsettled(&self.mine, now) {
                 self.session = SessionState::Stale;
-            }
-            if verdict == Verdict::PastGrace || matches!(self.session, SessionState::Stale) {
-                self.token = Some(*token);
             }
             if rules.policy.reuse_ends && !matches!(self.session, SessionState::Stale) {
                 return Candidate::Reused(self.mine.login());
@@ -277,11 +271,7 @@ impl<B: Buffer> RequestState<B> {
         match self.session {
             SessionState::Stale => return Err(Error::CookieReplaced),
             SessionState::Failed(error) => return Err(error),
-            SessionState::None => {
-                let token = self.token;
-                self.begin()?;
-                self.token = token;
-            }
+            SessionState::None => self.begin()?,
             SessionState::Live | SessionState::New => {}
         }
         Ok((&mut self.mine, &mut self.changes))
@@ -503,19 +493,18 @@ impl<B: Buffer> RequestState<B> {
             self.outgoing = Outgoing::Nothing;
         }
         self.become_nothing();
+        self.token = None;
     }
 
     /// The request has no session, although its cookie is good; the browser keeps that. A logout still finds the session by it.
     pub(crate) fn disown(&mut self) {
-        let token = self.token;
         self.outgoing = Outgoing::Nothing;
         self.become_nothing();
-        self.token = token;
     }
 
+    /// The cookie that came stays known.
     pub(super) fn become_nothing(&mut self) {
         self.session = SessionState::None;
-        self.token = None;
         self.changes.reset();
         self.fresh_handle = None;
     }

@@ -1,6 +1,6 @@
 //! Decides what is to be done next: load, create, update, touch, delete, or nothing.
 
-use super::expiry;
+use super::expiry::{self, Verdict};
 use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreRequest};
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
@@ -68,7 +68,7 @@ impl<B: Buffer> RequestState<B> {
             self.end();
             return Next::Done;
         };
-        if !expiry::owns(token, &self.mine) {
+        if expiry::worth(token, &self.mine, operation.now) == Verdict::Replaced {
             operation.phase = Phase::Reloading;
             return operation.ask(StoreRequest::Load, token.handle());
         }
@@ -84,7 +84,8 @@ impl<B: Buffer> RequestState<B> {
 
     /// A login that needs a new session: there is none, or it is another subject's.
     fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
-        if let (SessionState::Live, Some(token)) = (self.session, &self.token) {
+        // that of a session that is not accepted was dealt with
+        if let Some(token) = self.token.take() {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
         self.create_step(operation, rules)
@@ -125,6 +126,9 @@ impl<B: Buffer> RequestState<B> {
         }
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
+        }
+        if self.changes.stale() && (self.changes.dirty() || matches!(intent, Intent::Update)) {
+            return Err(Error::Conflict);
         }
         let Some(token) = &self.token else { return Ok(Next::Done) };
         let handle = token.handle();

@@ -25,11 +25,13 @@ pub(crate) struct Changes<B: Buffer> {
     cleared: bool,
     relabeled: bool,
     dirty: bool,
+    /// A key that was read has changed since in the record that is there now.
+    stale: bool,
 }
 
 impl<B: Buffer> Changes<B> {
     pub(crate) const fn new() -> Self {
-        Self { touched: B::Keys::NEW, rest: None, cleared: false, relabeled: false, dirty: false }
+        Self { touched: B::Keys::NEW, rest: None, cleared: false, relabeled: false, dirty: false, stale: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -106,16 +108,24 @@ impl<B: Buffer> Changes<B> {
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
     }
 
+    /// Whether a key that was read has changed since. It counts as soon as something is written (protocol rule 10), also by a
+    /// later verb than the one that found it.
+    pub(crate) fn stale(&self) -> bool {
+        self.stale
+    }
+
     /// Applies the changes in `mine` to `newer`, or says that they conflict and leaves it unspecified.
-    pub(crate) fn merge(&self, mine: &Record<B>, newer: &mut Record<B>, heed_reads: bool) -> Result<(), Error> {
-        let differs = |touched: &FollowedKey<Said<B>>| fingerprint_at(newer.data(), touched.key) != touched.base;
-        let heeded = |kind| matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads;
-        if self.touched.as_ref().iter().any(|touched| heeded(touched.kind) && differs(touched)) {
-            return Err(Error::Conflict);
+    pub(crate) fn merge(&mut self, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
+        for touched in self.touched.as_ref() {
+            if matches!(touched.kind, Kind::Read | Kind::Write) && fingerprint_at(newer.data(), touched.key) != touched.base {
+                if touched.kind == Kind::Write {
+                    return Err(Error::Conflict);
+                }
+                self.stale = true;
+            }
         }
-        if heed_reads && !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data())) {
-            return Err(Error::Conflict);
-        }
+        self.stale |=
+            !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()));
         // what a key has here takes the place of what it has there
         let replaces = |key: &str| match self.followed(key) {
             Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
@@ -144,7 +154,7 @@ impl<B: Buffer> Changes<B> {
     /// Of a session that is another one from now on.
     pub(crate) fn reset(&mut self) {
         self.touched.as_mut().iter_mut().for_each(|touched| touched.kind = Kind::Free);
-        (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
+        (self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);
     }
 
     /// The same, and nothing of what was read stays in memory.
