@@ -135,10 +135,13 @@ impl Fairing for SessionLayer {
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         let Some(Mounted { sessions, .. }) = request.rocket().state() else { return };
+        // who may ask the endpoint is said there
+        if sessions.is_device_endpoint(request.method().as_str(), request.uri().path().as_str()) {
+            return;
+        }
         let value = |name| request.headers().get_one(name).map(str::as_bytes);
         sessions.tell_plain_http(request.method().as_str(), || value("Origin"));
         if sessions.device_path().is_some()
-            && !sessions.is_device_endpoint(request.method().as_str(), request.uri().path().as_str())
             && let Ok(session) = RequestCache::ask(request)
         {
             Begun::new(session.clone()).heed_device(sessions, value);

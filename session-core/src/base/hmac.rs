@@ -85,9 +85,12 @@ fn hash(state: [u32; 8], before: usize, parts: &[&[u8]]) -> [u8; 32] {
 fn hash_short<const N: usize>(mut state: [u32; 8], message: &[u8; N]) -> [u8; 32] {
     const { assert!(N + 1 + 8 <= BLOCK) };
     let mut block = [0; BLOCK];
-    block[..N].copy_from_slice(message);
-    block[N] = 0x80;
-    block[BLOCK - 8..].copy_from_slice(&(8 * (BLOCK + N) as u64).to_be_bytes());
+    if let Some((place, [one, ..])) = block.split_first_chunk_mut() {
+        (*place, *one) = (*message, 0x80);
+    }
+    if let Some(end) = block.last_chunk_mut() {
+        *end = (8 * (BLOCK + N) as u64).to_be_bytes();
+    }
     compress256(&mut state, &[block]);
     words(state)
 }

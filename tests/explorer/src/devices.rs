@@ -113,7 +113,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 11,
         without: "a proof that counts once counts again",
-        explore: "devices --things 3 --single-use",
+        explore: "devices --things 4 --single-use",
         edits: &[Edit { file: DRIVER, code: "if made <= proven {", instead: "if made < proven {" }],
     },
     Mutation {
