@@ -85,6 +85,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     }
 
     /// Accepts one client after the other.
+    #[expect(clippy::await_holding_refcell_ref, reason = "queue and signal say whose turn it is")]
     async fn accept_on(&self, connection: usize) {
         let Some(Connection { socket: ours, served }) = self.connections.get(connection) else { return };
         loop {
@@ -150,7 +151,7 @@ impl Client<'_> {
         // nothing was sent before, so there is room for all of it at once
         let write = |room: &mut [u8]| {
             let mut answer = Answer { room, len: 0 };
-            let _ = write!(answer, "{REFUSED}The device is out of order: {why}.\n");
+            let _ = writeln!(answer, "{REFUSED}The device is out of order: {why}.");
             (answer.len, ())
         };
         // an error is the client's: it went away
