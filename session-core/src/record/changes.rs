@@ -60,6 +60,8 @@ impl<B: Buffer> Changes<B> {
     /// Returns the key's hash.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
+        // the value may be the one that is there by now
+        self.dirty |= self.stale && kind != Kind::Read;
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,
@@ -117,15 +119,16 @@ impl<B: Buffer> Changes<B> {
     /// Applies the changes in `mine` to `newer`, or says that they conflict and leaves it unspecified.
     pub(crate) fn merge(&mut self, mine: &Record<B>, newer: &mut Record<B>) -> Result<(), Error> {
         for touched in self.touched.as_ref() {
-            if matches!(touched.kind, Kind::Read | Kind::Write) && fingerprint_at(newer.data(), touched.key) != touched.base {
+            if matches!(touched.kind, Kind::Read | Kind::Write)
+                && fingerprint_at(newer.data(), touched.key) != touched.base
+            {
                 if touched.kind == Kind::Write {
                     return Err(Error::Conflict);
                 }
                 self.stale = true;
             }
         }
-        self.stale |=
-            !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()));
+        self.stale |= !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()));
         // what a key has here takes the place of what it has there
         let replaces = |key: &str| match self.followed(key) {
             Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
