@@ -476,7 +476,7 @@ mod tests {
             ("no_store", "true"),
             ("clear_site_data", "true"),
             ("on_mismatch", "step_up"),
-            ("idle", "1"),
+            ("idle", "8"),
             ("absolute", "7200"),
             ("renew_after", "30"),
             ("grace", "3"),
@@ -519,6 +519,7 @@ mod tests {
             (&[("key_required", "true")], &["no signing key", "key_file", "openssl rand -hex 32"]),
             (&[("plain_http", "true"), ("domain", "example.org")], &["domain", "plain_http"]),
             (&[("cookie", "a")], &["__Host-"]),
+            (&[("touch_every", "3600")], &["touch-every", "half of idle"]),
             (&[("token_header", "cookie")], &["token header"]),
         ] {
             let made = of(variables).and_then(|config| config.sessions(MemoryStore::new()).map(drop));

@@ -71,11 +71,16 @@ pub fn no_store(answer: &mut impl Answer) {
 }
 
 /// Corrects an answer with a session cookie that a layer outside of the session's has made cacheable again: to be called by
-/// the outermost one, with the name of the cookie, or of the header that has the token.
+/// the outermost one, with the name of the cookie, or of the header that has the token. The cookie `NAME-b` of device-bound
+/// sessions counts as well.
+///
+/// It sees headers only, so it does not know of an answer without a cookie that
+/// [`Policy::no_store`](crate::Policy::no_store) kept from caches: such an answer looks the same as any other once a layer has
+/// replaced its `Cache-Control`. Mount the session's layer outside of that one.
 pub fn correct(name: &str, headers: &mut HeaderMap) {
     let ours = |line: &HeaderValue| {
         let rest = line.as_bytes().strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| rest.starts_with(b"="))
+        rest.is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"-b="))
     };
     if headers.contains_key(name) || headers.get_all(SET_COOKIE).iter().any(ours) {
         no_store(headers);
@@ -230,6 +235,19 @@ mod tests {
         correct("other", &mut headers);
         assert_eq!(headers[CACHE_CONTROL], "public, max-age=60");
         correct("id", &mut headers);
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+    }
+
+    /// An answer that sets the cookie of the device alone, or takes it away.
+    #[test]
+    fn no_cache_keeps_the_cookie_of_a_device_ck9() {
+        let finished = Finished { device_cookie: Some("__Host-id-b=; Max-Age=0".into()), ..Finished::default() };
+        let mut headers = HeaderMap::new();
+        apply(finished, &mut headers);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+        correct("__Host-i", &mut headers);
+        assert_eq!(headers[CACHE_CONTROL], "public, max-age=60");
+        correct("__Host-id", &mut headers);
         assert_eq!(headers[CACHE_CONTROL], "no-store");
     }
 

@@ -47,7 +47,8 @@ pub struct Lifetimes {
     pub renew_after: Option<Duration>,
     /// How long the cookie before a renewal still works.
     pub grace: Duration,
-    /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`.
+    /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`. At most
+    /// half of `idle`: a user who is never away for longer than the other half is then never signed out.
     pub touch_every: Option<Duration>,
     /// Absolute limit of a session that is to be remembered, and its idle limit as well, unless it is no longer than
     /// `absolute`: then `idle` holds for it, too.
@@ -300,9 +301,10 @@ impl Limits {
             None => quotient::<20>(idle as u32) as u64,
         };
         let (absolute, remember) = (millis_or_none(lifetimes.absolute), millis(lifetimes.remember));
+        let least = if 2 * touch_every > ANONYMOUS_IDLE { 2 * touch_every } else { ANONYMOUS_IDLE };
         Self {
             idle,
-            anonymous_idle: if idle == 0 || idle > ANONYMOUS_IDLE { ANONYMOUS_IDLE } else { idle },
+            anonymous_idle: if idle != 0 && idle <= least { idle } else { least },
             absolute,
             renew_after: millis_or_none(lifetimes.renew_after),
             grace: millis(lifetimes.grace),
@@ -331,6 +333,8 @@ impl Limits {
             Err(PolicyError::RenewalWithinGrace)
         } else if renew_after.is_none() && absolute.is_none() {
             Err(PolicyError::NeverChanges)
+        } else if [limits.idle, limits.remember_idle].iter().any(|idle| *idle > 0 && limits.touch_every > *idle / 2) {
+            Err(PolicyError::TouchTooRare)
         } else {
             Ok(limits)
         }
@@ -396,8 +400,8 @@ impl Policy {
         Self { reuse_ends: true, ..self }
     }
 
-    /// The longest time without activity of a session in which nobody is signed in (QU1): the smaller of ten minutes and
-    /// `idle` if nothing is said. Anybody can make such sessions, so a store holds fewer of them the shorter this is. A shop
+    /// The longest time without activity of a session in which nobody is signed in (QU1): if nothing is said, the smaller of
+    /// `idle` and ten minutes, or twice `touch_every` where that is longer than ten minutes. Anybody can make such sessions, so a store holds fewer of them the shorter this is. A shop
     /// whose visitors fill baskets wants it longer. Activity is recorded at least ten times within it.
     #[must_use]
     pub const fn anonymous_idle(mut self, span: Duration) -> Self {
@@ -586,6 +590,8 @@ pub enum PolicyError {
     RenewalWithinGrace,
     /// Without an absolute limit the cookie would never change.
     NeverChanges,
+    /// Activity would be recorded so rarely that users who are active are signed out.
+    TouchTooRare,
     /// The cookie is not one that a device-bound session can have.
     NoDeviceCookie,
     /// The lifetime of a proof is not between a second and a day.
@@ -611,6 +617,9 @@ impl fmt::Display for PolicyError {
             Self::RenewalWithinGrace => "lifetimes: renew-after must be longer than the grace",
             Self::NeverChanges => {
                 "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
+            }
+            Self::TouchTooRare => {
+                "lifetimes: touch-every must be at most half of idle, or users who are active are signed out"
             }
             Self::NoDeviceCookie => {
                 "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
@@ -739,6 +748,16 @@ mod tests {
         assert_eq!(build(Lifetimes { absolute: None, ..default }), None);
         let never = Lifetimes { absolute: None, renew_after: None, ..default };
         assert_eq!(build(never), Some(PolicyError::NeverChanges));
+        // a user who clicks every ten minutes would be signed out after thirty
+        let touch = |touch_every| build(Lifetimes { touch_every: Some(S(touch_every)), ..default });
+        assert_eq!(
+            (touch(3_600), touch(901), touch(900)),
+            (Some(PolicyError::TouchTooRare), Some(PolicyError::TouchTooRare), None)
+        );
+        let remembered =
+            Lifetimes { idle: None, remember: S(100), absolute: None, touch_every: Some(S(51)), ..default };
+        assert_eq!(build(remembered), Some(PolicyError::TouchTooRare));
+        assert_eq!(build(Lifetimes { idle: None, touch_every: Some(S(3_600)), ..default }), None);
         assert_eq!(build(Lifetimes::AAL1).or(build(Lifetimes::AAL2)).or(build(Lifetimes::AAL3)), None);
     }
 
@@ -761,5 +780,18 @@ mod tests {
         assert_eq!(touch(Some(S(100)), None), 5_000);
         assert_eq!(touch(None, None), 60_000);
         assert_eq!(touch(Some(S(1_800)), Some(S(0))), 0);
+    }
+
+    /// Visitors who are active are kept as well.
+    #[test]
+    fn the_limit_of_visitors_is_twice_the_touch_interval_at_least_qu1() {
+        let visitors = |idle, touch_every| {
+            let lifetimes = Lifetimes { idle, touch_every, ..Lifetimes::DEFAULT };
+            Policy::plain_http(PlainCookie::new(), lifetimes).unwrap().limits.anonymous_idle
+        };
+        assert_eq!(visitors(Some(S(1_800)), None), 600_000);
+        assert_eq!(visitors(Some(S(1_800)), Some(S(900))), 1_800_000);
+        assert_eq!(visitors(Some(S(300)), Some(S(150))), 300_000);
+        assert_eq!(visitors(None, Some(S(3_600))), 7_200_000);
     }
 }

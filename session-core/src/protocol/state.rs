@@ -64,6 +64,8 @@ pub struct RequestState<B: Buffer> {
     pub(super) doubted: bool,
     /// This request has signed in.
     pub(super) signed_in_now: bool,
+    /// This request has signed out, whatever it did after that.
+    signed_out: bool,
     /// A write was sent to the store and its answer has not come.
     pub(super) in_flight: bool,
     /// The answer's cookie has to carry the record.
@@ -106,6 +108,7 @@ impl<B: Buffer> RequestState<B> {
             looked: false,
             doubted: false,
             signed_in_now: false,
+            signed_out: false,
             in_flight: false,
             reseal: false,
             forged: false,
@@ -311,7 +314,7 @@ impl<B: Buffer> RequestState<B> {
 
     /// The browser keeps its cookie, which opens nothing any more: a removal could overtake a login (protocol rule 12).
     pub(crate) fn keep_cookie(&mut self) {
-        self.outgoing = Outgoing::Nothing;
+        (self.outgoing, self.signed_out) = (Outgoing::Nothing, false);
     }
 
     // ---- a verb, step by step ------------------------------------------------------------------------------------
@@ -351,9 +354,16 @@ impl<B: Buffer> RequestState<B> {
         &self.outgoing
     }
 
-    /// The answer takes the cookie back.
+    /// The request has signed out.
     pub(crate) fn signs_out(&self) -> bool {
-        matches!(self.outgoing, Outgoing::Remove)
+        self.signed_out
+    }
+
+    /// The request had the session of a subject, whatever became of it: a verb may have failed half-way, or a mismatch have
+    /// ended it.
+    pub(crate) fn is_personal(&self) -> bool {
+        let had = self.doubted || !matches!(self.session, SessionState::None | SessionState::Stale);
+        had && self.owner().is_some()
     }
 
     /// The end of the session's absolute lifetime; 0 = none.
@@ -457,13 +467,14 @@ impl<B: Buffer> RequestState<B> {
             looked,
             doubted,
             signed_in_now,
+            signed_out,
             in_flight,
             reseal,
             forged,
             unknown,
         } = self;
-        for flag in [carried, handle_shown, active, looked, doubted, signed_in_now, in_flight, reseal, forged, unknown]
-        {
+        let flags = [carried, handle_shown, active, looked, doubted, signed_in_now, signed_out, in_flight, reseal];
+        for flag in flags.into_iter().chain([forged, unknown]) {
             *flag = false;
         }
         (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
@@ -487,11 +498,8 @@ impl<B: Buffer> RequestState<B> {
 
     /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).
     pub(super) fn end(&mut self) {
-        if self.carried || self.token.is_some() {
-            self.outgoing = Outgoing::Remove;
-        } else {
-            self.outgoing = Outgoing::Nothing;
-        }
+        self.signed_out = self.carried || self.token.is_some();
+        self.outgoing = if self.signed_out { Outgoing::Remove } else { Outgoing::Nothing };
         self.become_nothing();
         self.token = None;
     }

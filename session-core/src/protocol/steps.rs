@@ -127,9 +127,6 @@ impl<B: Buffer> RequestState<B> {
         if expiry::expired(&self.mine, rules.policy, now) {
             return self.gone(operation, Error::Ended).and_then(|()| self.step(operation, rules));
         }
-        if self.changes.stale() && (self.changes.dirty() || matches!(intent, Intent::Update)) {
-            return Err(Error::Conflict);
-        }
         let Some(token) = &self.token else { return Ok(Next::Done) };
         let handle = token.handle();
         let renews = self.active && expiry::renewal_due(token, &self.mine, rules.policy, now);
@@ -205,9 +202,14 @@ impl<B: Buffer> RequestState<B> {
         if self.active || created {
             self.mine.saw(operation.now);
         }
-        let (need, have) = (self.mine.bytes().len(), rules.policy.max_bytes);
-        if need > have && self.changes.dirty() {
-            return Err(Error::TooLarge { need, have });
+        if self.changes.dirty() {
+            let (need, have) = (self.mine.bytes().len(), rules.policy.max_bytes);
+            if need > have {
+                return Err(Error::TooLarge { need, have });
+            }
+            if self.changes.stale() {
+                return Err(Error::Conflict);
+            }
         }
         self.mine.set_version(fresh.version());
         let request = if created { StoreRequest::Create } else { StoreRequest::Update };

@@ -60,6 +60,8 @@ impl<B: Buffer> Changes<B> {
     /// Returns the key's hash.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
+        // the value may be the one that is there by now
+        self.dirty |= self.stale && kind != Kind::Read;
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
                 (before, Kind::Read) => before,

@@ -135,7 +135,7 @@ where
     /// [`Policy::no_store`]: crate::policy::Policy::no_store
     #[must_use]
     pub fn no_store(&self) -> bool {
-        self.sessions.policy().no_store && self.subject().is_some()
+        self.sessions.policy().no_store && self.request.is_personal()
     }
 
     /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.

@@ -96,6 +96,65 @@ fn the_same_key_is_told_st3() {
     );
 }
 
+/// What was read before a rotation, a login or a label that another request overtook counts for what is written after it
+/// (protocol rule 10): of two acknowledged increments none is lost.
+#[test]
+fn what_was_read_before_a_rotation_or_login_still_counts_st3() {
+    fn after(session: &mut Request<'_>, verb: Verb, key: &str) -> Result<(), Error> {
+        let n: u32 = session.get("n")?.unwrap();
+        verb(session)?;
+        session.set(key, &(n + 1))
+    }
+    let rotate: Verb = |s| run(s.rotate());
+    let login: Verb = |s| sign_in(s, "ann");
+    let quick: Verb = |s| s.set("n", &2_u32);
+    let conflict = Err(Error::Conflict);
+    // the same value as the other one, and what was made of it under another key
+    assert_eq!(race(quick, |s| after(s, |s| run(s.rotate()), "n")).1, conflict);
+    assert_eq!(race(quick, |s| after(s, |s| sign_in(s, "ann"), "n")).1, conflict);
+    assert_eq!(race(quick, |s| after(s, |s| run(s.rotate()), "b")).1, conflict);
+    assert_eq!(race(quick, |s| after(s, |s| run(s.rotate()), "n").and_then(|()| increment(s).map(drop))).1, conflict);
+    // undisturbed, or if nothing that was read has changed, there is no conflict
+    for verb in [rotate, login] {
+        for quick in [|_: &mut Request<'_>| Ok(()), |s: &mut Request<'_>| s.set("a", &9_u32)] as [Verb; 2] {
+            let world = World::new();
+            let server = world.server(Policy::SECURE);
+            let browser = begin(&server);
+            let answer = server.lost(&browser, |session| {
+                server.lost(&browser, quick).ok().unwrap();
+                let n: u32 = session.get("n")?.unwrap();
+                verb(session)?;
+                session.set("n", &(n + 1))
+            });
+            assert_eq!((answer.handler.flatten(), answer.commit), (Ok(()), Ok(())));
+        }
+    }
+}
+
+/// A login that drops the visitor's data, and a clear, leave nothing that was read before to count.
+#[test]
+fn what_was_dropped_does_not_count_st3() {
+    let without_data: Verb = |session| {
+        let n: u32 = session.get("n")?.unwrap();
+        let attempt = run(session.begin_login("ann"))?.without_data();
+        run(session.login(attempt))?;
+        session.set("n", &(n + 1))
+    };
+    let cleared: Verb = |session| {
+        let n: u32 = session.get("n")?.unwrap();
+        session.clear()?;
+        increment(session)?;
+        session.set("n", &(n + 1))
+    };
+    for verb in [without_data, cleared] {
+        let world = World::new();
+        let server = world.server(Policy::SECURE);
+        let mut browser = begin(&server);
+        server.request(&mut browser, verb).ok().unwrap();
+        assert_eq!(value(&server, &browser, "n"), Some(2));
+    }
+}
+
 #[test]
 fn who_says_that_the_last_one_wins_is_not_told_st3() {
     assert_eq!(race(|s| s.set("a", &2_u32), |s| s.overwrite("a", &3_u32)), ([Some(3), Some(1), Some(1)], Ok(())));

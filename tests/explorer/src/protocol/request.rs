@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     LoginA,
     LoginB,
     Rotate,
+    /// Reads the counter, rotates the cookie, and sets the counter to one more.
+    Upgrade,
     Logout,
     Clear,
     Flash,
@@ -41,7 +43,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Read,
         Self::Peek,
         Self::Write,
@@ -52,6 +54,7 @@ impl Verb {
         Self::LoginA,
         Self::LoginB,
         Self::Rotate,
+        Self::Upgrade,
         Self::Logout,
         Self::Clear,
         Self::Flash,
@@ -86,14 +89,14 @@ impl Verb {
 
     /// Gives a new cookie, and none that came before it works.
     pub(crate) fn cuts(self) -> bool {
-        self.signs_in() || self == Self::Rotate
+        self.signs_in() || matches!(self, Self::Rotate | Self::Upgrade)
     }
 
     /// The key that the verb writes after it has looked at it.
     pub(crate) fn judges(self, key: &str) -> bool {
         match self {
             Self::Same | Self::Remove => key == "x",
-            Self::Increment => key == "n",
+            Self::Increment | Self::Upgrade => key == "n",
             _ => false,
         }
     }
@@ -177,6 +180,11 @@ async fn handle(app: &App, session: &mut View<'_>, id: usize, verb: Verb, unique
             session.login(attempt).await
         }
         Verb::Rotate => session.rotate().await,
+        Verb::Upgrade => {
+            let number = session.get::<u64>("n")?.unwrap_or(0);
+            session.rotate().await?;
+            session.set("n", &(number + 1))
+        }
         Verb::Logout => session.logout().await,
         Verb::Clear => session.clear(),
         Verb::Flash => session.flash_message(&format!("from {unique}")),

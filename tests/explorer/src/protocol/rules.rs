@@ -21,8 +21,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "(Some(token), Some(_)) => expiry::accept(token, &self.other, rules.policy, operation.now),",
-            instead: "(Some(_), Some(_)) => core::convert::identity(Verdict::Current),",
+            code: "let mut verdict = expiry::worth(token, &self.other, operation.now);",
+            instead: "let _ = token; let mut verdict = core::convert::identity(Verdict::Current);",
         }],
     },
     Mutation {
@@ -168,8 +168,18 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: CHANGES,
-            code: "matches!(kind, Kind::Write) || matches!(kind, Kind::Read) && heed_reads",
-            instead: "matches!(kind, Kind::Read) && !heed_reads",
+            code: "matches!(touched.kind, Kind::Read | Kind::Write)",
+            instead: "touched.kind == Kind::Rerun && touched.kind == Kind::Write",
+        }],
+    },
+    Mutation {
+        rule: 10,
+        without: "what was read before a rotation may have changed",
+        explore: "two",
+        edits: &[Edit {
+            file: CHANGES,
+            code: "(self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);",
+            instead: "(self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);",
         }],
     },
     Mutation {

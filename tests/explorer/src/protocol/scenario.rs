@@ -109,7 +109,8 @@ impl fmt::Display for Scenario {
 pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Scenario> {
     let both = Verb::ALL.iter().flat_map(|verb| [(*verb, Holder::Browser), (*verb, Holder::Second)]);
     // an administrator is no browser
-    let each: Vec<_> = both.filter(|one| *one != (Verb::EndA, Holder::Second)).collect();
+    let one_holder = |verb| matches!(verb, Verb::EndA | Verb::Upgrade);
+    let each: Vec<_> = both.filter(|(verb, holder)| !one_holder(*verb) || *holder == Holder::Browser).collect();
     let mut sets: Vec<Vec<(Verb, Holder)>> = vec![Vec::new()];
     for _ in 0..requests {
         // in ascending order, so that no set comes twice
@@ -131,7 +132,8 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
                 sets.filter(|set| set.iter().all(|(verb, _)| offered(kind, *verb)) && meet(set) && at_cap(kind, set));
             for set in sets {
                 let scenario = |faults, jumps| Scenario { kind, beginning, requests: set.clone(), faults, jumps };
-                if whole || faults == 0 || jumps == 0 || !lists(set) && kind.cap() == 0 {
+                let halved = lists(set) || kind.cap() > 0 || set.iter().any(|(verb, _)| *verb == Verb::Upgrade);
+                if whole || faults == 0 || jumps == 0 || !halved {
                     scenarios.push(scenario(faults, jumps));
                 } else {
                     scenarios.extend([scenario(faults, 0), scenario(0, jumps)]);
@@ -148,7 +150,7 @@ pub(crate) fn all(requests: usize, faults: u8, jumps: u8, whole: bool) -> Vec<Sc
 fn offered(kind: Kind, verb: Verb) -> bool {
     match kind {
         Kind::Memory => true,
-        Kind::Cache => !verb.revokes() && verb != Verb::List,
+        Kind::Cache => !verb.revokes() && !matches!(verb, Verb::List | Verb::Upgrade),
         Kind::Capped | Kind::CappedAtTwo => {
             matches!(verb, Verb::Read | Verb::Increment | Verb::LoginA | Verb::Logout | Verb::List) || verb.revokes()
         }
@@ -162,7 +164,8 @@ fn lists(set: &[(Verb, Holder)]) -> bool {
 /// Whoever lists or revokes looks at no value: with those that change one, one of them is explored.
 fn meet(set: &[(Verb, Holder)]) -> bool {
     let of_values = |verb: Verb| {
-        matches!(verb, Verb::Peek | Verb::Same | Verb::Remove | Verb::Flash | Verb::TakeFlash | Verb::Clear)
+        use Verb::{Clear, Flash, Peek, Remove, Same, TakeFlash, Upgrade};
+        matches!(verb, Peek | Same | Remove | Flash | TakeFlash | Clear | Upgrade)
     };
     !lists(set) || !set.iter().any(|(verb, _)| of_values(*verb))
 }

@@ -31,7 +31,8 @@ impl Monitor {
             // a login that is taken back when its record is over already, or that another login has joined, deletes nothing
             let own = |record: &Record| record.live(now) && record.login == watched.login && !self.shared(id);
             let there = watched.wrote.and_then(&record).is_some_and(|record| own(&record));
-            let landed = watched.landed && (there || !verb.signs_in());
+            // its rotation is no part of what is told of the commit
+            let landed = watched.landed && (there || !verb.signs_in()) && verb != Verb::Upgrade;
             self.must(!no || !landed || !writes, "a change is stored of which the client was told that it is not");
             let anonymous = *status == 401 && matches!(verb, Verb::List | Verb::Others);
             self.must(*status == 409 || *status == 503 || anonymous, &format!("unexpected error: {error}"));
@@ -81,12 +82,13 @@ impl Monitor {
             (_, cookie) => cookie.map(|cookie| cookie.handle),
         };
         let must_land = match verb {
-            Verb::Write | Verb::Same | Verb::Increment | Verb::Add | Verb::Flash | Verb::LoginA | Verb::LoginB => true,
+            Verb::Write | Verb::Same | Verb::Increment | Verb::Add | Verb::Upgrade => true,
+            Verb::Flash | Verb::LoginA | Verb::LoginB => true,
             Verb::Rotate => watched.accepted.is_some(),
             _ => false,
         };
         self.must(!must_land || watched.landed, "success is told of a change that is not stored");
-        if matches!(verb, Verb::Increment | Verb::Add)
+        if matches!(verb, Verb::Increment | Verb::Add | Verb::Upgrade)
             && let Some(Some((least, _))) = handle.and_then(|handle| self.counts.get_mut(&handle))
         {
             *least += 1;

@@ -146,7 +146,9 @@ impl Monitor {
     fn deleted(&mut self, write: &Write, old: &Record, verb: Verb) {
         let watched = self.watched[write.id].clone();
         let presented = watched.cookie.is_some_and(|cookie| cookie.handle == write.handle);
-        let ends = verb == Verb::Logout || verb.signs_in() || verb.revokes();
+        // a rotation ends a session that is over by its clock
+        let over = verb.cuts() && watched.accepted.is_none();
+        let ends = verb == Verb::Logout || verb.signs_in() || verb.revokes() || over;
         self.must(ends, "a record is deleted by neither logout nor login nor revocation");
         // a login that is taken back: nobody has got its cookie
         let written = watched.wrote == Some(write.handle) && watched.login == old.login;
@@ -165,7 +167,7 @@ impl Monitor {
                     && (verb == Verb::EndA || !presented)
             }
             // the cap: a session of the same subject that is not the one it has just made
-            Verb::LoginA if self.kind.cap() > 0 && !written => old.subject.as_deref() == Some("a"),
+            Verb::LoginA if self.kind.cap() > 0 && !written => old.subject.as_deref() == Some("a") || presented && over,
             _ => withdrawn || presented && same,
         };
         self.must(
