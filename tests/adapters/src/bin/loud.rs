@@ -17,8 +17,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use metrics_util::debugging::DebuggingRecorder;
-use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use session_axum::SessionLayer;
+use session_axum::events::{Event, Log, Metrics, Observer, Tracing};
 use support::reference::{AnyClock, Config, Stop};
 use tracing_subscriber::filter::LevelFilter;
 
