@@ -366,7 +366,7 @@ fn an_update_that_fails_changes_nothing_va1() {
         number: u32,
     }
     fn is_even(number: &u32) -> bool {
-        number % 2 == 0
+        number.is_multiple_of(2)
     }
     let site = Site::new();
     site.visit(|session| {
