@@ -29,6 +29,7 @@ cargo xtask COMMAND
   bench                               instructions and allocations of a request: the core beside the same work by hand, and
                                       what sessions add through axum, actix-web, Poem and Rocket
   peers                               the same beside the session libraries of today
+  native                              the same in instructions of this machine, SHA instructions included
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
         "peers" => by_itself("bench", steps::bench::peers, options),
+        "native" => by_itself("native", steps::bench::native, options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::stepped;
 use crate::run::{Log, cargo, program as command, root, target};
@@ -143,20 +143,15 @@ fn usual(log: &mut Log, program: &Path, arguments: &[&str]) -> Result<Cost, Stri
 
 /// Prints what the session libraries of today add to a request, beside ours, and writes it to bench/peers/results.md.
 pub(crate) fn peers(log: &mut Log) -> Result<String, String> {
-    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench"]))?;
-    let manifest = root().join("bench/peers/Cargo.toml");
-    let place = target().join("peers");
-    log.run(
-        cargo(&["build", "--locked", "--release", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&place),
-    )?;
+    let (peers, ours) = programs(log)?;
     let hash = cost(log, &target().join("release/bench"), &["hash"])?.instructions;
     let mut table = String::from(
         "| framework | request | peer | ours | ours without the hash | allocations: peer | ours |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     // actix-session keeps sessions in cookies or in Redis, and has nothing to be compared with here
     for (framework, requests) in ADDED.into_iter().filter(|(framework, _)| *framework != "actix") {
-        let theirs = added(log, &place.join("release/bench-peers"), framework)?;
-        let ours = added(log, &target().join("release/bench-adapters"), framework)?;
+        let theirs = added(log, &peers, framework)?;
+        let ours = added(log, &ours, framework)?;
         for (((request, ..), theirs), ours) in requests.into_iter().zip(theirs).zip(ours) {
             let beside = if request == "untouched" { 0 } else { hash };
             writeln!(
@@ -171,37 +166,56 @@ pub(crate) fn peers(log: &mut Log) -> Result<String, String> {
             .map_err(|why| why.to_string())?;
         }
     }
-    let native = native(&place.join("release/bench-peers"), &target().join("release/bench-adapters"))?;
-    println!("\n{table}\n{native}");
+    println!("\n{table}");
     let file = root().join("bench/peers/results.md");
-    let has_sha = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(" sha_ni"));
-    let sha = if has_sha { ", with SHA instructions" } else { ", without SHA instructions" };
     let text = format!(
         "# What sessions add to a request: peers and ours\n\nInstructions, written by `cargo xtask peers`; see [../README.md](../README.md). The hash of a signed cookie is {hash} of them\n\
          where there are no SHA instructions, and about 700 where there are. Peers: tower-sessions, Poem's own ServerSession and rocket_flex_session, each\n\
-         over its memory store; of them only the last protects its cookie (Rocket's private cookies), and none compares before it writes.\n\n{table}\n\
-         # The same as this machine executes it\n\nCounted by single steps of a debugger{sha}.\n\n{native}"
+         over its memory store; of them only the last protects its cookie (Rocket's private cookies), and none compares before it writes.\n\n{table}"
     );
     fs::write(&file, text).map_err(|why| format!("{}: {why}", file.display()))?;
     Ok("written to bench/peers/results.md".into())
 }
 
-/// The instructions that this machine executes for the sessions of peers and for ours, as a table.
-fn native(peers: &Path, ours: &Path) -> Result<String, String> {
+/// Builds the peers' program and ours.
+fn programs(log: &mut Log) -> Result<(PathBuf, PathBuf), String> {
+    log.run(&mut cargo(&["build", "--locked", "--release", "-p", "bench"]))?;
+    let (manifest, place) = (root().join("bench/peers/Cargo.toml"), target().join("peers"));
+    log.run(
+        cargo(&["build", "--locked", "--release", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&place),
+    )?;
+    Ok((place.join("release/bench-peers"), target().join("release/bench-adapters")))
+}
+
+/// Prints the instructions that this machine executes for the sessions of peers and for ours, and writes them to
+/// bench/peers/native.md.
+pub(crate) fn native(log: &mut Log) -> Result<String, String> {
+    let (peers, ours) = programs(log)?;
     let mut table =
         String::from("| framework | request | peer | ours | ratio | goal |\n| --- | --- | --- | --- | --- | --- |\n");
+    let mut missed = 0;
     for (framework, goals) in GOALS {
         println!("      stepping through {framework}");
-        let (theirs, ours) = (stepped_through(peers, framework)?, stepped_through(ours, framework)?);
+        let (theirs, ours) = (stepped_through(&peers, framework)?, stepped_through(&ours, framework)?);
         for ((((request, ..), theirs), ours), goal) in ADDED[0].1.into_iter().zip(theirs).zip(ours).zip(goals) {
             let ratio = (100 * ours).div_ceil(theirs.max(1));
             let met = if ratio > goal { "" } else { ", met" };
+            missed += usize::from(ratio > goal);
             let (ratio, goal) = (hundredths(ratio), hundredths(goal));
             writeln!(table, "| {framework} | {request} | {theirs} | {ours} | {ratio} | {goal}{met} |")
                 .map_err(|why| why.to_string())?;
         }
     }
-    Ok(table)
+    println!("\n{table}");
+    let has_sha = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(" sha_ni"));
+    let sha = if has_sha { "with SHA instructions" } else { "without SHA instructions" };
+    let text = format!(
+        "# What sessions add to a request, as a processor executes it\n\nNative instructions, written by `cargo xtask native` on a machine {sha}; see [../README.md](../README.md).\n\
+         The peers are those of [results.md](results.md).\n\n{table}"
+    );
+    let file = root().join("bench/peers/native.md");
+    fs::write(&file, text).map_err(|why| format!("{}: {why}", file.display()))?;
+    Ok(format!("written to bench/peers/native.md, {missed} goals missed"))
 }
 
 /// What a program's sessions add to the request without them, for each request of [`ADDED`], in instructions of this machine.
