@@ -1,5 +1,6 @@
 //! `fmt`, `clippy` and `docs`: what the toolchain says of the code.
 
+use super::tests::ALONE;
 use crate::run::{Log, cargo, passed};
 
 pub(super) fn fmt(log: &mut Log) -> Result<String, String> {
@@ -8,14 +9,18 @@ pub(super) fn fmt(log: &mut Log) -> Result<String, String> {
 }
 
 pub(super) fn clippy(log: &mut Log) -> Result<String, String> {
-    let workspace = ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
-    log.run(&mut cargo(&workspace))?;
+    for packages in [&["--workspace", "--exclude", ALONE][..], &["-p", ALONE]] {
+        let mut clippy = cargo(&["clippy", "--locked", "--all-targets", "--all-features"]);
+        log.run(clippy.args(packages).args(["--", "-D", "warnings"]))?;
+    }
     Ok("no warnings".into())
 }
 
 pub(super) fn docs(log: &mut Log) -> Result<String, String> {
-    let examples = passed(&log.run(&mut cargo(&["test", "--locked", "--workspace", "--all-features", "--doc"]))?)?;
-    let mut doc = cargo(&["doc", "--locked", "--workspace", "--all-features", "--no-deps"]);
+    let workspace = ["--locked", "--workspace", "--exclude", ALONE, "--all-features"];
+    let examples = passed(&log.run(cargo(&["test", "--doc"]).args(workspace))?)?;
+    let mut doc = cargo(&["doc", "--no-deps"]);
+    doc.args(workspace);
     log.run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(format!("{examples}; no warnings"))
 }
