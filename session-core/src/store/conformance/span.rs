@@ -114,7 +114,8 @@ pub(super) async fn delete_asks_no_clock<S: Store>(case: Case<'_, S>) -> Result<
             if let DeleteCondition::Version(_) = condition { DeleteCondition::Version(version) } else { condition };
         let outcome = case.delete(&key, condition, case.at(IDLE)).await?;
         case.applied(outcome, "a delete of a record that is over is applied")?;
-        case.missing(&key, case.at(0), "a record that was deleted after its end is not there by an earlier clock").await?;
+        case.missing(&key, case.at(0), "a record that was deleted after its end is not there by an earlier clock")
+            .await?;
     }
     Ok(())
 }

@@ -169,7 +169,7 @@ impl Monitor {
             }
             // the cap: a session of the same subject that is not the one it has just made
             Verb::LoginA if self.kind == Kind::Capped && !written => {
-                old.subject.as_deref() == Some("a") || presented && over
+                old.subject.as_deref() == Some("a") || presented && same
             }
             _ => withdrawn || presented && same,
         };
