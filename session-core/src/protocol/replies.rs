@@ -228,16 +228,9 @@ impl<B: Buffer> RequestState<B> {
         let (Some(token), Some(found)) = (&self.token, found) else {
             return self.gone(operation, Error::Ended);
         };
-        let mut verdict = expiry::worth(token, &self.other, operation.now);
+        let verdict = expiry::worth(token, &self.other, operation.now);
         if matches!(intent, Intent::Logout) {
             return self.logout_again(operation, verdict);
-        }
-        if expiry::expired(&self.other, rules.policy, operation.now) {
-            if verdict != Verdict::Replaced {
-                // by another clock or policy it is alive, and what replaces it asks neither
-                operation.replaces = Some((operation.handle, self.other.login()));
-            }
-            verdict = Verdict::Expired;
         }
         let there = self.other.version();
         if operation.attempted && there == self.mine.version() {
@@ -246,6 +239,13 @@ impl<B: Buffer> RequestState<B> {
         }
         if operation.pending && there != self.base {
             return Err(Error::Indeterminate);
+        }
+        if expiry::expired(&self.other, rules.policy, operation.now) {
+            if verdict != Verdict::Replaced {
+                // by another clock or policy it is alive, and what replaces it asks neither
+                operation.replaces = Some((operation.handle, self.other.login()));
+            }
+            return self.gone(operation, Error::Ended);
         }
         self.resume(operation, found, verdict, rules)
     }
@@ -296,15 +296,17 @@ impl<B: Buffer> RequestState<B> {
 
     /// The record is another than the one that was loaded, or none was, or the cookie is a superseded one.
     fn logout_again(&mut self, operation: &mut Operation<'_>, worth: Verdict) -> Result<(), Error> {
-        if worth != Verdict::Replaced {
-            core::mem::swap(&mut self.mine, &mut self.other);
-            operation.phase = Phase::Ready;
-        } else if expiry::unsettled(&self.other, operation.now) {
-            return Err(Error::CookieReplaced);
-        } else {
-            return self.ended(operation);
+        match worth {
+            Verdict::Replaced if self.is_live() || expiry::unsettled(&self.other, operation.now) => {
+                Err(Error::CookieReplaced)
+            }
+            Verdict::Replaced => self.ended(operation),
+            _ => {
+                core::mem::swap(&mut self.mine, &mut self.other);
+                operation.phase = Phase::Ready;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn ended(&mut self, operation: &mut Operation<'_>) -> Result<(), Error> {

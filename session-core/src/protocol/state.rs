@@ -498,7 +498,8 @@ impl<B: Buffer> RequestState<B> {
 
     /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).
     pub(super) fn end(&mut self) {
-        self.signed_out = self.carried || self.token.is_some();
+        // a cookie that this request made has not gone out
+        self.signed_out = self.carried;
         self.outgoing = if self.signed_out { Outgoing::Remove } else { Outgoing::Nothing };
         self.become_nothing();
         self.token = None;

@@ -51,12 +51,11 @@ impl<B: Buffer> RequestState<B> {
                 self.update_step(operation, rules)
             }
             Intent::Login { .. } => self.login_step(operation, rules),
-            Intent::Rotate if !self.is_live() => Ok(Next::Done),
             Intent::Update if matches!(self.session, SessionState::None) => self.create_step(operation, rules),
             Intent::Commit | Intent::Update if matches!(self.session, SessionState::New) => {
                 self.create_step(operation, rules)
             }
-            Intent::Commit if !self.is_live() => Ok(Next::Done),
+            Intent::Commit | Intent::Rotate if !self.is_live() => Ok(Next::Done),
             Intent::Commit if !self.changes.dirty() && (!self.active || self.unreadable != 0) => Ok(Next::Done),
             Intent::Commit | Intent::Update | Intent::Rotate => self.update_step(operation, rules),
         }

@@ -4,6 +4,7 @@
 //! call (ID8). The store keeps the verifier and never the secret, so its dump opens no session (ID6).
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 use crate::base::keys::{Ring, Subkeys};
 use crate::base::names::Handle;
@@ -32,7 +33,7 @@ impl Value {
     pub(crate) const BLANK: Self = Self([0; RAW]);
 
     pub(crate) fn wipe(&mut self) {
-        wipe(&mut self.0);
+        self.0.zeroize();
     }
 
     pub(crate) fn text(&self) -> [u8; TEXT] {
@@ -45,8 +46,8 @@ impl Token {
 
     /// Overwrites the secret, in a way that a compiler keeps.
     pub(crate) fn wipe(&mut self) {
-        wipe(&mut self.raw);
-        wipe(&mut self.verifier);
+        self.raw.zeroize();
+        self.verifier.zeroize();
     }
 
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
@@ -118,13 +119,6 @@ impl Token {
 /// in a fraction of the work that asking byte by byte takes.
 pub(crate) fn same<const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
     one.iter().zip(other).fold(0_u8, |differ, (one, other)| differ | (one ^ other)).ct_eq(&0).into()
-}
-
-/// Overwrites a secret, a word at a time and not byte by byte.
-fn wipe(secret: &mut [u8]) {
-    secret.fill(0);
-    // so that the compiler does not leave out writes that nothing reads
-    core::hint::black_box(secret);
 }
 
 fn join_raw(handle: Handle) -> [u8; RAW] {

@@ -21,8 +21,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "two",
         edits: &[Edit {
             file: REPLIES,
-            code: "let mut verdict = expiry::worth(token, &self.other, operation.now);",
-            instead: "let _ = token; let mut verdict = core::convert::identity(Verdict::Current);",
+            code: "let verdict = expiry::worth(token, &self.other, operation.now);",
+            instead: "let _ = token;\n        let verdict = core::convert::identity(Verdict::Current);",
         }],
     },
     Mutation {

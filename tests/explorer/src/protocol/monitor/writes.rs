@@ -167,7 +167,7 @@ impl Monitor {
                     && (verb == Verb::EndA || !presented)
             }
             // the cap: a session of the same subject that is not the one it has just made
-            Verb::LoginA if self.kind.cap() > 0 && !written => old.subject.as_deref() == Some("a") || presented && over,
+            Verb::LoginA if self.kind.cap() > 0 && !written => old.subject.as_deref() == Some("a") || presented && same,
             _ => withdrawn || presented && same,
         };
         self.must(
