@@ -36,6 +36,7 @@ fn head_is_get_without_the_body() {
         struct_version: StructVersion(1),
         token_header: None,
         announce: None,
+        outage: None,
     };
     let (end, ends) = std::sync::mpsc::channel::<()>();
     let stop: Stop = Box::pin(async move {
