@@ -20,6 +20,8 @@ fn answer(sessions: &Sessions, cookie: &mut String, verb: impl FnOnce(&Session) 
     answer
 }
 
+type Verb = fn(&Session) -> Result<(), Error>;
+
 fn sign_in(session: &Session) -> Result<(), Error> {
     run(async { session.login(session.begin_login("ann").await?).await })
 }
@@ -98,7 +100,7 @@ fn an_answer_after_a_failed_verb_is_kept_by_no_cache_ck9() {
 #[test]
 fn a_message_after_the_logout_clears_the_sites_data_all_the_same_lc4() {
     let out = |session: &Session| run(session.logout());
-    let after: [fn(&Session) -> Result<(), Error>; 3] = [
+    let after: [Verb; 3] = [
         |session| session.flash_message("bye"),
         |session| run(async { session.login(session.begin_login("bob").await?).await }),
         |session| run(session.update_with("n", |n: Option<u32>| n.unwrap_or(0))).map(drop),
