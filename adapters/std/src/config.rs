@@ -80,7 +80,7 @@ pub struct Config {
     pub end_on_reuse: bool,
     /// Leaves `Max-Age` out of the cookie, unless the session is to be remembered.
     pub until_browser_closes: bool,
-    /// Sends `Cache-Control: no-store` with every answer to a signed-in visitor, also where no cookie is set.
+    /// Sends `Cache-Control: no-store` with every answer of a handler that looked at the session of a signed-in visitor.
     pub no_store: bool,
     /// Sends `Clear-Site-Data` with the answer that signs out.
     pub clear_site_data: bool,
@@ -88,8 +88,8 @@ pub struct Config {
     /// Default: `ignore`.
     #[serde(deserialize_with = "mismatch")]
     pub on_mismatch: Option<Mismatch>,
-    /// How long a proof of the browser's device holds: see [`Policy::device_bound`]. Needs an endpoint:
-    /// [`Sessions::device_endpoint`].
+    /// How long a proof of the browser's device holds: see [`Policy::device_bound`]. Needs code, too: without
+    /// [`Sessions::device_endpoint`] no session is opened.
     pub device_bound: Option<u64>,
     /// Accepts each proof of a device once.
     pub single_use_proofs: bool,
@@ -99,8 +99,7 @@ pub struct Config {
     pub sealed: bool,
 }
 
-/// Why a configuration gives no sessions.
-#[derive(Debug)]
+/// Why a configuration gives no sessions. Its `Debug`, which `unwrap` and `main` print, is the sentence.
 #[non_exhaustive]
 pub enum ConfigError {
     /// A value is of another type than its field; names the variable.
@@ -136,6 +135,12 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for ConfigError {}
 
 impl de::Error for ConfigError {
@@ -146,7 +151,7 @@ impl de::Error for ConfigError {
 
 impl Config {
     /// Reads the variables `SESSION_KEY_FILE`, `SESSION_IDLE` and so on: the names of the fields in capitals. An empty
-    /// variable counts as not set.
+    /// variable counts as not set, and one of another name is not looked at.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
     }

@@ -210,6 +210,8 @@ impl Request {
     ) -> Result<Session, Error> {
         // nor is a session of another node, which can bind, opened without its proof
         if self.0.core.cannot_bind {
+            let why = "sessions are to be bound to devices, and are sealed, in a header, or without Sessions::device_endpoint";
+            self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
             return Err(Error::Unsupported);
         }
         let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;

@@ -149,9 +149,16 @@ impl Sessions {
     /// the keys by the old one and the new one as verify-only, then, when all nodes have both, by the new one and the old
     /// one as verify-only. With dates ([`keys`](crate::keys)) one step does both. Retire the old key after the longest
     /// lifetime of a session.
+    ///
+    /// Keys without an application's name take the name of those that they replace.
     pub fn set_keys(&self, keys: impl Into<KeyRing>) {
-        let cores = self.0.settings.cores(keys.into());
-        *self.0.cores.write().unwrap_or_else(PoisonError::into_inner) = cores;
+        let keys = keys.into();
+        let mut cores = self.0.cores.write().unwrap_or_else(PoisonError::into_inner);
+        let keys = match (keys.first.application_name(), cores.keys.first.application_name()) {
+            ("", name) => keys.application(name),
+            _ => keys,
+        };
+        *cores = self.0.settings.cores(keys);
     }
 
     /// Loads the keys from `source` and replaces those in use (KY1): see [`set_keys`](Self::set_keys). If the source fails,

@@ -57,7 +57,7 @@ impl Visit<'_> {
     }
 }
 
-/// Returns `next`, decoded, if it is a path of this host: it begins with one slash, and has no character that browsers take
+/// Returns `next`, which the framework has decoded, if it is a path of this host: it begins with one slash, and has no character that browsers take
 /// for another slash or leave out. Everything else could lead to another site.
 #[must_use]
 pub fn local_path(next: &str) -> Option<&str> {

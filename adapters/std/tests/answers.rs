@@ -105,11 +105,11 @@ fn a_message_after_the_logout_clears_the_sites_data_all_the_same_lc4() {
         |session| run(async { session.login(session.begin_login("bob").await?).await }),
         |session| run(session.update_with("n", |n: Option<u32>| n.unwrap_or(0))).map(drop),
     ];
-    let make: [fn(MemoryStore) -> Sessions; 2] =
-        [|marks| Sessions::new(marks, keys::generated()), |marks| Sessions::sealed(marks, keys::generated())];
-    for make in make {
+    for sealed in [false, true] {
         for verb in after {
-            let sessions = make(MemoryStore::new()).policy(Policy::PLAIN_HTTP.clear_site_data());
+            let (store, keys) = (MemoryStore::new(), keys::generated());
+            let made = if sealed { Sessions::sealed(store, keys) } else { Sessions::new(store, keys) };
+            let sessions = made.policy(Policy::PLAIN_HTTP.clear_site_data());
             let mut jar = String::new();
             answer(&sessions, &mut jar, sign_in);
             let page = answer(&sessions, &mut jar, |session| out(session).and_then(|()| verb(session)));

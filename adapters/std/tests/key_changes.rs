@@ -117,6 +117,20 @@ fn keys_of_a_file_are_loaded_again_ky1() {
     fs::remove_dir_all(&directory).unwrap();
 }
 
+/// A file of keys names no application; the sessions go on under their name, and separated from others (SE9).
+#[test]
+fn keys_that_are_loaded_keep_the_applications_name_ky1_se9() {
+    let store = SharedStore::from(MemoryStore::new());
+    let of = |name| Sessions::new(store.clone(), keys(OLD).application(name)).policy(Policy::PLAIN_HTTP);
+    let (shop, blog) = (of("shop"), of("blog"));
+    let mut cookie = String::new();
+    visit(&shop, &mut cookie);
+    shop.set_keys(keys(&format!("{NEW},{OLD}")));
+    assert_eq!(visit(&shop, &mut cookie), 2);
+    blog.set_keys(keys(OLD));
+    assert_eq!(visit(&blog, &mut cookie.clone()), 1, "another application's cookie");
+}
+
 /// A service that manages keys: one function.
 struct Service;
 

@@ -44,7 +44,8 @@ pub enum Error {
     /// The answer was made, and the session was stored with it: what comes later, such as a stream or a spawned task, has no
     /// session any more. (500, the application's)
     AnswerSent,
-    /// The store cannot list a subject's sessions, or cannot end all. (501, the application's)
+    /// The store cannot list a subject's sessions, cannot end all, or cannot give a value to one request only. Or sessions are
+    /// to be bound to devices and cannot be, because there is no endpoint for it. (501, the application's)
     Unsupported,
     /// The store is full, and the session to be stored has no claim to another's place. (507)
     Full,
@@ -140,8 +141,8 @@ impl fmt::Display for Error {
                  spawned task the values that it needs"
             }
             Self::Unsupported => {
-                "sessions are kept in a way that does not support this: listing a person's, ending all, or taking a value \
-                 once"
+                "sessions are kept in a way that does not support this: listing a person's, ending all, taking a value once, \
+                 or binding them to devices"
             }
             Self::Full => "no room for another session: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",

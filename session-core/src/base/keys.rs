@@ -78,6 +78,12 @@ impl Keys {
         self
     }
 
+    /// Returns the name of the application; empty without one.
+    #[must_use]
+    pub const fn application_name(&self) -> &'static str {
+        self.application
+    }
+
     /// Derives a key for a purpose that is not the core's from each key of the ring, the signing one first. What a purpose
     /// gives tells nothing about the ring's keys, or about what another purpose gives.
     pub fn derive<'k>(&'k self, purpose: &'k str) -> impl Iterator<Item = [u8; 32]> + 'k {
