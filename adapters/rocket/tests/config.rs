@@ -167,7 +167,7 @@ fn what_cannot_work_is_named_in_one_line() {
         ("cookie = \"a\"", &["__Host-"]),
         ("domain = \"a;b\"", &["domain"]),
         ("renew_after = 60\ngrace = 60", &["renew-after"]),
-        ("idle = 1800\ntouch_every = 3600", &["touch-every", "half of idle"]),
+        ("idle = 1800\ntouch_every = 3600", &["touch-every", "shorter than idle"]),
     ] {
         with(&format!("[default.session]\n{fields}"), |_| {
             let why = refused();

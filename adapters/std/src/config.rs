@@ -524,7 +524,7 @@ mod tests {
             (&[("key_required", "true")], &["no signing key", "key_file", "openssl rand -hex 32"]),
             (&[("plain_http", "true"), ("domain", "example.org")], &["domain", "plain_http"]),
             (&[("cookie", "a")], &["__Host-"]),
-            (&[("touch_every", "3600")], &["touch-every", "half of idle"]),
+            (&[("touch_every", "3600")], &["touch-every", "shorter than idle"]),
             (&[("token_header", "cookie")], &["token header"]),
         ] {
             let made = of(variables).and_then(|config| config.sessions(MemoryStore::new()).map(drop));

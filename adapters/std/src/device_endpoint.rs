@@ -15,7 +15,6 @@ use session_store_shared::RecordBuffer;
 
 use crate::device_keys::{Endpoint, names};
 use crate::environment::ThreadRng;
-use crate::mount::Begun;
 use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
@@ -178,31 +177,5 @@ impl Sessions {
             }
             answer
         }))
-    }
-}
-
-/// Why a proof that came to a handler's path is refused.
-const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
-                     nested router, which does not see it whole";
-
-impl Begun {
-    /// Takes from the head of a request what device-bound sessions have to know: why the browser sends no proof, whether
-    /// another site has caused the request, and whether it is one for the endpoint that came to the wrong place. `header`
-    /// gives the first line of a header.
-    pub fn heed_device<'h>(&self, sessions: &Sessions, header: impl Fn(&'static str) -> Option<&'h [u8]>) {
-        if self.joined || sessions.device_path().is_none() {
-            return;
-        }
-        if header("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none") {
-            self.request.caused_elsewhere();
-        }
-        if let Some(said) = header(names::SKIPPED) {
-            let known = ["quota_exceeded", "server_error", "unreachable"];
-            let why = known.into_iter().find(|known| said.starts_with(known.as_bytes())).unwrap_or("another reason");
-            self.request.enter(|| sessions.core().observe(&Event::ProofSkipped(None, &why)));
-        }
-        if header(names::RESPONSE).is_some() {
-            self.request.enter(|| sessions.core().observe(&Event::ProofRefused(None, &STRAY)));
-        }
     }
 }

@@ -10,9 +10,11 @@ use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
 use session_core::cross_site::Sent;
+use session_core::events::Event;
 
 use crate::cross_site::CrossSite;
 use crate::device_endpoint::Answering;
+use crate::device_keys::names;
 use crate::extract::FromSession;
 use crate::origin::Origin;
 use crate::session::Request;
@@ -67,6 +69,32 @@ impl Begun {
     #[must_use]
     pub const fn new(request: Request) -> Self {
         Self { request, joined: false, wanted: None }
+    }
+}
+
+/// Why a proof that came to a handler's path is refused.
+const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
+                     nested router, which does not see it whole";
+
+impl Begun {
+    /// Takes from the head of a request what device-bound sessions have to know: why the browser sends no proof, whether
+    /// another site has caused the request, and whether it is one for the endpoint that came to the wrong place. `header`
+    /// gives the first line of a header.
+    pub fn heed_device<'h>(&self, sessions: &Sessions, header: impl Fn(&'static str) -> Option<&'h [u8]>) {
+        if self.joined || sessions.device_path().is_none() {
+            return;
+        }
+        if header("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none") {
+            self.request.caused_elsewhere();
+        }
+        if let Some(said) = header(names::SKIPPED) {
+            let known = ["quota_exceeded", "server_error", "unreachable"];
+            let why = known.into_iter().find(|known| said.starts_with(known.as_bytes())).unwrap_or("another reason");
+            self.request.enter(|| sessions.core().observe(&Event::ProofSkipped(None, &why)));
+        }
+        if header(names::RESPONSE).is_some() {
+            self.request.enter(|| sessions.core().observe(&Event::ProofRefused(None, &STRAY)));
+        }
     }
 }
 

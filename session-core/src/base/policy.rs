@@ -47,8 +47,8 @@ pub struct Lifetimes {
     pub renew_after: Option<Duration>,
     /// How long the cookie before a renewal still works.
     pub grace: Duration,
-    /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`. At most
-    /// half of `idle`: a user who is never away for longer than the other half is then never signed out.
+    /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`. Shorter
+    /// than `idle`: a user who is never away for longer than the difference is never signed out.
     pub touch_every: Option<Duration>,
     /// Absolute limit of a session that is to be remembered, and its idle limit as well, unless it is no longer than
     /// `absolute`: then `idle` holds for it, too.
@@ -333,7 +333,7 @@ impl Limits {
             Err(PolicyError::RenewalWithinGrace)
         } else if renew_after.is_none() && absolute.is_none() {
             Err(PolicyError::NeverChanges)
-        } else if idle.is_some() && limits.touch_every > limits.idle / 2 {
+        } else if idle.is_some() && limits.touch_every >= limits.idle {
             Err(PolicyError::TouchTooRare)
         } else {
             Ok(limits)
@@ -619,7 +619,7 @@ impl fmt::Display for PolicyError {
                 "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
             }
             Self::TouchTooRare => {
-                "lifetimes: touch-every must be at most half of idle, or users who are active are signed out"
+                "lifetimes: touch-every must be shorter than idle, or users who are active are signed out"
             }
             Self::NoDeviceCookie => {
                 "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
@@ -751,7 +751,7 @@ mod tests {
         // a user who clicks every ten minutes would be signed out after thirty
         let touch = |touch_every| build(Lifetimes { touch_every: Some(S(touch_every)), ..default });
         assert_eq!(
-            (touch(3_600), touch(901), touch(900)),
+            (touch(3_600), touch(1_800), touch(1_799)),
             (Some(PolicyError::TouchTooRare), Some(PolicyError::TouchTooRare), None)
         );
         assert_eq!(build(Lifetimes { idle: None, touch_every: Some(S(3_600)), ..default }), None);

@@ -86,8 +86,8 @@ pub(crate) const RULES: &[Mutation] = &[
         explore: "devices --things 3",
         edits: &[Edit {
             file: STATE,
-            code: "self.become_nothing();\n        self.token = token;",
-            instead: "self.become_nothing();\n        self.token = token.filter(|_| false);",
+            code: "self.outgoing = Outgoing::Nothing;\n        self.become_nothing();",
+            instead: "self.outgoing = Outgoing::Nothing;\n        self.become_nothing();\n        self.token = None;",
         }],
     },
     Mutation {
