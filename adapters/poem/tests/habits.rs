@@ -13,8 +13,9 @@ use poem::web::{Path, Redirect};
 use poem::{
     Body, Endpoint, EndpointExt, FromRequest, IntoEndpoint, IntoResponse, Request, Response, Route, get, handler, post,
 };
+use poem_openapi::auth::ApiKey;
 use poem_openapi::payload::PlainText;
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
 use serde::{Deserialize, Serialize};
 use session_poem::testing::TestClock;
 use session_poem::{
@@ -289,13 +290,28 @@ async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
 
 struct Api;
 
+/// The session's cookie in the API's description, and who is signed in.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "id", key_in = "cookie", checker = "signed_in")]
+struct User(String);
+
+async fn signed_in(request: &Request, _: ApiKey) -> Option<String> {
+    let user = Authenticated::from_request_without_body(request).await;
+    user.ok().map(|user| user.subject)
+}
+
 #[OpenApi]
 impl Api {
     #[oai(path = "/login", method = "post")]
-    async fn login(&self, session: Session) -> poem::Result<PlainText<&'static str>> {
-        let attempt = session.begin_login("ann").await.map_err(SessionRejection)?;
-        session.login(attempt).await.map_err(SessionRejection)?;
+    async fn login(&self, session: Session) -> Result<PlainText<&'static str>, SessionRejection> {
+        let attempt = session.begin_login("ann").await?;
+        session.login(attempt).await?;
         Ok(PlainText("ok"))
+    }
+
+    #[oai(path = "/me", method = "get")]
+    async fn me(&self, User(subject): User) -> PlainText<String> {
+        PlainText(subject)
     }
 
     #[oai(path = "/who", method = "get")]
@@ -304,8 +320,8 @@ impl Api {
     }
 
     #[oai(path = "/count", method = "post")]
-    async fn count(&self, session: Session) -> poem::Result<PlainText<String>> {
-        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.map_err(SessionRejection)?;
+    async fn count(&self, session: Session) -> Result<PlainText<String>, SessionRejection> {
+        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?;
         Ok(PlainText(count.to_string()))
     }
 }
@@ -313,7 +329,9 @@ impl Api {
 #[tokio::test]
 async fn poem_openapi_handlers_have_sessions() {
     let service = OpenApiService::new(Api, "Api", "1");
-    assert!(!service.spec().contains("ession"), "an extractor is not a parameter of the API");
+    let spec = service.spec();
+    assert!(!spec.contains("ession"), "an extractor is not a parameter of the API");
+    assert!(spec.contains("securitySchemes") && spec.contains("\"in\": \"cookie\""), "{spec}");
     let app = client(Route::new().nest("/", service).with(layer()));
     assert_eq!(send(&app, Method::GET, "/who", None).await.0, 401);
     let ann = cookie(&send(&app, Method::POST, "/login", None).await.1);
@@ -321,6 +339,10 @@ async fn poem_openapi_handlers_have_sessions() {
         assert_eq!(send(&app, Method::POST, "/count", ann.as_deref()).await.2, count);
     }
     assert_eq!(send(&app, Method::GET, "/who", ann.as_deref()).await.2, "ann");
+    assert_eq!(send(&app, Method::GET, "/me", ann.as_deref()).await.2, "ann");
+    for cookie in [None, Some("id=forged")] {
+        assert_eq!(send(&app, Method::GET, "/me", cookie).await.0, 401);
+    }
 }
 
 #[tokio::test]
