@@ -65,7 +65,7 @@ impl Browser {
             .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{request}: {answer:?}"));
         for line in head.lines() {
             if let Some((name, value)) =
                 line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
