@@ -290,7 +290,7 @@ async fn a_visitor_has_no_session_until_something_is_stored_lc15() {
 
 struct Api;
 
-/// The session's cookie in the API's description, and who is signed in.
+// the cookie in the API's description, and who is signed in
 #[derive(SecurityScheme)]
 #[oai(ty = "api_key", key_name = "id", key_in = "cookie", checker = "signed_in")]
 struct User(String);
@@ -303,9 +303,9 @@ async fn signed_in(request: &Request, _: ApiKey) -> Option<String> {
 #[OpenApi]
 impl Api {
     #[oai(path = "/login", method = "post")]
-    async fn login(&self, session: Session) -> Result<PlainText<&'static str>, SessionRejection> {
-        let attempt = session.begin_login("ann").await?;
-        session.login(attempt).await?;
+    async fn login(&self, session: Session) -> poem::Result<PlainText<&'static str>> {
+        let attempt = session.begin_login("ann").await.map_err(SessionRejection)?;
+        session.login(attempt).await.map_err(SessionRejection)?;
         Ok(PlainText("ok"))
     }
 
@@ -320,8 +320,8 @@ impl Api {
     }
 
     #[oai(path = "/count", method = "post")]
-    async fn count(&self, session: Session) -> Result<PlainText<String>, SessionRejection> {
-        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?;
+    async fn count(&self, session: Session) -> poem::Result<PlainText<String>> {
+        let count = session.update_with("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.map_err(SessionRejection)?;
         Ok(PlainText(count.to_string()))
     }
 }
