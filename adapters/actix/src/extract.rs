@@ -10,7 +10,7 @@ use std::sync::Arc;
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ContentType, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{ContentType, HeaderValue, LOCATION};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use session_std::mount::Mounted;
 use session_std::sign_in::Visit;
@@ -65,10 +65,8 @@ async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, 
 }
 
 fn visit(request: &HttpRequest) -> Visit<'_> {
-    let value = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
-    let fetch_mode = value(HeaderName::from_static("sec-fetch-mode"));
     let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
-    Visit { method: request.method().as_str(), fetch_mode, accept: value(ACCEPT), wanted }
+    Visit::new(request.method().as_str(), wanted, |name| request.headers().get(name).map(HeaderValue::as_bytes))
 }
 
 /// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.

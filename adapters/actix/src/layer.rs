@@ -191,7 +191,9 @@ fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Res
         upgrades: request.headers().contains_key(UPGRADE),
     };
     let begun = mount.begin_head(request.extensions().get(), origin, sent)?;
-    mount.sessions().tell_plain_http(request.method().as_str(), || value(ORIGIN));
+    if !begun.joined {
+        mount.sessions().tell_plain_http(request.method().as_str(), || value(ORIGIN));
+    }
     begun.heed_device(mount.sessions(), |name| request.headers().get(name).map(HeaderValue::as_bytes));
     Ok(begun)
 }

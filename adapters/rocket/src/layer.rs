@@ -217,10 +217,9 @@ struct SignInAt(String);
 impl catcher::Handler for SignInAt {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
         use rocket::response::Responder;
-        let value = |name| request.headers().get_one(name).map(str::as_bytes);
         let wanted = request.uri().to_string();
-        let (method, fetch_mode, accept) = (request.method().as_str(), value("Sec-Fetch-Mode"), value("Accept"));
-        let visit = Visit { method, fetch_mode, accept, wanted: &wanted };
+        let header = |name| request.headers().get_one(name).map(str::as_bytes);
+        let visit = Visit::new(request.method().as_str(), &wanted, header);
         match visit.sign_in_at(&self.0).filter(|_| Refused::was(request)) {
             Some(location) => Redirect::to(location).respond_to(request),
             None => Catcher::default().handler.handle(status, request).await,

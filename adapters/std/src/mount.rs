@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
+use http::header::{HOST, ORIGIN, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use session_core::Error;
@@ -64,19 +64,17 @@ pub struct Begun {
     wanted: Option<Box<Uri>>,
 }
 
+/// Why a proof that came to a handler's path is refused.
+const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
+                     nested router, which does not see it whole";
+
 impl Begun {
     /// A request that no layer outside has begun.
     #[must_use]
     pub const fn new(request: Request) -> Self {
         Self { request, joined: false, wanted: None }
     }
-}
 
-/// Why a proof that came to a handler's path is refused.
-const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
-                     nested router, which does not see it whole";
-
-impl Begun {
     /// Takes from the head of a request what device-bound sessions have to know: why the browser sends no proof, whether
     /// another site has caused the request, and whether it is one for the endpoint that came to the wrong place. `header`
     /// gives the first line of a header.
@@ -156,7 +154,9 @@ impl Mount {
         };
         let mut begun = self.begin_head(extensions.get(), origin, sent)?;
         begun.wanted = self.0.sign_in_at.as_ref().map(|_| Box::new(uri.clone()));
-        self.sessions().tell_plain_http(method.as_str(), || value(ORIGIN));
+        if !begun.joined {
+            self.sessions().tell_plain_http(method.as_str(), || value(ORIGIN));
+        }
         begun.heed_device(self.sessions(), |name| headers.get(name).map(HeaderValue::as_bytes));
         Ok(begun)
     }
@@ -255,8 +255,6 @@ pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extension
 /// Returns where to send a visitor who is not signed in; `None` for a 401.
 #[must_use]
 pub fn sign_in_page(method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Option<Arc<str>> {
-    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let fetch_mode = value(HeaderName::from_static("sec-fetch-mode"));
-    let visit = Visit { method: method.as_str(), fetch_mode, accept: value(ACCEPT), wanted: path_and_query(uri) };
-    extensions.get::<Mounted>()?.sign_in_page(visit)
+    let header = |name| headers.get(name).map(HeaderValue::as_bytes);
+    extensions.get::<Mounted>()?.sign_in_page(Visit::new(method.as_str(), path_and_query(uri), header))
 }

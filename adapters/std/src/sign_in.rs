@@ -28,7 +28,13 @@ pub struct Visit<'r> {
     pub wanted: &'r str,
 }
 
-impl Visit<'_> {
+impl<'r> Visit<'r> {
+    /// Takes what is needed from a request's head. `header` gives the first line of a header.
+    #[must_use]
+    pub fn new(method: &'r str, wanted: &'r str, header: impl Fn(&'static str) -> Option<&'r [u8]>) -> Self {
+        Self { method, fetch_mode: header("sec-fetch-mode"), accept: header("accept"), wanted }
+    }
+
     /// Whether a browser loads a page. A script's request, or a program's, is better off with a 401.
     fn navigates(&self) -> bool {
         let html = |accept: &[u8]| accept.windows(9).any(|part| part.eq_ignore_ascii_case(b"text/html"));
