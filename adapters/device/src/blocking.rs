@@ -4,12 +4,9 @@
 //! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future lies on the
 //! stack, and only while it runs. Others wait meanwhile, for at most the time that it takes to erase and fill a page.
 
-use core::fmt;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
-use embassy_sync::blocking_mutex::Mutex;
-use embassy_sync::blocking_mutex::raw::RawMutex;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
@@ -27,60 +24,14 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A store of which each operation runs to its end at once: `BlockingFlash(&store)`. Nothing that uses a flash through this
-/// waits for another. Run it in [`while_free`](crate::while_free), as [`Worker`](crate::Worker) does, if there are tasks that
-/// hold the flash while they wait: an operation would never end then.
-#[derive(Clone, Copy)]
-pub struct BlockingFlash<L>(pub L);
+/// A user of a flash that tasks of one executor share. Each operation runs to its end at once, so nothing that uses the
+/// flash through this waits for another. Run it in [`while_free`](crate::while_free), as [`Worker`](crate::Worker) does, if
+/// there are tasks that hold the flash while they wait: an operation would never end then.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockingFlash<T>(pub T);
 
-/// A store for several threads, cores or priorities: the others are kept out by `M` during an operation. It is `Sync` if `S`
-/// is `Send`, so a [`FlashStore`](session_store_flash::FlashStore) needs no mutex of its own kind for that. With
-/// `CriticalSectionRawMutex` interrupts are off for as long as the flash takes.
-pub type LockedStore<M, S> = BlockingFlash<Mutex<M, S>>;
-
-impl<M: RawMutex, S> LockedStore<M, S> {
-    /// Puts a store behind a lock.
-    pub const fn new(store: S) -> Self {
-        Self(Mutex::new(store))
-    }
-}
-
-impl<L> fmt::Debug for BlockingFlash<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlockingFlash").finish_non_exhaustive()
-    }
-}
-
-/// Lends a store for one operation.
-pub trait Lend {
-    /// The store.
-    type Store;
-
-    /// Runs `operation` with the store. A lock keeps others out meanwhile.
-    fn lend<R>(&self, operation: impl FnOnce(&Self::Store) -> R) -> R;
-}
-
-impl<S> Lend for &S {
-    type Store = S;
-
-    fn lend<R>(&self, operation: impl FnOnce(&S) -> R) -> R {
-        operation(self)
-    }
-}
-
-impl<M: RawMutex, S> Lend for Mutex<M, S> {
-    type Store = S;
-
-    fn lend<R>(&self, operation: impl FnOnce(&S) -> R) -> R {
-        self.lock(operation)
-    }
-}
-
-impl<L: Lend> Store for BlockingFlash<L>
-where
-    L::Store: Store + SubjectIndex<Error = <L::Store as Store>::Error>,
-{
-    type Error = <L::Store as Store>::Error;
+impl<S: Store + SubjectIndex<Error = <S as Store>::Error>> Store for BlockingFlash<S> {
+    type Error = <S as Store>::Error;
     type Index = Self;
 
     fn index(&self) -> Option<&Self> {
@@ -88,19 +39,19 @@ where
     }
 
     fn touch_is_free(&self) -> bool {
-        self.0.lend(Store::touch_is_free)
+        self.0.touch_is_free()
     }
 
     fn warning(&self) -> Option<&'static str> {
-        self.0.lend(Store::warning)
+        self.0.warning()
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
-        self.0.lend(|store| block_on(store.load(key, now, into)))
+        block_on(self.0.load(key, now, into))
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error> {
-        self.0.lend(|store| block_on(store.create(key, record, now)))
+        block_on(self.0.create(key, record, now))
     }
 
     async fn update(
@@ -111,39 +62,36 @@ where
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, Self::Error> {
-        self.0.lend(|store| block_on(store.update(key, seen, record, now, there)))
+        block_on(self.0.update(key, seen, record, now, there))
     }
 
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error> {
-        self.0.lend(|store| block_on(store.touch(key, now)))
+        block_on(self.0.touch(key, now))
     }
 
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error> {
-        self.0.lend(|store| block_on(store.delete(key, condition, now)))
+        block_on(self.0.delete(key, condition, now))
     }
 
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
-        self.0.lend(|store| block_on(store.check(now)))
+        block_on(self.0.check(now))
     }
 
     async fn end_all(&self, now: Time) -> Result<bool, Self::Error> {
-        self.0.lend(|store| block_on(store.end_all(now)))
+        block_on(self.0.end_all(now))
     }
 
     async fn count(&self, now: Time) -> Result<Option<u64>, Self::Error> {
-        self.0.lend(|store| block_on(store.count(now)))
+        block_on(self.0.count(now))
     }
 
     async fn remove_expired(&self, most: usize, now: Time) -> Result<Option<usize>, Self::Error> {
-        self.0.lend(|store| block_on(store.remove_expired(most, now)))
+        block_on(self.0.remove_expired(most, now))
     }
 }
 
-impl<L: Lend> SubjectIndex for BlockingFlash<L>
-where
-    L::Store: SubjectIndex,
-{
-    type Error = <L::Store as SubjectIndex>::Error;
+impl<S: SubjectIndex> SubjectIndex for BlockingFlash<S> {
+    type Error = S::Error;
 
     async fn list(
         &self,
@@ -152,18 +100,18 @@ where
         now: Time,
         into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error> {
-        self.0.lend(|store| block_on(store.list(subject, after, now, into)))
+        block_on(self.0.list(subject, after, now, into))
     }
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
-        self.0.lend(|store| block_on(store.add(subject, seen, entry, now)))
+        block_on(self.0.add(subject, seen, entry, now))
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
-        self.0.lend(|store| block_on(store.bump(subject, now)))
+        block_on(self.0.bump(subject, now))
     }
 
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error> {
-        self.0.lend(|store| block_on(store.remove(subject, entry, now)))
+        block_on(self.0.remove(subject, entry, now))
     }
 }

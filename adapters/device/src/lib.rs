@@ -5,12 +5,14 @@
 
 mod blocking;
 mod listener;
+mod locked;
 mod random;
 mod time;
 mod turn;
 
-pub use self::blocking::{BlockingFlash, Lend, LockedStore, block_on};
+pub use self::blocking::{BlockingFlash, block_on};
 pub use self::listener::{Buffers, Client, GOODBYE, Listener, SILENCE, Worker};
+pub use self::locked::LockedStore;
 #[cfg(feature = "rand_core_06")]
 pub use self::random::Rng06;
 #[cfg(feature = "rand_core_09")]
