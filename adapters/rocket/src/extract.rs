@@ -6,7 +6,7 @@ use rocket::http::Status;
 use rocket::outcome::Outcome as Found;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
-use session_std::{Error, FromSession, Typed};
+use session_std::{Error, FromSession, Typed, to_stderr};
 
 use crate::request::{Mounted, Refused, RequestCache};
 use crate::response::SessionRejection;
@@ -97,7 +97,7 @@ impl<'r> FromRequest<'r> for Authenticated {
 fn not_mounted(rocket: &Rocket<Ignite>) -> bool {
     let missing = rocket.state::<Mounted>().is_none();
     if missing {
-        eprintln!("error: {}", SessionRejection(Error::NotMounted));
+        to_stderr(format_args!("error: {}", SessionRejection(Error::NotMounted)));
     }
     missing
 }

@@ -11,7 +11,7 @@ use session_std::cross_site::{CrossSite, Sent};
 use session_std::device::{DeviceRequest, names};
 use session_std::mount::Begun;
 use session_std::sign_in::Visit;
-use session_std::{Error, Sessions, SharedStore, headers};
+use session_std::{Error, Sessions, SharedStore, headers, to_stderr};
 
 use crate::config;
 use crate::request::{ClientAddress, Mounted, Refused, RequestCache, origin};
@@ -106,15 +106,15 @@ impl Fairing for SessionLayer {
                 Ok(sessions) => sessions,
                 Err(why) => {
                     // Rocket itself says only that this fairing failed, and nothing at all where its log is off
-                    eprintln!("error: {why}");
+                    to_stderr(format_args!("error: {why}"));
                     return Err(rocket);
                 }
             },
         };
         if sessions.cannot_bind_devices() {
-            eprintln!(
+            to_stderr(
                 "error: sessions are to be bound to devices, and are not: give SessionLayer::new(…) sessions that are kept \
-                 in a store and know their endpoint: config::sessions(…)?.device_endpoint(\"/device-session\", P256)?"
+                 in a store and know their endpoint: config::sessions(…)?.device_endpoint(\"/device-session\", P256)?",
             );
             return Err(rocket);
         }

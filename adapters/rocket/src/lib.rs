@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::print_stderr, clippy::print_stdout)] // `to_stderr` does not panic
 
 pub mod config;
 mod extract;

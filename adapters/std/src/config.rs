@@ -21,6 +21,7 @@ use session_store_shared::SharedStore;
 
 use crate::keys::{self, KeyLoadError, KeyRing};
 use crate::sessions::Sessions;
+use crate::to_stderr;
 use crate::token_header::TokenHeaderError;
 
 /// The settings of an application's sessions. Each is optional. A field of another name is an error, except among the
@@ -178,9 +179,9 @@ impl Config {
             (Some(KeyText(key)), None) => keys::from_text(key, "key").map_err(ConfigError::Keys)?,
             (None, Some(path)) => keys::from_file(path).map_err(ConfigError::Keys)?,
             (None, None) if cfg!(debug_assertions) && !self.key_required => {
-                eprintln!(
+                to_stderr(
                     "warning: no signing key is configured. Made up one: all sessions end with this process, and a \
-                     release build will refuse to start."
+                     release build will refuse to start.",
                 );
                 keys::generated().into()
             }

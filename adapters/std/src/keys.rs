@@ -23,6 +23,8 @@ use std::{env, fmt, fs, io};
 use session_core::environment::Time;
 use session_core::{KeyError, Keys};
 
+use crate::to_stderr;
+
 /// Why there are no keys. Its `Debug`, which `unwrap` prints, is the sentence.
 #[non_exhaustive]
 pub enum KeyLoadError {
@@ -140,7 +142,9 @@ pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
     match env::var(name) {
         Ok(text) if !text.trim().is_empty() => from_text(&text, name),
         _ if cfg!(debug_assertions) => {
-            eprintln!("warning: {name} is not set. Made up a signing key: all sessions end with this process.");
+            to_stderr(format_args!(
+                "warning: {name} is not set. Made up a signing key: all sessions end with this process."
+            ));
             Ok(generated().into())
         }
         _ => Err(KeyLoadError::NotSet(name.to_owned())),

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::print_stderr, clippy::print_stdout)] // `to_stderr` does not panic
 
 mod buffer_pool;
 #[cfg(feature = "config")]
@@ -33,6 +34,7 @@ pub mod device {
 }
 
 pub use environment::{SystemClock, ThreadRng};
+pub use events::stderr::to_stderr;
 pub use extract::FromSession;
 pub use peek::Peek;
 pub use session::{Finished, Request, Session};

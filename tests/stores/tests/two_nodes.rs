@@ -1,6 +1,7 @@
 //! Two processes of the reference app over one store: login on one, logout on the other, changed ids, changed keys in a
 //! rolling restart, a node that dies.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -24,11 +25,11 @@ impl Node {
         Self::run(Command::new(env!("CARGO_BIN_EXE_node")), store, keys)
     }
 
-    /// Starts with files that may have so many blocks of 512 bytes, and no more.
-    fn with_small_files(store: &str, keys: &str, blocks: u32) -> Self {
+    /// Starts with files that may have at most so many blocks of 512 bytes, and a log that has reached them.
+    fn with_small_files(store: &str, keys: &str, blocks: u32, log: File) -> Self {
         let mut shell = Command::new("sh");
         let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_node")]);
+        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_node")]).stderr(log);
         Self::run(shell, store, keys)
     }
 
@@ -237,7 +238,10 @@ fn a_full_disk_under_sqlite_st9_st10() {
     ann.ok(&before, "POST /set?key=cart&value=book");
     drop(before);
 
-    let full = Node::with_small_files(&store, OLD, 400);
+    // stderr on the same disk: a line that cannot be written must not cost a request its answer
+    let mut log = File::create(dir.path().join("log")).unwrap();
+    log.write_all(&[b'.'; 400 * 512]).unwrap();
+    let full = Node::with_small_files(&store, OLD, 400, log);
     let refused = (0..400).find_map(|_| {
         let (status, text) = Browser::default().ask(&full, "POST /big?key=a&bytes=2000");
         (status != 200).then_some((status, text))

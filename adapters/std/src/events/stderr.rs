@@ -1,11 +1,19 @@
-//! What a program that observes nothing hears of its store.
+//! Lines on stderr: those of the observer that a program without one has, and those at its start.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use session_core::events::{Event, Observer};
 
 const PAUSE: Duration = Duration::from_secs(60);
+
+/// Writes a line to stderr. A line that cannot be written is lost: `eprintln!` would panic, and a log on a full disk would
+/// then leave a request without an answer.
+pub fn to_stderr(line: impl Display) {
+    let _lost = writeln!(io::stderr(), "{line}");
+}
 
 /// Writes to stderr that the store failed, what it warns of, and that browsers ignore the cookie, at most once a minute. Ignores everything else.
 #[derive(Debug, Default)]
@@ -27,7 +35,7 @@ impl Observer for Stderr {
     fn observe(&self, event: &Event<'_>) {
         let told = matches!(event, Event::StoreFailed(_) | Event::StoreWarned(_) | Event::PlainHttp);
         if told && self.is_due(Instant::now()) {
-            eprintln!("session: {event}");
+            to_stderr(format_args!("session: {event}"));
         }
     }
 
