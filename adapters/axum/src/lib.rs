@@ -22,3 +22,7 @@ struct FromTowerSessions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/values.md")]
 struct Values;
+
+#[cfg(all(doctest, feature = "config"))]
+#[doc = include_str!("../../../docs/policies.md")]
+struct Policies;
