@@ -26,3 +26,7 @@ struct Values;
 #[cfg(all(doctest, feature = "config"))]
 #[doc = include_str!("../../../docs/policies.md")]
 struct Policies;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/several-nodes.md")]
+struct SeveralNodes;
