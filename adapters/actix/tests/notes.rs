@@ -5,7 +5,7 @@
 mod notes;
 
 use session_actix::{MemoryStore, Policy, Sessions, keys};
-use support::sample::{Users, story};
+use notes_common::{Users, story};
 
 #[actix_web::test]
 async fn the_story() {

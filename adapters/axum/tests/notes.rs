@@ -5,7 +5,7 @@
 mod notes;
 
 use session_axum::{MemoryStore, Policy, Sessions, keys};
-use support::sample::{Users, story};
+use notes_common::{Users, story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story() {

@@ -7,7 +7,7 @@ mod notes;
 use poem::Server;
 use poem::listener::TcpAcceptor;
 use session_poem::{MemoryStore, Policy, Sessions, keys};
-use support::sample::{Users, story};
+use notes_common::{Users, story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story() {

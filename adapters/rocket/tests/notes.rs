@@ -11,7 +11,7 @@ use std::time::Duration;
 use rocket::Config;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
-use support::sample::{Users, story};
+use notes_common::{Users, story};
 
 #[test]
 fn the_story() {

@@ -32,6 +32,3 @@ pub use fixed::{FixedError, FixedStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
 
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct WorkspaceReadme;

@@ -5,11 +5,11 @@ mod arrows;
 pub(crate) mod bench;
 mod compliance;
 mod explorers;
-mod external_build;
 pub(crate) mod firmware;
 mod fuzz;
 mod lint;
 mod no_panic;
+mod package;
 mod rooms;
 pub(crate) mod size;
 pub(crate) mod soak;
@@ -22,8 +22,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES,
-    PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
+    CARGO_DENY, CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP,
+    POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -53,10 +53,10 @@ pub(crate) const STEPS: &[Step] = &[
         run: lint::docs,
     },
     Step {
-        name: "external-build",
-        does: "the READMEs' examples compile outside the workspace, with the lines that a user's Cargo.toml has",
-        needs: &[],
-        run: external_build::external_build,
+        name: "package",
+        does: "the crates can be published, and programs of a user compile from them; licences are allowed",
+        needs: &[PIP, PYTHON, CARGO_DENY],
+        run: package::package,
     },
     Step {
         name: "compliance",

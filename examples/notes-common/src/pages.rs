@@ -7,7 +7,7 @@ use serde::Serialize;
 use session_core::SessionInfo;
 use session_core::environment::Time;
 
-use super::Note;
+use crate::Note;
 
 /// `GET /sign-in`.
 #[derive(Clone, Debug, Serialize, Template)]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{STYLE, words};
+use crate::{STYLE, words};
 
 /// The users that [`tell`] signs in.
 pub const USERS: &[(&str, &str)] = &[("ann", "correct horse battery"), ("bob", "another staple")];

@@ -9,8 +9,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 
-use super::throttle::Throttle;
-use super::words;
+use crate::throttle::Throttle;
+use crate::words;
 
 /// Characters of a password at least.
 const SHORTEST: usize = 8;
