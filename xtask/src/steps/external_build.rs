@@ -88,6 +88,14 @@ const PROGRAMS: &[Program] = &[
         adapter: Some("session_axum"),
     },
     Program {
+        name: "axum-and-opentelemetry",
+        readme: "adapters/opentelemetry/README.md",
+        ours: &[AXUM, ("session-opentelemetry", "adapters/opentelemetry")],
+        features: &[],
+        others: "opentelemetry = { version = '0.33.1', default-features = false, features = ['metrics'] }",
+        adapter: Some("session_axum"),
+    },
+    Program {
         name: "poem-and-memcached",
         readme: "stores/memcached/README.md",
         ours: &[POEM, ("session-store-memcached", "stores/memcached")],
