@@ -67,7 +67,7 @@ pub struct Layered<C, D> {
 
 /// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's sessions
 /// from outside. What it ends in the durable store alone, a node may serve from the cache until the trust is over. `false`
-/// also if everybody's sessions were ended and no node has been asked since.
+/// also if no node has read a session yet, or none since everybody's were ended.
 ///
 /// # Errors
 /// The store failed.
