@@ -11,4 +11,4 @@ mod store;
 
 pub use cache::{Cache, Look};
 pub use cache_entry::CacheEntry;
-pub use store::{CacheEvent, Layered};
+pub use store::{CacheEvent, Layered, is_used_in};
