@@ -42,6 +42,7 @@ pub mod testing;
 pub use base::error::{Error, Fault};
 pub use base::keys::{KeyError, Keys};
 pub use base::{environment, events, policy};
+pub use driver::look::Watched;
 pub use driver::sessions::Sessions;
 pub use driver::subjects::SessionInfo;
 pub use protocol::state::RequestState;

@@ -24,6 +24,7 @@ pub mod testing;
 mod token_header;
 mod typed;
 mod unreadable_field;
+mod watch;
 
 /// Sessions bound to a key in the browser's device: `docs/device-bound-sessions.md` in the repository.
 pub mod device {
@@ -43,6 +44,7 @@ pub use sessions::{SessionInfo, Sessions};
 pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
+pub use watch::Watch;
 
 pub use session_core::environment::{Clock, Time};
 pub use session_core::policy::{self, Policy};
