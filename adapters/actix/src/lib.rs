@@ -15,7 +15,3 @@ pub use session_std::{
     TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
     testing,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/migrate-actix-session.md")]
-struct FromActixSession;

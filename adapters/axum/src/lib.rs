@@ -15,19 +15,3 @@ pub use session_std::{
     TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
     testing,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/migrate-tower-sessions.md")]
-struct FromTowerSessions;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/values.md")]
-struct Values;
-
-#[cfg(all(doctest, feature = "config"))]
-#[doc = include_str!("../../../docs/policies.md")]
-struct Policies;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/several-nodes.md")]
-struct SeveralNodes;

@@ -7,7 +7,3 @@ mod observed_store;
 
 pub use event_counter::EventCounter;
 pub use observed_store::ObservedStore;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/observability.md")]
-struct Observability;

@@ -16,12 +16,3 @@ pub use session_std::{
     TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
     testing,
 };
-
-/// The code of the pages that lead here.
-#[cfg(doctest)]
-mod migrate {
-    #[doc = include_str!("../../../docs/migrate-rocket-session.md")]
-    struct RocketSession;
-    #[doc = include_str!("../../../docs/migrate-rocket-private-cookies.md")]
-    struct PrivateCookies;
-}

@@ -18,7 +18,3 @@ pub use cache::{MemcachedCache, MemcachedLease};
 pub use error::MemcachedError;
 pub use session_store_shared::{ConnectionOptions, UrlError};
 pub use store::MemcachedStore;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/seed.md")]
-struct Seed;
