@@ -22,11 +22,3 @@ struct FromTowerSessions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/values.md")]
 struct Values;
-
-#[cfg(all(doctest, feature = "config"))]
-#[doc = include_str!("../../../docs/policies.md")]
-struct Policies;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/several-nodes.md")]
-struct SeveralNodes;

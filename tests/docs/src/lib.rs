@@ -16,3 +16,19 @@ mod write_a_store {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/write-an-adapter.md")]
 mod write_an_adapter {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/choose-a-store.md")]
+mod choose_a_store {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/policies.md")]
+mod policies {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/several-nodes.md")]
+mod several_nodes {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/testing.md")]
+mod testing {}
