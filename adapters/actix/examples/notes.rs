@@ -13,11 +13,11 @@ use actix_web::error::ErrorForbidden;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, USER_AGENT};
 use actix_web::web::{self, Data, Form, FormConfig, Redirect};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer};
-use session_actix::{
-    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
 use notes_common::{
     self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
+use session_actix::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
 };
 
 /// A form takes no more bytes than this.

@@ -14,6 +14,9 @@ use edge_http::io::server::Server;
 use edge_nal::WithTimeout;
 use embedded_io_async::Read;
 use listening::Acceptor;
+use notes_common::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{
@@ -21,9 +24,6 @@ use session_edge_http::{
 };
 use session_std::{SystemClock, ThreadRng};
 use session_store_memory::MemoryStore;
-use notes_common::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
-};
 
 /// Requests served at once; each has room for a head of so many bytes and header lines, and for its session.
 const TASKS: usize = 32;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use notes_common::{self, Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use rocket::data::{self, FromData};
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
@@ -20,9 +21,6 @@ use rocket::{Build, Config, Data, Request, Rocket, State, catch, catchers, get, 
 use rocket_dyn_templates::Template;
 use serde::Serialize;
 use session_rocket::{Authenticated, Error, MemoryStore, Session, SessionLayer, SessionRejection};
-use notes_common::{
-    self, Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words,
-};
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 //! The steps of `test-all`: their names, what they show, and what they need. Each is a function that returns what it
 //! showed, or what is wrong.
 
+pub(crate) mod api;
 mod arrows;
 pub(crate) mod bench;
 mod compliance;
@@ -52,6 +53,7 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[],
         run: lint::docs,
     },
+    Step { name: "api", does: "the public API of every published crate is as recorded", needs: &[], run: api::api },
     Step {
         name: "package",
         does: "the crates can be published, and programs of a user compile from them; licences are allowed",

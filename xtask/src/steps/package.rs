@@ -84,6 +84,14 @@ const PROGRAMS: &[Program] = &[
         adapter: Some("session_axum"),
     },
     Program {
+        name: "axum-and-opentelemetry",
+        text: "adapters/opentelemetry/README.md",
+        ours: &["session-axum", "session-opentelemetry"],
+        features: &[],
+        others: "opentelemetry = { version = '0.33.1', default-features = false, features = ['metrics'] }",
+        adapter: Some("session_axum"),
+    },
+    Program {
         name: "poem-and-memcached",
         text: "stores/memcached/README.md",
         ours: &["session-poem", "session-store-memcached"],

@@ -1,85 +1,15 @@
 //! An administrator's view of an application's sessions (LC9, LC10), over each store that can list.
 
-use std::process::{Command, Output};
+mod common;
 
+use common::{Admin, App};
 use session_core::environment::{Clock, Time};
 use session_core::testing::ManualClock;
-use session_std::{Policy, Request, Session, Sessions, SharedStore, SystemClock, keys, policy};
+use session_std::{Policy, Request, Sessions, SharedStore, SystemClock, keys, policy};
 use session_store_redis::RedisStore;
 use session_store_sql::SqlStore;
+use session_store_url::StoreUrl;
 use store_tests::servers;
-use support::reference::StoreUrl;
-
-/// The application: signs people in, now or before.
-struct App(Sessions);
-
-impl App {
-    fn new(store: impl Into<SharedStore>, clock: impl Clock + Send + Sync + 'static) -> Self {
-        let lifetimes = policy::Lifetimes::default();
-        let policy = Policy::plain_http(policy::PlainCookie::new(), lifetimes).unwrap();
-        Self(Sessions::new(store, keys::generated()).policy(policy).clock(clock))
-    }
-
-    async fn request<T>(&self, cookie: &str, handler: impl AsyncFnOnce(Session) -> T) -> (T, Option<String>) {
-        let request = Request::new(self.0.clone());
-        let session = request.session(std::iter::once(cookie.as_bytes()), true).await.unwrap();
-        let result = handler(session).await;
-        let finished = request.finish().await;
-        assert_eq!(finished.error, None);
-        (result, finished.cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned()))
-    }
-
-    async fn sign_in(&self, subject: &str, label: &str) -> String {
-        let (done, cookie) = self
-            .request("", async |session| {
-                let attempt = session.begin_login(subject).await?;
-                session.set_label(label)?;
-                session.login(attempt).await
-            })
-            .await;
-        done.unwrap();
-        cookie.unwrap()
-    }
-
-    /// A visitor who is not signed in.
-    async fn visit(&self) -> String {
-        self.request("", async |session| session.set("n", &1_u32).unwrap()).await.1.unwrap()
-    }
-
-    async fn whose(&self, cookie: &str) -> Option<String> {
-        self.request(cookie, async |session| session.subject().unwrap()).await.0
-    }
-}
-
-/// The program over this store.
-struct Admin(String);
-
-impl Admin {
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_session-admin")).arg("--store").arg(&self.0).args(arguments).output().unwrap()
-    }
-
-    /// What it prints where it succeeds.
-    #[track_caller]
-    fn told(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(text(&output.stderr), "", "{arguments:?}");
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        text(&output.stdout)
-    }
-
-    /// What it says where it fails.
-    #[track_caller]
-    fn refused(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(status), ""), "{arguments:?}");
-        text(&output.stderr)
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// The id of a line.
 fn id(line: &str) -> String {
@@ -96,13 +26,13 @@ async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     let visitor = app.visit().await;
     assert_eq!(app.whose(&visitor).await, None);
     assert_eq!(admin.told(&["check"]), "ok\n");
-    assert_eq!(admin.told(&["list", "ann"]), "");
+    assert_eq!(admin.told(&["list", "ann", "--json"]), "");
     let mut ann = Vec::new();
     for label in ["phone", "\"quoted\"\n</b>", "desk"] {
         ann.push(app.sign_in("ann", label).await);
     }
     let bob = app.sign_in("bob", "bob's").await;
-    let listed = admin.told(&["list", "ann"]);
+    let listed = admin.told(&["list", "ann", "--json"]);
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!(lines.len(), 3);
     for (line, label) in lines.iter().zip(["phone", "\"quoted\"\n</b>", "desk"]) {
@@ -123,7 +53,7 @@ async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     assert!(admin.refused(1, &["revoke", "ann", "--id", &id(lines[1])]).contains("has no session"));
     assert_eq!(app.whose(&ann[1]).await, None);
     assert_eq!(app.whose(&ann[2]).await.as_deref(), Some("ann"));
-    assert_eq!(admin.told(&["list", "ann"]).lines().count(), 2);
+    assert_eq!(admin.told(&["list", "ann", "--json"]).lines().count(), 2);
 
     // all of them, a login that is under way included
     let under_way = Request::new(app.0.clone());
@@ -134,7 +64,10 @@ async fn look_and_end(url: &str, open: impl Fn() -> SharedStore) {
     for cookie in &ann {
         assert_eq!(app.whose(cookie).await, None);
     }
-    assert_eq!((admin.told(&["list", "ann"]), admin.told(&["revoke", "ann"])), (String::new(), "0 ended\n".into()));
+    assert_eq!(
+        (admin.told(&["list", "ann", "--json"]), admin.told(&["revoke", "ann"])),
+        (String::new(), "0 ended\n".into())
+    );
     assert_eq!(app.whose(&bob).await.as_deref(), Some("bob"));
 
     // everybody's
@@ -160,12 +93,12 @@ async fn count_and_remove(url: &str, open: impl Fn() -> SharedStore) {
         past.sign_in("carl", "").await;
     }
     assert_eq!(admin.told(&["count"]).trim(), (before + 5).to_string());
-    assert_eq!(admin.told(&["list", "carl"]), "", "what is over is not listed");
+    assert_eq!(admin.told(&["list", "carl", "--json"]), "", "what is over is not listed");
     admin.told(&["remove-expired", "--batch", "2"]);
     let present = App::new(open(), SystemClock);
     present.sign_in("dora", "").await;
     assert_eq!(admin.told(&["remove-expired"]), "0 removed\n");
-    assert_eq!(admin.told(&["list", "dora"]).lines().count(), 1);
+    assert_eq!(admin.told(&["list", "dora", "--json"]).lines().count(), 1);
 }
 
 #[tokio::test]
@@ -205,9 +138,12 @@ async fn an_administrators_view_over_redis_lc9_lc10() {
 }
 
 /// Each command that asks the store.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 11] = [
     &["check"],
+    &["list"],
     &["list", "ann"],
+    &["stats"],
+    &["watch"],
     &["show", "ann"],
     &["revoke", "ann"],
     &["revoke", "ann", "--id", "00000000"],
@@ -226,9 +162,9 @@ fn nothing_is_made_at_a_mistyped_path_st18() {
     let dir = tempfile::tempdir().unwrap();
     let cache = servers::memcached::start();
     let in_dir = |name: &str| dir.path().join(name).display().to_string();
-    let (sqlite, flash) = (format!("sqlite:{}", in_dir("x.db")), format!("flash:{}", in_dir("x.flash")));
-    let layered = [&sqlite, &flash].map(|durable| format!("layered:{}+{durable}", cache.url()));
-    for url in [sqlite, flash].iter().chain(&layered) {
+    let sqlite = format!("sqlite:{}", in_dir("x.db"));
+    let layered = format!("layered:{}+{sqlite}", cache.url());
+    for url in [sqlite, layered] {
         for command in COMMANDS {
             let why = Admin(url.clone()).refused(1, command);
             assert!(!why.contains("panicked"), "{url} {command:?}: {why}");
@@ -296,16 +232,6 @@ async fn a_sealed_application_is_refused_st18() {
     for url in [sqlite, redis.url(), postgres.url(), mariadb, memcached.url(), layered] {
         a_sealed_application(&url).await;
     }
-    // a flash's file is one program's at a time
-    let flash = format!("flash:{}", dir.path().join("marks.flash").display());
-    {
-        let app = App(Sessions::sealed(store(&flash), keys::generated()));
-        app.0.revoke_all("ann").await.unwrap();
-    }
-    for command in &COMMANDS[1..] {
-        let why = Admin(flash.clone()).refused(1, command);
-        assert!(why.contains("travel in their cookies"), "{command:?}: {why}");
-    }
 }
 
 /// What a cache holds is another's to sign: the program looks into the durable store, and tells the cache what has ended.
@@ -315,19 +241,6 @@ async fn over_a_layered_store_lc9_lc10() {
     let cache = servers::memcached::start();
     let url = format!("layered:{}+sqlite:{}", cache.url(), dir.path().join("sessions.db").display());
     look_and_end(&url, || store(&url)).await;
-}
-
-#[tokio::test]
-async fn over_a_flash_lc9_lc10() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = format!("flash:{}", dir.path().join("x.flash").display());
-    let admin = Admin(url.clone());
-    App::new(store(&url), SystemClock).sign_in("ann", "phone").await;
-    assert_eq!(admin.told(&["list", "ann"]).lines().count(), 1);
-    assert_eq!((admin.told(&["check"]), admin.told(&["count"])), ("ok\n".into(), "1\n".into()));
-    assert_eq!(admin.told(&["revoke", "ann"]), "1 ended\n");
-    assert_eq!(admin.told(&["end-all", "--yes"]), "all ended\n");
-    assert_eq!(admin.told(&["count"]), "0\n");
 }
 
 /// memcached cannot list; each command says so and does nothing.
@@ -348,6 +261,8 @@ async fn over_memcached_st18() {
 fn what_cannot_be_is_told_in_a_line() {
     for (store, arguments, status) in [
         ("memory:", &["count"][..], 2),
+        ("", &["count"], 2),
+        ("postgres+ssl://app:geheim@h/app", &["count"], 2),
         ("nonsense:", &["count"], 2),
         ("sqlite:", &["count"], 2),
         ("postgres://app:geheim@h:port/app", &["count"], 2),

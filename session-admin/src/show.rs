@@ -10,42 +10,62 @@ use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use session_core::codec::Cbor;
-use session_std::Sessions;
 
-/// A line: a session and its values.
+use crate::application::Application;
+use crate::failure::Failure;
+use crate::listing::list;
+use crate::output::readable;
+
+/// A session and its values.
 #[derive(Serialize)]
-struct Line {
+pub(crate) struct Shown {
     id: String,
     values: Map<String, Value>,
 }
 
-/// Lines for the sessions of a subject, or for the one that a list named `id`.
-pub(crate) async fn show(sessions: &Sessions, subject: &str, id: Option<&str>, plain: bool) -> Result<String, String> {
-    let ids = match id {
-        Some(id) => vec![id.to_owned()],
-        None => {
-            let list = sessions.list(subject).await.map_err(|why| why.to_string())?;
-            list.iter().map(|info| info.id.to_string()).collect()
+impl Shown {
+    /// The values for people, a line each.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.id);
+        for (key, value) in &self.values {
+            text += &readable(&format!("  {key}: {value}"));
+            text.push('\n');
         }
-    };
-    let mut told = String::new();
-    for session in ids {
-        let Some(values) = sessions.values(subject, &session).await.map_err(|why| why.to_string())? else {
-            // one that was listed may have ended since
-            match id {
-                Some(id) => return Err(format!("{subject} has no session {id}")),
-                None => continue,
-            }
-        };
-        let mut line = Map::new();
-        for (key, bytes) in values {
-            insert(&mut line, shown_key(key, plain), shown(&bytes, plain));
-        }
-        let values = line;
-        // texts, numbers and maps can always be written
-        told += &(serde_json::to_string(&Line { id: session, values }).unwrap_or_default() + "\n");
+        text
     }
-    Ok(told)
+}
+
+/// The values of a subject's sessions, or of the one that a list named `id`.
+pub(crate) async fn show(
+    application: &Application,
+    subject: &str,
+    id: Option<&str>,
+    plain: bool,
+) -> Result<Vec<Shown>, Failure> {
+    let mut all = Vec::new();
+    let rows = list(application, Some(subject)).await?;
+    for row in rows.into_iter().filter(|row| id.is_none_or(|id| id == row.id)) {
+        let values = application.sessions.values(subject, &row.id).await.map_err(|why| application.failed(why))?;
+        if let Some(values) = values {
+            let mut line = Map::new();
+            for (key, bytes) in values {
+                insert(&mut line, shown_key(key, plain), shown(&bytes, plain));
+            }
+            all.push(Shown { id: row.id, values: line });
+        } else if list(application, Some(subject)).await?.iter().any(|there| there.id == row.id) {
+            // its head can be read, and its data cannot
+            let why = if application.at_rest {
+                "this key does not open it: give the key that seals it, or leave --sealed-at-rest out if none does"
+            } else {
+                "it is sealed at rest, so say --sealed-at-rest and give the application's key, or it is corrupt"
+            };
+            return Err(Failure::Failed(format!("the data of session {} of {subject} cannot be read: {why}", row.id)));
+        }
+    }
+    match id {
+        Some(id) if all.is_empty() => Err(Failure::Failed(format!("{subject} has no session {id}"))),
+        _ => Ok(all),
+    }
 }
 
 /// A value as JSON. One that is no value is said to be none.

@@ -26,7 +26,7 @@ fn serde_bytes_of(bytes: &[u8]) -> impl Serialize {
 
 fn admin(url: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_session-admin"));
-    let output = program.arg("--store").arg(url).args(arguments).output().unwrap();
+    let output = program.arg("--store").arg(url).arg("--json").args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
