@@ -158,7 +158,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         if self.is_another(handle, cookie_lines) {
             return Err(Refusal::Final("the cookie names another session"));
         }
-        let mut seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
+        let mut seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
         let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is bound to no device")) };
         let key = *key;
         if !proof.is_signed_by(&key, es256) {
@@ -184,7 +184,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Outcome::Full | Outcome::TooLarge { .. } => return Err(Refusal::Later),
                 Outcome::Conflict(_) => {}
             }
-            seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
+            seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
         }
         Err(Refusal::Later)
     }
@@ -203,7 +203,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Loads a session that has not ended; `None` if there is none. Returns the version that an update must name.
-    async fn load_bound<B: Buffer>(&self, handle: Handle, room: &mut Record<B>) -> Result<Option<Version>, Error> {
+    pub(crate) async fn load_live<B: Buffer>(
+        &self,
+        handle: Handle,
+        room: &mut Record<B>,
+    ) -> Result<Option<Version>, Error> {
         loop {
             let load = self.context.store.load(&handle, self.now(), room.buffer()).await;
             match self.context.heard(load)? {
