@@ -1,7 +1,8 @@
 //! What happens to sessions, for logs and counters: the core's [events], and observers that need a heap.
 //!
 //! `sessions.observed(events::Tracing)`, or two at once: `sessions.observed((events::Tracing, events::Metrics))`. Each is a
-//! feature by its name: `log`, `tracing`, `metrics`.
+//! feature by its name: `log`, `tracing`, `metrics`. For OpenTelemetry there is the crate `session-opentelemetry`, which
+//! measures the calls of a store as well. All of them are in `docs/observability.md` in the repository.
 //!
 //! An audit (LC19) needs who, what, why and from where: [`Event::subject`], [`Event::name`], [`Event::cause`] or
 //! [`Event::reason`], and [`Origin::of_request`]. `Log` and `Tracing` write the subject in the clear.

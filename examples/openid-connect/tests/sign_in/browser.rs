@@ -47,7 +47,7 @@ impl Browser {
     }
 
     /// Begins to sign in, and does so at the provider. Returns where the provider sends the browser then.
-    pub(crate) async fn to_the_provider(&mut self, page: &str) -> String {
+    pub(crate) async fn visit_provider(&mut self, page: &str) -> String {
         let there = location(&self.open(page).await);
         location(&self.open(&there).await)
     }

@@ -42,7 +42,7 @@ async fn signs_in_and_out() {
     let mut browser = Browser::new(&app);
     let sign_in = location(&browser.open("/account").await);
     assert_eq!(sign_in, "/sign-in?next=%2Faccount");
-    let back = browser.to_the_provider(&sign_in).await;
+    let back = browser.visit_provider(&sign_in).await;
     let mut before = browser.clone();
     assert_eq!(location(&browser.come_back(&back).await), "/account", "where the visitor wanted to go");
     assert_eq!(browser.account().await, Some(format!("Hello Ann, you are {SUBJECT} at the provider.\n")));
@@ -62,7 +62,7 @@ async fn next_stays_here() {
     let provider = Provider::start().await;
     let (app, _) = start(provider.issuer()).await;
     let mut browser = Browser::new(&app);
-    let back = browser.to_the_provider("/sign-in?next=https%3A%2F%2Fevil.example").await;
+    let back = browser.visit_provider("/sign-in?next=https%3A%2F%2Fevil.example").await;
     assert_eq!(location(&browser.come_back(&back).await), "/");
 }
 
@@ -71,7 +71,7 @@ async fn an_answer_with_another_state_is_refused() {
     let provider = Provider::start().await;
     let (app, _) = start(provider.issuer()).await;
     let mut browser = Browser::new(&app);
-    let back = browser.to_the_provider("/sign-in").await;
+    let back = browser.visit_provider("/sign-in").await;
     let state = back.split(['=', '&']).nth(1).unwrap();
     for other in ["", "x", &format!("{state}x")] {
         let response = browser.come_back(&back.replacen(state, other, 1)).await;
@@ -89,7 +89,7 @@ async fn an_answer_counts_once_lc17() {
     let provider = Provider::start().await;
     let (app, _) = start(provider.issuer()).await;
     let mut browser = Browser::new(&app);
-    let back = browser.to_the_provider("/sign-in").await;
+    let back = browser.visit_provider("/sign-in").await;
     let mut copies = [(); 3].map(|()| browser.clone());
     let [one, two, three] = &mut copies;
     let answers = tokio::join!(one.come_back(&back), two.come_back(&back), three.come_back(&back));
@@ -109,9 +109,9 @@ async fn an_answer_counts_once_lc17() {
 async fn an_answer_counts_in_the_browser_that_asked() {
     let provider = Provider::start().await;
     let (app, _) = start(provider.issuer()).await;
-    let back = Browser::new(&app).to_the_provider("/sign-in").await;
+    let back = Browser::new(&app).visit_provider("/sign-in").await;
     let (mut fresh, mut other) = (Browser::new(&app), Browser::new(&app));
-    other.to_the_provider("/sign-in").await;
+    other.visit_provider("/sign-in").await;
     for browser in [&mut fresh, &mut other] {
         assert_eq!(browser.come_back(&back).await.status(), StatusCode::BAD_REQUEST);
         assert_eq!(browser.account().await, None);
@@ -127,7 +127,7 @@ async fn what_the_provider_did_not_say_is_refused() {
     for fault in faults {
         provider.does(fault);
         let mut browser = Browser::new(&app);
-        let back = browser.to_the_provider("/sign-in").await;
+        let back = browser.visit_provider("/sign-in").await;
         assert_eq!(browser.come_back(&back).await.status(), StatusCode::BAD_REQUEST, "{fault:?}");
         assert_eq!(browser.account().await, None, "{fault:?}");
         let told = std::mem::take(&mut *heard.0.lock().unwrap());
@@ -136,10 +136,10 @@ async fn what_the_provider_did_not_say_is_refused() {
     }
     provider.does(Fault::None);
     let mut browser = Browser::new(&app);
-    let back = browser.to_the_provider("/sign-in").await;
+    let back = browser.visit_provider("/sign-in").await;
     assert_eq!(browser.come_back(&format!("{back}x")).await.status(), StatusCode::BAD_REQUEST, "another code");
     let mut browser = Browser::new(&app);
-    let back = browser.to_the_provider("/sign-in").await;
+    let back = browser.visit_provider("/sign-in").await;
     assert_eq!(browser.come_back(&back).await.status(), StatusCode::SEE_OTHER, "without a fault");
 }
 
