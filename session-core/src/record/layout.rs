@@ -605,6 +605,33 @@ fn check(record: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// What stands before the data is enough for a list, and never longer than [`LONGEST_HEAD`].
+    #[test]
+    fn a_list_reads_the_head_only_lc9() {
+        let long = core::str::from_utf8(&[b'x'; 255]).unwrap();
+        let mut record = Record::new([0xee; 1024]);
+        record.begin().unwrap();
+        record.set_created(Time::from_millis(900));
+        record.set_subject(long, Time::ZERO).unwrap();
+        record.set_label(long).unwrap();
+        record.set_binding(Some(&[6; 8])).unwrap();
+        record.set_salt(&[7; 8]).unwrap();
+        record.set_device(&[8; 64], Time::ZERO).unwrap();
+        record.keep_previous(&[4; 16], Time::from_millis(77), &[5; 16]).unwrap();
+        let head = record.bytes();
+        assert_eq!(head.len(), LONGEST_HEAD);
+        assert_eq!(listed(head), Some((long, Time::from_millis(900), Some(long), true)));
+        let full = full();
+        assert_eq!(listed(full.bytes()), Some(("ann", Time::from_millis(900), Some("<b>phone</b>"), false)));
+        // no record, or half of a head
+        for len in [0, 1, MIN_LEN, LONGEST_HEAD - 1] {
+            assert_eq!(listed(&head[..len]), None, "{len}");
+        }
+        let mut visitor = Record::new([0; 64]);
+        visitor.begin().unwrap();
+        assert_eq!(listed(visitor.bytes()), None);
+    }
+
     fn full() -> Record<[u8; 256]> {
         let mut record = Record::new([0xee; 256]);
         record.begin().unwrap();

@@ -37,7 +37,7 @@ pub struct ExistingStore {
 
 /// What can be asked for all records.
 enum Direct {
-    Sql(SqlStore),
+    Sql(Box<SqlStore>),
     #[cfg(feature = "redis")]
     Redis(session_store_redis::RedisStore),
     Cannot,
@@ -59,7 +59,7 @@ impl StoreUrl {
                 let open = || SqlStore::open(url).map(SqlStore::existing).map_err(NoSessions::new);
                 let (store, direct) = (open()?, open()?);
                 store.check(now).await.map_err(NoSessions::new)?;
-                Ok(ExistingStore { store: store.into(), direct: Direct::Sql(direct) })
+                Ok(ExistingStore { store: store.into(), direct: Direct::Sql(Box::new(direct)) })
             }
             #[cfg(feature = "redis")]
             Self::Redis(url) => {
@@ -124,5 +124,46 @@ impl fmt::Debug for ExistingStore {
     /// Prints no session and no address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ExistingStore")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use session_std::{Sessions, keys};
+
+    const NOW: Time = Time::from_millis(1_000_000_000_000);
+
+    #[tokio::test]
+    async fn a_store_that_is_not_there_is_not_made_st18() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.db");
+        let parse = |url: &str| url.parse::<StoreUrl>().map_err(|why| why.to_string()).unwrap();
+        let url = parse(&format!("sqlite:{}", file.display()));
+        let why = url.existing(NOW).await.unwrap_err().to_string();
+        assert!(why.contains("unable to open database file") && !file.exists(), "{why}");
+        for away in [
+            "redis://app:geheim@127.0.0.1:1",
+            "postgres://app:geheim@127.0.0.1:1/app",
+            "mysql://app:geheim@127.0.0.1:1/app",
+        ] {
+            let why = parse(away).existing(NOW).await.unwrap_err().to_string();
+            assert!(why.starts_with("no connection to") && !why.contains("geheim"), "{why}");
+        }
+
+        // once an application is there, it is opened, behind a cache as well
+        let sessions = Sessions::new(url.open(&keys::generated()).unwrap(), keys::generated());
+        sessions.check().await.unwrap();
+        let layered = parse(&format!("layered:redis://127.0.0.1:1+sqlite:{}", file.display()));
+        for url in [url, layered] {
+            let there = url.existing(NOW).await.unwrap();
+            assert!(there.for_each_head(NOW, |_, _| unreachable!("nobody has a session")).await.unwrap());
+            assert_eq!(
+                there.behind_cache(&url, &keys::generated()).unwrap().store().count(NOW).await.unwrap(),
+                Some(0)
+            );
+        }
+        let memcached = parse("memcached://127.0.0.1:1").existing(NOW).await.unwrap();
+        assert!(!memcached.for_each_head(NOW, |_, _| ()).await.unwrap());
     }
 }
