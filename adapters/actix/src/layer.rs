@@ -47,8 +47,7 @@ impl Look {
         let plain = HttpResponse::from_error(SessionRejection(error));
         let Some(make) = &self.0 else { return plain };
         let (head, body) = make(error).into_parts();
-        // not `set_body`, which drops the error
-        let mut answer = plain.map_body(|_, _| body);
+        let mut answer = plain.set_body(body);
         if head.status() != StatusCode::OK {
             *answer.status_mut() = head.status();
         }
@@ -186,7 +185,9 @@ where
             Ok(begun) => begun,
             Err(error) => {
                 let refused = look.refusal(error);
-                return Box::pin(ready(Ok(request.into_response(refused).map_into_right_body())));
+                // not `request.into_response`, which drops the error for loggers and handlers of errors outside
+                let refused = ServiceResponse::new(request.into_parts().0, refused);
+                return Box::pin(ready(Ok(refused.map_into_right_body())));
             }
         };
         request.extensions_mut().insert(mount.mounted(&begun));
