@@ -11,10 +11,11 @@ use std::time::Instant;
 use actix_web::dev::{Payload, Server};
 use actix_web::error::ErrorForbidden;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, USER_AGENT};
-use actix_web::web::{self, Data, Form, FormConfig, Redirect};
+use actix_web::web::{self, Data, Form, FormConfig, Query, Redirect};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer};
 use notes_common::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+    self, Checked, Device, DevicesPage, Fields, Next, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users,
+    words,
 };
 use session_actix::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
@@ -33,16 +34,16 @@ type Shared = Data<Kept>;
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
-async fn sign_in_page(session: Session) -> Result<HttpResponse, SessionRejection> {
+async fn sign_in_page(session: Session, wanted: Query<Next>) -> Result<HttpResponse, SessionRejection> {
     let (csrf, message) = notes_common::token_and_message(&session).await?;
-    Ok(html(&SignInPage { csrf, message }))
+    Ok(html(&SignInPage { csrf, message, next: notes_common::next_page(&wanted.next).to_owned() }))
 }
 
 async fn sign_in(app: Shared, request: HttpRequest, sent: Sent) -> Result<Redirect, SessionRejection> {
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
     let attempt = match session.begin_login(&fields.name).await {
-        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        Err(Error::BadText) => return tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next)),
         attempt => attempt?,
     };
     match check(app.clone(), fields.name.clone(), fields.password).await {
@@ -51,13 +52,13 @@ async fn sign_in(app: Shared, request: HttpRequest, sent: Sent) -> Result<Redire
             session.login(attempt.without_data()).await?;
             let browser = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
             session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
-            Ok(Redirect::to("/").see_other())
+            Ok(Redirect::to(notes_common::next_page(&fields.next).to_owned()).see_other())
         }
         Checked::Wrong => {
             session.login_failed(app.users.account(&fields.name), "wrong password")?;
-            tell(&session, words::WRONG, "/sign-in")
+            tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next))
         }
-        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), &notes_common::sign_in_again(&fields.next)),
     }
 }
 
@@ -158,9 +159,9 @@ fn html(page: &impl Template) -> HttpResponse {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session, message: &str, page: &'static str) -> Result<Redirect, SessionRejection> {
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, SessionRejection> {
     session.flash_message(message)?;
-    Ok(Redirect::to(page).see_other())
+    Ok(Redirect::to(page.to_owned()).see_other())
 }
 
 async fn style() -> HttpResponse {

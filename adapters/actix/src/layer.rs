@@ -4,12 +4,15 @@ use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{COOKIE, HOST, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
+use actix_web::http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN, UPGRADE, USER_AGENT,
+};
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use session_std::cross_site::Sent;
 use session_std::device::{DeviceAnswer, DeviceRequest, names};
@@ -17,6 +20,7 @@ use session_std::events::Origin;
 use session_std::mount::{Begun, Mount};
 use session_std::{Sessions, headers};
 
+use crate::extract::AuthenticatedRejection;
 use crate::response::{Headers, SessionRejection};
 
 /// Finds the address of who sent a request.
@@ -28,6 +32,41 @@ type ClientAddress = fn(&HttpRequest) -> Option<IpAddr>;
 pub struct SessionLayer {
     mount: Mount,
     client_address: ClientAddress,
+    look: Look,
+}
+
+/// What makes the answers that are errors of the session; `None`: a line of text.
+#[derive(Clone)]
+struct Look(Option<Arc<MakeAnswer>>);
+
+type MakeAnswer = dyn Fn(session_std::Error) -> HttpResponse + Send + Sync;
+
+impl Look {
+    /// The error as an answer, in which loggers outside find it.
+    fn refusal(&self, error: session_std::Error) -> HttpResponse {
+        let plain = HttpResponse::from_error(SessionRejection(error));
+        let Some(make) = &self.0 else { return plain };
+        let (head, body) = make(error).into_parts();
+        let mut answer = plain.set_body(body);
+        if head.status() != StatusCode::OK {
+            *answer.status_mut() = head.status();
+        }
+        *answer.headers_mut() = head.headers().clone();
+        answer
+    }
+
+    /// The error of the session that an answer has, if the application gives it a look.
+    fn error(&self, error: Option<&Error>) -> Option<session_std::Error> {
+        self.0.as_ref()?;
+        let error = error?;
+        let refused = error.as_error::<AuthenticatedRejection>();
+        match (error.as_error::<SessionRejection>(), refused) {
+            (Some(SessionRejection(error)), _) => Some(*error),
+            (_, Some(AuthenticatedRejection::SessionRejection(SessionRejection(error)))) => Some(*error),
+            (_, Some(AuthenticatedRejection::SignInAt(None))) => Some(session_std::Error::NotSignedIn),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for SessionLayer {
@@ -40,7 +79,27 @@ impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self { mount: Mount::new(sessions), client_address: |request| request.peer_addr().as_ref().map(SocketAddr::ip) }
+        let client_address: ClientAddress = |request| request.peer_addr().as_ref().map(SocketAddr::ip);
+        Self { mount: Mount::new(sessions), client_address, look: Look(None) }
+    }
+
+    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
+    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
+    /// of the error. What depends on the request is better done by a middleware outside, such as actix-web's
+    /// `ErrorHandlers`, which finds the error in the answer.
+    ///
+    /// ```
+    /// use actix_web::HttpResponse;
+    /// use session_actix::{Error, MemoryStore, SessionLayer, Sessions, keys};
+    ///
+    /// let sessions = Sessions::new(MemoryStore::new(), keys::generated());
+    /// let layer = SessionLayer::new(sessions).on_error(|error: Error| {
+    ///     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(format!("<h1>Sorry</h1><p>{error}"))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_error(self, answer: impl Fn(session_std::Error) -> HttpResponse + Send + Sync + 'static) -> Self {
+        Self { look: Look(Some(Arc::new(answer))), ..self }
     }
 
     /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
@@ -108,7 +167,7 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let SessionLayer { mount, client_address } = &self.layer;
+        let SessionLayer { mount, client_address, look } = &self.layer;
         let sessions = mount.sessions();
         if sessions.is_device_endpoint(request.method().as_str(), request.path()) {
             let (sessions, asked) = (sessions.clone(), device_request(&request));
@@ -125,40 +184,64 @@ where
         let begun = match begin(mount, *client_address, &request) {
             Ok(begun) => begun,
             Err(error) => {
-                let refused = request.into_response(refusal(error)).map_into_right_body();
-                return Box::pin(ready(Ok(refused)));
+                let refused = look.refusal(error);
+                // not `request.into_response`, which drops the error for loggers and handlers of errors outside
+                let refused = ServiceResponse::new(request.into_parts().0, refused);
+                return Box::pin(ready(Ok(refused.map_into_right_body())));
             }
         };
         request.extensions_mut().insert(mount.mounted(&begun));
         let Begun { request: session, joined, .. } = begun;
+        let look = look.clone();
         let answering = self.inner.call(request);
         Box::pin(async move {
             let answer = answering.await;
-            if joined || session.finish_untouched() {
-                return answer.map(ServiceResponse::map_into_left_body);
-            }
-            let finished = session.finish().await;
-            match (finished.error, answer) {
-                (Some(error), Ok(answer)) => {
-                    let mut instead = answer.into_response(refusal(error));
-                    headers::apply(finished, &mut Headers(instead.headers_mut()));
-                    Ok(instead.map_into_right_body())
+            let finished = if joined || session.finish_untouched() { None } else { Some(session.finish().await) };
+            let replaced = finished.as_ref().and_then(|finished| finished.error);
+            let is_finished = finished.is_some();
+            let apply = move |headers: &mut HeaderMap| {
+                if let Some(finished) = finished.clone() {
+                    headers::apply(finished, &mut Headers(headers));
                 }
-                (None, Ok(mut answer)) => {
-                    headers::apply(finished, &mut Headers(answer.headers_mut()));
-                    Ok(answer.map_into_left_body())
+            };
+            match answer {
+                Ok(mut answer) => {
+                    let Some(error) = replaced.or_else(|| look.error(answer.response().error())) else {
+                        apply(answer.headers_mut());
+                        return Ok(answer.map_into_left_body());
+                    };
+                    let mut instead = look.refusal(error);
+                    if replaced.is_none() {
+                        keep_headers(answer.headers(), instead.headers_mut());
+                    }
+                    apply(instead.headers_mut());
+                    Ok(answer.into_response(instead).map_into_right_body())
                 }
                 // an error stays one, for the handlers of errors outside, and carries the cookie
-                (error, Err(answer)) => {
-                    let mut answer = error.map_or(answer, |error| SessionRejection(error).into());
-                    answer.add_response_mapper(move |mut response| {
-                        headers::apply(finished.clone(), &mut Headers(response.headers_mut()));
-                        response
-                    });
+                Err(answer) => {
+                    let mut answer = replaced.map_or(answer, |error| SessionRejection(error).into());
+                    let shown = look.error(Some(&answer));
+                    if is_finished || shown.is_some() {
+                        answer.add_response_mapper(move |before| {
+                            let mut response = shown.map_or(before, |error| look.refusal(error));
+                            apply(response.headers_mut());
+                            response
+                        });
+                    }
                     Err(answer)
                 }
             }
         })
+    }
+}
+
+/// Keeps what middleware inside of this layer has set in an answer that another one replaces.
+fn keep_headers(before: &HeaderMap, answer: &mut HeaderMap) {
+    let said: Vec<_> = answer.keys().cloned().collect();
+    for (name, value) in before {
+        if *name != CONTENT_TYPE && *name != CONTENT_LENGTH && !said.contains(name) {
+            answer.append(name.clone(), value.clone());
+        }
     }
 }
 
@@ -173,11 +256,6 @@ fn device_request(request: &ServiceRequest) -> DeviceRequest {
         proof: headers.get(names::RESPONSE).map(|proof| proof.as_bytes().to_vec()),
         cookies: headers.get_all(COOKIE).map(|line| line.as_bytes().to_vec()).collect(),
     }
-}
-
-/// The error as an answer, in which loggers outside find it.
-fn refusal(error: session_std::Error) -> HttpResponse {
-    HttpResponse::from_error(SessionRejection(error))
 }
 
 fn begin(mount: &Mount, address: ClientAddress, request: &ServiceRequest) -> Result<Begun, session_std::Error> {

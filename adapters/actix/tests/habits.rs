@@ -17,6 +17,7 @@ use session_actix::{
     Authenticated, AuthenticatedRejection, Error, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer,
     SessionRejection, Sessions, keys,
 };
+use support::reference::Outage;
 
 type Answer<B> = actix_web::Result<ServiceResponse<B>>;
 
@@ -446,4 +447,77 @@ async fn a_signed_in_user_in_one_line() {
     assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.2, "ann");
     clock.step(Duration::from_secs(31 * 60));
     assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.0, 401);
+}
+
+/// Whoever made it: the layer before the handler and after it, an extractor, `Authenticated`, a handler with `?`, middleware.
+#[actix_web::test]
+async fn errors_look_as_the_application_says() {
+    async fn late(session: Session, sessions: web::Data<Sessions>) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        sessions.revoke_all("ann").await?;
+        Ok("never sent")
+    }
+    async fn bad(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    fn page(error: Error) -> HttpResponse {
+        let status = if error == Error::BadKey { StatusCode::IM_A_TEAPOT } else { StatusCode::OK };
+        HttpResponse::build(status).content_type("text/html; charset=utf-8").body(format!("<h1>Sorry</h1>{error}"))
+    }
+    async fn fails(mut request: ServiceRequest, next: Next<impl MessageBody>) -> Answer<impl MessageBody> {
+        if request.path() == "/inner" {
+            request.extract::<Session>().await?;
+            return Err(SessionRejection(Error::Conflict).into());
+        }
+        let mut answer = next.call(request).await?;
+        answer.headers_mut().insert(HeaderName::from_static("x-inner"), 1.into());
+        Ok(answer)
+    }
+    let outage = Outage::default();
+    let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
+    let sessions = sessions.policy(Policy::PLAIN_HTTP);
+    let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
+    let app = App::new()
+        .app_data(web::Data::new(sessions.clone()))
+        .route("/late", web::post().to(late))
+        .route("/bad", web::get().to(bad))
+        .route("/who", web::get().to(async |user: Authenticated| user.subject))
+        .wrap(from_fn(fails))
+        .wrap(layer);
+    let app = test::init_service(app).await;
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    let check = async |method, path, cookie: Option<&str>, status: u16, error: Error| {
+        let (got, headers, body) = send(&app, method, path, cookie).await;
+        assert_eq!((got.as_u16(), body), (status, format!("<h1>Sorry</h1>{error}")), "{path}");
+        assert_eq!(all(&headers, HeaderName::from_static("content-type")), ["text/html; charset=utf-8"], "{path}");
+        assert_eq!(all(&headers, VARY), ["Cookie"], "{path}");
+        headers
+    };
+    check(Method::POST, "/late", Some(&ann), 409, Error::Ended).await;
+    let headers = check(Method::GET, "/bad", None, 418, Error::BadKey).await;
+    assert!(cookie(&headers).is_some() && headers.contains_key("x-inner"), "what was set before is stored");
+    check(Method::GET, "/inner", None, 409, Error::Conflict).await;
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    outage.set(true);
+    check(Method::GET, "/who", Some(&ann), 503, Error::Unavailable).await;
+    outage.set(false);
+    let request = |name, value| test::TestRequest::with_uri("/who").insert_header((name, value));
+    let refused = request("sec-fetch-site", "cross-site").method(Method::POST).to_request();
+    let refused = app.call(refused).await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers().get("content-type").map(|kind| kind.to_str().unwrap())),
+        (403, Some("text/html; charset=utf-8"))
+    );
+    let why = refused.response().error().and_then(|error| error.as_error::<SessionRejection>());
+    assert_eq!(why, Some(&SessionRejection(Error::CrossSite)), "for middleware outside");
+    let program = app.call(request("accept", "application/json").to_request()).await.unwrap();
+    assert_eq!(
+        (program.status().as_u16(), program.headers().get("content-type").map(|kind| kind.to_str().unwrap())),
+        (401, Some("text/html; charset=utf-8"))
+    );
+    // a redirect is no error, and what is not of the session stays
+    assert_eq!(send(&app, Method::GET, "/who", None).await.0, 303);
+    assert_eq!(send(&app, Method::GET, "/nowhere", None).await.2, "");
 }

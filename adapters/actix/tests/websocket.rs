@@ -1,7 +1,9 @@
 //! A WebSocket has the session of the request that opened it, until the answer is sent.
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
-use session_actix::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_actix::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn upgrades(request: HttpRequest, session: Session, body: web::Payload) -> actix_web::Result<HttpResponse> {
@@ -46,5 +48,43 @@ async fn the_upgrade_carries_the_cookie() {
             let set = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
             cookie = set.split(';').next().unwrap().to_owned();
         }
+    }
+}
+
+async fn watches(request: HttpRequest, user: Authenticated, body: web::Payload) -> actix_web::Result<HttpResponse> {
+    let mut watch = user.session.watch().map_err(SessionRejection)?;
+    let (answer, mut socket, _messages) = actix_ws::handle(&request, body)?;
+    rt::spawn(async move {
+        let name = watch.subject().unwrap_or_default().to_owned();
+        socket.text(format!("hello {name} {:?}", watch.get::<u32>("n").await)).await.unwrap();
+        let ended = watch.ended(rt::time::sleep).await;
+        socket.text(format!("over {ended:?}")).await.unwrap();
+        socket.close(None).await.unwrap();
+    });
+    Ok(answer)
+}
+
+#[actix_web::test]
+async fn a_socket_is_closed_when_its_session_ends_lc20() {
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let layer = SessionLayer::new(sessions.clone());
+    let app = move || App::new().route("/", web::get().to(watches)).wrap(layer.clone());
+    rt::spawn(HttpServer::new(app).workers(1).listen(listener).unwrap().run());
+
+    let cookie = sessions.cookie_for("ann").with("n", 7).await.unwrap();
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let ask = format!(
+        "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {cookie}\r\n\r\n"
+    );
+    socket.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    for text in ["hello ann Ok(Some(7))", "over Ok(())"] {
+        while !String::from_utf8_lossy(&answer).contains(text) {
+            assert_ne!(socket.read_buf(&mut answer).await.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
+        }
+        sessions.revoke_all("ann").await.unwrap();
     }
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Request, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use notes_common::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+    self, Checked, Device, DevicesPage, Fields, Next, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users,
+    words,
 };
 use session_axum::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
@@ -32,16 +33,16 @@ type Shared = State<Arc<App>>;
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
-async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+async fn sign_in_page(session: Session, Query(wanted): Query<Next>) -> Result<Response, SessionRejection> {
     let (csrf, message) = notes_common::token_and_message(&session).await?;
-    Ok(html(&SignInPage { csrf, message }))
+    Ok(html(&SignInPage { csrf, message, next: notes_common::next_page(&wanted.next).to_owned() }))
 }
 
 async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<Redirect, SessionRejection> {
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
     let attempt = match session.begin_login(&fields.name).await {
-        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        Err(Error::BadText) => return tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next)),
         attempt => attempt?,
     };
     match check(app.clone(), fields.name.clone(), fields.password).await {
@@ -50,13 +51,13 @@ async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<R
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
             session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
-            Ok(Redirect::to("/"))
+            Ok(Redirect::to(notes_common::next_page(&fields.next)))
         }
         Checked::Wrong => {
             session.login_failed(app.users.account(&fields.name), "wrong password")?;
-            tell(&session, words::WRONG, "/sign-in")
+            tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next))
         }
-        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), &notes_common::sign_in_again(&fields.next)),
     }
 }
 

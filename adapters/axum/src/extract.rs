@@ -8,7 +8,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use http::request::Parts;
-use session_std::{FromSession, Typed, mount};
+use session_std::{Error, FromSession, Typed, mount};
 
 use crate::response::SessionRejection;
 
@@ -71,7 +71,7 @@ impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::SignInAt(Some(page)) => (StatusCode::SEE_OTHER, [(LOCATION, page.as_ref())]).into_response(),
-            Self::SignInAt(None) => (StatusCode::UNAUTHORIZED, "sign in first\n").into_response(),
+            Self::SignInAt(None) => SessionRejection(Error::NotSignedIn).into_response(),
             Self::SessionRejection(failed) => failed.into_response(),
         }
     }

@@ -1,17 +1,20 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
+use std::fmt;
 use std::future::{Future, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
+use http::StatusCode;
 use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use session_std::mount::{Begun, Mount};
-use session_std::{Finished, Sessions, headers};
+use session_std::{Error, Finished, Sessions, headers, rejection};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -19,13 +22,61 @@ use crate::response::SessionRejection;
 
 /// Sessions for all handlers inside: `router.layer(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
-pub struct SessionLayer(Mount);
+pub struct SessionLayer {
+    mount: Mount,
+    look: Look,
+}
+
+/// What makes the answers that are errors of the session; `None`: a line of text.
+#[derive(Clone)]
+struct Look(Option<Arc<MakeAnswer>>);
+
+type MakeAnswer = dyn Fn(Error) -> Response<Body> + Send + Sync;
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "the application's" } else { "plain" })
+    }
+}
+
+impl Look {
+    /// Gives the application's look to an answer that is an error of the session.
+    fn apply(&self, answer: Response<Body>) -> Response<Body> {
+        let Some(make) = &self.0 else { return answer };
+        let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
+        let mut made = make(error);
+        if made.status() == StatusCode::OK {
+            *made.status_mut() = answer.status();
+        }
+        rejection::keep_headers(answer.headers(), made.headers_mut());
+        // a layer outside finds it there, too
+        made.extensions_mut().insert(error);
+        made
+    }
+}
 
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self(Mount::new(sessions))
+        Self { mount: Mount::new(sessions), look: Look(None) }
+    }
+
+    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
+    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
+    /// of the error. What depends on the request, such as HTML for some and JSON for others, is better done by a middleware
+    /// outside of this layer, which finds the [`Error`] among the extensions of the answer.
+    ///
+    /// ```
+    /// use axum::response::Html;
+    /// use session_axum::{Error, MemoryStore, SessionLayer, Sessions, keys};
+    ///
+    /// let sessions = Sessions::new(MemoryStore::new(), keys::generated());
+    /// let layer = SessionLayer::new(sessions).on_error(|error: Error| Html(format!("<h1>Sorry</h1><p>{error}")));
+    /// ```
+    #[must_use]
+    pub fn on_error<A: IntoResponse>(self, answer: impl Fn(Error) -> A + Send + Sync + 'static) -> Self {
+        Self { look: Look(Some(Arc::new(move |error| answer(error).into_response()))), ..self }
     }
 
     /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
@@ -33,7 +84,7 @@ impl SessionLayer {
     /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
-        Self(self.0.sign_in_at(page))
+        Self { mount: self.mount.sign_in_at(page), ..self }
     }
 
     /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
@@ -43,7 +94,7 @@ impl SessionLayer {
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
     pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
-        Self(self.0.refuse_cross_site(trusted))
+        Self { mount: self.mount.refuse_cross_site(trusted), ..self }
     }
 
     /// Says where observers find the address of who sent a request, for audits. For a server that clients reach directly:
@@ -54,7 +105,7 @@ impl SessionLayer {
         self,
         find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        Self(self.0.client_address(find))
+        Self { mount: self.mount.client_address(find), ..self }
     }
 }
 
@@ -62,7 +113,7 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> SessionService<S> {
-        SessionService { inner, mount: self.0.clone() }
+        SessionService { inner, layer: self.clone() }
     }
 }
 
@@ -70,7 +121,7 @@ impl<S> Layer<S> for SessionLayer {
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     inner: S,
-    mount: Mount,
+    layer: SessionLayer,
 }
 
 impl<S, B, A> Service<Request<B>> for SessionService<S>
@@ -89,17 +140,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let SessionLayer { mount, look } = &self.layer;
         let (method, uri, headers, extensions) =
             (request.method(), request.uri(), request.headers(), request.extensions());
-        if let Some(answering) = self.mount.device_answer(method, uri, headers, extensions, None) {
+        if let Some(answering) = mount.device_answer(method, uri, headers, extensions, None) {
             return SessionFuture::answer(async move { answering.await.map(Body::new) });
         }
-        match self.mount.begin(method, uri, headers, extensions, None) {
+        match mount.begin(method, uri, headers, extensions, None) {
             Ok(begun) => {
-                self.mount.provide(&begun, request.extensions_mut());
-                SessionFuture { step: Step::Handler { answering: self.inner.call(request), begun } }
+                mount.provide(&begun, request.extensions_mut());
+                SessionFuture { step: Step::Handler { look: look.clone(), answering: self.inner.call(request), begun } }
             }
-            Err(error) => SessionFuture::answer(ready(SessionRejection(error).into_response())),
+            Err(error) => SessionFuture::answer(ready(look.apply(SessionRejection(error).into_response()))),
         }
     }
 }
@@ -120,6 +172,7 @@ pin_project! {
             #[pin]
             answering: F,
             begun: Begun,
+            look: Look,
         },
         /// What follows of it, or what the layer answers in its place.
         Answer { answer: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
@@ -133,8 +186,8 @@ impl<F> SessionFuture<F> {
 }
 
 /// Returns the answer with what its session says.
-fn conclude(finished: Finished, answer: Response<Body>) -> Response<Body> {
-    let mut answer = finished.error.map_or(answer, |error| SessionRejection(error).into_response());
+fn conclude(finished: Finished, answer: Response<Body>, look: &Look) -> Response<Body> {
+    let mut answer = look.apply(finished.error.map_or(answer, |error| SessionRejection(error).into_response()));
     headers::apply(finished, answer.headers_mut());
     answer
 }
@@ -152,16 +205,16 @@ where
         loop {
             match step.as_mut().project() {
                 StepNow::Answer { answer } => return answer.as_mut().poll(context).map(Ok),
-                StepNow::Handler { answering, begun: Begun { request, joined, .. } } => {
+                StepNow::Handler { answering, begun: Begun { request, joined, .. }, look } => {
                     let answer = ready!(answering.poll(context))?.map(Body::new);
                     if *joined || request.finish_untouched() {
-                        return Poll::Ready(Ok(answer));
+                        return Poll::Ready(Ok(look.apply(answer)));
                     }
                     if let Some(finished) = request.finish_at_once() {
-                        return Poll::Ready(Ok(conclude(finished, answer)));
+                        return Poll::Ready(Ok(conclude(finished, answer, look)));
                     }
-                    let request = request.clone();
-                    let answer = async move { conclude(request.finish().await, answer) };
+                    let (request, look) = (request.clone(), look.clone());
+                    let answer = async move { conclude(request.finish().await, answer, &look) };
                     step.set(Step::Answer { answer: Box::pin(answer) });
                 }
             }

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE, VARY};
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{Html, IntoResponse, Redirect};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_axum::testing::TestClock;
 use session_axum::{
-    Authenticated, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions, keys,
+    Authenticated, Error, MemoryStore, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection, Sessions,
+    keys,
 };
+use support::reference::Outage;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 fn layer() -> SessionLayer {
@@ -286,4 +289,64 @@ async fn a_signed_in_user_in_one_line() {
     assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.2, "ann");
     clock.step(Duration::from_secs(31 * 60));
     assert_eq!(send(&app, "GET", "/who", Some(&ann)).await.0, 401);
+}
+
+/// Whoever made it: the layer before the handler and after it, an extractor, `Authenticated`, a handler with `?`.
+#[tokio::test]
+async fn errors_look_as_the_application_says() {
+    async fn late(session: Session, State(sessions): State<Sessions>) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        sessions.revoke_all("ann").await?;
+        Ok("never sent")
+    }
+    async fn bad(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    fn page(error: Error) -> Response<Body> {
+        let status = if error == Error::BadKey { StatusCode::IM_A_TEAPOT } else { StatusCode::OK };
+        (status, Html(format!("<h1>Sorry</h1>{error}"))).into_response()
+    }
+    let outage = Outage::default();
+    let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
+    let sessions = sessions.policy(Policy::PLAIN_HTTP);
+    let routes = Router::new()
+        .route("/late", post(late))
+        .route("/bad", get(bad))
+        .route("/who", get(async |user: Authenticated| user.subject))
+        .route("/plain", get(async || (StatusCode::NOT_FOUND, "plain")))
+        .with_state(sessions.clone())
+        .layer(axum::middleware::map_response(async |answer: Response<Body>| ([("x-inner", "1")], answer)));
+    let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
+    let app = routes.layer(layer);
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    let check = async |method, path, cookie: Option<&str>, status: u16, error: Error| {
+        let (got, headers, body) = send(&app, method, path, cookie).await;
+        assert_eq!((got.as_u16(), body), (status, format!("<h1>Sorry</h1>{error}")), "{path}");
+        assert_eq!(all(&headers, CONTENT_TYPE), ["text/html; charset=utf-8"], "{path}");
+        assert_eq!(all(&headers, VARY), ["Cookie"], "{path}");
+        headers
+    };
+    check("POST", "/late", Some(&ann), 409, Error::Ended).await;
+    let headers = check("GET", "/bad", None, 418, Error::BadKey).await;
+    assert!(cookie(&headers).is_some() && headers.contains_key("x-inner"), "what was set before is stored");
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    outage.set(true);
+    check("GET", "/who", Some(&ann), 503, Error::Unavailable).await;
+    outage.set(false);
+    let request = |name, value| Request::builder().method("POST").uri("/late").header(name, value);
+    let refused = app.clone().oneshot(request("sec-fetch-site", "cross-site").body(Body::empty()).unwrap()).await;
+    let refused = refused.unwrap();
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    assert_eq!(refused.extensions().get(), Some(&Error::CrossSite), "for layers outside");
+    let program = Request::get("/who").header(ACCEPT, "application/json").body(Body::empty()).unwrap();
+    let program = app.clone().oneshot(program).await.unwrap();
+    assert_eq!((program.status().as_u16(), program.extensions().get()), (401, Some(&Error::NotSignedIn)));
+    assert_eq!(program.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    // a redirect is no error, and what is not of the session stays
+    assert_eq!(send(&app, "GET", "/who", None).await.0, 303);
+    let (status, _, body) = send(&app, "GET", "/plain", None).await;
+    assert_eq!((status.as_u16(), body.as_str()), (404, "plain"));
 }

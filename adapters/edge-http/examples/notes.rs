@@ -186,7 +186,7 @@ impl App {
 
 async fn sign_in_page(session: &mut Session<'_>) -> Result<Answer, Error> {
     let (csrf, message) = token_and_message(session).await?;
-    Ok(html(&SignInPage { csrf, message }))
+    Ok(html(&SignInPage { csrf, message, next: "/".into() }))
 }
 
 async fn devices_page(user: String, session: &mut Session<'_>) -> Result<Answer, Error> {

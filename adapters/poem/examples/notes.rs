@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use notes_common::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+    self, Checked, Device, DevicesPage, Fields, Next, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users,
+    words,
 };
 use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, USER_AGENT};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
-use poem::web::{Data, Form, Html, Redirect};
+use poem::web::{Data, Form, Html, Query, Redirect};
 use poem::{
     Endpoint, EndpointExt, FromRequest, IntoResponse, Request, RequestBody, Response, Route, Server, get, handler, post,
 };
@@ -34,9 +35,9 @@ type Shared<'a> = Data<&'a Arc<App>>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[handler]
-async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
+async fn sign_in_page(session: Session, Query(wanted): Query<Next>) -> Result<Response, SessionRejection> {
     let (csrf, message) = notes_common::token_and_message(&session).await?;
-    Ok(html(&SignInPage { csrf, message }))
+    Ok(html(&SignInPage { csrf, message, next: notes_common::next_page(&wanted.next).to_owned() }))
 }
 
 #[handler]
@@ -44,7 +45,7 @@ async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Red
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
     let attempt = match session.begin_login(&fields.name).await {
-        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        Err(Error::BadText) => return tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next)),
         attempt => attempt?,
     };
     match check(app.0.clone(), fields.name.clone(), fields.password).await {
@@ -53,13 +54,13 @@ async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Red
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
             session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
-            Ok(Redirect::see_other("/"))
+            Ok(Redirect::see_other(notes_common::next_page(&fields.next)))
         }
         Checked::Wrong => {
             session.login_failed(app.users.account(&fields.name), "wrong password")?;
-            tell(&session, words::WRONG, "/sign-in")
+            tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next))
         }
-        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), &notes_common::sign_in_again(&fields.next)),
     }
 }
 

@@ -1,24 +1,82 @@
 //! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, StatusCode};
 use poem::error::ResponseError;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use session_std::mount::{Begun, Mount};
-use session_std::{Sessions, headers};
+use session_std::{Error, Sessions, headers, rejection};
 
-use crate::response::SessionRejection;
+use crate::response::{NotSignedIn, SessionRejection};
 
 /// Sessions for all handlers inside: `route.with(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
-pub struct SessionLayer(Mount);
+pub struct SessionLayer {
+    mount: Mount,
+    look: Look,
+}
+
+/// What makes the answers that are errors of the session; `None`: a line of text.
+#[derive(Clone)]
+struct Look(Option<Arc<MakeAnswer>>);
+
+type MakeAnswer = dyn Fn(Error) -> Response + Send + Sync;
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "the application's" } else { "plain" })
+    }
+}
+
+impl Look {
+    /// Gives the application's look to an answer that is an error of the session.
+    fn apply(&self, answer: Response) -> Response {
+        let Some(make) = &self.0 else { return answer };
+        let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
+        let mut made = make(error);
+        if made.status() == StatusCode::OK {
+            made.set_status(answer.status());
+        }
+        rejection::keep_headers(answer.headers(), made.headers_mut());
+        // a middleware outside finds it there, too
+        made.extensions_mut().insert(error);
+        made
+    }
+}
+
+/// The answer to an error of the session, which is one without losing its extensions, as it would on Poem's own way.
+fn answer_to(error: &poem::Error) -> Option<Response> {
+    match (error.downcast_ref::<SessionRejection>(), error.downcast_ref::<NotSignedIn>()) {
+        (Some(failed), _) => Some(failed.as_response()),
+        (_, Some(refused)) => Some(refused.as_response()),
+        _ => None,
+    }
+}
 
 impl SessionLayer {
     /// Sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
-        Self(Mount::new(sessions))
+        Self { mount: Mount::new(sessions), look: Look(None) }
+    }
+
+    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
+    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
+    /// of the error. A catcher inside of this layer sees errors of handlers and extractors before.
+    ///
+    /// ```
+    /// use poem::web::Html;
+    /// use session_poem::{Error, MemoryStore, SessionLayer, Sessions, keys};
+    ///
+    /// let sessions = Sessions::new(MemoryStore::new(), keys::generated());
+    /// let layer = SessionLayer::new(sessions).on_error(|error: Error| Html(format!("<h1>Sorry</h1><p>{error}")));
+    /// ```
+    #[must_use]
+    pub fn on_error<A: IntoResponse>(self, answer: impl Fn(Error) -> A + Send + Sync + 'static) -> Self {
+        Self { look: Look(Some(Arc::new(move |error| answer(error).into_response()))), ..self }
     }
 
     /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
@@ -26,7 +84,7 @@ impl SessionLayer {
     /// 401, as all are without this.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
-        Self(self.0.sign_in_at(page))
+        Self { mount: self.mount.sign_in_at(page), ..self }
     }
 
     /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
@@ -36,7 +94,7 @@ impl SessionLayer {
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
     pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
-        Self(self.0.refuse_cross_site(trusted))
+        Self { mount: self.mount.refuse_cross_site(trusted), ..self }
     }
 
     /// Says where observers find the address of who sent a request, for audits: behind a proxy, in a header of that proxy.
@@ -46,7 +104,7 @@ impl SessionLayer {
         self,
         find: impl Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        Self(self.0.client_address(find))
+        Self { mount: self.mount.client_address(find), ..self }
     }
 }
 
@@ -54,7 +112,7 @@ impl<E: Endpoint> Middleware<E> for SessionLayer {
     type Output = SessionEndpoint<E>;
 
     fn transform(&self, inner: E) -> SessionEndpoint<E> {
-        SessionEndpoint { inner, mount: self.0.clone() }
+        SessionEndpoint { inner, layer: self.clone() }
     }
 }
 
@@ -62,45 +120,47 @@ impl<E: Endpoint> Middleware<E> for SessionLayer {
 #[derive(Debug)]
 pub struct SessionEndpoint<E> {
     inner: E,
-    mount: Mount,
+    layer: SessionLayer,
 }
 
 impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        let SessionLayer { mount, look } = &self.layer;
         let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        if let Some(answering) = self.mount.device_answer(method, uri, headers, request.extensions(), peer) {
+        if let Some(answering) = mount.device_answer(method, uri, headers, request.extensions(), peer) {
             let (head, body) = answering.await.into_parts();
             let mut answer = Response::builder().status(head.status).body(body);
             *answer.headers_mut() = head.headers;
             return Ok(answer);
         }
-        let begun = self.mount.begin(method, uri, headers, request.extensions(), peer);
+        let begun = mount.begin(method, uri, headers, request.extensions(), peer);
         let begun = match begun {
             Ok(begun) => begun,
-            Err(error) => return Ok(SessionRejection(error).as_response()),
+            Err(error) => return Ok(look.apply(SessionRejection(error).as_response())),
         };
-        self.mount.provide(&begun, request.extensions_mut());
+        mount.provide(&begun, request.extensions_mut());
         let Begun { request: session, joined, .. } = begun;
         let answer = self.inner.call(request).await;
         if joined || session.finish_untouched() {
-            return answer.map(IntoResponse::into_response);
+            return match answer {
+                Ok(answer) => Ok(look.apply(answer.into_response())),
+                Err(error) if look.0.is_some() => answer_to(&error).map(|answer| look.apply(answer)).ok_or(error),
+                Err(error) => Err(error),
+            };
         }
         let finished = session.finish().await;
-        let mut answer = match (finished.error, answer) {
+        let answer = match (finished.error, answer) {
             (Some(error), _) => SessionRejection(error).as_response(),
             (None, Ok(answer)) => answer.into_response(),
             // an error that has nothing to do with a session is for the catchers outside
             (None, Err(error)) if !finished.varies => return Err(error),
             // an error has no place for headers: from here on it is an answer
-            (None, Err(error)) => match error.downcast_ref() {
-                // Poem's way there loses the extensions
-                Some(SessionRejection(error)) => SessionRejection(*error).as_response(),
-                None => error.into_response(),
-            },
+            (None, Err(error)) => answer_to(&error).unwrap_or_else(|| error.into_response()),
         };
+        let mut answer = look.apply(answer);
         headers::apply(finished, answer.headers_mut());
         Ok(answer)
     }

@@ -12,6 +12,6 @@ pub use response::{NotSignedIn, SessionRejection};
 pub use session_std::config;
 pub use session_std::{
     Clock, Error, Keys, LoginAttempt, MemoryStore, Policy, SessionInfo, Sessions, SharedStore, SystemClock, Time,
-    TokenHeaderError, UnreadableField, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
+    TokenHeaderError, UnreadableField, Watch, cross_site, csrf, device, events, headers, keys, policy, shared, sign_in,
     testing,
 };

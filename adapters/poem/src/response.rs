@@ -65,10 +65,9 @@ impl ResponseError for NotSignedIn {
     }
 
     fn as_response(&self) -> Response {
-        let answer = Response::builder().status(self.status());
         match &self.sign_in_at {
-            Some(page) => answer.header(LOCATION, page.as_ref()).finish(),
-            None => answer.content_type("text/plain; charset=utf-8").body(format!("{self}\n")),
+            Some(page) => Response::builder().status(self.status()).header(LOCATION, page.as_ref()).finish(),
+            None => SessionRejection(Error::NotSignedIn).as_response(),
         }
     }
 }

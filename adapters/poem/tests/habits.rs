@@ -9,7 +9,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::middleware::{CatchPanic, CookieJarManager};
 use poem::test::TestClient;
 use poem::web::cookie::{Cookie, CookieJar};
-use poem::web::{Path, Redirect};
+use poem::web::{Data, Html, Path, Redirect};
 use poem::{
     Body, Endpoint, EndpointExt, FromRequest, IntoEndpoint, IntoResponse, Request, Response, Route, get, handler, post,
 };
@@ -19,9 +19,10 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
 use serde::{Deserialize, Serialize};
 use session_poem::testing::TestClock;
 use session_poem::{
-    Authenticated, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection,
+    Authenticated, Error, MemoryStore, NotSignedIn, Peek, Policy, Session, SessionData, SessionLayer, SessionRejection,
     Sessions, keys,
 };
+use support::reference::Outage;
 
 fn layer() -> SessionLayer {
     SessionLayer::new(Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP))
@@ -432,4 +433,60 @@ async fn a_signed_in_user_in_one_line() {
     assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.2, "ann");
     clock.step(Duration::from_secs(31 * 60));
     assert_eq!(send(&app, Method::GET, "/who", Some(&ann)).await.0, 401);
+}
+
+/// Whoever made it: the layer before the handler and after it, an extractor, `Authenticated`, a handler with `?`.
+#[tokio::test]
+async fn errors_look_as_the_application_says() {
+    #[handler]
+    async fn late(session: Session, sessions: Data<&Sessions>) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        sessions.revoke_all("ann").await?;
+        Ok("never sent")
+    }
+    #[handler]
+    fn bad(session: Session) -> Result<&'static str, SessionRejection> {
+        session.set("a", &1)?;
+        session.set("", &1)?;
+        Ok("never")
+    }
+    #[handler]
+    fn who(user: Authenticated) -> String {
+        user.subject
+    }
+    fn page(error: Error) -> Response {
+        let status = if error == Error::BadKey { StatusCode::IM_A_TEAPOT } else { StatusCode::OK };
+        Html(format!("<h1>Sorry</h1>{error}")).with_status(status).into_response()
+    }
+    let outage = Outage::default();
+    let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
+    let sessions = sessions.policy(Policy::PLAIN_HTTP);
+    let routes = Route::new().at("/late", post(late)).at("/bad", get(bad)).at("/who", get(who)).data(sessions.clone());
+    let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
+    let app = client(routes.with(layer));
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    let check = async |method, path, cookie: Option<&str>, status: u16, error: Error| {
+        let (got, headers, body) = send(&app, method, path, cookie).await;
+        assert_eq!((got.as_u16(), body), (status, format!("<h1>Sorry</h1>{error}")), "{path}");
+        assert_eq!(all(&headers, HeaderName::from_static("content-type")), ["text/html; charset=utf-8"], "{path}");
+        assert_eq!(all(&headers, VARY), ["Cookie"], "{path}");
+        headers
+    };
+    check(Method::POST, "/late", Some(&ann), 409, Error::Ended).await;
+    let headers = check(Method::GET, "/bad", None, 418, Error::BadKey).await;
+    assert!(cookie(&headers).is_some(), "what was set before is stored");
+    let ann = sessions.cookie_for("ann").await.unwrap();
+    outage.set(true);
+    check(Method::GET, "/who", Some(&ann), 503, Error::Unavailable).await;
+    outage.set(false);
+    let refused = app.post("/late").header("sec-fetch-site", "cross-site").send().await.0;
+    assert_eq!((refused.status().as_u16(), refused.content_type()), (403, Some("text/html; charset=utf-8")));
+    assert_eq!(refused.extensions().get(), Some(&Error::CrossSite), "for middleware outside");
+    let program = app.get("/who").header(ACCEPT, "application/json").send().await.0;
+    assert_eq!((program.status().as_u16(), program.extensions().get()), (401, Some(&Error::NotSignedIn)));
+    assert_eq!(program.content_type(), Some("text/html; charset=utf-8"));
+    // a redirect is no error, and what is not of the session stays
+    assert_eq!(send(&app, Method::GET, "/who", None).await.0, 303);
+    let (status, _, body) = send(&app, Method::GET, "/nowhere", None).await;
+    assert_eq!((status.as_u16(), body.as_str()), (404, "not found"));
 }

@@ -4,7 +4,9 @@ use futures_util::SinkExt;
 use poem::listener::TcpAcceptor;
 use poem::web::websocket::{Message, WebSocket};
 use poem::{EndpointExt, IntoResponse, Route, Server, get, handler};
-use session_poem::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_poem::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 use tokio_tungstenite::connect_async;
 
 #[handler]
@@ -43,4 +45,38 @@ async fn the_upgrade_carries_the_cookie() {
         let message = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
         assert_eq!(message.to_text().unwrap(), text);
     }
+}
+
+#[handler]
+fn watches(user: Authenticated, socket: WebSocket) -> Result<impl IntoResponse, SessionRejection> {
+    let mut watch = user.session.watch()?;
+    Ok(socket.on_upgrade(move |mut socket| async move {
+        let name = watch.subject().unwrap_or_default().to_owned();
+        let hello = format!("hello {name} {:?}", watch.get::<u32>("n").await);
+        socket.send(Message::text(hello)).await.unwrap();
+        let ended = watch.ended(tokio::time::sleep).await;
+        socket.send(Message::text(format!("over {ended:?}"))).await.unwrap();
+    }))
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_when_its_session_ends_lc20() {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+    let app = Route::new().at("/", get(watches)).with(SessionLayer::new(sessions.clone()));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    tokio::spawn(Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap()).run(app));
+
+    let cookie = sessions.cookie_for("ann").with("n", 7).await.unwrap();
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("cookie", http::HeaderValue::try_from(cookie).unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    for text in ["hello ann Ok(Some(7))", "over Ok(())"] {
+        let message = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
+        assert_eq!(message.to_text().unwrap(), text);
+        sessions.revoke_all("ann").await.unwrap();
+    }
+    assert!(futures_util::StreamExt::next(&mut socket).await.is_none_or(|last| last.is_err()), "closed");
 }

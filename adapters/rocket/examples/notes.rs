@@ -24,10 +24,13 @@ use session_rocket::{Authenticated, Error, MemoryStore, Session, SessionLayer, S
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
-#[get("/sign-in")]
-async fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
+#[get("/sign-in?<next>")]
+async fn sign_in_page(session: Session, next: Option<&str>) -> Result<Page, SessionRejection> {
     let (csrf, message) = notes_common::token_and_message(&session).await?;
-    Ok(Page::of("sign-in", &SignInPage { csrf, message }))
+    Ok(Page::of(
+        "sign-in",
+        &SignInPage { csrf, message, next: notes_common::next_page(next.unwrap_or_default()).to_owned() },
+    ))
 }
 
 #[post("/sign-in", data = "<sent>")]
@@ -35,7 +38,7 @@ async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) ->
     let Sent { session, fields } = sent;
     // before the password is checked: if it is changed meanwhile, this login is refused
     let attempt = match session.begin_login(&fields.name).await {
-        Err(Error::BadText) => return tell(&session, words::WRONG, "/sign-in"),
+        Err(Error::BadText) => return tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next)),
         attempt => attempt?,
     };
     match check(users.inner().clone(), fields.name.clone(), fields.password).await {
@@ -43,13 +46,13 @@ async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) ->
             let attempt = if fields.remember { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             session.set_label(&notes_common::device_name(browser.0))?;
-            Ok(Redirect::to("/"))
+            Ok(Redirect::to(notes_common::next_page(&fields.next).to_owned()))
         }
         Checked::Wrong => {
             session.login_failed(users.account(&fields.name), "wrong password")?;
-            tell(&session, words::WRONG, "/sign-in")
+            tell(&session, words::WRONG, &notes_common::sign_in_again(&fields.next))
         }
-        Checked::Wait(left) => tell(&session, &words::wait(left), "/sign-in"),
+        Checked::Wait(left) => tell(&session, &words::wait(left), &notes_common::sign_in_again(&fields.next)),
     }
 }
 
@@ -141,6 +144,8 @@ struct Fields {
     id: u64,
     #[field(default = String::new())]
     handle: String,
+    #[field(default = String::new())]
+    next: String,
 }
 
 /// A form of one of our pages: a handler that asks for it is not called for a form that another site made.
@@ -199,9 +204,9 @@ impl Page {
 }
 
 /// Leaves a message for the page that is shown next.
-fn tell(session: &Session, message: &str, page: &'static str) -> Result<Redirect, SessionRejection> {
+fn tell(session: &Session, message: &str, page: &str) -> Result<Redirect, SessionRejection> {
     session.flash_message(message)?;
-    Ok(Redirect::to(page))
+    Ok(Redirect::to(page.to_owned()))
 }
 
 #[get("/style.css")]

@@ -1,4 +1,5 @@
-//! What a handler asks for: request guards. One that fails goes to the catcher of its status, as everywhere in Rocket.
+//! What a handler asks for: request guards. One that fails goes to the catcher of its status, as everywhere in Rocket,
+//! which finds the error by [`SessionRejection::of`].
 
 use std::ops::{Deref, DerefMut};
 
@@ -8,7 +9,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel};
 use session_std::{Error, FromSession, Typed, to_stderr};
 
-use crate::request::{Mounted, Refused, RequestCache};
+use crate::request::{Failed, Mounted, RequestCache};
 use crate::response::SessionRejection;
 
 /// The request's session. A visitor without one has an empty one; `Option<Session>` is `None` if the store fails.
@@ -53,7 +54,8 @@ async fn extract<T: FromSession>(request: &Request<'_>) -> Result<Extracted<T>, 
     session.extract(&mut pairs.iter().map(|pair| pair.as_bytes())).await.map(Extracted)
 }
 
-fn refused<T>(error: Error) -> Outcome<T, SessionRejection> {
+fn refused<T>(request: &Request<'_>, error: Error) -> Outcome<T, SessionRejection> {
+    Failed::remember(request, error);
     Found::Error((SessionRejection(error).status(), SessionRejection(error)))
 }
 
@@ -62,7 +64,7 @@ impl<'r, T: FromSession> FromRequest<'r> for Extracted<T> {
     type Error = SessionRejection;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, SessionRejection> {
-        extract(request).await.map_or_else(refused, Found::Success)
+        extract(request).await.map_or_else(|error| refused(request, error), Found::Success)
     }
 }
 
@@ -85,10 +87,10 @@ impl<'r> FromRequest<'r> for Authenticated {
         match found {
             Ok((Some(subject), session)) => Found::Success(Self { subject, session }),
             Ok((None, _)) => {
-                Refused::remember(request);
+                Failed::remember(request, Error::NotSignedIn);
                 Found::Forward(Status::Unauthorized)
             }
-            Err(error) => refused(error),
+            Err(error) => refused(request, error),
         }
     }
 }

@@ -4,18 +4,18 @@ use rocket::catcher::{self, Catcher};
 use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::http::uri::Origin;
 use rocket::http::{Method, Status};
-use rocket::response::Redirect;
+use rocket::response::{Redirect, Responder};
 use rocket::route::{self, Route};
 use rocket::{Build, Data, Request, Response, Rocket};
 use session_std::cross_site::{CrossSite, Sent};
 use session_std::device::{DeviceRequest, names};
 use session_std::mount::Begun;
 use session_std::sign_in::Visit;
-use session_std::{Error, Sessions, SharedStore, headers, to_stderr};
+use session_std::{Error, Finished, Sessions, SharedStore, headers, to_stderr};
 
 use crate::config;
-use crate::request::{ClientAddress, Mounted, Refused, RequestCache, origin};
-use crate::response::{Headers, SessionRejection, of_device};
+use crate::request::{ClientAddress, Failed, Mounted, RequestCache, origin};
+use crate::response::{Headers, Look, SessionRejection, of_device};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///
@@ -27,6 +27,7 @@ pub struct SessionLayer {
     sign_in_at: Option<String>,
     cross_site: CrossSite,
     client_address: Option<ClientAddress>,
+    look: Look,
 }
 
 #[derive(Clone, Debug)]
@@ -40,15 +41,40 @@ impl SessionLayer {
     /// Sessions that the program made.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
-        Self { source: Source::Made(sessions), sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
+        Self::of(Source::Made(sessions))
     }
 
     /// Sessions in `store`, as `[default.session]` in Rocket.toml and `ROCKET_SESSION` say; see [`config`]. What they
     /// say wrong, or a missing key, aborts the launch with a line on stderr.
     #[must_use]
     pub fn configured(store: impl Into<SharedStore>) -> Self {
-        let source = Source::Configured(store.into());
-        Self { source, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }
+        Self::of(Source::Configured(store.into()))
+    }
+
+    const fn of(source: Source) -> Self {
+        Self { source, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None, look: Look::PLAIN }
+    }
+
+    /// Gives the answers that are errors of the session the application's look, whoever made them: this fairing, a guard,
+    /// or a handler with `?`. An answer with status 200 gets the status of the error.
+    ///
+    /// A guard that fails goes to the catcher of its status before, as everywhere in Rocket, and what that answers with
+    /// this status is replaced. Without `on_error`, a catcher finds the error by [`SessionRejection::of`]; but it is not
+    /// asked for what this fairing answers after the handler, such as a conflict, nor for what a handler answers by `?`.
+    ///
+    /// ```
+    /// use rocket::response::content::RawHtml;
+    /// use session_rocket::{Error, MemoryStore, SessionLayer, Sessions, keys};
+    ///
+    /// let sessions = Sessions::new(MemoryStore::new(), keys::generated());
+    /// let layer = SessionLayer::new(sessions).on_error(|error: Error| RawHtml(format!("<h1>Sorry</h1><p>{error}")));
+    /// ```
+    #[must_use]
+    pub fn on_error<A>(self, answer: impl Fn(Error) -> A + Send + Sync + 'static) -> Self
+    where
+        A: for<'r> Responder<'r, 'static>,
+    {
+        Self { look: Look::of(move |error, request| answer(error).respond_to(request)), ..self }
     }
 
     /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
@@ -129,7 +155,7 @@ impl Fairing for SessionLayer {
             rocket = rocket.mount("/", refused);
         }
         let find = self.client_address.unwrap_or(|request| request.remote().map(|remote| remote.ip()));
-        Ok(rocket.manage(Mounted { sessions, client_address: find }))
+        Ok(rocket.manage(Mounted { sessions, client_address: find, look: self.look.clone() }))
     }
 
     /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
@@ -162,10 +188,23 @@ impl Fairing for SessionLayer {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, answer: &mut Response<'r>) {
-        let Some(session) = RequestCache::asked_for(request) else { return };
-        let finished = session.finish().await;
-        if let Some(error) = finished.error {
-            SessionRejection(error).replace(answer);
+        let session = RequestCache::asked_for(request);
+        if session.is_none() && self.look.is_plain() {
+            return;
+        }
+        let finished = match session {
+            Some(session) => session.finish().await,
+            None => Finished::default(),
+        };
+        // of a guard that failed a catcher has made the answer, unless the request was forwarded
+        let by_catcher = || SessionRejection::of(request).filter(|failed| failed.status() == answer.status());
+        let failed = match finished.error {
+            None if self.look.is_plain() => None,
+            None => by_catcher(),
+            error => error.map(SessionRejection),
+        };
+        if let Some(failed) = failed {
+            failed.replace(request, answer);
         }
         headers::apply(finished, &mut Headers(answer));
     }
@@ -183,6 +222,7 @@ struct RefuseCrossSite;
 impl route::Handler for RefuseCrossSite {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> route::Outcome<'r> {
         let error = RequestCache::ask(request).map_or_else(|error| error, session_std::Request::refuse_cross_site);
+        Failed::remember(request, error);
         route::Outcome::error(SessionRejection(error).status())
     }
 }
@@ -193,7 +233,7 @@ struct DeviceEndpoint;
 #[rocket::async_trait]
 impl route::Handler for DeviceEndpoint {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> route::Outcome<'r> {
-        let Some(Mounted { sessions, client_address }) = request.rocket().state() else {
+        let Some(Mounted { sessions, client_address, .. }) = request.rocket().state() else {
             return route::Outcome::error(SessionRejection(Error::NotMounted).status());
         };
         let headers = request.headers();
@@ -216,11 +256,10 @@ struct SignInAt(String);
 #[rocket::async_trait]
 impl catcher::Handler for SignInAt {
     async fn handle<'r>(&self, status: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
-        use rocket::response::Responder;
         let wanted = request.uri().to_string();
         let header = |name| request.headers().get_one(name).map(str::as_bytes);
         let visit = Visit::new(request.method().as_str(), &wanted, header);
-        match visit.sign_in_at(&self.0).filter(|_| Refused::was(request)) {
+        match visit.sign_in_at(&self.0).filter(|_| Failed::get(request) == Some(Error::NotSignedIn)) {
             Some(location) => Redirect::to(location).respond_to(request),
             None => Catcher::default().handler.handle(status, request).await,
         }

@@ -1,10 +1,13 @@
 //! What the fairing and the guards of one request know of each other: Rocket's state and the request's cache.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use rocket::Request;
 use session_std::events::Origin;
 use session_std::{Error, Sessions};
+
+use crate::response::Look;
 
 /// Finds the address of who sent a request.
 pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
@@ -13,6 +16,7 @@ pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
 pub(crate) struct Mounted {
     pub(crate) sessions: Sessions,
     pub(crate) client_address: ClientAddress,
+    pub(crate) look: Look,
 }
 
 /// Where a request comes from, for observers.
@@ -27,7 +31,7 @@ pub(crate) struct RequestCache(Option<session_std::Request>);
 impl RequestCache {
     /// Returns the request's session for a guard that asks for it.
     pub(crate) fn ask<'r>(request: &'r Request<'_>) -> Result<&'r session_std::Request, Error> {
-        let Mounted { sessions, client_address } = request.rocket().state().ok_or(Error::NotMounted)?;
+        let Mounted { sessions, client_address, .. } = request.rocket().state().ok_or(Error::NotMounted)?;
         let Self(asked) = request.local_cache(|| {
             Self(Some(session_std::Request::from_origin(sessions, || origin(request, *client_address))))
         });
@@ -40,15 +44,19 @@ impl RequestCache {
     }
 }
 
-/// Whether a guard of this request wanted somebody signed in, in the request's cache.
-pub(crate) struct Refused(bool);
+/// The first error of the session that a guard of this request met, in the request's cache.
+pub(crate) struct Failed(OnceLock<Error>);
 
-impl Refused {
-    pub(crate) fn remember(request: &Request<'_>) {
-        request.local_cache(|| Self(true));
+impl Failed {
+    fn of<'r>(request: &'r Request<'_>) -> &'r OnceLock<Error> {
+        &request.local_cache(|| Self(OnceLock::new())).0
     }
 
-    pub(crate) fn was(request: &Request<'_>) -> bool {
-        request.local_cache(|| Self(false)).0
+    pub(crate) fn remember(request: &Request<'_>, error: Error) {
+        Self::of(request).get_or_init(|| error);
+    }
+
+    pub(crate) fn get(request: &Request<'_>) -> Option<Error> {
+        Self::of(request).get().copied()
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
@@ -10,6 +11,8 @@ use rocket::{Request, Response};
 use session_std::device::DeviceAnswer;
 use session_std::headers::{self, Answer, HeaderName};
 use session_std::{Error, rejection};
+
+use crate::request::{Failed, Mounted};
 
 /// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +43,47 @@ impl fmt::Debug for SessionRejection {
 impl std::error::Error for SessionRejection {}
 
 impl SessionRejection {
+    /// Returns the error of the session that a guard of this request met, or that [`SessionLayer::refuse_cross_site`] refused
+    /// it for: for a catcher, which is told a status only. Without one, the status has another cause.
+    ///
+    /// ```
+    /// use rocket::{Request, catch};
+    /// use session_rocket::SessionRejection;
+    ///
+    /// #[catch(503)]
+    /// fn unavailable(request: &Request<'_>) -> String {
+    ///     SessionRejection::of(request).map_or_else(|| "try again later".to_owned(), |failed| failed.to_string())
+    /// }
+    /// ```
+    ///
+    /// [`SessionLayer::refuse_cross_site`]: crate::SessionLayer::refuse_cross_site
+    #[must_use]
+    pub fn of(request: &Request<'_>) -> Option<Self> {
+        Failed::get(request).map(Self)
+    }
+
     pub(crate) fn status(self) -> Status {
         Status::new(self.0.status())
     }
 
+    /// Makes the answer, in the application's look if it has given one.
+    fn answer(self, request: &Request<'_>) -> Response<'static> {
+        let look = request.rocket().state().and_then(|Mounted { look, .. }| look.0.as_ref());
+        match look.map(|make| make(self.0, request)) {
+            Some(Ok(mut made)) => {
+                if made.status() == Status::Ok {
+                    made.set_status(self.status());
+                }
+                made
+            }
+            // it is told as it would be without a look, if that fails
+            _ => line(self.status(), &self),
+        }
+    }
+
     /// Puts itself in the place of an answer that was made already. Headers that are not about its body stay: those of
     /// other fairings stand there too. An upgrade to another protocol goes: only a new `Response` is without.
-    pub(crate) fn replace(self, answer: &mut Response<'_>) {
+    pub(crate) fn replace(self, request: &Request<'_>, answer: &mut Response<'_>) {
         const ABOUT_THE_BODY: [&str; 15] = [
             "Accept-Ranges",
             "Cache-Control",
@@ -64,7 +101,7 @@ impl SessionRejection {
             "Set-Cookie",
             "Transfer-Encoding",
         ];
-        let mut instead = line(self.status(), &self);
+        let mut instead = self.answer(request);
         for header in answer.headers().iter() {
             if !ABOUT_THE_BODY.iter().any(|name| header.name() == *name) {
                 instead.adjoin_raw_header(header.name().as_str().to_owned(), header.value().to_owned());
@@ -75,8 +112,34 @@ impl SessionRejection {
 }
 
 impl<'r> Responder<'r, 'static> for SessionRejection {
-    fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
-        Ok(line(self.status(), &self))
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Ok(self.answer(request))
+    }
+}
+
+/// What makes the answers that are errors of the session; `None`: a line of text.
+#[derive(Clone)]
+pub(crate) struct Look(Option<Arc<MakeAnswer>>);
+
+type MakeAnswer = dyn Fn(Error, &Request<'_>) -> rocket::response::Result<'static> + Send + Sync;
+
+impl Look {
+    pub(crate) const PLAIN: Self = Self(None);
+
+    pub(crate) fn of(
+        make: impl Fn(Error, &Request<'_>) -> rocket::response::Result<'static> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(make)))
+    }
+
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_plain() { "plain" } else { "the application's" })
     }
 }
 

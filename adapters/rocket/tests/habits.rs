@@ -6,12 +6,13 @@ use std::time::Duration;
 use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, CookieJar, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
-use rocket::response::{Redirect, stream::TextStream};
+use rocket::response::{Redirect, content::RawHtml, stream::TextStream};
 use rocket::{Build, Request, Response, Rocket, State, catch, catchers, get, post, routes};
 use session_rocket::testing::TestClock;
 use session_rocket::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
 };
+use support::reference::Outage;
 
 fn rocket() -> Rocket<Build> {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
@@ -309,4 +310,84 @@ fn a_signed_in_user_in_one_line() {
     assert_eq!(get_as(&client, "/who", Some(ann.clone())).into_string().unwrap(), "ann");
     clock.step(Duration::from_secs(31 * 60));
     assert_eq!(get_as(&client, "/who", Some(ann)).status().code, 401);
+}
+
+#[post("/late")]
+async fn late(session: Session, sessions: &State<Sessions>) -> Result<&'static str, SessionRejection> {
+    session.set("a", &1)?;
+    sessions.revoke_all("ann").await?;
+    Ok("never sent")
+}
+
+#[get("/bad")]
+fn bad(session: Session) -> Result<&'static str, SessionRejection> {
+    session.set("a", &1)?;
+    session.set("", &1)?;
+    Ok("never")
+}
+
+#[get("/who")]
+fn who(user: Authenticated) -> String {
+    user.subject
+}
+
+/// Whoever made it: the fairing, a guard, `Authenticated`, a handler with `?`.
+#[test]
+fn errors_look_as_the_application_says() {
+    fn page(error: Error) -> (Status, RawHtml<String>) {
+        let status = if error == Error::BadKey { Status::ImATeapot } else { Status::Ok };
+        (status, RawHtml(format!("<h1>Sorry</h1>{error}")))
+    }
+    let outage = Outage::default();
+    let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
+    let sessions = sessions.policy(Policy::PLAIN_HTTP);
+    let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
+    let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    let rocket = rocket::custom(quiet).manage(sessions.clone()).attach(layer).mount("/", routes![late, bad, who]);
+    let client = client(rocket);
+    let ann = || rocket::execute(sessions.cookie_for("ann").into_future()).unwrap();
+    let check = |answer: LocalResponse<'_>, status: u16, error: Error| {
+        assert_eq!((answer.status().code, answer.content_type()), (status, Some(ContentType::HTML)), "{error:?}");
+        let set = cookie(&answer);
+        assert_eq!(all(&answer, "Vary").len(), 1, "{error:?}");
+        assert_eq!(answer.into_string().unwrap(), format!("<h1>Sorry</h1>{error}"));
+        set
+    };
+    let sends = |cookie: String| Header::new("Cookie", cookie);
+    check(client.post("/late").header(sends(ann())).dispatch(), 409, Error::Ended);
+    assert!(check(client.get("/bad").dispatch(), 418, Error::BadKey).is_some(), "what was set before is stored");
+    let signed_in = ann();
+    outage.set(true);
+    check(client.get("/who").header(sends(signed_in)).dispatch(), 503, Error::Unavailable);
+    outage.set(false);
+    check(client.get("/who").dispatch(), 401, Error::NotSignedIn);
+    let refused = client.post("/late").header(Header::new("Sec-Fetch-Site", "cross-site")).dispatch();
+    assert_eq!((refused.status().code, refused.content_type()), (403, Some(ContentType::HTML)));
+    // a redirect is no error, and what is not of the session stays
+    assert_eq!(client.get("/who").header(rocket::http::Accept::HTML).dispatch().status().code, 303);
+    assert!(client.get("/nowhere").dispatch().into_string().unwrap().contains("404"));
+}
+
+/// Rocket's own way for guards that fail: a catcher, which learns the error.
+#[test]
+fn a_catcher_sees_the_error_of_the_session() {
+    #[catch(default)]
+    fn any(status: Status, request: &Request<'_>) -> String {
+        format!("{} {:?}", status.code, SessionRejection::of(request).map(|SessionRejection(error)| error))
+    }
+    let outage = Outage::default();
+    let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
+    let layer = SessionLayer::new(sessions.clone().policy(Policy::PLAIN_HTTP)).refuse_cross_site(&[]);
+    let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
+    let rocket = rocket::custom(quiet).attach(layer).mount("/", routes![who]).register("/", catchers![any]);
+    let client = client(rocket);
+    let said = |answer: LocalResponse<'_>| answer.into_string().unwrap();
+    assert_eq!(said(client.get("/who").dispatch()), "401 Some(NotSignedIn)");
+    assert_eq!(said(client.get("/nowhere").dispatch()), "404 None");
+    let cross_site = client.post("/who").header(Header::new("Sec-Fetch-Site", "cross-site"));
+    assert_eq!(said(cross_site.dispatch()), "403 Some(CrossSite)");
+    let ann = sessions.policy(Policy::PLAIN_HTTP).cookie_for("ann").into_future();
+    let ann = Header::new("Cookie", rocket::execute(ann).unwrap());
+    outage.set(true);
+    assert_eq!(said(client.get("/who").header(ann).dispatch()), "503 Some(Unavailable)");
 }

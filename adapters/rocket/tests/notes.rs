@@ -30,5 +30,7 @@ fn the_story() {
     }));
     let runtime = rocket::tokio::runtime::Runtime::new().unwrap();
     runtime.spawn(app.launch());
-    story::tell(told.recv_timeout(Duration::from_secs(60)).unwrap());
+    let address = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    story::tell(address);
+    story::where_one_wanted_to_go(address);
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use rocket::fairing::AdHoc;
 use rocket::futures::{SinkExt, StreamExt};
+use rocket::response::stream::{Event, EventStream};
 use rocket::tokio::sync::Notify;
 use rocket::{State, get, post, routes};
 use rocket_ws::{Channel, Message, WebSocket};
-use session_rocket::{Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_rocket::{
+    Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
+};
 
 /// Counts the sockets, and echoes what is sent.
 #[get("/socket")]
@@ -26,6 +29,18 @@ fn socket(upgrade: WebSocket, session: Session) -> Result<Channel<'static>, Sess
             Ok(())
         })
     }))
+}
+
+/// Events as long as the session lasts.
+#[get("/events")]
+fn events(user: Authenticated) -> Result<EventStream![], SessionRejection> {
+    let mut watch = user.session.watch()?;
+    Ok(EventStream! {
+        let name = watch.subject().unwrap_or_default().to_owned();
+        yield Event::data(format!("hello {name} {:?}", watch.get::<u32>("n").await));
+        let ended = watch.ended(rocket::tokio::time::sleep).await;
+        yield Event::data(format!("over {ended:?}"));
+    })
 }
 
 #[derive(Default)]
@@ -59,6 +74,7 @@ async fn change(session: Session, turns: &State<Turns>) -> Result<(), SessionRej
 /// Serves until it is dropped.
 struct Server {
     address: SocketAddr,
+    sessions: Sessions,
     _runtime: rocket::tokio::runtime::Runtime,
 }
 
@@ -69,7 +85,7 @@ fn serve() -> Server {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let rocket = rocket::custom(settings)
-        .attach(SessionLayer::new(sessions))
+        .attach(SessionLayer::new(sessions.clone()))
         .attach(AdHoc::on_liftoff("ready", |rocket| {
             Box::pin(async move {
                 let config = rocket.config();
@@ -77,10 +93,10 @@ fn serve() -> Server {
             })
         }))
         .manage(Turns::default())
-        .mount("/", routes![socket, late_socket, change]);
+        .mount("/", routes![socket, events, late_socket, change]);
     let runtime = rocket::tokio::runtime::Runtime::new().unwrap();
     runtime.spawn(rocket.launch());
-    Server { address: told.recv_timeout(Duration::from_secs(60)).unwrap(), _runtime: runtime }
+    Server { sessions, address: told.recv_timeout(Duration::from_secs(60)).unwrap(), _runtime: runtime }
 }
 
 /// Sends a request, and gives the head of its answer.
@@ -140,4 +156,22 @@ fn a_change_that_is_not_kept_is_no_upgrade() {
     });
     assert!(changed.starts_with("HTTP/1.1 200"), "{changed}");
     assert!(late.starts_with("HTTP/1.1 409"), "{late}");
+}
+
+#[test]
+fn a_stream_of_events_ends_with_its_session_lc20() {
+    let server = serve();
+    let ann = rocket::execute(server.sessions.cookie_for("ann").with("n", 7).into_future()).unwrap();
+    let (mut stream, head) = ask(&server, "GET /events", &format!("Connection: close\r\nCookie: {ann}\r\n"));
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
+    let mut said = Vec::new();
+    for text in ["hello ann Ok(Some(7))", "over Ok(())"] {
+        while !String::from_utf8_lossy(&said).contains(text) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            said.push(byte[0]);
+        }
+        rocket::execute(server.sessions.revoke_all("ann")).unwrap();
+    }
+    stream.read_to_end(&mut said).unwrap();
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 use session_core::Error;
 
 /// Returns the status of the answer.
@@ -17,5 +18,16 @@ pub fn describe(error: Error, layer: &str, f: &mut fmt::Formatter<'_>) -> fmt::R
     match error {
         Error::NotMounted => write!(f, ": add {layer}"),
         _ => Ok(()),
+    }
+}
+
+/// Keeps the headers of an answer that another one replaces: middleware inside of the session layer may have set them. What the
+/// other one says of itself stays.
+pub fn keep_headers(before: &HeaderMap, answer: &mut HeaderMap) {
+    let said: Vec<_> = answer.keys().cloned().collect();
+    for (name, value) in before {
+        if *name != CONTENT_TYPE && *name != CONTENT_LENGTH && !said.contains(name) {
+            answer.append(name, value.clone());
+        }
     }
 }

@@ -15,4 +15,5 @@ pub struct Fields {
     pub text: String,
     pub id: u64,
     pub handle: String,
+    pub next: String,
 }

@@ -14,6 +14,7 @@ pub use notes::{Note, Notes};
 pub use pages::{Device, DevicesPage, NotesPage, SignInPage, ago, device_name};
 pub use users::{Checked, Users};
 
+use session_std::sign_in::{Visit, local_path};
 use session_std::{Error, Session};
 
 /// The style sheet of all pages.
@@ -33,6 +34,29 @@ pub fn users_of_env() -> Result<Users, String> {
 #[must_use]
 pub fn address() -> String {
     std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into())
+}
+
+/// The query of the sign-in page: `?next=%2Fdevices`, which the session layer adds.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct Next {
+    /// Where the visitor wanted to go.
+    #[serde(default)]
+    pub next: String,
+}
+
+/// Returns where a visitor goes after the sign-in. Anybody can make a link with a `next` of their choice: only a path of this
+/// application is taken.
+#[must_use]
+pub fn next_page(next: &str) -> &str {
+    local_path(next).unwrap_or("/")
+}
+
+/// Returns the sign-in page for another try, which keeps where the visitor wanted to go.
+#[must_use]
+pub fn sign_in_again(next: &str) -> String {
+    let wanted = next_page(next);
+    let visit = Visit { method: "GET", fetch_mode: Some(b"navigate"), accept: None, wanted };
+    visit.sign_in_at("/sign-in").filter(|_| wanted != "/").unwrap_or_else(|| "/sign-in".to_owned())
 }
 
 /// What every page has: the token of its forms, and what was left for it to tell. A visitor who is not signed in gets no

@@ -17,6 +17,8 @@ pub struct SignInPage {
     pub csrf: String,
     /// The session's message.
     pub message: Option<String>,
+    /// Where the visitor wanted to go, as [`next_page`](super::next_page) accepts it.
+    pub next: String,
 }
 
 /// `GET /`.

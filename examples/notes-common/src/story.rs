@@ -88,6 +88,29 @@ pub fn notes(address: SocketAddr) {
     assert_eq!(bob.get("/").status, 200, "and nobody else is signed out");
 }
 
+/// After the sign-in a visitor comes to the page that was wanted, also by the second try, and to no page of another site.
+pub fn where_one_wanted_to_go(address: SocketAddr) {
+    let password = USERS[0].1.replace(' ', "+");
+    let mut ann = Browser::at(address);
+    let wanted = ann.get("/devices").header("location").unwrap_or_default().to_owned();
+    assert_eq!(wanted, "/sign-in?next=%2Fdevices");
+    let page = ann.get(&wanted);
+    assert_eq!(page.next(), "/devices", "{}", page.body);
+    let form = |page: &Answer, password: &str| format!("name=ann&password={password}&next={}", page.next());
+    let again = ann.submit(&page, "/sign-in", &form(&page, "wrong"));
+    assert_eq!((again.status, again.header("location")), (303, Some(wanted.as_str())));
+    let page = ann.get(&wanted);
+    assert!(page.tells(words::WRONG));
+    assert_eq!(ann.submit(&page, "/sign-in", &form(&page, &password)).header("location"), Some("/devices"));
+    for elsewhere in ["https%3A%2F%2Fevil.example", "%2F%2Fevil.example", "%2F%5Cevil.example", "%22%3E%3Cscript%3E"] {
+        let mut ann = Browser::at(address);
+        let page = ann.get(&format!("/sign-in?next={elsewhere}"));
+        assert_eq!(page.next(), "/", "{elsewhere}: {}", page.body);
+        let form = format!("name=ann&password={password}&next={elsewhere}");
+        assert_eq!(ann.submit(&page, "/sign-in", &form).header("location"), Some("/"), "{elsewhere}");
+    }
+}
+
 /// A remembered session keeps its cookie for 30 days.
 pub fn remembered(address: SocketAddr) {
     let mut ann = Browser::at(address);
@@ -250,6 +273,13 @@ impl Answer {
     #[must_use]
     pub fn csrf(&self) -> String {
         between(&self.body, "name=\"csrf\" value=\"", "\"").unwrap_or_default().to_owned()
+    }
+
+    /// Where the sign-in form of the page leads, as it is written there.
+    #[must_use]
+    pub fn next(&self) -> String {
+        let next = between(&self.body, "name=\"next\" value=\"", "\"").unwrap_or_default();
+        next.replace("&#x2F;", "/").replace("&#47;", "/")
     }
 
     /// The devices that the page has a button for.

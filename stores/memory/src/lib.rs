@@ -32,4 +32,3 @@ mod fixed;
 pub use fixed::{FixedError, FixedStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
-
