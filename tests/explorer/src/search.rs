@@ -120,7 +120,8 @@ where
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..threads.min(scenarios.len()) {
             scope.spawn(work);
         }
     });
@@ -139,6 +140,13 @@ where
         started.elapsed().as_secs()
     );
     if explored.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Keeps only the scenario of this name, if there is one.
+pub(crate) fn keep_only<S: std::fmt::Display>(scenarios: &mut Vec<S>, name: Option<&str>) {
+    if let Some(name) = name {
+        scenarios.retain(|scenario| scenario.to_string() == name);
+    }
 }
 
 pub(crate) fn hash_of(value: &impl Hash) -> u64 {

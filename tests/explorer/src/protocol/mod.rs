@@ -19,15 +19,22 @@ use crate::protocol::run::DriverRun;
 use crate::protocol::scenario::{Holder, Scenario};
 use crate::protocol::start::Starts;
 use crate::protocol::world::Kind;
-use crate::search::{Found, explore, explore_all};
+use crate::search::{Found, explore, explore_all, keep_only};
 
-/// All pairs.
-pub(crate) fn two(whole: bool) -> ExitCode {
-    run(&scenario::all(2, 1, 1, whole), None)
+/// All pairs; with `small_first` those with fewer faults and clock steps as well, before them.
+pub(crate) fn two(whole: bool, small_first: bool, only: Option<&str>) -> ExitCode {
+    let mut scenarios = Vec::new();
+    if small_first {
+        scenarios
+            .extend([(0, 0), (0, 1), (1, 0)].map(|(faults, jumps)| scenario::all(2, faults, jumps, true)).concat());
+    }
+    scenarios.extend(scenario::all(2, 1, 1, whole));
+    keep_only(&mut scenarios, only);
+    run(&scenarios, None)
 }
 
 /// All triples in which two clicks sign in, or as many as the time allows.
-pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>) -> ExitCode {
+pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>, only: Option<&str>) -> ExitCode {
     let clicks = |scenario: &Scenario| {
         let clicks = scenario.requests.iter().filter(|request| **request == (Verb::LoginA, Holder::Browser));
         clicks.count() >= 2
@@ -38,6 +45,7 @@ pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>) -> ExitCode {
     }
     // three logins at a cap of two would take as long as all the rest; `three` draws them
     scenarios.retain(|scenario| clicks(scenario) && scenario.kind != Kind::CappedAtTwo);
+    keep_only(&mut scenarios, only);
     run(&scenarios, deadline)
 }
 
