@@ -34,6 +34,9 @@ enum What {
         /// All sets without fault and clock step before these, then with one of the two, which finds a violation soon.
         #[arg(long)]
         small_first: bool,
+        /// Only this part of the sets, for instance 3/4: each set is in one of the four.
+        #[arg(long, value_parser = part)]
+        part: Option<(usize, usize)>,
         /// Only this set, as a dialogue names it in its first line.
         #[arg(long)]
         only: Option<String>,
@@ -105,6 +108,12 @@ struct Sample {
     seed: u64,
 }
 
+/// Reads `3/4`.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    numbers.filter(|(part, of)| (1..=*of).contains(part)).ok_or_else(|| format!("{text} is no part such as 3/4"))
+}
+
 #[derive(Args)]
 struct Without {
     /// Only those of these numbers.
@@ -117,7 +126,7 @@ struct Without {
 fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
-        What::Two { whole, small_first, only } => protocol::two(whole, small_first, only.as_deref()),
+        What::Two { whole, small_first, part, only } => protocol::two(whole, small_first, part, only.as_deref()),
         What::TwoClicks { whole, limit, only } => protocol::two_clicks(whole, limit.map(deadline), only.as_deref()),
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),

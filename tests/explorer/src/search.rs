@@ -87,10 +87,11 @@ fn replay<R: Run>(mut run: R, path: &[u8]) -> R {
     run
 }
 
-/// Explores all scenarios on as many threads as there are processors, each with an explorer of its own, and prints what
+/// Explores these scenarios, which are some of `all`, on as many threads as there are processors, each with an explorer of its own, and prints what
 /// came of it: first what `table` makes of each explored scenario and its figures.
 pub(crate) fn explore_all<S, E>(
     scenarios: &[S],
+    all: usize,
     explorer: impl Fn() -> E + Sync,
     table: impl Fn(&[(&S, Found)]),
 ) -> ExitCode
@@ -134,7 +135,7 @@ where
     println!(
         "{} of {} sets of requests, {} states, {} paths, {} s: every promise holds",
         explored.len(),
-        scenarios.len(),
+        all,
         sum.states,
         sum.paths,
         started.elapsed().as_secs()

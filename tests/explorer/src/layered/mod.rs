@@ -31,7 +31,7 @@ pub(crate) fn explore_sets(requests: usize, bounds: Bounds, deadline: Option<Ins
     let explorer = || |scenario: &Scenario| explore(|told| LayeredRun::begin(scenario, told), deadline);
     let mut scenarios = scenarios(requests, bounds);
     keep_only(&mut scenarios, only);
-    explore_all(&scenarios, explorer, |_| ())
+    explore_all(&scenarios, scenarios.len(), explorer, |_| ())
 }
 
 fn scenarios(requests: usize, bounds: Bounds) -> Vec<Scenario> {
