@@ -49,7 +49,7 @@ pub(crate) static RULES: &[Mutation] = &[
         edits: &[
             Edit {
                 file: STORE,
-                code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
+                code: "filter(|slot| Record::is_live(&slot.bytes, now))",
                 instead: "filter(|_| now > 0)",
             },
             Edit {
@@ -63,7 +63,7 @@ pub(crate) static RULES: &[Mutation] = &[
         rule: 4,
         without: "the store keeps the last_seen that came last, not the latest",
         explore: "two --small-first",
-        edits: &[Edit { file: STORE, code: "if Record::parse(record).last_seen < seen {", instead: "if seen > 0 {" }],
+        edits: &[Edit { file: STORE, code: "if Record::last_seen(record) < seen {", instead: "if seen > 0 {" }],
     },
     Mutation {
         rule: 5,
