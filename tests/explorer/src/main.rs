@@ -31,7 +31,7 @@ enum What {
         /// These with both as well, which takes half as long again.
         #[arg(long)]
         whole: bool,
-        /// All sets without fault and clock step before these, then with one of the two, which finds a violation soon.
+        /// All sets without fault and clock step before these, then with one of the two: a violation is found sooner.
         #[arg(long)]
         small_first: bool,
         /// Only this part of the sets, for instance 3/4: each set is in one of the four.

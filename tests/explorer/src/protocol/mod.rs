@@ -26,7 +26,7 @@ pub(crate) fn two(whole: bool, small_first: bool, part: Option<(usize, usize)>, 
     let mut scenarios = Vec::new();
     if small_first {
         scenarios
-            .extend([(0, 0), (0, 1), (1, 0)].map(|(faults, jumps)| scenario::all(2, faults, jumps, true)).concat());
+            .extend([(0, 0), (1, 0), (0, 1)].map(|(faults, jumps)| scenario::all(2, faults, jumps, true)).concat());
     }
     scenarios.extend(scenario::all(2, 1, 1, whole));
     keep_only(&mut scenarios, only);
