@@ -11,37 +11,87 @@ mod test_all;
 
 use std::process::ExitCode;
 
-const HELP: &str = "\
-cargo xtask COMMAND
+/// Each command: its name, what it does in a line, and its options.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    (
+        "demo",
+        "build and run the device UI on this machine or an emulated board; Ctrl-C ends it",
+        "  --listen ADDR   where it listens (default: 127.0.0.1:8080)
+  --data DIR      where its data is kept (default: target/demo-data)
+  --board BOARD   on an emulated board: lm3s6965evb, riscv-virt or pico
+  --dbsc          instead of it, and without the options above: the notes application over https, with
+                  device-bound sessions; prints the command line for Chromium
+",
+    ),
+    (
+        "flash",
+        "build the firmware for a board that is plugged in, and say how it gets there",
+        "  --board pico    the board, a Raspberry Pi Pico: there is no other one yet\n",
+    ),
+    (
+        "test-all",
+        "run every check of the project, or some of them; installs what they need",
+        "  --only STEP     only this step; may be given several times\n",
+    ),
+    (
+        "setup",
+        "install what the checks need (rustup targets, Debian packages), and check nothing",
+        "  --only STEP     only what this step needs; may be given several times\n",
+    ),
+    (
+        "soak",
+        "many clients while nodes and servers fail, and a check of what they were told",
+        "  --seconds N     how long (default: 60)
+  --store URL     over this store; may be given several times (default: six stores, side by side)
+  --seed N        the seed of its random choices
+  --history FILE  where it writes what happened
+",
+    ),
+    ("keygen", "print a fresh signing key of 64 hexadecimal digits, for SESSION_KEY", ""),
+    ("size", "weigh the core on each microcontroller target, beside the goals", ""),
+    ("bench", "count instructions and allocations of a request: the core, and what adapters add", ""),
+    ("peers", "count the same beside the session libraries of today", ""),
+    ("native", "count the same in instructions of this machine, SHA instructions included", ""),
+    ("api", "record the public API of every published crate, in its public-api.txt", ""),
+    ("help", "print this list, and the steps of test-all", ""),
+];
 
-  demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
-                                      (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
-       --board BOARD                  the same on an emulated board: lm3s6965evb, riscv-virt or pico
-  flash --board pico                  the firmware as a UF2 file, and how it gets onto a Pico that is plugged in
-  demo --dbsc                         the notes application over https, with device-bound sessions; prints the command
-                                      line for Chromium
-  test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need
-  setup [--only STEP]...              install what the checks need (rustup targets, Debian packages), and check nothing
-  soak [--seconds N] [--store URL]... many clients while nodes and servers fail, and a check of what they were told
-       [--seed N] [--history FILE]    (default 60 s over each of six stores, side by side)
-  keygen                              a fresh signing key of 64 hexadecimal digits, for SESSION_KEY
-  size                                what the core weighs per microcontroller target, beside the goals
-  bench                               instructions and allocations of a request: the core beside the same work by hand, and
-                                      what sessions add through axum, actix-web, Poem and Rocket
-  peers                               the same beside the session libraries of today
-  native                              the same in instructions of this machine, SHA instructions included
-  api                                 records the public API of every published crate in its public-api.txt
-  help                                this text, and the steps
+/// Returns the list of commands.
+fn commands() -> String {
+    let lines = COMMANDS.iter().map(|(name, does, _)| format!("  {name:<10} {does}\n"));
+    format!(
+        "The commands of this project:  cargo xtask COMMAND [OPTION]...\n\n{}\n\
+         `cargo xtask COMMAND --help` shows the options of a command. Logs are in target/xtask-logs/.\n",
+        lines.collect::<String>()
+    )
+}
 
-Logs of the steps are in target/xtask-logs/.
-";
+/// Returns the list of steps.
+fn list_of_steps() -> String {
+    let lines = steps::STEPS.iter().map(|step| format!("  {:<14} {}\n", step.name, step.does));
+    format!("Steps:\n{}", lines.collect::<String>())
+}
+
+/// Returns the help for one command, or the list of commands if there is no such command.
+fn help(command: &str) -> String {
+    let Some((name, does, options)) = COMMANDS.iter().find(|(name, ..)| *name == command) else { return commands() };
+    let (option, options) = if options.is_empty() { ("", "") } else { (" [OPTION]...", *options) };
+    let steps = if ["test-all", "setup"].contains(name) { format!("\n{}", list_of_steps()) } else { String::new() };
+    let gap = if options.is_empty() { "" } else { "\n" };
+    format!("cargo xtask {name}{option}: {does}\n{gap}{options}{steps}")
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (command, options) = match arguments.split_first() {
-        Some((command, options)) => (command.as_str(), options),
-        None => ("help", &[][..]),
+    let Some((command, options)) = arguments.split_first() else {
+        print!("{}", commands());
+        return ExitCode::SUCCESS;
     };
+    let command = command.as_str();
+    if options.iter().any(|option| option == "--help" || option == "-h") {
+        print!("{}", help(command));
+        return ExitCode::SUCCESS;
+    }
     let result = match command {
         "demo" if options == ["--dbsc"] => demo::device_bound(),
         "demo" => parse(options, &["--board", "--listen", "--data"]).and_then(|options| demo::demo(&options)),
@@ -56,11 +106,13 @@ fn main() -> ExitCode {
         "peers" => by_itself("bench", steps::bench::peers, options),
         "native" => by_itself("native", steps::bench::native, options),
         "help" | "-h" | "--help" => {
-            print!("{HELP}\nSteps of test-all:\n");
-            steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));
+            match options {
+                [] => print!("{}\n{}", commands(), list_of_steps()),
+                [command, ..] => print!("{}", help(command)),
+            }
             Ok(())
         }
-        other => Err(format!("there is no command `{other}`: see cargo xtask help")),
+        other => Err(format!("there is no command `{other}`: `cargo xtask` lists them")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,7 +150,7 @@ fn parse<'a>(options: &'a [String], known: &[&str]) -> Result<Vec<(&'a str, &'a 
     let pair = |pair: &'a [String]| match pair {
         [name, value] if known.contains(&name.as_str()) => Ok((name.as_str(), value.as_str())),
         [name] if known.contains(&name.as_str()) => Err(format!("`{name}` needs a value")),
-        [other, ..] => Err(format!("unknown option `{other}`: see cargo xtask help")),
+        [other, ..] => Err(format!("unknown option `{other}`; --help lists them")),
         [] => unreachable!("chunks are never empty"),
     };
     options.chunks(2).map(pair).collect()
@@ -108,7 +160,25 @@ fn parse<'a>(options: &'a [String], known: &[&str]) -> Result<Vec<(&'a str, &'a 
 fn chosen_steps(options: &[String]) -> Result<Vec<&'static steps::Step>, String> {
     let only = parse(options, &["--only"])?;
     if let Some((_, name)) = only.iter().find(|(_, name)| !steps::STEPS.iter().any(|step| step.name == *name)) {
-        return Err(format!("there is no step `{name}`: see cargo xtask help"));
+        return Err(format!("there is no step `{name}`; --help lists them"));
     }
     Ok(steps::STEPS.iter().filter(|step| only.is_empty() || only.iter().any(|(_, name)| *name == step.name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMANDS, commands, help, list_of_steps, steps};
+
+    #[test]
+    fn every_command_and_step_has_its_help() {
+        for (name, does, options) in COMMANDS {
+            assert!(commands().contains(&format!("  {name:<10} {does}\n")));
+            let help = help(name);
+            assert!(help.starts_with(&format!("cargo xtask {name}")) && help.contains(options), "{help}");
+            assert!(commands().lines().chain(options.lines()).all(|line| line.len() <= 110), "{help}");
+        }
+        assert_eq!(help("test-al"), commands());
+        assert!(steps::STEPS.iter().all(|step| help("test-all").contains(step.name)));
+        assert_eq!(list_of_steps().lines().count(), steps::STEPS.len() + 1);
+    }
 }

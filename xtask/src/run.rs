@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// The workspace's directory.
 pub(crate) fn root() -> &'static Path {
@@ -28,6 +30,14 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let mut program = Command::new(name);
     program.args(arguments).current_dir(root());
     program
+}
+
+/// Returns the processor time, user and system, of all programs that we have run to their end, and of those that they ran.
+/// A server that detached itself from the program that started it does not count.
+pub(crate) fn cpu() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Duration::ZERO };
+    let micros = [usage.user_time(), usage.system_time()].map(|time| time.tv_sec() * 1_000_000 + time.tv_usec());
+    Duration::from_micros(micros.iter().sum::<i64>().try_into().unwrap_or(0))
 }
 
 /// What one step's programs print.
@@ -64,9 +74,10 @@ impl Log {
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<String, String> {
         let line = shown(command);
         println!("      {line}");
-        let begin = Instant::now();
+        let (begin, used) = (Instant::now(), cpu());
         let (text, success) = self.capture(command, &line).map_err(|why| format!("cannot run `{line}`: {why}"))?;
-        println!("      {:.1} s", begin.elapsed().as_secs_f32());
+        let used = cpu().saturating_sub(used).as_secs_f32();
+        println!("      {:.1} s, CPU {used:.1} s", begin.elapsed().as_secs_f32());
         if success { Ok(text) } else { Err(format!("`{line}` failed")) }
     }
 
@@ -101,5 +112,18 @@ pub(crate) fn passed(output: &str) -> Result<String, String> {
         (0, _) => Err("no test ran".into()),
         (passed, 0) => Ok(format!("{passed} tests passed")),
         (_, ignored) => Err(format!("{ignored} tests are ignored")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_of_a_program_counts_when_it_has_ended() {
+        let before = cpu();
+        let busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        assert!(Command::new("sh").args(["-c", busy]).status().is_ok_and(|status| status.success()));
+        assert!(cpu() > before);
     }
 }

@@ -25,7 +25,7 @@ const STATE: &str = "session-core/src/protocol/state.rs";
 const STEPS: &str = "session-core/src/protocol/steps.rs";
 
 /// The numbers are those of "Device-bound sessions" in docs/design.md.
-pub(crate) const RULES: &[Mutation] = &[
+pub(crate) static RULES: &[Mutation] = &[
     Mutation {
         rule: 1,
         without: "a request without a proof that holds has its session",

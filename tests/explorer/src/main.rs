@@ -31,6 +31,15 @@ enum What {
         /// These with both as well, which takes half as long again.
         #[arg(long)]
         whole: bool,
+        /// All sets without fault and clock step before these, then with one of the two: a violation is found sooner.
+        #[arg(long)]
+        small_first: bool,
+        /// Only this part of the sets, for instance 3/4: each set is in one of the four.
+        #[arg(long, value_parser = part)]
+        part: Option<(usize, usize)>,
+        /// Only this set, as a dialogue names it in its first line.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Two logins of one subject over one cookie, with any third request.
     TwoClicks {
@@ -40,16 +49,16 @@ enum What {
         /// Ends after so many seconds of real time, wherever it is.
         #[arg(long)]
         limit: Option<u64>,
+        /// Only this set, as a dialogue names it in its first line.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Triples of requests, each with a fault or a clock step, in an order that a seed gives, until the time is up.
     Three(Sample),
     /// Pairs of requests, each with two faults and a clock step, in an order that a seed gives, until the time is up.
     TwoFaults(Sample),
     /// Each rule of the protocol, left out of a copy of the code, must be missed.
-    Rules {
-        /// Only those of these numbers.
-        numbers: Vec<u8>,
-    },
+    Rules(Without),
     /// All sets of so many requests over the layered store.
     Layered {
         /// How many.
@@ -70,6 +79,9 @@ enum What {
         /// Ends after so many seconds of real time, wherever it is.
         #[arg(long)]
         limit: Option<u64>,
+        /// Only this set, as a dialogue names it in its first line.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Every order of so many things that happen to a browser of two people and a thief, with device-bound sessions.
     Devices {
@@ -81,15 +93,9 @@ enum What {
         single_use: bool,
     },
     /// Each rule of device-bound sessions, left out of a copy of the code, must be missed.
-    DeviceRules {
-        /// Only those of these numbers.
-        numbers: Vec<u8>,
-    },
+    DeviceRules(Without),
     /// Each rule of the layered store, left out of a copy of the code, must be missed.
-    LayeredRules {
-        /// Only those of these numbers.
-        numbers: Vec<u8>,
-    },
+    LayeredRules(Without),
 }
 
 #[derive(Args)]
@@ -102,19 +108,35 @@ struct Sample {
     seed: u64,
 }
 
+/// Reads `3/4`.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    numbers.filter(|(part, of)| (1..=*of).contains(part)).ok_or_else(|| format!("{text} is no part such as 3/4"))
+}
+
+#[derive(Args)]
+struct Without {
+    /// Only those of these numbers.
+    numbers: Vec<u8>,
+    /// Writes the sets of requests that show it to tests/explorer/witnesses.txt, where those recorded there do not.
+    #[arg(long)]
+    record: bool,
+}
+
 fn main() -> ExitCode {
     let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
     match Flags::parse().what {
-        What::Two { whole } => protocol::two(whole),
-        What::TwoClicks { whole, limit } => protocol::two_clicks(whole, limit.map(deadline)),
+        What::Two { whole, small_first, part, only } => protocol::two(whole, small_first, part, only.as_deref()),
+        What::TwoClicks { whole, limit, only } => protocol::two_clicks(whole, limit.map(deadline), only.as_deref()),
         What::Three(Sample { seconds, seed }) => protocol::three(deadline(seconds), seed),
         What::TwoFaults(Sample { seconds, seed }) => protocol::two_faults(deadline(seconds), seed),
-        What::Rules { numbers } => mutations::explore_each(protocol::RULES, &numbers),
-        What::Layered { requests, faults, seconds, trust, mends, limit } => {
-            layered::explore_sets(requests, Bounds { faults, seconds, trust, mends }, limit.map(deadline))
+        What::Rules(Without { numbers, record }) => mutations::explore_each(protocol::RULES, &numbers, record),
+        What::Layered { requests, faults, seconds, trust, mends, limit, only } => {
+            let bounds = Bounds { faults, seconds, trust, mends };
+            layered::explore_sets(requests, bounds, limit.map(deadline), only.as_deref())
         }
         What::Devices { things, single_use } => devices::explore(things, single_use),
-        What::DeviceRules { numbers } => mutations::explore_each(devices::RULES, &numbers),
-        What::LayeredRules { numbers } => mutations::explore_each(layered::RULES, &numbers),
+        What::DeviceRules(Without { numbers, record }) => mutations::explore_each(devices::RULES, &numbers, record),
+        What::LayeredRules(Without { numbers, record }) => mutations::explore_each(layered::RULES, &numbers, record),
     }
 }

@@ -1,11 +1,28 @@
 //! `explorer`, `rules`, `layered` and `layered-rules`: every order of a few requests.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::run::{Log, cargo};
+
+/// Of how many parts one is searched a day, because all of them take ten minutes of a processor.
+const PARTS: u64 = 4;
 
 /// Runs the explorer; its last line says what it found.
 pub(super) fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
     let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
     found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
+}
+
+/// Searches the pairs of requests whose turn it is, two clicks, and some triples.
+pub(super) fn protocol(log: &mut Log) -> Result<String, String> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|why| why.to_string())?.as_secs();
+    let part = format!("{}/{PARTS}", seconds / (24 * 60 * 60) % PARTS + 1);
+    let two = explorer(log, &["two", "--part", &part])?;
+    let clicks = explorer(log, &["two-clicks"])?;
+    let three = explorer(log, &["three", "--seconds", "60"])?;
+    Ok(format!(
+        "two, part {part} by the date, all other sets left out: {two}; two clicks and a third: {clicks}; three: {three}"
+    ))
 }
 
 pub(super) fn layered(log: &mut Log) -> Result<String, String> {

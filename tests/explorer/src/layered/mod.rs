@@ -13,7 +13,7 @@ pub(crate) use rules::RULES;
 
 use crate::layered::request::Verb;
 use crate::layered::run::{LayeredRun, Scenario};
-use crate::search::{explore, explore_all};
+use crate::search::{explore, explore_all, keep_only};
 
 /// What happens besides the requests.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +27,11 @@ pub(crate) struct Bounds {
 }
 
 /// All multisets of requests, but for those in which nobody changes anything; the first is at the first node.
-pub(crate) fn explore_sets(requests: usize, bounds: Bounds, deadline: Option<Instant>) -> ExitCode {
+pub(crate) fn explore_sets(requests: usize, bounds: Bounds, deadline: Option<Instant>, only: Option<&str>) -> ExitCode {
     let explorer = || |scenario: &Scenario| explore(|told| LayeredRun::begin(scenario, told), deadline);
-    explore_all(&scenarios(requests, bounds), explorer, |_| ())
+    let mut scenarios = scenarios(requests, bounds);
+    keep_only(&mut scenarios, only);
+    explore_all(&scenarios, scenarios.len(), explorer, |_| ())
 }
 
 fn scenarios(requests: usize, bounds: Bounds) -> Vec<Scenario> {

@@ -6,7 +6,7 @@ use crate::mutations::{Edit, Mutation};
 const STORE: &str = "stores/layered/src/store.rs";
 const CACHE: &str = "tests/explorer/src/layered/world.rs";
 
-pub(crate) const RULES: &[Mutation] = &[
+pub(crate) static RULES: &[Mutation] = &[
     Mutation {
         rule: 1,
         without: "the lease is taken after the durable store was asked",

@@ -1,7 +1,7 @@
 //! A set of requests over the layered store: which request goes on, what becomes of its call, what the cache loses, when
 //! time passes.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
@@ -26,6 +26,15 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(b"0a1b2c3d4e5f6g7h8i9jk
 pub(crate) struct Scenario {
     pub(crate) requests: Vec<(Verb, usize)>,
     pub(crate) bounds: Bounds,
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bounds { faults, seconds, trust, mends } = self.bounds;
+        write!(f, "{faults} faults, {seconds} seconds, {trust} of trust")?;
+        f.write_str(if mends { ", nodes reach the cache again" } else { "" })?;
+        self.requests.iter().try_for_each(|(verb, node)| write!(f, ", {verb:?} at {node}"))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -281,6 +290,6 @@ impl Run for LayeredRun<'_> {
     }
 
     fn story(self) -> String {
-        format!("{:?}\n{}", self.scenario, self.story.unwrap_or_default())
+        format!("{}\n{}", self.scenario, self.story.unwrap_or_default())
     }
 }

@@ -19,15 +19,28 @@ use crate::protocol::run::DriverRun;
 use crate::protocol::scenario::{Holder, Scenario};
 use crate::protocol::start::Starts;
 use crate::protocol::world::Kind;
-use crate::search::{Found, explore, explore_all};
+use crate::search::{Found, explore, explore_all, keep_only};
 
-/// All pairs.
-pub(crate) fn two(whole: bool) -> ExitCode {
-    run(&scenario::all(2, 1, 1, whole), None)
+/// All pairs, or a part of them; with `small_first` those with fewer faults and clock steps as well, before them.
+pub(crate) fn two(whole: bool, small_first: bool, part: Option<(usize, usize)>, only: Option<&str>) -> ExitCode {
+    let mut scenarios = Vec::new();
+    if small_first {
+        scenarios
+            .extend([(0, 0), (1, 0), (0, 1)].map(|(faults, jumps)| scenario::all(2, faults, jumps, true)).concat());
+    }
+    scenarios.extend(scenario::all(2, 1, 1, whole));
+    keep_only(&mut scenarios, only);
+    let all = scenarios.len();
+    if let Some((part, of)) = part {
+        // mixed, always in the same way: each part has some of each kind, and every set is in one of them
+        shuffle(&mut scenarios, 1);
+        scenarios = scenarios.into_iter().skip(part - 1).step_by(of).collect();
+    }
+    run(&scenarios, all, None)
 }
 
 /// All triples in which two clicks sign in, or as many as the time allows.
-pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>) -> ExitCode {
+pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>, only: Option<&str>) -> ExitCode {
     let clicks = |scenario: &Scenario| {
         let clicks = scenario.requests.iter().filter(|request| **request == (Verb::LoginA, Holder::Browser));
         clicks.count() >= 2
@@ -38,7 +51,8 @@ pub(crate) fn two_clicks(whole: bool, deadline: Option<Instant>) -> ExitCode {
     }
     // three logins at a cap of two would take as long as all the rest; `three` draws them
     scenarios.retain(|scenario| clicks(scenario) && scenario.kind != Kind::CappedAtTwo);
-    run(&scenarios, deadline)
+    keep_only(&mut scenarios, only);
+    run(&scenarios, scenarios.len(), deadline)
 }
 
 /// As many triples as the time allows.
@@ -53,10 +67,11 @@ pub(crate) fn two_faults(deadline: Instant, seed: u64) -> ExitCode {
 
 fn some(mut scenarios: Vec<Scenario>, deadline: Instant, seed: u64) -> ExitCode {
     shuffle(&mut scenarios, seed);
-    run(&scenarios, Some(deadline))
+    run(&scenarios, scenarios.len(), Some(deadline))
 }
 
-fn run(scenarios: &[Scenario], deadline: Option<Instant>) -> ExitCode {
+/// Explores these sets of `all`.
+fn run(scenarios: &[Scenario], all: usize, deadline: Option<Instant>) -> ExitCode {
     let explorer = || {
         let starts = Kind::ALL.map(Starts::new);
         move |scenario: &Scenario| {
@@ -64,7 +79,7 @@ fn run(scenarios: &[Scenario], deadline: Option<Instant>) -> ExitCode {
             explore(|told| DriverRun::begin(starts.app, starts.at(scenario.beginning), scenario, told), deadline)
         }
     };
-    explore_all(scenarios, explorer, table)
+    explore_all(scenarios, all, explorer, table)
 }
 
 fn table(explored: &[(&Scenario, Found)]) {

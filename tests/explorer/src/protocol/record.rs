@@ -1,5 +1,6 @@
 //! Reads cookies and records by docs/spec.md, without the library's help, so that a mistake in it is not believed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -23,8 +24,21 @@ pub(crate) struct Cookie {
 }
 
 impl Cookie {
-    /// Takes a value apart that the library sent.
+    /// Takes a value apart that the library sent. The same few come in every path.
     pub(crate) fn open(value: &str) -> Self {
+        thread_local! {
+            static OPENED: RefCell<BTreeMap<String, Cookie>> = const { RefCell::new(BTreeMap::new()) };
+        }
+        OPENED.with_borrow_mut(|opened| {
+            opened.get(value).copied().unwrap_or_else(|| {
+                let cookie = Self::open_anew(value);
+                opened.insert(value.to_owned(), cookie);
+                cookie
+            })
+        })
+    }
+
+    fn open_anew(value: &str) -> Self {
         let mut buffer = [0; 64];
         let bytes = Base64UrlUnpadded::decode(value, &mut buffer).expect("the library sends base64url");
         let subkey = hmac(&KEY, &[b"session-core/1 token\0", COOKIE.as_bytes()]);
@@ -105,9 +119,9 @@ impl Record {
             data.insert(key, bytes[take(len)].to_vec());
         }
         Self {
-            version: u64::from_le_bytes(fixed(bytes, 2)),
+            version: Self::version(bytes),
             login: u32::from_le_bytes(fixed(bytes, 10)),
-            last_seen: u48(bytes, 14),
+            last_seen: Self::last_seen(bytes),
             idle: u48(bytes, 20),
             ends: u48(bytes, 26),
             verifier: fixed(bytes, 32),
@@ -130,6 +144,20 @@ impl Record {
 
     pub(crate) fn live(&self, now: u64) -> bool {
         (self.idle == 0 || now < self.last_seen + self.idle) && (self.ends == 0 || now < self.ends)
+    }
+
+    /// Whether the record with these bytes is alive, without a look at the rest of it.
+    pub(crate) fn is_live(bytes: &[u8], now: u64) -> bool {
+        let (idle, ends) = (u48(bytes, 20), u48(bytes, 26));
+        (idle == 0 || now < Self::last_seen(bytes) + idle) && (ends == 0 || now < ends)
+    }
+
+    pub(crate) fn last_seen(bytes: &[u8]) -> u64 {
+        u48(bytes, 14)
+    }
+
+    pub(crate) fn version(bytes: &[u8]) -> u64 {
+        u64::from_le_bytes(fixed(bytes, 2))
     }
 
     /// The counter that the programs increment.

@@ -14,11 +14,11 @@ const SUBJECTS: &str = "session-core/src/driver/subjects.rs";
 const CHANGES: &str = "session-core/src/record/changes.rs";
 const STORE: &str = "tests/explorer/src/protocol/world.rs";
 
-pub(crate) const RULES: &[Mutation] = &[
+pub(crate) static RULES: &[Mutation] = &[
     Mutation {
         rule: 1,
         without: "after a conflict the cookie is not asked about again",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "let verdict = expiry::worth(token, &self.other, operation.now);",
@@ -28,7 +28,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 2,
         without: "a cookie may be renewed while a grace runs",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[
             Edit {
                 file: EXPIRY,
@@ -45,11 +45,11 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 3,
         without: "the store and the driver write to sessions that are over",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[
             Edit {
                 file: STORE,
-                code: "filter(|slot| Record::parse(&slot.bytes).live(now))",
+                code: "filter(|slot| Record::is_live(&slot.bytes, now))",
                 instead: "filter(|_| now > 0)",
             },
             Edit {
@@ -62,13 +62,13 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 4,
         without: "the store keeps the last_seen that came last, not the latest",
-        explore: "two",
-        edits: &[Edit { file: STORE, code: "if Record::parse(record).last_seen < seen {", instead: "if seen > 0 {" }],
+        explore: "two --small-first",
+        edits: &[Edit { file: STORE, code: "if Record::last_seen(record) < seen {", instead: "if seen > 0 {" }],
     },
     Mutation {
         rule: 5,
         without: "a login takes over the session of another subject",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: STEPS,
             code: "is_none_or(|(before, _)| before == subject)",
@@ -78,7 +78,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 5,
         without: "a login over another subject ends whatever has the old handle",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: STORED,
             code: "operation.condition, now",
@@ -88,7 +88,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 6,
         without: "a login's cookie goes out and the index does not have its session",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "if rules.has_index && matches!(operation.intent, Intent::Login { .. }) && !operation.joined {",
@@ -98,19 +98,19 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 7,
         without: "a login is added whatever became of the epoch since it began",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit { file: STORE, code: "if subject.epoch != *epoch {", instead: "if subject.epoch < *epoch {" }],
     },
     Mutation {
         rule: 8,
         without: "a revocation ends whatever has the handle",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit { file: SUBJECTS, code: "DeleteCondition::Login(entry.login)", instead: "DeleteCondition::Any" }],
     },
     Mutation {
         rule: 9,
         without: "the session that ends others is not accepted again",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: SUBJECTS,
             code: "self.accept_again(own, room).await?;\n        let ended = self.end_each",
@@ -120,7 +120,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 9,
         without: "a login at the cap looks at those that were added after it as well",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[
             Edit { file: SUBJECTS, code: "pages.restart(entry.order);", instead: "pages.restart(u64::MAX);" },
             Edit {
@@ -143,7 +143,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 9,
         without: "a login at a cap of two ends as many as it counted, although another one is ending the same",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: SUBJECTS,
             code: "if let Some(oldest) = oldest.filter(|_| holds && count > cap) {
@@ -165,7 +165,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 10,
         without: "a value that was read may have changed",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: CHANGES,
             code: "matches!(touched.kind, Kind::Read | Kind::Write)",
@@ -175,7 +175,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 10,
         without: "what was read before a rotation may have changed",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: CHANGES,
             code: "(self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);",
@@ -185,7 +185,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 11,
         without: "after a lost answer the own write counts as somebody else's",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[
             Edit {
                 file: REPLIES,
@@ -198,7 +198,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 11,
         without: "after a lost answer somebody else's write counts as proof that the own one was not done",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "if operation.pending && there != self.base {",
@@ -208,7 +208,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 11,
         without: "an update that was given up and may still be done is told as refused",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: MACHINE,
             code: "if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done }",
@@ -218,7 +218,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 11,
         without: "a login whose update was given up and may still be done goes on with another session",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "Intent::Login { .. } if !operation.pending => {",
@@ -228,7 +228,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 12,
         without: "a cookie that was superseded is taken back",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: STATE,
             code: "Verdict::Replaced => rules.observer.observe(&Event::Replaced(id, who)),",
@@ -238,7 +238,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 13,
         without: "a create that was given up is repeated under its handle",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "(operation.fresh, self.fresh_handle, operation.phase) = (None, None, Phase::Ready);",
@@ -249,7 +249,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 14,
         without: "an add that comes late replaces the entry of a newer login",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: STORE,
             code: "old.0 == *handle && old.1 >= *login",
@@ -259,7 +259,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 15,
         without: "a second login over the cookie that a login has just replaced makes another session",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "(Verdict::Replaced, Intent::Login { subject, .. }, Some(token)) => {",
@@ -269,7 +269,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 15,
         without: "a second login joins the first without a write",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: REPLIES,
             code: "operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };",
@@ -289,7 +289,7 @@ pub(crate) const RULES: &[Mutation] = &[
     Mutation {
         rule: 15,
         without: "a cookie from before a login counts as one from before a renewal",
-        explore: "two",
+        explore: "two --small-first",
         edits: &[Edit {
             file: EXPIRY,
             code: "previous.grace_until > Time::ZERO && same(previous.verifier, &token.verifier)",

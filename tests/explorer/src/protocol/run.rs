@@ -96,7 +96,8 @@ impl<'s> DriverRun<'s> {
 
     fn deliver(&mut self, id: usize, answer: Answer) {
         let (world, jar) = (self.world(), &mut self.jars[self.scenario.requests[id].1 as usize]);
-        let mut monitor = world.state.borrow().monitor.clone();
+        // it looks at the rest of the world
+        let mut monitor = world.take_monitor();
         monitor.answered(id, &answer, jar.as_deref(), |handle| world.record(handle), world.now());
         world.state.borrow_mut().monitor = monitor;
         if let Some(story) = &mut self.story {
@@ -153,7 +154,7 @@ impl Run for DriverRun<'_> {
                 Request::Running(_) => {
                     events.push(Event::Go(id, Grant::Pass));
                     if self.faults > 0 {
-                        let reads = self.world().waits_for(id).is_some_and(|command| command.only_reads());
+                        let reads = self.world().only_reads(id);
                         let fates = &GIVEN_UP[..if reads { 1 } else { 3 }];
                         events.extend(fates.iter().flat_map(|grant| [Event::Go(id, *grant), Event::Crash(id, *grant)]));
                     }
@@ -206,7 +207,7 @@ impl Run for DriverRun<'_> {
         }
         if self.requests.iter().all(|request| matches!(request, Request::Over)) {
             let now = self.world().now();
-            let mut monitor = self.world().state.borrow().monitor.clone();
+            let mut monitor = self.world().take_monitor();
             monitor.at_rest(self.world(), now);
             self.world().state.borrow_mut().monitor = monitor;
         }

@@ -99,8 +99,9 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, store like {:?}:", self.beginning, self.kind)?;
-        self.requests.iter().try_for_each(|(verb, holder)| write!(f, " {verb:?} by {holder:?},"))
+        let Self { kind, beginning, requests, faults, jumps } = self;
+        write!(f, "{beginning:?}, store like {kind:?}, {faults} faults, {jumps} steps of the clock")?;
+        requests.iter().try_for_each(|(verb, holder)| write!(f, ", {verb:?} by {holder:?}"))
     }
 }
 

@@ -193,9 +193,19 @@ impl World {
         *self.gate.borrow_mut() = Gate { waiting: vec![None; requests], ..Gate::default() };
     }
 
+    /// Takes the monitor out, until it is put back.
+    pub(crate) fn take_monitor(&self) -> Monitor {
+        std::mem::replace(&mut self.state.borrow_mut().monitor, Monitor::new(self.kind))
+    }
+
     /// From now on commands are those of request `id`.
     pub(crate) fn turn(&self, id: usize) {
         self.gate.borrow_mut().current = id;
+    }
+
+    /// Whether the command for which request `id` waits changes nothing.
+    pub(crate) fn only_reads(&self, id: usize) -> bool {
+        self.gate.borrow().waiting[id].as_ref().is_some_and(|(command, _)| command.only_reads())
     }
 
     /// The command for which request `id` waits.
@@ -386,7 +396,7 @@ impl State {
 
     /// A record that is over at the caller's time counts as missing.
     fn live(&self, handle: HandleBytes, now: u64) -> Option<&Slot> {
-        self.slots.get(&handle).filter(|slot| Record::parse(&slot.bytes).live(now))
+        self.slots.get(&handle).filter(|slot| Record::is_live(&slot.bytes, now))
     }
 
     fn put(&mut self, handle: HandleBytes, bytes: Vec<u8>) -> Version {
@@ -400,7 +410,7 @@ impl State {
     fn version(&self, slot: &Slot) -> Version {
         match self.kind {
             Kind::Cache => Version(slot.counter),
-            _ => Version(Record::parse(&slot.bytes).version),
+            _ => Version(Record::version(&slot.bytes)),
         }
     }
 
@@ -543,7 +553,7 @@ impl SubjectIndex for Port {
 
 /// Bytes 14 to 19, little-endian.
 fn keep_later_last_seen(record: &mut [u8], seen: u64) {
-    if Record::parse(record).last_seen < seen {
+    if Record::last_seen(record) < seen {
         record[14..20].copy_from_slice(&seen.to_le_bytes()[..6]);
     }
 }
