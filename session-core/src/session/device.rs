@@ -1,4 +1,4 @@
-//! A session bound to a key in the device that signed in (TR3): what a request with the session's cookie is about.
+//! A session bound to a key in the device that signed in, as seen from a request with the session's cookie.
 
 use core::ops::DerefMut;
 
@@ -15,17 +15,17 @@ use crate::store::contract::Store;
 use crate::wire::device::{DeviceKeys, Header};
 use crate::wire::proof::{Es256, Proof};
 
-/// What a request's cookies prove of the device that its session is bound to.
+/// What a request's cookies prove about the device that its session is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceProof {
     /// There is no session, or it is not bound.
     Unbound,
-    /// The device proved then that it has the key.
+    /// The device proved at this time that it holds the key.
     Proven(Time),
-    /// The session needs no proof yet: its sign-in was a moment ago.
+    /// The session signed in a moment ago and needs no proof yet.
     Settling,
-    /// There is no proof that holds: the request has no session. A login over it ends this one
-    /// ([`end_unproven`](crate::Sessions::end_unproven)).
+    /// There is no valid proof, and the request has no session. Before a login in this request, end the session with
+    /// [`end_unproven`](crate::Sessions::end_unproven).
     Missing(Unproven),
 }
 
@@ -39,9 +39,10 @@ where
     O: Observer,
     M: Mode,
 {
-    /// Demands the proof of a device-bound session: call it after [`load`](Self::load), with the same lines. Without one that
-    /// holds, the request has no session from here on, and the browser keeps its cookies: a write makes a new session. Calls
-    /// no store.
+    /// Checks the proof of a device-bound session. Call it after [`load`](Self::load), with the same header lines.
+    ///
+    /// Without a valid proof the request has no session from here on, and a write creates a new one. The browser keeps
+    /// its cookies. Calls no store.
     pub fn check_device<'h>(
         &mut self,
         device: &DeviceKeys,
@@ -74,17 +75,20 @@ where
         DeviceProof::Missing(unproven)
     }
 
-    /// The answer's `Secure-Session-Registration` value: asks the browser for a key, if this request signed in and the session
-    /// is not bound yet.
+    /// Returns the `Secure-Session-Registration` value of the response, which asks the browser for a key. Returns
+    /// `None` unless this request signed in and the session is not bound yet.
     #[must_use]
     pub fn device_registration(&self, device: &DeviceKeys) -> Option<Header> {
         let (handle, record) = self.request.signed_in_here().filter(|(_, record)| !record.has_device())?;
         Some(device.registration(handle, record.login(), self.sessions.now()))
     }
 
-    /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is
-    /// the value of its `Secure-Session-Response`. A session is bound once. The same proof again, whose answer was lost, is answered
-    /// again, unless proofs count once.
+    /// Answers a registration: a `POST` to the endpoint without a `Sec-Secure-Session-Id` header. Call it after
+    /// [`load`](Self::load). `proof` is the value of the `Secure-Session-Response` header.
+    ///
+    /// A session is bound only once. A repeated proof, whose response was lost, is answered again unless the policy
+    /// accepts each proof only once. If the future is dropped, the session was bound or not, and the browser can repeat
+    /// the proof.
     pub async fn register_device(
         &mut self,
         device: &DeviceKeys,

@@ -1,17 +1,18 @@
-//! The [store contract](crate::store) as functions, for the tests of any store (ST11). A test runs [`suite`] or single
-//! rules with the executor that the store needs; one whose futures never wait has [`testing::run`](crate::testing::run).
+//! The [store contract](crate::store) as functions, for the tests of any store. A test runs [`suite`] or single rules
+//! on the executor that the store needs. For a store whose futures never wait, [`testing::run`](crate::testing::run) is
+//! enough.
 //!
-//! - A rule uses handles of its own, which follow from `seed` and its name: with a random seed the suite can run against
-//!   a server that others use too. It takes its records away again if it is kept.
-//! - No rule sleeps. It calls the store with times from `start` to a few minutes later, so a store that removes what is
-//!   over by its caller's time may remove what others keep there for so long. Where the medium has a time-to-live of
-//!   its own, `start` is the present.
-//! - The store has room for two records of 192 bytes.
-//! - Rules of the index hold for a store without one. [`end_all_ends_all`] is not in the suite, for it ends the sessions
-//!   of whoever else uses the store.
+//! - Each rule uses its own handles, derived from `seed` and the rule's name. With a random seed, the suite can run
+//!   against a shared server. A rule that is kept removes its records.
+//! - No rule sleeps. The rules call the store with times from `start` to a few minutes later. A store that removes
+//!   expired records by its caller's time may therefore remove other users' records. If the medium has its own
+//!   time-to-live, `start` must be the current time.
+//! - The store must have room for two records of 192 bytes.
+//! - A store without an index keeps the rules of the index. [`end_all_ends_all`] is not in the suite, because it ends
+//!   every session in the store.
 //!
-//! Two sentences of the contract cannot be seen from here: that bytes in the medium that are no record are handed out as
-//! they are, and who gives way when a store is full. A store has tests of its own for them.
+//! Two rules of the contract cannot be checked from outside: `load` returns bytes in the medium that are no record as
+//! they are, and a full store evicts the right session. Test these in the store's crate.
 
 mod broken;
 mod case;
@@ -39,7 +40,7 @@ macro_rules! rules {
         /// Every rule in the order of the suite: the function's name, the requirement, and what it demands.
         pub const RULES: &[(&str, &str, &str)] = &[$((stringify!($name), stringify!($rule), $sentence)),*];
 
-        /// Runs all rules, up to the first that is broken.
+        /// Runs all rules and stops at the first broken one.
         ///
         /// # Errors
         /// The broken rule.
@@ -48,7 +49,7 @@ macro_rules! rules {
             Ok(())
         }
 
-        /// Runs all rules, also after one that is broken, and tells what came of each.
+        /// Runs all rules, including those after a broken one, and passes the result of each to `tell`.
         pub async fn each<S: Store>(store: &S, start: Time, seed: u64, mut tell: impl FnMut(&'static str, Verdict)) {
             $({
                 let broken = $name(store, start, seed).await.err();
@@ -58,9 +59,8 @@ macro_rules! rules {
 
         $(
             #[doc = concat!($sentence, " (", stringify!($rule), ")")]
-            ///
             /// # Errors
-            /// What of it does not hold.
+            /// What the store should have done.
             pub async fn $name<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
                 $file::$name(Case::new(store, start, seed, stringify!($rule), stringify!($name))).await
             }
@@ -68,11 +68,11 @@ macro_rules! rules {
     };
 }
 
-/// Ending all sessions ends those that began before, by order and not by clocks, and none that begins later; a store that
-/// cannot says so and ends none. (LC10, ST19)
+/// Checks that `end_all` ends every session that began before, regardless of clocks, and none that begins later. A
+/// store that does not support it returns `false` and ends none.
 ///
 /// # Errors
-/// What of it does not hold.
+/// What the store should have done.
 pub async fn end_all_ends_all<S: Store>(store: &S, start: Time, seed: u64) -> Result<(), Broken> {
     index::end_all_ends_all(Case::new(store, start, seed, "LC10", "end_all_ends_all")).await
 }
