@@ -2,8 +2,8 @@
 //!
 //! [`Event`] lists all events in a table.
 //!
-//! Each ready observer is a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the
-//! adapters for servers. They report the event's name, its level and the session's [`LogId`], never a cookie. [`Log`]
+//! Each ready observer is a feature: `Log` (`log`) and `Defmt` (`defmt`) here, `Tracing` and `Metrics` in the
+//! adapters for servers. They report the event's name, its level and the session's [`LogId`], never a cookie. `Log`
 //! and `Tracing` also report the subject, in the clear, for the events that an audit needs. A pair of observers is an
 //! observer: `observed((Log, Counter))`.
 

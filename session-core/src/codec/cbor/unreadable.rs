@@ -1,9 +1,10 @@
-//! Why a value cannot be read, and where in it. Nothing here contains a part of the value: it ends up in logs.
+//! Why a value cannot be read, and where in it. Nothing here contains a part of the value, because the text ends up in
+//! logs.
 
 use core::fmt::{self, Write as _};
 use serde::de::{self, Expected, Unexpected};
 
-/// What serde and the reader say while they read.
+/// The error that serde or the reader reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     what: What,
@@ -104,13 +105,13 @@ impl Error {
         Self { what, expected: text, located: false }
     }
 
-    /// Returns the name of the field that is missing, if that is the error.
+    /// Returns the name of the missing field, if that is the error.
     #[must_use]
     pub const fn missing(&self) -> Option<&'static str> {
         if let What::Missing(name) = self.what { Some(name) } else { None }
     }
 
-    /// Returns the name of the field that is there twice, if that is the error.
+    /// Returns the name of the field that occurs twice, if that is the error.
     #[must_use]
     pub const fn twice(&self) -> Option<&'static str> {
         if let What::Twice(name) = self.what { Some(name) } else { None }
@@ -269,8 +270,8 @@ impl fmt::Display for Path {
     }
 }
 
-/// Why a value cannot be read, and where in it: "field `cart.items[2]`: expected u32, found text". Names are those of
-/// types, never those of stored keys.
+/// Why a value cannot be read, and where in it: "field `cart.items[2]`: expected u32, found text". The names are those
+/// of the type, never stored keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub(super) path: Path,
@@ -278,13 +279,13 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// Returns the error itself, without the place.
+    /// Returns the error without its location.
     #[must_use]
     pub const fn error(&self) -> Error {
         self.error
     }
 
-    /// Returns the path to the field, empty if the value as a whole cannot be read.
+    /// Returns the path to the field. It is empty if the value as a whole cannot be read.
     #[must_use]
     pub const fn field(&self) -> impl fmt::Display {
         self.path

@@ -5,7 +5,7 @@ use core::fmt;
 /// Bytes of a digest.
 pub(super) const DIGEST: usize = 4;
 
-/// The value was written as another type, or the bytes are damaged.
+/// The value was written as another type, or its bytes are corrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
