@@ -55,6 +55,10 @@ mod session;
 
 pub mod testing;
 
+// host only: what the texts of errors and events have in common
+#[cfg(all(test, not(target_os = "none")))]
+mod texts;
+
 // what a user sees
 
 pub use base::error::{Error, Fault};

@@ -69,8 +69,8 @@ impl fmt::Display for WriteError {
         f.write_str(match self {
             Self::Refused => "the type's Serialize implementation returned an error",
             Self::Deep => "the value is nested too deeply",
-            Self::Length => "a list or map does not have the number of elements that it announced",
-            Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
+            Self::Length => "a list or map has a different number of elements than it announced",
+            Self::LeftOut => "a field is skipped, but the codec stores no field names",
         })
     }
 }

@@ -19,7 +19,7 @@ pub enum Error {
     /// A newer cookie replaced the one of this request. The session continues under the newer one, so send the request
     /// again. (409)
     CookieReplaced,
-    /// All sessions of the subject were revoked after this login began, or the login took longer than ten minutes.
+    /// The end of all sessions of the subject was requested after this login began, or the login took longer than ten minutes.
     /// Check the credentials again. The revoking request may itself have failed. (409)
     SignInAgain,
     /// The operation needs a signed-in subject. (401)
@@ -126,37 +126,33 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
-            Self::Ended => "the session ended while this request was under way: sign in again",
-            Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
+            Self::Ended => "the session ended during this request: sign in again",
+            Self::CookieReplaced => "the session has a newer cookie: send the request again",
             Self::SignInAgain => {
-                "an end of all the account's sessions was asked for while you were signing in, or it took too long: \
-                 sign in again"
+                "an end of all the account's sessions was requested during the sign-in, or it took too long: sign in again"
             }
-            Self::NotSignedIn => "sign in first",
-            Self::CrossSite => "the request was refused because another site caused it",
-            Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
+            Self::NotSignedIn => "not signed in: sign in first",
+            Self::CrossSite => "another site caused this request: send it from this site",
+            Self::Unreadable => "a stored value does not match the program's type for it: see the log of events",
             Self::TooLarge { need, have } => {
-                return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
+                return write!(f, "the session would take {need} bytes, at most {have} fit: store less");
             }
-            Self::BadKey => "a session key is 1 to 64 bytes of text without control characters",
-            Self::BadText => "a subject is 1 to 255 bytes of text, a label at most 255",
-            Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
-            Self::Busy => "the session was used twice at the same time within one request: await one call first",
-            Self::NotMounted => "no session layer is mounted around this handler",
+            Self::BadKey => "invalid session key: use 1 to 64 bytes without control characters",
+            Self::BadText => "invalid text: a subject has 1 to 255 bytes, a label at most 255",
+            Self::NotSerializable => "the value cannot be stored and read back: check its serde implementation",
+            Self::Busy => "two calls used the session at once: await one before the next",
+            Self::NotMounted => "this handler has no session layer: add one to its router",
             Self::AnswerSent => {
-                "the answer was sent, and the session was stored with it: use the session before, and hand a stream or a \
-                 spawned task the values that it needs"
+                "the response was sent and the session stored: use the session earlier, and pass its values to the \
+                 stream or task"
             }
             Self::Unsupported => {
-                "sessions are kept in a way that does not support this: listing a person's, ending all, taking a value once, \
-                 or binding them to devices"
+                "this store or setup cannot list sessions, end all, take a value once or bind devices: choose another"
             }
-            Self::Full => "no room for another session: try again later",
+            Self::Full => "the session store is full: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
-            Self::Unavailable => "the session store cannot be reached: try again later",
-            Self::Indeterminate => {
-                "the session store did not confirm the change: load the page again to see whether it was kept"
-            }
+            Self::Unavailable => "the session store is unavailable: try again later",
+            Self::Indeterminate => "the session store did not confirm the change: load the page again to check it",
         })
     }
 }

@@ -46,10 +46,8 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Pattern => {
-                "the signing key is a pattern, not 32 random bytes: make one with a cryptographic generator"
-            }
-            Self::TooMany => "at most three signing keys: one that signs and two that still verify; retire the oldest",
+            Self::Pattern => "the signing key is not random: create 32 bytes with `openssl rand -hex 32`",
+            Self::TooMany => "too many signing keys: use at most three, so remove the oldest",
         })
     }
 }

@@ -664,30 +664,30 @@ pub enum PolicyError {
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Name => "cookie name: only letters, digits and !#$%&'*+-.^_`|~ may stand in it",
-            Self::NameLength => "cookie name: at most 256 characters",
-            Self::NotHost => "cookie name: a secure cookie without a domain is called __Host-NAME, in these letters",
-            Self::NotSecure => "cookie name: a secure cookie with a domain is called __Secure-NAME, in these letters",
+            Self::Name => "cookie name: use only letters, digits and !#$%&'*+-.^_`|~",
+            Self::NameLength => "cookie name: use at most 256 characters",
+            Self::NotHost => "cookie name: without a domain, use __Host-NAME in exactly this case",
+            Self::NotSecure => "cookie name: with a domain, use __Secure-NAME in exactly this case",
             Self::PlainPrefix => {
-                "cookie name: browsers refuse __Host- and __Secure- on plain http; choose another name"
+                "cookie name: browsers reject __Host- and __Secure- on plain http, so choose another"
             }
-            Self::Domain => "cookie domain: letters, digits, dots and hyphens, at most 1024",
-            Self::Path => "cookie path: begins with /, printable ASCII without ; and at most 1024 characters",
-            Self::HostPath => "cookie path: a __Host- cookie has Path=/; use SecureCookie::domain for another path",
-            Self::ZeroLimit => "lifetimes: a limit of zero ends every session at once; leave it out to have none",
-            Self::RenewalWithinGrace => "lifetimes: renew-after must be longer than the grace",
+            Self::Domain => "cookie domain: use at most 1024 letters, digits, dots and hyphens",
+            Self::Path => "cookie path: begin with / and use at most 1024 printable ASCII characters without ;",
+            Self::HostPath => "cookie path: a __Host- cookie has Path=/, so use SecureCookie::domain for another",
+            Self::ZeroLimit => "lifetimes: a limit of zero ends every session at once, so leave it out for no limit",
+            Self::RenewalWithinGrace => "lifetimes: renew_after must be longer than grace",
             Self::NeverChanges => {
-                "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
+                "lifetimes: without an absolute limit the cookie must be renewed, so set renew_after"
             }
             Self::TouchTooRare => {
-                "lifetimes: touch-every must be shorter than idle, or users who are active are signed out"
+                "lifetimes: touch_every must be shorter than idle, or active users are signed out"
             }
             Self::NoDeviceCookie => {
-                "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
+                "device-bound sessions: use SecureCookie::host(), not partitioned, with a name of at most 254 characters"
             }
-            Self::DeviceLifetime => "device-bound sessions: a proof holds for a second to a day",
+            Self::DeviceLifetime => "device-bound sessions: use a proof lifetime of a second to a day",
             Self::EndpointPath => {
-                "device-bound sessions: the endpoint's path begins with /, has letters, digits and -._~/ and at most 128 of them"
+                "device-bound sessions: begin the endpoint's path with / and use at most 128 letters, digits and -._~/"
             }
         })
     }

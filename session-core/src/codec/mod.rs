@@ -48,10 +48,10 @@ pub enum NotReadBack<W> {
 
 impl<W: fmt::Display> fmt::Display for NotReadBack<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("can be set and never read: ")?;
+        f.write_str("can be set but not read back: ")?;
         match self {
             Self::Never(why) => why.fmt(f),
-            Self::AsAnother => f.write_str("what is read is another value"),
+            Self::AsAnother => f.write_str("the value that is read differs"),
         }
     }
 }

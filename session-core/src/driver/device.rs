@@ -105,7 +105,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> DeviceReply {
         let Some((handle, current)) = device.named(query) else {
-            self.observe(&Event::ProofRefused(None, &"the URL names no session of ours"));
+            self.observe(&Event::ProofRefused(None, &"the URL is not signed by our keys"));
             return DeviceReply::Refused;
         };
         let Some(proof) = proof else {
@@ -160,20 +160,20 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         proof: &[u8],
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> Result<[u8; 64], Refusal> {
-        let proof = Proof::read(proof).ok_or(Refusal::Final("it is no proof"))?;
+        let proof = Proof::read(proof).ok_or(Refusal::Final("the proof is malformed"))?;
         if proof.key().is_some() {
-            return Err(Refusal::Final("it registers a key"));
+            return Err(Refusal::Final("the proof of a refresh must not contain a key"));
         }
         let made = device.is_refresh(proof.challenge(), handle, self.now());
-        let made = made.ok_or(Refusal::Again("its challenge is not ours, or too old"))?;
+        let made = made.ok_or(Refusal::Again("the challenge is not ours or is too old"))?;
         if self.is_another(handle, cookie_lines) {
             return Err(Refusal::Final("the cookie names another session"));
         }
-        let mut seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
-        let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is bound to no device")) };
+        let mut seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
+        let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is not bound to a device")) };
         let key = *key;
         if !proof.is_signed_by(&key, es256) {
-            return Err(Refusal::Final("the signature is not of the session's device"));
+            return Err(Refusal::Final("the signature is not by the session's device"));
         }
         if !device.devices().single_use {
             return Ok(key);
@@ -184,18 +184,18 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 return Err(Refusal::Final("the session is bound to another device"));
             };
             if made <= proven {
-                return Err(Refusal::Again("it was used before"));
+                return Err(Refusal::Again("the proof was used before"));
             }
             room.set_device(&key, made)?;
             room.set_version(self.draw(rng)?.version());
             let written = self.context.store.update(&handle, seen, room.bytes(), self.now(), &mut []).await;
             match self.context.heard(written)? {
                 Outcome::Applied(_) => return Ok(key),
-                Outcome::Missing => return Err(Refusal::Final("there is no such session")),
+                Outcome::Missing => return Err(Refusal::Final("the session does not exist")),
                 Outcome::Full | Outcome::TooLarge { .. } => return Err(Refusal::Later),
                 Outcome::Conflict(_) => {}
             }
-            seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
+            seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
         }
         Err(Refusal::Later)
     }

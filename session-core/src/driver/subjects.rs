@@ -19,7 +19,7 @@ use crate::wire::token::Token;
 /// Entries that are read at a time.
 const PAGE: usize = 4;
 /// What an index that does not list the session of the request says of itself.
-const LOSES: &str = "a subject's index has lost an entry, so that a revocation does not find every session";
+const LOSES: &str = "a subject's index lost an entry, so revocations may miss sessions: check the store";
 /// So many logins of one subject may be under way without exceeding its cap.
 const AT_ONCE: u64 = 16;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.

@@ -119,29 +119,29 @@ where
         let signed_in = self.request.handle().zip(self.request.record()).filter(|_| self.request.is_live());
         let signed_in = signed_in.filter(|(_, record)| record.subject().is_some());
         let Some((handle, record)) = signed_in else {
-            return Err(Ok("nobody is signed in"));
+            return Err(Ok("no subject is signed in"));
         };
         if self.sessions.mode.abilities().lives_in_cookie {
-            return Err(Ok("sessions that travel in their cookies are not bound"));
+            return Err(Ok("sealed sessions cannot be bound"));
         }
         let login = record.login();
         if proof.is_empty() {
-            return Err(Ok("there is none: perhaps a proxy takes Secure-Session headers away"));
+            return Err(Ok("the proof is missing: check that no proxy removes Secure-Session headers"));
         }
-        let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
-        let key = *proof.key().ok_or(Ok("it registers no key"))?;
+        let proof = Proof::read(proof).ok_or(Ok("the proof is malformed"))?;
+        let key = *proof.key().ok_or(Ok("the proof contains no key"))?;
         if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {
-            return Err(Ok("its challenge is not of this sign-in, or too old"));
+            return Err(Ok("the challenge is not of this sign-in or is too old"));
         }
         let another = Err(Ok("the session is bound to another key"));
         if record.device().is_some_and(|(bound, _)| *bound != key) {
             return another;
         }
         if record.has_device() && device.devices().single_use {
-            return Err(Ok("it was used before"));
+            return Err(Ok("the proof was used before"));
         }
         if !proof.is_signed_by(&key, es256) {
-            return Err(Ok("the signature is not of the key"));
+            return Err(Ok("the signature does not match the key in the proof"));
         }
         if !record.has_device() {
             let mut taken = false;

@@ -314,48 +314,54 @@ impl fmt::Display for Event<'_> {
             Self::Renewed(id, who) => write!(f, "session {id}{}: cookie renewed", Of(*who)),
             Self::LoggedIn(id, subject) => write!(f, "session {id}: {subject:?} signed in"),
             Self::LoginFailed(subject, why) => match subject {
-                Some(subject) => write!(f, "sign-in of {subject:?} refused: {why}"),
-                None => write!(f, "sign-in refused: {why}"),
+                Some(subject) => write!(f, "sign-in of {subject:?} rejected: {why}"),
+                None => write!(f, "sign-in rejected: {why}"),
             },
             Self::Rotated(id, who) => write!(f, "session {id}{}: cookie rotated", Of(*who)),
             Self::Ended(id, who) => write!(f, "session {id}{} ended", Of(*who)),
             Self::Revoked(id, who, why) => write!(f, "session {id}{} revoked: {}", Of(*who), why.name()),
             Self::OthersRevoked(id, who) => write!(f, "session {id}: {who:?} ended all other sessions"),
             Self::AllRevoked(who) => write!(f, "all sessions of {who:?} revoked"),
-            Self::EverybodyRevoked => f.write_str("everybody's sessions revoked"),
+            Self::EverybodyRevoked => f.write_str("all sessions of all subjects revoked"),
             Self::Expired(id, who) => write!(f, "session {id}{} expired", Of(*who)),
-            Self::Forged => f.write_str("cookie refused: not signed by us"),
-            Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
-            Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
-            Self::PastGrace(id, who) => write!(f, "session {id}{}: old cookie after its grace", Of(*who)),
-            Self::Replaced(id, who) => write!(f, "session {id}{}: replaced cookie", Of(*who)),
+            Self::Forged => f.write_str("cookie rejected: none of the keys signed it"),
+            Self::CookiesIgnored => {
+                f.write_str("more than eight session cookies in one request: the rest were ignored")
+            }
+            Self::Unknown(id) => write!(f, "cookie rejected: session {id} does not exist"),
+            Self::PastGrace(id, who) => write!(f, "session {id}{}: cookie rejected after its grace period", Of(*who)),
+            Self::Replaced(id, who) => {
+                write!(f, "session {id}{}: cookie rejected because a newer one replaced it", Of(*who))
+            }
             Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
-            Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
+            Self::Mismatch(id, who) => write!(f, "session {id}{}: request does not match its binding", Of(*who)),
             Self::DeviceBound(id, who) => write!(f, "session {id}{}: bound to its device", Of(*who)),
             Self::DeviceProven(id) => write!(f, "session {id}: device proven"),
-            Self::Unproven(id, who, None) => write!(f, "session {id}{}: no proof of its device", Of(*who)),
-            Self::Unproven(id, who, Some(age)) => {
-                write!(f, "session {id}{}: the proof of its device is {age} s old", Of(*who))
+            Self::Unproven(id, who, None) => {
+                write!(f, "session {id}{}: cookie ignored without a proof of its device", Of(*who))
             }
-            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof refused: {why}"),
-            Self::ProofRefused(None, why) => write!(f, "proof refused: {why}"),
+            Self::Unproven(id, who, Some(age)) => {
+                write!(f, "session {id}{}: cookie ignored because the proof of its device is {age} s old", Of(*who))
+            }
+            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof rejected: {why}"),
+            Self::ProofRefused(None, why) => write!(f, "proof rejected: {why}"),
             Self::ProofSkipped(Some(id), why) => write!(f, "session {id}: the browser sends no proof: {why}"),
             Self::ProofSkipped(None, why) => write!(f, "the browser sends no proof: {why}"),
-            Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
-            Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
-            Self::CrossSite => f.write_str("request refused: another site caused it"),
+            Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token rejected", Of(*who)),
+            Self::CsrfFailed(None, _) => f.write_str("CSRF token rejected: the request has no session"),
+            Self::CrossSite => f.write_str("request rejected: another site caused it"),
             Self::PlainHttp => f.write_str(
-                "a browser came by plain http, where it ignores the session's cookie: use https, or for development \
+                "a browser used plain http, where it ignores the session's cookie: use https, or for development \
                  localhost or Policy::PLAIN_HTTP",
             ),
-            Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
+            Self::Corrupt(id) => write!(f, "session {id}: the stored bytes are not a record of this version"),
             Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
-            Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
-            Self::LeftOut(name, count) => write!(f, "{count} events `{name}` were left out"),
+            Self::Conflict(id) => write!(f, "session {id}: conflicting change rejected"),
+            Self::LeftOut(name, count) => write!(f, "{count} `{name}` events were not logged: too many in one minute"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
-            Self::StoreWarned(why) => write!(f, "session store: {why}"),
-            Self::EntropyFailed => f.write_str("random number generator not ready"),
+            Self::StoreWarned(why) => write!(f, "session store warning: {why}"),
+            Self::EntropyFailed => f.write_str("random number generator failed"),
         }
     }
 }

@@ -166,19 +166,19 @@ impl fmt::Display for Error {
         let expected = self.expected.as_str();
         match self.what {
             What::Type(found) => write!(f, "expected {expected}, found {}", found.text()),
-            What::Value(found) => write!(f, "expected {expected}, found {} that is none", found.text()),
+            What::Value(found) => write!(f, "expected {expected}, found {} that does not fit", found.text()),
             What::Length => write!(f, "expected {expected}, found another number of elements"),
             What::Missing(name) => write!(f, "field `{name}` is missing"),
-            What::Twice(name) => write!(f, "field `{name}` is there twice"),
+            What::Twice(name) => write!(f, "field `{name}` occurs twice"),
             What::Variant(known) => {
-                f.write_str("found a variant that is none of")?;
+                f.write_str("found a variant other than")?;
                 known.iter().try_for_each(|name| write!(f, " `{name}`"))
             }
             What::Field => f.write_str("found a field that the type does not have"),
             What::Refused => f.write_str("the type's Deserialize implementation returned an error"),
-            What::Cut => f.write_str("the bytes end too early"),
+            What::Cut => f.write_str("the bytes are truncated"),
             What::Foreign => f.write_str("the bytes are in another format"),
-            What::Left => f.write_str("found more than was read"),
+            What::Left => f.write_str("found more data than the type reads"),
             What::Deep => f.write_str("nested too deeply"),
         }
     }
@@ -298,7 +298,7 @@ impl fmt::Display for Unreadable {
         let dot = if path.is_empty() { "" } else { "." };
         match error.what {
             What::Missing(name) => write!(f, "field `{path}{dot}{name}` is missing"),
-            What::Twice(name) => write!(f, "field `{path}{dot}{name}` is there twice"),
+            What::Twice(name) => write!(f, "field `{path}{dot}{name}` occurs twice"),
             _ if path.is_empty() => error.fmt(f),
             _ => write!(f, "field `{path}`: {error}"),
         }

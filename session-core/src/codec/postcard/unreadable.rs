@@ -11,7 +11,7 @@ pub struct Unreadable;
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("written as another type")
+        f.write_str("the value was written as another type or is corrupt")
     }
 }
 
