@@ -30,6 +30,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(test)]
 extern crate std;
@@ -64,6 +65,7 @@ mod texts;
 pub use base::error::{Error, Fault};
 pub use base::keys::{KeyError, Keys};
 pub use base::{environment, events, policy};
+pub use driver::look::Watched;
 pub use driver::sessions::Sessions;
 pub use driver::subjects::SessionInfo;
 pub use protocol::state::RequestState;

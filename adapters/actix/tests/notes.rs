@@ -4,8 +4,8 @@
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod notes;
 
+use notes_common::{Users, story};
 use session_actix::{MemoryStore, Policy, Sessions, keys};
-use support::sample::{Users, story};
 
 #[actix_web::test]
 async fn the_story() {

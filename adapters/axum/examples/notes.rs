@@ -1,7 +1,7 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-axum --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with axum or with sessions is in examples/support.
+//! nothing to do with axum or with sessions is in examples/notes-common.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,11 +12,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, U
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use notes_common::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 use session_axum::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
-use support::sample::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
 };
 
 /// A form takes no more bytes than this.
@@ -33,7 +33,7 @@ type Shared = State<Arc<App>>;
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
@@ -49,7 +49,7 @@ async fn sign_in(State(app): Shared, headers: HeaderMap, sent: Sent) -> Result<R
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-            session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
+            session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::to("/"))
         }
         Checked::Wrong => {
@@ -75,7 +75,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 
 async fn notes_page(user: Authenticated, State(app): Shared) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
@@ -94,7 +94,7 @@ async fn remove_note(user: Authenticated, State(app): Shared, sent: Sent) -> Res
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
@@ -133,7 +133,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let session = Session::from_request_parts(&mut parts, state).await.map_err(SessionRejection::into_response)?;
         let form = Form::<Fields>::from_request(Request::from_parts(parts, body), state).await;
         let Form(fields) = form.map_err(IntoResponse::into_response)?;
-        match sample::token_ok(&session, &fields.csrf) {
+        match notes_common::token_ok(&session, &fields.csrf) {
             Ok(true) => Ok(Self { session, fields }),
             Ok(false) => Err((StatusCode::FORBIDDEN, words::OLD_FORM).into_response()),
             Err(error) => Err(SessionRejection(error).into_response()),
@@ -182,8 +182,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // a message to a visitor makes a session: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
-    let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
-    let listener = tokio::net::TcpListener::bind(sample::address()).await?;
+    let app = app(notes_common::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
+    let listener = tokio::net::TcpListener::bind(notes_common::address()).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }

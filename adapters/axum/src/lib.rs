@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod extract;
 mod layer;
@@ -22,3 +23,11 @@ struct FromTowerSessions;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/values.md")]
 struct Values;
+
+#[cfg(all(doctest, feature = "config"))]
+#[doc = include_str!("../../../docs/policies.md")]
+struct Policies;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/several-nodes.md")]
+struct SeveralNodes;

@@ -1,7 +1,7 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-edge-http --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with edge-http or with sessions is in examples/support.
+//! nothing to do with edge-http or with sessions is in examples/notes-common.
 
 mod listening;
 
@@ -14,6 +14,9 @@ use edge_http::io::server::Server;
 use edge_nal::WithTimeout;
 use embedded_io_async::Read;
 use listening::Acceptor;
+use notes_common::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 use session_core::environment::Clock;
 use session_edge_http::policy::Policy;
 use session_edge_http::{
@@ -21,9 +24,6 @@ use session_edge_http::{
 };
 use session_std::{SystemClock, ThreadRng};
 use session_store_memory::MemoryStore;
-use support::sample::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
-};
 
 /// Requests served at once; each has room for a head of so many bytes and header lines, and for its session.
 const TASKS: usize = 32;
@@ -63,7 +63,7 @@ impl Handler<AppPool> for App {
             (Method::Get | Method::Head, "/style.css") => Answer::Style,
             (Method::Get | Method::Head, _) => self.page(path, request.session().await?).await?,
             (Method::Post, _) => {
-                let device = sample::device_name(headers.headers.get("User-Agent").unwrap_or_default());
+                let device = notes_common::device_name(headers.headers.get("User-Agent").unwrap_or_default());
                 let form = form(request).await?;
                 self.form(path, request.session().await?, form, &device).await?
             }
@@ -246,7 +246,7 @@ pub fn serve(listener: TcpListener, users: Users, keys: &Keys) -> Result<(), Box
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = session_std::keys::from_env("SESSION_KEY")?;
-    let listener = TcpListener::bind(sample::address())?;
+    let listener = TcpListener::bind(notes_common::address())?;
     println!("listening on http://{}", listener.local_addr()?);
-    serve(listener, sample::users_of_env()?, keys.at(SystemClock.now()))
+    serve(listener, notes_common::users_of_env()?, keys.at(SystemClock.now()))
 }

@@ -6,7 +6,7 @@ mod notes;
 
 use std::net::TcpListener;
 
-use support::sample::{Users, story};
+use notes_common::{Users, story};
 
 #[test]
 fn the_story() {

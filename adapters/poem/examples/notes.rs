@@ -1,11 +1,14 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-poem --example notes [ADDRESS]`, then http://127.0.0.1:8080, as `ann`. What has
-//! nothing to do with Poem or with sessions is in examples/support.
+//! nothing to do with Poem or with sessions is in examples/notes-common.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use notes_common::{
+    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
+};
 use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, USER_AGENT};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
@@ -15,9 +18,6 @@ use poem::{
 };
 use session_poem::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
-};
-use support::sample::{
-    self, Checked, Device, DevicesPage, Fields, Notes, NotesPage, SECURITY, STYLE, SignInPage, Template, Users, words,
 };
 
 /// A form takes no more bytes than this.
@@ -35,7 +35,7 @@ type Shared<'a> = Data<&'a Arc<App>>;
 
 #[handler]
 async fn sign_in_page(session: Session) -> Result<Response, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&SignInPage { csrf, message }))
 }
 
@@ -52,7 +52,7 @@ async fn sign_in(sent: Sent, headers: &HeaderMap, app: Shared<'_>) -> Result<Red
             let attempt = if fields.remember.is_some() { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
             let browser = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-            session.set_label(&sample::device_name(browser.unwrap_or_default()))?;
+            session.set_label(&notes_common::device_name(browser.unwrap_or_default()))?;
             Ok(Redirect::see_other("/"))
         }
         Checked::Wrong => {
@@ -80,7 +80,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 #[handler]
 async fn notes_page(user: Authenticated, app: Shared<'_>) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&NotesPage { notes: app.notes.of(&user), user, csrf, message }))
 }
 
@@ -102,7 +102,7 @@ fn remove_note(user: Authenticated, sent: Sent, app: Shared<'_>) -> Result<Redir
 async fn devices_page(user: Authenticated) -> Result<Response, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(html(&DevicesPage { user, devices, csrf, message }))
 }
 
@@ -142,7 +142,7 @@ impl<'a> FromRequest<'a> for Sent {
         let session = Session::from_request(request, body).await?;
         let bytes = body.take()?.into_bytes_limit(LARGEST).await?;
         let Form(fields) = Form::<Fields>::from_request(request, &mut RequestBody::new(bytes.into())).await?;
-        if sample::token_ok(&session, &fields.csrf).map_err(SessionRejection)? {
+        if notes_common::token_ok(&session, &fields.csrf).map_err(SessionRejection)? {
             Ok(Self { session, fields })
         } else {
             Err(poem::Error::from_string(words::OLD_FORM, StatusCode::FORBIDDEN))
@@ -194,8 +194,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // a message to a visitor makes a session: a limit
     let sessions = Sessions::new(MemoryStore::with_max_sessions(100_000), keys::from_env("SESSION_KEY")?);
     // behind https, leave the policy as it is
-    let app = app(sample::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
-    let listener = tokio::net::TcpListener::bind(sample::address()).await?;
+    let app = app(notes_common::users_of_env()?, sessions.policy(Policy::PLAIN_HTTP));
+    let listener = tokio::net::TcpListener::bind(notes_common::address()).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run(app).await?)
 }

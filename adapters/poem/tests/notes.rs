@@ -4,10 +4,10 @@
 #[allow(dead_code, unreachable_pub)] // its main is not called here
 mod notes;
 
+use notes_common::{Users, story};
 use poem::Server;
 use poem::listener::TcpAcceptor;
 use session_poem::{MemoryStore, Policy, Sessions, keys};
-use support::sample::{Users, story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story() {

@@ -1,11 +1,12 @@
 //! A small application as people write them: sign in, keep notes, see where one is signed in, sign out.
 //!
 //! `NOTES_PASSWORD='…' cargo run -p session-rocket --example notes`, then http://127.0.0.1:8000, as `ann`. What has nothing
-//! to do with Rocket or with sessions is in examples/support.
+//! to do with Rocket or with sessions is in examples/notes-common.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use notes_common::{self, Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words};
 use rocket::data::{self, FromData};
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
@@ -20,15 +21,12 @@ use rocket::{Build, Config, Data, Request, Rocket, State, catch, catchers, get, 
 use rocket_dyn_templates::Template;
 use serde::Serialize;
 use session_rocket::{Authenticated, Error, MemoryStore, Session, SessionLayer, SessionRejection};
-use support::sample::{
-    self, Checked, Device, DevicesPage, Notes, NotesPage, SECURITY, STYLE, SignInPage, Users, words,
-};
 
 // ---- signing in and out ------------------------------------------------------------------------------------------
 
 #[get("/sign-in")]
 async fn sign_in_page(session: Session) -> Result<Page, SessionRejection> {
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(Page::of("sign-in", &SignInPage { csrf, message }))
 }
 
@@ -44,7 +42,7 @@ async fn sign_in(sent: Sent, browser: Browser<'_>, users: &State<Arc<Users>>) ->
         Checked::Right => {
             let attempt = if fields.remember { attempt.remembered() } else { attempt };
             session.login(attempt.without_data()).await?;
-            session.set_label(&sample::device_name(browser.0))?;
+            session.set_label(&notes_common::device_name(browser.0))?;
             Ok(Redirect::to("/"))
         }
         Checked::Wrong => {
@@ -71,7 +69,7 @@ async fn sign_out(user: Authenticated, _sent: Sent) -> Result<Redirect, SessionR
 #[get("/")]
 async fn notes_page(user: Authenticated, notes: &State<Notes>) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(Page::of("notes", &NotesPage { notes: notes.of(&user), user, csrf, message }))
 }
 
@@ -93,7 +91,7 @@ fn remove_note(user: Authenticated, sent: Sent, notes: &State<Notes>) -> Result<
 async fn devices_page(user: Authenticated) -> Result<Page, SessionRejection> {
     let Authenticated { subject: user, session } = user;
     let devices = session.list().await?.iter().map(Device::of).collect();
-    let (csrf, message) = sample::token_and_message(&session).await?;
+    let (csrf, message) = notes_common::token_and_message(&session).await?;
     Ok(Page::of("devices", &DevicesPage { user, devices, csrf, message }))
 }
 
@@ -165,7 +163,7 @@ impl<'r> FromData<'r> for Sent {
             Outcome::Error((status, _)) => return Outcome::Error((status, ())),
             Outcome::Forward((_, status)) => return Outcome::Error((status, ())),
         };
-        match sample::token_ok(&session, &fields.csrf) {
+        match notes_common::token_ok(&session, &fields.csrf) {
             Ok(true) => Outcome::Success(Self { session, fields }),
             Ok(false) => Outcome::Error((Status::Forbidden, ())),
             Err(_) => Outcome::Error((Status::ServiceUnavailable, ())),
@@ -239,6 +237,6 @@ pub fn app(figment: Figment, users: Users) -> Rocket<Build> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // behind https, take the second half out
     let figment = Config::figment().join(("session.plain_http", true));
-    app(figment, sample::users_of_env()?).launch().await?;
+    app(figment, notes_common::users_of_env()?).launch().await?;
     Ok(())
 }

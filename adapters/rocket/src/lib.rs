@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::print_stderr, clippy::print_stdout)] // `to_stderr` does not panic
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
 mod extract;

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use notes_common::{Users, story};
 use rocket::Config;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
-use support::sample::{Users, story};
 
 #[test]
 fn the_story() {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::print_stderr, clippy::print_stdout)] // `to_stderr` does not panic
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod buffer_pool;
 #[cfg(feature = "config")]
@@ -23,6 +24,7 @@ pub mod testing;
 mod token_header;
 mod typed;
 mod unreadable_field;
+mod watch;
 
 /// Sessions bound to a key in the browser's device: `docs/device-bound-sessions.md` in the repository.
 pub mod device {
@@ -42,6 +44,7 @@ pub use sessions::{SessionInfo, Sessions};
 pub use token_header::TokenHeaderError;
 pub use typed::Typed;
 pub use unreadable_field::UnreadableField;
+pub use watch::Watch;
 
 pub use session_core::environment::{Clock, Time};
 pub use session_core::policy::{self, Policy};

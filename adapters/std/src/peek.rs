@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
 
 use crate::session::Session;
+use crate::watch::Watch;
 
 /// A look at a session that does not keep it alive (LC16), for pages that poll.
 #[derive(Clone, Debug)]
@@ -31,6 +32,11 @@ impl Peek {
     /// See [`Session::authenticated_within`].
     pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
         self.0.authenticated_within(span)
+    }
+
+    /// See [`Session::watch`].
+    pub fn watch(&self) -> Result<Watch, Error> {
+        self.0.watch()
     }
 
     /// See [`Session::expires_in`].

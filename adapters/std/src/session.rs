@@ -24,6 +24,7 @@ use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
+use crate::watch::Watch;
 use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
@@ -447,6 +448,19 @@ impl Session {
     /// Names the session in logs.
     pub fn log_id(&self) -> Result<Option<LogId>, Error> {
         self.view(|session| Ok(session.log_id()))
+    }
+
+    /// Returns a handle on the session that outlives the answer, for WebSockets, server-sent events and long polls: it reads,
+    /// and learns when the session ends. It does not keep the session alive. See [`Watch`].
+    pub fn watch(&self) -> Result<Watch, Error> {
+        let mut state = self.lock()?;
+        let proven = match &*state {
+            State::Loaded(Loaded { device: DeviceProof::Proven(at), .. }) => Some(*at),
+            _ => None,
+        };
+        let sessions = self.core().sessions().ok_or(Error::NotMounted)?;
+        let view = View::new(self.core(), state.loaded()?, ThreadRng);
+        Ok(Watch::new(sessions, view.watched(), view.subject(), proven))
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------

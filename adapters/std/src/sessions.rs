@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
@@ -19,6 +19,7 @@ use crate::events::stderr::Stderr;
 use crate::keys::{KeyRing, KeySource};
 use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
+use crate::watch::Watches;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.
@@ -31,6 +32,15 @@ pub(crate) struct Core {
     pub(crate) device: Option<Device>,
     /// Sessions are to be bound to devices, and cannot be: none is opened.
     pub(crate) cannot_bind: bool,
+    /// What it is one of: weak, because it is kept there.
+    all: Weak<Parts>,
+}
+
+impl Core {
+    /// The sessions that this is one ring of keys of; `None` if the application has dropped them.
+    pub(crate) fn sessions(&self) -> Option<Sessions> {
+        self.all.upgrade().map(Sessions)
+    }
 }
 
 impl Deref for Core {
@@ -69,6 +79,7 @@ struct Settings {
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
+    watches: Arc<Watches>,
     mode: DynamicMode,
     on_unreadable: UnreadableField,
     token_header: Option<TokenHeader>,
@@ -85,6 +96,7 @@ impl Sessions {
             policy: Policy::SECURE,
             clock,
             observer,
+            watches: Arc::default(),
             mode: DynamicMode::Stored,
             on_unreadable: UnreadableField::Fails,
             token_header: None,
@@ -110,6 +122,10 @@ impl Sessions {
     #[must_use]
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.with(|settings| Settings { clock: AnyClock(Arc::new(clock)), ..settings })
+    }
+
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.0.settings.watches
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -158,7 +174,7 @@ impl Sessions {
             ("", name) => keys.application(name),
             _ => keys,
         };
-        *cores = self.0.settings.cores(keys);
+        *cores = self.0.settings.cores(keys, &Arc::downgrade(&self.0));
     }
 
     /// Loads the keys from `source` and replaces those in use (KY1): see [`set_keys`](Self::set_keys). If the source fails,
@@ -263,10 +279,12 @@ impl Sessions {
     }
 
     fn of(settings: Settings, keys: KeyRing) -> Self {
-        let cores = settings.cores(keys);
-        let device_path = cores.first.device.as_ref().map(|device| device.keys.path());
-        let cannot_bind = cores.first.cannot_bind;
-        Self(Arc::new(Parts { cores: RwLock::new(cores), settings, device_path, cannot_bind }))
+        Self(Arc::new_cyclic(|all| {
+            let cores = settings.cores(keys, all);
+            let device_path = cores.first.device.as_ref().map(|device| device.keys.path());
+            let cannot_bind = cores.first.cannot_bind;
+            Parts { cores: RwLock::new(cores), settings, device_path, cannot_bind }
+        }))
     }
 
     /// Makes others, under the same keys.
@@ -321,17 +339,17 @@ impl Sessions {
 }
 
 impl Settings {
-    fn cores(&self, keys: KeyRing) -> Cores {
+    fn cores(&self, keys: KeyRing, all: &Weak<Parts>) -> Cores {
         let core = |keys: &Keys| {
-            let Self { store, sealed_at_rest, policy, clock, observer, mode, endpoint, token_header, .. } =
+            let Self { store, sealed_at_rest, policy, clock, observer, watches, mode, endpoint, token_header, .. } =
                 self.clone();
             let store = if sealed_at_rest { store.sealed_at_rest(keys) } else { store };
-            let observer = observer.limited(clock.clone());
+            let observer = observer.limited(clock.clone(), watches);
             let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
             let cannot_bind = policy.binds_devices() && (device.is_none() || token_header.is_some());
             let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
-            Arc::new(Core { sessions, device, cannot_bind })
+            Arc::new(Core { sessions, device, cannot_bind, all: all.clone() })
         };
         let first = core(&keys.first);
         let later = keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();
@@ -364,7 +382,7 @@ impl AnyObserver {
         Self(Arc::new(observer), Arc::new(Counts::new()))
     }
 
-    fn limited(self, clock: AnyClock) -> Limited<AnyClock> {
-        Limited::new(self.0, clock, self.1)
+    fn limited(self, clock: AnyClock, watches: Arc<Watches>) -> Limited<AnyClock> {
+        Limited::new(self.0, clock, self.1, watches)
     }
 }

@@ -168,6 +168,27 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
     text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }
 
+/// A copy of the cookies and of a proof opens a stream for no longer than it opens pages.
+#[test]
+fn a_watch_ends_with_the_proof_of_its_request_lc20_tr3() {
+    let site = Site::new();
+    let sent = site.sign_in("ann");
+    let named = pair(&sent);
+    let challenge = between(value(&sent, "secure-session-registration"), "challenge=\"", "\"").to_owned();
+    let registered = site.post("", &named, Some(&site.proof(&challenge, true)), |_| ());
+    let both = format!("{named}; {}", pair(registered.headers()));
+    let request = Request::new(site.sessions.clone());
+    let session = run(request.session(both.split("; ").map(str::as_bytes), true)).unwrap();
+    let mut watch = session.watch().unwrap();
+    let _sent = run(request.finish());
+    assert_eq!((run(watch.exists()), watch.subject()), (Ok(true), Some("ann")));
+    site.clock.advance(Duration::from_secs(604));
+    assert_eq!(run(watch.exists()), Ok(true));
+    site.clock.advance(Duration::from_secs(2));
+    assert_eq!(run(watch.exists()), Ok(false));
+    assert!(!site.told.last().contains("proof of its device"), "nobody came without a proof: {}", site.told.last());
+}
+
 #[test]
 fn registered_proven_and_demanded_again_tr3() {
     let site = Site::new();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use https_demo::{Certificate, FEATURES};
+use notes_common::Users;
 use session_axum::device::P256;
 use session_axum::{MemoryStore, Policy, Sessions, keys};
-use support::sample::Users;
 
 #[allow(dead_code, unreachable_pub)] // its main, and what is public there
 #[path = "../../../adapters/axum/examples/notes.rs"]

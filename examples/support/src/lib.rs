@@ -1,5 +1,3 @@
-//! What the adapters' examples share. `reference` is the reference app: every verb behind a plain HTTP contract. `sample`
-//! is the notes application, a small application as people write them.
+//! The reference app: every verb of a session behind a plain HTTP contract, which each adapter ships as an example.
 
 pub mod reference;
-pub mod sample;

@@ -169,7 +169,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         if self.is_another(handle, cookie_lines) {
             return Err(Refusal::Final("the cookie names another session"));
         }
-        let mut seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
+        let mut seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
         let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is not bound to a device")) };
         let key = *key;
         if !proof.is_signed_by(&key, es256) {
@@ -195,7 +195,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 Outcome::Full | Outcome::TooLarge { .. } => return Err(Refusal::Later),
                 Outcome::Conflict(_) => {}
             }
-            seen = self.load_bound(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
+            seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
         }
         Err(Refusal::Later)
     }
@@ -214,7 +214,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     }
 
     /// Loads a session that has not ended; `None` if there is none. Returns the version that an update must name.
-    async fn load_bound<B: Buffer>(&self, handle: Handle, room: &mut Record<B>) -> Result<Option<Version>, Error> {
+    pub(crate) async fn load_live<B: Buffer>(
+        &self,
+        handle: Handle,
+        room: &mut Record<B>,
+    ) -> Result<Option<Version>, Error> {
         loop {
             let load = self.context.store.load(&handle, self.now(), room.buffer()).await;
             match self.context.heard(load)? {

@@ -73,8 +73,7 @@ impl Mode for Sealed {
             return Ok(false);
         };
         // whatever a genuine value is refused for, the store was asked the same before
-        let proof = context.marks(request.owner()).await?.proof();
-        if !proof.is_some_and(|proof| bool::from(proof.ct_eq(&token.verifier))) {
+        if !context.marks(request.owner()).await?.stand(&token.verifier) {
             request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
         }
@@ -253,7 +252,7 @@ async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
 type Nonce = [u8; Mark::NONCE];
 
 /// The nonces of the marks that a session needs: everybody's, and its subject's if it is signed in.
-struct Marks {
+pub(super) struct Marks {
     everybody: Option<Nonce>,
     subject: Option<Option<Nonce>>,
 }
@@ -266,6 +265,11 @@ impl Marks {
             Some(nonce) => nonce.as_ref()?,
         };
         Some(self.proof_with(own))
+    }
+
+    /// Whether a session that carries this proof holds.
+    pub(super) fn stand(&self, carried: &Verifier) -> bool {
+        self.proof().is_some_and(|proof| bool::from(proof.ct_eq(carried)))
     }
 
     fn proof_with(&self, own: &[u8]) -> Verifier {
@@ -314,7 +318,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
     }
 
     /// The marks of a session of `subject`.
-    async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
+    pub(super) async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
         let Some(Mark { name: key, nonce, .. }) = self.mark(&everybody()).await? else {
             return Ok(Marks { everybody: None, subject: subject.map(|_| None) });
         };

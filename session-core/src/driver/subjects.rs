@@ -11,7 +11,7 @@ use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Handle;
 use crate::protocol::expiry::{self, Verdict};
 use crate::protocol::operation::LOST;
-use crate::record::layout::Record;
+use crate::record::layout::{self, Record};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use crate::wire::token::Token;
@@ -41,6 +41,19 @@ pub struct SessionInfo<L> {
     pub current: bool,
     /// Whether it is bound to its device, so that copied cookies stop working soon.
     pub device_bound: bool,
+}
+
+impl<'r> SessionInfo<&'r str> {
+    /// Reads what a list shows from the head of the record under `key`, and whose session it is. For programs that look
+    /// at a store from outside: the data of the record may be missing or sealed. Returns `None` for bytes that are no
+    /// record and for a session in which nobody is signed in. Whether the session has expired is for
+    /// [`Stamp`](crate::record::Stamp) to say.
+    #[must_use]
+    pub fn of_record(key: Handle, record: &'r [u8]) -> Option<(&'r str, Self)> {
+        let (subject, started_at, label, device_bound) = layout::listed(record)?;
+        let last_seen = layout::Stamp::of(record)?.last_seen;
+        Some((subject, Self { id: LogId(key), started_at, last_seen, label, current: false, device_bound }))
+    }
 }
 
 impl<L> SessionInfo<L> {

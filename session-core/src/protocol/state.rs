@@ -168,6 +168,15 @@ impl<B: Buffer> RequestState<B> {
         Some(Token::sealed(handle, *self.mine.verifier()))
     }
 
+    /// Takes the record that was loaded as a session to look at, if it is of this login.
+    pub(crate) fn reopen(&mut self, handle: Handle, login: u32) -> bool {
+        let same = self.mine.login() == login;
+        if same {
+            (self.session, self.token) = (SessionState::Live, Some(Token::sealed(handle, *self.mine.verifier())));
+        }
+        same
+    }
+
     /// Whose session the record is.
     pub(crate) fn owner(&self) -> Option<&str> {
         self.mine.subject().map(|(subject, _)| subject)

@@ -73,6 +73,11 @@ const DEVICE: u8 = 128;
 /// The length of the smallest record: anonymous and without data.
 pub const MIN_LEN: usize = HEAD_LEN;
 
+const LONGEST_TEXT: usize = u8::MAX as usize;
+/// The maximum length in bytes of the part of a record before its data.
+pub const LONGEST_HEAD: usize =
+    HEAD_LEN + PREVIOUS_LEN + BINDING_LEN + SALT_LEN + 7 + LONGEST_TEXT + 1 + LONGEST_TEXT + DEVICE_LEN;
+
 /// The part of a record that stores read: its version, login number and life span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -227,6 +232,15 @@ pub(crate) fn data_at(record: &[u8]) -> Option<usize> {
 pub(crate) fn subject(record: &[u8]) -> Option<&str> {
     data_at(record)?;
     if record.get(1)? & SUBJECT == 0 { None } else { text(record, section_at(record, SUBJECT) + 6) }
+}
+
+/// What a list shows of a record in which somebody is signed in: the subject, when it was created, the label, whether it
+/// has a device. The data may be missing or sealed.
+pub(crate) fn listed(record: &[u8]) -> Option<(&str, Time, Option<&str>, bool)> {
+    let subject = subject(record)?;
+    let [_, flags] = *part(record, 0);
+    let label = if flags & LABEL != 0 { text(record, section_at(record, LABEL)) } else { None };
+    Some((subject, time(part(record, CREATED_AT)), label, flags & DEVICE != 0))
 }
 
 /// Digest of the fingerprint that a session is bound to.

@@ -6,5 +6,6 @@ pub(crate) mod layout;
 pub(crate) mod values;
 
 pub use layout::{
-    CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, STAMP_LEN, SUBJECT, Stamp, VERSION_AT,
+    CREATED_AT, ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, LONGEST_HEAD, MIN_LEN, STAMP_LEN, SUBJECT, Stamp,
+    VERSION_AT,
 };

@@ -48,31 +48,33 @@ where
         device: &DeviceKeys,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> DeviceProof {
+        let bound = self.request.handle().zip(self.request.record().and_then(|record| record.device()));
+        let proven = bound.and_then(|(handle, (key, _))| device.proven_at(handle, key, cookie_lines));
+        let proof = self.device_proof(device, proven);
+        if let DeviceProof::Missing(_) = proof {
+            if let Some(id) = self.log_id() {
+                let age = proven.map(|proven| self.sessions.now().since(proven).as_secs() as u32);
+                self.sessions.observe(&Event::Unproven(id, self.subject(), age));
+            }
+            self.request.disown();
+        }
+        proof
+    }
+
+    /// Returns what a proof of then is worth now, for a session that is looked at after its request. Changes and reports
+    /// nothing.
+    #[must_use]
+    pub fn device_proof(&self, device: &DeviceKeys, proven: Option<Time>) -> DeviceProof {
         let (Some(handle), Some(record)) = (self.request.handle(), self.request.record()) else {
             return DeviceProof::Unbound;
         };
         let (now, signed_in) = (self.sessions.now(), record.created());
-        let proven = match record.device() {
-            None if record.subject().is_none() || !device.is_overdue(signed_in, now) => return DeviceProof::Unbound,
-            None => None,
-            Some((key, _)) => {
-                let proven = device.proven_at(handle, key, cookie_lines);
-                if let Some(proven) = proven
-                    && device.holds(proven, now)
-                {
-                    return DeviceProof::Proven(proven);
-                }
-                if device.settling(signed_in, now) {
-                    return DeviceProof::Settling;
-                }
-                proven
-            }
-        };
-        let unproven = Unproven::new(handle, record.login());
-        let age = proven.map(|proven| now.since(proven).as_secs() as u32);
-        self.sessions.observe(&Event::Unproven(LogId(handle), self.subject(), age));
-        self.request.disown();
-        DeviceProof::Missing(unproven)
+        match (record.has_device(), proven) {
+            (false, _) if record.subject().is_none() || !device.is_overdue(signed_in, now) => DeviceProof::Unbound,
+            (true, Some(proven)) if device.holds(proven, now) => DeviceProof::Proven(proven),
+            (true, _) if device.settling(signed_in, now) => DeviceProof::Settling,
+            _ => DeviceProof::Missing(Unproven::new(handle, record.login())),
+        }
     }
 
     /// Returns the `Secure-Session-Registration` value of the response, which asks the browser for a key. Returns

@@ -20,6 +20,7 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::followed::Kind;
 use crate::base::names::Handle;
+use crate::driver::look::Watched;
 use crate::driver::mode::Mode;
 use crate::driver::sessions::Sessions;
 use crate::driver::stored::Stored;
@@ -164,6 +165,15 @@ where
     #[must_use]
     pub fn clears_site_data(&self) -> bool {
         self.sessions.policy().clear_site_data && self.request.signs_out()
+    }
+
+    /// Names the session for looks at it after its request: `None` if there is none that is stored. With its record, if it
+    /// travels in its cookie; see [`Sessions::look`](crate::Sessions::look).
+    #[must_use]
+    pub fn watched(&self) -> Option<(Watched, &[u8])> {
+        let (handle, record) = self.request.handle().zip(self.request.record()).filter(|_| self.request.is_live())?;
+        let sealed = if self.sessions.mode.abilities().lives_in_cookie { record.bytes() } else { &[] };
+        Some((Watched::new(handle, record.login()), sealed))
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bytes;
 mod clock;

@@ -65,6 +65,16 @@ pub struct Layered<C, D> {
     report: Box<Report>,
 }
 
+/// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's sessions
+/// from outside. What it ends in the durable store alone, a node may serve from the cache until the trust is over. `false`
+/// also if no node has read a session yet, or none since everybody's were ended.
+///
+/// # Errors
+/// The store failed.
+pub async fn is_used_in<D: Store>(durable: &D, now: Time) -> Result<bool, D::Error> {
+    Ok(durable.load(&agreement::PLACE, now, &mut [0; agreement::LEN]).await? != Load::Missing)
+}
+
 impl<C: Cache, D: Store> Layered<C, D> {
     /// Returns a store with `cache` before `durable`. For `Sessions` the durable store has to be a [`SharedStore`].
     ///

@@ -2,6 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -31,7 +32,3 @@ mod fixed;
 pub use fixed::{FixedError, FixedStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct WorkspaceReadme;

@@ -186,6 +186,11 @@ impl Link {
         }
     }
 
+    /// Returns whether all keys are on one server.
+    pub(crate) const fn is_single(&self) -> bool {
+        self.single
+    }
+
     /// Any key may be evicted.
     pub(crate) fn may_lose_keys(&mut self) {
         self.keeps = false;

@@ -56,7 +56,7 @@ impl Tables<'_> {
         match self.version(connection).await {
             Ok(there) if there == self.last() => Ok(()),
             Ok(there) => Err(SqlError::Schema(format!("they are of version {there}, and not of {}", self.last()))),
-            Err(SqlError::Refused(_)) => {
+            Err(SqlError::Refused(why)) if is_no_table(&why) => {
                 Err(SqlError::Schema("there are none, so no application has sessions here".into()))
             }
             Err(why) => Err(why),
@@ -79,4 +79,10 @@ impl Tables<'_> {
     async fn script(&self, connection: &mut dyn Connection, sql: &'static str) -> Result<(), SqlError> {
         script(connection, (self.named)(sql), self.deadline).await
     }
+}
+
+/// Returns whether a database refused a statement because it has no such table, and not for lack of a right: by the codes of
+/// PostgreSQL and MariaDB, and by the words of SQLite, which has one code for many errors.
+fn is_no_table(why: &str) -> bool {
+    why.ends_with("(42P01)") || why.ends_with("(42S02)") || why.contains("no such table")
 }

@@ -8,6 +8,13 @@
 
 const COUNT: &str = "SELECT count(*) FROM session_records";
 
+/// The head is as long as the core's `LONGEST_HEAD`.
+const HEADS: &str = "\
+    SELECT handle, substr(record, 1, 702), last_seen FROM session_records
+    WHERE handle >= $1 AND deadline > $2 AND made >= (SELECT time FROM session_cutoff) ORDER BY handle LIMIT $3";
+
+const _: () = assert!(session_core::record::LONGEST_HEAD == 702);
+
 const LIST: &str = "\
     SELECT known.epoch, known.last, entry.handle, entry.login, entry.ends, entry.place
     FROM (SELECT COALESCE(max(epoch), 0) + (SELECT time FROM session_cutoff) AS epoch, COALESCE(max(last), 0) AS last
@@ -108,6 +115,8 @@ pub(crate) struct Dialect {
     pub(crate) end_all: &'static str,
     /// → the number of records
     pub(crate) count: &'static str,
+    /// the first handle, now, most → handle, the record up to its data, last_seen
+    pub(crate) heads: &'static str,
     /// subject, now, after, room → epoch, last place, and of each handle, login, ends, place
     pub(crate) list: &'static str,
     /// subject, the epoch that follows 0 → epoch, last place
@@ -141,6 +150,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
     delete_login: DELETE_LOGIN,
     end_all: END_ALL,
     count: COUNT,
+    heads: HEADS,
     list: LIST,
     bump: BUMP,
     remove: REMOVE,
@@ -190,6 +200,7 @@ pub(crate) const POSTGRES: Dialect = Dialect {
     delete_login: DELETE_LOGIN,
     end_all: END_ALL,
     count: COUNT,
+    heads: HEADS,
     list: LIST,
     bump: BUMP,
     remove: REMOVE,
@@ -287,6 +298,7 @@ pub(crate) const MYSQL: Dialect = Dialect {
         UPDATE session_cutoff
         SET time = GREATEST(time, COALESCE((SELECT max(made) FROM session_records), 0)) + 1",
     count: COUNT,
+    heads: HEADS,
     list: LIST,
     // this transaction and the next see what was committed before each of their statements
     bump: "\

@@ -19,6 +19,8 @@ use crate::url::{check_prefix, server};
 /// One in this many creates removes some rows that expired long ago: more than were added since.
 const SWEEP_EVERY: u32 = 16;
 const SWEEP_MOST: usize = 64;
+/// Rows that are read at a time.
+const PAGE: usize = 256;
 /// How long ago a row has to have expired: a node whose clock is wrong by this much removes no live session.
 const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
@@ -75,6 +77,30 @@ impl SqlStore {
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
+    }
+
+    /// Calls `each` with the handle and the head of each record that has not expired at `now`, for a program that lists
+    /// everybody's sessions. The head is all that precedes the record's data: see
+    /// [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Reads page by page: a session that begins
+    /// meanwhile may be missing.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn for_each_head(&self, now: Time, mut each: impl FnMut(Handle, &[u8])) -> Result<(), SqlError> {
+        let mut first = Some(i64::MIN);
+        while let Some(from) = first {
+            let rows = self.read(self.dialect().heads, &[from.into(), time(now), number(PAGE).into()]).await?;
+            for row in &rows {
+                let mut head = row.bytes(1)?.unwrap_or_default().to_vec();
+                if Stamp::of(&head).is_some() {
+                    Stamp::touch(&mut head, Time::from_millis(u64::try_from(row.number(2)?).unwrap_or_default()));
+                }
+                each(Handle::from_bytes(row.number(0)?.to_be_bytes()), &head);
+            }
+            let last = rows.last().filter(|_| rows.len() == PAGE).map(|row| row.number(0)).transpose()?;
+            first = last.and_then(|last| last.checked_add(1));
+        }
+        Ok(())
     }
 
     /// Runs a statement that reads.

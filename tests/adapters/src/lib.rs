@@ -7,3 +7,7 @@
 pub mod kept;
 pub mod needles;
 pub mod notes;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/testing.md")]
+struct Testing;

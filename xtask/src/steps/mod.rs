@@ -1,15 +1,16 @@
 //! The steps of `test-all`: their names, what they show, and what they need. Each is a function that returns what it
 //! showed, or what is wrong.
 
+pub(crate) mod api;
 mod arrows;
 pub(crate) mod bench;
 mod compliance;
 mod explorers;
-mod external_build;
 pub(crate) mod firmware;
 mod fuzz;
 mod lint;
 mod no_panic;
+mod package;
 mod rooms;
 pub(crate) mod size;
 pub(crate) mod soak;
@@ -22,8 +23,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP, POSTGRES,
-    PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
+    CARGO_DENY, CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP,
+    POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -52,11 +53,12 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[],
         run: lint::docs,
     },
+    Step { name: "api", does: "the public API of every published crate is as recorded", needs: &[], run: api::api },
     Step {
-        name: "external-build",
-        does: "the READMEs' examples compile outside the workspace, with the lines that a user's Cargo.toml has",
-        needs: &[],
-        run: external_build::external_build,
+        name: "package",
+        does: "the crates can be published, and programs of a user compile from them; licences are allowed",
+        needs: &[PIP, PYTHON, CARGO_DENY],
+        run: package::package,
     },
     Step {
         name: "compliance",

@@ -15,7 +15,7 @@ const ROOMS: [&[&str]; 7] =
     [&["base"], &["codec"], &["record", "wire"], &["store"], &["protocol"], &["driver"], &["session"]];
 
 pub(super) fn rooms() -> Result<String, String> {
-    let mut crates = vec![root().join("session-core")];
+    let mut crates = vec![root().join("session-core"), root().join("session-admin")];
     for directory in ["adapters", "stores"] {
         let entries = fs::read_dir(root().join(directory)).map_err(|why| format!("{directory}: {why}"))?;
         crates.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").is_file()));

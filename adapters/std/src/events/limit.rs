@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 
+use crate::watch::Watches;
+
 /// Events of one kind that are told in a minute.
 const BURST: u32 = 10;
 const MINUTE: u64 = 60_000;
@@ -17,6 +19,8 @@ pub(crate) struct Limited<C> {
     observer: Arc<dyn Observer + Send + Sync>,
     clock: C,
     counts: Arc<Counts>,
+    /// Those that wait for the end of a session are told without a limit.
+    watches: Arc<Watches>,
 }
 
 /// What was told within a minute; shared by all that tell the same observer.
@@ -85,14 +89,20 @@ const fn can_be_provoked(event: &Event<'_>) -> bool {
 }
 
 impl<C: Clock> Limited<C> {
-    pub(crate) fn new(observer: Arc<dyn Observer + Send + Sync>, clock: C, counts: Arc<Counts>) -> Self {
-        Self { observer, clock, counts }
+    pub(crate) fn new(
+        observer: Arc<dyn Observer + Send + Sync>,
+        clock: C,
+        counts: Arc<Counts>,
+        watches: Arc<Watches>,
+    ) -> Self {
+        Self { observer, clock, counts, watches }
     }
 }
 
 impl<C: Clock> Observer for Limited<C> {
     fn observe(&self, event: &Event<'_>) {
         if !can_be_provoked(event) {
+            self.watches.tell(event);
             return self.observer.observe(event);
         }
         let (excess, before) = self.counts.count(event, self.clock.now());
@@ -103,6 +113,6 @@ impl<C: Clock> Observer for Limited<C> {
     }
 
     fn ignores(&self) -> bool {
-        self.observer.ignores()
+        self.observer.ignores() && self.watches.is_empty()
     }
 }

@@ -27,15 +27,6 @@ pub fn flash_store(path: &Path) -> Result<FileStore, String> {
     }
 }
 
-/// Whether there is such a file and sessions were ever written to it. Makes none.
-pub(super) fn holds_sessions(path: &Path) -> Result<bool, String> {
-    if !path.exists() {
-        return Ok(false);
-    }
-    let contents = now(flash_store(path)?.contents());
-    contents.map(|there| there == Contents::Ours).map_err(|why| format!("--store flash:{}: {why}", path.display()))
-}
-
 /// The output of a future that does not wait, as those of a store over a file under a lock of its own.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -209,7 +209,7 @@ impl fmt::Debug for Text {
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let free = self.bytes.get_mut(self.len.into()..).unwrap_or_default();
-        let end = text.floor_char_boundary(free.len());
+        let end = (0..=free.len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         free.iter_mut().zip(text.bytes().take(end)).for_each(|(free, byte)| *free = byte);
         self.len += end as u8;
         if end == text.len() { Ok(()) } else { Err(fmt::Error) }

@@ -1,0 +1,205 @@
+//! A handle on a session that outlives the answer.
+
+mod signals;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use serde::{Serialize, de::DeserializeOwned};
+use session_core::device::DeviceProof;
+use session_core::environment::Time;
+use session_core::{Error, Watched};
+
+use crate::buffer_pool;
+use crate::environment::ThreadRng;
+use crate::session::View;
+use crate::sessions::Sessions;
+use signals::Place;
+pub(crate) use signals::Watches;
+
+/// How long a watch goes on while the store fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it asks a store that fails, at least.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// A handle on a session that outlives the answer (LC20), for WebSockets, server-sent events and long polls:
+/// [`Session::watch`](crate::Session::watch) or [`Peek::watch`](crate::Peek::watch). It reads, changes nothing, and does not
+/// keep the session alive. It names the session and has no part of its cookie.
+///
+/// ```
+/// use std::time::Duration;
+/// use session_std::{Error, Watch};
+///
+/// /// Counts as long as the session lasts. `sleep` is `tokio::time::sleep`, or that of another runtime.
+/// async fn count<S: Future<Output = ()>>(mut watch: Watch, sleep: fn(Duration) -> S) -> Result<u32, Error> {
+///     let mut seconds = 0;
+///     let counting = async {
+///         loop {
+///             sleep(Duration::from_secs(1)).await;
+///             seconds += 1; // here the application sends something
+///         }
+///     };
+///     let ended = watch.ended(sleep);
+///     futures_util::future::select(std::pin::pin!(ended), std::pin::pin!(counting)).await;
+///     Ok(seconds)
+/// }
+/// ```
+///
+/// # When it ends
+///
+/// With its session: by a logout, a revocation of any kind, or a limit of its lifetime. It also ends when somebody signs in
+/// over the session, because that makes other rights of it: a page opens its stream again. It goes on over renewed cookies
+/// and over [`rotate`](crate::Session::rotate), after which it is the same session, also for a stream that was opened with
+/// the cookie from before. After a change of rights whose streams have to end, call
+/// [`login`](crate::Session::login) instead. Without a stored session a watch has ended from the beginning. The session
+/// that a request has just begun is stored with its answer, and so cannot be watched before the next request.
+///
+/// An end that this process causes, through these [`Sessions`] or a clone of them, is known at once. An end that another
+/// process causes is known at the next look at the store: after [`look_every`](Self::look_every), 15 seconds at first.
+/// Limits of the lifetime are known at once, too, because their time is known from the last look.
+///
+/// A session that is bound to a device ends for its watch when the proof that its request carried runs out. The browser
+/// proves again when it opens the stream again.
+///
+/// # When the store fails
+///
+/// The watch goes on for a minute, so that a short outage closes no stream. After a minute without an answer
+/// [`ended`](Self::ended) returns the error: what may have ended is not shown any longer.
+///
+/// # Sealed sessions
+///
+/// A session that travels in its cookie has no record to look at. Its watch has the values and the limits of the request
+/// that it comes from, so it ends at the idle limit of then, although the browser has a newer cookie. It learns what
+/// the cut-offs say: the logout of the subject and the end of all its sessions, or of everybody's. It does not learn that
+/// an anonymous session was signed out, or that its subject has signed in again.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    sessions: Sessions,
+    /// `None` when the session has ended.
+    target: Option<Target>,
+    every: Duration,
+    next_look: Time,
+    /// When the store began to fail.
+    failing: Option<Time>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    watched: Watched,
+    /// The record of a sealed session.
+    sealed: Sealed,
+    /// When its device has proven, as far as its request's cookies say.
+    proven: Option<Time>,
+    place: Place,
+}
+
+/// A record, of which nothing is printed.
+#[derive(Clone)]
+struct Sealed(Arc<[u8]>);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(
+        sessions: Sessions,
+        named: Option<(Watched, &[u8])>,
+        subject: Option<&str>,
+        proven: Option<Time>,
+    ) -> Self {
+        let target = named.map(|(watched, sealed)| {
+            let place = Place::new(sessions.watches(), watched.log_id(), subject.map(Into::into));
+            Target { watched, sealed: Sealed(sealed.into()), proven, place }
+        });
+        // the first look is at the first call: what ended between the request's look and this was told to nobody
+        Self { sessions, target, every: RETRY, next_look: Time::ZERO, failing: None }
+    }
+
+    /// Looks at the store so often for what other processes have ended, instead of every 15 seconds. Each look costs what
+    /// the load of a request costs.
+    #[must_use]
+    pub fn look_every(self, every: Duration) -> Self {
+        Self { every: every.max(Duration::from_millis(1)), ..self }
+    }
+
+    /// Who is signed in, as long as the session has not ended: another subject, or another sign-in, is another session.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.target.as_ref()?.place.subject()
+    }
+
+    /// Loads the session and returns its value under `key`; `None` without one. [`Error::Ended`] if the session has ended.
+    pub async fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.look(|view| view.get(key)).await?.unwrap_or(Err(Error::Ended))
+    }
+
+    /// Loads the session and returns whether it has not ended.
+    pub async fn exists(&mut self) -> Result<bool, Error> {
+        let seen = self.look(|view| view.expires_in()).await;
+        let now = self.sessions.now();
+        match seen {
+            Ok(Some(left)) => {
+                self.failing = None;
+                // a moment after its last one
+                let over = left.map_or(self.every, |left| left.saturating_add(Duration::from_millis(1)));
+                self.next_look = now.after(self.every.min(over));
+                Ok(true)
+            }
+            Ok(None) => {
+                self.target = None;
+                Ok(false)
+            }
+            Err(error) => {
+                self.failing.get_or_insert(now);
+                self.next_look = now.after(self.every.min(RETRY));
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the session has ended; at once if it has. An error means that the store has failed for a minute, so that
+    /// it is not known. `sleep` waits for a span of time, as the runtime does it: `tokio::time::sleep`. If the future is
+    /// dropped, another call goes on where it was, so it can be one branch of a `select!` in a loop.
+    pub async fn ended<S: Future>(&mut self, sleep: impl Fn(Duration) -> S) -> Result<(), Error> {
+        while let Some(target) = &self.target {
+            if target.place.was_told() {
+                // remembered there, for this future may be dropped
+                self.next_look = Time::ZERO;
+            }
+            let now = self.sessions.now();
+            // no longer than from one look to the next, also if the clock was set back
+            let wait = self.next_look.since(now).min(self.every);
+            if wait > Duration::ZERO {
+                let told = pin!(poll_fn(|context| target.place.poll_told(context)));
+                if let Either::Left(_) = select(told, pin!(sleep(wait))).await {
+                    continue;
+                }
+            }
+            if let Err(error) = self.exists().await
+                && self.failing.is_some_and(|since| self.sessions.now().since(since) >= PATIENCE)
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the session under the keys of now; `None` if it has ended.
+    async fn look<T>(&self, with: impl FnOnce(&mut View<'_>) -> T) -> Result<Option<T>, Error> {
+        let Some(Target { watched, sealed, proven, .. }) = &self.target else { return Ok(None) };
+        let (core, mut place) = (self.sessions.core(), buffer_pool::take());
+        let live = core.look(&mut place, *watched, &sealed.0).await?;
+        let mut view = View::new(&core, &mut place, ThreadRng);
+        let proof = core.device.as_ref().map(|device| view.device_proof(&device.keys, *proven));
+        let open = live && !matches!(proof, Some(DeviceProof::Missing(_)));
+        let seen = open.then(|| with(&mut view));
+        buffer_pool::give(place);
+        Ok(seen)
+    }
+}

@@ -1,0 +1,128 @@
+//! The store of an application, for a program that looks at its sessions from outside.
+
+use std::fmt;
+
+use session_core::Keys;
+use session_core::environment::Time;
+use session_core::store::{Handle, Store};
+use session_store_shared::{SharedStore, UrlError};
+use session_store_sql::SqlStore;
+
+use crate::store_url::{self, StoreUrl, layered};
+
+/// Why there is no store of an application at a URL: no server, no right, no tables, nothing under this prefix. It repeats
+/// no password.
+#[derive(Debug)]
+pub struct NoSessions(String);
+
+impl NoSessions {
+    fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for NoSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoSessions {}
+
+/// A store in which an application keeps sessions.
+pub struct ExistingStore {
+    store: SharedStore,
+    direct: Direct,
+}
+
+/// What can be asked for all records.
+enum Direct {
+    Sql(SqlStore),
+    #[cfg(feature = "redis")]
+    Redis(session_store_redis::RedisStore),
+    Cannot,
+}
+
+impl StoreUrl {
+    /// Opens the store in which an application keeps its sessions. Creates nothing, neither database nor tables nor files.
+    /// memcached does not tell whether an application uses it.
+    ///
+    /// Of a layered store this opens the durable one only, which is enough to look at sessions. To end them, call
+    /// [`ExistingStore::behind_cache`], so that the cache is told.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or no application keeps sessions there.
+    pub async fn existing(&self, now: Time) -> Result<ExistingStore, NoSessions> {
+        match self {
+            Self::Sql(url) => {
+                // one for all operations, and one that is asked for all records: it connects only then
+                let open = || SqlStore::open(url).map(SqlStore::existing).map_err(NoSessions::new);
+                let (store, direct) = (open()?, open()?);
+                store.check(now).await.map_err(NoSessions::new)?;
+                Ok(ExistingStore { store: store.into(), direct: Direct::Sql(direct) })
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => {
+                let store = session_store_redis::RedisStore::open(url).map_err(NoSessions::new)?;
+                if !store.is_used().await.map_err(NoSessions::new)? {
+                    return Err(NoSessions::new("no application has sessions under this prefix"));
+                }
+                Ok(ExistingStore { store: store.clone().into(), direct: Direct::Redis(store) })
+            }
+            Self::Layered { durable, .. } => Box::pin(durable.existing(now)).await,
+            #[cfg(not(feature = "redis"))]
+            Self::Redis(url) => without_records(store_url::redis(url)),
+            Self::Memcached(url) => without_records(store_url::memcached(url)),
+        }
+    }
+}
+
+fn without_records(store: Result<SharedStore, UrlError>) -> Result<ExistingStore, NoSessions> {
+    Ok(ExistingStore { store: store.map_err(NoSessions::new)?, direct: Direct::Cannot })
+}
+
+impl ExistingStore {
+    /// Returns the store.
+    #[must_use]
+    pub const fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// Returns the same store behind the cache that `url` names, if it is a layered one: a program that ends sessions has to
+    /// tell the cache. `keys` are the application's. Under other keys the cache is told as well, and its nodes read what it
+    /// was told from the durable store.
+    ///
+    /// # Errors
+    /// A file that the URL names cannot be read any more.
+    pub fn behind_cache(self, url: &StoreUrl, keys: &Keys) -> Result<Self, NoSessions> {
+        match url {
+            StoreUrl::Layered { cache, .. } => {
+                let store = layered(cache, self.store, keys).map_err(NoSessions::new)?;
+                Ok(Self { store, ..self })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Calls `each` with the handle and the head of each record that has not expired at `now`: all that precedes its data,
+    /// and maybe more. Returns `false` and calls nothing where the store cannot be asked for all of them: memcached, and a
+    /// Redis cluster.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn for_each_head(&self, now: Time, each: impl FnMut(Handle, &[u8])) -> Result<bool, NoSessions> {
+        match &self.direct {
+            Direct::Sql(store) => store.for_each_head(now, each).await.map(|()| true).map_err(NoSessions::new),
+            #[cfg(feature = "redis")]
+            Direct::Redis(store) => store.for_each_head(now, each).await.map_err(NoSessions::new),
+            Direct::Cannot => Ok(false),
+        }
+    }
+}
+
+impl fmt::Debug for ExistingStore {
+    /// Prints no session and no address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExistingStore")
+    }
+}
