@@ -58,6 +58,8 @@ pub mod testing;
 
 // host only: what the texts of errors and events have in common
 #[cfg(all(test, not(target_os = "none")))]
+mod clause;
+#[cfg(all(test, not(target_os = "none")))]
 mod texts;
 
 // what a user sees

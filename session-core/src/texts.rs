@@ -4,54 +4,19 @@
 
 use std::collections::BTreeSet;
 use std::string::{String, ToString};
-use std::{format, vec, vec::Vec};
+use std::{vec, vec::Vec};
 
 use crate::base::codec::WriteError;
 use crate::base::names::Handle;
 use crate::base::policy::PolicyError;
+use crate::clause::check;
 use crate::codec::NotReadBack;
 use crate::codec::postcard::Postcard;
 use crate::events::{Cause, Event, LogId};
 use crate::{Error, KeyError};
 
-/// Words that say nothing to a user, or that name what a user of crates.io does not have.
-const BANNED: [&str; 16] = [
-    "told",
-    "over",
-    "dead",
-    "whoever",
-    "somebody",
-    "someone",
-    "anybody",
-    "nobody",
-    "everybody",
-    "xtask",
-    "gives way",
-    "is there",
-    "refused",
-    "garbled",
-    "of ours",
-    "our name",
-];
-
-/// The handle and the subject of the events below. Neither a handle nor a number of its bytes may be in a text.
+/// The handle of the events below, whose bytes must not be in a text.
 const HANDLE: [u8; Handle::LEN] = [0xc3; Handle::LEN];
-
-/// Fails unless `text` is a clause of one line in lower case, without a full stop, a banned word or a secret.
-fn check(name: &str, text: &str) {
-    let mut letters = text.chars();
-    let (first, second) = (letters.next().unwrap_or(' '), letters.next().unwrap_or(' '));
-    let acronym = first.is_uppercase() && second.is_uppercase();
-    assert!(acronym || !first.is_uppercase() && !first.is_whitespace(), "{name}: {text:?}");
-    assert!(!text.contains('\n') && !text.contains("  "), "{name}: {text:?}");
-    assert!(!text.ends_with(['.', '!', '?', ' ', ':']), "{name}: {text:?}");
-    let words = text.to_lowercase();
-    let words = format!(" {} ", words.replace(|letter: char| !letter.is_alphanumeric() && letter != '-', " "));
-    for banned in BANNED {
-        assert!(!words.contains(&format!(" {banned} ")), "{name} says {banned:?}: {text:?}");
-    }
-    assert!(!words.contains("c3c3") && !words.contains("195 195"), "{name} shows a handle: {text:?}");
-}
 
 /// Checks each variant's text, that no two say the same, and that `every` has no variant twice.
 fn check_all<T>(every: &[T], name: impl Fn(&T) -> &'static str, text: impl Fn(&T) -> String) {
