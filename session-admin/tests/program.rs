@@ -327,8 +327,8 @@ async fn rights_and_tables_that_are_not_there_are_told_in_a_sentence_st18() {
     refused(Admin(format!("sqlite:{}", file.display())), &["list"], "file is not a database");
     let redis = servers::redis::start_with(&["--requirepass", "secret"]);
     let with = |login: &str| Admin(redis.url().replace("redis://", &format!("redis://{login}")));
-    refused(with(""), &["list"], "Redis refused");
-    refused(with(":geheim@"), &["list"], "Redis refused");
+    refused(with(""), &["list"], "Redis rejected");
+    refused(with(":geheim@"), &["list"], "Redis rejected");
 }
 
 /// Help, completions and man pages name the variables and not what is in them; a URL in a wrong place is masked.

@@ -1,6 +1,25 @@
-//! HTTP sessions without a heap: id generation, expiry, cookies and the whole life of a session, over abstract clock,
-//! random numbers and store. No allocation, no unsafe code, no panic; an adapter crate plugs it into a framework, a store
-//! crate into a medium.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to begin
+//!
+//! - An application's handlers use [`Session`], through an adapter. [`Sessions`] lists and ends sessions for an
+//!   administrator.
+//! - [`policy::Policy`] sets the cookie and the lifetimes, [`Keys`] the signing keys.
+//! - [`Error`] says what failed, with its HTTP status and whose fault it is. [`events`] reports to operators.
+//! - [`store::Store`] is the trait for a new medium. The `conformance` functions test an implementation:
+//!
+//! ```
+//! # #[cfg(feature = "conformance")]
+//! # {
+//! use session_core::{conformance, environment::Time, store::Store, testing::run};
+//!
+//! fn check(store: &impl Store) {
+//!     assert_eq!(run(conformance::suite(store, Time::from_millis(1_000_000), 1)), Ok(()));
+//! }
+//! # }
+//! ```
+//!
+//! # How a request passes through the crate
 //!
 //! ```text
 //!  Cookie: ──▶ cookie_header ──▶ token ──▶ store.load ──▶ record ──▶ values ──▶ session (the handler)
@@ -37,6 +56,12 @@ mod session;
 
 pub mod testing;
 
+// host only: what the texts of errors and events have in common
+#[cfg(all(test, not(target_os = "none")))]
+mod clause;
+#[cfg(all(test, not(target_os = "none")))]
+mod texts;
+
 // what a user sees
 
 pub use base::error::{Error, Fault};
@@ -53,8 +78,8 @@ pub use store::conformance;
 pub use store::index as subject;
 pub use wire::{answer, cookie_header, cross_site, csrf};
 
-/// Sessions bound to a key in the browser's device (TR3). For adapters; an application turns it on in its
-/// [`Policy`](policy::Policy::device_bound).
+/// Sessions that are bound to a key in the browser's device. This module is for adapters; an application turns binding
+/// on with [`Policy::device_bound`](policy::Policy::device_bound).
 pub mod device {
     pub use crate::driver::device::{DeviceReply, Unproven};
     pub use crate::session::device::DeviceProof;
@@ -62,14 +87,11 @@ pub mod device {
     pub use crate::wire::proof::{Es256, Proof};
 }
 
-/// Where sessions are kept. [`Sessions::new`] and [`Sessions::sealed`] choose a mode, and nobody else has to name one.
+/// Where sessions are kept. [`Sessions::new`] and [`Sessions::sealed`] select a mode, so only code that is generic over
+/// the mode names one.
 pub mod mode {
     pub use crate::driver::dynamic::DynamicMode;
     pub use crate::driver::mode::Mode;
     pub use crate::driver::sealed::Sealed;
     pub use crate::driver::stored::Stored;
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -1,5 +1,5 @@
-//! A clock that is stepped, random bytes that can be foretold, and an executor for futures that never wait: for tests
-//! of everything that is built on this crate. Nothing here belongs into a program.
+//! A clock that a test steps, predictable random bytes, and an executor for futures that never wait. This module is for
+//! tests of code that builds on this crate. Do not use it in a program.
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::base::environment::{Clock, Time};
 
-/// A clock that stands still until a test moves it. Moved by one thread, read by any.
+/// A clock that stands still until a test moves it. One thread moves it, any number may read it.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     // two halves, for not every target has 64-bit atomics
@@ -19,13 +19,13 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock at [`Time::ZERO`].
+    /// Creates a clock at [`Time::ZERO`].
     #[must_use]
     pub const fn new() -> Self {
         Self { high: AtomicU32::new(0), low: AtomicU32::new(0) }
     }
 
-    /// A clock at `time`.
+    /// Creates a clock at `time`.
     #[must_use]
     pub fn at(time: Time) -> Self {
         let clock = Self::new();
@@ -33,13 +33,13 @@ impl ManualClock {
         clock
     }
 
-    /// Moves the clock to `time`, also backwards.
+    /// Moves the clock to `time`, forwards or backwards.
     pub fn set(&self, time: Time) {
         self.high.store((time.millis() >> 32) as u32, Ordering::SeqCst);
         self.low.store(time.millis() as u32, Ordering::SeqCst);
     }
 
-    /// Moves the clock forward.
+    /// Moves the clock forward by `span`.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().after(span));
     }
@@ -52,7 +52,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// Bytes that follow from a seed (splitmix64), and failures on demand. Cryptographic in type only.
+/// Bytes derived from a seed (splitmix64), with failures on demand. It implements the trait of cryptographic
+/// generators, but it is predictable.
 #[derive(Clone, Debug)]
 pub struct ScriptedRng {
     state: u64,
@@ -60,7 +61,7 @@ pub struct ScriptedRng {
     calls_left: Option<usize>,
 }
 
-/// The scripted generator was told to fail.
+/// The failure that a test requested from [`ScriptedRng`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scripted;
 
@@ -73,25 +74,25 @@ impl core::fmt::Display for Scripted {
 impl core::error::Error for Scripted {}
 
 impl ScriptedRng {
-    /// The bytes of `seed`.
+    /// Creates a generator from `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { state: seed, drawn: 0, calls_left: None }
     }
 
-    /// Fails from the first call on.
+    /// Creates a generator whose every call fails.
     #[must_use]
     pub const fn failing() -> Self {
         Self::new(0).fail_after(0)
     }
 
-    /// Fails after `calls` calls.
+    /// Lets every call after the first `calls` fail.
     #[must_use]
     pub const fn fail_after(self, calls: usize) -> Self {
         Self { calls_left: Some(calls), ..self }
     }
 
-    /// Bytes drawn so far.
+    /// Returns the number of bytes drawn so far.
     #[must_use]
     pub const fn drawn(&self) -> usize {
         self.drawn
@@ -136,10 +137,10 @@ impl TryRng for ScriptedRng {
 
 impl TryCryptoRng for ScriptedRng {}
 
-/// Runs a future whose store never waits for anything else.
+/// Runs a future to completion whose store never waits for anything else.
 ///
 /// # Panics
-/// If it is not ready after a million polls: it waits for something that this executor does not drive.
+/// If the future is not ready after a million polls, because it waits for something that this executor does not drive.
 #[allow(clippy::panic)] // for tests
 pub fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

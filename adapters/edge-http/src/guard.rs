@@ -1,4 +1,4 @@
-//! A wrapper around the socket, so that bad input ends in an answer and not in a panic or a server that has stopped.
+//! A wrapper around the socket. Bad input ends in an error response, and neither in a panic nor in a server that stops.
 
 use core::net::SocketAddr;
 
@@ -6,12 +6,12 @@ use edge_nal::{Close, Readable, TcpAccept, TcpShutdown, TcpSplit, with_timeout};
 use embedded_io_async::{Error, ErrorKind, ErrorType, Read, Write};
 use session_embedded::{Answer, Head, Progress, Refusal};
 
-/// Accepts connections whose requests edge-http 0.8 can be shown: `server.run(None, Guarded::new(acceptor), …)`. Each accepted
-/// socket is a [`GuardedSocket`]; a client that is gone before it was accepted does not end the server.
+/// Accepts connections and guards their requests for edge-http 0.8: `server.run(None, Guarded::new(acceptor), …)`. Each
+/// accepted socket is a [`GuardedSocket`]. A client that disconnects before it is accepted does not stop the server.
 pub struct Guarded<A>(A);
 
 impl<A> Guarded<A> {
-    /// Guards what `acceptor` accepts.
+    /// Guards the connections that `acceptor` accepts.
     pub const fn new(acceptor: A) -> Self {
         Self(acceptor)
     }
@@ -40,9 +40,11 @@ const fn is_gone(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotConnected | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
-/// A socket that edge-http serves. A head that would make it panic, or take a body for the next request, is answered
-/// 400 here and never shown; a request that edge-http gives up without an answer is answered 400 or 431 at the end.
-/// The connection is closed after both. Takes a few bytes, and no buffer.
+/// A socket whose requests are checked before edge-http reads them.
+///
+/// A head that would make edge-http panic, or take a body for the next request, is answered with 400 here and not
+/// passed on. A request that edge-http abandons without a response is answered with 400 or 431. Both close the
+/// connection. The guard takes a few bytes and no buffer.
 pub struct GuardedSocket<T> {
     socket: T,
     at: At,
@@ -71,7 +73,7 @@ const LINGER_MS: u32 = 500;
 const LINGER_READS: usize = 256;
 
 impl<T> GuardedSocket<T> {
-    /// Guards `socket`, from its first byte on.
+    /// Guards `socket` from its first byte on.
     pub const fn new(socket: T) -> Self {
         Self { socket, at: At::Head(Head::new()), last: false, deaf: false }
     }

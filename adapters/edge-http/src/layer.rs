@@ -13,11 +13,12 @@ use session_embedded::{CROWDED_OUT, CrossSite, Requests, SlotGuard};
 use crate::request::{Request, Socket};
 use crate::response::{FAILED, NO_WEBSOCKET, SessionRejection};
 
-/// What serves the requests of an application, each with its session: edge-http's trait of the same name, with a
+/// Serves the requests of an application, each with its session. It is edge-http's trait of the same name, with a
 /// [`Request`] in place of the connection.
 pub trait Handler<P: Requests> {
-    /// Answers one request, with [`Request::respond`] or [`Request::send`]. An error before the answer becomes the answer; without either it is
-    /// an empty 200. In each case what was set in the session is stored first.
+    /// Handles one request and answers it with [`Request::respond`] or [`Request::send`]. An error before the response
+    /// becomes the response. Without either, the response is an empty 200. In each case, changes to the session are
+    /// stored first.
     async fn handle<T: Socket, const N: usize>(
         &self,
         request: &mut Request<'_, '_, P, T, N>,
@@ -41,15 +42,18 @@ pub struct SessionLayer<'p, P, H> {
 }
 
 impl<'p, P: Requests, H: Handler<P>> SessionLayer<'p, P, H> {
-    /// Sessions of `pool`, which has as many slots as the server has tasks, for `handler`.
+    /// Creates a layer that gives the requests of `handler` sessions from `pool`. The pool needs as many slots as the
+    /// server has tasks.
     pub const fn new(pool: &'p P, handler: H) -> Self {
         Self { pool, handler, cross_site: CrossSite::PASS }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `http://oven.local`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. It takes neither a token nor a session, so that it
-    /// covers a sign-in form as well. See [`session_core::cross_site`].
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `http://oven.local`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. The check needs neither a token nor a session, so it also
+    /// protects a sign-in form. See [`session_core::cross_site`].
     #[must_use]
     pub fn refuse_cross_site(self, trusted: &'p [&'p str]) -> Self {
         Self { cross_site: CrossSite::refused_but_from(trusted), ..self }

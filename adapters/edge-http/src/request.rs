@@ -1,4 +1,4 @@
-//! What a handler sees: the request, its session, and the way to answer.
+//! The request as a handler sees it: with its session, and with the methods to answer it.
 
 use core::fmt::Display;
 
@@ -16,7 +16,8 @@ pub trait Socket: Read + Write + TcpSplit {}
 
 impl<T: Read + Write + TcpSplit> Socket for T {}
 
-/// A request, with its session. Reading it reads the body; after [`respond`](Self::respond), writing it writes the answer's.
+/// A request with its session. Reading it reads the body. After [`respond`](Self::respond), writing to it writes the
+/// response's body.
 pub struct Request<'r, 'b, P: Requests, T, const N: usize> {
     connection: &'r mut Connection<'b, T, N>,
     /// Given back before the head of the answer.
@@ -38,25 +39,34 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         Self { connection, guard, session: None, peek: None, task_id, replaced: false }
     }
 
-    /// The server's task that serves this request, for logs.
+    /// Returns the server's task that serves this request, for logs.
     #[must_use]
     pub const fn task_id(&self) -> &dyn Display {
         self.task_id
     }
 
-    /// Method, path and headers; gone once the answer has begun.
+    /// Returns the method, the path and the headers.
+    ///
+    /// # Errors
+    /// An error after the response has begun.
     pub fn headers(&self) -> Result<&RequestHeaders<'b, N>, SessionRejection<T::Error>> {
         Ok(self.connection.headers()?)
     }
 
-    /// Returns the session that the request's cookie names, or none yet; the first call loads it. What is set in it is stored
-    /// before the head of the answer is sent. [`Error::AnswerSent`] after the answer.
+    /// Returns the session that the request's cookie names, or an empty one. The first call loads it. Changes are
+    /// stored before the head of the response is sent.
+    ///
+    /// # Errors
+    /// [`Error::AnswerSent`] after the response, and errors of the store.
     pub async fn session(&mut self) -> Result<&mut RequestSession<'r, P>, SessionRejection<T::Error>> {
         let session = self.load(true).await?;
         Ok(self.session.insert(session))
     }
 
-    /// Returns a look at the session, which does not keep it alive.
+    /// Returns a read-only view of the session, which does not count as activity.
+    ///
+    /// # Errors
+    /// As for [`session`](Self::session).
     pub async fn peek(&mut self) -> Result<&mut Peek<'r, P>, SessionRejection<T::Error>> {
         let session = self.load(false).await?;
         Ok(self.peek.insert(Peek::of(session)))
@@ -72,15 +82,20 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         (self.session, self.peek) = (None, None);
     }
 
-    /// Stores what has to be stored, and then sends the head of the answer: at most 16 header lines of the handler's, and
-    /// `Set-Cookie`, `Cache-Control: no-store`, `Vary: Cookie` and `Clear-Site-Data` as the session asks for it. The body is then written
-    /// to the request. If the session cannot be stored, the answer is the error's page, and `Err`: pass it on. Dropped
-    /// before its end, nothing is answered, and the change may be stored or not.
+    /// Stores the session and then sends the head of the response: at most 16 header lines from the handler, and
+    /// `Set-Cookie`, `Cache-Control: no-store`, `Vary: Cookie` and `Clear-Site-Data` as the session needs them. Write
+    /// the body to the request afterwards.
+    ///
+    /// If the future is dropped, no response is sent, and the change was stored or not.
+    ///
+    /// # Errors
+    /// If the session cannot be stored, the error's page is sent instead. Return the error from the handler.
     pub async fn respond(&mut self, status: u16, headers: &[(&str, &str)]) -> Result<(), SessionRejection<T::Error>> {
         self.begin(status, HeaderLines::of(headers)?).await
     }
 
-    /// A whole answer: [`respond`](Self::respond) with `Content-Length`, and the body, unless the method is HEAD.
+    /// Sends a whole response: [`respond`](Self::respond) with `Content-Length`, and the body unless the method is
+    /// `HEAD`.
     pub async fn send(
         &mut self,
         status: u16,
@@ -107,7 +122,7 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
         self.send(status, &[], ErrorLine::of(why).as_bytes()).await
     }
 
-    /// The socket, once the answer is complete; for WebSockets, after `respond(101, …)`.
+    /// Returns the socket once the response is complete: for WebSockets, after `respond(101, …)`.
     pub fn unbind(&mut self) -> Result<&mut T, SessionRejection<T::Error>> {
         Ok(self.connection.unbind()?)
     }

@@ -5,15 +5,17 @@ use core::fmt;
 use session_core::Error;
 use session_embedded::Finished;
 
-/// Why a handler did not answer. The layer then answers for it; `?` makes it of an [`Error`] and of edge-http's errors.
+/// Why a handler did not answer. The layer then sends the response. `?` converts an [`Error`] and edge-http's errors to
+/// it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection<E> {
-    /// An error of the session: its status and one line of text.
+    /// An error of the session, sent as its status and one line of text.
     Session(Error),
-    /// An answer of the application: status and text.
+    /// A response of the application, with status and text.
     Answer(u16, &'static str),
-    /// The connection's: the client is gone, or its body cannot be read; then nothing is stored. (400 from the guard)
+    /// An error of the connection: the client disconnected, or its body cannot be read. Nothing is stored. (400 from
+    /// the guard)
     Connection(edge_http::io::Error<E>),
 }
 

@@ -5,22 +5,22 @@ use session_core::events::Event;
 
 use crate::requests::Requests;
 
-/// Refuses what another site causes, but for origins that are trusted.
+/// Rejects requests that another site caused, except from trusted origins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CrossSite<'t>(Option<&'t [&'t str]>);
 
 impl<'t> CrossSite<'t> {
-    /// Passes everything.
+    /// Accepts every request.
     pub const PASS: Self = Self(None);
 
-    /// Refuses requests that another origin causes and that could change something; see [`Sent::is_cross_site`].
+    /// Rejects requests that another origin causes and that could change something. See [`Sent::is_cross_site`].
     #[must_use]
     pub const fn refused_but_from(trusted: &'t [&'t str]) -> Self {
         Self(Some(trusted))
     }
 
-    /// Returns whether the request is to be refused, and tells the observer of `pool`. What was sent is looked up only if
-    /// anything is refused.
+    /// Returns whether the request must be rejected, and reports it to the observer of `pool`. `sent` is called only if
+    /// the check is on.
     pub fn refuses<'r>(self, pool: &impl Requests, sent: impl FnOnce() -> Sent<'r>) -> bool {
         let refused = self.0.is_some_and(|trusted| sent().is_cross_site(trusted.iter().copied()));
         if refused {

@@ -1,30 +1,30 @@
-//! What an answer says about its session.
+//! The session's part of a response.
 
 use core::fmt;
 
 use session_core::Error;
 use session_core::answer::{SITE_DATA, uncached};
 
-/// The text of the 503 for a request that finds no free slot.
+/// The text of the 503 response to a request that finds no free slot.
 pub const CROWDED_OUT: &str = "more requests at once than the session pool has slots: give it one for each connection";
 
-/// What an answer says about its session, once that is stored.
+/// The session's part of a response, once the session is stored.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Finished<'l> {
-    /// Replaces the handler's answer.
+    /// The error that replaces the handler's response.
     pub error: Option<Error>,
     /// The value of a `Set-Cookie` header.
     pub cookie: Option<&'l str>,
-    /// The answer depends on the cookie.
+    /// Whether the response depends on the cookie.
     pub varies: bool,
-    /// No cache may keep the answer, also without a cookie.
+    /// Whether no cache may store the response, even without a cookie.
     pub no_store: bool,
-    /// The browser is to forget what it has stored of the site.
+    /// Whether the browser must delete what it has stored for the site.
     pub clears_site_data: bool,
 }
 
 impl<'l> Finished<'l> {
-    /// Returns the header lines (CK9). They stand beside what the handler set: all of them are lists, so the lines add up.
+    /// Returns the header lines. Add them to the handler's own: all of them are lists, so the lines combine.
     pub fn headers(self) -> impl Iterator<Item = (&'static str, &'l str)> {
         let lines = [
             self.cookie.map(|cookie| ("Set-Cookie", cookie)),
@@ -35,9 +35,9 @@ impl<'l> Finished<'l> {
         lines.into_iter().flatten()
     }
 
-    /// Returns whether a header line of the handler's may stay beside these. One that would let a cache keep the answer all
-    /// the same does not: with `must-understand`, a cache that knows the status ignores `no-store` (RFC 9111, 5.2.2.3), and
-    /// some headers override `Cache-Control`.
+    /// Returns whether a header line of the handler may be sent beside these. A line that would let a cache store the
+    /// response may not: with `must-understand`, a cache that knows the status ignores `no-store` (RFC 9111, 5.2.2.3),
+    /// and some headers override `Cache-Control`.
     #[must_use]
     pub fn keeps(&self, name: &str, value: &str) -> bool {
         const IGNORES: &[u8] = b"must-understand";

@@ -1,8 +1,9 @@
-//! The heads of requests, byte for byte as they stream by: what no server of HTTP/1.1 may take for a request (RFC 9112).
+//! A strict reader of request heads, byte by byte as they arrive. It rejects what an HTTP/1.1 server must not accept
+//! (RFC 9112).
 //!
-//! The servers on microcontrollers read heads with less care than a head needs: of two lengths they take one, they take a
-//! body that they do not understand for the next request, or they drop a byte that must not be there. Two readers who
-//! disagree on where a request ends are a way around whatever stands between them. So here is one reader, and it is strict.
+//! Servers on microcontrollers read heads less carefully than necessary. Of two lengths they use one, they take a body
+//! that they do not understand for the next request, or they skip a byte that must not occur. If two readers disagree
+//! about where a request ends, an attacker can bypass whatever is between them.
 
 /// The names that matter here, in lower case, and what a body in pieces is called.
 const LENGTH: &[u8] = b"content-length";
@@ -40,7 +41,7 @@ enum At {
     Method,
     Target,
     Version,
-    /// In the name of a header line, or before it.
+    /// The result of a byte.
     Name,
     /// In the value of a line of this kind.
     Value(Kind),
@@ -57,29 +58,29 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Progress {
-    /// The head goes on.
+    /// The head continues.
     More,
-    /// It was the last byte of a head.
+    /// This was the last byte of the head.
     End,
-    /// No request has this byte here. Nothing on this connection can be understood after it.
+    /// A request cannot have this byte here. Nothing that follows on this connection can be understood.
     Refused,
 }
 
-/// Why a request is refused before an application sees it.
+/// Why a request is rejected before the application sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Refusal {
-    /// It is no request of HTTP/1.1, or where it ends is not clear.
+    /// It is not an HTTP/1.1 request, or its end is ambiguous.
     NotUnderstood,
-    /// Its head has no room in the server's buffer.
+    /// Its head does not fit into the server's buffer.
     TooLarge,
-    /// Its body comes in chunks, which the server cannot read.
+    /// Its body is chunked, which the server cannot read.
     NotSupported,
 }
 
 impl Refusal {
-    /// Returns the whole answer. The connection ends with it.
+    /// Returns the whole response. Close the connection after it.
     #[must_use]
     pub const fn answer(self) -> &'static [u8] {
         match self {
@@ -106,7 +107,7 @@ impl Default for Head {
 }
 
 impl Head {
-    /// Starts before a request.
+    /// Creates a reader that expects a request.
     #[must_use]
     pub const fn new() -> Self {
         let at = At::Before { empty: false };
@@ -123,7 +124,7 @@ impl Head {
         }
     }
 
-    /// Returns whether a byte of it was seen.
+    /// Returns whether it has read at least one byte.
     #[must_use]
     pub const fn is_begun(&self) -> bool {
         self.previous != 0 || !matches!(self.at, At::Before { empty: false })
@@ -271,7 +272,8 @@ const fn is_of_name(byte: u8) -> bool {
         )
 }
 
-/// The beginning of an answer, byte for byte: whether it switches to another protocol, after which nothing is HTTP.
+/// The beginning of a response, byte by byte: whether it switches to another protocol, after which the connection is no
+/// longer HTTP.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answer {
     seen: u8,
@@ -282,7 +284,7 @@ pub struct Answer {
 const SWITCHES: &[u8] = b"HTTP/x.x 101";
 
 impl Answer {
-    /// Starts before an answer.
+    /// Creates a reader that expects a response.
     #[must_use]
     pub const fn new() -> Self {
         Self { seen: 0, other: false }
@@ -296,13 +298,13 @@ impl Answer {
         }
     }
 
-    /// Returns whether a byte of it was seen.
+    /// Returns whether it has read at least one byte.
     #[must_use]
     pub const fn is_begun(self) -> bool {
         self.seen > 0
     }
 
-    /// Returns whether it switches.
+    /// Returns whether the response switches protocols.
     #[must_use]
     pub fn switches(self) -> bool {
         !self.other && usize::from(self.seen) == SWITCHES.len()

@@ -1,9 +1,11 @@
 //! Whether a request is for this device, or for a name that an attacker's DNS server gives to its address.
 
-/// Returns whether a `Host` header's value is one of `names`, or an address. Case, a port and a dot at the end do not
-/// matter. Answer 421 (Misdirected Request) to all others, before anything else: a page of `evil.example`, whose name
-/// resolves to the device after a while (DNS rebinding), is of the same origin as the device to its browser, and reads what
-/// it likes. An address always passes: a browser asks no DNS server for it, so nothing can be made to resolve to it.
+/// Returns whether the value of a `Host` header is one of `names` or an IP address. Case, a port and a trailing dot do
+/// not matter.
+///
+/// Answer all other requests with 421 (Misdirected Request) before doing anything else. Otherwise a page of
+/// `evil.example`, whose name an attacker later resolves to the device (DNS rebinding), has the same origin as the
+/// device and can read everything. An IP address always passes, because no DNS server is involved.
 ///
 /// ```
 /// # use session_embedded::is_named;

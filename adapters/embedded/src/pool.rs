@@ -1,4 +1,4 @@
-//! The requests that are under way on one executor: a fixed number of slots, one lent to each.
+//! The active requests of one executor: a fixed number of slots, one per request.
 
 use core::array;
 use core::cell::{Cell, RefCell};
@@ -13,8 +13,8 @@ use session_core::{RequestState, Sessions};
 
 use crate::requests::{Requests, Slot, sealed};
 
-/// The sessions of an application in a store, and slots for `REQUESTS` requests at once, as many as there are connections.
-/// Each slot holds two records of at most `BYTES` bytes. A `Set-Cookie` value takes at most `COOKIE` characters.
+/// Sessions in a store, with slots for `REQUESTS` concurrent requests. Use as many slots as there are connections. Each
+/// slot holds two records of at most `BYTES` bytes. A `Set-Cookie` value has at most `COOKIE` characters.
 pub struct Pool<
     S,
     C,
@@ -30,15 +30,15 @@ pub struct Pool<
     slots: [Slot<[u8; BYTES]>; REQUESTS],
 }
 
-/// A [`Pool`] of sessions that travel in their cookies: [`Sessions::sealed`](Sessions#method.sealed). A cookie takes four
-/// thirds of its record and some 150 characters more, so set `COOKIE` with `BYTES`.
+/// A [`Pool`] of sessions that travel in their cookies, see [`Sessions::sealed`](Sessions#method.sealed). A cookie has
+/// about four thirds of its record's length and 150 characters, so set `COOKIE` together with `BYTES`.
 pub type SealedPool<S, C, R, O = (), const REQUESTS: usize = 6, const BYTES: usize = 512, const COOKIE: usize = 1024> =
     Pool<S, C, R, O, REQUESTS, BYTES, COOKIE, Sealed>;
 
 impl<S, C, R, O, M, const REQUESTS: usize, const BYTES: usize, const COOKIE: usize>
     Pool<S, C, R, O, REQUESTS, BYTES, COOKIE, M>
 {
-    /// Makes slots for requests of these sessions. `rng` must be cryptographic, and may say that it is not ready.
+    /// Creates a pool. `rng` must be a cryptographic generator, and may return an error until it is ready.
     pub fn new(sessions: Sessions<S, C, O, M>, rng: R) -> Self {
         let slots = array::from_fn(|_| Slot {
             turn: Cell::new(0),

@@ -9,36 +9,36 @@ use session_core::mode::Mode;
 use session_core::store::Store;
 use session_core::{Error, RequestState, Sessions};
 
-/// What a [`Pool`](crate::Pool) is made of, so that handlers name one type and not its eight parameters. Implemented by
-/// `Pool` alone.
+/// The type parameters of a [`Pool`](crate::Pool) behind one name, so that a handler needs one type parameter instead
+/// of eight. Only `Pool` implements it.
 pub trait Requests: sealed::Sealed {
-    /// Keeps the records.
+    /// The store of the records.
     type Store: Store;
-    /// Tells the time.
+    /// The clock.
     type Clock: Clock;
-    /// Makes random bytes.
+    /// The random number generator.
     type Rng: TryCryptoRng;
-    /// Is told what happens.
+    /// The observer of events.
     type Observer: Observer;
-    /// Holds one record of a request.
+    /// The buffer for one record of a request.
     type Buffer: Buffer;
-    /// Says where sessions are kept.
+    /// Where sessions are kept.
     type Mode: Mode;
-    /// Holds a `Set-Cookie` value.
+    /// The buffer for a `Set-Cookie` value.
     type Line: AsMut<[u8]>;
 
     /// Returns what all requests share.
     fn sessions(&self) -> &Sessions<Self::Store, Self::Clock, Self::Observer, Self::Mode>;
-    /// Returns the generator that all requests share.
+    /// Returns the random number generator that all requests share.
     #[doc(hidden)]
     fn rng(&self) -> &RefCell<Self::Rng>;
     /// Returns all slots.
     #[doc(hidden)]
     fn slots(&self) -> &[Slot<Self::Buffer>];
-    /// Returns the state of a request of which nothing is known.
+    /// Returns the initial state of a request.
     #[doc(hidden)]
     fn state(&self) -> RequestState<Self::Buffer>;
-    /// Returns room for a `Set-Cookie` value.
+    /// Returns a buffer for a `Set-Cookie` value.
     #[doc(hidden)]
     fn line(&self) -> Self::Line;
 }

@@ -5,10 +5,10 @@ use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// One generator for all requests of an executor.
+/// One random number generator for all requests of an executor.
 pub struct SharedRng<'r, R>(pub(crate) &'r RefCell<R>);
 
-/// The generator is not ready, or in use.
+/// The generator is not ready or is in use.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoEntropy;

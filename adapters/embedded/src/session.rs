@@ -1,4 +1,4 @@
-//! What a handler gets: its session, or a look at it.
+//! The session or the read-only view that a handler receives.
 
 use core::cell::RefMut;
 use core::ops::{Deref, DerefMut};
@@ -20,8 +20,8 @@ pub(crate) type View<'p, P> = Session<
     <P as Requests>::Mode,
 >;
 
-/// The session of one request, with every method of [`session_core::Session`]. It is loaded: reading and `set` do not
-/// wait, and what was set is stored before the first byte of the answer. A request has one at a time.
+/// The session of one request, with every method of [`session_core::Session`]. It is already loaded, so reading and
+/// `set` do not wait. Changes are stored before the first byte of the response. A request has at most one at a time.
 pub struct RequestSession<'p, P: Requests>(pub(crate) View<'p, P>);
 
 impl<'p, P: Requests> Deref for RequestSession<'p, P> {
@@ -38,7 +38,8 @@ impl<'p, P: Requests> DerefMut for RequestSession<'p, P> {
     }
 }
 
-/// A look at a session that does not keep it alive (LC16): whatever [`session_core::Session`] shows without a change.
+/// A read-only view of a session that does not count as activity, with the methods of [`session_core::Session`] that
+/// change nothing.
 pub struct Peek<'p, P: Requests>(View<'p, P>);
 
 impl<'p, P: Requests> Deref for Peek<'p, P> {
@@ -50,7 +51,7 @@ impl<'p, P: Requests> Deref for Peek<'p, P> {
 }
 
 impl<'p, P: Requests> Peek<'p, P> {
-    /// Looks at a session that was loaded without activity. For adapters.
+    /// Creates the view of a session that was loaded without activity. For adapters.
     #[must_use]
     pub fn of(session: RequestSession<'p, P>) -> Self {
         Self(session.0)
@@ -61,7 +62,7 @@ impl<'p, P: Requests> Peek<'p, P> {
         self.0.get(key)
     }
 
-    /// Makes a CSRF token of a session that exists. A look makes no session.
+    /// Creates a CSRF token for an existing session. Returns `None` without one, because a view creates no session.
     pub fn csrf_token(&mut self) -> Result<Option<csrf::Token>, Error> {
         self.0.exists().then(|| self.0.csrf_token()).transpose()
     }

@@ -7,7 +7,7 @@ use crate::requests::{Requests, Slot};
 use crate::rng::SharedRng;
 use crate::session::{RequestSession, View};
 
-/// The slot of one request. A copy may outlive the request: every use is then [`Error::AnswerSent`].
+/// The slot of one request. A copy may outlive the request: every later use returns [`Error::AnswerSent`].
 pub struct RequestSlot<'p, P: Requests> {
     pool: &'p P,
     slot: &'p Slot<P::Buffer>,
@@ -23,9 +23,12 @@ impl<P: Requests> Clone for RequestSlot<'_, P> {
 impl<P: Requests> Copy for RequestSlot<'_, P> {}
 
 impl<'p, P: Requests> RequestSlot<'p, P> {
-    /// Returns the session that the request's Cookie header lines name. The first call loads it; if that fails, further
-    /// calls return the same error. With `activity` the request counts as use of the session. [`Error::Busy`] while the
-    /// request has another [`RequestSession`].
+    /// Returns the session that the request's `Cookie` header lines name. The first call loads it. If that fails,
+    /// further calls return the same error. With `activity`, the request counts as activity of the session.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the request has another [`RequestSession`], [`Error::AnswerSent`] after the response, and
+    /// errors of the store.
     pub async fn session<'h>(
         self,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
@@ -57,11 +60,11 @@ impl<'p, P: Requests> RequestSlot<'p, P> {
     }
 }
 
-/// A slot that is lent to a request, and given back when this is dropped. For adapters.
+/// A slot that a request uses until this guard is dropped. For adapters.
 pub struct SlotGuard<'p, P: Requests>(RequestSlot<'p, P>);
 
 impl<'p, P: Requests> SlotGuard<'p, P> {
-    /// Lends a slot of `pool`; `None` if all are taken.
+    /// Takes a free slot of `pool`. Returns `None` if all are in use.
     pub fn lend(pool: &'p P) -> Option<Self> {
         let free = |slot: &&Slot<P::Buffer>| slot.turn.get() % 2 == 0 && slot.state.try_borrow_mut().is_ok();
         let slot = pool.slots().iter().find(free)?;
@@ -71,20 +74,20 @@ impl<'p, P: Requests> SlotGuard<'p, P> {
         Some(Self(RequestSlot { pool, slot, turn: slot.turn.get() }))
     }
 
-    /// Returns the slot, for handlers to reach the session through.
+    /// Returns the slot, through which handlers reach the session.
     #[must_use]
     pub const fn slot(&self) -> RequestSlot<'p, P> {
         self.0
     }
 
-    /// Returns room for the line that [`finish`](Self::finish) writes.
+    /// Returns a buffer for the line that [`finish`](Self::finish) writes.
     #[must_use]
     pub fn line(&self) -> P::Line {
         self.0.pool.line()
     }
 
-    /// Stores what has to be stored, and gives the slot back. Call it after the handler, whatever its answer, and before
-    /// the first byte of that answer. [`Error::Busy`] if the request still has its [`RequestSession`].
+    /// Stores the session and frees the slot. Call it after the handler, whatever the response is, and before its first
+    /// byte. The result has [`Error::Busy`] if the request still has its [`RequestSession`].
     pub async fn finish(self, line: &mut [u8]) -> Finished<'_> {
         let mut session = match self.0.view() {
             Ok(session) => session,

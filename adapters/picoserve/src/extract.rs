@@ -1,4 +1,4 @@
-//! What a handler asks for: its session, a look at it, or the application's own state.
+//! What a handler can extract: its session, a view of it, or the application's own state.
 
 use picoserve::extract::FromRequestParts;
 use picoserve::request::RequestParts;
@@ -6,14 +6,14 @@ use session_embedded::{Peek, RequestSession, RequestSlot, Requests};
 
 use crate::response::SessionRejection;
 
-/// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's and the request's slot.
-/// Extract [`App`], the session or a [`Peek`] from it.
+/// The state that handlers inside a [`SessionLayer`](crate::SessionLayer) see: the application's own and the request's
+/// slot. Extract [`App`], the session or a [`Peek`] from it.
 pub struct WithSession<'p, A, P: Requests> {
     pub(crate) app: A,
     pub(crate) slot: RequestSlot<'p, P>,
 }
 
-/// The application's own state, as `picoserve::extract::State` gives it outside of the layer.
+/// The application's own state, which is `picoserve::extract::State` outside of the layer.
 pub struct App<A>(
     /// The state.
     pub A,

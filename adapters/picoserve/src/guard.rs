@@ -1,4 +1,4 @@
-//! A wrapper around the socket, so that bad input ends in an answer and not in two requests where one was sent.
+//! A wrapper around the socket. Bad input ends in an error response, and never in two requests where one was sent.
 
 use core::cell::Cell;
 
@@ -8,16 +8,16 @@ use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::{Timeouts, Timer};
 use session_embedded::{Answer, Head, Progress, Refusal};
 
-/// What a guard knows of one connection: `server.serve(guard.around(socket))`. Takes some 120 bytes, of which 32 are a
-/// buffer. It is lent to the socket so that the futures that pass the socket on do not each have room for that.
+/// The guard of one connection: `server.serve(guard.around(socket))`. It takes about 120 bytes, of which 32 are a
+/// buffer. The socket borrows it, so that the futures that contain the socket do not grow by its size.
 pub struct Guard {
     incoming: Incoming,
     shared: Shared,
 }
 
-/// A socket whose requests picoserve 0.20 can be shown. A head that picoserve would read otherwise than others do is answered
-/// 400 here and never shown, a head larger than the server's buffer 431, a body in chunks 501. The connection is closed after
-/// each of them.
+/// A socket whose requests are checked before picoserve 0.20 reads them. A head that picoserve would read differently
+/// from other servers is answered with 400 here, a head larger than the server's buffer with 431, and a chunked body
+/// with 501. Each of them closes the connection.
 pub struct Guarded<'g, S> {
     socket: S,
     guard: &'g mut Guard,
@@ -50,20 +50,21 @@ struct Shared {
 }
 
 impl Guard {
-    /// Makes a guard, for one connection after the other.
+    /// Creates a guard, which can serve one connection after another.
     #[must_use]
     pub const fn new() -> Self {
         let incoming = Incoming { at: At::Head(Head::new()), ahead: [0; AHEAD], from: 0, to: 0 };
         Self { incoming, shared: Shared { refused: Cell::new(None), answer: Cell::new(Answer::new()) } }
     }
 
-    /// Returns whether an answer to the last request has begun. A server that is dropped before may still answer.
+    /// Returns whether a response to the last request has begun. If the server's future is dropped before, the program
+    /// may still answer.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.shared.answer.get().is_begun() || self.shared.refused.get().is_some()
     }
 
-    /// Guards `socket`, from its first byte on.
+    /// Guards `socket` from its first byte on.
     pub const fn around<S>(&mut self, socket: S) -> Guarded<'_, S> {
         *self = Self::new();
         Guarded { socket, guard: self }
@@ -114,7 +115,7 @@ impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<'_, S> {
     }
 }
 
-/// What picoserve reads from.
+/// The reading half of a guarded socket.
 pub struct GuardedRead<'a, R> {
     inner: R,
     incoming: &'a mut Incoming,
@@ -201,7 +202,7 @@ impl Incoming {
     }
 }
 
-/// What picoserve writes to.
+/// The writing half of a guarded socket.
 pub struct GuardedWrite<'a, W> {
     inner: W,
     shared: &'a Shared,

@@ -21,15 +21,18 @@ pub struct SessionLayer<'p, P> {
 }
 
 impl<'p, P: Requests> SessionLayer<'p, P> {
-    /// Sessions of `pool`, which has as many slots as there are connections.
+    /// Creates a layer that gives the handlers inside it sessions from `pool`. The pool needs as many slots as there
+    /// are connections.
     pub const fn new(pool: &'p P) -> Self {
         Self { pool, cross_site: CrossSite::PASS }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `http://oven.local`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. It takes neither a token nor a session, so that it
-    /// covers a sign-in form as well. See [`session_core::cross_site`].
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `http://oven.local`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. The check needs neither a token nor a session, so it also
+    /// protects a sign-in form. See [`session_core::cross_site`].
     #[must_use]
     pub const fn refuse_cross_site(self, trusted: &'p [&'p str]) -> Self {
         Self { cross_site: CrossSite::refused_but_from(trusted), ..self }

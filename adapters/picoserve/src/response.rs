@@ -10,10 +10,10 @@ use picoserve::response::{
 use session_core::Error;
 use session_embedded::{Finished, Requests, SlotGuard};
 
-/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
+/// An error of the session as a response: its status and one line of text. `?` converts an [`Error`] to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRejection(
-    /// What went wrong.
+    /// The error.
     pub Error,
 );
 

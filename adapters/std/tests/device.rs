@@ -215,7 +215,11 @@ fn registered_proven_and_demanded_again_tr3() {
     site.clock.advance(Duration::from_secs(606));
     let (who, bound, demands, sent) = site.who(&both);
     assert_eq!((who, bound, demands, sent.contains_key("set-cookie")), (None, false, false, false));
-    assert!(site.told.last().ends_with(" of \"ann\": the proof of its device is 606 s old"), "{}", site.told.last());
+    assert!(
+        site.told.last().ends_with(" of \"ann\": cookie ignored because the proof of its device is 606 s old"),
+        "{}",
+        site.told.last()
+    );
     assert_eq!(site.post("?s=x", "", None, |_| ()).status(), 401);
 }
 
@@ -276,7 +280,7 @@ fn only_the_browser_itself_is_answered_tr3() {
     {
         let change = |headers: &mut HeaderMap| _ = headers.insert(name, HeaderValue::from_static(value));
         assert_eq!(site.post("", &pair(&sent), Some(&proof), change).status(), 401);
-        assert!(site.told.last().starts_with("proof refused: it does not say that the browser itself sends it"));
+        assert!(site.told.last().starts_with("proof rejected: it does not say that the browser itself sends it"));
     }
     let without = |headers: &mut HeaderMap| _ = headers.remove("sec-fetch-mode");
     assert_eq!(site.post("", &pair(&sent), Some(&proof), without).status(), 401);
@@ -307,7 +311,7 @@ fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
         mount.begin(&Method::POST, &uri, &headers, &http::Extensions::new(), None).map(drop).unwrap();
     };
     begin("secure-session-response", "x");
-    assert!(site.told.last().starts_with("proof refused: it came to another path than the endpoint's: "));
+    assert!(site.told.last().starts_with("proof rejected: it came to another path than the endpoint's: "));
     begin("secure-session-skipped", "quota_exceeded;session_identifier=\"x\"");
     assert_eq!(site.told.last(), "the browser sends no proof: quota_exceeded");
 

@@ -84,10 +84,12 @@ fn tracing_hears_name_level_session_and_reason_lc13() {
     let expected = [
         format!(r#"DEBUG session: session {id} created event="created" session={id}"#),
         format!(r#"INFO session: session {id}: "ann" signed in event="logged_in" session={id} subject="ann""#),
-        format!(r#"WARN session: session {id} of "ann": replaced cookie event="replaced" session={id} subject="ann""#),
+        format!(
+            r#"WARN session: session {id} of "ann": cookie rejected because a newer one replaced it event="replaced" session={id} subject="ann""#
+        ),
         format!(r#"INFO session: session {id} of "ann" ended event="ended" session={id} subject="ann""#),
-        format!(r#"DEBUG session: cookie refused: no session {id} event="unknown" session={id}"#),
-        r#"WARN session: cookie refused: not signed by us event="forged""#.into(),
+        format!(r#"DEBUG session: cookie rejected: session {id} does not exist event="unknown" session={id}"#),
+        r#"WARN session: cookie rejected: none of the keys signed it event="forged""#.into(),
         r#"WARN session: session store failed: connection refused event="store_failed" error=connection refused"#
             .into(),
     ];
@@ -119,10 +121,10 @@ fn log_hears_name_and_level_lc13() {
     let expected = [
         format!("DEBUG session: session {id} created"),
         format!("INFO session: session {id}: \"ann\" signed in"),
-        format!("WARN session: session {id} of \"ann\": replaced cookie"),
+        format!("WARN session: session {id} of \"ann\": cookie rejected because a newer one replaced it"),
         format!("INFO session: session {id} of \"ann\" ended"),
-        format!("DEBUG session: cookie refused: no session {id}"),
-        "WARN session: cookie refused: not signed by us".into(),
+        format!("DEBUG session: cookie rejected: session {id} does not exist"),
+        "WARN session: cookie rejected: none of the keys signed it".into(),
     ];
     assert_eq!(lines.take(), expected);
     log::set_max_level(log::LevelFilter::Warn);
@@ -180,8 +182,8 @@ fn what_can_be_provoked_floods_no_log_qu4() {
             clock.advance(Duration::from_millis(1));
             request(&sessions, "forged", |_| ());
             let [left_out, forged] = &lines.take()[..] else { panic!("two lines") };
-            assert!(left_out.contains("91 events `forged` were left out"), "{left_out}");
-            assert!(forged.contains("not signed by us"), "{forged}");
+            assert!(left_out.contains("91 `forged` events were not logged"), "{left_out}");
+            assert!(forged.contains("none of the keys signed it"), "{forged}");
             // a failed login is not limited, nor is what happens to somebody else's session
             for _ in 0..100 {
                 sessions.login_failed(Some("ann"), "wrong password");

@@ -1,45 +1,48 @@
-//! What a codec is: the way in which a kind of program writes the values of a session.
+//! The codec interface: how a kind of program writes session values.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Levels of nesting that a value may have: lists, maps, `Some`, and variants with content.
+/// The maximum nesting depth of a value. Lists, maps, `Some`, and variants with content each count as one level.
 pub const DEPTH: u8 = 128;
 
-/// The way of writing values that a kind of program has.
+/// Writes and reads session values. [`Buffer::Codec`](crate::environment::Buffer::Codec) selects the implementation.
 pub trait Codec: Closed {
-    /// Names the codec in records: 0 or 1.
+    /// The codec's id in records: 0 or 1.
     const ID: u8;
 
-    /// Whether an event says what is unreadable and where: type names take room that a device does not have.
+    /// Whether events describe what is unreadable and where. Type names take space that a device does not have.
     const TELLS: bool;
 
-    /// What [`said`](Self::said) returns.
+    /// The type that [`said`](Self::said) returns.
     type Said: Copy + PartialEq;
 
-    /// Why a value cannot be read. Contains no part of it.
+    /// Why a value cannot be read. Contains no part of the value.
     type Unreadable: Copy + fmt::Debug + fmt::Display;
 
-    /// Writes `value` at the beginning of `into`, as far as there is room, and returns the number of bytes that it takes.
-    /// If that is more than there is room for, or after an error, what is in `into` is unspecified.
+    /// Writes `value` at the beginning of `into` and returns the number of bytes that the whole value takes.
+    ///
+    /// If that number exceeds the length of `into`, or on an error, the contents of `into` are unspecified.
     fn write<T: Serialize + ?Sized>(value: &T, into: &mut [u8]) -> Result<usize, WriteError>;
 
-    /// Reads a value that takes up all of `bytes`. Whatever the bytes are, this allocates no more elements than there
-    /// are bytes, and recurses at most [`DEPTH`] levels deep.
+    /// Reads a value that occupies all of `bytes`.
+    ///
+    /// For any input, this allocates at most as many elements as there are bytes, and recurses at most [`DEPTH`] levels
+    /// deep.
     fn read<'v, T: Serialize + Deserialize<'v>>(bytes: &'v [u8]) -> Result<T, Self::Unreadable>;
 
-    /// Returns a hash of what `value` says of itself. If a hash map says the same as when it was read, it was not changed,
-    /// although its bytes may be in another order than those it was read from.
+    /// Returns a hash of the content of `value`, independent of the order in which a hash map yields its entries.
     ///
-    /// `None` if the codec does not support this, or if the value cannot be written.
+    /// If the hash is the same as when the value was read, the value is unchanged, even if its bytes are in another
+    /// order. Returns `None` if the codec does not support this or if the value cannot be written.
     fn said<T: Serialize + ?Sized>(value: &T) -> Option<Self::Said>;
 
-    /// Whether `value`, which was read from `bytes`, is known to be written as the same bytes again. Then nothing has to
-    /// be remembered of it. May be `false` also where it would be.
+    /// Returns whether `value`, which was read from `bytes`, is known to be written as the same bytes again. In that
+    /// case nothing about it has to be remembered. `false` means that the codec does not know.
     fn same<T: Serialize + ?Sized>(value: &T, bytes: &[u8]) -> bool;
 
-    /// Returns a hash of what a value says that was written as these bytes, whatever the order of the elements of its lists
-    /// and maps: a hash map that was read has another one. For the debug builds of programs.
+    /// Returns a hash of a written value, independent of the order of the elements of its lists and maps. Debug builds
+    /// of programs use it to find values that are not read back as they were written.
     fn content(bytes: &[u8]) -> u64;
 }
 
@@ -53,11 +56,11 @@ pub trait Closed {}
 pub enum WriteError {
     /// The type's own `Serialize` returned an error.
     Refused,
-    /// More than [`DEPTH`] levels of nesting, which could not be read.
+    /// The value has more than [`DEPTH`] levels of nesting and could not be read back.
     Deep,
-    /// A list or map has another number of elements than it announced, or announced none.
+    /// A list or map has a different number of elements than it announced, or it announced none.
     Length,
-    /// A field is left out, and the next one would be read in its place.
+    /// A field is skipped, so that the next field would be read in its place.
     LeftOut,
 }
 
@@ -66,8 +69,8 @@ impl fmt::Display for WriteError {
         f.write_str(match self {
             Self::Refused => "the type's Serialize implementation returned an error",
             Self::Deep => "the value is nested too deeply",
-            Self::Length => "a list or map does not have the number of elements that it announced",
-            Self::LeftOut => "a field is skipped, and the codec stores no names of fields",
+            Self::Length => "a list or map has a different number of elements than it announced",
+            Self::LeftOut => "a field is skipped, but the codec stores no field names",
         })
     }
 }

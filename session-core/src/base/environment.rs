@@ -1,4 +1,5 @@
-//! What the core asks of its surroundings: the time and a place for a record. (Randomness is `rand_core::TryCryptoRng`.)
+//! What the core needs from its environment: the time, and memory for a record. Random numbers come from
+//! `rand_core::TryCryptoRng`.
 
 use core::ops::Deref;
 use core::time::Duration;
@@ -6,35 +7,36 @@ use core::time::Duration;
 use super::codec::Codec;
 pub use super::followed::{FollowedKey, FollowedKeys};
 
-/// A point in time, in milliseconds of a [`Clock`]; 48 bits, as records keep it.
+/// A point in time in milliseconds of a [`Clock`], of 48 bits as in a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
 impl Time {
-    /// The beginning of the clock.
+    /// The clock's start.
     pub const ZERO: Self = Self(0);
-    /// The last time that a record can hold; an end at `MAX` never comes.
+    /// The latest time that a record can hold. A deadline of `MAX` never arrives.
     pub const MAX: Self = Self((1 << 48) - 1);
 
-    /// `millis` milliseconds after the clock's beginning; at most [`Time::MAX`].
+    /// Creates the time `millis` milliseconds after the clock's start, at most [`Time::MAX`].
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         if millis < Self::MAX.0 { Self(millis) } else { Self::MAX }
     }
 
-    /// Milliseconds since the clock's beginning.
+    /// Returns the milliseconds since the clock's start.
     #[must_use]
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// `span` later, at most [`Time::MAX`].
+    /// Returns the time `span` later, at most [`Time::MAX`].
     #[must_use]
     pub const fn after(self, span: Duration) -> Self {
         Self::from_millis(self.0.saturating_add(millis(span)))
     }
 
-    /// The time from `earlier` to `self`; zero if the clock went backwards, which makes a session seem no older.
+    /// Returns the span from `earlier` to `self`. Returns zero if the clock went backwards, so that a session never
+    /// seems older than it is.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis_since(earlier))
@@ -45,20 +47,20 @@ impl Time {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Whether `span` milliseconds, if it is not 0, have gone by since `earlier`.
+    /// Returns whether `span` milliseconds have passed since `earlier`. A span of 0 never passes.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn past(self, earlier: Self, span: u64) -> bool {
         span > 0 && self.millis_since(earlier) >= span
     }
 }
 
-/// Whole milliseconds of a span, at most what a [`Time`] holds.
+/// Converts a span to whole milliseconds, at most [`Time::MAX`].
 pub(crate) const fn millis(span: Duration) -> u64 {
     let millis = span.as_secs().saturating_mul(1_000).saturating_add(quotient::<1_000_000>(span.subsec_nanos()) as u64);
     if millis < Time::MAX.0 { millis } else { Time::MAX.0 }
 }
 
-/// Seconds of less than 2^48 milliseconds, rounded up.
+/// Converts less than 2^48 milliseconds to seconds, rounded up.
 pub(crate) const fn seconds(millis: u64) -> u64 {
     let (high, low) = ((millis >> 16) as u32, millis as u32 & 0xffff);
     let whole = quotient::<1_000>(high);
@@ -83,13 +85,14 @@ impl<const OF: u32> Reciprocal<OF> {
     };
 }
 
-/// Tells the time. It never goes back while the program runs; with a wall clock it is Unix time.
+/// A source of time. It never goes backwards while the program runs. A wall clock returns Unix time, an uptime clock
+/// the time since the start.
 pub trait Clock {
-    /// Now. Called once or twice a request; cheap.
+    /// Returns the current time. The core calls it once or twice per request, so it must be cheap.
     fn now(&self) -> Time;
 }
 
-/// What leads to a clock is one: a reference, a `Box`, an `Arc`.
+/// Any pointer to a clock is a clock: a reference, a `Box`, an `Arc`.
 impl<P: Deref<Target: Clock>> Clock for P {
     fn now(&self) -> Time {
         (**self).now()
@@ -108,21 +111,21 @@ impl Clock for EmbassyClock {
     }
 }
 
-/// A place for one record: an array where memory is fixed, something that grows where there is a heap.
+/// Memory for one record: an array on a device, a growing buffer where there is a heap.
 pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {
-    /// How values are written into it: [`Postcard`](crate::codec::Postcard) on devices, [`Cbor`](crate::codec::Cbor) where
-    /// there is a heap. A record of the other codec is refused as corrupt.
+    /// The codec for values in this buffer: [`Postcard`](crate::codec::Postcard) on devices,
+    /// [`Cbor`](crate::codec::Cbor) where there is a heap. A record of the other codec is rejected as corrupt.
     type Codec: Codec
     where
         Self: Sized;
 
-    /// The keys that a request follows one by one, so that its changes merge with those of other requests: twelve in an
-    /// array, as many as there are where there is a heap.
+    /// The keys that a request tracks one by one, so that its changes merge with those of other requests: at most
+    /// twelve in an array, any number where there is a heap.
     type Keys: FollowedKeys<<Self::Codec as Codec>::Said>
     where
         Self: Sized;
 
-    /// Makes room for `need` bytes, keeping those that are there; `false` if this place cannot be so large.
+    /// Makes room for `need` bytes and keeps the current contents. Returns `false` if the buffer cannot be that large.
     fn grow(&mut self, need: usize) -> bool {
         self.as_ref().len() >= need
     }

@@ -1,76 +1,83 @@
-//! What can go wrong, and whose fault it is.
+//! Errors, and whose fault each of them is.
 
 use core::fmt;
 
-/// Why a session operation did not happen. Nothing was stored unless the variant says otherwise. Absent, expired and
-/// forged sessions are not errors: they are no session.
+/// Why a session operation failed.
+///
+/// Nothing was stored unless the variant says otherwise. Absent, expired and forged sessions are not errors: such a
+/// request has an empty session. [`status`](Self::status) gives the HTTP status, [`fault`](Self::fault) the side that
+/// has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Error {
-    /// Another request changed a value that this one read or wrote. (409)
+    /// Another request changed a value that this request read or wrote. Load the session again and repeat the change.
+    /// (409)
     Conflict,
-    /// The session ended (logout, expiry, revocation) while this request was under way. (409)
+    /// The session ended by logout, expiry or revocation while this request ran. (409)
     Ended,
-    /// The request's cookie was replaced by a newer one: its session goes on under that. (409)
+    /// A newer cookie replaced the one of this request. The session continues under the newer one, so send the request
+    /// again. (409)
     CookieReplaced,
-    /// To end all of the subject's sessions was begun after this login had begun, by a request that may itself have been
-    /// refused or told of an unknown outcome; or the login took longer than ten minutes. (409)
+    /// The end of all sessions of the subject was requested after this login began, or the login took longer than ten minutes.
+    /// Check the credentials again. The revoking request may itself have failed. (409)
     SignInAgain,
-    /// Only somebody who is signed in can do this. (401)
+    /// The operation needs a signed-in subject. (401)
     NotSignedIn,
     /// Another site caused this request. (403)
     CrossSite,
-    /// The stored value cannot be read as the type that was asked for: it was written as another type, or by a version of
-    /// the program whose type differs. The event says where. (500, the application's)
+    /// The stored value cannot be read as the requested type. It was written as another type, or by a version of the
+    /// program whose type differs. The event says where. (500, the application's fault)
     Unreadable,
-    /// The record would need `need` bytes, `have` can be used. (413)
+    /// The record would take `need` bytes, but at most `have` are available. (413)
     TooLarge {
-        /// Bytes that the record, with this value, would take.
+        /// Bytes that the record takes with this value.
         need: usize,
-        /// Bytes that this place offers.
+        /// Bytes that are available.
         have: usize,
     },
-    /// A key is 1 to 64 bytes of text without control characters. (500, the application's)
+    /// A key is not 1 to 64 bytes of text without control characters. (500, the application's fault)
     BadKey,
-    /// A subject is 1 to 255 bytes of text, a label at most 255: both often are what a visitor typed or a browser sent. (400)
+    /// A subject is not 1 to 255 bytes of text, or a label is longer than 255 bytes. Both often come from a visitor or
+    /// a browser. (400)
     BadText,
-    /// The value cannot be written: its `Serialize` refused, or needs a length in advance. (500, the application's)
+    /// The value cannot be written: its `Serialize` implementation returned an error, or it does not know its length in
+    /// advance. (500, the application's fault)
     NotSerializable,
-    /// The session handle was used twice at the same time within one request. (500, the application's)
+    /// Two calls used the session at the same time within one request. (500, the application's fault)
     Busy,
-    /// No session layer is mounted around this handler. (500, the application's)
+    /// No session layer is mounted around this handler. (500, the application's fault)
     NotMounted,
-    /// The answer was made, and the session was stored with it: what comes later, such as a stream or a spawned task, has no
-    /// session any more. (500, the application's)
+    /// The response was already created and the session stored with it. A stream or a spawned task that runs later has
+    /// no session. (500, the application's fault)
     AnswerSent,
-    /// The store cannot list a subject's sessions, cannot end all, or cannot give a value to one request only. Or sessions are
-    /// to be bound to devices and cannot be, because there is no endpoint for it. (501, the application's)
+    /// The store cannot do this: list a subject's sessions, end all sessions, or hand a value to exactly one request.
+    /// Or the policy binds sessions to devices and the adapter has no endpoint for it. (501, the application's fault)
     Unsupported,
-    /// The store is full, and the session to be stored has no claim to another's place. (507)
+    /// The store is full, and it may not evict another session for this one. (507)
     Full,
-    /// The random number generator is not ready; no weaker one is used. (503)
+    /// The random number generator is not ready. The core uses no weaker one instead. (503)
     Entropy,
     /// The store did not answer, or answered with an error. (503)
     Unavailable,
-    /// The store's answer was lost and the change may or may not have been kept. (503)
+    /// The store's answer was lost: the change may or may not have been stored. (503)
     Indeterminate,
 }
 
-/// Who has to act on an [`Error`].
+/// Which side has to act on an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fault {
-    /// The client's or a concurrent request's: asking again is right.
+    /// The client, or a concurrent request. Repeating the request is right.
     Request,
-    /// The program's that uses this library.
+    /// The program that uses this library.
     Application,
-    /// The surroundings': store, random number generator.
+    /// The environment: the store or the random number generator.
     Environment,
 }
 
 impl Error {
-    /// The HTTP status that says the same.
+    /// Returns the HTTP status for this error.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -91,7 +98,7 @@ impl Error {
         }
     }
 
-    /// Whose fault it is.
+    /// Returns whose fault the error is.
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
@@ -119,37 +126,33 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Conflict => "another request changed the same value: load the page again and repeat the change",
-            Self::Ended => "the session ended while this request was under way: sign in again",
-            Self::CookieReplaced => "the session goes on under a newer cookie: send the request again",
+            Self::Ended => "the session ended during this request: sign in again",
+            Self::CookieReplaced => "the session has a newer cookie: send the request again",
             Self::SignInAgain => {
-                "an end of all the account's sessions was asked for while you were signing in, or it took too long: \
-                 sign in again"
+                "an end of all the account's sessions was requested during the sign-in, or it took too long: sign in again"
             }
-            Self::NotSignedIn => "sign in first",
-            Self::CrossSite => "the request was refused because another site caused it",
-            Self::Unreadable => "a stored value cannot be read as the type that this version of the program asks for",
+            Self::NotSignedIn => "not signed in: sign in first",
+            Self::CrossSite => "another site caused this request: send it from this site",
+            Self::Unreadable => "a stored value does not match the program's type for it: see the log of events",
             Self::TooLarge { need, have } => {
-                return write!(f, "too large: the session would take {need} bytes, {have} can be stored");
+                return write!(f, "the session would take {need} bytes, at most {have} fit: store less");
             }
-            Self::BadKey => "a session key is 1 to 64 bytes of text without control characters",
-            Self::BadText => "a subject is 1 to 255 bytes of text, a label at most 255",
-            Self::NotSerializable => "the value's Serialize implementation refused, or gives no length in advance",
-            Self::Busy => "the session was used twice at the same time within one request: await one call first",
-            Self::NotMounted => "no session layer is mounted around this handler",
+            Self::BadKey => "invalid session key: use 1 to 64 bytes without control characters",
+            Self::BadText => "invalid text: a subject has 1 to 255 bytes, a label at most 255",
+            Self::NotSerializable => "the value cannot be stored and read back: check its serde implementation",
+            Self::Busy => "two calls used the session at once: await one before the next",
+            Self::NotMounted => "this handler has no session layer: add one to its router",
             Self::AnswerSent => {
-                "the answer was sent, and the session was stored with it: use the session before, and hand a stream or a \
-                 spawned task the values that it needs"
+                "the response was sent and the session stored: use the session earlier, and pass its values to the \
+                 stream or task"
             }
             Self::Unsupported => {
-                "sessions are kept in a way that does not support this: listing a person's, ending all, taking a value once, \
-                 or binding them to devices"
+                "this store or setup cannot list sessions, end all, take a value once or bind devices: choose another"
             }
-            Self::Full => "no room for another session: try again later",
+            Self::Full => "the session store is full: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",
-            Self::Unavailable => "the session store cannot be reached: try again later",
-            Self::Indeterminate => {
-                "the session store did not confirm the change: load the page again to see whether it was kept"
-            }
+            Self::Unavailable => "the session store is unavailable: try again later",
+            Self::Indeterminate => "the session store did not confirm the change: load the page again to check it",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The keys that a request follows one by one: those that it read or changed.
+//! The keys that a request tracks one by one: those that it read or changed.
 
 /// What was done with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +24,7 @@ impl Kind {
     }
 }
 
-/// A key that a request read or changed. `S` is what its codec remembers of a value that was read.
+/// A key that a request read or changed. `S` is what the codec remembers about a value that was read.
 #[repr(Rust, packed(4))] // 20 bytes each instead of 24, on devices
 pub struct FollowedKey<S> {
     pub(crate) key: u64,
@@ -36,7 +36,7 @@ pub struct FollowedKey<S> {
 }
 
 impl<S> FollowedKey<S> {
-    /// A place without a key.
+    /// An unused slot.
     pub const FREE: Self = Self { key: 0, base: 0, kind: Kind::Free, said: None };
 
     pub(crate) fn is(&self, key: u64) -> bool {
@@ -52,12 +52,12 @@ impl<S: Copy> Clone for FollowedKey<S> {
     }
 }
 
-/// Places for followed keys: an array where memory is fixed, or something that grows where there is a heap.
+/// Slots for tracked keys: an array on a device, a growing list where there is a heap.
 pub trait FollowedKeys<S>: AsRef<[FollowedKey<S>]> + AsMut<[FollowedKey<S>]> {
-    /// No key.
+    /// The initial value, without any key.
     const NEW: Self;
 
-    /// Adds places, keeping those that are there. Returns `false` if there is no room for more.
+    /// Adds slots and keeps the current ones. Returns `false` if there is no room for more.
     fn grow(&mut self) -> bool {
         false
     }

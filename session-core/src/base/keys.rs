@@ -1,8 +1,8 @@
-//! The key ring: the first key signs, at most two more still verify.
+//! The key ring: the first key signs, at most two more only verify.
 //!
-//! Every use has a subkey of its own, HMAC-SHA256(key, "session-core/1 " ‖ use ‖ 0 ‖ cookie name), followed by 0 and the
-//! application's name if it has one, so that a value made for one purpose, cookie name or application is refused for
-//! another.
+//! Every use has its own subkey, HMAC-SHA256(key, "session-core/1 " ‖ use ‖ 0 ‖ cookie name), followed by 0 and the
+//! application's name if it has one. A value made for one purpose, cookie name or application is therefore rejected for
+//! any other.
 
 use core::fmt;
 
@@ -13,8 +13,18 @@ use crate::base::hmac::{Hmac, sha256};
 /// Keys a ring can hold.
 pub(crate) const RING: usize = 3;
 
-/// Signing keys of 32 random bytes each. Retire a key after the absolute lifetime; deploy a new one as verify-only
-/// first, so that every node knows it before one signs with it.
+/// Signing keys of 32 random bytes each, made for example with `openssl rand -hex 32`.
+///
+/// To replace a key, first deploy the new one as verify-only on every node, then let it sign. Remove the old one after
+/// the absolute lifetime of sessions.
+///
+/// ```
+/// use session_core::{KeyError, Keys};
+///
+/// fn keys(new: &[u8; 32], old: &[u8; 32]) -> Result<Keys, KeyError> {
+///     Ok(Keys::new(new)?.and_verify(old)?.application("shop"))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Keys {
     keys: [[u8; 32]; RING],
@@ -22,24 +32,22 @@ pub struct Keys {
     application: &'static str,
 }
 
-/// Why a key was refused. Its `Debug`, which `unwrap` prints, is the sentence.
+/// Why a key was rejected. `Debug`, which `unwrap` prints, gives the same text as `Display`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum KeyError {
-    /// The bytes are a pattern, not random.
+    /// The bytes follow a pattern and are not random.
     Pattern,
-    /// The ring holds three already.
+    /// The ring already holds three keys.
     TooMany,
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Pattern => {
-                "the signing key is a pattern, not 32 random bytes: make one with a cryptographic generator"
-            }
-            Self::TooMany => "at most three signing keys: one that signs and two that still verify; retire the oldest",
+            Self::Pattern => "the signing key is not random: create 32 bytes with `openssl rand -hex 32`",
+            Self::TooMany => "too many signing keys: use at most three, so remove the oldest",
         })
     }
 }
@@ -53,12 +61,18 @@ impl fmt::Debug for KeyError {
 impl core::error::Error for KeyError {}
 
 impl Keys {
-    /// A ring of one key, which signs. Bytes with fewer than eight distinct values or in even steps are refused (EM7).
+    /// Creates a ring of one key, which signs.
+    ///
+    /// # Errors
+    /// [`KeyError::Pattern`] for bytes with fewer than eight distinct values or in even steps.
     pub fn new(signing: &[u8; 32]) -> Result<Self, KeyError> {
         Self { keys: [[0; 32]; RING], len: 0, application: "" }.and_verify(signing)
     }
 
-    /// Adds a key that only verifies: an old one, or one that is to sign after the next deployment.
+    /// Adds a key that only verifies: an old key, or the one that will sign after the next deployment.
+    ///
+    /// # Errors
+    /// [`KeyError::Pattern`] as for [`new`](Self::new), [`KeyError::TooMany`] for a fourth key.
     pub fn and_verify(mut self, key: &[u8; 32]) -> Result<Self, KeyError> {
         if is_pattern(key) {
             return Err(KeyError::Pattern);
@@ -68,24 +82,25 @@ impl Keys {
         Ok(self)
     }
 
-    /// Names the application. The keys then open nothing of an application of another name, whose keys and cookie name may be
-    /// the same (SE9): no cookie and no CSRF token, nothing that is sealed at rest, and no entry of a cache. Without a name
-    /// the cookie's name and the store separate them; see `docs/security.md` in the repository. Another name ends all
-    /// sessions.
+    /// Sets the application's name, which separates applications that share keys and a cookie name.
+    ///
+    /// The keys then open nothing of an application with another name: no cookie, no CSRF token, no data sealed at rest
+    /// and no cache entry. Without a name, only the cookie's name and the store separate applications; see
+    /// `docs/security.md` in the repository. Changing the name ends all sessions.
     #[must_use]
     pub const fn application(mut self, name: &'static str) -> Self {
         self.application = name;
         self
     }
 
-    /// Returns the name of the application; empty without one.
+    /// Returns the application's name, or an empty text without one.
     #[must_use]
     pub const fn application_name(&self) -> &'static str {
         self.application
     }
 
-    /// Derives a key for a purpose that is not the core's from each key of the ring, the signing one first. What a purpose
-    /// gives tells nothing about the ring's keys, or about what another purpose gives.
+    /// Derives a key for a purpose of the application's own from each key of the ring, the signing one first. A derived
+    /// key reveals nothing about the ring's keys or about keys for other purposes.
     pub fn derive<'k>(&'k self, purpose: &'k str) -> impl Iterator<Item = [u8; 32]> + 'k {
         let keys = self.keys.iter().take(self.len);
         let application = self.application;

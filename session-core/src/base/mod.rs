@@ -1,4 +1,4 @@
-//! What every other room stands on: time and buffers, errors, events, keys, the policy, and the names of a session.
+//! What every other room builds on: time and buffers, errors, events, keys, the policy, and the names of a session.
 //! Nothing here knows of cookies, records or stores.
 
 pub(crate) mod bytes;

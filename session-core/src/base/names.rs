@@ -1,24 +1,25 @@
-//! The names of a session: what a store finds it by, what tells its versions apart, what stands for its secret.
+//! The names of a session: the handle that a store finds it by, the version that tells writers apart, and the verifier
+//! of its secret.
 
 use crate::base::bytes::part;
 
-/// Names a session for its whole life; the store's key is a prefix of its own and this. Random, not secret: knowing it
-/// opens nothing.
+/// Names a session for its whole life. A store's key is a prefix of its own followed by the handle. The handle is
+/// random but not secret: knowing it opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(4))] // small processors then copy it by words, in a fraction of the code
 pub struct Handle([u8; Handle::LEN]);
 
 impl Handle {
-    /// Bytes of a handle.
+    /// The length of a handle in bytes.
     pub const LEN: usize = 8;
 
-    /// A handle from its bytes.
+    /// Creates a handle from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, uniformly distributed: a hash table needs no further hashing.
+    /// Returns the bytes. They are uniformly distributed, so a hash table needs no further hashing.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
@@ -26,14 +27,14 @@ impl Handle {
 }
 
 impl core::fmt::Debug for Handle {
-    /// Prints no byte of it: a log that names a session uses [`a hash of it`].
+    /// Prints none of the bytes. Logs name a session by its [`LogId`](crate::events::LogId), a hash of its handle.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Handle(..)")
     }
 }
 
-/// What an update must find unchanged: the version that each writer puts into the record, or a counter of the medium's
-/// own (memcached's cas).
+/// The version that an update must find unchanged: a nonce that each writer puts into the record, or a counter of the
+/// medium such as memcached's cas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(target_pointer_width = "32", repr(Rust, packed(4)))] // or what holds it has tags of 64 bits, compared in halves
 pub struct Version(pub u64);

@@ -1,62 +1,76 @@
-//! The knobs: how the cookie looks and how long a session lives. What cannot work cannot be built.
+//! The policy: the cookie's attributes and the session's lifetimes. A policy that cannot work cannot be built.
 //!
-//! Two kinds of cookie are two types, so that no wrong combination can be written: [`SecureCookie`] behind https,
-//! [`PlainCookie`] for plain http on a LAN or localhost. An id of one is refused by the other, for the name is part of
-//! what is signed (CK5).
+//! The two kinds of cookie are two types, so that no invalid combination compiles: [`SecureCookie`] for https,
+//! [`PlainCookie`] for plain http on a LAN or localhost. The cookie's name is part of what is signed, so a value of one
+//! kind is rejected by the other.
+//!
+//! ```
+//! use core::time::Duration;
+//! use session_core::policy::{Lifetimes, Policy, PolicyError, SecureCookie};
+//!
+//! fn policy() -> Result<Policy, PolicyError> {
+//!     let cookie = SecureCookie::host().named("__Host-shop")?;
+//!     let lifetimes = Lifetimes { idle: Some(Duration::from_secs(15 * 60)), ..Lifetimes::DEFAULT };
+//!     Ok(Policy::secure(cookie, lifetimes)?.max_sessions(10).no_store())
+//! }
+//! # policy().unwrap();
+//! ```
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::base::environment::{Time, millis, quotient, seconds};
 
-/// Room for the `Set-Cookie` value of any policy whose name, path and domain together take at most 360 bytes.
+/// A buffer size that holds the `Set-Cookie` value of any policy whose name, path and domain together take at most 360
+/// bytes.
 pub const SET_COOKIE_LEN: usize = 512;
 
-/// Bytes of a sealed session's `Set-Cookie` value, unless the policy says another number.
+/// The default limit of a sealed session's `Set-Cookie` value, in bytes.
 const MAX_COOKIE: usize = 2560;
 
 /// The Max-Age of a cookie that has none.
 pub(crate) const UNTIL_BROWSER_CLOSES: u32 = u32::MAX;
 
-/// The longest time without activity of a session in which nobody is signed in, unless the policy says another, in
-/// milliseconds.
+/// The default idle limit of a session in which no subject is signed in, in milliseconds.
 const ANONYMOUS_IDLE: u64 = 10 * 60 * 1_000;
 
-/// Bytes of a session's record, unless the policy says another number.
+/// The default limit of a record, in bytes.
 const MAX_BYTES: usize = 64 << 10;
 
 /// Characters of a cookie's name.
 pub(crate) const LONGEST_NAME: usize = 256;
 
-/// Sessions of one subject, unless the policy says another number.
+/// The default cap on one subject's sessions.
 const MAX_SESSIONS: u16 = 100;
 
-/// Browsers keep a cookie for 400 days at most (RFC 6265bis, 5.5).
+/// Browsers keep a cookie for at most 400 days (RFC 6265bis, 5.5).
 const LONGEST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 /// The same in decimal.
 const LONGEST_MAX_AGE_TEXT: &[u8] = b"34560000";
 
-/// How long a session lives. All limits hold at the same time (LC7).
+/// How long a session lives. All limits apply at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// The longest time without activity; `None` = no limit.
+    /// The longest time without activity. `None` means no limit.
     pub idle: Option<Duration>,
-    /// The longest time since the login, whatever the activity; `None` = no limit.
+    /// The longest time since the login, regardless of activity. `None` means no limit.
     pub absolute: Option<Duration>,
-    /// The age at which the cookie value changes by itself; `None` = never.
+    /// The age at which the cookie is replaced automatically. `None` means never.
     pub renew_after: Option<Duration>,
-    /// How long the cookie before a renewal still works.
+    /// How long the old cookie still works after a renewal.
     pub grace: Duration,
-    /// How exactly activity is recorded where that costs a write; `None` = the smaller of 60 s and a twentieth of `idle`. Shorter
-    /// than `idle`: a user who is never away for longer than the difference is never signed out.
+    /// How precisely activity is recorded in stores where recording costs a write. `None` means the smaller of 60 s and
+    /// a twentieth of `idle`.
+    ///
+    /// It must be shorter than `idle`. A user who is never inactive for longer than the difference stays signed in.
     pub touch_every: Option<Duration>,
-    /// Absolute limit of a session that is to be remembered, and its idle limit as well, unless it is no longer than
-    /// `absolute`: then `idle` holds for it, too.
+    /// The absolute limit of a remembered session. It is the idle limit as well, unless it is no longer than
+    /// `absolute`: in that case `idle` applies.
     pub remember: Duration,
 }
 
 impl Lifetimes {
-    /// 30 minutes idle, 12 hours absolute, renewal after 1 hour with 60 s grace, remembered for 30 days.
+    /// 30 minutes idle, 12 hours absolute, renewal after 1 hour with 60 s grace, remembered sessions for 30 days.
     pub const DEFAULT: Self = Self {
         idle: Some(Duration::from_secs(30 * 60)),
         absolute: Some(Duration::from_secs(12 * 60 * 60)),
@@ -69,7 +83,7 @@ impl Lifetimes {
     /// NIST SP 800-63B-4, AAL1: 30 days.
     pub const AAL1: Self = Self { idle: None, absolute: Some(Duration::from_secs(30 * 24 * 60 * 60)), ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle, also for a session that is to be remembered.
+    /// NIST SP 800-63B-4, AAL2: 24 hours, 1 hour idle. Remembered sessions have the same limits.
     pub const AAL2: Self = Self {
         idle: Some(Duration::from_secs(60 * 60)),
         absolute: Some(Duration::from_secs(24 * 60 * 60)),
@@ -77,10 +91,10 @@ impl Lifetimes {
         ..Self::DEFAULT
     };
 
-    /// 180 minutes from the last activity, however long it goes on, with a cookie that changes every hour.
+    /// 180 minutes from the last activity without an absolute limit, with a cookie that is renewed every hour.
     pub const SLIDING: Self = Self { idle: Some(Duration::from_secs(180 * 60)), absolute: None, ..Self::DEFAULT };
 
-    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle, also for a session that is to be remembered.
+    /// NIST SP 800-63B-4, AAL3: 12 hours, 15 minutes idle. Remembered sessions have the same limits.
     pub const AAL3: Self =
         Self { idle: Some(Duration::from_secs(15 * 60)), remember: Duration::from_secs(12 * 60 * 60), ..Self::DEFAULT };
 }
@@ -91,15 +105,15 @@ impl Default for Lifetimes {
     }
 }
 
-/// Which requests of other sites carry the cookie.
+/// Which requests from other sites carry the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SameSite {
-    /// Only top-level navigation.
+    /// Top-level navigation only.
     Lax,
-    /// None.
+    /// No request.
     Strict,
-    /// All: forms of other sites act as the signed-in user unless every one checks a CSRF token.
+    /// Every request. Forms of other sites then act as the signed-in user unless every form checks a CSRF token.
     None,
 }
 
@@ -134,12 +148,12 @@ impl Cookie {
     }
 }
 
-/// The cookie behind https: Secure, HttpOnly, with a prefix that browsers enforce.
+/// The cookie for https: Secure and HttpOnly, with a name prefix that browsers enforce.
 #[derive(Clone, Copy, Debug)]
 pub struct SecureCookie(Cookie);
 
 impl SecureCookie {
-    /// `__Host-id`: for this host and all of its paths.
+    /// Creates `__Host-id`, which is valid for this host and all of its paths.
     #[must_use]
     pub const fn host() -> Self {
         Self(Cookie {
@@ -152,14 +166,18 @@ impl SecureCookie {
         })
     }
 
-    /// `__Host-Http-id`: as [`host`](Self::host), and browsers that know this prefix refuse a cookie of the name that a script
-    /// sets. Others see a `__Host-` cookie in it.
+    /// Creates `__Host-Http-id`. It is like [`host`](Self::host), and browsers that know the prefix reject a cookie of
+    /// this name that a script sets. Other browsers treat it as a `__Host-` cookie.
     #[must_use]
     pub const fn host_http() -> Self {
         Self(Cookie { name: "__Host-Http-id", ..Self::host().0 })
     }
 
-    /// `__Secure-id` for a domain and all of its hosts: each of them can then overwrite the cookie.
+    /// Creates `__Secure-id` for a domain and all of its hosts. Each of these hosts can overwrite the cookie.
+    ///
+    /// # Errors
+    /// [`PolicyError::Domain`] for characters other than letters, digits, dots and hyphens, or for more than 1,024 of
+    /// them.
     pub fn domain(domain: &'static str) -> Result<Self, PolicyError> {
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if domain.is_empty() || !domain.bytes().all(valid) {
@@ -169,7 +187,11 @@ impl SecureCookie {
         Ok(Self(Cookie { name: "__Secure-id", domain: Some(domain), ..Self::host().0 }))
     }
 
-    /// Another name, with the prefix that fits: `__Host-` without a domain, `__Secure-` with one.
+    /// Sets another name. It must begin with `__Host-` without a domain, and with `__Secure-` with a domain.
+    ///
+    /// # Errors
+    /// [`PolicyError::Name`] or [`NameLength`](PolicyError::NameLength) for a name that no cookie can have,
+    /// [`NotHost`](PolicyError::NotHost) or [`NotSecure`](PolicyError::NotSecure) for another prefix.
     pub fn named(self, name: &'static str) -> Result<Self, PolicyError> {
         check_name(name)?;
         let (prefix, wrong) = match self.0.domain {
@@ -180,8 +202,12 @@ impl SecureCookie {
         if exact { Ok(Self(Cookie { name, ..self.0 })) } else { Err(wrong) }
     }
 
-    /// Only below `path`; other paths of the host can still read the cookie's effects, so it protects nothing. Needs a
-    /// domain, for `__Host-` cookies are for all paths.
+    /// Restricts the cookie to `path` and the paths below it. This is no protection: other paths of the host still see
+    /// the cookie's effects.
+    ///
+    /// # Errors
+    /// [`PolicyError::HostPath`] without a domain, because `__Host-` cookies have `Path=/`. [`PolicyError::Path`] for a
+    /// path that a cookie cannot have.
     pub fn path(self, path: &'static str) -> Result<Self, PolicyError> {
         if self.0.domain.is_none() && path != "/" {
             return Err(PolicyError::HostPath);
@@ -190,44 +216,51 @@ impl SecureCookie {
         Ok(Self(Cookie { path, ..self.0 }))
     }
 
-    /// Which requests of other sites carry the cookie.
+    /// Sets which requests from other sites carry the cookie.
     #[must_use]
     pub const fn same_site(self, same_site: SameSite) -> Self {
         Self(Cookie { same_site, ..self.0 })
     }
 
-    /// A jar of its own for each site that embeds this one (CHIPS); for use with [`SameSite::None`].
+    /// Keeps a separate cookie for each site that embeds this one (CHIPS). Use it with [`SameSite::None`].
     #[must_use]
     pub const fn partitioned(self) -> Self {
         Self(Cookie { partitioned: true, ..self.0 })
     }
 }
 
-/// The cookie for plain http on a LAN or localhost: whoever can listen can steal it. Neither `SameSite=None` nor
-/// `Partitioned` can be written (CK6).
+/// The cookie for plain http on a LAN or localhost. Any listener on the network can steal it. `SameSite=None` and
+/// `Partitioned` are not available.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainCookie(Cookie);
 
 impl PlainCookie {
-    /// `id`, for this host and all of its paths.
+    /// Creates `id`, which is valid for this host and all of its paths.
     #[must_use]
     pub const fn new() -> Self {
         Self(Cookie { name: "id", secure: false, ..SecureCookie::host().0 })
     }
 
-    /// Another name, without the prefixes that belong to https.
+    /// Sets another name, without the prefixes that are reserved for https.
+    ///
+    /// # Errors
+    /// [`PolicyError::Name`] or [`NameLength`](PolicyError::NameLength) for a name that no cookie can have,
+    /// [`PlainPrefix`](PolicyError::PlainPrefix) for a reserved prefix.
     pub fn named(self, name: &'static str) -> Result<Self, PolicyError> {
         check_name(name)?;
         if reserved(name).is_some() { Err(PolicyError::PlainPrefix) } else { Ok(Self(Cookie { name, ..self.0 })) }
     }
 
-    /// Only below `path`.
+    /// Restricts the cookie to `path` and the paths below it.
+    ///
+    /// # Errors
+    /// [`PolicyError::Path`] for a path that a cookie cannot have.
     pub fn path(self, path: &'static str) -> Result<Self, PolicyError> {
         check_path(path)?;
         Ok(Self(Cookie { path, ..self.0 }))
     }
 
-    /// `SameSite=Strict` instead of Lax.
+    /// Sets `SameSite=Strict` instead of `Lax`.
     #[must_use]
     pub const fn strict(self) -> Self {
         Self(Cookie { same_site: SameSite::Strict, ..self.0 })
@@ -240,19 +273,21 @@ impl Default for PlainCookie {
     }
 }
 
-/// What is done with a session that a request presents from elsewhere than it was bound to; an event it is in any case.
+/// What happens to a session when a request's fingerprint differs from the one it is bound to. It is reported as an
+/// event in every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mismatch {
-    /// Nothing.
+    /// Nothing else happens.
     Ignore,
-    /// The request does not count as one of a subject who signed in lately, so that the application asks for the password.
+    /// [`authenticated_within`](crate::Session::authenticated_within) returns `false` for this request, so that the
+    /// application asks for the password.
     StepUp,
     /// The session ends.
     End,
 }
 
-/// Cookie and lifetimes, checked.
+/// Cookie and lifetimes, checked, with further settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     pub(crate) cookie: Cookie,
@@ -342,18 +377,24 @@ impl Limits {
 }
 
 impl Policy {
-    /// Behind https, with the defaults: `__Host-id`.
+    /// The default policy for https: the cookie `__Host-id`, [`Lifetimes::DEFAULT`].
     pub const SECURE: Self = Self::of(SecureCookie::host().0, &Limits::of(&Lifetimes::DEFAULT));
 
-    /// On plain http, with the defaults: `id`.
+    /// The default policy for plain http: the cookie `id`, [`Lifetimes::DEFAULT`].
     pub const PLAIN_HTTP: Self = Self::of(PlainCookie::new().0, &Limits::of(&Lifetimes::DEFAULT));
 
-    /// Behind https.
+    /// Creates a policy for https.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if the lifetimes cannot work together.
     pub fn secure(cookie: SecureCookie, lifetimes: Lifetimes) -> Result<Self, PolicyError> {
         Limits::checked(&lifetimes).map(|limits| Self::of(cookie.0, &limits))
     }
 
-    /// On plain http.
+    /// Creates a policy for plain http.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if the lifetimes cannot work together.
     pub fn plain_http(cookie: PlainCookie, lifetimes: Lifetimes) -> Result<Self, PolicyError> {
         Limits::checked(&lifetimes).map(|limits| Self::of(cookie.0, &limits))
     }
@@ -374,35 +415,41 @@ impl Policy {
         }
     }
 
-    /// Limits the `Set-Cookie` value of a session that travels in its cookie, in bytes, attributes included; a change that
-    /// would need more is [`Error::TooLarge`](crate::Error::TooLarge). 2,560 if nothing is said, which leaves room for an
-    /// answer's other headers in the 4 KB buffer of a proxy (SE8). Name and value never exceed 4,096, which is all that
-    /// browsers keep.
+    /// Limits the `Set-Cookie` value of a sealed session, attributes included, to `bytes`. A change that needs more
+    /// fails with [`Error::TooLarge`](crate::Error::TooLarge).
+    ///
+    /// The default is 2,560, which leaves room for a response's other headers in a proxy's 4 KB buffer. Name and value
+    /// together never exceed 4,096 bytes, the most that browsers keep.
     #[must_use]
     pub const fn max_cookie(self, bytes: usize) -> Self {
         Self { max_cookie: bytes, ..self }
     }
 
-    /// Limits a session's record in a store, in bytes (QU2): a change that would leave more is
-    /// [`Error::TooLarge`](crate::Error::TooLarge), told with both sizes when it is stored. 65,536 if nothing is said: each
-    /// request loads the whole record, and a visitor's request can make the application store one. A session that is larger
-    /// already, because the limit was lowered, can be read, signed in and out, and made smaller. The place that an adapter
-    /// has for a record limits it, too.
+    /// Limits a session's record in a store to `bytes`. A change that would leave a larger record fails with
+    /// [`Error::TooLarge`](crate::Error::TooLarge) when it is stored.
+    ///
+    /// The default is 65,536. Every request loads the whole record, and a visitor can make the application store one,
+    /// so keep it small. If the limit is lowered, a session that exceeds it can still be read, signed in or out, and
+    /// made smaller. The adapter's buffer for a record is a limit as well.
     #[must_use]
     pub const fn max_bytes(self, bytes: usize) -> Self {
         Self { max_bytes: bytes, ..self }
     }
 
-    /// A cookie that comes a minute or more after it was replaced and its grace is over ends its session (LC8). Off, it is
-    /// an event and no session: a browser whose answer was lost looks the same as a thief.
+    /// Ends a session when a replaced cookie is used a minute or more after its replacement and after its grace period.
+    ///
+    /// By default such a request only has no session and is reported as an event, because a browser that lost a
+    /// response looks the same as a thief.
     #[must_use]
     pub const fn end_on_reuse(self) -> Self {
         Self { reuse_ends: true, ..self }
     }
 
-    /// The longest time without activity of a session in which nobody is signed in (QU1): if nothing is said, the smaller of
-    /// `idle` and ten minutes, or twice `touch_every` where that is longer than ten minutes. Anybody can make such sessions, so a store holds fewer of them the shorter this is. A shop
-    /// whose visitors fill baskets wants it longer. Activity is recorded at least ten times within it.
+    /// Sets the idle limit of sessions in which no subject is signed in.
+    ///
+    /// The default is the smaller of `idle` and ten minutes, or twice `touch_every` if that is longer than ten minutes.
+    /// Any visitor can create such a session, and a shorter limit keeps fewer of them in the store. A shop whose
+    /// visitors fill baskets needs a longer one. Activity is recorded at least ten times within the limit.
     #[must_use]
     pub const fn anonymous_idle(mut self, span: Duration) -> Self {
         let idle = millis(span);
@@ -414,44 +461,51 @@ impl Policy {
         self
     }
 
-    /// The browser keeps the cookie until it is closed: `Set-Cookie` has no `Max-Age`. A session that is to be remembered
-    /// has one all the same. The limits of the server hold as before, because browsers that open the pages of last time
-    /// again keep such cookies as well.
+    /// Omits `Max-Age`, so that the browser keeps the cookie until it is closed. A remembered session still has it.
+    ///
+    /// The limits on the server stay the same, because browsers that restore tabs at startup keep such cookies.
     #[must_use]
     pub const fn until_browser_closes(self) -> Self {
         Self { until_browser_closes: true, ..self }
     }
 
-    /// No cache keeps an answer that a signed-in subject's session had a part in: it says `Cache-Control: no-store`. Without
-    /// this only answers with the cookie say so.
+    /// Sends `Cache-Control: no-store` with every response that used the session of a signed-in subject. By default
+    /// only responses with a cookie have it.
     #[must_use]
     pub const fn no_store(self) -> Self {
         Self { no_store: true, ..self }
     }
 
-    /// The answer that signs out has `Clear-Site-Data: "cache", "storage"`: the browser forgets the pages and all that scripts
-    /// have stored for this origin. It is no part of the cookie, which is removed in any case. Browsers heed it over https.
+    /// Sends `Clear-Site-Data: "cache", "storage"` with the response that signs out. The browser then deletes cached
+    /// pages and everything that scripts stored for this origin. Browsers obey it over https only. The cookie is
+    /// removed in any case.
     #[must_use]
     pub const fn clear_site_data(self) -> Self {
         Self { clear_site_data: true, ..self }
     }
 
-    /// What [`check_binding`](crate::Session::check_binding) does with a session that is bound to something else; nothing if
-    /// this is not said.
+    /// Sets what [`check_binding`](crate::Session::check_binding) does with a session that is bound to another
+    /// fingerprint. The default is [`Mismatch::Ignore`].
     #[must_use]
     pub const fn on_mismatch(self, mismatch: Mismatch) -> Self {
         Self { mismatch, ..self }
     }
 
-    /// Binds each session to a key in the browser's device, where the browser can (TR3): after the sign-in a second cookie of
-    /// the name `…-b` comes and goes, which the browser gets for a signature only and which holds for `lifetime`. A copy of the
-    /// cookies then works for that long at most. Ten minutes suit most applications: browsers limit how often they sign, and
-    /// a lifetime below two minutes costs a signature at every request. A browser that cannot do it notices nothing.
-    /// `docs/device-bound-sessions.md` in the repository says what it protects and what it needs.
+    /// Binds each session to a key in the browser's device, in browsers that support it.
     ///
-    /// Needs a `__Host-` cookie without `Partitioned`, sessions that are kept in a store, and an adapter for servers that is
-    /// told where its endpoint is: otherwise nobody can sign in ([`Error::Unsupported`](crate::Error::Unsupported)). The
-    /// adapters for devices have no endpoint.
+    /// After the sign-in the browser obtains a second cookie named `…-b` in exchange for a signature. It is valid for
+    /// `lifetime`, so stolen copies of the cookies work for at most that long. Ten minutes suit most applications:
+    /// browsers limit how often they sign, and a lifetime below two minutes costs a signature at every request. Other
+    /// browsers are not affected. `docs/device-bound-sessions.md` in the repository describes what this protects
+    /// against and what it needs.
+    ///
+    /// It needs a `__Host-` cookie without `Partitioned`, sessions in a store, and an adapter for servers with a
+    /// configured endpoint. Without these, every login fails with [`Error::Unsupported`](crate::Error::Unsupported).
+    /// The adapters for devices have no endpoint.
+    ///
+    /// # Errors
+    /// [`PolicyError::NoDeviceCookie`] for another cookie, [`PolicyError::DeviceLifetime`] unless `lifetime` is between
+    /// a second and a day.
     pub const fn device_bound(mut self, lifetime: Duration) -> Result<Self, PolicyError> {
         const LONGEST: u64 = 24 * 60 * 60 * 1_000;
         let cookie = &self.cookie;
@@ -466,34 +520,38 @@ impl Policy {
         Ok(self)
     }
 
-    /// Each proof of a device-bound session counts once, also if it is copied on its way. Costs a write at each of them, and
-    /// a browser whose answer was lost signs once more.
+    /// Accepts each proof of a device-bound session only once, so that a copied proof is useless. This costs a write
+    /// per proof, and a browser that lost a response signs once more.
     #[must_use]
     pub const fn single_use_proofs(mut self) -> Self {
         self.devices.single_use = true;
         self
     }
 
-    /// Device-bound sessions only: two minutes after the sign-in, a session that is not bound by then opens nothing more.
-    /// Without [`device_bound`](Self::device_bound), servers open no session. Browsers that cannot bind sessions are thereby shut out, and so are those that had no signature left at the sign-in.
+    /// Requires that sessions are device-bound: an unbound session stops working two minutes after the sign-in.
+    ///
+    /// This excludes browsers that cannot bind sessions, and those that had reached their limit of signatures at the
+    /// sign-in. Without [`device_bound`](Self::device_bound), no session works on servers.
     #[must_use]
     pub const fn require_device(mut self) -> Self {
         self.devices.required = true;
         self
     }
 
-    /// Whether sessions are bound to devices.
+    /// Returns whether sessions are bound to devices.
     #[must_use]
     pub const fn binds_devices(&self) -> bool {
         self.devices.lifetime > 0 || self.devices.required
     }
 
-    /// At most so many sessions of one subject: a login beyond them ends the oldest. Needs a store that can list; over
-    /// another one a login is [`Error::Unsupported`](crate::Error::Unsupported). `max_sessions(0)` lifts the cap.
+    /// Limits the number of sessions of one subject. A login beyond the limit ends the oldest session.
+    /// `max_sessions(0)` removes the limit.
     ///
-    /// If nothing is said, a store that can list keeps 100 (QU3), so that one account that signs in without end does not fill
-    /// it. A person has a handful of browsers; of a script that signs in at each run, nobody misses the oldest of a hundred
-    /// sessions. Logins at the same time may exceed a cap above 16 by some, until the next login.
+    /// A limit needs a store that can list a subject's sessions. With another store, every login fails with
+    /// [`Error::Unsupported`](crate::Error::Unsupported).
+    ///
+    /// The default is 100 in stores that can list, so that one account that signs in endlessly does not fill the store,
+    /// and no limit in others. Concurrent logins may exceed a limit above 16 slightly, until the next login.
     #[must_use]
     pub const fn max_sessions(self, of_a_subject: u16) -> Self {
         Self { max_sessions: Some(of_a_subject), ..self }
@@ -512,19 +570,20 @@ impl Policy {
         matches!(self.max_sessions, Some(1..))
     }
 
-    /// The name that is written and read.
+    /// Returns the cookie's name.
     #[must_use]
     pub const fn cookie_name(&self) -> &'static str {
         self.cookie.name
     }
 
-    /// Returns whether browsers take the cookie by https only.
+    /// Returns whether browsers send the cookie over https only.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.cookie.secure
     }
 
-    /// Bytes that a `Set-Cookie` value of this policy takes at most, for a value of `value` characters.
+    /// Returns the maximum length in bytes of a `Set-Cookie` value of this policy whose cookie value has `value`
+    /// characters.
     #[must_use]
     pub const fn set_cookie_len(&self, value: usize) -> usize {
         let mut len = self.cookie.name.len() + 1 + value;
@@ -542,7 +601,7 @@ impl Policy {
         if self.limits.absolute == 0 { 0 } else { created.millis() + self.limits.absolute }
     }
 
-    /// When every session that has begun by `now` is over, whatever its lifetimes; 0 = never.
+    /// Returns when every session that began before `now` has expired, whatever its lifetimes; 0 = never.
     pub(crate) const fn last_end(&self, now: Time) -> u64 {
         let Limits { absolute, remember, .. } = self.limits;
         let longest = if absolute < remember { remember } else { absolute };
@@ -563,70 +622,72 @@ impl Policy {
     }
 }
 
-/// Why a policy cannot be built. Found at construction; the program is to be changed.
+/// Why a policy cannot be built. The program has to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PolicyError {
-    /// The name is no token.
+    /// The name contains a character that a cookie's name must not have.
     Name,
-    /// The name is longer than leaves room for a value in 4096 octets.
+    /// The name is longer than 256 characters.
     NameLength,
-    /// A secure cookie without a domain is to be called `__Host-…`, in exactly these letters.
+    /// A secure cookie without a domain must be named `__Host-…`, in exactly this case.
     NotHost,
-    /// A secure cookie with a domain is to be called `__Secure-…`, in exactly these letters.
+    /// A secure cookie with a domain must be named `__Secure-…`, in exactly this case.
     NotSecure,
-    /// A plain cookie has a prefix that browsers accept with Secure only.
+    /// The name of a plain cookie has a prefix that browsers accept over https only.
     PlainPrefix,
-    /// The domain has other characters than letters, digits, dots and hyphens, or is too long.
+    /// The domain contains characters other than letters, digits, dots and hyphens, or is longer than 1,024 characters.
     Domain,
-    /// The path does not begin with `/`, has a control character, `;` or non-ASCII, or is too long.
+    /// The path does not begin with `/`, contains a control character, `;` or non-ASCII, or is longer than 1,024
+    /// characters.
     Path,
-    /// A `__Host-` cookie is for all paths.
+    /// A `__Host-` cookie must have `Path=/`.
     HostPath,
-    /// A limit is zero: leave it out to have none.
+    /// A limit is zero. Use `None` for no limit.
     ZeroLimit,
-    /// The renewal age is not above the grace: a renewal would fall into the grace of the one before.
+    /// `renew_after` is not longer than `grace`, so that a renewal would fall into the grace period of the one before.
     RenewalWithinGrace,
-    /// Without an absolute limit the cookie would never change.
+    /// Without an absolute limit and without renewal the cookie would never change.
     NeverChanges,
-    /// Activity would be recorded so rarely that users who are active are signed out.
+    /// `touch_every` is not shorter than `idle`, so that active users would be signed out.
     TouchTooRare,
-    /// The cookie is not one that a device-bound session can have.
+    /// A device-bound session cannot have this cookie.
     NoDeviceCookie,
     /// The lifetime of a proof is not between a second and a day.
     DeviceLifetime,
-    /// The path of the endpoint for device-bound sessions cannot stand in a header as it is.
+    /// The path of the endpoint for device-bound sessions contains other characters than letters, digits and `-._~/`,
+    /// is too long, or does not begin with `/`.
     EndpointPath,
 }
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Name => "cookie name: only letters, digits and !#$%&'*+-.^_`|~ may stand in it",
-            Self::NameLength => "cookie name: at most 256 characters",
-            Self::NotHost => "cookie name: a secure cookie without a domain is called __Host-NAME, in these letters",
-            Self::NotSecure => "cookie name: a secure cookie with a domain is called __Secure-NAME, in these letters",
+            Self::Name => "cookie name: use only letters, digits and !#$%&'*+-.^_`|~",
+            Self::NameLength => "cookie name: use at most 256 characters",
+            Self::NotHost => "cookie name: without a domain, use __Host-NAME in exactly this case",
+            Self::NotSecure => "cookie name: with a domain, use __Secure-NAME in exactly this case",
             Self::PlainPrefix => {
-                "cookie name: browsers refuse __Host- and __Secure- on plain http; choose another name"
+                "cookie name: browsers reject __Host- and __Secure- on plain http, so choose another"
             }
-            Self::Domain => "cookie domain: letters, digits, dots and hyphens, at most 1024",
-            Self::Path => "cookie path: begins with /, printable ASCII without ; and at most 1024 characters",
-            Self::HostPath => "cookie path: a __Host- cookie has Path=/; use SecureCookie::domain for another path",
-            Self::ZeroLimit => "lifetimes: a limit of zero ends every session at once; leave it out to have none",
-            Self::RenewalWithinGrace => "lifetimes: renew-after must be longer than the grace",
+            Self::Domain => "cookie domain: use at most 1024 letters, digits, dots and hyphens",
+            Self::Path => "cookie path: begin with / and use at most 1024 printable ASCII characters without ;",
+            Self::HostPath => "cookie path: a __Host- cookie has Path=/, so use SecureCookie::domain for another",
+            Self::ZeroLimit => "lifetimes: a limit of zero ends every session at once, so leave it out for no limit",
+            Self::RenewalWithinGrace => "lifetimes: renew_after must be longer than grace",
             Self::NeverChanges => {
-                "lifetimes: without an absolute lifetime the cookie has to be renewed; set renew-after"
+                "lifetimes: without an absolute limit the cookie must be renewed, so set renew_after"
             }
             Self::TouchTooRare => {
-                "lifetimes: touch-every must be shorter than idle, or users who are active are signed out"
+                "lifetimes: touch_every must be shorter than idle, or active users are signed out"
             }
             Self::NoDeviceCookie => {
-                "device-bound sessions: only with SecureCookie::host(), not partitioned, and a name of at most 254 characters"
+                "device-bound sessions: use SecureCookie::host(), not partitioned, with a name of at most 254 characters"
             }
-            Self::DeviceLifetime => "device-bound sessions: a proof holds for a second to a day",
+            Self::DeviceLifetime => "device-bound sessions: use a proof lifetime of a second to a day",
             Self::EndpointPath => {
-                "device-bound sessions: the endpoint's path begins with /, has letters, digits and -._~/ and at most 128 of them"
+                "device-bound sessions: begin the endpoint's path with / and use at most 128 letters, digits and -._~/"
             }
         })
     }

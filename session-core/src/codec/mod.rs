@@ -1,14 +1,14 @@
-//! How the values of a session become bytes, and bytes become values again.
+//! The codecs: how session values become bytes, and bytes become values again.
 //!
-//! A program contains one codec, which the place for its records chooses (`Buffer::Codec`):
+//! A program contains one codec, which the buffer for its records selects (`Buffer::Codec`):
 //!
-//! - [`Cbor`], where there is a heap. It stores the names of fields and variants, so that values outlive the program that
-//!   wrote them, as they would with JSON.
+//! - [`Cbor`], where there is a heap. It stores the names of fields and variants, so that values survive changes of the
+//!   program as they would in JSON.
 //! - [`Postcard`], on devices. It stores neither names nor types, and protects each value with a digest of both.
 //!
-//! Both keep one promise: a value is read as it was written, or there is an error.
+//! Both make the same promise: a value is read as it was written, or reading it is an error.
 //!
-//! The trait is closed, and public only for the adapters and tests of this repository.
+//! The trait cannot be implemented outside this crate. It is public only for the adapters and tests of this repository.
 
 pub mod cbor;
 pub mod postcard;
@@ -22,7 +22,7 @@ use crate::base::environment::{Buffer, FollowedKey};
 use core::convert::Infallible;
 use core::fmt;
 
-/// Memory that is fixed: a device's.
+/// A fixed buffer, for devices.
 impl<const N: usize> Buffer for [u8; N] {
     type Codec = Postcard;
     type Keys = [FollowedKey<Infallible>; FOLLOWED];
@@ -36,21 +36,22 @@ impl Buffer for &mut [u8] {
 /// Keys that a request on a device follows one by one. The other keys of a session that touches more count as one.
 const FOLLOWED: usize = 12;
 
-/// A value is not read as it was written. Found in the debug builds of programs.
+/// A value that is not read back as it was written. Debug builds of programs check this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotReadBack<W> {
-    /// It can be set and never read, for this reason: for instance a field with `skip_serializing` and no default.
+    /// The value can be set but never read, for this reason. An example is a field with `skip_serializing` and without
+    /// a default.
     Never(W),
-    /// It says something else when it is written again: for instance an untagged enum of which an earlier variant fits.
+    /// The value differs when it is written again. An example is an untagged enum of which an earlier variant matches.
     AsAnother,
 }
 
 impl<W: fmt::Display> fmt::Display for NotReadBack<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("can be set and never read: ")?;
+        f.write_str("can be set but not read back: ")?;
         match self {
             Self::Never(why) => why.fmt(f),
-            Self::AsAnother => f.write_str("what is read is another value"),
+            Self::AsAnother => f.write_str("the value that is read differs"),
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Values in [postcard](https://postcard.jamesmunns.com/wire-format), behind a digest of type and content.
+//! Values in [postcard](https://postcard.jamesmunns.com/wire-format), preceded by a digest of type and content.
 //!
 //! ```text
 //! digest u32 LE | value, postcard
 //! ```
-//! postcard writes neither types nor names, so that bytes written as one type often read as another: a `u16` 300 is the
-//! two bytes of a `(u8, u8)`, a variant is its position, and a field that only one side skips moves those behind it. The
-//! digest covers the serde calls that writing the value makes and the bytes that it writes. A value that was read counts
-//! only if writing it would make as many bytes and the same digest.
+//! postcard writes neither types nor names, so bytes of one type often read as another. A `u16` of 300 is the two bytes
+//! of a `(u8, u8)`, a variant is its position, and a field that only one side skips shifts the ones after it. The
+//! digest covers the serde calls that write the value and the bytes that they write. A value counts as read only if
+//! writing it again would produce the same number of bytes and the same digest.
 //!
-//! The elements of lists and maps count in any order: a hash map that was read has another one.
+//! The order of the elements of lists and maps does not matter, because a hash map that was read yields another order.
 //!
-//! A digest sees what the value shows. `None` and an empty list show no element type and an enum only the variant that
-//! is there, so `None::<u8>` reads as `None::<u16>`: nothing of the type that is not shown is in the value, which is why
-//! it cannot be a wrong one. Where types share a shape they are one type here: `&str` and `String`, `usize` and `u64`, a
-//! `Box<T>` and its `T`. `Vec<u8>` and serde's bytes are two.
+//! A digest covers what the value shows. `None` and an empty list show no element type, and an enum shows only its
+//! current variant, so `None::<u8>` reads as `None::<u16>`. That is harmless, because the value contains nothing of the
+//! hidden type. Types of the same shape are one type here: `&str` and `String`, `usize` and `u64`, a `Box<T>` and its
+//! `T`. `Vec<u8>` and serde's bytes are two.
 
 mod read;
 mod unreadable;

@@ -1,4 +1,4 @@
-//! What all requests of an application share, whatever the mode: store, clock, policy, keys and observer.
+//! What all requests of an application share in every mode: store, clock, policy, keys and observer.
 
 use crate::base::environment::{Clock, Time};
 use crate::base::error::Error;

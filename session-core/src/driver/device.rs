@@ -1,4 +1,5 @@
-//! The refresh of a device-bound session: a proof that comes by itself, mostly without the session's cookie (TR3).
+//! The refresh of a device-bound session: a request that the browser sends on its own to prove its key, usually without
+//! the session's cookie.
 
 use core::fmt;
 
@@ -21,29 +22,31 @@ use crate::wire::token::Token;
 /// How often a proof that counts once is written again after another writer was faster.
 const WRITES: u8 = 5;
 
-/// What the endpoint answers. Never with a redirect or another status: browsers end their session at nearly all of them.
+/// The response of the endpoint. Send no other status and no redirect: browsers end their session for nearly all of
+/// them.
 // lives as long as an answer is made
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy, Debug)]
 pub enum DeviceReply {
-    /// 200 with these `Set-Cookie` and `Secure-Session-Challenge`, and the instructions as the body or an empty one.
+    /// 200 with these `Set-Cookie` and `Secure-Session-Challenge` headers. The body is the instructions, or empty
+    /// without them.
     Proven {
-        /// The cookie that proves.
+        /// The cookie that confirms the proof.
         cookie: Header,
         /// The challenge for the next proof.
         challenge: Header,
-        /// The session instructions, unless the browser has them.
+        /// The session instructions, unless the browser already has them.
         instructions: Option<Instructions>,
     },
-    /// 403 with this `Secure-Session-Challenge`: the browser signs it and asks again.
+    /// 403 with this `Secure-Session-Challenge` header. The browser signs the challenge and repeats the request.
     Challenge(Header),
-    /// 401: the browser forgets the key, and the user signs in again.
+    /// 401. The browser deletes the key, and the user signs in again.
     Refused,
-    /// 503: the browser keeps the key and asks again later.
+    /// 503. The browser keeps the key and retries later.
     Unavailable,
 }
 
-/// A session whose cookie came without the proof that it needs, by the login that it is of.
+/// A session whose cookie arrived without the proof that it needs, as of a certain login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Unproven {
     handle: Handle,
@@ -57,7 +60,7 @@ impl Unproven {
 }
 
 impl fmt::Debug for Unproven {
-    /// Prints what logs name the session by.
+    /// Prints the name of the session in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Unproven({})", LogId(self.handle))
     }
@@ -80,12 +83,16 @@ impl From<Error> for Refusal {
 }
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Answers a refresh: a `POST` to the endpoint with `Sec-Secure-Session-Id`. `query` is what follows `?` in its URL,
-    /// `proof` the value of its `Secure-Session-Response`. `room` is for one record, which may grow. `rng` is used for proofs
-    /// that count once.
+    /// Answers a refresh: a `POST` to the endpoint with a `Sec-Secure-Session-Id` header.
     ///
-    /// Calls the store only for a query that our keys signed, with a proof that answers a challenge of ours: once, and once
-    /// more to write down that the proof was used. It is no activity of the session.
+    /// - `room` is a buffer for one record, which may grow.
+    /// - `rng` is used only if each proof counts once.
+    /// - `query` is the part of the URL after `?`.
+    /// - `proof` is the value of the `Secure-Session-Response` header.
+    ///
+    /// The store is called only for a query that our keys signed and a proof that answers one of our challenges: once,
+    /// and once more to record a proof that counts once. A refresh is no activity of the session. If the future is
+    /// dropped, the proof may have been recorded, and the browser needs a new one.
     #[allow(clippy::too_many_arguments)] // all of a request
     pub async fn refresh_device<'h, B: Buffer>(
         &self,
@@ -98,7 +105,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> DeviceReply {
         let Some((handle, current)) = device.named(query) else {
-            self.observe(&Event::ProofRefused(None, &"the URL names no session of ours"));
+            self.observe(&Event::ProofRefused(None, &"the URL is not signed by our keys"));
             return DeviceReply::Refused;
         };
         let Some(proof) = proof else {
@@ -127,8 +134,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         reply
     }
 
-    /// Ends a session whose cookie came without its proof: to be called before a login over it, which gives the browser
-    /// another cookie. Nobody would sign out of it any more. A login of that session since then is left alone.
+    /// Ends a session whose cookie arrived without its proof. Call it before a login over that session: the login
+    /// replaces the cookie, and no browser could sign out of the old session afterwards. If that session has signed in
+    /// again since, it is left alone.
+    ///
+    /// # Errors
+    /// On error the session may still be valid.
     pub async fn end_unproven(&self, unproven: Unproven) -> Result<(), Error> {
         let Unproven { handle, login } = unproven;
         let ended = self.context.store.delete(&handle, DeleteCondition::Login(login), self.now()).await;
@@ -149,20 +160,20 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         proof: &[u8],
         cookie_lines: impl Iterator<Item = &'h [u8]>,
     ) -> Result<[u8; 64], Refusal> {
-        let proof = Proof::read(proof).ok_or(Refusal::Final("it is no proof"))?;
+        let proof = Proof::read(proof).ok_or(Refusal::Final("the proof is malformed"))?;
         if proof.key().is_some() {
-            return Err(Refusal::Final("it registers a key"));
+            return Err(Refusal::Final("the proof of a refresh must not contain a key"));
         }
         let made = device.is_refresh(proof.challenge(), handle, self.now());
-        let made = made.ok_or(Refusal::Again("its challenge is not ours, or too old"))?;
+        let made = made.ok_or(Refusal::Again("the challenge is not ours or is too old"))?;
         if self.is_another(handle, cookie_lines) {
             return Err(Refusal::Final("the cookie names another session"));
         }
-        let mut seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
-        let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is bound to no device")) };
+        let mut seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
+        let Some((key, _)) = room.device() else { return Err(Refusal::Final("the session is not bound to a device")) };
         let key = *key;
         if !proof.is_signed_by(&key, es256) {
-            return Err(Refusal::Final("the signature is not of the session's device"));
+            return Err(Refusal::Final("the signature is not by the session's device"));
         }
         if !device.devices().single_use {
             return Ok(key);
@@ -173,18 +184,18 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 return Err(Refusal::Final("the session is bound to another device"));
             };
             if made <= proven {
-                return Err(Refusal::Again("it was used before"));
+                return Err(Refusal::Again("the proof was used before"));
             }
             room.set_device(&key, made)?;
             room.set_version(self.draw(rng)?.version());
             let written = self.context.store.update(&handle, seen, room.bytes(), self.now(), &mut []).await;
             match self.context.heard(written)? {
                 Outcome::Applied(_) => return Ok(key),
-                Outcome::Missing => return Err(Refusal::Final("there is no such session")),
+                Outcome::Missing => return Err(Refusal::Final("the session does not exist")),
                 Outcome::Full | Outcome::TooLarge { .. } => return Err(Refusal::Later),
                 Outcome::Conflict(_) => {}
             }
-            seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("there is no such session"))?;
+            seen = self.load_live(handle, room).await?.ok_or(Refusal::Final("the session does not exist"))?;
         }
         Err(Refusal::Later)
     }

@@ -1,4 +1,4 @@
-//! A mode that is known when the program runs, for programs in which a few kilobytes of code do not matter.
+//! A mode that is chosen at run time, for programs in which a few kilobytes of code do not matter.
 
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
@@ -15,9 +15,9 @@ use crate::store::index::Epoch;
 /// A mode chosen at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DynamicMode {
-    /// As [`Stored`](struct@Stored).
+    /// Sessions in a store, as [`Stored`](struct@Stored).
     Stored,
-    /// As [`Sealed`](struct@Sealed).
+    /// Sessions in their cookies, as [`Sealed`](struct@Sealed).
     Sealed,
 }
 

@@ -1,6 +1,6 @@
-//! The only code that calls a store. A mode says where sessions are kept; each mode is one file and works on the context
-//! that all of an application's requests share. `sessions` carries a request's verbs through, `subjects` those that concern
-//! all sessions of one subject; `look` looks at a session after its request.
+//! The only code that calls a store. A mode determines where sessions are kept. Each mode is one file and works on the
+//! context that all requests of an application share. `sessions` runs a request's operations, `subjects` those that
+//! concern all sessions of one subject, and `look` looks at a session after its request.
 
 pub(crate) mod context;
 pub(crate) mod device;

@@ -11,21 +11,21 @@ use crate::store::contract::Store;
 use crate::store::index::Epoch;
 
 /// Where sessions are kept: [`Stored`](super::stored::Stored), [`Sealed`](super::sealed::Sealed) or
-/// [`DynamicMode`](super::dynamic::DynamicMode). Closed: the modes of this crate are all that there are.
+/// [`DynamicMode`](super::dynamic::DynamicMode). The trait cannot be implemented outside this crate.
 pub trait Mode: Copy + Closed {
-    /// What this mode can do.
+    /// Returns what this mode can do.
     #[doc(hidden)]
     fn abilities(self) -> Abilities;
 
-    /// The store's index of subjects, if this mode keeps one.
+    /// Returns the store's index of subjects, if this mode keeps one.
     #[doc(hidden)]
     fn index<S: Store>(self, store: &S) -> Option<&S::Index>;
 
-    /// What holds for every request.
+    /// Returns the rules that apply to every request.
     #[doc(hidden)]
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O>;
 
-    /// Looks up whether a value of our cookie's name is the request's session.
+    /// Looks up whether a cookie value of our name identifies the request's session.
     #[doc(hidden)]
     fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -34,7 +34,7 @@ pub trait Mode: Copy + Closed {
         value: &[u8],
     ) -> impl Future<Output = Result<bool, Error>>;
 
-    /// Applies one step of a verb to the session's record.
+    /// Applies one step of an operation to the session's record.
     #[doc(hidden)]
     fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -44,7 +44,7 @@ pub trait Mode: Copy + Closed {
         operation: &Operation<'_>,
     ) -> impl Future<Output = Reply>;
 
-    /// What a login attempt remembers of the subject, and whether it has to heed the cap.
+    /// Returns the subject's epoch for a login attempt, and whether the login has to enforce the cap.
     #[doc(hidden)]
     fn epoch<S: Store, C: Clock, O: Observer>(
         self,
@@ -52,7 +52,7 @@ pub trait Mode: Copy + Closed {
         subject: &str,
     ) -> impl Future<Output = Result<(Epoch, bool), Error>>;
 
-    /// Ends the oldest sessions of a subject that has just signed in, beyond the policy's number.
+    /// Ends the oldest sessions of a subject that has just signed in, beyond the policy's limit.
     #[doc(hidden)]
     fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -61,7 +61,7 @@ pub trait Mode: Copy + Closed {
         subject: &str,
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Ends the sessions of a subject, or everybody's. Returns how many there were, where they are counted.
+    /// Ends the sessions of a subject, or of all subjects. Returns their number where they are counted.
     #[doc(hidden)]
     fn end<S: Store, C: Clock, O: Observer>(
         self,
@@ -69,7 +69,7 @@ pub trait Mode: Copy + Closed {
         subject: Option<&str>,
     ) -> impl Future<Output = Result<usize, Error>>;
 
-    /// Ends the other sessions of the subject that is signed in, as far as this mode can tell them from the request's.
+    /// Ends the other sessions of the subject that is signed in, if this mode can tell them from the request's own.
     #[doc(hidden)]
     fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -77,7 +77,7 @@ pub trait Mode: Copy + Closed {
         request: &mut RequestState<B>,
     ) -> impl Future<Output = Result<usize, Error>>;
 
-    /// Writes the answer's `Set-Cookie` value.
+    /// Writes the `Set-Cookie` value of the response.
     #[doc(hidden)]
     fn set_cookie<'b, S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
@@ -86,7 +86,7 @@ pub trait Mode: Copy + Closed {
         into: &'b mut [u8],
     ) -> Result<Option<&'b str>, Error>;
 
-    /// Characters that the cookie's value takes; `None` if the answer has no cookie.
+    /// Returns the length of the cookie's value, or `None` if the response has no cookie.
     #[doc(hidden)]
     fn cookie_value_len<B: Buffer>(self, request: &RequestState<B>) -> Option<usize>;
 }
@@ -97,7 +97,7 @@ pub trait Closed {}
 /// What a mode can do; a constant of each.
 #[derive(Clone, Copy, Debug)]
 pub struct Abilities {
-    /// The cookie's value is renewed at an age, and the old value leads to the new one for a grace.
+    /// The cookie is renewed at an age, and the old value leads to the new one during the grace period.
     pub renews: bool,
     /// The cookie is the session: the session ends in this browser only if the cookie is removed.
     pub lives_in_cookie: bool,

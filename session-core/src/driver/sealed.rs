@@ -29,19 +29,19 @@ const UNUSED: u32 = u32::MAX;
 /// There is nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
-/// Sessions in their cookies: see [`Sessions::sealed`](crate::Sessions::sealed).
+/// Sessions in their cookies. See [`Sessions::sealed`](crate::Sessions::sealed).
 #[derive(Clone, Copy, Debug)]
 pub struct Sealed;
 
 impl Closed for Sealed {}
 
 impl Sealed {
-    /// Returns whether `store` holds the marks of an application whose sessions travel in their cookies and where somebody
-    /// has signed in. A program that ends sessions in stores must not take such a store for one of sessions: without
-    /// the marks it is not known what has ended (ST18).
+    /// Returns whether `store` holds the marks of an application with sealed sessions in which a subject has signed in.
+    /// A program that ends sessions in stores must not treat such a store as a store of sessions: without the marks it
+    /// is unknown which sessions have ended.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store's error.
     pub async fn is_used_in<S: Store>(store: &S, now: Time) -> Result<bool, S::Error> {
         Ok(store.load(&everybody(), now, &mut [0; MIN_LEN]).await? != Load::Missing)
     }

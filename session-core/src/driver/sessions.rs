@@ -1,5 +1,5 @@
-//! What all requests of an application share, and how one verb of a request is carried through: the driver does what the
-//! state machine says and brings the answers back.
+//! What all requests of an application share, and the loop that runs one operation of a request: the driver does what
+//! the state machine demands and returns the answers to it.
 
 use core::fmt;
 
@@ -26,14 +26,16 @@ use crate::store::contract::{Outcome, Store};
 use crate::store::index::check_subject;
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 
-/// What all requests of an application share.
+/// What all requests of an application share: the store, the clock, the keys and the policy. Create it once. It is also
+/// the interface for administrators: [`list`](Self::list), [`revoke`](Self::revoke), [`revoke_all`](Self::revoke_all)
+/// and [`end_all`](Self::end_all).
 pub struct Sessions<S, C, O = (), M = Stored> {
     pub(crate) context: Context<S, C, O>,
     pub(crate) mode: M,
 }
 
 impl<S: Store, C: Clock> Sessions<S, C> {
-    /// Sessions in `store`, by the time of `clock`, signed by `keys`, as `policy` says.
+    /// Creates sessions that are kept in `store`.
     #[must_use]
     pub fn new(store: S, clock: C, keys: &Keys, policy: Policy) -> Self {
         Self::of(store, clock, keys, policy, Stored)
@@ -41,21 +43,22 @@ impl<S: Store, C: Clock> Sessions<S, C> {
 }
 
 impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
-    /// Creates sessions that travel in their cookies, sealed by `keys`: encrypted, authenticated, and stored nowhere.
+    /// Creates sessions that travel in their cookies, encrypted and authenticated by `keys`. No store keeps them.
     ///
-    /// `marks` is any store. It holds one small record for each subject that signs in, which a sign-out replaces (LC11), and
-    /// one for everybody. All nodes share it. A store that loses marks, by a restart or by eviction, ends the sessions of
-    /// those subjects and revives none (SE7); visitors who are not signed in go on. Each request asks the store once, and
-    /// once more for a session that is signed in. The same limits hold, and handlers are the same. What a session without
-    /// a store cannot do:
+    /// `marks` is any store that all nodes share. It holds one small record for each subject that signs in, which a
+    /// sign-out replaces, and one for all subjects. A store that loses marks by a restart or by eviction ends the
+    /// sessions of those subjects and revives none. Visitors who are not signed in keep their sessions. Each request
+    /// asks the store once, and once more if its session is signed in.
     ///
-    /// - if two requests change it at the same time, the browser keeps the last answer;
-    /// - login, `rotate` and the logout of an anonymous session replace the cookie, and a copy of the old one works on
-    ///   until its limits; nothing is renewed;
-    /// - the logout of a subject, and a mismatch of its binding that is to end the session, end all sessions of that
-    ///   subject;
-    /// - sessions are not listed or ended one by one, and a cap is refused ([`Error::Unsupported`]);
-    /// - the cookie takes at most [`Policy::max_cookie`] bytes (SE6).
+    /// Limits and handlers are the same as with a store. The differences:
+    ///
+    /// - If two requests change a session at the same time, the browser keeps the last response, and the other change
+    ///   is lost.
+    /// - Login, `rotate` and the logout of an anonymous session replace the cookie, but a copy of the old one works
+    ///   until its limits. Cookies are not renewed.
+    /// - The logout of a subject, and a binding mismatch that ends the session, end all sessions of that subject.
+    /// - Sessions cannot be listed, ended one by one or capped ([`Error::Unsupported`]).
+    /// - The cookie takes at most [`Policy::max_cookie`] bytes.
     #[must_use]
     pub fn sealed(marks: S, clock: C, keys: &Keys, policy: Policy) -> Self {
         Self::of(marks, clock, keys, policy, Sealed)
@@ -63,7 +66,7 @@ impl<S: Store, C: Clock> Sessions<S, C, (), Sealed> {
 }
 
 impl<S: Store, C: Clock> Sessions<S, C, (), DynamicMode> {
-    /// As [`new`](Self::new) or [`sealed`](Self::sealed) would make them.
+    /// Creates sessions in a mode that is chosen at run time, as [`new`](Self::new) or [`sealed`](Self::sealed) would.
     #[must_use]
     pub fn dynamic(store: S, clock: C, keys: &Keys, policy: Policy, mode: DynamicMode) -> Self {
         Self::of(store, clock, keys, policy, mode)
@@ -79,24 +82,24 @@ impl<S: Store, C: Clock, M: Mode> Sessions<S, C, (), M> {
 }
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Reports what happens to `observer`.
+    /// Sets the observer, which receives every event.
     #[must_use]
     pub fn observed<P: Observer>(self, observer: P) -> Sessions<S, C, P, M> {
         let Context { store, clock, policy, ring, .. } = self.context;
         Sessions { context: Context { store, clock, policy, ring, observer }, mode: self.mode }
     }
 
-    /// The store.
+    /// Returns the store.
     pub const fn store(&self) -> &S {
         &self.context.store
     }
 
-    /// The clock.
+    /// Returns the clock.
     pub const fn clock(&self) -> &C {
         &self.context.clock
     }
 
-    /// The policy.
+    /// Returns the policy.
     pub const fn policy(&self) -> &Policy {
         &self.context.policy
     }
@@ -106,19 +109,23 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         &self.context.ring
     }
 
-    /// Reports that somebody wanted to sign in and was refused (LC19): the account, if there is one, and why. Only the
-    /// application knows. Give the name of an account that exists and no other text: people type passwords into the field
-    /// for the name.
+    /// Reports a sign-in that the application rejected: the account, if it exists, and the reason.
+    ///
+    /// Pass the name of an existing account only. Visitors sometimes type their password into the field for the name,
+    /// and the observer may log it.
     pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
         self.observe(&Event::LoginFailed(account, why));
     }
 
-    /// Reports an event to the observer: for adapters, whose layer refuses requests.
+    /// Reports an event to the observer. Adapters call it for requests that their layer rejects.
     pub fn observe(&self, event: &Event<'_>) {
         self.context.observer.observe(event);
     }
 
-    /// Whether the store answers, for a health page.
+    /// Checks that the store answers, for a health check.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it does not.
     pub async fn check(&self) -> Result<(), Error> {
         let answer = self.context.store.check(self.context.now()).await;
         self.context.heard(answer)
@@ -126,7 +133,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
 
     // ---- for an administrator ------------------------------------------------------------------------------------
 
-    /// Shows each session of `subject`, the oldest login first. `room` is for one record; one that is larger is an error.
+    /// Calls `each` for every session of `subject`, the oldest login first. `room` is a buffer for one record, which
+    /// may grow. Calls the store once per session.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot list, [`Error::TooLarge`] if a record does not fit into `room`.
     pub async fn list(
         &self,
         subject: &str,
@@ -137,9 +148,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         self.subjects()?.list(subject, None, &mut Record::new(room), &mut each).await
     }
 
-    /// Ends every session of `subject`, including those whose login has begun and is not complete (LC9). Returns how many
-    /// there were; 0 for sessions that travel in their cookies, which nobody counts. On an error some may still be valid:
-    /// retry.
+    /// Ends every session of `subject`, including sessions whose login has begun and is not complete. Returns their
+    /// number, or 0 for sealed sessions, which are not counted.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot list. On another error, or if the future is dropped, some sessions
+    /// may still be valid: retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
         check_subject(subject)?;
         let ended = self.mode.end(&self.context, Some(subject)).await?;
@@ -147,8 +161,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(ended)
     }
 
-    /// Ends the session of `subject` that a list named `id`. Returns `false` if it has none of that name, or that has ended
-    /// meanwhile.
+    /// Ends the session of `subject` that a list named `id`. Returns `false` if the subject has no such session, or if
+    /// it ended meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot list. On another error, or if the future is dropped, the session may
+    /// still be valid: retry.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
         check_subject(subject)?;
         let subjects = self.subjects()?;
@@ -158,8 +176,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         }
     }
 
-    /// Shows each value of the session of `subject` that a list named `id`: its key and its bytes, as `docs/spec.md`
-    /// describes them. Returns `false` if the subject has no session of that name. `room` is for one record, which may grow.
+    /// Calls `each` for every value of the session of `subject` that a list named `id`, with its key and its bytes in
+    /// the format of `docs/spec.md`. Returns `false` if the subject has no such session. `room` is a buffer for one
+    /// record, which may grow.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot list, [`Error::TooLarge`] if the record does not fit into `room`.
     pub async fn values(
         &self,
         subject: &str,
@@ -177,8 +199,12 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(true)
     }
 
-    /// Ends everybody's sessions that began before (LC10), including those whose login has begun and is not complete, whatever
-    /// the clocks of the nodes that made them. [`Error::Unsupported`] if the store cannot.
+    /// Ends the sessions of all subjects and visitors that began before this call, including sessions whose login has
+    /// begun and is not complete. The clocks of the nodes do not matter.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot do it. On another error, or if the future is dropped, some sessions
+    /// may still be valid: retry.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.mode.end(&self.context, None).await?;
         self.observe(&Event::EverybodyRevoked);

@@ -1,4 +1,4 @@
-//! Sessions in a store: the cookie names the session, the store keeps its record.
+//! Sessions in a store: the cookie names the session, and the store keeps its record.
 
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
@@ -12,7 +12,7 @@ use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch, SubjectId, SubjectIndex};
 use crate::wire::{base64url, set_cookie};
 
-/// Sessions in a store.
+/// Sessions in a store. See [`Sessions::new`](crate::Sessions::new).
 #[derive(Clone, Copy, Debug)]
 pub struct Stored;
 

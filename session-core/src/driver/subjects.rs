@@ -19,27 +19,27 @@ use crate::wire::token::Token;
 /// Entries that are read at a time.
 const PAGE: usize = 4;
 /// What an index that does not list the session of the request says of itself.
-const LOSES: &str = "a subject's index has lost an entry, so that a revocation does not find every session";
+const LOSES: &str = "a subject's index lost an entry, so revocations may miss sessions: check the store";
 /// So many logins of one subject may be under way without exceeding its cap.
 const AT_ONCE: u64 = 16;
 /// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
-/// A session in a list of its subject's. `L` is the text of its label: borrowed where a list shows it, owned where a list
-/// is kept.
+/// A session in a list of a subject's sessions. `L` is the type of the label's text: borrowed while a list is shown,
+/// owned where it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionInfo<L> {
-    /// Names it, for its owner to end it by; opens nothing.
+    /// Names the session, so that its owner can end it. It opens nothing.
     pub id: LogId,
-    /// When it began: its last login.
+    /// When the session began, which is its last login.
     pub started_at: Time,
-    /// Its last activity; where touching costs a write, up to the touch interval too early.
+    /// The last activity. In stores where recording it costs a write, it may be up to `touch_every` too early.
     pub last_seen: Time,
-    /// The label that the application gave it. Escape it in pages.
+    /// The label that the application gave the session. Escape it in pages.
     pub label: Option<L>,
-    /// It is the session of the request that lists.
+    /// Whether it is the session of the request that lists.
     pub current: bool,
-    /// It is bound to its device, so that a copy of its cookies opens nothing for long.
+    /// Whether it is bound to its device, so that copied cookies stop working soon.
     pub device_bound: bool,
 }
 
@@ -57,7 +57,7 @@ impl<'r> SessionInfo<&'r str> {
 }
 
 impl<L> SessionInfo<L> {
-    /// Returns the same with another kind of text: `info.map_label(str::to_owned)`.
+    /// Converts the label's text to another type, for example `info.map_label(str::to_owned)`.
     pub fn map_label<M>(self, label: impl FnOnce(L) -> M) -> SessionInfo<M> {
         let Self { id, started_at, last_seen, label: text, current, device_bound } = self;
         SessionInfo { id, started_at, last_seen, label: text.map(label), current, device_bound }

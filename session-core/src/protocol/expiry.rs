@@ -1,4 +1,4 @@
-//! When a session is over: the only comparisons of times with limits.
+//! When a session has expired: the only comparisons of times with limits.
 
 use crate::base::environment::{Buffer, Time};
 use crate::base::keys::Ring;

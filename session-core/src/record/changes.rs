@@ -1,11 +1,12 @@
-//! What the handler read and did, as a list per key: enough to apply it to a newer record, or to find that it cannot be.
+//! The list of keys that the handler read or changed. It is enough to apply the changes to a newer record, or to find
+//! that they conflict with it.
 //!
-//! Of every key that was touched the list keeps a fingerprint of the value that was *loaded*. On a conflict, a key that
-//! was changed or read and that now differs is a conflict, whatever would be written (two increments from 5 both write
-//! 6, protocol rule 10); disjoint keys merge (ST3). Clearing, flash messages and `overwrite` are blind: they do not look.
+//! For every key, the list keeps a fingerprint of the value that was *loaded*. On a conflict, a key that was read or
+//! changed and that now differs is a conflict, whatever would be written: two increments from 5 both write 6 (protocol
+//! rule 10). Changes to different keys merge. Clearing, flash messages and `overwrite` ignore the current value.
 //!
-//! On a device the list is bounded. When it is full, the keys not in it are treated as one: a fingerprint of them all is
-//! kept, and any difference among them is a conflict.
+//! On a device the list is bounded. When it is full, all other keys are treated as one: the list keeps one fingerprint
+//! of them all, and any difference among them is a conflict.
 
 use crate::base::bytes::hash;
 use crate::base::codec::Codec;

@@ -30,24 +30,24 @@ use crate::base::names::{Verifier, Version};
 use crate::record::values;
 use zeroize::Zeroize;
 
-/// The format that this version writes and reads.
+/// The record format that this version writes and reads.
 pub const FORMAT: u8 = 2;
-/// Where a record's version stands (8 bytes, little-endian), for stores that compare it inside their medium.
+/// The offset of a record's version (8 bytes, little-endian), for stores that compare it inside their medium.
 pub const VERSION_AT: usize = 2;
-/// Where the login number stands (4 bytes, little-endian).
+/// The offset of the login number (4 bytes, little-endian).
 pub const LOGIN_AT: usize = 10;
-/// Where `last_seen` stands (6 bytes, little-endian milliseconds).
+/// The offset of `last_seen` (6 bytes, little-endian milliseconds).
 pub const LAST_SEEN_AT: usize = 14;
-/// Where the idle timeout stands (6 bytes, little-endian milliseconds; 0 = none).
+/// The offset of the idle timeout (6 bytes, little-endian milliseconds; 0 = none).
 pub const IDLE_AT: usize = 20;
-/// Where the end of the absolute lifetime stands (6 bytes, little-endian milliseconds; 0 = none).
+/// The offset of the end of the absolute lifetime (6 bytes, little-endian milliseconds; 0 = none).
 pub const ENDS_AT: usize = 26;
-/// Bytes of a stamp.
+/// The length of a stamp in bytes.
 pub const STAMP_LEN: usize = 32;
 
 const VERIFIER_AT: usize = 32;
-/// Where the beginning of the session stands (6 bytes, little-endian milliseconds), for stores that end all sessions of
-/// before a point in time.
+/// The offset of the start of the session (6 bytes, little-endian milliseconds), for stores that end all sessions that
+/// began before a point in time.
 pub const CREATED_AT: usize = 48;
 const ROTATED_AT: usize = 54;
 const HEAD_LEN: usize = 60;
@@ -60,7 +60,7 @@ const DEVICE_LEN: usize = DEVICE_KEY_LEN + 6;
 const PREVIOUS: u8 = 1;
 const BINDING: u8 = 2;
 const SALT: u8 = 4;
-/// The flag, in a record's second byte, of one that has a subject; for stores' tests, which make records of their own.
+/// The flag in a record's second byte that marks a record with a subject. Tests of stores use it to build records.
 pub const SUBJECT: u8 = 8;
 const LABEL: u8 = 16;
 const OWN_LIFETIMES: u8 = 32;
@@ -70,31 +70,31 @@ const DATA: u8 = 0;
 const CBOR: u8 = 64;
 const DEVICE: u8 = 128;
 
-/// The smallest record: anonymous, without data.
+/// The length of the smallest record: anonymous and without data.
 pub const MIN_LEN: usize = HEAD_LEN;
 
 const LONGEST_TEXT: usize = u8::MAX as usize;
-/// Bytes before the data of a record, at most.
+/// The maximum length in bytes of the part of a record before its data.
 pub const LONGEST_HEAD: usize =
     HEAD_LEN + PREVIOUS_LEN + BINDING_LEN + SALT_LEN + 7 + LONGEST_TEXT + 1 + LONGEST_TEXT + DEVICE_LEN;
 
-/// The part of a record that stores look into: its version, login number and life span.
+/// The part of a record that stores read: its version, login number and life span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The nonce of the last writer.
     pub version: Version,
-    /// Counts the logins of this session.
+    /// The number of logins of this session.
     pub login: u32,
-    /// The last activity.
+    /// The time of the last activity.
     pub last_seen: Time,
     /// The idle timeout in milliseconds; 0 = none.
     pub idle: u64,
-    /// The end of the absolute lifetime in milliseconds of the clock; 0 = none.
+    /// The end of the absolute lifetime, in milliseconds of the clock; 0 = none.
     pub ends: u64,
 }
 
 impl Stamp {
-    /// Reads the stamp of a record; `None` if these bytes are no record of this format.
+    /// Reads the stamp of a record. Returns `None` if the bytes are no record of this format.
     #[must_use]
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of(record: &[u8]) -> Option<Self> {
@@ -102,8 +102,8 @@ impl Stamp {
         (head[0] == FORMAT).then(|| Self::at(head))
     }
 
-    /// Reads the stamp of any bytes that a store holds. Bytes that are no record have version 0, do not expire, and are the
-    /// first to be evicted: the core rejects them when it loads them.
+    /// Reads the stamp of any bytes in a store. Bytes that are no record get version 0, do not expire, and are evicted
+    /// first. The core rejects them when it loads them.
     #[must_use]
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn of_any(bytes: &[u8]) -> Self {
@@ -122,9 +122,11 @@ impl Stamp {
         }
     }
 
-    /// Returns whether the record under these bytes is a visitor's who is not signed in. A store that is full evicts such
-    /// records, and lets them take a part of its places only (QU1). `false` for marks of sealed cookies, which have no
-    /// subject either; `true` for bytes that are no record.
+    /// Returns whether the record belongs to a visitor who is not signed in. A full store evicts such records, and
+    /// limits them to a part of its capacity.
+    ///
+    /// Returns `false` for the marks of sealed sessions, which have no subject either, and `true` for bytes that are no
+    /// record.
     #[must_use]
     pub fn is_anonymous(bytes: &[u8]) -> bool {
         let [format, flags] = *part(bytes, 0);
@@ -132,13 +134,14 @@ impl Stamp {
         visitor || format != FORMAT || bytes.len() < HEAD_LEN
     }
 
-    /// Whether the record is neither idle for too long nor past its absolute end (LC5, LC6, LC7).
+    /// Returns whether the record has reached neither its idle limit nor its absolute limit at `now`.
     #[must_use]
     pub const fn live(&self, now: Time) -> bool {
         !now.past(self.last_seen, self.idle) && !now.past(Time::ZERO, self.ends)
     }
 
-    /// When the record is over if nothing touches it: the earlier of the two ends, [`Time::MAX`] without any.
+    /// Returns when the record expires without further activity: the earlier of its two limits, or [`Time::MAX`]
+    /// without limits.
     #[must_use]
     pub const fn deadline(&self) -> Time {
         let idle = if self.idle == 0 { Time::MAX.millis() } else { self.last_seen.millis().saturating_add(self.idle) };
@@ -146,7 +149,7 @@ impl Stamp {
         Time::from_millis(if idle < ends { idle } else { ends })
     }
 
-    /// Moves `last_seen` in the record's bytes forward to `seen`, never back; bytes too short are left alone.
+    /// Moves `last_seen` in the record's bytes forward to `seen`, never back. Bytes that are too short are not changed.
     pub fn touch(record: &mut [u8], seen: Time) {
         if let Some(place) = place(record, LAST_SEEN_AT)
             && time(place) < seen

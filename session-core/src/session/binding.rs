@@ -1,5 +1,5 @@
-//! A session bound to what the application recognises its browser by: a signal, never a proof, for whoever steals a cookie
-//! may copy a user agent, and honest browsers change networks and versions.
+//! A session bound to a fingerprint by which the application recognises the browser. A mismatch is a signal and no
+//! proof: a thief may copy the user agent, and honest browsers change networks and versions.
 
 use core::ops::DerefMut;
 
@@ -33,10 +33,12 @@ where
     O: Observer,
     M: Mode,
 {
-    /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
-    /// the address; the empty one takes the binding away. Makes a session if there is none. Eight bytes of the fingerprint's
-    /// hash are kept, stored at once together with what was set before; of two at once the last one wins. Bind after
-    /// [`login`](Self::login), which keeps a binding but may make a new session.
+    /// Binds the session to a fingerprint that the application chooses, for example the user agent and the first half
+    /// of the address. An empty fingerprint removes the binding. Creates a session if the request has none.
+    ///
+    /// Eight bytes of the fingerprint's hash are stored immediately, together with earlier changes of this request. Of
+    /// two concurrent calls the last one wins. Call it after [`login`](Self::login), which keeps a binding but may
+    /// create a new session. If the future is dropped, the binding was stored or not.
     pub async fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
         let binding = (!fingerprint.is_empty()).then(|| digest(fingerprint));
         if binding == self.request.record().and_then(|record| record.binding()) {
@@ -54,11 +56,19 @@ where
         Ok(())
     }
 
-    /// Whether the session is bound to this fingerprint, or to none; without a session: `true`. If not, that is an event,
-    /// and what the policy says is done ([`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)): nothing, or
-    /// [`authenticated_within`](Self::authenticated_within) is `false` for the rest of this request unless the subject signs in, or the session ends
-    /// without a removal cookie (one that is sealed into its cookie is removed with that). An error means that it should
-    /// have ended and may live on.
+    /// Checks the fingerprint. Returns `true` if the session is bound to it or to none, or if there is no session.
+    ///
+    /// A mismatch is reported as an event and handled as [`Policy::on_mismatch`](crate::policy::Policy::on_mismatch)
+    /// says:
+    ///
+    /// - [`Ignore`](crate::policy::Mismatch::Ignore): nothing else happens.
+    /// - [`StepUp`](crate::policy::Mismatch::StepUp): [`authenticated_within`](Self::authenticated_within) returns
+    ///   `false` for the rest of this request, unless the subject signs in.
+    /// - [`End`](crate::policy::Mismatch::End): the session ends. The browser keeps its cookie, which opens nothing any
+    ///   more; only a sealed session's cookie is removed.
+    ///
+    /// # Errors
+    /// An error occurs with `End` only. The session may still be valid.
     pub async fn check_binding(&mut self, fingerprint: &[u8]) -> Result<bool, Error> {
         let bound = self.request.record().and_then(|record| record.binding());
         if bound.is_none_or(|bound| bound.ct_eq(&digest(fingerprint)).into()) {

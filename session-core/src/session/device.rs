@@ -1,4 +1,4 @@
-//! A session bound to a key in the device that signed in (TR3): what a request with the session's cookie is about.
+//! A session bound to a key in the device that signed in, as seen from a request with the session's cookie.
 
 use core::ops::DerefMut;
 
@@ -15,17 +15,17 @@ use crate::store::contract::Store;
 use crate::wire::device::{DeviceKeys, Header};
 use crate::wire::proof::{Es256, Proof};
 
-/// What a request's cookies prove of the device that its session is bound to.
+/// What a request's cookies prove about the device that its session is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceProof {
     /// There is no session, or it is not bound.
     Unbound,
-    /// The device proved then that it has the key.
+    /// The device proved at this time that it holds the key.
     Proven(Time),
-    /// The session needs no proof yet: its sign-in was a moment ago.
+    /// The session signed in a moment ago and needs no proof yet.
     Settling,
-    /// There is no proof that holds: the request has no session. A login over it ends this one
-    /// ([`end_unproven`](crate::Sessions::end_unproven)).
+    /// There is no valid proof, and the request has no session. Before a login in this request, end the session with
+    /// [`end_unproven`](crate::Sessions::end_unproven).
     Missing(Unproven),
 }
 
@@ -39,9 +39,10 @@ where
     O: Observer,
     M: Mode,
 {
-    /// Demands the proof of a device-bound session: call it after [`load`](Self::load), with the same lines. Without one that
-    /// holds, the request has no session from here on, and the browser keeps its cookies: a write makes a new session. Calls
-    /// no store.
+    /// Checks the proof of a device-bound session. Call it after [`load`](Self::load), with the same header lines.
+    ///
+    /// Without a valid proof the request has no session from here on, and a write creates a new one. The browser keeps
+    /// its cookies. Calls no store.
     pub fn check_device<'h>(
         &mut self,
         device: &DeviceKeys,
@@ -76,17 +77,20 @@ where
         }
     }
 
-    /// The answer's `Secure-Session-Registration` value: asks the browser for a key, if this request signed in and the session
-    /// is not bound yet.
+    /// Returns the `Secure-Session-Registration` value of the response, which asks the browser for a key. Returns
+    /// `None` unless this request signed in and the session is not bound yet.
     #[must_use]
     pub fn device_registration(&self, device: &DeviceKeys) -> Option<Header> {
         let (handle, record) = self.request.signed_in_here().filter(|(_, record)| !record.has_device())?;
         Some(device.registration(handle, record.login(), self.sessions.now()))
     }
 
-    /// Answers a registration: a `POST` to the endpoint without `Sec-Secure-Session-Id`, after [`load`](Self::load). `proof` is
-    /// the value of its `Secure-Session-Response`. A session is bound once. The same proof again, whose answer was lost, is answered
-    /// again, unless proofs count once.
+    /// Answers a registration: a `POST` to the endpoint without a `Sec-Secure-Session-Id` header. Call it after
+    /// [`load`](Self::load). `proof` is the value of the `Secure-Session-Response` header.
+    ///
+    /// A session is bound only once. A repeated proof, whose response was lost, is answered again unless the policy
+    /// accepts each proof only once. If the future is dropped, the session was bound or not, and the browser can repeat
+    /// the proof.
     pub async fn register_device(
         &mut self,
         device: &DeviceKeys,
@@ -117,29 +121,29 @@ where
         let signed_in = self.request.handle().zip(self.request.record()).filter(|_| self.request.is_live());
         let signed_in = signed_in.filter(|(_, record)| record.subject().is_some());
         let Some((handle, record)) = signed_in else {
-            return Err(Ok("nobody is signed in"));
+            return Err(Ok("no subject is signed in"));
         };
         if self.sessions.mode.abilities().lives_in_cookie {
-            return Err(Ok("sessions that travel in their cookies are not bound"));
+            return Err(Ok("sealed sessions cannot be bound"));
         }
         let login = record.login();
         if proof.is_empty() {
-            return Err(Ok("there is none: perhaps a proxy takes Secure-Session headers away"));
+            return Err(Ok("the proof is missing: check that no proxy removes Secure-Session headers"));
         }
-        let proof = Proof::read(proof).ok_or(Ok("it is no proof"))?;
-        let key = *proof.key().ok_or(Ok("it registers no key"))?;
+        let proof = Proof::read(proof).ok_or(Ok("the proof is malformed"))?;
+        let key = *proof.key().ok_or(Ok("the proof contains no key"))?;
         if !device.is_registration(proof.challenge(), handle, login, self.sessions.now()) {
-            return Err(Ok("its challenge is not of this sign-in, or too old"));
+            return Err(Ok("the challenge is not of this sign-in or is too old"));
         }
         let another = Err(Ok("the session is bound to another key"));
         if record.device().is_some_and(|(bound, _)| *bound != key) {
             return another;
         }
         if record.has_device() && device.devices().single_use {
-            return Err(Ok("it was used before"));
+            return Err(Ok("the proof was used before"));
         }
         if !proof.is_signed_by(&key, es256) {
-            return Err(Ok("the signature is not of the key"));
+            return Err(Ok("the signature does not match the key in the proof"));
         }
         if !record.has_device() {
             let mut taken = false;

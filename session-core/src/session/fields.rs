@@ -1,4 +1,4 @@
-//! Values as bytes, for adapters that keep a struct of the application's field by field under keys of its own.
+//! Values as bytes, for adapters that store the fields of an application's struct under separate keys.
 
 use core::fmt;
 use core::ops::DerefMut;
@@ -25,15 +25,20 @@ where
     O: Observer,
     M: Mode,
 {
-    /// The values whose keys begin with `prefix`: the rest of each key and the bytes, in the order of the keys. They do not
-    /// count as read, so that another request's change of one of them is no conflict with a change of another one.
+    /// Returns the values whose keys begin with `prefix`, in key order: the rest of each key, and the bytes.
+    ///
+    /// They do not count as read. Another request's change to one of them does not conflict with this request's change
+    /// to another.
     #[doc(hidden)]
     pub fn stored<'v>(&'v self, prefix: &str) -> impl Iterator<Item = (&'v str, &'v [u8])> {
         let data = self.request.record().map(|record| record.data()).unwrap_or_default();
         values::entries(data).filter_map(move |entry| Some((entry.key.strip_prefix(prefix)?, entry.bytes)))
     }
 
-    /// Puts the bytes of a value, as the codec writes them, under `key`, or removes it.
+    /// Sets the value under `key` to bytes that the codec has written, or removes the value.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     #[doc(hidden)]
     pub fn put_stored(&mut self, key: &str, bytes: Option<&[u8]>) -> Result<(), Error> {
         values::check_key(key)?;
@@ -48,8 +53,8 @@ where
         Ok(())
     }
 
-    /// Reports that the value under `key` cannot be read, and why. With `fails`, the request does not keep the session alive
-    /// by that.
+    /// Reports that the value under `key` cannot be read, and why. With `fails`, the request does not count as activity
+    /// unless it writes something.
     #[doc(hidden)]
     pub fn report_unreadable(&mut self, key: &str, why: &dyn fmt::Display, fails: bool) {
         let id = self.log_id().unwrap_or(LogId::NONE);

@@ -1,4 +1,4 @@
-//! What a handler sees of its session.
+//! The session as a handler sees it.
 
 mod binding;
 pub(crate) mod device;

@@ -1,11 +1,12 @@
-//! What a handler sees of its session.
+//! The session as a handler sees it.
 //!
-//! Loaded once, then read and changed without waiting; `set` is stored at the commit, before the first byte of the
-//! answer. `update_with`, `login`, `rotate` and `logout` store at once. An adapter wraps this in a handle of its
-//! framework's kind and calls `load` when the handler first asks, `commit` and `set_cookie` before it answers.
+//! It is loaded once, then read and changed without waiting. `set` is stored by `commit`, before the first byte of the
+//! response. `update_with`, `take`, `login`, `rotate` and `logout` store immediately. An adapter wraps [`Session`] in a
+//! type of its framework. It calls `load` when the handler first asks for the session, and `commit` and `set_cookie`
+//! before it answers.
 //!
-//! If a future of this module is dropped, its change was stored or not, nothing in between; the session is then not used
-//! again in this request.
+//! If a future of this module is dropped, its change was stored completely or not at all. Do not use the session again
+//! in that request.
 
 use core::ops::DerefMut;
 use core::time::Duration;
@@ -33,12 +34,13 @@ use crate::store::contract::Store;
 use crate::store::index::{Epoch, check_subject};
 use crate::wire::csrf;
 
-/// Proof that a login was begun before the credentials were checked.
+/// A login that began before the credentials were checked. Create it with [`Session::begin_login`] and pass it to
+/// [`Session::login`].
 #[derive(Clone, Copy, Debug)]
 pub struct LoginAttempt<'s> {
     subject: &'s str,
     epoch: Epoch,
-    /// The login may bring the subject beyond its cap.
+    /// The login may exceed the subject's cap.
     crowded: bool,
     begun: Time,
     remember: bool,
@@ -46,28 +48,30 @@ pub struct LoginAttempt<'s> {
 }
 
 impl<'s> LoginAttempt<'s> {
-    /// The session lives as long as the policy's `remember` says, instead of the usual limits (LC14). A policy whose `remember`
-    /// is no longer than its absolute lifetime keeps the usual idle limit.
+    /// Uses the policy's `remember` limits instead of the usual ones. If `remember` is no longer than the absolute
+    /// lifetime, the usual idle limit applies.
     #[must_use]
     pub const fn remembered(self) -> Self {
         Self { remember: true, ..self }
     }
 
-    /// Drops what the visitor stored before signing in: data, label and binding.
+    /// Discards what the visitor stored before signing in: data, label and binding.
     #[must_use]
     pub const fn without_data(self) -> Self {
         Self { keep_data: false, ..self }
     }
 
-    /// Who signs in.
+    /// Returns the subject that signs in.
     #[must_use]
     pub const fn subject(&self) -> &'s str {
         self.subject
     }
 }
 
-/// The session of one request. `R` is used only when something new is made. `Q` holds the request's state: a
-/// `&mut RequestState<B>`, or a guard that an adapter lends.
+/// The session of one request.
+///
+/// `R` is a random number generator, used only when a new id, cookie or version is needed. `Q` holds the request's
+/// state: a `&mut RequestState<B>`, or a guard from an adapter.
 pub struct Session<'a, S, C, R, Q, O = (), M = Stored> {
     pub(super) sessions: &'a Sessions<S, C, O, M>,
     pub(super) request: Q,
@@ -84,7 +88,7 @@ where
     O: Observer,
     M: Mode,
 {
-    /// The view of a handler on a request.
+    /// Creates the session of a request. It is empty until [`load`](Self::load).
     pub const fn new(sessions: &'a Sessions<S, C, O, M>, request: Q, rng: R) -> Self {
         Self { sessions, request, rng }
     }
@@ -93,8 +97,13 @@ where
 
     // ---- for adapters --------------------------------------------------------------------------------------------
 
-    /// Finds the session that the request's Cookie header lines name. None, unknown, expired or forged: an empty
-    /// session, at no cost until something is stored in it. Calls the store once for a genuine cookie, else not at all.
+    /// Loads the session that the request's `Cookie` header lines name.
+    ///
+    /// If there is no cookie, or if it is unknown, expired or forged, the session is empty, and nothing is stored until
+    /// the handler sets a value. Calls the store once for a cookie that our keys signed, otherwise not at all.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub fn load<'h>(
         &mut self,
         cookie_lines: impl Iterator<Item = &'h [u8]>,
@@ -102,36 +111,46 @@ where
         self.sessions.begin(&mut self.request, cookie_lines)
     }
 
-    /// The request counts as activity: a handler got the session and not only a peek at it.
+    /// Counts the request as activity. An adapter calls it when a handler takes the session, and not when it only peeks
+    /// at it.
     pub fn activity(&mut self) {
         self.request.activity();
     }
 
-    /// Stores what has to be stored; call it after the handler, whatever its answer. An error replaces that answer.
+    /// Stores the request's changes, renews the cookie and records the activity, as far as needed. Call it after the
+    /// handler, whatever the handler's response is.
+    ///
+    /// # Errors
+    /// On an error, send an error response instead of the handler's: the changes were not stored, or it is unknown
+    /// whether they were ([`Error::Indeterminate`]). [`Error::Conflict`] means that another request changed a value
+    /// that this request read or wrote.
     pub fn commit(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Commit)
     }
 
-    /// The answer's `Set-Cookie` value, if the browser has another one (CK11). An answer with it says
-    /// `Cache-Control: no-store`.
+    /// Writes the `Set-Cookie` value of the response into `into`. Returns `None` if the browser already has the right
+    /// cookie. A response with a cookie needs `Cache-Control: no-store`.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if `into` is smaller than [`set_cookie_len`](Self::set_cookie_len).
     pub fn set_cookie<'b>(&self, into: &'b mut [u8]) -> Result<Option<&'b str>, Error> {
         self.sessions.mode.set_cookie(&self.sessions.context, &self.request, into)
     }
 
-    /// Returns the bytes that [`set_cookie`](Self::set_cookie) needs; 0 if the answer has no cookie.
+    /// Returns the number of bytes that [`set_cookie`](Self::set_cookie) needs, or 0 if the response has no cookie.
     #[must_use]
     pub fn set_cookie_len(&self) -> usize {
         let len = self.sessions.mode.cookie_value_len(&self.request);
         len.map_or(0, |len| self.sessions.policy().set_cookie_len(len))
     }
 
-    /// Whether the answer depends on the cookie and says `Vary: Cookie`.
+    /// Returns whether the response depends on the cookie and needs `Vary: Cookie`.
     #[must_use]
     pub fn varies(&self) -> bool {
         self.request.looked()
     }
 
-    /// Whether the answer says `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
+    /// Returns whether the response needs `Cache-Control: no-store` although it has no cookie ([`Policy::no_store`]).
     ///
     /// [`Policy::no_store`]: crate::policy::Policy::no_store
     #[must_use]
@@ -139,7 +158,8 @@ where
         self.sessions.policy().no_store && self.request.is_personal()
     }
 
-    /// Whether the answer says `Clear-Site-Data` ([`Policy::clear_site_data`]), because the session was signed out.
+    /// Returns whether the response needs `Clear-Site-Data` because the session was signed out
+    /// ([`Policy::clear_site_data`]).
     ///
     /// [`Policy::clear_site_data`]: crate::policy::Policy::clear_site_data
     #[must_use]
@@ -158,9 +178,12 @@ where
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value that cannot be read as a `T` is
-    /// [`Error::Unreadable`], and an event says what is there instead. On servers values outlive a change of their type as
-    /// they would as JSON, on devices they do not: `docs/values.md` in the repository.
+    /// Returns the value under `key`, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the value cannot be read as a `T`. An event describes the difference. On servers a
+    /// stored value survives changes of its type as it would in JSON, on devices it does not: see `docs/values.md` in
+    /// the repository.
     pub fn get<'v, T: Serialize + Deserialize<'v>>(&'v mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.request.record().is_none() {
@@ -170,50 +193,52 @@ where
         self.request.read::<T>(key).map_err(|why| sessions.unreadable::<B::Codec, T>(id, key, &why))
     }
 
-    /// The keys in use, in the order of their bytes.
+    /// Returns the keys in use, in byte order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let data = self.request.record().map(|record| record.data()).unwrap_or_default();
         values::entries(data).map(|entry| entry.key).filter(|key| !key.starts_with('\0'))
     }
 
-    /// Whether there is a session, stored or about to be.
+    /// Returns whether there is a session, stored or about to be stored.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.request.record().is_some()
     }
 
-    /// Who is signed in.
+    /// Returns the subject that is signed in.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.request.record()?.subject().map(|(subject, _)| subject)
     }
 
-    /// When the subject signed in.
+    /// Returns when the subject signed in.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<Time> {
         self.request.record()?.subject().map(|(_, at)| at)
     }
 
-    /// Whether the subject signed in within the last `span`, for a step-up before something grave (LC12). `false` also after
-    /// a mismatch of the binding, if the policy says so.
+    /// Returns whether the subject authenticated within `span`. Check it before sensitive operations.
+    ///
+    /// After a binding mismatch it returns `false` if the policy says so ([`Mismatch`](crate::policy::Mismatch)).
     #[must_use]
     pub fn authenticated_within(&self, span: Duration) -> bool {
         !self.request.doubted() && self.authenticated_at().is_some_and(|at| self.sessions.now().since(at) <= span)
     }
 
-    /// When the session began: at the last login, or when the visitor first stored something.
+    /// Returns when the session began: at the last login, or when the visitor first stored a value.
     #[must_use]
     pub fn started_at(&self) -> Option<Time> {
         Some(self.request.record()?.created())
     }
 
-    /// The last activity before this request.
+    /// Returns the time of the last activity before this request.
     #[must_use]
     pub fn last_seen(&self) -> Option<Time> {
         Some(self.request.record()?.last_seen())
     }
 
-    /// The time left until the session ends if nobody uses it: the idle or the absolute limit, whichever is nearer.
+    /// Returns the time until the session expires without further activity, by the idle limit or the absolute limit,
+    /// whichever is earlier.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
@@ -226,34 +251,38 @@ where
         (deadline < Time::MAX).then(|| deadline.since(now))
     }
 
-    /// The label that the application gave the session.
+    /// Returns the label that the application gave the session.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.request.record()?.label()
     }
 
-    /// Names the session in logs.
+    /// Returns the session's name in logs.
     #[must_use]
     pub fn log_id(&self) -> Option<LogId> {
         self.request.handle().map(LogId)
     }
 
-    /// Names the session in events, if an observer listens.
+    /// Returns the session's name in events, unless the observer ignores them.
     fn heard_id(&self) -> Option<LogId> {
         if self.sessions.ignores() { None } else { self.log_id() }
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------
 
-    /// Puts `value` under `key`; makes a session if there is none. Stored at the commit, which answers
-    /// [`Error::Conflict`] if another request changed this key meanwhile. The same value again is no change. What cannot be
-    /// written, or could never be read, is [`Error::NotSerializable`]: `docs/values.md` in the repository.
+    /// Sets the value under `key`. Creates a session if there is none. [`commit`](Self::commit) stores it and returns
+    /// [`Error::Conflict`] if another request has changed this key meanwhile. Setting an equal value is no change.
+    ///
+    /// # Errors
+    /// [`Error::NotSerializable`] if the value cannot be written or could never be read back (see `docs/values.md` in
+    /// the repository), [`Error::BadKey`] for an invalid key, [`Error::TooLarge`] if the buffer is full.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Write)
     }
 
-    /// As [`set`](Self::set), whatever another request wrote meanwhile: the last one wins, on purpose.
+    /// Sets the value under `key` like [`set`](Self::set), but overwrites concurrent changes instead of reporting a
+    /// conflict.
     pub fn overwrite<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Blind)
@@ -263,7 +292,7 @@ where
         self.request.set(key, value, kind)
     }
 
-    /// Removes `key`; without a session there is nothing to remove.
+    /// Removes the value under `key`. Does nothing without a session.
     pub fn remove(&mut self, key: &str) -> Result<(), Error> {
         values::check_key(key)?;
         if !self.request.has_data()? {
@@ -277,7 +306,7 @@ where
         Ok(())
     }
 
-    /// Empties the data, whatever another request writes meanwhile; the session, its subject and cookie stay.
+    /// Removes all values, ignoring concurrent changes. The session, its subject and its cookie stay.
     pub fn clear(&mut self) -> Result<(), Error> {
         if !self.request.has_data()? {
             return Ok(());
@@ -288,8 +317,8 @@ where
         Ok(())
     }
 
-    /// Gives the session a label, for instance the browser's name, shown in a list of sessions; "" takes it away.
-    /// Stored as given: escape it in pages.
+    /// Sets the session's label, for example the browser's name, which is shown in a list of sessions. An empty label
+    /// removes it. It is stored unchanged: escape it in pages.
     pub fn set_label(&mut self, label: &str) -> Result<(), Error> {
         let (record, changes) = self.request.writable()?;
         if record.label().unwrap_or_default() != label {
@@ -299,9 +328,15 @@ where
         Ok(())
     }
 
-    /// Replaces the value under `key` by what `change` makes of it and stores it at once, together with what was set
-    /// before. If another request was faster, `change` runs again on its value, for up to two seconds: no increment is
-    /// lost (ST3).
+    /// Replaces the value under `key` with the result of `change` and stores it immediately, together with earlier
+    /// changes of this request. Returns the new value.
+    ///
+    /// If another request was faster, `change` runs again on the newer value, for up to two seconds. No increment is
+    /// lost. If the future is dropped, the change was stored completely or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] after two seconds of conflicts, otherwise as for [`set`](Self::set) and
+    /// [`commit`](Self::commit).
     pub async fn update_with<T, F>(&mut self, key: &str, mut change: F) -> Result<T, Error>
     where
         T: Serialize + for<'v> Deserialize<'v>,
@@ -328,12 +363,13 @@ where
         made.ok_or(Error::Indeterminate)
     }
 
-    /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
-    /// the same value, on whatever node, one gets it and the others get `None` (LC17). For what must not be used twice,
-    /// such as the state of an OAuth sign-in or the nonce of a form.
+    /// Removes the value under `key` and returns it to exactly one request. If several requests on any nodes take the
+    /// same value, one receives it and the others receive `None`. Use it for values that must not be used twice, such
+    /// as the state of an OAuth sign-in or the nonce of a form.
     ///
-    /// [`Error::Unsupported`] with sealed sessions, whose cookies can be copied. After another error, or if the future is
-    /// dropped, the value may be gone without having been returned.
+    /// # Errors
+    /// [`Error::Unsupported`] for sealed sessions, whose cookies can be copied. After another error, or if the future
+    /// is dropped, the value may be removed without having been returned.
     pub async fn take<T: Serialize + for<'v> Deserialize<'v>>(&mut self, key: &str) -> Result<Option<T>, Error> {
         values::check_key(key)?;
         if self.sessions.mode.abilities().lives_in_cookie {
@@ -350,7 +386,7 @@ where
         Ok(taken)
     }
 
-    /// Removes an entry once `read` has seen it. If another request was faster, `read` sees what is there then.
+    /// Removes an entry after `read` has seen it. If another request was faster, `read` runs again on the newer entry.
     async fn take_entry(
         &mut self,
         key: &str,
@@ -371,7 +407,7 @@ where
         .await
     }
 
-    /// Stores what was set before, then what `edit` makes of the newest record.
+    /// Stores earlier changes, then the result of `edit` on the newest record.
     pub(super) async fn update(
         &mut self,
         mut edit: impl FnMut(&mut Record<B>, &mut Changes<B>) -> Result<(), Error>,
@@ -389,9 +425,31 @@ where
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked. If all sessions of the subject are ended between
-    /// this and [`login`](Self::login), for instance because the password was changed, the login is refused (protocol
-    /// rule 7).
+    /// Begins a login. Call it **before** checking the credentials. If all sessions of the subject are revoked before
+    /// [`login`](Self::login) completes, for example because the password was changed, the login is rejected.
+    ///
+    /// ```
+    /// # use session_core::{Error, RequestState, store::NullStore, testing::{ManualClock, ScriptedRng}};
+    /// # type Session<'a> =
+    /// #     session_core::Session<'a, NullStore, ManualClock, ScriptedRng, &'a mut RequestState<[u8; 256]>>;
+    /// # fn password_matches(name: &str, password: &str) -> bool { name == password }
+    /// async fn sign_in(
+    ///     session: &mut Session<'_>,
+    ///     name: &str,
+    ///     password: &str,
+    /// ) -> Result<bool, Error> {
+    ///     let attempt = session.begin_login(name).await?;
+    ///     if !password_matches(name, password) {
+    ///         session.login_failed(None, &"wrong password");
+    ///         return Ok(false);
+    ///     }
+    ///     session.login(attempt).await?;
+    ///     Ok(true)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadText`] if `subject` is not 1 to 255 bytes of text, [`Error::Unavailable`] if the store fails.
     pub async fn begin_login<'s>(&mut self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         check_subject(subject)?;
         let begun = self.sessions.now();
@@ -399,11 +457,18 @@ where
         Ok(LoginAttempt { subject, epoch, crowded, begun, remember: false, keep_data: true })
     }
 
-    /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once (LC2).
-    /// Data is kept unless the attempt says otherwise; flash messages and CSRF tokens are not. Over a session of another
-    /// subject a new one is made, without its data, and that one ends. Stored at once. [`Error::SignInAgain`]: the
-    /// credentials are to be checked again. With a cap, the subject's oldest sessions beyond it have ended then; an error
-    /// may mean that only this was not done.
+    /// Signs the subject in: the session gets a new cookie and a new absolute lifetime, and the old cookie stops
+    /// working at once. It is stored immediately.
+    ///
+    /// The session keeps its data unless the attempt says otherwise, but no flash message and no CSRF token. If another
+    /// subject is signed in, that session ends and a new one is created without its data. If the policy has a cap, the
+    /// subject's oldest sessions beyond it end.
+    ///
+    /// # Errors
+    /// [`Error::SignInAgain`] if all sessions of the subject were revoked since the attempt began, or if the attempt is
+    /// older than ten minutes: check the credentials again. With a cap, an error may mean that the login succeeded and
+    /// only the oldest session was not ended. If the future is dropped, the login happened or not, and the browser has
+    /// no new cookie.
     pub async fn login(&mut self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let LoginAttempt { subject, epoch, crowded, begun, remember, keep_data } = attempt;
         let sessions = self.sessions;
@@ -421,35 +486,48 @@ where
         self.sessions.mode.cap(&self.sessions.context, &mut self.request, subject).await
     }
 
-    /// Reports that somebody wanted to sign in and was refused (LC19): see
-    /// [`Sessions::login_failed`](crate::Sessions::login_failed).
+    /// Reports a sign-in that the application rejected. See [`Sessions::login_failed`](crate::Sessions::login_failed).
     pub fn login_failed(&self, account: Option<&str>, why: &dyn core::fmt::Display) {
         self.sessions.login_failed(account, why);
     }
 
-    /// A new cookie value after any other change of privilege; the old one is dead at once. Without a session: nothing.
+    /// Replaces the cookie, for any change of privilege other than a login. The old cookie stops working at once. Does
+    /// nothing without a session.
+    ///
+    /// # Errors
+    /// On an error, or if the future is dropped, the old cookie may still be valid: retry.
     pub fn rotate(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Rotate)
     }
 
-    /// Ends the session: the record is removed, then the cookie. Nothing brings it back (LC3). An error means that it
-    /// may live on (LC4). Without a session: nothing.
+    /// Ends the session: the record is deleted, then the cookie is removed. No concurrent request can revive it. Does
+    /// nothing without a session.
+    ///
+    /// # Errors
+    /// On an error, or if the future is dropped, the session may still be valid: retry.
     pub fn logout(&mut self) -> impl Future<Output = Result<(), Error>> {
         self.perform(Intent::Logout)
     }
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
 
-    /// Shows each session of the subject that is signed in, the oldest login first (LC9). [`Error::NotSignedIn`] without
-    /// one, [`Error::Unsupported`] where the store cannot. Calls the store once for each session.
+    /// Calls `each` for every session of the signed-in subject, the oldest login first. Calls the store once per
+    /// session.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`] without a subject, [`Error::Unsupported`] if the store cannot list.
     pub async fn list(&mut self, mut each: impl FnMut(&SessionInfo<&str>)) -> Result<(), Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
         subjects.list(subject, Some(&own), room, &mut each).await
     }
 
-    /// Ends the subject's session that a list named `id`; `false` if it has none of that name, or it ended meanwhile. The
-    /// current one may be ended, as by [`logout`](Self::logout).
+    /// Ends the subject's session that a list named `id`. Returns `false` if the subject has no such session, or if it
+    /// ended meanwhile. If `id` is the current session, this is [`logout`](Self::logout).
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On another error, or if the future is dropped, the session may still be valid:
+    /// retry.
     pub async fn revoke(&mut self, id: &str) -> Result<bool, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
@@ -462,8 +540,12 @@ where
         subjects.end(subject, &entry).await
     }
 
-    /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
-    /// of password. The number of those that were there. An error means that some may live on: ask again.
+    /// Ends all of the subject's sessions except this one, including sessions whose login has begun and is not
+    /// complete. Call it after a change of password. Returns the number of sessions ended.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On another error, or if the future is dropped, some sessions may still be valid:
+    /// retry.
     pub async fn revoke_others(&mut self) -> Result<usize, Error> {
         let subjects = self.sessions.subjects()?;
         let (subject, own, room) = self.request.signed_in()?;
@@ -472,7 +554,11 @@ where
         Ok(ended)
     }
 
-    /// Ends all of the subject's sessions and this one: "sign out everywhere".
+    /// Ends all of the subject's sessions, including this one ("sign out everywhere"). Returns the number of sessions
+    /// ended.
+    ///
+    /// # Errors
+    /// As for [`revoke_others`](Self::revoke_others).
     pub async fn revoke_all(&mut self) -> Result<usize, Error> {
         let others = self.sessions.mode.end_others(&self.sessions.context, &mut self.request).await?;
         if let (Some(id), Some(subject)) = (self.log_id(), self.subject()) {
@@ -488,13 +574,16 @@ where
 
     // ---- messages and forms --------------------------------------------------------------------------------------
 
-    /// Leaves a message for the next page, which takes it once (TR2). A later message replaces it.
+    /// Stores a message for the next page, which takes it once. A later message replaces it.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn flash_message(&mut self, message: &str) -> Result<(), Error> {
         self.put(FLASH, message, Kind::Blind)
     }
 
-    /// Removes the message and returns what `show` makes of it. As [`take`](Self::take), for which `show` may be called
-    /// again; with sealed sessions, each request that carries the same cookie takes the same message.
+    /// Removes the flash message and returns the result of `show` on it. Like [`take`](Self::take), but it works with
+    /// sealed sessions, where every request with the same cookie takes the same message. `show` may run more than once.
     pub async fn take_flash_message<T>(&mut self, mut show: impl FnMut(&str) -> T) -> Result<Option<T>, Error> {
         let mut shown = None;
         self.take_entry(FLASH, |entry| {
@@ -508,7 +597,11 @@ where
         Ok(shown)
     }
 
-    /// A token for a form of this session, another text at each call (TR1); makes a session if there is none.
+    /// Creates a CSRF token for a form of this session. Each call returns a different text. Creates a session if there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] if the random number generator is not ready.
     pub fn csrf_token(&mut self) -> Result<csrf::Token, Error> {
         self.request.writable()?;
         let fresh = self.sessions.draw(&mut self.rng)?;
@@ -520,7 +613,8 @@ where
         Ok(csrf::Token::make(self.sessions.ring(), handle, &salt, *part(&fresh.0, 0)))
     }
 
-    /// Whether `token` was made for this session since its last login.
+    /// Returns whether `token` was created for this session since its last login. A rejected token is reported as an
+    /// event.
     #[must_use]
     pub fn csrf_ok(&self, token: &str) -> bool {
         let ok = match (self.request.handle(), self.request.record()) {

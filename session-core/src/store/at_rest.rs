@@ -1,12 +1,12 @@
-//! A store whose records' data is sealed: whoever reads the medium learns who is signed in and since when, and nothing of
-//! what the sessions hold; whoever writes to it cannot change a record, or make one, that is accepted.
+//! A store wrapper that seals the data of records. A reader of the medium learns who is signed in since when, and
+//! nothing about the sessions' data. A writer to the medium can neither change nor create a record that is accepted.
 //!
 //! ```text
-//! … head, subject, label as ever | nonce[24] | tag[16] | ciphertext of the data
+//! … head, subject, label unchanged | nonce[24] | tag[16] | ciphertext of the data
 //! ```
-//! XChaCha20-Poly1305 as for sealed cookies, under a subkey of its own. Everything before the data but `last_seen`, which a
-//! store moves by itself, and the handle are authenticated with it. The nonce is a MAC of all this and of the data, and each
-//! writer puts a random version into the head, so that it comes again only for the same bytes (SE5).
+//! The cipher is XChaCha20-Poly1305 as for sealed cookies, with its own subkey. Everything before the data and the
+//! handle are authenticated, except `last_seen`, which stores change themselves. The nonce is a MAC of all this and of
+//! the data. Each writer puts a random version into the head, so the nonce repeats only for identical bytes.
 
 use crate::base::environment::{Buffer, Time};
 use crate::base::hmac::Hmac;
@@ -21,13 +21,13 @@ const PURPOSE: &str = "data at rest";
 /// The purpose of the cipher.
 const DATA: &[u8] = b"data at rest";
 
-/// Any store, with the data of its records sealed (SE1–SE5). A record takes 40 bytes more in it.
+/// Any store, with the data of its records sealed. Each record takes 40 bytes more.
 ///
-/// The first key of the ring seals and the others open; each write seals anew. A record that no key opens is reported as
-/// corrupt and is no session: nothing falls back to unsealed data, so that switching this on ends the sessions that are
-/// there. An older copy of a record, put back by whoever writes to the medium, is not told from the newest.
+/// The first key of the ring seals, the others open, and each write seals again. A record that no key opens is reported
+/// as corrupt and ignored. There is no fallback to unsealed data, so adding this wrapper ends all existing sessions. It
+/// does not detect an older copy of a record that an attacker has put back into the medium.
 ///
-/// Errors, cancelled futures and power cuts mean what they mean in the store within.
+/// Errors, dropped futures and power loss have the same effects as in the wrapped store.
 pub struct AtRest<S, B> {
     store: S,
     ring: Ring,
@@ -35,13 +35,13 @@ pub struct AtRest<S, B> {
 }
 
 impl<S, B> AtRest<S, B> {
-    /// Seals what goes into `store`. `room` is copied for each write and holds the record with its 40 bytes more; one that
-    /// does not fit and cannot grow is refused as by a store that is full.
+    /// Creates the wrapper around `store`. `room` is a buffer that is cloned for each write. It must hold a record and
+    /// 40 bytes more, otherwise a write returns [`Outcome::TooLarge`].
     pub fn new(store: S, keys: &Keys, room: B) -> Self {
         Self { store, ring: Ring::new(keys, PURPOSE), room }
     }
 
-    /// The store within.
+    /// Returns the wrapped store.
     pub const fn inner(&self) -> &S {
         &self.store
     }

@@ -1,21 +1,21 @@
-//! The operations of a store, and their outcomes; what holds for all of them stands in the room's own page.
+//! The operations of a store and their outcomes. The module's page states the rules that apply to all of them.
 
 use crate::base::environment::Time;
 use crate::base::names::{Handle, Version};
 use crate::record::layout::Stamp;
 use crate::store::index::{NoIndex, SubjectIndex};
 
-/// What a load found.
+/// The result of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Load {
     /// The record's bytes are in the caller's buffer.
     Found(Found),
-    /// There is none, or it is over.
+    /// There is no record, or it has expired.
     Missing,
-    /// There is one of `size` bytes, more than the buffer holds; the buffer is unspecified.
+    /// The record has `size` bytes and does not fit into the buffer. The contents of the buffer are unspecified.
     TooLarge {
-        /// Its size in bytes.
+        /// The record's size in bytes.
         size: usize,
     },
 }
@@ -24,9 +24,9 @@ pub enum Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Found {
-    /// Bytes of the buffer that it takes.
+    /// The record's length in the buffer.
     pub len: usize,
-    /// What to hand back at an update.
+    /// The version to pass to an update.
     pub version: Version,
 }
 
@@ -39,24 +39,24 @@ impl Found {
     }
 }
 
-/// What came of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
-    /// Done and, in a durable store, safe. The version is what the next update must name.
+    /// The write was applied and, in a durable store, is safe. The version is the one to pass to the next update.
     Applied(Version),
-    /// There is no such record, or it is over; nothing was changed.
+    /// There is no such record, or it has expired. Nothing was changed.
     Missing,
-    /// The record is another than the condition says; nothing was changed. Where the store can, the record that is
-    /// there is in the caller's buffer, which saves a load.
+    /// The record does not match the condition. Nothing was changed. If possible, the current record is copied into the
+    /// buffer, which saves a load.
     Conflict(Option<Found>),
-    /// No room, and nobody had to make any; nothing was changed.
+    /// The store is full and nothing could be evicted. Nothing was changed.
     Full,
-    /// The record is larger than any that this store takes, even when it is empty; nothing was changed.
+    /// The record is larger than this store accepts, even when empty. Nothing was changed.
     TooLarge {
-        /// Bytes of the record.
+        /// The size of the record in bytes.
         need: usize,
-        /// Bytes of the largest record that it takes.
+        /// The size of the largest record that the store accepts.
         have: usize,
     },
 }
@@ -65,44 +65,142 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DeleteCondition {
-    /// Whatever is there.
+    /// Any record.
     Any,
-    /// The one that was loaded.
+    /// The record with this version.
     Version(Version),
-    /// The one whose login number is this: writers in between do not matter, another login does.
+    /// The record with this login number. Other changes since then do not matter, another login does.
     Login(u32),
 }
 
-/// Keeps records. See the [module](crate::store) for what holds for every method.
+/// Keeps records. The [module](crate::store) states the rules that apply to every method. `conformance` (a feature)
+/// checks them.
+///
+/// This is a complete store for one thread:
+///
+/// ```
+/// use core::{cell::RefCell, convert::Infallible};
+/// use std::collections::HashMap;
+/// use session_core::environment::Time;
+/// use session_core::record::Stamp;
+/// use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
+/// use session_core::subject::NoIndex;
+///
+/// #[derive(Default)]
+/// struct MapStore(RefCell<HashMap<Handle, Vec<u8>>>);
+///
+/// impl MapStore {
+///     /// Returns the stamp of the live record under `key`.
+///     fn live(&self, key: &Handle, now: Time) -> Option<Stamp> {
+///         self.0.borrow().get(key).map(|record| Stamp::of_any(record)).filter(|stamp| stamp.live(now))
+///     }
+///
+///     /// Stores a record and never moves `last_seen` back.
+///     fn put(&self, key: &Handle, record: &[u8], seen: Time) -> Outcome {
+///         let mut record = record.to_vec();
+///         Stamp::touch(&mut record, seen);
+///         let version = Stamp::of_any(&record).version;
+///         self.0.borrow_mut().insert(*key, record);
+///         Outcome::Applied(version)
+///     }
+/// }
+///
+/// impl Store for MapStore {
+///     type Error = Infallible;
+///     type Index = NoIndex;
+///
+///     fn index(&self) -> Option<&NoIndex> {
+///         None
+///     }
+///
+///     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Infallible> {
+///         let Some(stamp) = self.live(key, now) else { return Ok(Load::Missing) };
+///         let map = self.0.borrow();
+///         let size = map[key].len();
+///         Ok(Found::copy(&map[key], stamp.version, into).map_or(Load::TooLarge { size }, Load::Found))
+///     }
+///
+///     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Infallible> {
+///         if self.live(key, now).is_some() {
+///             return Ok(Outcome::Conflict(None));
+///         }
+///         Ok(self.put(key, record, Time::ZERO))
+///     }
+///
+///     async fn update(
+///         &self,
+///         key: &Handle,
+///         seen: Version,
+///         record: &[u8],
+///         now: Time,
+///         _current: &mut [u8],
+///     ) -> Result<Outcome, Infallible> {
+///         Ok(match self.live(key, now) {
+///             None => Outcome::Missing,
+///             Some(stamp) if stamp.version != seen => Outcome::Conflict(None),
+///             Some(stamp) => self.put(key, record, stamp.last_seen),
+///         })
+///     }
+///
+///     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Infallible> {
+///         let Some(stamp) = self.live(key, now) else { return Ok(Outcome::Missing) };
+///         self.0.borrow_mut().entry(*key).and_modify(|record| Stamp::touch(record, now));
+///         Ok(Outcome::Applied(stamp.version))
+///     }
+///
+///     async fn delete(&self, key: &Handle, condition: DeleteCondition, _now: Time) -> Result<Outcome, Infallible> {
+///         let Some(stamp) = self.0.borrow().get(key).map(|record| Stamp::of_any(record)) else {
+///             return Ok(Outcome::Missing);
+///         };
+///         if !condition.matches(&stamp) {
+///             return Ok(Outcome::Conflict(None));
+///         }
+///         self.0.borrow_mut().remove(key);
+///         Ok(Outcome::Applied(stamp.version))
+///     }
+/// }
+/// # #[cfg(feature = "conformance")]
+/// # assert_eq!(
+/// #     session_core::testing::run(session_core::conformance::suite(&MapStore::default(), Time::from_millis(1_000_000), 1)),
+/// #     Ok(())
+/// # );
+/// ```
 pub trait Store {
-    /// The medium's failure. Its text goes to the observer, never to a client; it holds no record and no key.
+    /// The error of the medium. Its text is passed to the observer and never to a client. It contains no record and no
+    /// key.
     type Error: core::fmt::Display + core::fmt::Debug;
-    /// Finds a subject's sessions; [`NoIndex`] where the store cannot.
+    /// The index of subjects, or [`NoIndex`] if the store cannot list a subject's sessions.
     type Index: SubjectIndex;
 
-    /// The index of subjects, if the store has one.
+    /// Returns the index of subjects, if the store has one.
     fn index(&self) -> Option<&Self::Index>;
 
-    /// Touching costs nothing, so it is done at every request that counts as activity, and idle times are exact.
+    /// Returns whether a touch costs nothing. If so, every request that counts as activity touches its record, and idle
+    /// times are exact.
     fn touch_is_free(&self) -> bool {
         false
     }
 
-    /// What the operator should know of the medium, in a sentence, such as what a server does not tell about itself. A
-    /// store gives it once; the driver asks at logins and revocations and reports it.
+    /// Returns a condition of the medium that the operator should know, such as a setting that a server does not
+    /// report. A store returns it once. The driver asks at logins and revocations and reports it as an event.
     fn warning(&self) -> Option<&'static str> {
         None
     }
 
-    /// Copies the live record under `key` into `into`. Absent or over at `now`: [`Load::Missing`].
+    /// Copies the live record under `key` into `into`. Returns [`Load::Missing`] if there is none or if it has expired
+    /// at `now`, and [`Load::TooLarge`] if it does not fit.
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error>;
 
-    /// Stores a new record if there is none under `key` (or only one that is over at `now`); `Conflict(None)` if there
-    /// is one, `Full` if there is no room (see the store's policy), `TooLarge` if there never is.
+    /// Stores a new record if there is none under `key`, or only one that has expired at `now`.
+    ///
+    /// Returns `Conflict(None)` if there is a live one, `Full` if there is no room and nothing may be evicted,
+    /// `TooLarge` if the store can never hold the record.
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, Self::Error>;
 
-    /// Replaces the record if its version is still `seen`. `Missing` if it is gone or over at `now`. On a conflict the
-    /// record that is there may be put into `there`. `TooLarge` leaves the old one as it is.
+    /// Replaces the record if its version is still `seen`.
+    ///
+    /// Returns `Missing` if there is none or if it has expired at `now`, and `Conflict` if its version differs. On a
+    /// conflict the store may copy the current record into `there`. `TooLarge` leaves the old record unchanged.
     async fn update(
         &self,
         key: &Handle,
@@ -112,32 +210,37 @@ pub trait Store {
         there: &mut [u8],
     ) -> Result<Outcome, Self::Error>;
 
-    /// Moves `last_seen` forward to `now`, never back. `Missing` if the record is gone or over at `now`.
+    /// Moves `last_seen` forward to `now`, never back. Returns `Missing` if there is no record or if it has expired at
+    /// `now`.
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, Self::Error>;
 
-    /// Removes the record if it is the one that `condition` means, whatever its limits are at `now`: by another node's clock or
-    /// policy it may be alive. Idempotent: absent is `Missing`, which is as good.
+    /// Removes the record if it matches `condition`, even if it has expired at `now`: by another node's clock or policy
+    /// it may be live. Returns `Missing` if there is none, which callers treat as success.
     async fn delete(&self, key: &Handle, condition: DeleteCondition, now: Time) -> Result<Outcome, Self::Error>;
 
-    /// Asks the medium whether it answers, for a health page.
+    /// Checks that the medium answers, for a health check.
     async fn check(&self, now: Time) -> Result<(), Self::Error> {
         self.load(&Handle::from_bytes([0; Handle::LEN]), now, &mut []).await.map(|_| ())
     }
 
-    /// Ends every session that began before this call, however many there are (LC10). Order decides and no clock does
-    /// (ST19): records that exist end, whatever times stand in them, and every subject's epoch moves first, so that a login
-    /// that began before is either among those records or refused by [`add`](SubjectIndex::add). `now` is not a limit.
-    /// `false`: this store cannot, and did nothing.
+    /// Ends every session that began before this call, however many there are. Returns `false` if the store does not
+    /// support it, in which case nothing was changed.
+    ///
+    /// Order decides and no clock does. Every existing record ends, whatever times it contains. The epoch of every
+    /// subject is increased first, so that a login that began earlier is either among those records or rejected by
+    /// [`add`](SubjectIndex::add). `now` is no limit.
     async fn end_all(&self, _now: Time) -> Result<bool, Self::Error> {
         Ok(false)
     }
 
-    /// The number of records, those included that are over and not yet removed; `None` where the store cannot count.
+    /// Returns the number of records, including expired ones that are not yet removed, or `None` if the store cannot
+    /// count.
     async fn count(&self, _now: Time) -> Result<Option<u64>, Self::Error> {
         Ok(None)
     }
 
-    /// Removes up to `most` records that are over at `now` and says how many; `None` where the medium does so by itself.
+    /// Removes at most `most` records that have expired at `now`, and returns their number. Returns `None` if the
+    /// medium removes expired records itself.
     async fn remove_expired(&self, _most: usize, _now: Time) -> Result<Option<usize>, Self::Error> {
         Ok(None)
     }
@@ -203,7 +306,7 @@ impl<S: Store> Store for &S {
     }
 }
 
-/// Keeps nothing: every visitor is anonymous, and a write is refused as [`Outcome::Full`].
+/// A store that keeps nothing: every visitor is anonymous, and a write returns [`Outcome::Full`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullStore;
 
@@ -237,7 +340,8 @@ impl Store for NullStore {
 }
 
 impl DeleteCondition {
-    /// Whether a record with this stamp is meant. Stores whose version is the record's use it as it stands.
+    /// Returns whether a record with this stamp matches. Stores whose version is the record's own use this method;
+    /// others compare the version themselves.
     #[must_use]
     pub fn matches(self, stamp: &Stamp) -> bool {
         match self {

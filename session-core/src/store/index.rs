@@ -1,15 +1,15 @@
-//! Which sessions a subject has: what a store that can list promises (LC9).
+//! The index of subjects: which sessions a subject has, in a store that can list them.
 //!
-//! An index holds, for each subject, an epoch and its sessions' handles with their login numbers, in the order in which
-//! they were added. It is never the authority: an entry holds only if the record under its handle has this login number
-//! and is live, and whoever reads the index looks. Its five operations are **each atomic on one subject**.
+//! For each subject, the index holds an epoch and the handles of its sessions with their login numbers, in the order in
+//! which they were added. The index is never the authority: an entry counts only if the live record under its handle
+//! has this login number, and every reader of the index checks that. Its operations are **each atomic on one subject**.
 //!
-//! A login writes the record first, then the index, then the cookie (protocol rule 6). Whoever ends all sessions of a subject
-//! moves the epoch first and reads the entries then, so that a login that began before is either among them or is refused
-//! by [`add`](SubjectIndex::add) (rules 7 and 8).
+//! A login writes the record first, then the index, then the cookie. A revocation of all sessions increases the epoch
+//! first and then reads the entries. A login that began before is therefore either among the entries or rejected by
+//! [`add`](SubjectIndex::add).
 //!
-//! A store may forget the index of a subject that has no entries an hour after its epoch last moved, for no login takes
-//! so long ([`LoginAttempt`](crate::LoginAttempt) is refused after ten minutes).
+//! A store may forget the index of a subject without entries an hour after its epoch last changed, because no login
+//! takes that long: a [`LoginAttempt`](crate::LoginAttempt) is rejected after ten minutes.
 
 use crate::base::environment::Time;
 use crate::base::error::Error;
@@ -17,24 +17,24 @@ use crate::base::hmac::sha256;
 use crate::base::names::Handle;
 use crate::record::layout;
 
-/// Names a subject in an index: the first half of SHA-256("session-core/1 subject" ‖ 0 ‖ subject). Not keyed, so that
-/// changed signing keys orphan no index; the records hold the subject anyway.
+/// Names a subject in an index: the first half of SHA-256("session-core/1 subject" ‖ 0 ‖ subject). It is not keyed, so
+/// an index survives a change of signing keys. The records contain the subject itself in any case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(4))] // as Handle
 pub struct SubjectId([u8; SubjectId::LEN]);
 
 impl SubjectId {
-    /// Bytes of a name.
+    /// The length of a name in bytes.
     pub const LEN: usize = 16;
 
-    /// The name of this subject.
+    /// Returns the name of this subject.
     #[must_use]
     pub fn of(subject: &str) -> Self {
         let hash = sha256(&[b"session-core/1 subject\0", subject.as_bytes()]);
         Self(hash.first_chunk().copied().unwrap_or_default())
     }
 
-    /// The bytes, uniformly distributed.
+    /// Returns the bytes. They are uniformly distributed.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
@@ -42,13 +42,13 @@ impl SubjectId {
 }
 
 impl core::fmt::Debug for SubjectId {
-    /// Prints no byte of it: a list of likely names would tell whom it means.
+    /// Prints none of the bytes, which could be matched against a list of likely subjects.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("SubjectId(..)")
     }
 }
 
-/// Whether a subject may be called this: 1 to 255 bytes.
+/// Checks that a subject has 1 to 255 bytes.
 pub(crate) fn check_subject(subject: &str) -> Result<(), Error> {
     if subject.is_empty() || subject.len() > usize::from(u8::MAX) { Err(Error::BadText) } else { Ok(()) }
 }
@@ -56,27 +56,27 @@ pub(crate) fn check_subject(subject: &str) -> Result<(), Error> {
 /// One session of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
-    /// Its handle.
+    /// The session's handle.
     pub handle: Handle,
-    /// Its login number; a record with another one is not meant.
+    /// The login number. A record with another one does not belong to this entry.
     pub login: u32,
-    /// The end of its absolute lifetime, after which a store may drop the entry; [`Time::MAX`] without one.
+    /// The end of the absolute lifetime, or [`Time::MAX`] without one. Afterwards a store may remove the entry.
     pub ends: Time,
-    /// Its place among the subject's entries, from 1 on; given by the store when it is added.
+    /// The position among the subject's entries, from 1 on. The store assigns it when the entry is added.
     pub order: u64,
 }
 
 impl IndexEntry {
-    /// No session; to fill an array with.
+    /// No session. Use it to initialise an array.
     pub const NONE: Self = Self { handle: Handle::from_bytes([0; Handle::LEN]), login: 0, ends: Time::ZERO, order: 0 };
 
-    /// Whether both mean the same login of the same session.
+    /// Returns whether both entries name the same login of the same session.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         (self.handle, self.login) == (other.handle, other.login)
     }
 
-    /// The entry that belongs to a record, and whose it is: for stores that find a subject's sessions by their records.
+    /// Returns a record's entry and its subject, for stores that find a subject's sessions by their records. Returns
     /// `None` for an anonymous session and for bytes that are no record.
     #[must_use]
     pub fn of(handle: Handle, record: &[u8]) -> Option<(SubjectId, Self)> {
@@ -87,13 +87,14 @@ impl IndexEntry {
     }
 }
 
-/// Counts how often all sessions of a subject, or everybody's, were ended. A login that saw another one than is there is
-/// refused. 0 for a subject of which a store has no index, until everybody's sessions are ended for the first time.
+/// Counts how often all sessions of a subject, or of all subjects, were ended. A login that began under another epoch
+/// is rejected. A subject without an index has epoch 0 until the sessions of all subjects are ended for the first time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// The next one. Never below the time, so that it differs from all before even if the index was forgotten meanwhile.
+    /// Returns the next epoch. It is never lower than the time in milliseconds, so that it differs from all earlier
+    /// ones even if the index was forgotten meanwhile.
     #[must_use]
     pub const fn next(self, now: Time) -> Self {
         let next = self.0.saturating_add(1);
@@ -101,37 +102,37 @@ impl Epoch {
     }
 }
 
-/// What an index says of a subject.
+/// The result of listing a subject's entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The epoch.
+    /// The subject's epoch.
     pub epoch: Epoch,
-    /// The order of the subject's last entry, at least; 0 without any.
+    /// The order of the subject's last entry or a higher number; 0 without entries.
     pub last: u64,
-    /// Entries in the buffer. If they fill it, there may be more.
+    /// The number of entries in the buffer. If the buffer is full, there may be more.
     pub entries: usize,
 }
 
-/// What came of adding an entry.
+/// The result of adding an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Added {
-    /// It is there, or a newer one of the same handle is; an older one is not any more.
+    /// The index has the entry or a newer one of the same handle, and no older one.
     Applied,
-    /// The epoch is another; nothing was changed.
+    /// The epoch differs. Nothing was changed.
     Moved,
-    /// No room; nothing was changed.
+    /// The index is full. Nothing was changed.
     Full,
 }
 
-/// Finds the sessions of a subject. See the [module](self) for what holds for every method. If a future is dropped, its
-/// operation may have happened or not, nothing in between.
+/// Finds the sessions of a subject. The [module](self) states the rules that apply to every method. If a future is
+/// dropped, its operation was applied completely or not at all.
 pub trait SubjectIndex {
-    /// The medium's failure, as [`Store::Error`](crate::store::Store::Error).
+    /// The error of the medium, as in [`Store::Error`](crate::store::Store::Error).
     type Error: core::fmt::Display + core::fmt::Debug;
 
-    /// The epoch, and the entries whose order is above `after`, in their order, as many as the buffer takes (none if it
-    /// is empty). Those that are past their `ends` at `now` may be left out. A subject without an index has no entries.
+    /// Returns the epoch, and copies entries whose order is above `after` into the buffer, in their order and as many
+    /// as fit. Entries whose `ends` has passed at `now` may be omitted. A subject without an index has no entries.
     async fn list(
         &self,
         subject: &SubjectId,
@@ -140,15 +141,18 @@ pub trait SubjectIndex {
         into: &mut [IndexEntry],
     ) -> Result<Listing, Self::Error>;
 
-    /// Adds an entry as the last one, whatever its `order` says, if the epoch is still `seen`; an entry of the same handle
-    /// and login number that is there already keeps its place (an answer was lost), one of a lower login number goes. If one
-    /// of a higher login number is there, changes nothing: this add was given up long ago and comes late.
+    /// Adds an entry as the last one if the epoch is still `seen`. The entry's own `order` is ignored.
+    ///
+    /// If the index already has an entry of the same handle and login number, that one keeps its position: the answer
+    /// to an earlier call was lost. An entry of the same handle with a lower login number is replaced. If one has a
+    /// higher login number, nothing changes: this call was abandoned long ago and arrives late.
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error>;
 
-    /// Moves the epoch on ([`Epoch::next`]). The new one and the last order at this very moment (and no entries).
+    /// Increases the epoch ([`Epoch::next`]). Returns the new epoch and, as of the same moment, the last order, without
+    /// entries.
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error>;
 
-    /// Removes the entry of this handle and login number; idempotent.
+    /// Removes the entry with this handle and login number. Does nothing if there is none.
     async fn remove(&self, subject: &SubjectId, entry: &IndexEntry, now: Time) -> Result<(), Self::Error>;
 }
 
@@ -178,7 +182,7 @@ impl<I: SubjectIndex> SubjectIndex for &I {
     }
 }
 
-/// The index of a store that cannot list: there is none, and so no value of this type.
+/// The index of a store that cannot list. It has no values.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NoIndex {}

@@ -1,12 +1,12 @@
-//! What an answer says besides its cookie, so that neither a cache nor the browser keeps what is over.
+//! Headers of a response besides its cookie, which keep caches and browsers from storing what must not be stored.
 
-/// What an answer that signs out says in `Clear-Site-Data`. Not `"cookies"`: that would take those of all hosts of the
-/// domain.
+/// The `Clear-Site-Data` value of a response that signs out. It omits `"cookies"`, which would remove the cookies of
+/// all hosts of the domain.
 pub const SITE_DATA: &str = "\"cache\", \"storage\"";
 
-/// Returns what a header that overrides `Cache-Control` for some caches has to say in an answer that none may keep: the
-/// targeted ones of RFC 9213 (`CDN-Cache-Control` and those of its kind), `Surrogate-Control`, `Edge-Control`, and nginx's
-/// `X-Accel-Expires`. `None` for other headers.
+/// Returns the value that makes a header forbid caching, or `None` if the header has no influence on caches. It covers
+/// headers that override `Cache-Control` for some caches: the targeted ones of RFC 9213 (`CDN-Cache-Control` and
+/// similar), `Surrogate-Control`, `Edge-Control`, and nginx's `X-Accel-Expires`.
 #[must_use]
 pub fn uncached(name: &str) -> Option<&'static str> {
     let tail = name.len().checked_sub("-cache-control".len()).and_then(|at| name.get(at..));

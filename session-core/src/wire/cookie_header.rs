@@ -1,12 +1,13 @@
-//! Our cookie's candidates in the bytes of a `Cookie` header line (RFC 6265bis, 4.2.1 and 5.8.3).
+//! The values of our cookie in the bytes of a `Cookie` header line (RFC 6265bis, 4.2.1 and 5.8.3).
 //!
-//! Total: any bytes, no panic, no allocation, linear time (CP5). Names compare byte for byte, after trimming SP and HTAB
-//! only; no percent-decoding, quotes are part of the value, `$Version` is a cookie like any other (CP3, CP4).
+//! The parser accepts any bytes, never panics or allocates, and takes linear time. Names are compared byte by byte
+//! after trimming SP and HTAB. There is no percent-decoding, quotes are part of the value, and `$Version` is a cookie
+//! like any other.
 
-/// How many cookies of our name are tried, over all header lines (CP2).
+/// The maximum number of cookies of our name that are tried, over all header lines.
 pub const MAX_CANDIDATES: usize = 8;
 
-/// The values of all cookies named `name` in one header line, in its order.
+/// Returns the values of all cookies named `name` in one header line, in their order.
 pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
     let mut rest = Some(line);
     let pairs = core::iter::from_fn(move || {

@@ -1,29 +1,38 @@
-//! Whether another site caused a request: the defence against CSRF that needs no token and stores nothing (TR4).
+//! Detects requests that another site caused: a defence against CSRF that needs no token and stores nothing.
 //!
-//! A browser says where a request comes from, in headers that no page can change: `Sec-Fetch-Site`, which it sends over https
-//! and to localhost, and `Origin`. A request without both comes from no browser, or from one older than 2020, and passes. A
-//! program that has to be safe with those needs [tokens](crate::csrf) as well.
+//! Browsers state where a request comes from in two headers that no page can change: `Sec-Fetch-Site`, sent over https
+//! and to localhost, and `Origin`. A request without both does not come from a browser, or comes from one older than
+//! 2020, and passes. A program that must protect such browsers needs [tokens](crate::csrf) as well.
+//!
+//! ```
+//! use session_core::cross_site::Sent;
+//!
+//! let form = Sent { method: "POST", fetch_site: Some(b"cross-site"), origin: None, host: None, upgrades: false };
+//! assert!(form.is_cross_site([]));
+//! ```
 
-/// What of a request tells where it comes from. Header values are as they came; `None` if there is no such header.
+/// The parts of a request that tell where it comes from. Header values are the received bytes, or `None` if the request
+/// has no such header.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent<'r> {
-    /// The method, in capital letters.
+    /// The method, in upper case.
     pub method: &'r str,
-    /// `Sec-Fetch-Site`.
+    /// The value of `Sec-Fetch-Site`.
     pub fetch_site: Option<&'r [u8]>,
-    /// `Origin`.
+    /// The value of `Origin`.
     pub origin: Option<&'r [u8]>,
-    /// `Host`, or the authority of an HTTP/2 request.
+    /// The value of `Host`, or the authority of an HTTP/2 request.
     pub host: Option<&'r [u8]>,
-    /// Whether there is an `Upgrade` header. A WebSocket begins with a `GET`, and changes things all the same.
+    /// Whether the request has an `Upgrade` header. A WebSocket begins with a `GET` but can change things.
     pub upgrades: bool,
 }
 
 impl Sent<'_> {
-    /// Whether the request could change something and another origin caused it, but for the origins in `trusted`, each
-    /// written as browsers do: `https://example.org`, with a port if it is not the scheme's. Another host of the same site
-    /// is another origin. A proxy that changes `Host` hides the origin of browsers on plain http, which has to be trusted
-    /// then.
+    /// Returns whether the request could change something and was caused by another origin that is not in `trusted`.
+    ///
+    /// Write trusted origins as browsers do: `https://example.org`, with a port unless it is the scheme's default.
+    /// Another host of the same site is another origin. A proxy that changes `Host` hides the origin of browsers on
+    /// plain http: add that origin to `trusted`.
     #[must_use]
     pub fn is_cross_site<'t>(&self, trusted: impl IntoIterator<Item = &'t str>) -> bool {
         if matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") && !self.upgrades {

@@ -1,5 +1,5 @@
-//! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ salt)\[..16\] ). Nothing is stored; the mask
-//! makes each rendering another text, so that compression does not reveal it (BREACH).
+//! CSRF tokens: base64url( mask\[16\] ‖ mask ⊕ HMAC(k_csrf, handle ‖ salt)\[..16\] ). Nothing is stored. The mask makes
+//! every rendering a different text, so that compression does not reveal the token (BREACH).
 
 use subtle::ConstantTimeEq;
 
@@ -7,7 +7,7 @@ use crate::base::keys::{Ring, Subkeys};
 use crate::base::names::Handle;
 use crate::wire::base64url::{self, RAW, TEXT};
 
-/// A token as text for a form field or header.
+/// A token as text for a form field or a header.
 #[derive(Clone, Copy)]
 pub struct Token([u8; TEXT]);
 
@@ -21,7 +21,7 @@ impl Token {
         Self(base64url::encode(&raw))
     }
 
-    /// 43 characters of base64url.
+    /// Returns the token: 43 characters of base64url.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()

@@ -1,14 +1,14 @@
-//! Device-bound sessions (TR3): what goes to the browser and comes back, made and checked without state.
+//! Device-bound sessions: the values that go to the browser and come back, created and checked without state.
 //!
 //! ```text
 //! bound cookie  base64url( t[6] ‖ MAC("b", handle ‖ t ‖ key of the device)[..16] )        NAME-b, proves and names nothing
 //! challenge     base64url( t[6] ‖ MAC("r", handle ‖ t ‖ login number)[..16] )             to register a key
-//!               base64url( t[6] ‖ MAC("c", handle ‖ t)[..16] )                            to prove that one has it
+//!               base64url( t[6] ‖ MAC("c", handle ‖ t)[..16] )                            to prove possession of it
 //! refresh URL   PATH?s= base64url( handle[8] ‖ MAC("u", handle)[..8] )
 //! identifier    base64url( MAC("i", 0[8])[..8] )                                          one for the application
 //! ```
-//! `t` is big-endian milliseconds. The identifier is the same for all sessions, so that the registration of a later one
-//! replaces that of the one before: of two for one cookie, browsers refresh whichever sorts first.
+//! `t` is big-endian milliseconds. The identifier is the same for all sessions, so that the registration of a later
+//! session replaces the one before: of two for one cookie, browsers refresh whichever sorts first.
 
 use core::fmt;
 
@@ -46,7 +46,7 @@ enum Use {
     Url = b'u' as isize,
 }
 
-/// Text without a heap.
+/// A short text without a heap.
 #[derive(Clone, Copy)]
 pub struct Text<const N: usize> {
     bytes: [u8; N],
@@ -73,7 +73,7 @@ impl<const N: usize> Text<N> {
 }
 
 impl<const N: usize> fmt::Debug for Text<N> {
-    /// Prints nothing of it: some of these texts open something.
+    /// Prints nothing of the text: some of these texts grant access.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Text(..)")
     }
@@ -90,12 +90,16 @@ type Stamped = [u8; text_len(STAMPED)];
 /// Bytes of what names a session in a URL.
 const NAMED: usize = 16;
 
-/// Where device-bound sessions are registered and proven: the path of an endpoint of this origin.
+/// The path of the endpoint where device-bound sessions are registered and proven, on this origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointPath(&'static str);
 
 impl EndpointPath {
-    /// The whole path as browsers request it: of letters, digits and `-._~/`, 128 at most.
+    /// Creates the path exactly as browsers request it.
+    ///
+    /// # Errors
+    /// [`PolicyError::EndpointPath`] unless it begins with `/` and has at most 128 letters, digits or characters of
+    /// `-._~/`.
     pub fn new(path: &'static str) -> Result<Self, PolicyError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
         let rooted = path.starts_with('/') && !path.starts_with("//") && path.len() <= 128;
@@ -119,7 +123,7 @@ pub struct DeviceKeys {
 }
 
 impl DeviceKeys {
-    /// Derives the keys; `None` if the policy does not bind sessions to devices.
+    /// Derives the keys. Returns `None` if the policy does not bind sessions to devices.
     #[must_use]
     pub fn new(keys: &Keys, policy: Policy, path: EndpointPath) -> Option<Self> {
         if policy.devices.lifetime == 0 {
@@ -138,13 +142,13 @@ impl DeviceKeys {
         self.macs.first()?.as_ref()
     }
 
-    /// The path of the endpoint.
+    /// Returns the path of the endpoint.
     #[must_use]
     pub const fn path(&self) -> &'static str {
         self.path.as_str()
     }
 
-    /// The name of the cookie that proves.
+    /// Returns the name of the cookie that confirms a proof.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
         self.name.as_str()
@@ -180,7 +184,8 @@ impl DeviceKeys {
         self.set_cookie(&value, seconds(self.devices().lifetime.into()) as u32)
     }
 
-    /// The `Set-Cookie` value that takes the proof away: the browser has to prove anew before its next request.
+    /// Returns the `Set-Cookie` value that removes the proof, so that the browser has to prove its key again before its
+    /// next request.
     #[must_use]
     pub fn removal(&self) -> Header {
         self.set_cookie(&[], 0)

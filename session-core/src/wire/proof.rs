@@ -1,16 +1,17 @@
-//! The proof of a device: a JWT that a browser signs with the key of a device-bound session (TR3).
+//! The proof of a device: a JWT that a browser signs with the key of a device-bound session.
 //!
-//! Strict, and what Chromium sends: no blanks, no second member of a name, ES256 only. Any bytes, no panic, no heap, linear
-//! time. Nothing in it is believed before the signature has been verified, which is another step, after the cheaper ones.
+//! The parser is strict and accepts what Chromium sends: no whitespace, no repeated member, ES256 only. It accepts any
+//! bytes, never panics or allocates, and takes linear time. Nothing in a proof is trusted before its signature is
+//! verified, which is a separate step after the cheaper checks.
 
 use crate::base::hmac::sha256;
 use crate::wire::base64url;
 
-/// Verifies signatures on P-256 with SHA-256, as in a JWT of algorithm ES256.
+/// Verifies P-256 signatures with SHA-256, as in a JWT with algorithm ES256.
 pub trait Es256 {
-    /// Returns whether `signature`, r and s of 32 bytes each, is the key's for a message of this SHA-256. `key` is x and y of
-    /// a point that may not be on the curve. Signatures with a high s are valid: browsers make as many of them as of the
-    /// others.
+    /// Returns whether `signature` is the signature of `key` for a message with this SHA-256 hash. `signature` is r and
+    /// s, `key` is x and y, of 32 bytes each. The point may not be on the curve. Accept signatures with a high s:
+    /// browsers create as many of them as of the others.
     fn verify(&self, key: &[u8; 64], hash: &[u8; 32], signature: &[u8; 64]) -> bool;
 }
 
@@ -27,7 +28,7 @@ const PART: usize = 512;
 /// Characters of the longest challenge.
 const CHALLENGE: usize = 64;
 
-/// A proof, taken apart and not yet verified.
+/// A proof, parsed and not yet verified.
 #[derive(Clone, Copy)]
 pub struct Proof<'p> {
     signed: &'p [u8],
@@ -38,8 +39,8 @@ pub struct Proof<'p> {
 }
 
 impl<'p> Proof<'p> {
-    /// Takes the value of a `Secure-Session-Response` header apart: bare, as Chromium sends it, or in quotes, as the draft
-    /// says. `None` if it is no proof.
+    /// Parses the value of a `Secure-Session-Response` header, bare as Chromium sends it or in quotes as in the draft.
+    /// Returns `None` if it is no proof.
     #[must_use]
     pub fn read(value: &'p [u8]) -> Option<Self> {
         let value = value.get(..LONGEST.min(value.len())).filter(|start| start.len() == value.len())?;
@@ -70,19 +71,19 @@ impl<'p> Proof<'p> {
         Some(proof)
     }
 
-    /// The key that the proof itself names; at a registration only.
+    /// Returns the key in the proof itself, which only a registration has.
     #[must_use]
     pub const fn key(&self) -> Option<&[u8; 64]> {
         self.key.as_ref()
     }
 
-    /// The challenge that it claims to answer.
+    /// Returns the challenge that the proof claims to answer.
     #[must_use]
     pub fn challenge(&self) -> &[u8] {
         self.challenge.get(..self.challenge_len).unwrap_or_default()
     }
 
-    /// Whether the key has signed it.
+    /// Returns whether the proof is signed by `key`.
     #[must_use]
     pub fn is_signed_by(&self, key: &[u8; 64], es256: &impl Es256) -> bool {
         es256.verify(key, &sha256(&[self.signed]), &self.signature)

@@ -1,11 +1,11 @@
-//! Time for a device without a clock: its uptime on top of a time that was persisted ahead.
+//! Time for a device without a clock: its uptime, added to a time that was persisted ahead.
 //!
-//! Records keep *device time*: milliseconds that the device was on, and more, never fewer. Before device time reaches
-//! what is persisted, a later time is persisted; at boot it goes on from there. So it never goes back, and each boot
-//! charges at most [`AHEAD`] that did not pass. (The latest time seen in records would go back at each power cut.)
+//! Records use *device time*: the milliseconds that the device was powered on, or more, never fewer. Before device time
+//! reaches the persisted time, a later time is persisted. At boot, device time continues from there. It therefore never
+//! goes back, and each boot adds at most [`AHEAD`] that did not pass.
 //!
-//! A wall clock that arrives is an offset. The offset is persisted too, so that the next time a wall clock arrives, the
-//! time without power is known and charged: device time then moves forward by it.
+//! The time of a wall clock is stored as an offset to device time. The offset is persisted as well. When a wall clock
+//! is available again after a boot, the time without power is known, and device time moves forward by it.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -27,18 +27,18 @@ const LEFT: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WithoutPower {
-    /// Not at all: a session's limits count powered-on time only.
+    /// Not counted: a session's limits count powered-on time only.
     Free,
-    /// As this span.
+    /// Counted as this span.
     Charge(Duration),
     /// Every boot ends all sessions.
     EndAll,
 }
 
-/// Tells device time. `U` is the uptime, for instance `EmbassyClock`.
+/// A clock that returns device time. `U` is the uptime, for example `EmbassyClock`.
 ///
-/// The program has to call [`persist`](Self::persist) at least every 15 seconds, with or without requests. If it does
-/// not, or if that fails, device time goes on, and the next boot after a power cut continues from the last persisted
+/// The program must call [`persist`](Self::persist) at least every 15 seconds, with or without requests. If it does
+/// not, or if that fails, device time goes on, and the next boot after a power loss continues from the last persisted
 /// time.
 #[derive(Debug)]
 pub struct PersistedClock<U> {
@@ -52,8 +52,11 @@ pub struct PersistedClock<U> {
 }
 
 impl<U: Clock> PersistedClock<U> {
-    /// Returns a clock that continues from the time in `store`, and ends all sessions there if the policy demands it.
-    /// On error the time is unknown: the caller retries, or shows that the device is out of order.
+    /// Creates a clock that continues from the time in `store`, and ends all sessions there if `without_power` demands
+    /// it.
+    ///
+    /// # Errors
+    /// The time is unknown if the store fails. Retry, or report that the device is out of order.
     pub async fn resume<F: NorFlash, const SESSIONS: usize, const BYTES: usize>(
         uptime: U,
         store: &FlashStore<F, SESSIONS, BYTES>,
@@ -68,8 +71,8 @@ impl<U: Clock> PersistedClock<U> {
         Ok(clock)
     }
 
-    /// Returns a clock that continues from `time`, which is `None` at the very first boot. Ending all sessions is up to
-    /// the caller.
+    /// Creates a clock that continues from `time`, which is `None` at the first boot. The caller ends all sessions if
+    /// that is required.
     pub fn new(uptime: U, time: Option<PersistedTime>, without_power: WithoutPower) -> Self {
         let from = time.unwrap_or(PersistedTime { until: Time::ZERO, offset: None });
         let charge = match without_power {
@@ -83,9 +86,11 @@ impl<U: Clock> PersistedClock<U> {
         Self { uptime, last, base, persisted: Cell::new(from), offset: Cell::new(from.offset) }
     }
 
-    /// Takes the time of a wall clock. It may come late, come again, and be wrong: device time moves forward if more
-    /// time has passed than it knows of, and never back. A wall clock that jumps ahead ends sessions early. One that is
-    /// thousands of years ahead is ignored, because device time has an end.
+    /// Sets the time of a wall clock. Call it as late and as often as a time arrives. Device time moves forward if more
+    /// time has passed than the clock knows of, and never back.
+    ///
+    /// A wall clock that jumps ahead ends sessions early. A time that is thousands of years ahead is ignored, because
+    /// device time is limited.
     pub fn set_wall(&self, unix: Time) {
         let (now, unix) = (self.now().millis() as i64, unix.millis() as i64);
         let should_be = self.offset.get().map_or(now, |offset| unix.saturating_sub(offset));
@@ -99,7 +104,7 @@ impl<U: Clock> PersistedClock<U> {
         }
     }
 
-    /// Returns a device time as Unix time, for display, or `None` if no wall clock has ever told the time.
+    /// Converts a device time to Unix time, for display. Returns `None` if no wall clock has ever set the time.
     pub fn unix(&self, time: Time) -> Option<Time> {
         let unix = (time.millis() as i64).saturating_add(self.offset.get()?);
         u64::try_from(unix).ok().map(Time::from_millis)
@@ -122,8 +127,11 @@ impl<U: Clock> PersistedClock<U> {
         self.persisted.set(time);
     }
 
-    /// Persists a later time if it is due: one small entry a minute. After a power cut there is the earlier or the
-    /// later time.
+    /// Persists a later time if it is due: one small entry per minute. After a power loss, the flash contains the
+    /// earlier or the later time.
+    ///
+    /// # Errors
+    /// The flash failed. The clock still works, and the next call retries.
     pub async fn persist<F: NorFlash, const SESSIONS: usize, const BYTES: usize>(
         &self,
         store: &FlashStore<F, SESSIONS, BYTES>,

@@ -7,8 +7,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 use session_core::environment::Time;
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// All subjects share one epoch: when the sessions of one subject are revoked, a login of another that began before has
-/// to be repeated. An entry is removed with its record, and one without a record is not stored.
+/// All subjects share one epoch. When the sessions of one subject are revoked, a login of another that began before
+/// must be repeated. An entry is removed with its record, and an entry without a record is not stored.
 impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> SubjectIndex for FlashStore<F, SESSIONS, BYTES> {
     type Error = FlashError;
 

@@ -26,15 +26,16 @@ const HEADER: usize = 24;
 /// The last number of a page. No flash endures so many erases.
 const LAST: u32 = u32::MAX / 2;
 
-/// What a flash holds before the store's first write.
+/// The contents of a flash before the store's first write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Contents {
-    /// Nothing was ever written, or power was cut while the first page was opened.
+    /// Nothing was ever written, or power was lost while the first page was opened.
     Blank,
     /// A log of this version and geometry.
     Ours,
-    /// Other data: the log of another version or geometry, or of another program. The first write begins to erase it.
+    /// Other data: a log of another version or geometry, or data of another program. The first write begins to erase
+    /// it.
     Foreign,
 }
 

@@ -2,12 +2,12 @@
 
 use session_core::environment::Time;
 
-/// What is persisted of the time.
+/// The persisted time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PersistedTime {
-    /// Device time was not later than this.
+    /// Device time was never later than this.
     pub until: Time,
-    /// What has to be added to device time for Unix time, if a wall clock ever told it.
+    /// The difference between Unix time and device time, if a wall clock ever set it.
     pub offset: Option<i64>,
 }
 

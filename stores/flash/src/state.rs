@@ -30,13 +30,13 @@ pub(crate) struct Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Usage {
-    /// Pages in the ring.
+    /// The number of pages in the ring.
     pub pages: u32,
-    /// Bytes of all of them.
+    /// The size of all pages in bytes.
     pub size: u32,
-    /// Bytes of sessions and items that count.
+    /// The bytes of current sessions and items.
     pub live: u32,
-    /// Bytes of the newest page that are still erased.
+    /// The bytes of the newest page that are still erased.
     pub rest: u32,
 }
 

@@ -16,62 +16,72 @@ use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version
 use session_core::subject::Epoch;
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The
-/// application has four items of its own there, of at most `BYTES` each.
+/// application has four items of its own, of at most `BYTES` bytes each.
 ///
-/// When the store is full (ST9), a new session takes the place of an expired one. If there is none, an anonymous
-/// session is `Full`. An authenticated one evicts the least recently seen anonymous one, and is `Full` if there is no
-/// anonymous one. No authenticated session is ever evicted.
+/// When the store is full, a new session replaces an expired one. If there is none, an anonymous session is rejected
+/// with `Full`, and a signed-in session evicts the least recently seen anonymous one. A signed-in session is never
+/// evicted.
 ///
-/// The first operation reads the log. So does the operation after a write that failed or whose future was dropped;
-/// until it succeeds, every operation is an error and nothing is written.
+/// The first operation reads the log, and so does the operation after a write that failed or whose future was dropped.
+/// Until that succeeds, every operation returns an error and nothing is written. After power loss, each operation was
+/// applied completely or not at all.
 pub struct FlashStore<F, const SESSIONS: usize, const BYTES: usize>(Mutex<NoopRawMutex, State<F, SESSIONS, BYTES>>);
 
 impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSIONS, BYTES> {
-    /// Bytes of RAM that each session takes.
+    /// The RAM in bytes that each session takes.
     pub const RAM_PER_SESSION: usize = size_of::<Slot>();
 
-    /// Returns a store that takes all of this flash. It reads nothing yet.
+    /// Creates a store that uses all of this flash. It reads nothing yet.
     #[must_use]
     pub const fn new(flash: F) -> Self {
         Self(Mutex::new(State::new(flash)))
     }
 
-    /// Sets how often a session's last activity is written to flash, at most; the default is 60 s. A power cut sets the
-    /// last activity back by less than this, so the session expires earlier by as much.
+    /// Sets the minimum interval between two writes of a session's last activity. The default is 60 s. After power loss
+    /// the recorded activity may be older by less than this interval, so the session expires earlier by as much.
     #[must_use]
     pub fn with_touch_interval(mut self, interval: Duration) -> Self {
         self.0.get_mut().touch_interval = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
         self
     }
 
-    /// Returns what the flash held before this store wrote, for a program that stops rather than erase foreign data.
+    /// Returns what the flash contained before this store wrote to it. A program can use it to stop instead of erasing
+    /// foreign data.
     pub async fn contents(&self) -> Result<Contents, FlashError> {
         self.0.lock().await.mount().await
     }
 
-    /// Writes an item of the application, of number 0 to 3. After a power cut there is the old item or the new one.
+    /// Writes an item of the application, with number 0 to 3. After power loss the flash contains the old item or the
+    /// new one.
+    ///
+    /// # Errors
+    /// [`FlashError::NoSuchItem`] for another number, [`FlashError::TooLarge`] for more than `BYTES` bytes, and errors
+    /// of the flash.
     pub async fn write_item(&self, item: usize, bytes: &[u8], now: Time) -> Result<(), FlashError> {
         self.mounted().await?.write_item(item, bytes, now).await
     }
 
-    /// Reads an item into the caller's buffer. Returns `None` if it was never written. A buffer that is too small is an
-    /// error that names both sizes.
+    /// Reads an item into the caller's buffer. Returns `None` if it was never written.
+    ///
+    /// # Errors
+    /// [`FlashError::NoSuchItem`] for another number, [`FlashError::TooLarge`] if the buffer is too small, and errors
+    /// of the flash.
     pub async fn read_item<'b>(&self, item: usize, into: &'b mut [u8]) -> Result<Option<&'b [u8]>, FlashError> {
         self.mounted().await?.read_item(item, into).await
     }
 
-    /// Returns the time that was persisted last; see [`PersistedClock`](crate::PersistedClock).
+    /// Returns the last persisted time. See [`PersistedClock`](crate::PersistedClock).
     pub async fn persisted_time(&self) -> Result<Option<PersistedTime>, FlashError> {
         Ok(self.mounted().await?.time)
     }
 
-    /// Persists a time.
+    /// Persists a time. After power loss the flash contains the earlier or the later time.
     pub async fn persist_time(&self, time: PersistedTime, now: Time) -> Result<(), FlashError> {
         self.mounted().await?.persist_time(time, now).await
     }
 
-    /// Returns how full the flash is, and in `erases` how often each page was erased, in the order of their addresses.
-    /// The counts are in the flash.
+    /// Returns how full the flash is, and writes into `erases` how often each page was erased, in address order. The
+    /// counts are stored in the flash.
     pub async fn wear(&self, erases: &mut [u32]) -> Result<Usage, FlashError> {
         let mut state = self.mounted().await?;
         state.log.erases(erases).await?;

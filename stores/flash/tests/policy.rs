@@ -66,7 +66,7 @@ fn too_large_says_both_sizes_st12() {
     assert_eq!(run(store.update(&key(0), Version(1), &large, at(0), &mut [])), Ok(too_large));
     assert_eq!(run(store.write_item(0, &large, at(0))), Err(error));
     assert_eq!(run(store.write_item(4, &[], at(0))), Err(FlashError::NoSuchItem));
-    assert_eq!(error.to_string(), "it takes 97 bytes, the store has places of 96");
+    assert_eq!(error.to_string(), "the item needs 97 bytes, at most 96 fit");
     assert_eq!(run(store.load(&key(0), at(0), &mut [0; 95])), Ok(Load::TooLarge { size: 96 }));
     assert_eq!(load(&store, &key(0), 1), Some(fits));
 }
@@ -124,7 +124,7 @@ fn a_flash_that_stops_answering_st10() {
     flash.fail_writes(false);
     assert_eq!(run(store.check(at(1))), Ok(()));
     assert_eq!(load(&store, &key(0), 1), record);
-    assert_eq!(failed.to_string(), "the flash does not answer");
+    assert_eq!(failed.to_string(), "the flash driver failed");
 }
 
 /// A chip that was left in another mode, or a bus that hangs: nothing is taken for lost, and nothing begun anew.

@@ -33,15 +33,15 @@ const PURPOSE: &str = "session-store-layered cache";
 pub struct CacheEntry;
 
 impl CacheEntry {
-    /// Bytes before the record.
+    /// The length of the head before the record.
     pub const HEAD_LEN: usize = OPEN_LEN + TAG_LEN;
-    /// The first byte.
+    /// The value of the first byte.
     pub const FORMAT: u8 = FORMAT;
-    /// Where the version stands (8 bytes, little-endian), for caches that compare it themselves.
+    /// The offset of the version (8 bytes, little-endian), for caches that compare it themselves.
     pub const VERSION_AT: usize = 8;
 
-    /// Returns the version in an entry's bytes, or `None` for anything else. It does not matter who wrote the entry: a
-    /// cache compares versions only to replace an entry.
+    /// Returns the version in an entry, or `None` for other bytes. The entry is not authenticated: a cache compares
+    /// versions only to replace an entry.
     #[must_use]
     pub fn version_of(bytes: &[u8]) -> Option<Version> {
         split(bytes).map(|(head, ..)| version(head))

@@ -25,14 +25,14 @@ const STANDS: u32 = 2;
 /// How often a node asks for the agreement again that others change meanwhile.
 const TRIES: usize = 4;
 
-/// What happened to the cache. No client sees it.
+/// Something that happened in the cache. Clients do not see it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum CacheEvent<'a> {
-    /// An operation of the cache failed; its own words.
+    /// An operation of the cache failed, with its error.
     Failed(&'a dyn Display),
-    /// An entry was not written by a node of this application for this session: forged, moved from another session,
-    /// truncated, or written under a key that this node does not know. It counted as a miss.
+    /// An entry was not written by a node of this application for this session. It was forged, moved from another
+    /// session, truncated, or written under a key that this node does not know. It counts as a miss.
     Rejected,
 }
 
@@ -40,7 +40,7 @@ impl Display for CacheEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(why) => why.fmt(f),
-            Self::Rejected => f.write_str("rejected an entry of the cache that this application did not write"),
+            Self::Rejected => f.write_str("rejected a cache entry that this application did not write"),
         }
     }
 }
@@ -51,10 +51,10 @@ impl fmt::Debug for CacheEvent<'_> {
     }
 }
 
-/// A durable store with a cache before it. See the [crate](crate) for what it promises.
+/// A durable store with a cache in front of it. The [crate](crate) page states its guarantees.
 ///
-/// If a future is dropped, its operation may have happened in the durable store or not. The cache may then show the
-/// state before it until the trust is over.
+/// If a future is dropped, its operation was applied in the durable store or not. The cache may return the earlier
+/// state until its trust period ends.
 pub struct Layered<C, D> {
     cache: C,
     durable: D,
@@ -76,26 +76,27 @@ pub async fn is_used_in<D: Store>(durable: &D, now: Time) -> Result<bool, D::Err
 }
 
 impl<C: Cache, D: Store> Layered<C, D> {
-    /// Returns a store with `cache` before `durable`. For `Sessions` the durable store has to be a [`SharedStore`].
+    /// Creates a store with `cache` in front of `durable`. For the `Sessions` of an adapter, the durable store must be
+    /// a [`SharedStore`].
     ///
-    /// Entries of the cache are authenticated with keys derived from `keys`, which are the application's signing keys:
-    /// another program that writes to the cache cannot make an entry that counts. All nodes need the same ones. The first key
-    /// is written with and each is accepted, as with cookies; an entry under any other key is a miss.
+    /// Cache entries are authenticated with keys derived from `keys`, the application's signing keys, so another
+    /// program with access to the cache cannot create valid entries. All nodes need the same keys. As with cookies, the
+    /// first key writes and every key is accepted. An entry under another key is a miss.
     pub fn new(cache: C, durable: D, keys: &Keys) -> Self {
         let (keys, pending) = (CacheKeys::new(keys), PendingChecks::default());
         let agreement = Agreement::default();
         Self { cache, durable, keys, trust: TRUST, pending, agreement, report: Box::new(|_| ()) }
     }
 
-    /// Sets how long an entry is served before the durable store is asked again, counted from before it was asked last;
-    /// the default is 5 s. When the cache cannot be reached any more, the first requests at each node take up to this
-    /// time. All nodes have to set the same.
+    /// Sets how long an entry is served before the durable store is asked again, counted from just before the last time
+    /// that it was asked. The default is 5 s. During an outage of the cache, the first requests at each node take up to
+    /// this long. All nodes must use the same value.
     #[must_use]
     pub fn with_trust(self, trust: Duration) -> Self {
         Self { trust, ..self }
     }
 
-    /// Calls `report` with each failure of the cache and each entry that was rejected. No client sees them.
+    /// Calls `report` for each failure of the cache and each rejected entry.
     #[must_use]
     pub fn with_report(self, report: impl Fn(&CacheEvent<'_>) + Send + Sync + 'static) -> Self {
         Self { report: Box::new(report), ..self }

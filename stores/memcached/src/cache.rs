@@ -16,16 +16,14 @@ use crate::store::MemcachedStore;
 /// Seconds that a lease holds. A fill that comes later does nothing.
 const LEASE: u32 = 10;
 
-/// memcached as the cache of a [`Layered`](session_store_layered::Layered) store. Opens no connection before the first
-/// operation.
+/// memcached as the cache of a [`Layered`](session_store_layered::Layered) store. It connects with the first operation.
 pub struct MemcachedCache(Servers);
 
 impl MemcachedCache {
-    /// Returns the cache that a URL names; the URLs are those of [`MemcachedStore`]. It connects with the first
-    /// operation.
+    /// Creates the cache that a URL names, with the URLs of [`MemcachedStore`]. It connects with the first operation.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL is invalid.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         MemcachedStore::open(url).map(Into::into)
     }
@@ -38,9 +36,8 @@ impl From<MemcachedStore> for MemcachedCache {
     }
 }
 
-/// The lease of a [`MemcachedCache`]: an item's cas, and the connection over which it was seen. As long as the
-/// connection lives, the server process is the same and gives no cas twice. The connection returns to its pool with the
-/// lease.
+/// The lease of a [`MemcachedCache`]: an item's cas, and the connection on which it was read. While the connection
+/// lives, the server process is the same and never repeats a cas. The connection returns to its pool with the lease.
 pub struct MemcachedLease {
     key: Handle,
     cas: u64,

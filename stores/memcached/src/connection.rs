@@ -194,10 +194,10 @@ impl Connection {
     fn other(&self, answer: &str) -> MemcachedError {
         match answer.split_once(' ') {
             Some(("CLIENT_ERROR", "unauthenticated")) => {
-                self.refused("unauthenticated: it wants a user and a password, memcached://USER:PASSWORD@HOST")
+                self.refused("unauthenticated: give a user and a password, memcached://USER:PASSWORD@HOST")
             }
             Some(("SERVER_ERROR" | "CLIENT_ERROR", why)) => self.refused(why),
-            None if answer == "ERROR" => self.refused("it does not know meta commands (memcached 1.6 or later does)"),
+            None if answer == "ERROR" => self.refused("it does not know meta commands, use memcached 1.6 or later"),
             _ => self.unexpected(),
         }
     }

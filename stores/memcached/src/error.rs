@@ -1,4 +1,4 @@
-//! What a server failed with, without a key and a record.
+//! Why a memcached server failed, without a key and a record.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,31 +11,31 @@ pub enum MemcachedError {
     Connect {
         /// The server.
         server: String,
-        /// The reason, in the system's words, or that its certificate is not trusted.
+        /// The reason from the system, or that the certificate is not trusted.
         why: String,
     },
-    /// The connection broke. The operation may have happened.
+    /// The connection broke. The operation may have been applied.
     Broken {
         /// The server.
         server: String,
-        /// The reason, in the system's words.
+        /// The reason from the system.
         why: String,
     },
-    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
-    /// have happened, or may still happen.
+    /// The server did not answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The
+    /// operation may have been applied, or may still be.
     Timeout {
         /// The server.
         server: String,
         /// The timeout.
         limit: Duration,
     },
-    /// The server failed several times in a row and is not asked during the
+    /// The server failed several times in a row, and the store does not contact it during the
     /// [pause](crate::ConnectionOptions::with_pause).
     Paused {
         /// The server.
         server: String,
     },
-    /// The answer is none that memcached gives.
+    /// The answer is not from memcached.
     Unexpected {
         /// The server.
         server: String,
@@ -44,7 +44,7 @@ pub enum MemcachedError {
     Refused {
         /// The server.
         server: String,
-        /// The reason, in the server's words.
+        /// The reason from the server.
         why: String,
     },
 }
@@ -61,21 +61,52 @@ impl fmt::Display for MemcachedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect { server, why } => {
-                write!(f, "memcached {server} cannot be connected to: {why}")
+                write!(f, "no connection to memcached {server}: {why}")
             }
             Self::Broken { server, why } => {
-                write!(f, "memcached {server}: the connection ended before an answer: {why}")
+                write!(f, "the connection to memcached {server} broke: {why}")
             }
-            Self::Timeout { server, limit } => write!(f, "memcached {server} gave no answer within {limit:?}"),
+            Self::Timeout { server, limit } => write!(f, "memcached {server} did not answer within {limit:?}"),
             Self::Paused { server } => {
-                write!(f, "memcached {server} failed several times in a row and is not asked until the pause is over")
+                write!(f, "memcached {server} failed several times in a row: the next attempt follows after a pause")
             }
             Self::Unexpected { server } => {
-                write!(f, "memcached {server} answered something unexpected; is something else behind this address?")
+                write!(f, "the answer of {server} is not from memcached: check the address")
             }
-            Self::Refused { server, why } => write!(f, "memcached {server} refused: {why}"),
+            Self::Refused { server, why } => write!(f, "memcached {server} rejected the command: {why}"),
         }
     }
 }
 
 impl std::error::Error for MemcachedError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A variant that is missing in the match does not compile.
+    #[test]
+    fn every_error_has_a_text() {
+        let (server, why) = (|| "cache.example:11211".to_owned(), || "connection reset".to_owned());
+        for error in [
+            MemcachedError::Connect { server: server(), why: why() },
+            MemcachedError::Broken { server: server(), why: why() },
+            MemcachedError::Timeout { server: server(), limit: Duration::from_secs(2) },
+            MemcachedError::Paused { server: server() },
+            MemcachedError::Unexpected { server: server() },
+            MemcachedError::Refused { server: server(), why: why() },
+        ] {
+            let name = match error {
+                MemcachedError::Connect { .. } => "Connect",
+                MemcachedError::Broken { .. } => "Broken",
+                MemcachedError::Timeout { .. } => "Timeout",
+                MemcachedError::Paused { .. } => "Paused",
+                MemcachedError::Unexpected { .. } => "Unexpected",
+                MemcachedError::Refused { .. } => "Refused",
+            };
+            let text = error.to_string();
+            store_support::check_text(name, &text);
+            assert!(text.contains("memcached") && text.contains(&server()), "{text}");
+        }
+    }
+}

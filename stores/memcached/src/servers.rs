@@ -79,7 +79,7 @@ impl Servers {
     pub(crate) fn warning(&self) -> Option<&'static str> {
         let exposed = self.all().any(|server| server.address().is_exposed());
         (exposed && !self.warned.swap(true, Ordering::Relaxed)).then_some(
-            "memcached on another host is spoken to without TLS, so that sessions may be read and changed on the way: \
+            "the connection to memcached on another host has no TLS, so sessions can be read and changed on the way: \
              begin the URL with memcacheds://",
         )
     }

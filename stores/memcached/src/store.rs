@@ -18,6 +18,8 @@ use crate::servers::{Servers, ttl};
 const ROUNDS: usize = 16;
 
 /// Sessions in memcached. It connects with the first operation.
+///
+/// If a future is dropped, its operation was applied or not, and its connection is closed.
 pub struct MemcachedStore {
     pub(crate) servers: Servers,
     seen: CasCache,
@@ -32,12 +34,12 @@ enum Change<'a> {
 }
 
 impl MemcachedStore {
-    /// Returns a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`, or of another URL that
-    /// the [crate](crate) lists. All nodes have to name the servers alike, because the names decide which server has
-    /// which key. Names are looked up at each connection.
+    /// Creates a store on the servers of `memcached://HOST[:PORT][,HOST[:PORT]…][?prefix=TEXT]`, or of another URL that
+    /// the [crate](crate) page lists. All nodes must name the servers identically, because the names decide which
+    /// server has which key. Names are resolved at each connection.
     ///
     /// # Errors
-    /// The URL cannot be read, or a file that it names.
+    /// The URL is invalid, or a file that it names cannot be used.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         Ok(Self { servers: Servers::open(url)?, seen: CasCache::new() })
     }
@@ -49,18 +51,18 @@ impl MemcachedStore {
         self
     }
 
-    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
+    /// Sets the prefix of all keys. The default is `session:`, and `?prefix=` in the URL sets it as well.
     ///
     /// # Errors
-    /// The prefix is empty, longer than 200 bytes, or has a space in it.
+    /// The prefix is empty, longer than 200 bytes, or contains a space.
     pub fn with_prefix(mut self, prefix: &str) -> Result<Self, UrlError> {
         self.servers.set_prefix(prefix)?;
         Ok(self)
     }
 
-    /// Sets the size in bytes of the largest record; the default is 1,000,000. It must not exceed what the servers
-    /// take, which is their option `-I` less 100 bytes: when memcached is given a value that is too large, it drops the
-    /// one that it has.
+    /// Sets the maximum size of a record in bytes. The default is 1,000,000. It must not exceed the servers' limit,
+    /// which is their option `-I` less 100 bytes: memcached deletes the current value when it rejects one that is too
+    /// large.
     #[must_use]
     pub fn with_max_record_size(mut self, bytes: usize) -> Self {
         self.servers.max_record_size = bytes;

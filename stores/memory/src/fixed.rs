@@ -7,18 +7,18 @@ use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread; takes `BYTES + 18` bytes for each
-/// (rounded up to a multiple of four) and a few words. Every operation looks through the array.
+/// At most `SESSIONS` sessions of at most `BYTES` bytes each, for one thread. It takes `BYTES + 18` bytes per session,
+/// rounded up to a multiple of four, and a few words. Every operation searches the array.
 ///
-/// A subject's sessions are found by their records; the epoch is one for all subjects, so that a login that overlaps
-/// the end of all sessions of anybody has to be repeated.
+/// A subject's sessions are found by their records. All subjects share one epoch, so a login that overlaps any
+/// revocation of all sessions must be repeated.
 ///
-/// Three quarters of the places, rounded up, are for anonymous sessions (QU1), and all for those that are signed in.
-/// When it is full (ST9), a session that is over gives its place. If there is none, an anonymous session is
-/// [`Outcome::Full`]; an authenticated one takes the place of the least recently seen anonymous one, and is `Full` if
-/// there is no anonymous one. No authenticated session is ever evicted.
+/// Three quarters of the slots, rounded up, are available to anonymous sessions, and all of them to signed-in ones.
+/// When the store is full, a new session replaces an expired one. If there is none, an anonymous session is rejected
+/// with [`Outcome::Full`], and a signed-in session evicts the least recently seen anonymous one. A signed-in session is
+/// never evicted.
 ///
-/// A future that is dropped before it was polled did nothing, else everything.
+/// A future that is dropped before its first poll changes nothing. Otherwise its operation is complete.
 pub struct FixedStore<const SESSIONS: usize, const BYTES: usize> {
     slots: RefCell<[Slot<BYTES>; SESSIONS]>,
     epoch: Cell<u64>,
@@ -27,20 +27,20 @@ pub struct FixedStore<const SESSIONS: usize, const BYTES: usize> {
 }
 
 impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
-    /// An empty store; all zeros, so that a static one takes no flash.
+    /// Creates an empty store. It is all zeros, so a static one takes no flash.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(BYTES < u16::MAX as usize, "a session of a FixedStore has less than 65,535 bytes") }
         Self { slots: RefCell::new([const { Slot::EMPTY }; SESSIONS]), epoch: Cell::new(0), last: Cell::new(0) }
     }
 
-    /// Sessions kept; those that are over count until their place is needed.
+    /// Returns the number of stored sessions. An expired session counts until its slot is reused.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.try_borrow().map_or(0, |slots| slots.iter().filter(|slot| slot.size != 0).count())
     }
 
-    /// Whether no session is kept.
+    /// Returns whether no session is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -239,19 +239,19 @@ impl<const SESSIONS: usize, const BYTES: usize> SubjectIndex for FixedStore<SESS
     }
 }
 
-/// Why an operation of a [`FixedStore`] failed. It changed nothing.
+/// Why an operation of a [`FixedStore`] failed. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FixedError {
-    /// The store was called from within one of its own operations: a fault of this crate.
+    /// The store was called from within one of its own operations, which is a bug in this crate.
     InUse,
 }
 
 impl fmt::Display for FixedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse => f.write_str("the store was called while it was at work"),
+            Self::InUse => f.write_str("the store was called within its own call"),
         }
     }
 }
@@ -301,5 +301,22 @@ impl<const BYTES: usize> Slot<BYTES> {
         place.copy_from_slice(record);
         (self.size, self.handle) = (size, *key.as_bytes());
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::string::ToString;
+
+    /// A variant that is missing in the match does not compile.
+    #[test]
+    fn every_error_has_a_text() {
+        let error = FixedError::InUse;
+        match error {
+            FixedError::InUse => store_support::check_text("InUse", &error.to_string()),
+        }
     }
 }

@@ -14,10 +14,11 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 
 /// Shards of a store for many threads.
 const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
-/// Sessions on the heap, up to 256 MiB of records or another limit.
+/// Sessions on the heap, of up to 256 MiB of records or another limit.
 ///
-/// With feature `std` it is for any number of threads; without, for one. Its operations wait for no one but another
-/// thread that is at the same shard. A future that is dropped before it was polled did nothing, else everything.
+/// With the feature `std` any number of threads can share it, without it only one. An operation waits only for other
+/// threads at the same shard. A future that is dropped before its first poll changes nothing. Otherwise its operation
+/// is complete.
 pub struct MemoryStore {
     shards: Box<[Lock<Shard>]>,
     index: Box<[Lock<Part>]>,
@@ -28,31 +29,33 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store of any number of sessions, whose records take at most 256 MiB together
-    /// ([`with_max_bytes`](Self::with_max_bytes)). Memory of sessions that are over is used again and not given back.
+    /// Creates a store without a limit on the number of sessions. Their records take at most 256 MiB together
+    /// ([`with_max_bytes`](Self::with_max_bytes)). Memory of expired sessions is reused and not returned to the
+    /// allocator.
     #[must_use]
     pub fn new() -> Self {
         Self::with_shards(SHARDS, None)
     }
 
-    /// A store of at most `sessions` sessions (ST9). Three quarters of them, rounded up, may be anonymous
-    /// ([`with_max_anonymous`](Self::with_max_anonymous)). When there is no room, a create first looks for sessions
-    /// that are over. If there is none, an anonymous session is [`Outcome::Full`]; an authenticated one takes the place
-    /// of the least recently seen anonymous one, and is `Full` if there is no anonymous one. No authenticated session is
-    /// ever evicted.
+    /// Creates a store of at most `sessions` sessions. At most three quarters of them, rounded up, may be anonymous
+    /// ([`with_max_anonymous`](Self::with_max_anonymous)).
     ///
-    /// Up to a limit of 1024, all this is exact. Above, a create at a full store looks at 1024 sessions, and at each
-    /// next create at the next ones: a session that is over is found a little later, and the least recently seen one is
-    /// that of 1024. An authenticated session is refused only if there was no anonymous one in the store.
+    /// When the store is full, a create removes an expired session. If there is none, an anonymous session is rejected
+    /// with [`Outcome::Full`], and a signed-in session evicts the least recently seen anonymous one. A signed-in
+    /// session is never evicted.
+    ///
+    /// Up to 1024 sessions all this is exact. In a larger store, a create looks at 1024 sessions, and the next create
+    /// at the following ones. An expired session is then found a little later, and the evicted session is the least
+    /// recently seen of those 1024. A signed-in session is rejected only if the whole store has no anonymous one.
     #[must_use]
     pub fn with_max_sessions(sessions: usize) -> Self {
         let places = Places::new(sessions);
         Self::with_shards(if places.exact() { 1 } else { SHARDS }, Some(places))
     }
 
-    /// Sets how many sessions may be anonymous (QU1), so that visitors cannot fill the store: a login may take every
-    /// place. The default is three quarters of [`with_max_sessions`](Self::with_max_sessions), and no limit without it.
-    /// Call it before the store has sessions.
+    /// Sets how many sessions may be anonymous, so that visitors cannot fill the store. Signed-in sessions may use
+    /// every place. The default is three quarters of [`with_max_sessions`](Self::with_max_sessions), and no limit
+    /// without that. Call it before the store has sessions.
     #[must_use]
     pub fn with_max_anonymous(self, sessions: usize) -> Self {
         let mut places = self.places.unwrap_or_else(|| Places::new(usize::MAX));
@@ -60,28 +63,30 @@ impl MemoryStore {
         Self { places: Some(places), ..self }
     }
 
-    /// Sets how many bytes all records may take together (QU2); the default is 256 MiB. Handles and the table are not
-    /// counted: a small session takes about 40 bytes of heap more. When a new session, or what one grew by, has no room,
-    /// sessions that are over go, and for one that is signed in, the least recently seen anonymous ones. If that is not
-    /// enough it is [`Outcome::Full`], and [`Outcome::TooLarge`] if no store of that size has room. Call it before the store has sessions.
+    /// Sets how many bytes all records may take together. The default is 256 MiB. Handles and the table are not
+    /// counted: a small session takes about 40 bytes more on the heap.
+    ///
+    /// If a new or growing session has no room, expired sessions are removed, and a signed-in session also evicts the
+    /// least recently seen anonymous ones. If that is not enough, the result is [`Outcome::Full`], or
+    /// [`Outcome::TooLarge`] if the record exceeds the limit by itself. Call it before the store has sessions.
     #[must_use]
     pub fn with_max_bytes(self, bytes: usize) -> Self {
         Self { bytes: Bytes::new(bytes), ..self }
     }
 
-    /// Bytes of all records kept.
+    /// Returns the bytes of all stored records.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.kept()
     }
 
-    /// Sessions kept. Those that are over count until they are found and their memory is used again.
+    /// Returns the number of stored sessions. An expired session counts until it is found and its memory is reused.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.with(|shard| shard.len())).sum()
     }
 
-    /// Whether no session is kept.
+    /// Returns whether no session is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

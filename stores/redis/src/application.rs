@@ -11,7 +11,7 @@ use session_store_shared::is_this_host;
 use crate::link::{Connection, Link, Route};
 use crate::store::RedisStore;
 
-/// Opens connections by an application's client: all is as with a URL.
+/// Connects with an application's client. Everything else is as with a URL.
 impl From<Client> for RedisStore {
     fn from(client: Client) -> Self {
         let exposed =
@@ -20,22 +20,22 @@ impl From<Client> for RedisStore {
     }
 }
 
-/// Opens connections by an application's client: all is as with a URL, except that the client's own settings decide on
-/// its retries and on TLS, which the store cannot see.
+/// Connects with an application's client. Everything else is as with a URL, except that the client's own settings
+/// decide about retries and TLS, which the store cannot see.
 impl From<ClusterClient> for RedisStore {
     fn from(client: ClusterClient) -> Self {
         Self::over(Link::new(Route::Cluster(Box::new(client)), false))
     }
 }
 
-/// Uses an application's connection: see the README for what it cannot promise. It does not reconnect.
+/// Uses an application's connection. It does not reconnect. The README states what it cannot guarantee.
 impl From<MultiplexedConnection> for RedisStore {
     fn from(connection: MultiplexedConnection) -> Self {
         Self::over(Link::new(Route::Given(Connection::One(connection)), false))
     }
 }
 
-/// Uses an application's connection: see the README for what it cannot promise.
+/// Uses an application's connection. The README states what it cannot guarantee.
 #[cfg(feature = "connection-manager")]
 impl From<ConnectionManager> for RedisStore {
     fn from(connection: ConnectionManager) -> Self {
@@ -43,7 +43,7 @@ impl From<ConnectionManager> for RedisStore {
     }
 }
 
-/// Uses an application's connection: see the README for what it cannot promise.
+/// Uses an application's connection. The README states what it cannot guarantee.
 impl From<ClusterConnection> for RedisStore {
     fn from(connection: ClusterConnection) -> Self {
         Self::over(Link::new(Route::Given(Connection::Cluster(connection)), false))

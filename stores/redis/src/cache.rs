@@ -25,16 +25,16 @@ const LEASE: Duration = Duration::from_secs(10);
 /// What a lease begins with; no entry does.
 const LEASED: u8 = 0;
 
-/// Redis as the cache of a [`Layered`](session_store_layered::Layered) store; with `maxmemory` and `allkeys-lru` it may
-/// drop what it likes. Cheap to clone; clones share one connection.
+/// Redis as the cache of a [`Layered`](session_store_layered::Layered) store. With `maxmemory` and `allkeys-lru` it may
+/// evict any entry. Cloning is cheap, and clones share one connection.
 #[derive(Clone)]
 pub struct RedisCache(Arc<Inner>);
 
 impl RedisCache {
-    /// Returns the cache that a URL names; the URLs are those of [`RedisStore`]. It connects with the first operation.
+    /// Creates the cache that a URL names, with the URLs of [`RedisStore`]. It connects with the first operation.
     ///
     /// # Errors
-    /// The URL cannot be read.
+    /// The URL is invalid.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         RedisStore::open(url).map(Into::into)
     }
@@ -63,8 +63,8 @@ impl From<RedisStore> for RedisCache {
     }
 }
 
-/// The lease of a [`RedisCache`]: what was under the key when it was taken. That is an entry, whose bytes do not come
-/// back once its version is gone, or a nonce.
+/// The lease of a [`RedisCache`]: the bytes under the key when it was taken. These are an entry, whose bytes do not
+/// recur once its version is replaced, or a nonce.
 #[derive(Clone)]
 pub struct RedisLease {
     key: Handle,

@@ -1,4 +1,4 @@
-//! What Redis failed with, without a key, a record or a password.
+//! Why Redis failed, without a key, a record or a password.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,24 +8,27 @@ use redis::{ErrorKind, RedisError};
 /// The code of the error that says by which policy a server evicts keys.
 pub(crate) const EVICTS: &str = "EVICTS";
 
-/// Why an operation failed. A write that failed may have happened.
+/// Why an operation failed. A failed write may have been applied.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RedisStoreError {
-    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout).
+    /// Redis did not answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout).
     Timeout(Duration),
-    /// Redis failed several times in a row and is not asked during the [pause](crate::ConnectionOptions::with_pause).
+    /// Redis failed several times in a row, and the store does not contact it during the
+    /// [pause](crate::ConnectionOptions::with_pause).
     Paused,
     /// The connection could not be opened, or broke.
     Broken(String),
-    /// Redis rejected the command: the password, the rights, a read-only replica, a server that is loading its data.
+    /// Redis rejected the command: a wrong password, missing rights, a read-only replica, or a server that is loading
+    /// its data.
     Refused(String),
-    /// Redis may evict keys under this `maxmemory-policy`: an entry of the index would go before the session that it
-    /// names, and a revocation would miss that. See [`RedisStore::without_index`](crate::RedisStore::without_index).
+    /// Redis may evict keys under this `maxmemory-policy`. It could evict an index entry before the session that it
+    /// names, and a revocation would miss that session. See
+    /// [`RedisStore::without_index`](crate::RedisStore::without_index).
     Evicts(String),
-    /// The server is a node of a cluster, and the URL names a single server.
+    /// The server is a node of a cluster, but the URL names a single server.
     Cluster,
-    /// The answer is none that Redis gives.
+    /// The answer is not from Redis.
     Unexpected,
 }
 
@@ -33,9 +36,9 @@ impl fmt::Display for RedisStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(timeout) => write!(f, "Redis did not answer within {} ms", timeout.as_millis()),
-            Self::Paused => f.write_str("Redis failed several times in a row and is not asked until the pause is over"),
+            Self::Paused => f.write_str("Redis failed several times in a row: the next attempt follows after a pause"),
             Self::Broken(why) => write!(f, "no connection to Redis: {why}"),
-            Self::Refused(why) => write!(f, "Redis refused: {why}"),
+            Self::Refused(why) => write!(f, "Redis rejected the command: {why}"),
             Self::Evicts(policy) => write!(
                 f,
                 "Redis may evict keys (maxmemory-policy {policy}), and a revocation would then miss sessions: set \
@@ -45,7 +48,7 @@ impl fmt::Display for RedisStoreError {
                 "the server is a node of a Redis cluster: begin the store's URL with redis-cluster:// instead of redis://",
             ),
             Self::Unexpected => {
-                f.write_str("Redis answered something unexpected; is something else behind this address?")
+                f.write_str("the answer is not from Redis: check the address")
             }
         }
     }
@@ -67,7 +70,7 @@ impl From<RedisError> for RedisStoreError {
             }
             ErrorKind::AuthenticationFailed => Self::Refused("wrong user name or password".into()),
             ErrorKind::UnexpectedReturnType => Self::Unexpected,
-            ErrorKind::Parse => Self::Broken("it ended in the middle of an answer, or no Redis is behind it".into()),
+            ErrorKind::Parse => Self::Broken("the answer is truncated, or the server is not Redis".into()),
             _ => Self::Broken(why.to_string()),
         }
     }
@@ -81,6 +84,34 @@ mod tests {
     fn a_server_that_repeats_the_arguments_is_cut_short_id6() {
         let words = "unknown command 'EVALSHA', with args beginning with: 'a1b2' '2' 'session:{a7}01020304050607'";
         let why = RedisStoreError::from(redis::make_extension_error("ERR".into(), Some(words.into())));
-        assert_eq!(why.to_string(), "Redis refused: ERR unknown command");
+        assert_eq!(why.to_string(), "Redis rejected the command: ERR unknown command");
+    }
+
+    /// A variant that is missing in the match does not compile.
+    #[test]
+    fn every_error_has_a_text() {
+        for error in [
+            RedisStoreError::Timeout(Duration::from_secs(2)),
+            RedisStoreError::Paused,
+            RedisStoreError::Broken("connection reset".into()),
+            RedisStoreError::Refused("READONLY".into()),
+            RedisStoreError::Evicts("allkeys-lru".into()),
+            RedisStoreError::Cluster,
+            RedisStoreError::Unexpected,
+        ] {
+            let name = match error {
+                RedisStoreError::Timeout(_) => "Timeout",
+                RedisStoreError::Paused => "Paused",
+                RedisStoreError::Broken(_) => "Broken",
+                RedisStoreError::Refused(_) => "Refused",
+                RedisStoreError::Evicts(_) => "Evicts",
+                RedisStoreError::Cluster => "Cluster",
+                RedisStoreError::Unexpected => "Unexpected",
+            };
+            let text = error.to_string();
+            // the first word may be the product's name
+            store_support::check_text(name, text.strip_prefix("Redis ").unwrap_or(&text));
+            assert!(text.contains("Redis"), "{text}");
+        }
     }
 }

@@ -146,10 +146,10 @@ impl Eviction {
     }
 }
 
-const EXPOSED: &str = "Redis on another host is spoken to without TLS, so that sessions may be read and changed on the \
+const EXPOSED: &str = "the connection to Redis on another host has no TLS, so sessions can be read and changed on the \
                        way: begin its URL with rediss://";
 
-const UNTOLD: &str = "Redis does not tell its maxmemory-policy: let the user run INFO, or make sure that the policy is \
+const UNTOLD: &str = "Redis does not report its maxmemory-policy: allow the user to run INFO, or set the policy to \
                       noeviction, because under any other a revocation may miss sessions";
 
 #[derive(Default)]

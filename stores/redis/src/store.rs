@@ -34,7 +34,9 @@ const _: () = assert!(
         && MIN_LEN == 60
 );
 
-/// Sessions in Redis. Cheap to clone; clones share one connection.
+/// Sessions in Redis. Cloning is cheap, and clones share one connection.
+///
+/// If a future is dropped, its operation may have been applied or not.
 #[derive(Clone)]
 pub struct RedisStore(pub(crate) Arc<Inner>);
 
@@ -48,11 +50,11 @@ pub(crate) struct Inner {
 session_store_shared::shared!(RedisStore);
 
 impl RedisStore {
-    /// Returns the store that a URL names; see the [crate](crate) for the URLs. It connects with the first operation:
-    /// while the server is absent, every operation is an error.
+    /// Creates the store that a URL names. The [crate](crate) page lists the URLs. It connects with the first
+    /// operation. While the server is unreachable, every operation returns an error.
     ///
     /// # Errors
-    /// The URL cannot be read, or a file that it names.
+    /// The URL is invalid, or a file that it names cannot be used.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let target = url::parse(url)?;
         let store = Self::over(Link::new(target.route, target.exposed));
@@ -64,9 +66,9 @@ impl RedisStore {
         Self(Arc::new(Inner { link, prefix: "session:".into(), indexed: true }))
     }
 
-    /// Keeps no index of subjects: sessions are not listed, and to revoke them is
-    /// [`Error::Unsupported`](session_core::Error::Unsupported). Then Redis may evict keys, which ends sessions and revives
-    /// none. `?index=off` in the URL says the same.
+    /// Keeps no index of subjects. Sessions cannot be listed, and revoking them fails with
+    /// [`Error::Unsupported`](session_core::Error::Unsupported). In exchange Redis may evict keys, which ends sessions
+    /// and revives none. `?index=off` in the URL has the same effect.
     #[must_use]
     pub fn without_index(self) -> Self {
         self.with(|inner| {
@@ -75,17 +77,17 @@ impl RedisStore {
         })
     }
 
-    /// Sets what all keys begin with. Without it and without `?prefix=` in the URL that is `session:`.
+    /// Sets the prefix of all keys. The default is `session:`, and `?prefix=` in the URL sets it as well.
     ///
     /// # Errors
-    /// The prefix is empty, longer than 100 bytes, or has a space, a brace or `&` in it.
+    /// The prefix is empty, longer than 100 bytes, or contains a space, a brace or `&`.
     pub fn with_prefix(self, prefix: &str) -> Result<Self, UrlError> {
         url::check_prefix(prefix)?;
         Ok(self.with(|inner| inner.prefix = prefix.to_owned()))
     }
 
-    /// Returns whether an application has ever stored a session under this prefix, for a program that looks at them from
-    /// outside and whose prefix may be mistyped: some group has an era.
+    /// Returns whether an application has ever stored a session under this prefix. A program that inspects sessions
+    /// from outside can detect a mistyped prefix with it.
     ///
     /// # Errors
     /// The server failed.
@@ -153,7 +155,7 @@ impl RedisStore {
         }
     }
 
-    /// Sets timeouts and circuit breaker. All requests share one connection, so the pool size has no effect.
+    /// Sets the timeouts and the circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         self.with(|inner| inner.link.set_options(options))

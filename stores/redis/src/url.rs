@@ -71,7 +71,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
         "rediss-sentinel" => (Kind::Sentinel, true),
         _ => {
             return Err(UrlError::new(format!(
-                "{scheme}:// is no Redis URL: redis, redis-cluster or redis-sentinel, with ss for TLS"
+                "{scheme}:// is not a Redis URL: use redis, redis-cluster or redis-sentinel, with ss for TLS"
             )));
         }
     };

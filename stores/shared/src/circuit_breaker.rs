@@ -1,4 +1,5 @@
-//! Stops asking a server that keeps failing, so that operations fail at once instead of waiting for their timeout.
+//! Stops contacting a server that keeps failing, so that operations fail immediately instead of waiting for their
+//! timeout.
 //!
 //! ```text
 //! closed ── max_failures in a row ──▶ open ── pause ──▶ half open: one operation tries, the others are rejected
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection_options::ConnectionOptions;
 
-/// The circuit breaker of one server. The caller decides which errors are failures, and tells the time.
+/// The circuit breaker of one server. The caller decides which errors are failures, and passes the time.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     max_failures: u32,
@@ -42,8 +43,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Returns whether an operation may ask the server. After the pause one may, and the others are rejected until that
-    /// one has ended. If its future is dropped, the next one may after the time that an operation takes at most.
+    /// Returns whether an operation may contact the server. After the pause one operation may, and the others are
+    /// rejected until it ends. If its future is dropped, another one may try after the operation timeout.
     pub fn admits(&self, now: Instant) -> bool {
         let mut state = self.state();
         match state.rejects_until {
@@ -56,12 +57,12 @@ impl CircuitBreaker {
         }
     }
 
-    /// Closes the circuit: the server has answered.
+    /// Closes the circuit after an answer from the server.
     pub fn succeeded(&self) {
         *self.state() = State::default();
     }
 
-    /// Counts a failure, and opens the circuit if there were enough of them in a row.
+    /// Counts a failure, and opens the circuit after enough failures in a row.
     pub fn failed(&self, now: Instant) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);

@@ -64,15 +64,15 @@ impl ConnectionOptions {
         Self { operation_timeout: clamped(timeout), ..self }
     }
 
-    /// Sets after how many failures in a row, at least one, the store stops asking the server; the default is 3. With
-    /// `u32::MAX` it never does.
+    /// Sets the number of failures in a row, at least one, after which the store stops contacting the server. The
+    /// default is 3. `u32::MAX` disables this.
     #[must_use]
     pub const fn with_max_failures(self, failures: u32) -> Self {
         Self { max_failures: if failures == 0 { 1 } else { failures }, ..self }
     }
 
-    /// Sets for how long the store then does not ask the server, at most one day; the default is 500 ms. Operations
-    /// fail at once during this time. Afterwards one operation tries, and if it succeeds, the others follow.
+    /// Sets how long the store does not contact a failed server, at most one day. The default is 500 ms. Operations
+    /// fail immediately during this time. Afterwards one operation tries, and if it succeeds, the others follow.
     #[must_use]
     pub const fn with_pause(self, pause: Duration) -> Self {
         Self { pause: if pause.is_zero() { pause } else { clamped(pause) }, ..self }
@@ -96,13 +96,13 @@ impl ConnectionOptions {
         self.operation_timeout
     }
 
-    /// Returns after how many failures in a row the store stops asking the server.
+    /// Returns the number of failures in a row after which the store stops contacting the server.
     #[must_use]
     pub const fn max_failures(&self) -> u32 {
         self.max_failures
     }
 
-    /// Returns for how long the store does not ask a server that failed.
+    /// Returns how long the store does not contact a failed server.
     #[must_use]
     pub const fn pause(&self) -> Duration {
         self.pause

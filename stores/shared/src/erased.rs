@@ -11,8 +11,8 @@ pub use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Su
 /// A store's boxed future.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Send + 'a>>;
 
-/// A [`Store`] whose futures are boxed and `Send`. Only for a store of a known type can the compiler see that its
-/// futures are `Send`, so [`shared!`](crate::shared) implements this trait type by type.
+/// A [`Store`] whose futures are boxed and `Send`. The compiler can see that futures are `Send` only for a known store
+/// type, so [`shared!`](crate::shared) implements this trait type by type.
 #[allow(missing_docs)] // the methods are those of `Store`
 pub trait ErasedStore: Send + Sync {
     fn touch_is_free(&self) -> bool;

@@ -1,18 +1,18 @@
-//! Errors that any store may give.
+//! Errors that every store can return.
 
 use std::fmt::{self, Display};
 
-/// The error of any store, as text. Only the observer sees it.
+/// The error of any store, as text. Only the observer receives it.
 #[derive(Debug)]
 pub struct SharedError(String);
 
 impl SharedError {
-    /// Takes the text of a store's error.
+    /// Creates the error from the text of a store's error.
     pub fn new(why: impl Display) -> Self {
         Self(why.to_string())
     }
 
-    /// The error of a store without an index that was asked for one. The core never asks such a store.
+    /// Returns the error of a store without an index that was asked for one. The core never asks such a store.
     #[must_use]
     pub fn no_index() -> Self {
         Self("this store cannot list sessions".into())
@@ -27,12 +27,12 @@ impl Display for SharedError {
 
 impl std::error::Error for SharedError {}
 
-/// Why a store URL cannot be used. It repeats no password.
+/// Why a store URL cannot be used. It contains no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlError(String);
 
 impl UrlError {
-    /// Takes a sentence that says what is wrong with the URL, without the password in it.
+    /// Creates the error from a description without the URL's password.
     pub fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }

@@ -7,7 +7,7 @@ const INLINE: usize = 8;
 /// Beyond so many keys, those that are not in the list count as one: each look at a key is a search through it.
 const MOST: usize = 4_096;
 
-/// Places for the keys that a request follows. Up to eight need no heap. The list grows up to 4,096 keys.
+/// Slots for the keys that a request tracks. Up to eight need no heap. The list grows to at most 4,096 keys.
 pub struct KeyList(Place);
 
 #[allow(clippy::large_enum_variant)] // a few keys without an allocation are its purpose

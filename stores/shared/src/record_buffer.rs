@@ -9,7 +9,7 @@ const INLINE: usize = 256;
 /// The largest record. Larger data does not belong into a session.
 const LARGEST: usize = 1 << 20;
 
-/// A buffer for one record that grows on demand. Up to 256 bytes it needs no heap; it never grows beyond 1 MB.
+/// A buffer for one record that grows on demand to at most 1 MB. Up to 256 bytes it needs no heap.
 #[derive(Clone)]
 pub struct RecordBuffer(Place);
 
@@ -43,7 +43,7 @@ impl RecordBuffer {
     /// An empty buffer.
     pub const NEW: Self = Self(Place::Inline([0; INLINE]));
 
-    /// Makes it as [`NEW`](Self::NEW); no byte of the record stays in the memory that it had.
+    /// Empties the buffer and overwrites every byte of the record in the memory that it used.
     pub fn wipe(&mut self) {
         match &mut self.0 {
             Place::Inline(_) => self.0.wipe(),

@@ -13,10 +13,10 @@ use crate::erased::ErasedStore;
 use crate::error::SharedError;
 use crate::record_buffer::RecordBuffer;
 
-/// Any store, shared by any number of threads. Cheap to clone.
+/// Any store, shared by any number of threads. Cloning is cheap.
 ///
-/// A [`MemoryStore`] is called directly. Any other store is called through boxed futures, whose cost is small compared
-/// to a network round trip.
+/// A [`MemoryStore`] is called directly. Other stores are called through boxed futures, whose cost is small compared to
+/// a network round trip.
 #[derive(Clone)]
 pub struct SharedStore(Kind);
 
@@ -39,14 +39,14 @@ impl From<MemoryStore> for SharedStore {
 }
 
 impl SharedStore {
-    /// Whether every future of the store is ready when it is first polled: it is a [`MemoryStore`].
+    /// Returns whether every future of the store is ready at its first poll, which is the case for a [`MemoryStore`].
     #[must_use]
     pub const fn never_waits(&self) -> bool {
         matches!(self.0, Kind::Memory(_))
     }
 
-    /// Returns a store that encrypts the data of its records with the first of `keys` and decrypts it with any of them:
-    /// see [`AtRest`]. Use other keys than those of the cookies if other people know the cookies' keys.
+    /// Returns a store that encrypts the data of its records with the first of `keys` and decrypts it with any of them,
+    /// see [`AtRest`]. If other people know the cookies' keys, use separate keys.
     #[must_use]
     pub fn sealed_at_rest(self, keys: &Keys) -> Self {
         Self::from(AtRest::new(self, keys, RecordBuffer::NEW))

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Returns whether a host of a URL is the one that this program runs on: a loopback address, `localhost`, or the path of
-/// a socket. What is said to it does not leave the machine.
+/// Returns whether a URL's host is this machine: a loopback address, `localhost`, or the path of a socket. Traffic to
+/// it does not leave the machine.
 #[must_use]
 pub fn is_this_host(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -12,7 +12,7 @@ pub fn is_this_host(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Returns a part of a URL with `%40` and its like as the bytes that they stand for; `None` if that is no text.
+/// Decodes the percent-encoded bytes of a part of a URL, such as `%40`. Returns `None` if the result is not UTF-8.
 #[must_use]
 pub fn percent_decoded(text: &str) -> Option<String> {
     let mut parts = text.split('%');

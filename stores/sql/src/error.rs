@@ -1,31 +1,32 @@
-//! What the database failed with.
+//! Why the database failed.
 
 use std::fmt;
 
-/// Why an operation failed. It holds no record, no key and no password.
+/// Why an operation failed. It contains no record, no key and no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// No connection: the server is absent, rejects the user or the password, or allows no more connections.
+    /// There is no connection. The server is unreachable, rejects the user or the password, or allows no more
+    /// connections.
     Connect(String),
-    /// The connection broke before the answer came. The operation may have happened.
+    /// The connection broke before the answer. The operation may have been applied.
     Broken(String),
-    /// No answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout). The operation may
-    /// have happened.
+    /// The database did not answer within the [operation timeout](crate::ConnectionOptions::with_operation_timeout).
+    /// The operation may have been applied.
     Timeout,
-    /// All connections were in use for the whole operation timeout. Nothing happened.
+    /// All connections were in use for the whole operation timeout. Nothing was changed.
     Busy,
-    /// Another transaction was in the way for the whole operation timeout: another process had SQLite's lock, or
-    /// PostgreSQL could not bring the two into an order. Nothing happened.
+    /// Another transaction blocked this one for the whole operation timeout. Another process held SQLite's lock, or
+    /// PostgreSQL could not serialize the two. Nothing was changed.
     Contended(String),
-    /// The database failed several times in a row and is not asked during the
-    /// [pause](crate::ConnectionOptions::with_pause). Nothing happened.
+    /// The database failed several times in a row, and the store does not contact it during the
+    /// [pause](crate::ConnectionOptions::with_pause). Nothing was changed.
     Paused,
-    /// The database rejected the statement: a full disk, a read-only replica, a missing right. Nothing happened.
+    /// The database rejected the statement: a full disk, a read-only replica, or a missing right. Nothing was changed.
     Refused(String),
-    /// The tables are not those of this version.
+    /// The tables do not match this version.
     Schema(String),
-    /// The application's pool sets up its connections so that sessions in it would not be safe.
+    /// The application's pool configures its connections in a way that is unsafe for sessions.
     Pool(String),
 }
 
@@ -102,17 +103,57 @@ impl fmt::Display for SqlError {
         match self {
             Self::Connect(why) => write!(f, "no connection to the database: {why}"),
             Self::Broken(why) => write!(f, "the connection to the database broke: {why}"),
-            Self::Timeout => f.write_str("the database did not answer in time"),
-            Self::Busy => f.write_str("all connections to the database were in use: allow more, or send less"),
-            Self::Contended(why) => write!(f, "another transaction was in the way for too long: {why}"),
-            Self::Paused => {
-                f.write_str("the database failed several times in a row and is not asked until the pause is over")
+            Self::Timeout => {
+                f.write_str("the database did not answer in time: check its load, or raise the operation timeout")
             }
-            Self::Refused(why) => write!(f, "the database refused: {why}"),
-            Self::Schema(why) => write!(f, "the session tables are not as this version needs them: {why}"),
+            Self::Busy => f.write_str("all connections to the database were in use: raise max_connections"),
+            Self::Contended(why) => write!(f, "another transaction blocked this one for too long: {why}"),
+            Self::Paused => {
+                f.write_str("the database failed several times in a row: the next attempt follows after a pause")
+            }
+            Self::Refused(why) => write!(f, "the database rejected the statement: {why}"),
+            Self::Schema(why) => write!(f, "the session tables do not match this version: {why}"),
             Self::Pool(why) => write!(f, "the application's pool cannot keep sessions: {why}"),
         }
     }
 }
 
 impl std::error::Error for SqlError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A variant that is missing in the match does not compile.
+    #[test]
+    fn every_error_has_a_text() {
+        let why = || "connection reset".to_owned();
+        for error in [
+            SqlError::Connect(why()),
+            SqlError::Broken(why()),
+            SqlError::Timeout,
+            SqlError::Busy,
+            SqlError::Contended(why()),
+            SqlError::Paused,
+            SqlError::Refused(why()),
+            SqlError::Schema(why()),
+            SqlError::Pool(why()),
+        ] {
+            let (name, has_reason) = match &error {
+                SqlError::Connect(_) => ("Connect", true),
+                SqlError::Broken(_) => ("Broken", true),
+                SqlError::Timeout => ("Timeout", false),
+                SqlError::Busy => ("Busy", false),
+                SqlError::Contended(_) => ("Contended", true),
+                SqlError::Paused => ("Paused", false),
+                SqlError::Refused(_) => ("Refused", true),
+                SqlError::Schema(_) => ("Schema", true),
+                SqlError::Pool(_) => ("Pool", true),
+            };
+            let text = error.to_string();
+            store_support::check_text(name, &text);
+            assert_eq!(text.contains("connection reset"), has_reason, "{text}");
+            assert!(text.contains("database") || text.contains(": connection reset"), "{text}");
+        }
+    }
+}

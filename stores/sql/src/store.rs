@@ -24,10 +24,10 @@ const PAGE: usize = 256;
 /// How long ago a row has to have expired: a node whose clock is wrong by this much removes no live session.
 const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
-/// Sessions in PostgreSQL, MariaDB, MySQL or SQLite. For any number of threads, in a tokio runtime; any number of nodes may share a
-/// database.
+/// Sessions in PostgreSQL, MariaDB, MySQL or SQLite. Any number of threads in a tokio runtime can share it, and any
+/// number of nodes can share a database.
 ///
-/// If a future is dropped, its statement happened or did not, nothing in between. Its connection is closed.
+/// If a future is dropped, its statement was applied completely or not at all, and its connection is closed.
 pub struct SqlStore {
     database: Database,
     creates: AtomicU32,
@@ -36,13 +36,15 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// Returns a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE`,
+    /// Creates a store in the database of this URL: `postgres://USER:PASSWORD@HOST/DATABASE`,
     /// `mysql://USER:PASSWORD@HOST/DATABASE` or `sqlite:PATH`. TLS to another host is verified unless the URL says
-    /// otherwise. The store connects with the first operation: while the database is absent, every operation is an error. The first
-    /// operation that reaches it creates the tables or checks them.
+    /// otherwise.
+    ///
+    /// The store connects with the first operation. While the database is unreachable, every operation returns an
+    /// error. The first operation that reaches the database creates or checks the tables.
     ///
     /// # Errors
-    /// The URL cannot be read, or needs a feature that this program was built without.
+    /// The URL is invalid, or needs a feature that this program was built without.
     pub fn open(url: &str) -> Result<Self, UrlError> {
         let (server, prefix) = server(url)?;
         Ok(Self::over(server, prefix))
@@ -53,27 +55,29 @@ impl SqlStore {
         Self { database, creates: AtomicU32::new(0), warned: AtomicBool::new(false) }
     }
 
-    /// Returns the same store over tables whose names begin with this, as in `shop_session_records`, so that several
-    /// applications share a database. In a URL it is the parameter `table_prefix`.
+    /// Sets the prefix of the tables' names, as in `shop_session_records`, so that several applications can share a
+    /// database. In a URL it is the parameter `table_prefix`.
     ///
     /// # Errors
-    /// The prefix has other characters than `a-z`, `0-9` and `_`, begins with a digit, or is longer than 32.
+    /// The prefix contains other characters than `a-z`, `0-9` and `_`, begins with a digit, or is longer than 32.
     pub fn with_table_prefix(self, prefix: &str) -> Result<Self, UrlError> {
         check_prefix(prefix)?;
         Ok(Self { database: self.database.with_prefix(prefix.into()), ..self })
     }
 
-    /// Returns the same store for a program that looks at an application's sessions from outside: it creates neither
-    /// database nor tables, and changes none. Where they are not there, or not of this version, each operation is an error.
+    /// Opens an application's sessions from outside: the store creates and changes neither database nor tables. If they
+    /// do not exist, or do not match this version, each operation returns an error.
     #[must_use]
     pub fn existing(self) -> Self {
         Self { database: self.database.existing(), ..self }
     }
 
-    /// Sets pool size, timeouts and circuit breaker. The operation timeout holds for each statement; an operation is
-    /// one statement, or two after a conflict. PostgreSQL cancels a statement after three quarters of it, MariaDB after
-    /// three eighths. SQLite has one more connection, the only one that writes. Of an application's pool, at most that
-    /// many connections are used at once.
+    /// Sets the pool size, the timeouts and the circuit breaker.
+    ///
+    /// The operation timeout applies to each statement. An operation is one statement, or two after a conflict.
+    /// PostgreSQL cancels a statement after three quarters of the timeout, MariaDB after three eighths. SQLite has one
+    /// more connection, the only one that writes. Of an application's pool, at most this many connections are used at
+    /// once.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         Self { database: self.database.with_options(options), ..self }
@@ -138,7 +142,7 @@ impl SqlStore {
     }
 }
 
-/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+/// Keeps sessions in the database of an application's pool. The README states what such a pool cannot guarantee.
 #[cfg(feature = "postgres")]
 impl From<sqlx::PgPool> for SqlStore {
     fn from(pool: sqlx::PgPool) -> Self {
@@ -146,7 +150,7 @@ impl From<sqlx::PgPool> for SqlStore {
     }
 }
 
-/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+/// Keeps sessions in the database of an application's pool. The README states what such a pool cannot guarantee.
 #[cfg(feature = "mysql")]
 impl From<sqlx::MySqlPool> for SqlStore {
     fn from(pool: sqlx::MySqlPool) -> Self {
@@ -154,7 +158,7 @@ impl From<sqlx::MySqlPool> for SqlStore {
     }
 }
 
-/// Keeps sessions in the database of an application's pool: see the README for what such a pool cannot promise.
+/// Keeps sessions in the database of an application's pool. The README states what such a pool cannot guarantee.
 #[cfg(feature = "sqlite")]
 impl From<sqlx::SqlitePool> for SqlStore {
     fn from(pool: sqlx::SqlitePool) -> Self {
@@ -182,8 +186,8 @@ impl Store for SqlStore {
     fn warning(&self) -> Option<&'static str> {
         let exposed = self.database.is_exposed() && !self.warned.swap(true, Ordering::Relaxed);
         exposed.then_some(
-            "the connection to the database on another host is not verified by TLS, so that sessions may be read and \
-             changed on the way: say sslmode=verify-full",
+            "the connection to the database on another host is not verified by TLS, so sessions can be read and \
+             changed on the way: set sslmode=verify-full",
         )
     }
 

@@ -113,7 +113,7 @@ fn a_record_that_was_changed_in_the_medium_is_refused_se1_se2_se4() {
     world.log.take();
     site.put_raw(handle, &[&good[..], b"x"].concat());
     assert_eq!(subject(), (None, Ok(None)));
-    assert!(world.log.take().concat().contains("stored bytes are no record"), "it is told");
+    assert!(world.log.take().concat().contains("stored bytes are not a record"), "it is told");
     // a touch is the store's own affair
     let mut touched = good.clone();
     touched[LAST_SEEN.start] ^= 1;

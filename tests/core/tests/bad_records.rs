@@ -47,7 +47,7 @@ fn is_no_session(world: &'static World, server: &Server, browser: &Browser, byte
     assert_eq!(world.record(cookie).as_deref(), Some(bytes));
 }
 
-const GARBLED: &str = "stored bytes are no record of this version";
+const GARBLED: &str = "the stored bytes are not a record of this version";
 
 #[test]
 fn another_format_is_no_session_lc13() {
@@ -149,7 +149,7 @@ fn a_record_that_does_not_fit_names_both_sizes_ck7() {
     assert_eq!(answer.commit, Ok(()));
     let too_large = Error::TooLarge { need: 700, have: 512 };
     assert_eq!(too_large.status(), 413);
-    assert_eq!(too_large.to_string(), "too large: the session would take 700 bytes, 512 can be stored");
+    assert_eq!(too_large.to_string(), "the session would take 700 bytes, at most 512 fit: store less");
     assert_eq!(server.peek(&browser, |session| session.get::<u32>("n")).ok(), Ok(Some(2)));
     // to the byte
     let room = 512 - before - entry - 2;

@@ -36,7 +36,7 @@ fn a_mismatch_is_told_and_left_to_the_application_lc13() {
     for other in [AWAY, b"", &HOME[1..]] {
         assert_eq!(check(&mut browser, other), (Ok(false), true));
         let [told] = &world.log.take()[..] else { panic!("one event") };
-        assert!(told.ends_with("not from where it was bound to"), "{told}");
+        assert!(told.ends_with("request does not match its binding"), "{told}");
     }
     // bound to nothing, and no session: nothing speaks against it, and nothing is made
     server.request(&mut browser, |session| run(session.bind(b"")).unwrap()).ok();
@@ -90,7 +90,7 @@ fn a_mismatch_ends_the_session_without_a_removal_cookie() {
     assert_eq!(late.commit, Err(Error::Ended));
     let told = world.log.take();
     assert!(
-        told.iter().any(|line| line.ends_with("bound to"))
+        told.iter().any(|line| line.ends_with("does not match its binding"))
             && told.iter().any(|line| line.ends_with("revoked: mismatch"))
     );
     assert_eq!(world.record(browser.cookie(server.now()).unwrap()), None);

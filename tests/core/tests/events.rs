@@ -30,7 +30,10 @@ fn every_step_of_a_life_is_told_once_lc13() {
     assert_eq!(step(&mut browser, |s| assert_eq!(increment(s), Ok(3))), [""; 0]);
     let old = browser.clone();
     assert_eq!(step(&mut browser, |s| sign_in(s, "ann").unwrap()), ["session ID: \"ann\" signed in"]);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID of \"ann\": replaced cookie"]);
+    assert_eq!(
+        step(&mut old.clone(), |_| ()),
+        ["session ID of \"ann\": cookie rejected because a newer one replaced it"]
+    );
     assert_eq!(step(&mut browser, |s| run(s.rotate()).unwrap()), ["session ID of \"ann\": cookie rotated"]);
     for _ in 0..3 {
         world.wait(20 * 60_000 - 1);
@@ -40,11 +43,11 @@ fn every_step_of_a_life_is_told_once_lc13() {
     world.wait(3);
     assert_eq!(step(&mut browser, |_| ()), ["session ID of \"ann\": cookie renewed"]);
     world.wait(60_000);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID of \"ann\": old cookie after its grace"]);
+    assert_eq!(step(&mut old.clone(), |_| ()), ["session ID of \"ann\": cookie rejected after its grace period"]);
     let old = browser.clone();
     assert_eq!(step(&mut browser, |s| run(s.logout()).unwrap()), ["session ID of \"ann\" ended"]);
-    assert_eq!(step(&mut old.clone(), |_| ()), ["cookie refused: no session ID"]);
-    assert_eq!(step(&mut Browser::with("__Host-id=x"), |_| ()), ["cookie refused: not signed by us"]);
+    assert_eq!(step(&mut old.clone(), |_| ()), ["cookie rejected: session ID does not exist"]);
+    assert_eq!(step(&mut Browser::with("__Host-id=x"), |_| ()), ["cookie rejected: none of the keys signed it"]);
     assert_eq!(
         step(&mut browser, |s| sign_in(s, "bob").unwrap()),
         ["session ID created", "session ID: \"bob\" signed in"]
@@ -64,13 +67,13 @@ fn what_goes_wrong_is_told_lc13() {
         server.lost(&browser, |session| session.set("n", &2_u32).unwrap()).ok();
         session.set("n", &3_u32).unwrap();
     });
-    assert_eq!(told(world), ["session ID: conflicting change refused"]);
+    assert_eq!(told(world), ["session ID: conflicting change rejected"]);
     world.store.fail(0..1);
     server.lost(&browser, |_| ());
     assert_eq!(told(world), ["session store failed: connection refused"]);
     world.rng.replace(ScriptedRng::failing());
     server.lost(&browser, |session| session.set("n", &3_u32).unwrap());
-    assert_eq!(told(world), ["random number generator not ready"]);
+    assert_eq!(told(world), ["random number generator failed"]);
 }
 
 /// Eight stale cookies hide a good one, and that is told (LC13).
@@ -86,7 +89,7 @@ fn cookies_above_the_limit_are_told_lc13() {
     assert!(server.lost(&behind(7), |session| session.exists()).ok());
     assert!(!told(world).iter().any(|line| line.starts_with("more than eight")));
     assert!(!server.lost(&behind(8), |session| session.exists()).ok());
-    let ignored = "more than eight cookies of our name: the others were not looked at";
+    let ignored = "more than eight session cookies in one request: the rest were ignored";
     assert_eq!(told(world).iter().filter(|line| *line == ignored).count(), 1);
 }
 

@@ -82,7 +82,7 @@ fn without_randomness_nothing_is_made_id2() {
         assert_eq!(calls, Calls { load: usize::from(begun), ..Calls::default() }, "{name}");
         assert_eq!(browser.cookie(server.now()).map(|cookie| world.record(cookie).unwrap()), before, "{name}");
         let told = world.log.take();
-        assert!(told.iter().any(|event| event == "random number generator not ready"), "{name}: {told:?}");
+        assert!(told.iter().any(|event| event == "random number generator failed"), "{name}: {told:?}");
         // nothing is left behind: it works as soon as there is randomness
         world.rng.replace(ScriptedRng::new(7));
         let answer = server.request(&mut browser, verb);
@@ -194,7 +194,7 @@ fn values_that_are_not_ours_never_reach_the_store_id8() {
         });
         assert_eq!((answer.commit, answer.set_cookie), (Ok(()), None), "{value}");
         assert_eq!(world.store.calls(), Calls::default(), "{value}");
-        assert_eq!(world.log.take(), ["cookie refused: not signed by us"], "{value}");
+        assert_eq!(world.log.take(), ["cookie rejected: none of the keys signed it"], "{value}");
     }
     assert_eq!(world.rng.borrow().drawn(), drawn);
     server.send(Some(&genuine), true, |session| assert_eq!(session.get("n"), Ok(Some(1)))).ok();

@@ -34,7 +34,7 @@ fn race(quick: Verb, slow: Verb) -> ([Option<u32>; 3], Result<(), Error>) {
     });
     let result = answer.handler.flatten().and(answer.commit);
     if result == Err(Error::Conflict) {
-        assert!(world.log.take().pop().unwrap().ends_with("conflicting change refused"));
+        assert!(world.log.take().pop().unwrap().ends_with("conflicting change rejected"));
     }
     (values(&server, &browser), result)
 }

@@ -88,7 +88,7 @@ fn the_old_value_leads_to_the_same_new_one_for_the_grace_lc8() {
     world.log.take();
     let answer = server.lost(&old, read);
     assert_eq!((answer.cookie(), answer.handler), (None, Ok(None)), "dead to the millisecond");
-    assert!(world.log.take().iter().any(|line| line.ends_with("old cookie after its grace")));
+    assert!(world.log.take().iter().any(|line| line.ends_with("cookie rejected after its grace period")));
     assert_eq!(n(&server, &Browser::with(&new)), Some(1));
 }
 
@@ -176,7 +176,7 @@ fn a_superseded_value_ends_nothing_lc8() {
     world.log.take();
     let answer = server.lost(&old, |session| run(session.logout()));
     assert_eq!((answer.handler, answer.set_cookie), (Ok(Err(Error::CookieReplaced)), None));
-    assert!(world.log.take()[0].ends_with("replaced cookie"));
+    assert!(world.log.take()[0].ends_with("a newer one replaced it"));
     assert_eq!(n(&server, &browser), Some(1));
 }
 

@@ -136,10 +136,10 @@ fn scenario(seed: u64) -> Left {
         "ended",
         "after its grace",
         "replaced",
-        "no session",
+        "does not exist",
         "conflict",
         "store failed",
-        "not ready",
+        "generator failed",
     ] {
         assert!(log.iter().any(|line| line.contains(word)), "the run has had no '{word}'");
     }

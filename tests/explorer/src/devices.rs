@@ -106,8 +106,8 @@ pub(crate) static RULES: &[Mutation] = &[
         explore: "devices --things 3",
         edits: &[Edit {
             file: DRIVER,
-            code: "Refusal::Again(\"its challenge is not ours, or too old\")",
-            instead: "Refusal::Final(\"its challenge is not ours, or too old\")",
+            code: "Refusal::Again(\"the challenge is not ours or is too old\")",
+            instead: "Refusal::Final(\"the challenge is not ours or is too old\")",
         }],
     },
     Mutation {
@@ -122,8 +122,8 @@ pub(crate) static RULES: &[Mutation] = &[
         explore: "devices --things 3 --single-use",
         edits: &[Edit {
             file: DRIVER,
-            code: "Refusal::Again(\"it was used before\")",
-            instead: "Refusal::Final(\"it was used before\")",
+            code: "Refusal::Again(\"the proof was used before\")",
+            instead: "Refusal::Final(\"the proof was used before\")",
         }],
     },
     Mutation {

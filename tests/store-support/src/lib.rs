@@ -1,6 +1,8 @@
 //! What the tests of all stores share: times, keys, records, loads, random numbers that are the same at every run, and
 //! what a store should hold.
 
+#[path = "../../../session-core/src/clause.rs"]
+mod clause;
 mod oracle;
 
 pub use oracle::{Oracle, stamp};
@@ -10,6 +12,11 @@ use std::time::SystemTime;
 use session_core::environment::Time;
 use session_core::record::{ENDS_AT, FORMAT, IDLE_AT, LAST_SEEN_AT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{Handle, Load, Store};
+
+/// Fails unless the text of an error is a clause of one line in lower case, without a full stop or a banned word.
+pub fn check_text(name: &str, text: &str) {
+    clause::check(name, text);
+}
 
 /// Returns a time of a clock that the test steps.
 #[must_use]

@@ -1,12 +1,13 @@
-//! Events as `defmt` frames, which a host puts into words: a few bytes each on the device.
+//! Events as `defmt` frames: a few bytes each on the device, which the host turns into text.
 
 use defmt::{Display2Format, Formatter, debug, info, warn, write};
 
 use super::event::{Event, Level, LogId, Observer};
 
-/// Tells the program's `defmt` logger: "session 0a1b2c3d: logged_in". The level is chosen when the program is compiled,
-/// by `DEFMT_LOG`: unset it is `error`, and nothing is told; what is left out takes no code. The program brings the logger;
-/// without one it does not link.
+/// Reports events to the program's `defmt` logger, such as "session 0a1b2c3d: logged_in".
+///
+/// `DEFMT_LOG` selects the level at compile time. If it is unset, the level is `error` and nothing is reported. Events
+/// below the level take no code. The program must provide the logger, otherwise it does not link.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Defmt;
 

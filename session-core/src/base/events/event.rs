@@ -1,11 +1,12 @@
-//! Events, their levels and names, and who observes them.
+//! Events, their levels and names, and the observer interface.
 
 use core::fmt;
 
 use crate::base::hmac::sha256;
 use crate::base::names::Handle;
 
-/// Names a session in logs: prints eight hex digits of a hash of its handle, computed only if somebody prints it.
+/// Names a session in logs. It prints as eight hex digits of a hash of the session's handle. The hash is computed only
+/// when it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(pub(crate) Handle);
 
@@ -41,141 +42,144 @@ impl fmt::Debug for LogId {
 /// | event | level | when |
 /// | --- | --- | --- |
 /// | `created` | debug | a session was stored for the first time |
-/// | `renewed` | debug | its cookie value was changed by its age |
+/// | `renewed` | debug | the cookie reached its renewal age and was replaced |
 /// | `logged_in` | info | a subject signed in |
-/// | `login_failed` | warn | a sign-in was refused: by the application, which said so, or because it was overtaken |
-/// | `rotated` | debug | its cookie value was changed by `rotate` |
-/// | `ended` | info | it was ended by its logout |
-/// | `revoked` | info | it was ended by something else than its logout |
+/// | `login_failed` | warn | a sign-in was rejected, by the application or because the session could not be stored |
+/// | `rotated` | debug | `rotate` replaced the cookie |
+/// | `ended` | info | `logout` ended the session |
+/// | `revoked` | info | something other than its own logout ended the session |
 /// | `others_revoked` | info | a subject ended all of its other sessions |
 /// | `all_revoked` | info | all sessions of a subject were ended |
-/// | `everybody_revoked` | info | everybody's sessions were ended |
-/// | `expired` | debug | its cookie came after its end |
-/// | `forged` | warn | a cookie came that is not signed by us |
-/// | `cookies_ignored` | warn | a request brought more than eight cookies of our name, and none of the first eight was accepted |
-/// | `unknown` | debug | a cookie of ours came whose session is not there any more |
-/// | `past_grace` | warn | the cookie before the last renewal came after its grace |
-/// | `replaced` | warn | a cookie came that had been replaced before |
-/// | `bound` | info | it was bound to another fingerprint, or to none |
-/// | `mismatch` | warn | a request came from elsewhere than its session was bound to |
-/// | `device_bound` | info | it was bound to a key in the browser's device |
-/// | `device_proven` | debug | the device has proven that it has the key |
-/// | `unproven` | warn | the cookie of a device-bound session came without a proof that holds, and opened nothing |
-/// | `proof_refused` | warn | a proof of a device was refused |
-/// | `proof_skipped` | info | a browser says why it sends no proof, which anybody can say |
-/// | `csrf_failed` | warn | a CSRF token was refused |
-/// | `cross_site` | warn | a request that another site caused was refused |
-/// | `plain_http` | warn | a browser came by plain http, where it ignores a cookie with `Secure` |
-/// | `corrupt` | warn | the store held something else under the session's key |
+/// | `everybody_revoked` | info | all sessions of all subjects were ended |
+/// | `expired` | debug | a cookie of an expired session arrived |
+/// | `forged` | warn | a cookie arrived that none of our keys signed |
+/// | `cookies_ignored` | warn | a request carried more than eight cookies of our name, and none of the first eight was accepted |
+/// | `unknown` | debug | a signed cookie arrived whose session does not exist any more |
+/// | `past_grace` | warn | the cookie before the last renewal arrived after its grace period |
+/// | `replaced` | warn | an older, replaced cookie arrived |
+/// | `bound` | info | the session was bound to another fingerprint, or unbound |
+/// | `mismatch` | warn | a request's fingerprint differs from the one its session is bound to |
+/// | `device_bound` | info | the session was bound to a key in the browser's device |
+/// | `device_proven` | debug | the device proved that it holds the key |
+/// | `unproven` | warn | the cookie of a device-bound session arrived without a valid proof and was ignored |
+/// | `proof_refused` | warn | a device's proof was rejected |
+/// | `proof_skipped` | info | a browser stated why it sends no proof; any client can send such a statement |
+/// | `csrf_failed` | warn | a CSRF token was rejected |
+/// | `cross_site` | warn | a request that another site caused was rejected |
+/// | `plain_http` | warn | a browser used plain http, where it ignores a `Secure` cookie |
+/// | `corrupt` | warn | the store holds bytes under the session's key that are no valid record |
 /// | `unreadable` | warn | a stored value cannot be read as the type that the program asked for |
-/// | `conflict` | info | a change was refused (409), for another request had made one |
-/// | `left_out` | warn | so many events of a name came within a minute that those who write lines were not told all |
-/// | `store_failed` | warn | the store failed, and said why |
-/// | `store_warned` | warn | the store works, and something of it should be looked at |
-/// | `entropy_failed` | warn | there were no random numbers |
+/// | `conflict` | info | a change was rejected (409) because another request changed the same value |
+/// | `left_out` | warn | an observer that writes lines left out events of one name because too many came within a minute |
+/// | `store_failed` | warn | the store returned an error |
+/// | `store_warned` | warn | the store works, but reports a condition that an operator should check |
+/// | `entropy_failed` | warn | the random number generator failed |
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
     /// A session was stored for the first time.
     Created(LogId),
-    /// The cookie value was renewed after its age; the old one works until the grace is over.
+    /// The cookie reached its renewal age and was replaced. The old one works until the end of the grace period.
     Renewed(LogId, Option<&'e str>),
     /// A subject signed in.
     LoggedIn(LogId, &'e str),
-    /// A sign-in was refused: the account, if there is one, and why. The application says so in its words, or a login with the
-    /// right credentials failed: all sessions of the account were ended meanwhile, or the store was full or down.
+    /// A sign-in was rejected: the account, if it exists, and the reason.
+    ///
+    /// Either the application reported it, or a login with correct credentials failed because all sessions of the
+    /// account were revoked meanwhile or because the store was full or unavailable.
     LoginFailed(Option<&'e str>, &'e dyn fmt::Display),
-    /// The cookie value was changed by `rotate`.
+    /// `rotate` replaced the cookie.
     Rotated(LogId, Option<&'e str>),
-    /// The session was ended by `logout`; it was this subject's.
+    /// `logout` ended the session of this subject.
     Ended(LogId, Option<&'e str>),
-    /// The session was ended by something else than its logout; it was this subject's.
+    /// Something other than its own logout ended the session of this subject.
     Revoked(LogId, Option<&'e str>, Cause),
-    /// A subject ended all of its sessions but this one.
+    /// A subject ended all of its other sessions.
     OthersRevoked(LogId, &'e str),
     /// All sessions of a subject were ended.
     AllRevoked(&'e str),
-    /// Everybody's sessions were ended.
+    /// All sessions of all subjects were ended.
     EverybodyRevoked,
-    /// A cookie came whose session had reached its idle or absolute limit.
+    /// A cookie arrived whose session had reached its idle or absolute limit.
     Expired(LogId, Option<&'e str>),
-    /// A cookie value came that none of our keys signed, or that is malformed.
+    /// A cookie value arrived that is malformed or that none of our keys signed.
     Forged,
-    /// A request brought more than eight cookies of our name. None of the first eight was accepted, and the others were not
-    /// looked at: a good one among them is hidden, for instance by cookies that another host of the domain has set.
+    /// A request carried more than eight cookies of our name, and none of the first eight was accepted. The rest were
+    /// ignored, and a valid one among them is lost. Cookies that another host of the domain sets can cause this.
     CookiesIgnored,
-    /// A well-signed cookie came whose session the store does not have.
+    /// A signed cookie arrived whose session is not in the store.
     Unknown(LogId),
-    /// The cookie before the last renewal came after its grace.
+    /// The cookie before the last renewal arrived after its grace period.
     PastGrace(LogId, Option<&'e str>),
-    /// A cookie came that was replaced before the last change of the cookie.
+    /// A cookie arrived that was replaced before the last change of the cookie.
     Replaced(LogId, Option<&'e str>),
-    /// The session of this subject was bound to another fingerprint, or to none.
+    /// The session of this subject was bound to another fingerprint, or unbound.
     Bound(LogId, Option<&'e str>),
-    /// A request came from elsewhere than its session was bound to; it is this subject's.
+    /// The fingerprint of a request differs from the one that the session of this subject is bound to.
     Mismatch(LogId, Option<&'e str>),
     /// The session of this subject was bound to a key in the device that signed in.
     DeviceBound(LogId, Option<&'e str>),
-    /// The device has proven that it has the key, and got the cookie that says so.
+    /// The device proved that it holds the key, and received the cookie that confirms it.
     DeviceProven(LogId),
-    /// The cookie of a device-bound session of this subject came without a proof that holds, and counted as none: a copy of
-    /// the cookie, or a browser that lost its key or was kept from proving it. How many seconds ago the proof was made, if
-    /// there was one.
+    /// The cookie of this subject's device-bound session arrived without a valid proof and was ignored. The cookie was
+    /// copied, or the browser lost its key or was prevented from proving it. The last field is the proof's age in
+    /// seconds, if there was one.
     Unproven(LogId, Option<&'e str>, Option<u32>),
-    /// A proof was refused: of which session, if that is known, and why.
+    /// A proof was rejected: its session, if known, and the reason.
     ProofRefused(Option<LogId>, &'e dyn fmt::Display),
-    /// A browser says why it sends no proof: of which session, and the reason. Anybody can say it.
+    /// A browser stated why it sends no proof: its session, if known, and the reason. Any client can send such a
+    /// statement.
     ProofSkipped(Option<LogId>, &'e dyn fmt::Display),
-    /// A CSRF token was refused; this subject is signed in.
+    /// A CSRF token was rejected: the session and its subject, if any.
     CsrfFailed(Option<LogId>, Option<&'e str>),
-    /// A request was refused because another site had caused it.
+    /// A request was rejected because another site caused it.
     CrossSite,
-    /// A browser sent a form or a script's request from a page on plain http, and the cookie is for https only: the browser
-    /// ignores it, so that each request is one of a new visitor. Adapters for servers report it.
+    /// A browser sent a form or a script's request from a page on plain http, although the cookie is for https only.
+    /// The browser ignores the cookie, so every request starts a new session. Adapters for servers report this.
     PlainHttp,
-    /// The store held bytes that are no record of this version; they were left alone and not used.
+    /// The store holds bytes that are no record of this version. They were neither used nor changed.
     Corrupt(LogId),
-    /// A value of the session cannot be read as the type that the program asked for: the key, the type, the field and what
-    /// is there instead, never a stored value. Devices do not say it.
+    /// A value of the session cannot be read as the type that the program asked for. The text names the key, the type,
+    /// the field and the kind of data found, but no stored value. `None` on devices.
     Unreadable(LogId, Option<&'e dyn fmt::Display>),
-    /// Two requests changed the same value; this one was told (409).
+    /// Two requests changed the same value. This one failed with 409.
     Conflict(LogId),
-    /// So many events of this name came within a minute that an observer that writes lines was not told all: so many it was
-    /// not told. Adapters for servers report it.
+    /// An observer that writes lines left out this number of events of this name because too many came within a minute.
+    /// Adapters for servers report this.
     LeftOut(&'static str, u32),
-    /// The store failed; its own words.
+    /// The store returned an error, in its own words.
     StoreFailed(&'e dyn fmt::Display),
-    /// The store works, and what it promises may not hold: what the operator should look at.
+    /// The store works, but one of its guarantees may not hold. The text says what the operator should check.
     StoreWarned(&'e dyn fmt::Display),
     /// The random number generator failed.
     EntropyFailed,
 }
 
-/// Why a session was ended that did not sign out.
+/// Why a session was ended other than by its own logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Cause {
-    /// Its subject, or an administrator, ended this one.
+    /// Its subject or an administrator chose this session.
     Chosen,
-    /// Its subject ended all others.
+    /// Its subject ended all of its other sessions.
     Others,
     /// All sessions of its subject were ended.
     All,
-    /// Its subject signed in elsewhere, and has more sessions than the policy allows.
+    /// Its subject signed in elsewhere and has more sessions than the policy allows.
     Cap,
-    /// Another subject signed in over it. The event does not say whose it was.
+    /// Another subject signed in over it. The event does not name the session's subject.
     AnotherLogin,
-    /// Its binding did not match, and the policy ends it then.
+    /// Its binding did not match, and the policy ends such sessions.
     Mismatch,
-    /// Its old cookie was used again, and the policy ends it then.
+    /// A replaced cookie was used again, and the policy ends such sessions.
     Reuse,
-    /// Its browser signed in anew, without the proof of its device: the key is lost, or nobody proved for too long.
+    /// Its browser signed in again without the proof of its device: the key is lost, or the last proof is too old.
     BindingLost,
 }
 
 impl Cause {
-    /// Returns its name, for filters.
+    /// Returns the name for filters.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -191,38 +195,38 @@ impl Cause {
     }
 }
 
-/// How much an event matters to an operator. Nothing is an error by itself: the program knows whether it is one.
+/// How important an event is to an operator. No event is an error: the program decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Level {
-    /// Happens all the time.
+    /// Routine.
     Debug,
-    /// Somebody did something.
+    /// A deliberate change, such as a login.
     Info,
-    /// Somebody should look at it if it happens often.
+    /// Worth investigating if it happens often.
     Warn,
 }
 
 impl<'e> Event<'e> {
-    /// Its name, for filters and counters: one of the table [above](Event).
+    /// Returns the event's name for filters and counters, as in the table [above](Event).
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.parts().0
     }
 
-    /// How much it matters.
+    /// Returns the event's level.
     #[must_use]
     pub fn level(&self) -> Level {
         self.parts().1
     }
 
-    /// The session to which it happened; `None` if there is none.
+    /// Returns the session that the event is about, or `None` if there is none.
     #[must_use]
     pub fn log_id(&self) -> Option<LogId> {
         self.parts().2
     }
 
-    /// What went wrong: the store's own words, or what of a value is unreadable.
+    /// Returns what went wrong: the store's error, the reason for a rejection, or a description of an unreadable value.
     #[must_use]
     pub fn reason(&self) -> Option<&'e dyn fmt::Display> {
         match self {
@@ -233,9 +237,10 @@ impl<'e> Event<'e> {
         }
     }
 
-    /// Whom it concerns: who signed in, whose session it is. `None` for a visitor who is not signed in, and for events that
-    /// audits do not need. It is what the application called the subject, and comes from it unchanged: an observer that
-    /// writes lines of text has to quote it.
+    /// Returns the subject of the session that the event is about. `None` for a visitor who is not signed in, and for
+    /// events that an audit does not need.
+    ///
+    /// This is the subject exactly as the application passed it. An observer that writes lines of text must quote it.
     #[must_use]
     pub fn subject(&self) -> Option<&'e str> {
         match *self {
@@ -257,7 +262,7 @@ impl<'e> Event<'e> {
         }
     }
 
-    /// Why a session was ended that did not sign out.
+    /// Returns why a session was revoked, or `None` for other events.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         if let Self::Revoked(_, _, cause) = *self { Some(cause) } else { None }
@@ -309,53 +314,59 @@ impl fmt::Display for Event<'_> {
             Self::Renewed(id, who) => write!(f, "session {id}{}: cookie renewed", Of(*who)),
             Self::LoggedIn(id, subject) => write!(f, "session {id}: {subject:?} signed in"),
             Self::LoginFailed(subject, why) => match subject {
-                Some(subject) => write!(f, "sign-in of {subject:?} refused: {why}"),
-                None => write!(f, "sign-in refused: {why}"),
+                Some(subject) => write!(f, "sign-in of {subject:?} rejected: {why}"),
+                None => write!(f, "sign-in rejected: {why}"),
             },
             Self::Rotated(id, who) => write!(f, "session {id}{}: cookie rotated", Of(*who)),
             Self::Ended(id, who) => write!(f, "session {id}{} ended", Of(*who)),
             Self::Revoked(id, who, why) => write!(f, "session {id}{} revoked: {}", Of(*who), why.name()),
             Self::OthersRevoked(id, who) => write!(f, "session {id}: {who:?} ended all other sessions"),
             Self::AllRevoked(who) => write!(f, "all sessions of {who:?} revoked"),
-            Self::EverybodyRevoked => f.write_str("everybody's sessions revoked"),
+            Self::EverybodyRevoked => f.write_str("all sessions of all subjects revoked"),
             Self::Expired(id, who) => write!(f, "session {id}{} expired", Of(*who)),
-            Self::Forged => f.write_str("cookie refused: not signed by us"),
-            Self::CookiesIgnored => f.write_str("more than eight cookies of our name: the others were not looked at"),
-            Self::Unknown(id) => write!(f, "cookie refused: no session {id}"),
-            Self::PastGrace(id, who) => write!(f, "session {id}{}: old cookie after its grace", Of(*who)),
-            Self::Replaced(id, who) => write!(f, "session {id}{}: replaced cookie", Of(*who)),
+            Self::Forged => f.write_str("cookie rejected: none of the keys signed it"),
+            Self::CookiesIgnored => {
+                f.write_str("more than eight session cookies in one request: the rest were ignored")
+            }
+            Self::Unknown(id) => write!(f, "cookie rejected: session {id} does not exist"),
+            Self::PastGrace(id, who) => write!(f, "session {id}{}: cookie rejected after its grace period", Of(*who)),
+            Self::Replaced(id, who) => {
+                write!(f, "session {id}{}: cookie rejected because a newer one replaced it", Of(*who))
+            }
             Self::Bound(id, who) => write!(f, "session {id}{}: binding changed", Of(*who)),
-            Self::Mismatch(id, who) => write!(f, "session {id}{}: not from where it was bound to", Of(*who)),
+            Self::Mismatch(id, who) => write!(f, "session {id}{}: request does not match its binding", Of(*who)),
             Self::DeviceBound(id, who) => write!(f, "session {id}{}: bound to its device", Of(*who)),
             Self::DeviceProven(id) => write!(f, "session {id}: device proven"),
-            Self::Unproven(id, who, None) => write!(f, "session {id}{}: no proof of its device", Of(*who)),
-            Self::Unproven(id, who, Some(age)) => {
-                write!(f, "session {id}{}: the proof of its device is {age} s old", Of(*who))
+            Self::Unproven(id, who, None) => {
+                write!(f, "session {id}{}: cookie ignored without a proof of its device", Of(*who))
             }
-            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof refused: {why}"),
-            Self::ProofRefused(None, why) => write!(f, "proof refused: {why}"),
+            Self::Unproven(id, who, Some(age)) => {
+                write!(f, "session {id}{}: cookie ignored because the proof of its device is {age} s old", Of(*who))
+            }
+            Self::ProofRefused(Some(id), why) => write!(f, "session {id}: proof rejected: {why}"),
+            Self::ProofRefused(None, why) => write!(f, "proof rejected: {why}"),
             Self::ProofSkipped(Some(id), why) => write!(f, "session {id}: the browser sends no proof: {why}"),
             Self::ProofSkipped(None, why) => write!(f, "the browser sends no proof: {why}"),
-            Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token refused", Of(*who)),
-            Self::CsrfFailed(None, _) => f.write_str("CSRF token refused: there is no session"),
-            Self::CrossSite => f.write_str("request refused: another site caused it"),
+            Self::CsrfFailed(Some(id), who) => write!(f, "session {id}{}: CSRF token rejected", Of(*who)),
+            Self::CsrfFailed(None, _) => f.write_str("CSRF token rejected: the request has no session"),
+            Self::CrossSite => f.write_str("request rejected: another site caused it"),
             Self::PlainHttp => f.write_str(
-                "a browser came by plain http, where it ignores the session's cookie: use https, or for development \
+                "a browser used plain http, where it ignores the session's cookie: use https, or for development \
                  localhost or Policy::PLAIN_HTTP",
             ),
-            Self::Corrupt(id) => write!(f, "session {id}: stored bytes are no record of this version"),
+            Self::Corrupt(id) => write!(f, "session {id}: the stored bytes are not a record of this version"),
             Self::Unreadable(id, None) => write!(f, "session {id}: a value cannot be read"),
             Self::Unreadable(id, Some(why)) => write!(f, "session {id}: a value cannot be read: {why}"),
-            Self::Conflict(id) => write!(f, "session {id}: conflicting change refused"),
-            Self::LeftOut(name, count) => write!(f, "{count} events `{name}` were left out"),
+            Self::Conflict(id) => write!(f, "session {id}: conflicting change rejected"),
+            Self::LeftOut(name, count) => write!(f, "{count} `{name}` events were not logged: too many in one minute"),
             Self::StoreFailed(why) => write!(f, "session store failed: {why}"),
-            Self::StoreWarned(why) => write!(f, "session store: {why}"),
-            Self::EntropyFailed => f.write_str("random number generator not ready"),
+            Self::StoreWarned(why) => write!(f, "session store warning: {why}"),
+            Self::EntropyFailed => f.write_str("random number generator failed"),
         }
     }
 }
 
-/// Whose session it is. In quotes, so that nothing in a name looks like another line of a log.
+/// Prints the subject in quotes, so that no subject can imitate another line of a log.
 struct Of<'e>(Option<&'e str>);
 
 impl fmt::Display for Of<'_> {
@@ -364,19 +375,20 @@ impl fmt::Display for Of<'_> {
     }
 }
 
-/// Is told what happens. Called within the request: it counts or logs and returns. `()` ignores everything.
+/// Receives events. It is called within the request, so it must count or log and return. `()` ignores everything.
 pub trait Observer {
-    /// Something happened.
+    /// Handles an event.
     fn observe(&self, event: &Event<'_>);
 
-    /// Something happened that can be provoked at will, and has happened many times within a minute. An observer that counts
-    /// counts it, which is what this does unless it is said otherwise. One that writes lines leaves it out. The adapters for
-    /// servers call it in the place of [`observe`](Self::observe).
+    /// Handles an event that a client can provoke at will and that has occurred many times within a minute.
+    ///
+    /// The default passes it to [`observe`](Self::observe), which suits an observer that counts. An observer that
+    /// writes lines should drop it. The adapters for servers call this in place of `observe`.
     fn observe_excess(&self, event: &Event<'_>) {
         self.observe(event);
     }
 
-    /// Whether it ignores everything, so that nothing has to be computed for it.
+    /// Returns whether this observer ignores every event, so that the core need not compute anything for one.
     fn ignores(&self) -> bool {
         false
     }
@@ -404,7 +416,7 @@ impl<O: Observer + ?Sized> Observer for &O {
     }
 }
 
-/// Both are told.
+/// Both observers receive every event.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn observe(&self, event: &Event<'_>) {
         self.0.observe(event);

@@ -1,11 +1,13 @@
-//! Events as records of the `log` facade.
+//! Events as records of the `log` crate.
 
 use super::event::{Event, Level, Observer};
 
-/// Tells the program's logger, under the target `session`: `session 0a1b2c3d: "ann" signed in`. Without a logger nothing is
-/// formatted, nor is the session's name computed. The line of an event that audits need has the subject, in quotes and as the
-/// application called it: if that is an address or a name, the log is personal data. It is not hashed, because an audit has to
-/// say who it was.
+/// Reports events to the program's `log` logger under the target `session`, such as `session 0a1b2c3d: "ann" signed
+/// in`.
+///
+/// Without a logger nothing is formatted and no hash is computed. Events that an audit needs include the subject, in
+/// quotes and exactly as the application passed it, because an audit must name the account. If subjects are names or
+/// addresses, the log contains personal data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Log;
 

@@ -1,11 +1,11 @@
-//! What an operator may want to know: one observer, called where it happens, without a heap and without a secret (LC13).
+//! Events for operators: an observer is called where something happens, without a heap and without a secret.
 //!
-//! [`Event`] has the table of all.
+//! [`Event`] lists all events in a table.
 //!
-//! Ready observers, each a feature: [`Log`] (`log`) and [`Defmt`] (`defmt`) here, `Tracing` and `Metrics` in the adapters for
-//! servers. They say the event's name, its level and the session's [`LogId`], never a cookie. [`Log`] and
-//! `Tracing` also say the subject of the events that audits need, in the clear. A pair of observers is one:
-//! `observed((Log, Counter))`.
+//! Each ready observer is a feature: `Log` (`log`) and `Defmt` (`defmt`) here, `Tracing` and `Metrics` in the
+//! adapters for servers. They report the event's name, its level and the session's [`LogId`], never a cookie. `Log`
+//! and `Tracing` also report the subject, in the clear, for the events that an audit needs. A pair of observers is an
+//! observer: `observed((Log, Counter))`.
 
 #[cfg(feature = "defmt")]
 mod defmt;

@@ -13,12 +13,12 @@
 //! | struct | map with the names of its fields |
 //! | variant | its name; if it has content, a map of one entry from its name to the content |
 //!
-//! Lengths are definite and in the fewest bytes. Everything else is refused: other tags and simple values, half floats,
-//! indefinite lengths, text that is no UTF-8. Types see a human-readable format.
+//! Lengths are definite and use the fewest bytes. Everything else is rejected: other tags and simple values, half
+//! floats, indefinite lengths, and invalid UTF-8. Types see a human-readable format.
 //!
-//! What is read as another type than it was written as is the same value, or an error: integers fit or are refused,
-//! numbers become floats only without rounding, a float is no integer, null is no empty list, and a struct is read from
-//! names only.
+//! A value that is read as another type than it was written as is the same value, or an error. An integer that does not
+//! fit is rejected, a number becomes a float only without rounding, a float is no integer, null is no empty list, and a
+//! struct is read from names only.
 
 mod bytes;
 mod content;
@@ -42,7 +42,7 @@ use write::Writer;
 pub struct Cbor;
 
 impl Cbor {
-    /// Reads what `seed` stands for from all of `bytes`.
+    /// Reads all of `bytes` with `seed`.
     #[expect(clippy::result_large_err, reason = "once a value, and it has no heap to be on")]
     pub fn read_seed<'v, S: DeserializeSeed<'v>>(bytes: &'v [u8], seed: S) -> Result<S::Value, Unreadable> {
         let mut reader = Reader::new(bytes);

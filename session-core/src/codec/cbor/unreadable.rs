@@ -1,9 +1,10 @@
-//! Why a value cannot be read, and where in it. Nothing here contains a part of the value: it ends up in logs.
+//! Why a value cannot be read, and where in it. Nothing here contains a part of the value, because the text ends up in
+//! logs.
 
 use core::fmt::{self, Write as _};
 use serde::de::{self, Expected, Unexpected};
 
-/// What serde and the reader say while they read.
+/// The error that serde or the reader reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     what: What,
@@ -104,13 +105,13 @@ impl Error {
         Self { what, expected: text, located: false }
     }
 
-    /// Returns the name of the field that is missing, if that is the error.
+    /// Returns the name of the missing field, if that is the error.
     #[must_use]
     pub const fn missing(&self) -> Option<&'static str> {
         if let What::Missing(name) = self.what { Some(name) } else { None }
     }
 
-    /// Returns the name of the field that is there twice, if that is the error.
+    /// Returns the name of the field that occurs twice, if that is the error.
     #[must_use]
     pub const fn twice(&self) -> Option<&'static str> {
         if let What::Twice(name) = self.what { Some(name) } else { None }
@@ -165,19 +166,19 @@ impl fmt::Display for Error {
         let expected = self.expected.as_str();
         match self.what {
             What::Type(found) => write!(f, "expected {expected}, found {}", found.text()),
-            What::Value(found) => write!(f, "expected {expected}, found {} that is none", found.text()),
+            What::Value(found) => write!(f, "expected {expected}, found {} that does not fit", found.text()),
             What::Length => write!(f, "expected {expected}, found another number of elements"),
             What::Missing(name) => write!(f, "field `{name}` is missing"),
-            What::Twice(name) => write!(f, "field `{name}` is there twice"),
+            What::Twice(name) => write!(f, "field `{name}` occurs twice"),
             What::Variant(known) => {
-                f.write_str("found a variant that is none of")?;
+                f.write_str("found a variant other than")?;
                 known.iter().try_for_each(|name| write!(f, " `{name}`"))
             }
             What::Field => f.write_str("found a field that the type does not have"),
             What::Refused => f.write_str("the type's Deserialize implementation returned an error"),
-            What::Cut => f.write_str("the bytes end too early"),
+            What::Cut => f.write_str("the bytes are truncated"),
             What::Foreign => f.write_str("the bytes are in another format"),
-            What::Left => f.write_str("found more than was read"),
+            What::Left => f.write_str("found more data than the type reads"),
             What::Deep => f.write_str("nested too deeply"),
         }
     }
@@ -269,8 +270,8 @@ impl fmt::Display for Path {
     }
 }
 
-/// Why a value cannot be read, and where in it: "field `cart.items[2]`: expected u32, found text". Names are those of
-/// types, never those of stored keys.
+/// Why a value cannot be read, and where in it: "field `cart.items[2]`: expected u32, found text". The names are those
+/// of the type, never stored keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub(super) path: Path,
@@ -278,13 +279,13 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// Returns the error itself, without the place.
+    /// Returns the error without its location.
     #[must_use]
     pub const fn error(&self) -> Error {
         self.error
     }
 
-    /// Returns the path to the field, empty if the value as a whole cannot be read.
+    /// Returns the path to the field. It is empty if the value as a whole cannot be read.
     #[must_use]
     pub const fn field(&self) -> impl fmt::Display {
         self.path
@@ -297,7 +298,7 @@ impl fmt::Display for Unreadable {
         let dot = if path.is_empty() { "" } else { "." };
         match error.what {
             What::Missing(name) => write!(f, "field `{path}{dot}{name}` is missing"),
-            What::Twice(name) => write!(f, "field `{path}{dot}{name}` is there twice"),
+            What::Twice(name) => write!(f, "field `{path}{dot}{name}` occurs twice"),
             _ if path.is_empty() => error.fmt(f),
             _ => write!(f, "field `{path}`: {error}"),
         }

@@ -5,13 +5,13 @@ use core::fmt;
 /// Bytes of a digest.
 pub(super) const DIGEST: usize = 4;
 
-/// The value was written as another type, or the bytes are damaged.
+/// The value was written as another type, or its bytes are corrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("written as another type")
+        f.write_str("the value was written as another type or is corrupt")
     }
 }
 

@@ -1,13 +1,13 @@
-//! What came of a rule.
+//! The result of a rule.
 
 /// The rule that a store broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// The requirement that it stands for, as `"ST1"`.
+    /// The requirement that the rule checks, such as `"ST1"`.
     pub rule: &'static str,
-    /// Its name: that of the function.
+    /// The rule's name, which is the name of its function.
     pub name: &'static str,
-    /// What should have been so.
+    /// What the store should have done.
     pub sentence: &'static str,
 }
 
@@ -19,13 +19,13 @@ impl core::fmt::Display for Broken {
 
 impl core::error::Error for Broken {}
 
-/// What came of a rule.
+/// The result of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It holds.
+    /// The store keeps the rule.
     Holds,
-    /// It is about listing the sessions of a subject, and the store cannot.
+    /// The rule is about listing a subject's sessions, which the store does not support.
     Unsupported,
-    /// It does not hold.
+    /// The store breaks the rule.
     Broken(Broken),
 }

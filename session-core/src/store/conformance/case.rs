@@ -17,7 +17,7 @@ pub(super) const LARGEST: usize = 192;
 /// The idle timeout of its records in milliseconds: no whole seconds, so that rounding shows.
 pub(super) const IDLE: u64 = 60_007;
 
-const FAILED: &str = "an error is the medium's failure, and the medium has to be well while the suite runs";
+const FAILED: &str = "the medium returned an error, and must not fail while the suite runs";
 
 /// One rule at work.
 pub(super) struct Case<'a, S> {
@@ -128,7 +128,7 @@ impl<'a, S: Store> Case<'a, S> {
         now: Time,
     ) -> Result<Version, Broken> {
         let outcome = self.update(key, seen, record, now).await?;
-        self.applied(outcome, "an update of the version that is there is applied")
+        self.applied(outcome, "an update of the current version is applied")
     }
 
     pub(super) fn applied(&self, outcome: Outcome, sentence: &'static str) -> Result<Version, Broken> {

@@ -66,7 +66,7 @@ impl<'a, S: Store> Indexed<'a, S> {
     async fn added(&self, subject: usize, handle: Handle, login: u32) -> Result<(), Broken> {
         let epoch = self.list(subject, 0, &mut []).await?.epoch;
         let added = self.add(subject, epoch, handle, login).await?;
-        self.case.check(added == Added::Applied, "an entry is added if the epoch is still the one that was seen")
+        self.case.check(added == Added::Applied, "an entry is added if the epoch has not changed")
     }
 
     async fn bump(&self, subject: usize) -> Result<Listing, Broken> {
@@ -109,20 +109,20 @@ pub(super) async fn entries_are_listed_in_order<S: Store>(case: Case<'_, S>) -> 
     let both = [Some((second, 7)), Some((first, 1)), None];
     indexed.case.check(shown(listing, &page) == both, "entries are listed in the order in which they were added")?;
     let rising = page.first().zip(page.get(1)).is_some_and(|(one, two)| 0 < one.order && one.order < two.order);
-    indexed.case.check(rising, "the order begins above 0 and rises")?;
+    indexed.case.check(rising, "the order starts above 0 and increases")?;
     let last = page.get(1).is_some_and(|entry| entry.order <= listing.last);
     indexed.case.check(last, "no entry has a higher order than the last one")?;
     let mut one = [IndexEntry::NONE];
     let begin = indexed.list(0, 0, &mut one).await?;
     let [first_shown] = one;
     let paged = begin.entries == 1 && first_shown.handle == second;
-    indexed.case.check(paged, "a buffer that takes one entry gets the first")?;
+    indexed.case.check(paged, "a buffer for one entry receives the first")?;
     let rest = indexed.list(0, first_shown.order, &mut one).await?;
     let [second_shown] = one;
     let paged = rest.entries == 1 && second_shown.handle == first;
     indexed.case.check(paged, "the page after an entry begins with the next one")?;
     let end = indexed.list(0, second_shown.order, &mut one).await?;
-    indexed.case.check(end.entries == 0, "after the last entry comes none")?;
+    indexed.case.check(end.entries == 0, "no entry follows the last one")?;
     indexed.tidy(0, first, 1).await?;
     indexed.tidy(0, second, 7).await
 }
@@ -135,20 +135,16 @@ pub(super) async fn an_entry_is_there_once<S: Store>(case: Case<'_, S>) -> Resul
     indexed.added(0, first, 1).await?;
     let (listing, page) = indexed.all(0).await?;
     let same = [Some((first, 1)), Some((second, 1)), None];
-    indexed.case.check(shown(listing, &page) == same, "an entry that is added again keeps its place")?;
+    indexed.case.check(shown(listing, &page) == same, "an entry that is added again keeps its position")?;
     indexed.case.updated(&first, version, &indexed.record(0, 5, 2), indexed.case.at(0)).await?;
     indexed.added(0, first, 2).await?;
     let (listing, page) = indexed.all(0).await?;
     let newer = [Some((second, 1)), Some((first, 2)), None];
-    indexed
-        .case
-        .check(shown(listing, &page) == newer, "a newer login of a session takes the older one's entry away")?;
+    indexed.case.check(shown(listing, &page) == newer, "a newer login of a session replaces the older one's entry")?;
     // its answer was lost once, and the server does it again now
     indexed.added(0, first, 1).await?;
     let (listing, page) = indexed.all(0).await?;
-    indexed
-        .case
-        .check(shown(listing, &page) == newer, "an older login that is added late leaves the newer one's entry")?;
+    indexed.case.check(shown(listing, &page) == newer, "a late add of an older login leaves the newer one's entry")?;
     indexed.tidy(0, first, 2).await?;
     indexed.tidy(0, second, 1).await
 }
@@ -158,16 +154,16 @@ pub(super) async fn a_moved_epoch_refuses<S: Store>(case: Case<'_, S>) -> Result
     let before = indexed.list(0, 0, &mut []).await?.epoch;
     let (handle, _) = indexed.stored(0, 0, 1).await?;
     let moved = indexed.bump(0).await?;
-    indexed.case.check(moved.epoch.0 > before.0, "the epoch moves up")?;
+    indexed.case.check(moved.epoch.0 > before.0, "the epoch increases")?;
     let now = indexed.list(0, 0, &mut []).await?.epoch;
-    indexed.case.check(now == moved.epoch, "the epoch that a move tells is the one that a list tells")?;
+    indexed.case.check(now == moved.epoch, "a bump and a list return the same epoch")?;
     let refused = indexed.add(0, before, handle, 1).await?;
-    indexed.case.check(refused == Added::Moved, "an entry that saw another epoch is refused")?;
+    indexed.case.check(refused == Added::Moved, "an entry that saw another epoch is rejected")?;
     let mut page = [IndexEntry::NONE; 3];
     // stores that find entries by their records may list a session that was refused: its login takes the record away
     indexed.tidy(0, handle, 1).await?;
     let after = indexed.list(0, 0, &mut page).await?;
-    indexed.case.check(after.entries == 0, "an entry that was refused is not there once its record is gone")
+    indexed.case.check(after.entries == 0, "a rejected entry is not listed after its record is deleted")
 }
 
 pub(super) async fn every_move_gives_another_epoch<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -176,9 +172,9 @@ pub(super) async fn every_move_gives_another_epoch<S: Store>(case: Case<'_, S>) 
     indexed.added(0, handle, 1).await?;
     let (_, [entry, ..]) = indexed.all(0).await?;
     let moved = indexed.bump(0).await?;
-    indexed.case.check(moved.last >= entry.order, "a move tells the last order")?;
+    indexed.case.check(moved.last >= entry.order, "a bump returns the last order")?;
     let again = indexed.bump(0).await?;
-    indexed.case.check(again.epoch.0 > moved.epoch.0, "the epoch moves up each time, also within a millisecond")?;
+    indexed.case.check(again.epoch.0 > moved.epoch.0, "the epoch increases each time, even within a millisecond")?;
     indexed.tidy(0, handle, 1).await
 }
 
@@ -196,7 +192,7 @@ pub(super) async fn removed_entries_are_gone<S: Store>(case: Case<'_, S>) -> Res
         indexed.remove(0, first, 3).await?;
         let (listing, page) = indexed.all(0).await?;
         let one = [Some((second, 1)), None, None];
-        indexed.case.check(shown(listing, &page) == one, "an entry that was removed is gone, and no other")?;
+        indexed.case.check(shown(listing, &page) == one, "a removal removes that entry and no other")?;
     }
     indexed.tidy(0, second, 1).await
 }
@@ -209,7 +205,7 @@ pub(super) async fn subjects_are_apart<S: Store>(case: Case<'_, S>) -> Result<()
     for (subject, handle) in [(0, one), (1, other)] {
         let (listing, page) = indexed.all(subject).await?;
         let own = [Some((handle, 1)), None, None];
-        indexed.case.check(shown(listing, &page) == own, "a subject has its own entries only")?;
+        indexed.case.check(shown(listing, &page) == own, "a subject has only its own entries")?;
     }
     indexed.tidy(0, one, 1).await?;
     indexed.tidy(1, other, 1).await
@@ -222,20 +218,20 @@ pub(super) async fn end_all_ends_all<S: Store>(case: Case<'_, S>) -> Result<(), 
     if !case.well(case.store().end_all(case.at(1_000)).await)? {
         return case.tidy(&before).await;
     }
-    case.missing(&before, case.at(1_000), "a session that was there is Missing after the end of all").await?;
+    case.missing(&before, case.at(1_000), "an existing session is Missing after end_all").await?;
     let record = case.record(2).born(later).seen(later);
     case.created(&after, &record, later).await?;
-    case.holds(&after, &record, later, "a session that begins after the end of all is there").await?;
+    case.holds(&after, &record, later, "a session that begins after end_all is kept").await?;
     // the node that made it has a clock that is ahead
     case.well(case.store().end_all(case.at(1_000)).await)?;
-    case.missing(&after, later, "a session ends whose node's clock is ahead of the one that ends all").await?;
+    case.missing(&after, later, "end_all ends a session of a node whose clock is ahead").await?;
     case.tidy(&after).await?;
     let Some(indexed) = Indexed::of(case) else { return Ok(()) };
     let began = indexed.list(0, 0, &mut []).await?.epoch;
     indexed.case.well(indexed.case.store().end_all(indexed.case.at(1_000)).await)?;
     let (own, _) = indexed.stored(0, 0, 1).await?;
     let added = indexed.add(0, began, own, 1).await?;
-    indexed.case.check(added == Added::Moved, "a login that began before the end of all is refused after it")?;
+    indexed.case.check(added == Added::Moved, "a login that began before end_all is rejected after it")?;
     indexed.added(0, own, 1).await?;
     indexed.tidy(0, own, 1).await
 }

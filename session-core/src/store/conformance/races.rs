@@ -12,7 +12,7 @@ pub(super) async fn one_of_two_creates_wins<S: Store>(case: Case<'_, S>) -> Resu
     let winner = match (first?, second?) {
         (Outcome::Applied(_), Outcome::Conflict(None)) => one,
         (Outcome::Conflict(None), Outcome::Applied(_)) => other,
-        _ => return case.check(false, "of two creates at once one is applied and one a Conflict"),
+        _ => return case.check(false, "of two concurrent creates one is applied and one is a Conflict"),
     };
     case.holds(&key, &winner, now, "the record is that of the create that was applied").await?;
     case.tidy(&key).await
@@ -26,7 +26,7 @@ pub(super) async fn one_of_two_updates_wins<S: Store>(case: Case<'_, S>) -> Resu
     let winner = match (first?, second?) {
         (Outcome::Applied(_), Outcome::Conflict(_)) => one,
         (Outcome::Conflict(_), Outcome::Applied(_)) => other,
-        _ => return case.check(false, "of two updates of one version at once one is applied and one a Conflict"),
+        _ => return case.check(false, "of two concurrent updates of one version one is applied and one is a Conflict"),
     };
     case.holds(&key, &winner, now, "the record is that of the update that was applied").await?;
     case.tidy(&key).await
@@ -37,15 +37,15 @@ pub(super) async fn update_revives_nothing<S: Store>(case: Case<'_, S>) -> Resul
     let new = case.record(2).data(b"too late");
     let seen = case.created(&key, &case.record(1), now).await?;
     let (update, delete) = both(case.update(&key, seen, &new, now), case.delete(&key, DeleteCondition::Any, now)).await;
-    case.applied(delete?, "a delete of whatever is there is applied, whoever writes at the same time")?;
+    case.applied(delete?, "a delete with the condition Any is applied, despite concurrent writes")?;
     let outcome = update?;
     let either = matches!(outcome, Outcome::Applied(_) | Outcome::Missing);
     case.check(either, "an update is applied before a delete or Missing after it")?;
-    case.missing(&key, now, "a record that was deleted stays away, whoever writes at the same time").await
+    case.missing(&key, now, "a deleted record stays deleted, despite concurrent writes").await
 }
 
 pub(super) async fn a_dropped_update_is_old_or_new<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
-    const EITHER: &str = "a future that was dropped leaves the old record or the new one, nothing in between";
+    const EITHER: &str = "a dropped future leaves the old record or the new one, nothing in between";
     let now = case.at(0);
     for polls in 0..6 {
         let key = case.key(polls);

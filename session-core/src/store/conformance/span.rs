@@ -16,17 +16,17 @@ pub(super) async fn expiry_to_the_millisecond<S: Store>(case: Case<'_, S>) -> Re
     for (number, record, end) in [(1, idle, IDLE), (2, absolute, END), (3, earlier, END)] {
         let key = case.key(number);
         case.created(&key, &record, case.at(0)).await?;
-        case.holds(&key, &record, case.at(end - 1), "a record is there a millisecond before its end").await?;
+        case.holds(&key, &record, case.at(end - 1), "a record is live a millisecond before its end").await?;
         case.missing(&key, case.at(end), "a record is Missing at its end").await?;
         case.missing(&key, case.at(end + IDLE), "a record is Missing after its end").await?;
         let load = case.load(&key, case.at(end), &mut []).await?;
-        case.check(load == Load::Missing, "a record that is over is Missing and not too large")?;
+        case.check(load == Load::Missing, "an expired record is Missing and not too large")?;
         case.tidy(&key).await?;
     }
     let endless = case.record(4).idle(0);
     let key = case.key(4);
     case.created(&key, &endless, case.at(0)).await?;
-    case.holds(&key, &endless, case.at(3 * END), "a record without limits is never over").await?;
+    case.holds(&key, &endless, case.at(3 * END), "a record without limits never expires").await?;
     case.tidy(&key).await
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn create_takes_the_place_of_an_expired_one<S: Store>(case: Cas
         case.created(&key, &old.data(&[9; 50]), case.at(0)).await?;
         let new = case.record(2).seen(now).data(b"new");
         let outcome = case.create(&key, &new, now).await?;
-        case.applied(outcome, "a create under the key of a record that is over is applied")?;
+        case.applied(outcome, "a create under the key of an expired record is applied")?;
         case.holds(&key, &new, now, "the record is the new one").await?;
         case.tidy(&key).await?;
     }
@@ -69,7 +69,7 @@ pub(super) async fn update_gives_the_new_login<S: Store>(case: Case<'_, S>) -> R
     case.check(outcome == Outcome::Conflict(None), LAST)?;
     let outcome = case.delete(&key, DeleteCondition::Login(2), now).await?;
     case.applied(outcome, LAST)?;
-    case.missing(&key, now, "what was deleted by its login number is Missing").await
+    case.missing(&key, now, "a record deleted by its login number is Missing").await
 }
 
 pub(super) async fn update_after_expiry_is_missing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -78,10 +78,10 @@ pub(super) async fn update_after_expiry_is_missing<S: Store>(case: Case<'_, S>) 
         let version = case.created(&key, &old, case.at(0)).await?;
         let late = case.record(2).seen(now);
         let outcome = case.update(&key, version, &late, now).await?;
-        case.check(outcome == Outcome::Missing, "an update of a record that is over is Missing")?;
+        case.check(outcome == Outcome::Missing, "an update of an expired record is Missing")?;
         let outcome = case.update(&key, Version(version.0 ^ 1), &late, now).await?;
-        case.check(outcome == Outcome::Missing, "an update of a record that is over is Missing, whatever the version")?;
-        case.missing(&key, now, "an update of a record that is over revives nothing").await?;
+        case.check(outcome == Outcome::Missing, "an update of an expired record is Missing, whatever the version")?;
+        case.missing(&key, now, "an update of an expired record revives nothing").await?;
         case.tidy(&key).await?;
     }
     Ok(())
@@ -113,9 +113,8 @@ pub(super) async fn delete_asks_no_clock<S: Store>(case: Case<'_, S>) -> Result<
         let condition =
             if let DeleteCondition::Version(_) = condition { DeleteCondition::Version(version) } else { condition };
         let outcome = case.delete(&key, condition, case.at(IDLE)).await?;
-        case.applied(outcome, "a delete of a record that is over is applied")?;
-        case.missing(&key, case.at(0), "a record that was deleted after its end is not there by an earlier clock")
-            .await?;
+        case.applied(outcome, "a delete of an expired record is applied")?;
+        case.missing(&key, case.at(0), "a record deleted after its end is Missing by an earlier clock").await?;
     }
     Ok(())
 }
@@ -123,13 +122,13 @@ pub(super) async fn delete_asks_no_clock<S: Store>(case: Case<'_, S>) -> Result<
 pub(super) async fn touch_creates_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let (key, now) = (case.key(0), case.at(0));
     let outcome = case.touch(&key, now).await?;
-    case.check(outcome == Outcome::Missing, "a touch of what was never created is Missing")?;
-    case.missing(&key, now, "a touch of what was never created creates nothing").await?;
+    case.check(outcome == Outcome::Missing, "a touch of a record that was never created is Missing")?;
+    case.missing(&key, now, "a touch of a record that was never created creates nothing").await?;
     case.created(&key, &case.record(1), now).await?;
     case.delete(&key, DeleteCondition::Any, now).await?;
     let outcome = case.touch(&key, now).await?;
-    case.check(outcome == Outcome::Missing, "a touch of what was deleted is Missing")?;
-    case.missing(&key, now, "a touch of what was deleted creates nothing").await
+    case.check(outcome == Outcome::Missing, "a touch of a deleted record is Missing")?;
+    case.missing(&key, now, "a touch of a deleted record creates nothing").await
 }
 
 pub(super) async fn touch_revives_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -139,8 +138,8 @@ pub(super) async fn touch_revives_nothing<S: Store>(case: Case<'_, S>) -> Result
         let (key, now) = (case.key(number), case.at(end));
         case.created(&key, &record, case.at(0)).await?;
         let outcome = case.touch(&key, now).await?;
-        case.check(outcome == Outcome::Missing, "a touch of a record that is over is Missing")?;
-        case.missing(&key, now, "a touch of a record that is over revives nothing").await?;
+        case.check(outcome == Outcome::Missing, "a touch of an expired record is Missing")?;
+        case.missing(&key, now, "a touch of an expired record revives nothing").await?;
         case.tidy(&key).await?;
     }
     Ok(())
@@ -152,13 +151,13 @@ pub(super) async fn touch_moves_last_seen_forward_only<S: Store>(case: Case<'_, 
     let record = case.record(1).ends(case.at(END)).data(b"untouched");
     case.created(&key, &record, case.at(0)).await?;
     let outcome = case.touch(&key, late).await?;
-    case.applied(outcome, "a touch of a record that is there is applied")?;
+    case.applied(outcome, "a touch of a live record is applied")?;
     let touched = record.seen(late);
     case.check(case.last_seen(&key, late, "a touch removes nothing").await? == late, MOVED)?;
     case.holds(&key, &touched, late, MOVED).await?;
     let outcome = case.touch(&key, early).await?;
-    case.applied(outcome, "a touch that comes late is applied")?;
-    case.holds(&key, &touched, late, "a touch that comes late moves nothing back").await?;
+    case.applied(outcome, "a late touch is applied")?;
+    case.holds(&key, &touched, late, "a late touch moves nothing back").await?;
     case.holds(&key, &touched, case.at(30 * SECOND + IDLE - 1), "a touch moves the idle end").await?;
     case.missing(&key, case.at(END), "a touch does not move the absolute end").await?;
     case.tidy(&key).await
@@ -169,8 +168,8 @@ pub(super) async fn touch_keeps_the_version<S: Store>(case: Case<'_, S>) -> Resu
     let mut record = case.record(1);
     let created = case.created(&key, &record, case.at(0)).await?;
     let outcome = case.touch(&key, now).await?;
-    let touched = case.applied(outcome, "a touch of a record that is there is applied")?;
-    case.check(touched == created, "a touch gives the version that is there")?;
+    let touched = case.applied(outcome, "a touch of a live record is applied")?;
+    case.check(touched == created, "a touch returns the current version")?;
     record = record.seen(now);
     let loaded = case.holds(&key, &record, now, "a touch changes nothing but last_seen").await?;
     case.check(loaded == created, "a touch changes no version")?;

@@ -115,15 +115,15 @@ fn a_registration_that_is_not_right_is_refused_tr3() {
     let good = Proof::registration(1, &challenge);
     let (other, _) = unbound(&site);
     let mut tries = vec![
-        (Proof { signs: 2, ..good.clone() }.text(), "the signature is not of the key"),
-        (Proof { registers: None, ..good.clone() }.text(), "it registers no key"),
-        (Proof { algorithm: "none", ..good.clone() }.text(), "it is no proof"),
-        (Proof { kind: "jwt", ..good.clone() }.text(), "it is no proof"),
-        (Proof::registration(1, &other).text(), "its challenge is not of this sign-in, or too old"),
-        (Proof::registration(1, "x").text(), "its challenge is not of this sign-in, or too old"),
-        (String::new(), "there is none: perhaps a proxy takes Secure-Session headers away"),
+        (Proof { signs: 2, ..good.clone() }.text(), "the signature does not match the key in the proof"),
+        (Proof { registers: None, ..good.clone() }.text(), "the proof contains no key"),
+        (Proof { algorithm: "none", ..good.clone() }.text(), "the proof is malformed"),
+        (Proof { kind: "jwt", ..good.clone() }.text(), "the proof is malformed"),
+        (Proof::registration(1, &other).text(), "the challenge is not of this sign-in or is too old"),
+        (Proof::registration(1, "x").text(), "the challenge is not of this sign-in or is too old"),
+        (String::new(), "the proof is missing: check that no proxy removes Secure-Session headers"),
     ];
-    tries.push((format!("{}A", good.text()), "it is no proof"));
+    tries.push((format!("{}A", good.text()), "the proof is malformed"));
     for (proof, why) in tries {
         assert!(matches!(site.register(&cookies, Some(&proof)), DeviceReply::Refused), "{why}");
         assert_eq!(site.told(), [format!("proof_refused: {why}")]);
@@ -180,7 +180,7 @@ fn a_refresh_that_is_not_right_is_refused_tr3() {
     assert!(matches!(site.refresh("", query, Some(quoted.as_bytes())), DeviceReply::Proven { .. }));
     later(&site, 661);
     again(&site.refresh("", query, Some(text.as_bytes())));
-    assert_eq!(site.told().last().unwrap(), "proof_refused: its challenge is not ours, or too old");
+    assert_eq!(site.told().last().unwrap(), "proof_refused: the challenge is not ours or is too old");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_proof_counts_once_if_the_policy_says_so_tr3() {
     assert!(matches!(site.refresh("", query.as_bytes(), Some(proof.as_bytes())), DeviceReply::Proven { .. }));
     later(&site, 1);
     let next = again(&site.refresh("", query.as_bytes(), Some(proof.as_bytes())));
-    assert_eq!(site.told().last().unwrap(), "proof_refused: it was used before");
+    assert_eq!(site.told().last().unwrap(), "proof_refused: the proof was used before");
     let proof = Proof::refresh(1, &next).text();
     assert!(matches!(site.refresh("", query.as_bytes(), Some(proof.as_bytes())), DeviceReply::Proven { .. }));
 }
@@ -207,7 +207,7 @@ fn a_registration_counts_once_if_the_policy_says_so_tr3() {
     let (cookies, proof) = (browser.cookies(&site), Proof::registration(1, &challenge).text());
     assert!(matches!(site.register(&cookies, Some(&proof)), DeviceReply::Proven { .. }));
     assert!(matches!(site.register(&cookies, Some(&proof)), DeviceReply::Refused));
-    assert_eq!(site.told().last().unwrap(), "proof_refused: it was used before");
+    assert_eq!(site.told().last().unwrap(), "proof_refused: the proof was used before");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn what_has_ended_is_not_proven_tr3() {
         let fresh = again(&site.refresh("", query.as_bytes(), None));
         let proof = Proof::refresh(1, &fresh).text();
         assert!(matches!(site.refresh("", query.as_bytes(), Some(proof.as_bytes())), DeviceReply::Refused));
-        assert_eq!(site.told().last().unwrap(), "proof_refused: there is no such session");
+        assert_eq!(site.told().last().unwrap(), "proof_refused: the session does not exist");
     }
 }
 
