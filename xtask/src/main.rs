@@ -16,8 +16,9 @@ cargo xtask COMMAND
 
   demo [--listen ADDR] [--data DIR]   build and run the device UI on this machine; prints its address
                                       (default 127.0.0.1:8080, data in target/demo-data); Ctrl-C ends it
-       --board BOARD                  the same on an emulated board: lm3s6965evb, riscv-virt or pico
-  flash --board pico                  the firmware as a UF2 file, and how it gets onto a Pico that is plugged in
+       --board BOARD                  the same on an emulated board: lm3s6965evb, riscv-virt, pico or pico-usb
+  flash --board BOARD                 the firmware as a UF2 file, and how it gets onto a board that is plugged in: pico,
+                                      pico-usb or pico2
   demo --dbsc                         the notes application over https, with device-bound sessions; prints the command
                                       line for Chromium
   test-all [--only STEP]...           every check of the project, or only the steps named; installs what they need

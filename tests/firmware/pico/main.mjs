@@ -1,30 +1,42 @@
-// node main.mjs FIRMWARE.elf FLASH.image ADDRESS:PORT [no-entropy]
-// A Pico with a W5500: what it says on its serial line goes to the standard output. The image is the end of its flash.
-// Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now on,
-// "hang" lets the processor hang, "stack" asks how much of the stack was used.
+// node main.mjs BOARD FIRMWARE.elf FLASH.image ADDRESS:PORT [no-entropy] [no-link] [no-address]
+// A Pico, with a W5500 or not: what it says on its serial line goes to the standard output. The image is the end of its
+// flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
+// on, "hang" lets the processor hang. "stack" asks how much of the stack was used, "mac" for its MAC address.
 
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import readline from 'node:readline';
 import { Gateway } from './gateway.mjs';
 import { Pico } from './pico.mjs';
+import { Computer } from './usb.mjs';
 import { W5500 } from './w5500.mjs';
 
 const FLASH_SIZE = 2 * 1024 * 1024, STACK_TOP = 0x20008000;
 
-const [program, image, listen, ...faults] = process.argv.slice(2);
+const [board, program, image, listen, ...faults] = process.argv.slice(2);
 const say = (line) => fs.writeSync(1, `${line}\n`);
 const file = fs.openSync(image, 'r+');
 const bytes = new Uint8Array(fs.readFileSync(image));
 const gateway = new Gateway(...listen.split(':'));
+gateway.silent = faults.includes('no-address');
+const plugged = !faults.includes('no-link');
+
+/** What is wired to a fresh processor: the chip of the network, or nothing but the cable. */
+function network(mcu) {
+  if (board === 'pico') return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged });
+  return plugged && new Computer(mcu, { up: (mac) => gateway.ask(mac) });
+}
 
 const pico = new Pico({
   elf: fs.readFileSync(program),
   image: { bytes, start: FLASH_SIZE - bytes.length, save: (at, length) => fs.writeSync(file, bytes, at, length, at) },
+  id: crypto.createHash('sha256').update(image).digest().subarray(0, 8),
   entropy: !faults.includes('no-entropy'),
   line: say,
   chips(mcu) {
-    const chip = new W5500(mcu, { spi: 0, select: 17, interrupt: 21 });
     gateway.reset();
+    const chip = network(mcu);
+    if (!chip) return;
     chip.send = (frame) => gateway.receive(frame);
     gateway.send = (frame) => chip.receive(frame);
   },
@@ -35,6 +47,7 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const [what, number] = line.split(' ');
   if (what === 'cut') pico.cut = Number(number);
   if (what === 'hang') pico.hang();
+  if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
 });
 

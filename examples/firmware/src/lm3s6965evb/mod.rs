@@ -59,7 +59,12 @@ fn main() -> ! {
     let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(Eeprom(Master::new())));
     idle::run(|spawner| {
         spawn(spawner, watchdog::feed());
-        crate::app::start(spawner, network, Config::dhcpv4(Default::default()), Storage { chip, part: 0..eeprom::SIZE as u32 });
+        crate::app::start(
+            spawner,
+            network,
+            Config::dhcpv4(Default::default()),
+            Storage { chip, part: 0..eeprom::SIZE as u32 },
+        );
     })
 }
 

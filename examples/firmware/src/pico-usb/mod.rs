@@ -45,8 +45,7 @@ async fn main(spawner: Spawner) {
     let mut config = embassy_usb::Config::new(TRIAL.0, TRIAL.1);
     config.product = Some("device");
     let port = Driver::new(p.USB, Interrupts);
-    let mut usb =
-        Builder::new(port, config, DESCRIPTORS.take(), CAPABILITIES.take(), &mut [], CONTROL.take());
+    let mut usb = Builder::new(port, config, DESCRIPTORS.take(), CAPABILITIES.take(), &mut [], CONTROL.take());
     let class = CdcNcmClass::new(&mut usb, STATE.init(State::new()), computers, 64);
     let (cable, network) = class.into_embassy_net_device(FRAMES.take(), mac);
     spawn(spawner, plug(usb.build()));

@@ -56,7 +56,12 @@ fn main() -> ! {
     static BANK: StaticCell<Shared<Flash>> = StaticCell::new();
     let chip: &'static Shared<Flash> = BANK.init(Mutex::new(Flash::new()));
     EXECUTOR.init(Executor::new()).run(|spawner| {
-        crate::app::start(spawner, network, Config::dhcpv4(Default::default()), Storage { chip, part: 0..nor::SIZE as u32 });
+        crate::app::start(
+            spawner,
+            network,
+            Config::dhcpv4(Default::default()),
+            Storage { chip, part: 0..nor::SIZE as u32 },
+        );
     })
 }
 

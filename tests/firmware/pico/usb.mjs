@@ -1,0 +1,138 @@
+// The computer at the other end of the Pico's USB cable, as far as a network over it goes (CDC-NCM): reads what the device
+// says it is, chooses its network, and carries ethernet frames.
+
+// requests, and kinds of descriptors
+const SET_ADDRESS = 5, GET_DESCRIPTOR = 6, SET_CONFIGURATION = 9, SET_INTERFACE = 11, GET_NTB_PARAMETERS = 0x80;
+const CONFIGURATION = 2, STRING = 3, INTERFACE = 4, ENDPOINT = 5, CLASS_SPECIFIC = 0x24;
+const COMMUNICATION = 0x020d, DATA = 0x0a00; // class and subclass of the interfaces
+const ETHERNET = 0x0f; // the class-specific descriptor that names the MAC address
+const BULK = 2, IN = 0x80, PACKET = 64;
+const AVAILABLE = 1 << 10, OUT = 4; // of a buffer, and in the offset of one that the computer fills
+const BUFFERS = 0x80;
+const HEAD = 12, POINTER = 16; // bytes of a block's head and of what says where its datagram is
+
+const setup = (type, request, value, index, length = 0) => {
+  const packet = Buffer.from([type, request, 0, 0, 0, 0, 0, 0]);
+  [value, index, length].forEach((number, at) => packet.writeUInt16LE(number, 2 + 2 * at));
+  return packet;
+};
+
+export class Computer {
+  /** `up` is called with the MAC address that the device gives the computer. */
+  constructor(mcu, { up }) {
+    this.usb = mcu.usbCtrl;
+    this.up = up;
+    this.send = () => {};
+    this.out = [];
+    this.block = [];
+    this.number = 0;
+    this.wait(mcu.usbDPRAMView);
+    this.usb.onUSBEnabled = () => this.usb.resetDevice();
+    this.usb.onResetReceived = () => {
+      this.steps = this.enumerate();
+      this.step();
+    };
+    this.usb.onEndpointWrite = (endpoint, packet) => {
+      if (endpoint === 0) this.answer(packet);
+      else if (endpoint === this.from) this.collect(packet);
+    };
+    this.usb.onEndpointRead = (endpoint) => {
+      if (endpoint === 0) this.acknowledge();
+      else if (endpoint === this.to) {
+        this.takes = true;
+        this.feed();
+      }
+    };
+  }
+
+  /** rp2040js 1.4.1 takes a buffer as full as soon as the device offers it. It is when the computer has filled it. */
+  wait(registers) {
+    const { usb } = this, updated = usb.DPRAMUpdated.bind(usb), finish = usb.finishRead.bind(usb);
+    const set = (at, bits) => registers.setUint32(at, bits, true), get = (at) => registers.getUint32(at, true);
+    usb.DPRAMUpdated = (at, value) => {
+      updated(at, value);
+      if (at >= BUFFERS && at < BUFFERS + 128 && at & OUT && value & AVAILABLE) set(at, get(at) | AVAILABLE);
+    };
+    usb.finishRead = (endpoint, packet) => {
+      const at = BUFFERS + 8 * endpoint + OUT;
+      set(at, get(at) & ~AVAILABLE);
+      finish(endpoint, packet);
+    };
+  }
+
+  /** What a computer asks a device that was plugged in, and is answered. */
+  *enumerate() {
+    const describe = (kind, index, language, length) => setup(IN, GET_DESCRIPTOR, (kind << 8) | index, language, length);
+    yield setup(0, SET_ADDRESS, 1, 0);
+    const { 2: length } = yield describe(CONFIGURATION, 0, 0, 9);
+    const all = yield describe(CONFIGURATION, 0, 0, length);
+    let name, communication, data, current;
+    for (let at = 0; at < all.length; at += all[at]) {
+      const [, kind, second, third] = all.subarray(at);
+      if (kind === INTERFACE) current = all.readUInt16BE(at + 5);
+      if (kind === INTERFACE && current === COMMUNICATION) communication = second;
+      if (kind === INTERFACE && current === DATA && third === 1) data = second;
+      if (kind === CLASS_SPECIFIC && second === ETHERNET) name = third;
+      if (kind === ENDPOINT && current === DATA && third === BULK) this[second & IN ? 'from' : 'to'] = second & 15;
+    }
+    const mac = yield describe(STRING, name, 0x409, 255);
+    yield setup(0, SET_CONFIGURATION, 1, 0);
+    const limits = yield setup(0xa1, GET_NTB_PARAMETERS, 0, communication, 28);
+    this.most = limits.readUInt32LE(16);
+    yield setup(1, SET_INTERFACE, 1, data);
+    this.up(Buffer.from(mac.toString('utf16le', 2), 'hex'));
+  }
+
+  step(answer) {
+    const { value } = this.steps.next(answer);
+    this.wants = value ? value.readUInt16LE(6) : 0;
+    this.got = Buffer.alloc(0);
+    this.acknowledged = false;
+    if (value) this.usb.sendSetupPacket(value);
+  }
+
+  /** A packet of the answer to a request, or the end of one that has no answer. */
+  answer(packet) {
+    this.got = Buffer.concat([this.got, packet]);
+    this.whole = packet.length < PACKET || this.got.length >= this.wants;
+    if (this.wants === 0 || (this.whole && this.acknowledged)) this.step(this.got);
+  }
+
+  /** The device waits to hear that its answer has arrived. */
+  acknowledge() {
+    this.usb.endpointReadDone(0, new Uint8Array(0));
+    this.acknowledged = true;
+    if (this.wants && this.got.length && this.whole) this.step(this.got);
+  }
+
+  /** A piece of a block from the device: the last one is short. */
+  collect(packet) {
+    this.block.push(packet);
+    if (packet.length === PACKET) return;
+    const block = Buffer.concat(this.block.splice(0));
+    if (block.length < HEAD + POINTER || block.toString('latin1', 0, 4) !== 'NCMH') return;
+    const pointer = block.readUInt16LE(10), at = block.readUInt16LE(pointer + 8);
+    this.send(block.subarray(at, at + block.readUInt16LE(pointer + 10)));
+  }
+
+  /** A frame for the device, in a block of its own. */
+  receive(frame) {
+    const block = Buffer.alloc(HEAD + POINTER + frame.length);
+    const words = (at, ...numbers) => numbers.forEach((number, word) => block.writeUInt16LE(number, at + 2 * word));
+    block.write('NCMH', 0);
+    words(4, HEAD, this.number++ & 0xffff, block.length, HEAD);
+    block.write('NCM0', HEAD);
+    words(HEAD + 4, POINTER, 0, HEAD + POINTER, frame.length, 0, 0);
+    frame.copy(block, HEAD + POINTER);
+    if (block.length > this.most) throw new Error(`a block of ${block.length} bytes, the device takes ${this.most}`);
+    // a last packet that is not short is followed by an empty one
+    for (let at = 0; at <= block.length; at += PACKET) this.out.push(block.subarray(at, at + PACKET));
+    this.feed();
+  }
+
+  feed() {
+    if (!this.takes || !this.out.length) return;
+    this.takes = false;
+    this.usb.endpointReadDone(this.to, this.out.shift());
+  }
+}
