@@ -1,7 +1,8 @@
-// node main.mjs BOARD FIRMWARE.elf FLASH.image ADDRESS:PORT [no-entropy] [no-link] [no-address]
+// node main.mjs BOARD FIRMWARE.elf FLASH.image ADDRESS:PORT [FAULT]...
 // A Pico, with a W5500 or not: what it says on its serial line goes to the standard output. The image is the end of its
 // flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
-// on, "hang" lets the processor hang. "stack" asks how much of the stack was used, "mac" for its MAC address.
+// on, "hang" lets the processor hang, "repair" takes the faults back: no-entropy, no-link, no-address (no-network stays).
+// "stack" asks how much of the stack was used, "mac" for its MAC address.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -18,25 +19,26 @@ const say = (line) => fs.writeSync(1, `${line}\n`);
 const file = fs.openSync(image, 'r+');
 const bytes = new Uint8Array(fs.readFileSync(image));
 const gateway = new Gateway(...listen.split(':'));
-gateway.silent = faults.includes('no-address');
-const plugged = !faults.includes('no-link');
+const is = (fault) => faults.includes(fault);
+gateway.silent = is('no-address');
 
 /** What is wired to a fresh processor: the chip of the network, or nothing but the cable. */
 function network(mcu) {
-  if (board === 'pico') return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged });
-  return plugged && new Computer(mcu, { up: (mac) => gateway.ask(mac) });
+  if (board === 'pico-usb') return new Computer(mcu, { plugged: !is('no-link'), up: (mac) => gateway.ask(mac) });
+  return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged: !is('no-link') });
 }
 
+let chip;
 const pico = new Pico({
   elf: fs.readFileSync(program),
   image: { bytes, start: FLASH_SIZE - bytes.length, save: (at, length) => fs.writeSync(file, bytes, at, length, at) },
   id: crypto.createHash('sha256').update(image).digest().subarray(0, 8),
-  entropy: !faults.includes('no-entropy'),
+  entropy: !is('no-entropy'),
   line: say,
   chips(mcu) {
     gateway.reset();
-    const chip = network(mcu);
-    if (!chip) return;
+    if (is('no-network')) return;
+    chip = network(mcu);
     chip.send = (frame) => gateway.receive(frame);
     gateway.send = (frame) => chip.receive(frame);
   },
@@ -47,6 +49,12 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const [what, number] = line.split(' ');
   if (what === 'cut') pico.cut = Number(number);
   if (what === 'hang') pico.hang();
+  if (what === 'repair') {
+    faults.length = 0;
+    pico.entropy = true;
+    gateway.silent = false;
+    chip.plug();
+  }
   if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
 });

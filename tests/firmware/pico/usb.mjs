@@ -19,7 +19,7 @@ const setup = (type, request, value, index, length = 0) => {
 
 export class Computer {
   /** `up` is called with the MAC address that the device gives the computer. */
-  constructor(mcu, { up }) {
+  constructor(mcu, { plugged, up }) {
     this.usb = mcu.usbCtrl;
     this.up = up;
     this.send = () => {};
@@ -27,7 +27,10 @@ export class Computer {
     this.block = [];
     this.number = 0;
     this.wait(mcu.usbDPRAMView);
-    this.usb.onUSBEnabled = () => this.usb.resetDevice();
+    this.usb.onUSBEnabled = () => {
+      this.enabled = true;
+      if (plugged) this.plug();
+    };
     this.usb.onResetReceived = () => {
       this.steps = this.enumerate();
       this.step();
@@ -43,6 +46,11 @@ export class Computer {
         this.feed();
       }
     };
+  }
+
+  /** The cable is plugged in. */
+  plug() {
+    if (this.enabled) this.usb.resetDevice();
   }
 
   /** rp2040js 1.4.1 takes a buffer as full as soon as the device offers it. It is when the computer has filled it. */

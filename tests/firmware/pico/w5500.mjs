@@ -40,6 +40,12 @@ export class W5500 {
     this.tell();
   }
 
+  /** A cable is plugged in. */
+  plug() {
+    this.plugged = true;
+    this.common[0x2e] |= 1;
+  }
+
   get(register) {
     return (this.socket[register] << 8) | this.socket[register + 1];
   }

@@ -38,13 +38,15 @@ pub enum Board {
 pub enum Fault {
     /// The chip that keeps everything is not there. Not of the Pico, whose program is in it.
     NoFlash,
-    /// There is no source of random bytes.
+    /// There is no source of random bytes; of a Pico until [`Device::repair`].
     NoEntropy,
     /// The flash can be read and not be written. Of the second board only.
     ReadOnly,
-    /// No cable is plugged in. Of the Picos only.
+    /// There is no W5500. Of the Pico that wants one only.
+    NoNetwork,
+    /// No cable is plugged in before [`Device::repair`]. Of the Picos only, as the next.
     NoLink,
-    /// No DHCP server answers. Of a Pico with a W5500 only.
+    /// No DHCP server answers before [`Device::repair`].
     NoAddress,
     /// Nothing yet: the flash can be cut off or confused later, with [`Device::bus`] and [`Device::confuse`], and the
     /// processor be hung, with [`Device::hang`].
@@ -167,6 +169,7 @@ impl Board {
             qemu.arg("node").arg(root().join("tests/firmware/pico/main.mjs")).arg(self.name()).arg(program).arg(image);
             qemu.arg(listen.to_string()).args(faults.iter().filter_map(|fault| match fault {
                 Fault::NoEntropy => Some("no-entropy"),
+                Fault::NoNetwork => Some("no-network"),
                 Fault::NoLink => Some("no-link"),
                 Fault::NoAddress => Some("no-address"),
                 Fault::NoFlash | Fault::ReadOnly | Fault::Later => None,
@@ -271,7 +274,8 @@ fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
 }
 
 impl Device {
-    /// Boots this program with the image in the directory; returns when the device is up. Port 0 picks a free one.
+    /// Boots this program with the image in the directory; returns when the device is up, or has said that it has no network.
+    /// Port 0 picks a free one.
     pub fn boot(
         board: Board,
         program: &Path,
@@ -297,18 +301,24 @@ impl Device {
             said: Vec::new(),
             complaints,
         };
-        device.is_up().map(|()| device)
+        let off = [Fault::NoNetwork, Fault::NoLink, Fault::NoAddress];
+        device.hears(if faults.iter().any(|fault| off.contains(fault)) { "no " } else { "up" }).map(|()| device)
     }
 
     /// Waits until it says so, once more if it has before.
     pub fn is_up(&mut self) -> Result<(), String> {
+        self.hears("up")
+    }
+
+    /// Waits for a line that begins like this.
+    pub fn hears(&mut self, begin: &str) -> Result<(), String> {
         loop {
             match self.serial.recv_timeout(PATIENCE) {
                 Ok(line) => self.said.push(line),
-                Err(RecvTimeoutError::Timeout) => return Err(self.failed("is not up")),
+                Err(RecvTimeoutError::Timeout) => return Err(self.failed(&format!("does not say {begin}"))),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.failed("the emulator ended")),
             }
-            if self.said.last().is_some_and(|line| line.starts_with("up")) {
+            if self.said.last().is_some_and(|line| line.starts_with(begin)) {
                 return Ok(());
             }
         }
@@ -383,6 +393,11 @@ impl Device {
     /// Lets the Pico's processor wait for an interrupt, with all of them off.
     pub fn sleep(&mut self) -> io::Result<()> {
         self.tell("hang")
+    }
+
+    /// Gives a Pico what it was booted without: random bytes, a cable, a DHCP server.
+    pub fn repair(&mut self) -> io::Result<()> {
+        self.tell("repair")
     }
 
     /// How much of its stack the Pico has used.

@@ -38,8 +38,7 @@ async fn main(spawner: Spawner) {
     let (interrupt, reset) = (Input::new(p.PIN_21, Pull::Up), Output::new(p.PIN_20, Level::High));
     static STATE: ConstStaticCell<State<4, 4>> = ConstStaticCell::new(State::new());
     let made = embassy_net_wiznet::new(mac, STATE.take(), bus, interrupt, reset).await;
-    // a device without a network has nothing to do: it says so, and begins anew
-    let Ok((network, wire)) = made else { panic!("the W5500 does not answer") };
+    let Ok((network, wire)) = made else { rp::give_up("no network: the W5500 does not answer") };
     spawn(spawner, ethernet(wire));
     start(spawner, network, Config::dhcpv4(Default::default()), storage);
 }

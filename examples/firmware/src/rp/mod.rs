@@ -78,8 +78,13 @@ impl Write for Serial {
     }
 }
 
+/// Says what the board cannot do without, and begins anew.
+pub(crate) fn give_up(why: &str) -> ! {
+    let _ = writeln!(Serial, "{why}");
+    SCB::sys_reset()
+}
+
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    let _ = Serial.write_str("panic\n");
-    SCB::sys_reset()
+    give_up("panic")
 }

@@ -3,9 +3,9 @@
 
 use std::thread;
 
-use firmware_tests::Board;
+use firmware_tests::{Board, Fault};
 
-use crate::table::{Browser, Table};
+use crate::table::{Browser, Table, first_boot};
 
 /// Half of what memory.x gives would be too near.
 const STACK: u32 = 26 * 1024;
@@ -89,4 +89,60 @@ fn two_picos_have_two_mac_addresses_em9() {
         seen.sort();
         assert_ne!(seen[0], seen[1], "of two");
     }
+}
+
+/// EM9: a device that nobody can reach says why on its serial line, and is there as soon as it can be reached.
+#[test]
+fn a_pico_without_a_network_says_why_em9() {
+    let cases = [
+        (Board::Pico, Fault::NoLink, "no link"),
+        (Board::PicoUsb, Fault::NoLink, "no link"),
+        (Board::Pico, Fault::NoAddress, "no address: no DHCP server answers"),
+    ];
+    thread::scope(|scope| {
+        for (board, fault, why) in cases {
+            scope.spawn(move || {
+                let mut device = Table::new(board).boot_with(&[fault]);
+                assert_eq!(device.said().last().unwrap(), why);
+                device.repair().unwrap();
+                device.is_up().unwrap();
+                assert_eq!(Browser::default().get(device.address(), "/").unwrap().view(), "first-boot");
+            });
+        }
+        scope.spawn(|| {
+            let mut device = Table::new(Board::Pico).boot_with(&[Fault::NoNetwork]);
+            assert_eq!(device.said(), ["no network: the W5500 does not answer"]);
+        });
+    });
+}
+
+/// EM4: a first boot without random bytes is told on the serial line and on every page, and goes on when there are some.
+#[test]
+fn a_first_boot_waits_for_random_bytes_em4() {
+    let table = Table::new(Board::Pico);
+    let mut device = table.boot_with(&[Fault::NoEntropy]);
+    let why = "there are no random numbers yet for the device's key";
+    assert_eq!(device.said(), [format!("up, but: {why}")]);
+    let page = Browser::default().get(device.address(), "/").unwrap();
+    assert!(page.status == 503 && page.body.contains(why), "{} {}", page.status, page.body);
+    device.repair().unwrap();
+    device.hears("setup code: ").unwrap();
+    let form = first_boot(&mut device);
+    assert_eq!(Browser::default().post(device.address(), "/first-boot", &form).unwrap().status, 303);
+}
+
+/// ST10: what is no device's data, such as a program, is told on the serial line and on every page, and is left alone.
+#[test]
+fn a_program_in_the_devices_part_is_told_st10_em9() {
+    let table = Table::new(Board::PicoUsb);
+    let program = std::fs::read(table.program()).unwrap();
+    let bytes = program[..Board::PicoUsb.image_size()].to_vec();
+    std::fs::write(table.image(), &bytes).unwrap();
+    let mut device = table.boot();
+    let why = "the flash holds a program or something else, or what another version or page size wrote";
+    assert_eq!(device.said(), [format!("up, but: {why}")]);
+    let page = Browser::default().get(device.address(), "/").unwrap();
+    assert!(page.status == 503 && page.body.contains(why), "{} {}", page.status, page.body);
+    drop(device);
+    assert!(std::fs::read(table.image()).unwrap() == bytes, "it is left as it was");
 }
