@@ -1,5 +1,6 @@
 // node main.mjs BOARD FIRMWARE.elf FLASH.image ADDRESS:PORT [FAULT]...
-// A Pico, with a W5500 or not: what it says on its serial line goes to the standard output. The image is the end of its
+// A Pico, with a W5500 or not: what it says on its serial line goes to the standard output, and again behind "usb: " what it
+// says on its USB cable. The image is the end of its
 // flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
 // on, "hang" lets the processor hang, "repair" takes the faults back: no-entropy, no-link, no-address (no-network stays).
 // "stack" asks how much of the stack was used, "mac" for its MAC address.
@@ -24,8 +25,9 @@ gateway.silent = is('no-address');
 
 /** What is wired to a fresh processor: the chip of the network, or nothing but the cable. */
 function network(mcu) {
-  if (board === 'pico-usb') return new Computer(mcu, { plugged: !is('no-link'), up: (mac) => gateway.ask(mac) });
-  return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged: !is('no-link') });
+  const plugged = !is('no-link');
+  if (board !== 'pico-usb') return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged });
+  return new Computer(mcu, { plugged, up: (mac) => gateway.ask(mac), line: (line) => say(`usb: ${line}`) });
 }
 
 let chip;

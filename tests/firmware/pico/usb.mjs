@@ -1,10 +1,10 @@
-// The computer at the other end of the Pico's USB cable, as far as a network over it goes (CDC-NCM): reads what the device
-// says it is, chooses its network, and carries ethernet frames.
+// The computer at the other end of the Pico's USB cable: reads what the device says it is, chooses its network, carries
+// ethernet frames (CDC-NCM), and opens a terminal (CDC-ACM).
 
 // requests, and kinds of descriptors
-const SET_ADDRESS = 5, GET_DESCRIPTOR = 6, SET_CONFIGURATION = 9, SET_INTERFACE = 11, GET_NTB_PARAMETERS = 0x80;
+const SET_ADDRESS = 5, GET_DESCRIPTOR = 6, SET_CONFIGURATION = 9, SET_INTERFACE = 11, GET_NTB_PARAMETERS = 0x80, SET_LINE_STATE = 0x22;
 const CONFIGURATION = 2, STRING = 3, INTERFACE = 4, ENDPOINT = 5, CLASS_SPECIFIC = 0x24;
-const COMMUNICATION = 0x020d, DATA = 0x0a00; // class and subclass of the interfaces
+const NETWORK = 0x020d, TERMINAL = 0x0202, DATA = 0x0a00; // class and subclass of the interfaces
 const ETHERNET = 0x0f; // the class-specific descriptor that names the MAC address
 const BULK = 2, IN = 0x80, PACKET = 64;
 const AVAILABLE = 1 << 10, OUT = 4; // of a buffer, and in the offset of one that the computer fills
@@ -18,13 +18,14 @@ const setup = (type, request, value, index, length = 0) => {
 };
 
 export class Computer {
-  /** `up` is called with the MAC address that the device gives the computer. */
-  constructor(mcu, { plugged, up }) {
+  /** `up` is called with the MAC address that the device gives the computer, `line` with what comes on the terminal. */
+  constructor(mcu, { plugged, up, line }) {
     this.usb = mcu.usbCtrl;
     this.up = up;
     this.send = () => {};
     this.out = [];
     this.block = [];
+    this.heard = '';
     this.number = 0;
     this.wait(mcu.usbDPRAMView);
     this.usb.onUSBEnabled = () => {
@@ -38,6 +39,7 @@ export class Computer {
     this.usb.onEndpointWrite = (endpoint, packet) => {
       if (endpoint === 0) this.answer(packet);
       else if (endpoint === this.from) this.collect(packet);
+      else if (endpoint === this.terminal) this.read(packet, line);
     };
     this.usb.onEndpointRead = (endpoint) => {
       if (endpoint === 0) this.acknowledge();
@@ -74,20 +76,29 @@ export class Computer {
     yield setup(0, SET_ADDRESS, 1, 0);
     const { 2: length } = yield describe(CONFIGURATION, 0, 0, 9);
     const all = yield describe(CONFIGURATION, 0, 0, length);
-    let name, communication, data, current;
+    let name, network, terminal, data, of, chosen;
     for (let at = 0; at < all.length; at += all[at]) {
       const [, kind, second, third] = all.subarray(at);
-      if (kind === INTERFACE) current = all.readUInt16BE(at + 5);
-      if (kind === INTERFACE && current === COMMUNICATION) communication = second;
-      if (kind === INTERFACE && current === DATA && third === 1) data = second;
-      if (kind === CLASS_SPECIFIC && second === ETHERNET) name = third;
-      if (kind === ENDPOINT && current === DATA && third === BULK) this[second & IN ? 'from' : 'to'] = second & 15;
+      if (kind === INTERFACE) {
+        const is = all.readUInt16BE(at + 5);
+        chosen = is === DATA && (of === TERMINAL || third === 1);
+        if (is === NETWORK) network = second;
+        if (is === TERMINAL) terminal = second;
+        if (is === DATA && of === NETWORK) data = second;
+        if (is !== DATA) of = is;
+      }
+      if (kind === CLASS_SPECIFIC && of === NETWORK && second === ETHERNET) name = third;
+      if (kind === ENDPOINT && chosen && third === BULK) {
+        if (of === TERMINAL && second & IN) this.terminal = second & 15;
+        if (of === NETWORK) this[second & IN ? 'from' : 'to'] = second & 15;
+      }
     }
     const mac = yield describe(STRING, name, 0x409, 255);
     yield setup(0, SET_CONFIGURATION, 1, 0);
-    const limits = yield setup(0xa1, GET_NTB_PARAMETERS, 0, communication, 28);
+    const limits = yield setup(0xa1, GET_NTB_PARAMETERS, 0, network, 28);
     this.most = limits.readUInt32LE(16);
     yield setup(1, SET_INTERFACE, 1, data);
+    yield setup(0x21, SET_LINE_STATE, 1, terminal);
     this.up(Buffer.from(mac.toString('utf16le', 2), 'hex'));
   }
 
@@ -121,6 +132,13 @@ export class Computer {
     if (block.length < HEAD + POINTER || block.toString('latin1', 0, 4) !== 'NCMH') return;
     const pointer = block.readUInt16LE(10), at = block.readUInt16LE(pointer + 8);
     this.send(block.subarray(at, at + block.readUInt16LE(pointer + 10)));
+  }
+
+  /** A piece of what is said on the terminal. */
+  read(packet, line) {
+    const lines = (this.heard + Buffer.from(packet)).split('\n');
+    this.heard = lines.pop();
+    lines.forEach(line);
   }
 
   /** A frame for the device, in a block of its own. */

@@ -140,9 +140,20 @@ fn a_program_in_the_devices_part_is_told_st10_em9() {
     std::fs::write(table.image(), &bytes).unwrap();
     let mut device = table.boot();
     let why = "the flash holds a program or something else, or what another version or page size wrote";
-    assert_eq!(device.said(), [format!("up, but: {why}")]);
+    assert_eq!(device.said()[0], format!("up, but: {why}"));
     let page = Browser::default().get(device.address(), "/").unwrap();
     assert!(page.status == 503 && page.body.contains(why), "{} {}", page.status, page.body);
     drop(device);
     assert!(std::fs::read(table.image()).unwrap() == bytes, "it is left as it was");
+}
+
+/// EM9: a Pico with nothing but its USB cable says the setup code and its address on the cable, too.
+#[test]
+fn what_a_pico_says_is_on_its_usb_cable_em9() {
+    let mut device = Table::new(Board::PicoUsb).boot();
+    device.hears("usb: up: http://192.168.7.1/").unwrap();
+    let said = device.said();
+    let on =
+        |cable: &str| said.iter().filter_map(|line| line.strip_prefix(cable)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(on("usb: setup code: "), on("setup code: "), "{said:?}");
 }
