@@ -39,9 +39,9 @@ pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
     println!("{}: {} pages of {PAGE} bytes", file.display(), pages.len());
     println!("Hold BOOTSEL while you plug the board in. It is a drive then:");
     println!("  cp {} /media/$USER/{drive}/", file.display());
-    println!(
-        "The setup code comes on UART 0, pin 1 of the board (GP0), at 115200 baud. What the device keeps stays as it is."
-    );
+    let cable = if board == Board::PicoUsb { "the USB cable, as a serial port, and on " } else { "" };
+    println!("The setup code comes on {cable}UART 0, pin 1 of the board (GP0), at 115200 baud.");
+    println!("What the device keeps stays as it is.");
     Ok(())
 }
 

@@ -52,22 +52,24 @@ fn a_pico_that_hangs_is_reset_em9() {
 /// EM9: a browser's six connections at once, and the stack that all of it took.
 #[test]
 fn six_connections_and_a_sign_in_fit_in_the_stack_em6_em9() {
-    let table = Table::new(Board::Pico);
-    let (mut device, browser) = table.owned();
-    let address = device.address();
-    let visitors = [(); 6].map(|()| {
-        let mut browser = browser.clone();
-        thread::spawn(move || {
-            for path in ["/", "/style.css", "/readings", "/settings"] {
-                assert_eq!(browser.get(address, path).unwrap().status, 200, "{path}");
-            }
-        })
-    });
-    visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
-    assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
-    let used = device.stack().unwrap();
-    println!("pico: {used} bytes of stack");
-    assert!(used < STACK, "{used} bytes of stack");
+    for board in [Board::Pico, Board::PicoUsb] {
+        let table = Table::new(board);
+        let (mut device, browser) = table.owned();
+        let address = device.address();
+        let visitors = [(); 6].map(|()| {
+            let mut browser = browser.clone();
+            thread::spawn(move || {
+                for path in ["/", "/style.css", "/readings", "/settings"] {
+                    assert_eq!(browser.get(address, path).unwrap().status, 200, "{path}");
+                }
+            })
+        });
+        visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
+        assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
+        let used = device.stack().unwrap();
+        println!("{}: {used} bytes of stack", board.name());
+        assert!(used < STACK, "{used} bytes of stack");
+    }
 }
 
 /// EM9: the chip's own number makes the MAC address, so that two Picos get along on one network, and one stays the same.
