@@ -395,7 +395,8 @@ impl Device {
         self.tell("hang")
     }
 
-    /// Gives a Pico what it was booted without: random bytes, a cable, a DHCP server.
+    /// Gives a Pico what it was booted without: random bytes, a cable, a DHCP server. A USB cable that is there is pulled and
+    /// plugged in again.
     pub fn repair(&mut self) -> io::Result<()> {
         self.tell("repair")
     }

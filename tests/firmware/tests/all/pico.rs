@@ -149,6 +149,18 @@ fn a_program_in_the_devices_part_is_told_st10_em9() {
     assert!(std::fs::read(table.image()).unwrap() == bytes, "it is left as it was");
 }
 
+/// EM9: a computer that was asleep, or another one, finds the device again while that goes on.
+#[test]
+fn a_usb_cable_is_pulled_and_plugged_in_again_em9() {
+    let (mut device, mut browser) = Table::new(Board::PicoUsb).owned();
+    for _ in 0..3 {
+        device.repair().unwrap();
+        assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
+    }
+    let said = device.said().iter().filter(|line| line.starts_with("up: ")).count();
+    assert_eq!(said, 1, "one boot: {:?}", device.said());
+}
+
 /// EM9: a Pico with nothing but its USB cable says the setup code and its address on the cable, too.
 #[test]
 fn what_a_pico_says_is_on_its_usb_cable_em9() {
