@@ -27,7 +27,8 @@ gateway.silent = is('no-address');
 function network(mcu) {
   const plugged = !is('no-link');
   if (board !== 'pico-usb') return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged });
-  return new Computer(mcu, { plugged, up: (mac) => gateway.ask(mac), line: (line) => say(`usb: ${line}`) });
+  const down = () => gateway.reset(), up = (mac) => gateway.ask(mac);
+  return new Computer(mcu, { plugged, down, up, line: (line) => say(`usb: ${line}`) });
 }
 
 let chip;
@@ -56,6 +57,7 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     pico.entropy = true;
     gateway.silent = false;
     chip.plug();
+    say('repair: done');
   }
   if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);

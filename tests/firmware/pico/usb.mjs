@@ -18,21 +18,19 @@ const setup = (type, request, value, index, length = 0) => {
 };
 
 export class Computer {
-  /** `up` is called with the MAC address that the device gives the computer, `line` with what comes on the terminal. */
-  constructor(mcu, { plugged, up, line }) {
-    this.usb = mcu.usbCtrl;
-    this.up = up;
-    this.send = () => {};
-    this.out = [];
-    this.block = [];
-    this.heard = '';
-    this.number = 0;
+  /**
+   * `down` is called when there is no network any more, `up` with the MAC address that the device gives the computer, `line`
+   * with what comes on the terminal.
+   */
+  constructor(mcu, { plugged, down, up, line }) {
+    Object.assign(this, { usb: mcu.usbCtrl, down, up, send() {}, heard: '', number: 0 });
     this.wait(mcu.usbDPRAMView);
     this.usb.onUSBEnabled = () => {
       this.enabled = true;
       if (plugged) this.plug();
     };
     this.usb.onResetReceived = () => {
+      Object.assign(this, { out: [], block: [], takes: false });
       this.steps = this.enumerate();
       this.step();
     };
@@ -52,6 +50,7 @@ export class Computer {
 
   /** The cable is plugged in. */
   plug() {
+    this.down();
     if (this.enabled) this.usb.resetDevice();
   }
 

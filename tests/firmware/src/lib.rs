@@ -397,8 +397,8 @@ impl Device {
 
     /// Gives a Pico what it was booted without: random bytes, a cable, a DHCP server. A USB cable that is there is pulled and
     /// plugged in again.
-    pub fn repair(&mut self) -> io::Result<()> {
-        self.tell("repair")
+    pub fn repair(&mut self) -> Result<(), String> {
+        self.ask("repair").map(drop)
     }
 
     /// How much of its stack the Pico has used.

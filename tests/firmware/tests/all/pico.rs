@@ -75,22 +75,16 @@ fn six_connections_and_a_sign_in_fit_in_the_stack_em6_em9() {
 /// EM9: the chip's own number makes the MAC address, so that two Picos get along on one network, and one stays the same.
 #[test]
 fn two_picos_have_two_mac_addresses_em9() {
-    for board in [Board::Pico, Board::PicoUsb] {
-        let mut seen = [(); 2].map(|()| {
-            let table = Table::new(board);
-            let macs = [(); 2].map(|()| {
-                let mut device = table.boot();
-                // the other end has heard of it by the time a page is there
-                Browser::default().get(device.address(), "/").unwrap();
-                device.mac().unwrap()
-            });
-            assert_eq!(macs[0], macs[1], "of one Pico");
-            assert!(macs[0].len() == 12 && macs[0].starts_with("02"), "{macs:?}");
-            macs[0].clone()
-        });
-        seen.sort();
-        assert_ne!(seen[0], seen[1], "of two");
-    }
+    let (one, other) = (Table::new(Board::Pico), Table::new(Board::Pico));
+    let [first, again, others] = [&one, &one, &other].map(|table| {
+        let mut device = table.boot();
+        // the other end has heard of it by the time a page is there
+        Browser::default().get(device.address(), "/").unwrap();
+        device.mac().unwrap()
+    });
+    assert!(first.len() == 12 && first.starts_with("02"), "{first}");
+    assert_eq!(first, again, "of one Pico");
+    assert_ne!(first, others, "of two");
 }
 
 /// EM9: a device that nobody can reach says why on its serial line, and is there as soon as it can be reached.
