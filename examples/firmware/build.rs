@@ -4,20 +4,27 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-/// Each is a feature and a directory.
-const BOARDS: [&str; 3] = ["lm3s6965evb", "riscv-virt", "pico"];
+/// Each is a feature, and has a map of its memory.
+const BOARDS: [(&str, &str); 5] = [
+    ("lm3s6965evb", "lm3s6965evb/memory.x"),
+    ("riscv-virt", "riscv-virt/memory.x"),
+    ("pico", "rp/rp2040.x"),
+    ("pico-usb", "rp/rp2040.x"),
+    ("pico2", "rp/rp2350.x"),
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
-    let named =
-        |board: &&str| env::var_os(format!("CARGO_FEATURE_{}", board.to_uppercase().replace('-', "_"))).is_some();
-    let [board] = BOARDS.into_iter().filter(named).collect::<Vec<_>>()[..] else {
-        panic!("choose one board: --features {}", BOARDS.join(" or "))
+    let named = |(board, _): &(&str, &str)| {
+        env::var_os(format!("CARGO_FEATURE_{}", board.to_uppercase().replace('-', "_"))).is_some()
     };
-    let map = format!("src/{board}/memory.x");
+    let [(board, map)] = BOARDS.into_iter().filter(named).collect::<Vec<_>>()[..] else {
+        panic!("choose one board: --features {}", BOARDS.map(|(board, _)| board).join(" or "))
+    };
+    let map = format!("src/{map}");
     println!("cargo::rerun-if-changed={map}");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::copy(&map, Path::new(&out).join("memory.x")).expect("the board has a map of its memory");
@@ -26,7 +33,7 @@ fn main() {
         println!("cargo::rustc-link-arg=-Tmemory.x"); // cortex-m-rt's script takes it in by itself
     }
     println!("cargo::rustc-link-arg=-Tlink.x");
-    if board == "pico" {
+    if map.ends_with("rp2040.x") {
         println!("cargo::rustc-link-arg=-Tlink-rp.x"); // embassy-rp's: where the second boot stage is
     }
     println!("cargo::rustc-link-arg=--nmagic");

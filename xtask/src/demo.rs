@@ -34,8 +34,10 @@ pub(crate) fn device_bound() -> Result<(), String> {
 
 /// The same on a board. QEMU ends with this process, however that ends.
 fn on_board(name: &str, listen: &str, data: &Path) -> Result<(), String> {
-    let known = || Board::ALL.map(Board::name).join(" or ");
-    let board = Board::named(name).ok_or_else(|| format!("--board {name}: there is {}", known()))?;
+    let known = || Board::EMULATED.map(Board::name).join(" or ");
+    let board = Board::named(name)
+        .filter(|board| Board::EMULATED.contains(board))
+        .ok_or_else(|| format!("--board {name}: there is {}", known()))?;
     let listen = listen.parse().map_err(|_| format!("--listen {listen}: an IPv4 address and a port"))?;
     setup::install(needs(board))?;
     println!("building the firmware; the board's flash is in {}", data.display());

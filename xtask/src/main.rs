@@ -18,7 +18,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "build and run the device UI on this machine or an emulated board; Ctrl-C ends it",
         "  --listen ADDR   where it listens (default: 127.0.0.1:8080)
   --data DIR      where its data is kept (default: target/demo-data)
-  --board BOARD   on an emulated board: lm3s6965evb, riscv-virt or pico
+  --board BOARD   on an emulated board: lm3s6965evb, riscv-virt, pico or pico-usb
   --dbsc          instead of it, and without the options above: the notes application over https, with
                   device-bound sessions; prints the command line for Chromium
 ",
@@ -26,7 +26,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "flash",
         "build the firmware for a board that is plugged in, and say how it gets there",
-        "  --board pico    the board, a Raspberry Pi Pico: there is no other one yet\n",
+        "  --board BOARD   pico (with a W5500), pico-usb or pico2\n",
     ),
     (
         "test-all",

@@ -18,7 +18,7 @@ use picoserve::routing::PathRouter;
 use picoserve::{Config, EmbassyRuntime, Router, Server, Timeouts, Timer};
 use session_picoserve::Guard;
 
-use crate::turn::{Chip, while_free};
+use crate::turn::{Chip, Held, while_free};
 
 /// A client that sends nothing is disconnected after this.
 pub const SILENCE: Duration = Duration::from_secs(5);
@@ -198,17 +198,27 @@ impl<const REQUEST: usize> Worker<REQUEST> {
 
     /// Answers what this client asks, once it is what picoserve and the client read alike. While another task holds the
     /// flash, the request waits, and is answered 503 after [`PATIENCE`](crate::PATIENCE).
-    pub async fn serve(&mut self, client: &mut Client<'_>, router: &Router<impl PathRouter>, flash: &dyn Chip) {
+    ///
+    /// # Errors
+    /// [`Held`] if it came to that, for the device's log.
+    pub async fn serve(
+        &mut self,
+        client: &mut Client<'_>,
+        router: &Router<impl PathRouter>,
+        flash: &dyn Chip,
+    ) -> Result<(), Held> {
         let served = while_free(flash, || {
             let socket = self.guard.around(Lent(&mut client.socket));
             Server::new(router, &CONFIG, &mut self.request).serve(socket)
         });
         // an error of the server's is the client's: it went away, or sent nothing that can be read
-        if let Err(why) = served.await.map(drop)
+        let result = served.await.map(drop);
+        if let Err(why) = &result
             && !self.guard.is_answered()
         {
-            client.refuse(&why).await;
+            client.refuse(why).await;
         }
+        result
     }
 }
 

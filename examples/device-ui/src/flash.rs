@@ -31,14 +31,15 @@ impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SE
     /// instance. Nothing is read yet.
     ///
     /// # Panics
-    /// If it is less than three pages, or not whole ones.
+    /// If they are not whole pages.
     #[must_use]
     pub const fn new(flash: &'f Shared<F>, part: Range<u32>) -> Self {
         let (page, size) = (F::ERASE_SIZE as u32, part.end.saturating_sub(part.start));
         assert!(part.start.is_multiple_of(page), "the part begins with a page");
-        assert!(size > 2 * page && size.is_multiple_of(page), "whole pages: two for the data, and the sessions'");
+        assert!(size.is_multiple_of(page), "whole pages");
         let copies = Mutex::new(Copies::new(Partition::new(flash, part.start, 2 * page)));
-        Self { copies, store: FlashStore::new(Partition::new(flash, part.start + 2 * page, size - 2 * page)) }
+        let sessions = Partition::new(flash, part.start + 2 * page, size.saturating_sub(2 * page));
+        Self { copies, store: FlashStore::new(sessions) }
     }
 
     /// Where the sessions and the time are kept.
@@ -50,7 +51,8 @@ impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SE
     /// is the first boot if nothing is there, or what a power cut left of a first boot.
     pub async fn boot<R: TryCryptoRng>(&self, rng: &mut R) -> Result<Data, CannotBoot> {
         let mut copies = self.copies.lock().await;
-        let (held, log) = (copies.read().await?, self.store.contents().await?);
+        // the log first: a part that is too small for it may be too small for the copies
+        let (log, held) = (self.store.contents().await?, copies.read().await?);
         match (held, log) {
             (Held::Foreign, _) | (_, Contents::Foreign) => Err(CannotBoot::Foreign),
             (Held::Data(data), _) => Ok(data),
@@ -83,9 +85,10 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> Keeper for &Flash<'
 pub enum CannotBoot {
     /// The flash does not answer, or is too small.
     Flash(FlashError),
-    /// The flash holds something else, or was written by another version or for other pages.
+    /// The flash holds something else, such as a program into which the part reaches by mistake, or was written by another
+    /// version or for other pages.
     Foreign,
-    /// The device was used before, and both copies of its data are damaged.
+    /// The device was used before, and both copies of its data are damaged; or a program ends in their place.
     Corrupt,
     /// Another task holds the flash.
     Held,
@@ -103,8 +106,12 @@ impl fmt::Display for CannotBoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(why) => why.fmt(f),
-            Self::Foreign => f.write_str("the flash holds something else, or what another version or page size wrote"),
-            Self::Corrupt => f.write_str("the device's data in the flash is truncated or corrupt"),
+            Self::Foreign => {
+                f.write_str("the flash holds a program or something else, or what another version or page size wrote")
+            }
+            Self::Corrupt => {
+                f.write_str("the device's data in the flash is truncated or corrupt, or a program is in its place")
+            }
             Self::Held => f.write_str("another task holds the flash"),
             Self::NoRandomness => f.write_str("there are no random numbers yet for the device's key"),
         }

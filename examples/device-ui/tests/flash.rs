@@ -39,6 +39,14 @@ impl rand_core::TryRng for Numbers {
 
 impl rand_core::TryCryptoRng for Numbers {}
 
+impl Numbers {
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let Ok(()) = rand_core::TryRng::try_fill_bytes(self, &mut bytes);
+        bytes
+    }
+}
+
 struct NoNumbers;
 
 impl rand_core::TryRng for NoNumbers {
@@ -248,9 +256,42 @@ fn a_flash_of_other_pages_or_another_version_is_told() {
     let version = Eeprom::with(flash.bytes());
     version.damage(|bytes| bytes.chunks_mut(1024).for_each(|page| page[4] ^= 2));
     let (before, error) = (version.bytes(), boots(&version).err().unwrap());
-    assert_eq!(error.to_string(), "the flash holds something else, or what another version or page size wrote");
+    assert_eq!(
+        error.to_string(),
+        "the flash holds a program or something else, or what another version or page size wrote"
+    );
     assert_eq!(version.bytes(), before, "and it is not overwritten");
-    assert!(matches!(boots(&Eeprom::new(4)).err(), Some(CannotBoot::Flash(_))), "too small");
+}
+
+/// ST10: a store larger than its part of the flash is told with both sizes, and nothing is read or written beside the part.
+#[test]
+fn a_part_that_is_too_small_is_told_st10() {
+    for pages in 0..=4 {
+        let flash = Eeprom::new(32);
+        let shared: &'static _ = Box::leak(Box::new(Shared::new(flash.clone())));
+        let device = Flash::<_, 16, 256>::new(shared, 8 * 1024..(8 + pages) * 1024);
+        let error = run(device.boot(&mut Numbers(7))).err().unwrap().to_string();
+        let have = format!(" bytes of flash and has {}", 1024 * u32::saturating_sub(pages, 2));
+        assert!(error.starts_with("the store needs ") && error.ends_with(&have), "{pages}: {error}");
+        assert!(flash.bytes().iter().all(|byte| *byte == 0xff), "{pages}");
+    }
+}
+
+/// ST10: a part that reaches into a program, wherever that begins and ends, is told, and the program is left alone.
+#[test]
+fn a_part_that_overlaps_the_program_is_told_st10() {
+    const PAGE: usize = 4096;
+    let program: Vec<u8> = Numbers(5).bytes(3 * PAGE - 700);
+    for first in 0..16 {
+        let mut bytes = vec![0xff; 20 * PAGE];
+        bytes[first * PAGE..][..program.len()].copy_from_slice(&program);
+        let flash = File::with(bytes.clone());
+        let shared: &'static _ = Box::leak(Box::new(Shared::new(flash.clone())));
+        let device = Flash::<_, 16, 256>::new(shared, 2 * PAGE as u32..16 * PAGE as u32);
+        let error = run(device.boot(&mut Numbers(7))).err().unwrap().to_string();
+        assert!(error.contains(" a program "), "{first}: {error}");
+        assert!(flash.bytes() == bytes, "{first}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use core::ops::Range;
 use device_ui::flash::{CannotBoot, Flash, Part, Shared};
 use device_ui::{Data, Device, Keeper, Limits, NotKept, Possession, SetupCode};
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_net::{Config, DhcpConfig, Runner, Stack, StackResources};
+use embassy_net::{Config, Runner, Stack, StackResources};
 use embassy_time::{Instant, Timer};
 use session_core::environment::{Clock as _, EmbassyClock, Time};
 use session_device::{BlockingFlash, Chip as _, Random, block_on, keep_time};
@@ -25,11 +25,6 @@ const RECORD: usize = 256;
 const ROUNDS: u32 = 2_000;
 /// A device without a network says so every ten seconds, that is, each so many looks.
 const COMPLAIN: u32 = 2_500;
-
-/// The network's server says which address the device has.
-pub(crate) fn dhcp() -> Config {
-    Config::dhcpv4(DhcpConfig::default())
-}
 
 /// The flash, and which part of it is the device's.
 pub(crate) struct Storage {
@@ -73,11 +68,13 @@ impl Keeper for Own {
     }
 }
 
-/// Runs it all on the board's executor. `address` says where the device's address comes from.
-pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) {
+/// Runs it all on the board's executor. `address` says where the device's address comes from. What is returned is for tasks
+/// of the board's own that use its network.
+pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) -> Stack<'static> {
     let (stack, runner) = join(network, address);
     spawn(spawner, net(runner));
     spawn(spawner, boot(spawner, stack, keep(storage)));
+    stack
 }
 
 /// Spawns a task, of which there is a place for each.
@@ -123,7 +120,7 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
     let booted = BOOTED.init(Cell::new(site(kept)));
     let mounted = millis();
     let mut waits = 0_u32;
-    while !stack.is_config_up() {
+    while !(stack.is_link_up() && stack.is_config_up()) {
         Timer::after_millis(4).await;
         waits += 1;
         if waits.is_multiple_of(COMPLAIN) {

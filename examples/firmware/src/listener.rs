@@ -1,11 +1,14 @@
 //! The tasks that accept clients and answer them. A task has no type parameters, so an application writes its own.
 
+use core::fmt::Write;
+
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use session_device::{Buffers, Worker};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::app::{Booted, spawn};
+use crate::board::Serial;
 
 /// Connections at once: a browser's six, and some for the moment in which others are being closed.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -39,7 +42,12 @@ async fn serve(listener: &'static Listener, booted: &'static Booted) {
     loop {
         let mut client = listener.client().await;
         match booted.get() {
-            Ok(site) => worker.serve(&mut client, &device_ui::router(&site.pool, &site.device), site.chip).await,
+            Ok(site) => {
+                let router = device_ui::router(&site.pool, &site.device);
+                if let Err(why) = worker.serve(&mut client, &router, site.chip).await {
+                    let _ = writeln!(Serial, "503: {why}");
+                }
+            }
             Err(why) => client.refuse(&why).await,
         }
     }

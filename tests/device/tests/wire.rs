@@ -1,6 +1,6 @@
 //! Listener and workers over two network stacks with a wire between them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -16,7 +16,7 @@ use embassy_sync::mutex::Mutex;
 use embassy_time::{Duration, Instant, MockDriver};
 use picoserve::Router;
 use picoserve::routing::get;
-use session_device::{Buffers, Listener, PATIENCE, Worker};
+use session_device::{Buffers, Held, Listener, PATIENCE, Worker};
 
 type Frames = Rc<RefCell<VecDeque<Vec<u8>>>>;
 
@@ -126,11 +126,14 @@ fn a_worker_waits_for_the_flash_and_the_device_goes_on_em8() {
     let listener = Listener::<3>::new(device, 80, Box::leak(Box::new([const { Buffers::<512, 512>::new() }; 3])));
     let chip = Mutex::<NoopRawMutex, ()>::new(());
     let router = Router::new().route("/", get(|| async { "a page" }));
+    let refused = Cell::new(0);
     let work = async || {
         let mut worker = Worker::<1024>::new();
         loop {
             let mut client = listener.client().await;
-            worker.serve(&mut client, &router, &chip).await;
+            if worker.serve(&mut client, &router, &chip).await == Err(Held) {
+                refused.set(refused.get() + 1);
+            }
         }
     };
     let nets = join(device_net.run(), client_net.run());
@@ -152,6 +155,7 @@ fn a_worker_waits_for_the_flash_and_the_device_goes_on_em8() {
     let answer = until(&mut all, pin!(ask(client)), PATIENCE + second).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("another task holds the flash"), "{answer}");
     assert!(began.elapsed() >= PATIENCE);
+    assert_eq!(refused.get(), 1, "and the device's log can tell");
     drop(update);
     let answer = until(&mut all, pin!(ask(client)), second).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

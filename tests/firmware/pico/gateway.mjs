@@ -1,11 +1,12 @@
-// The other end of the device's cable, in this process: it gives the device its address (DHCP), answers ARP, and lets
-// clients of this machine through to the device's port 80. Frames do not get lost here, so nothing is sent twice but the
-// first segment of a connection.
+// The other end of the device's cable, in this process: it gives the device its address or asks the device for its own
+// (DHCP), answers ARP, and lets clients of this machine through to the device's port 80. Frames do not get lost here, so
+// nothing is sent twice but the first segment of a connection, and what the device may not be ready for yet.
 
 import net from 'node:net';
 
-const OURS = Buffer.from([10, 0, 0, 1]), DEVICES = Buffer.from([10, 0, 0, 2]), MAC = Buffer.from([2, 0, 0, 0, 0, 254]);
-const ALL = Buffer.alloc(6, 255);
+const ALL = Buffer.alloc(6, 255), NONE = Buffer.alloc(4), EVERYWHERE = Buffer.alloc(4, 255);
+const CLIENT = 68, SERVER = 67, DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK_OF_DHCP = 5;
+const COOKIE = 0x63825363;
 const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
 
 const words = (...numbers) => Buffer.from(numbers.flatMap((number) => [number >> 8, number & 255]));
@@ -19,9 +20,21 @@ function checksum(...parts) {
   return ~sum & 0xffff;
 }
 
+/** The options of a message of DHCP: a number, a length, and so many bytes each. */
+function options(message) {
+  const all = {};
+  for (let at = 240; at < message.length && message[at] !== 255; at += message[at] === 0 ? 1 : 2 + message[at + 1]) {
+    if (message[at]) all[message[at]] = message.subarray(at + 2, at + 2 + message[at + 1]);
+  }
+  return all;
+}
+
 export class Gateway {
   constructor(host, port) {
     this.send = () => {};
+    this.ours = Buffer.from([10, 0, 0, 1]);
+    this.devices = Buffer.from([10, 0, 0, 2]);
+    this.mac = Buffer.from([2, 0, 0, 0, 0, 254]);
     this.flows = new Map();
     this.early = [];
     this.port = 20000;
@@ -31,15 +44,16 @@ export class Gateway {
   /** The device begins anew: it knows of no connection any more. */
   reset() {
     this.device = undefined;
+    clearInterval(this.asking);
     for (const flow of this.flows.values()) this.end(flow, true);
   }
 
   ethernet(to, type, payload) {
-    this.send(Buffer.concat([to, MAC, words(type), payload]));
+    this.send(Buffer.concat([to, this.mac, words(type), payload]));
   }
 
-  ip(protocol, payload, to = DEVICES, mac = this.device) {
-    const head = Buffer.concat([words(0x4500, 20 + payload.length, 0, 0x4000, (64 << 8) | protocol, 0), OURS, to]);
+  ip(protocol, payload, to = this.devices, mac = this.device) {
+    const head = Buffer.concat([words(0x4500, 20 + payload.length, 0, 0x4000, (64 << 8) | protocol, 0), this.ours, to]);
     head.writeUInt16BE(checksum(head), 10);
     if (mac) this.ethernet(mac, 0x800, Buffer.concat([head, payload]));
   }
@@ -47,29 +61,72 @@ export class Gateway {
   /** A frame from the device. */
   receive(frame) {
     const type = frame.readUInt16BE(12), packet = frame.subarray(14);
-    const asks = type === 0x806 && packet[7] === 1 && packet.subarray(24, 28).equals(OURS);
-    if (asks) this.ethernet(packet.subarray(8, 14), 0x806, Buffer.concat([words(1, 0x800, 0x604, 2), MAC, OURS, packet.subarray(8, 18)]));
+    if (type === 0x806 && packet.subarray(24, 28).equals(this.ours)) {
+      if (packet[7] === 1) this.arp(2, packet.subarray(8, 18));
+      else this.found(Buffer.from(packet.subarray(8, 14)));
+    }
     if (type !== 0x800) return;
     const payload = packet.subarray((packet[0] & 15) * 4, packet.readUInt16BE(2));
-    if (packet[9] === 17 && payload.readUInt16BE(2) === 67) this.dhcp(payload.subarray(8), Buffer.from(frame.subarray(6, 12)));
+    if (packet[9] === 17 && payload.readUInt16BE(2) === SERVER) this.lease(payload.subarray(8), Buffer.from(frame.subarray(6, 12)));
+    if (packet[9] === 17 && payload.readUInt16BE(2) === CLIENT) this.leased(payload.subarray(8));
     if (packet[9] === 6) this.segment(payload);
   }
 
-  dhcp(request, mac) {
-    // options: a number, a length, and so many bytes
-    let at = 240;
-    while (request[at] !== 53 && request[at] !== 255) at += request[at] === 0 ? 1 : 2 + request[at + 1];
-    const wants = request[at + 2], none = Buffer.alloc(4);
-    const fixed = Buffer.concat([
-      Buffer.from([2, 1, 6, 0]), request.subarray(4, 8), none, none, DEVICES, OURS, none, request.subarray(28, 44), Buffer.alloc(192),
-      long(0x63825363),
-    ]);
-    const options = Buffer.from([53, 1, wants === 1 ? 2 : 5, 54, 4, ...OURS, 51, 4, 0, 1, 0x51, 0x80, 1, 4, 255, 255, 255, 0, 3, 4, ...OURS, 255]);
-    this.ip(17, Buffer.concat([words(67, 68, 8 + fixed.length + options.length, 0), fixed, options]), Buffer.alloc(4, 255), ALL);
-    if (wants === 3) {
-      this.device = mac;
-      this.early.splice(0).forEach((client) => this.open(client));
-    }
+  /** Asks for the owner of an address, or answers; `whose` is a MAC and an IP address. */
+  arp(operation, whose) {
+    const to = operation === 1 ? ALL : whose.subarray(0, 6);
+    this.ethernet(to, 0x806, Buffer.concat([words(1, 0x800, 0x604, operation), this.mac, this.ours, whose]));
+  }
+
+  /** The device is there, at its address. */
+  found(device) {
+    clearInterval(this.asking);
+    this.device = device;
+    this.early.splice(0).forEach((client) => this.open(client));
+  }
+
+  /** A message of DHCP: `head` has 44 bytes. */
+  message(from, to, head, options) {
+    const rest = [Buffer.alloc(192), long(COOKIE), Buffer.from([...options, 255])];
+    const length = 8 + head.length + 196 + options.length + 1;
+    this.ip(17, Buffer.concat([words(from, to, length, 0), head, ...rest]), EVERYWHERE, ALL);
+  }
+
+  /** Gives the device its address. */
+  lease(request, mac) {
+    if (this.silent) return;
+    const wants = options(request)[53][0];
+    const head = Buffer.concat([Buffer.from([2, 1, 6, 0]), request.subarray(4, 8), NONE, NONE, this.devices, this.ours, NONE, request.subarray(28, 44)]);
+    const kind = wants === DISCOVER ? OFFER : ACK_OF_DHCP;
+    this.message(SERVER, CLIENT, head, [53, 1, kind, 54, 4, ...this.ours, 51, 4, 0, 1, 0x51, 0x80, 1, 4, 255, 255, 255, 0, 3, 4, ...this.ours]);
+    if (wants === REQUEST) this.found(mac);
+  }
+
+  /** Asks the device for an address, until there is one. */
+  ask(mac) {
+    this.mac = mac;
+    this.ours = NONE;
+    clearInterval(this.asking);
+    const discover = () => this.ours === NONE && this.client([53, 1, DISCOVER]);
+    discover();
+    this.asking = setInterval(discover, 200);
+  }
+
+  client(options) {
+    const head = Buffer.concat([Buffer.from([1, 1, 6, 0, 1, 2, 3, 4]), Buffer.alloc(20), this.mac, Buffer.alloc(10)]);
+    // and what computers want to know: the mask, the way to everywhere, who knows names
+    this.message(CLIENT, SERVER, head, [...options, 55, 3, 1, 3, 6]);
+  }
+
+  /** What the device says to that. */
+  leased(answer) {
+    const { 53: [kind], 54: server, 1: mask, 3: router, 6: names } = options(answer), address = answer.subarray(16, 20);
+    if (kind === OFFER) this.client([53, 1, REQUEST, 54, 4, ...server, 50, 4, ...address]);
+    if (kind !== ACK_OF_DHCP) return;
+    if (router || names || mask[3] !== 0) throw new Error('the way to everywhere leads through the device');
+    this.ours = Buffer.from(address);
+    this.devices = Buffer.from(server);
+    this.arp(1, Buffer.concat([Buffer.alloc(6), this.devices]));
   }
 
   /** A client of this machine. */
@@ -90,7 +147,7 @@ export class Gateway {
   write(flow, flags, data = Buffer.alloc(0), sequence = flow.next) {
     const option = flags & SYN ? words(0x204, 1460) : Buffer.alloc(0), length = 20 + option.length;
     const head = Buffer.concat([words(flow.port, 80), long(sequence), long(flow.expected), words((length << 10) | flags, 0xffff, 0, 0), option]);
-    head.writeUInt16BE(checksum(OURS, DEVICES, words(6, length + data.length), head, data), 16);
+    head.writeUInt16BE(checksum(this.ours, this.devices, words(6, length + data.length), head, data), 16);
     this.ip(6, Buffer.concat([head, data]));
   }
 

@@ -1,30 +1,47 @@
-// node main.mjs FIRMWARE.elf FLASH.image ADDRESS:PORT [no-entropy]
-// A Pico with a W5500: what it says on its serial line goes to the standard output. The image is the end of its flash.
-// Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now on,
-// "hang" lets the processor hang, "stack" asks how much of the stack was used.
+// node main.mjs BOARD FIRMWARE.elf FLASH.image ADDRESS:PORT [FAULT]...
+// A Pico, with a W5500 or not: what it says on its serial line goes to the standard output, and again behind "usb: " what it
+// says on its USB cable. The image is the end of its
+// flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
+// on, "hang" lets the processor hang, "repair" takes the faults back: no-entropy, no-link, no-address (no-network stays).
+// "stack" asks how much of the stack was used, "mac" for its MAC address.
 
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import readline from 'node:readline';
 import { Gateway } from './gateway.mjs';
 import { Pico } from './pico.mjs';
+import { Computer } from './usb.mjs';
 import { W5500 } from './w5500.mjs';
 
 const FLASH_SIZE = 2 * 1024 * 1024, STACK_TOP = 0x20008000;
 
-const [program, image, listen, ...faults] = process.argv.slice(2);
+const [board, program, image, listen, ...faults] = process.argv.slice(2);
 const say = (line) => fs.writeSync(1, `${line}\n`);
 const file = fs.openSync(image, 'r+');
 const bytes = new Uint8Array(fs.readFileSync(image));
 const gateway = new Gateway(...listen.split(':'));
+const is = (fault) => faults.includes(fault);
+gateway.silent = is('no-address');
 
+/** What is wired to a fresh processor: the chip of the network, or nothing but the cable. */
+function network(mcu) {
+  const plugged = !is('no-link');
+  if (board !== 'pico-usb') return new W5500(mcu, { spi: 0, select: 17, interrupt: 21, plugged });
+  const down = () => gateway.reset(), up = (mac) => gateway.ask(mac);
+  return new Computer(mcu, { plugged, down, up, line: (line) => say(`usb: ${line}`) });
+}
+
+let chip;
 const pico = new Pico({
   elf: fs.readFileSync(program),
   image: { bytes, start: FLASH_SIZE - bytes.length, save: (at, length) => fs.writeSync(file, bytes, at, length, at) },
-  entropy: !faults.includes('no-entropy'),
+  id: crypto.createHash('sha256').update(image).digest().subarray(0, 8),
+  entropy: !is('no-entropy'),
   line: say,
   chips(mcu) {
-    const chip = new W5500(mcu, { spi: 0, select: 17, interrupt: 21 });
     gateway.reset();
+    if (is('no-network')) return;
+    chip = network(mcu);
     chip.send = (frame) => gateway.receive(frame);
     gateway.send = (frame) => chip.receive(frame);
   },
@@ -35,6 +52,14 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const [what, number] = line.split(' ');
   if (what === 'cut') pico.cut = Number(number);
   if (what === 'hang') pico.hang();
+  if (what === 'repair') {
+    faults.length = 0;
+    pico.entropy = true;
+    gateway.silent = false;
+    chip.plug();
+    say('repair: done');
+  }
+  if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
 });
 

@@ -16,6 +16,7 @@ const FUNCTIONS = { IF: 'connect', EX: 'leave', RE: 'erase', RP: 'program', FC: 
 const NAMES = Object.keys(FUNCTIONS);
 const LOOKUP = 0x80; // the code of the breakpoint in the function that looks a name up
 const RETURNED = 0xff;
+const READ_ID = 0x4b; // a command of the flash, with which four bytes pass before the answer
 
 /** What is in the ROM: a table and, for each function, a breakpoint and a return. */
 function rom() {
@@ -48,10 +49,11 @@ function load(elf, flash) {
 export class Pico {
   /**
    * `image` keeps the end of the flash: bytes, `start` in the flash, and `save(offset, length)`. `chips` connects what is
-   * wired to a fresh processor. `line` gets what it says on its serial line.
+   * wired to a fresh processor. `id` are eight bytes that the flash's maker gave it alone. `line` gets what it says on its
+   * serial line.
    */
-  constructor({ elf, image, chips, line, entropy = true }) {
-    Object.assign(this, { elf, image, chips, line, entropy, cut: Infinity, deepest: 0xffffffff, resets: 0 });
+  constructor({ elf, image, id, chips, line, entropy = true }) {
+    Object.assign(this, { elf, image, id, chips, line, entropy, cut: Infinity, deepest: 0xffffffff, resets: 0 });
     this.on();
   }
 
@@ -90,12 +92,24 @@ export class Pico {
     // an aborted transfer is aborted at once
     const { dma } = mcu, read = dma.readUint32.bind(dma);
     dma.readUint32 = (offset) => (offset === 0x444 ? 0 : read(offset));
+    this.flashed(mcu.peripherals[0x18000]);
     const watchdog = mcu.peripherals[0x40058];
     watchdog.onWatchdogTrigger = () => {
       // its alarm repeats otherwise
       watchdog.alarm.enable = watchdog.timer.enable = false;
       this.bitten = true;
     };
+  }
+
+  /** The bus to the flash: rp2040js answers what its second boot stage asks. */
+  flashed(bus) {
+    const [read, write] = [bus.readUint32.bind(bus), bus.writeUint32.bind(bus)], data = 0x60;
+    let answer = [];
+    bus.writeUint32 = (offset, value) => {
+      if (offset === data) answer = (value & 255) === READ_ID ? [0, 0, 0, 0, ...this.id] : [];
+      write(offset, value);
+    };
+    bus.readUint32 = (offset) => (offset === data && answer.length ? answer.shift() : read(offset));
   }
 
   /** A function of the ROM. */

@@ -12,9 +12,10 @@ const OPEN = 0x01, GO = 0x20, TAKEN = 0x40;
 const CAME = 0x04, WENT = 0x10;
 
 export class W5500 {
-  constructor(mcu, { spi, select, interrupt }) {
+  constructor(mcu, { spi, select, interrupt, plugged }) {
     this.spi = mcu.spi[spi];
     this.pin = mcu.gpio[interrupt];
+    this.plugged = plugged;
     this.send = () => {};
     this.reset();
     mcu.gpio[select].addListener((level) => { this.head = level === 0 ? [] : undefined; });
@@ -30,13 +31,19 @@ export class W5500 {
   reset() {
     this.common = new Uint8Array(64);
     this.common[0x39] = 4; // its version
-    this.common[0x2e] = 0xbf; // the link is up
+    this.common[0x2e] = this.plugged ? 0xbf : 0xbe; // whether the link is up
     this.socket = new Uint8Array(64);
     this.out = new Uint8Array(KB16);
     this.in = new Uint8Array(KB16);
     this.inTo = 0;
     this.queue = [];
     this.tell();
+  }
+
+  /** A cable is plugged in. */
+  plug() {
+    this.plugged = true;
+    this.common[0x2e] |= 1;
   }
 
   get(register) {

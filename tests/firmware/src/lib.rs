@@ -1,5 +1,5 @@
 //! The firmware's boards in emulators, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits
-//! until the device is up. Two boards run in QEMU, the Pico in rp2040js (`pico/`). An emulator ends with the process that
+//! until the device is up. Two boards run in QEMU, the Pico in rp2040js (`pico/`), the Pico 2 nowhere. An emulator ends with the process that
 //! started it, however that ends.
 
 use std::fs::{self, OpenOptions};
@@ -27,6 +27,10 @@ pub enum Board {
     RiscvVirt,
     /// Raspberry Pi Pico with a W5500. The end of its flash, 64 KB, is the device's.
     Pico,
+    /// The same Pico without anything: its network is the USB cable.
+    PicoUsb,
+    /// Raspberry Pi Pico 2 with a W5500. There is no emulator of it.
+    Pico2,
 }
 
 /// What is to be different from a board that works.
@@ -34,10 +38,16 @@ pub enum Board {
 pub enum Fault {
     /// The chip that keeps everything is not there. Not of the Pico, whose program is in it.
     NoFlash,
-    /// There is no source of random bytes.
+    /// There is no source of random bytes; of a Pico until [`Device::repair`].
     NoEntropy,
     /// The flash can be read and not be written. Of the second board only.
     ReadOnly,
+    /// There is no W5500. Of the Pico that wants one only.
+    NoNetwork,
+    /// No cable is plugged in before [`Device::repair`]. Of the Picos only, as the next.
+    NoLink,
+    /// No DHCP server answers before [`Device::repair`].
+    NoAddress,
     /// Nothing yet: the flash can be cut off or confused later, with [`Device::bus`] and [`Device::confuse`], and the
     /// processor be hung, with [`Device::hang`].
     Later,
@@ -45,7 +55,11 @@ pub enum Fault {
 
 impl Board {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico];
+    pub const ALL: [Self; 5] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico, Self::PicoUsb, Self::Pico2];
+    /// Those that have an emulator.
+    pub const EMULATED: [Self; 4] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico, Self::PicoUsb];
+    /// One for each kind of flash, for tests to which the network is the same everywhere.
+    pub const FLASHES: [Self; 3] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico];
     /// Those that QEMU emulates, several times faster than the Pico is emulated.
     pub const QEMU: [Self; 2] = [Self::Lm3s6965evb, Self::RiscvVirt];
 
@@ -56,6 +70,8 @@ impl Board {
             Self::Lm3s6965evb => "lm3s6965evb",
             Self::RiscvVirt => "riscv-virt",
             Self::Pico => "pico",
+            Self::PicoUsb => "pico-usb",
+            Self::Pico2 => "pico2",
         }
     }
 
@@ -71,7 +87,8 @@ impl Board {
         match self {
             Self::Lm3s6965evb => "thumbv7m-none-eabi",
             Self::RiscvVirt => "riscv32imac-unknown-none-elf",
-            Self::Pico => "thumbv6m-none-eabi",
+            Self::Pico | Self::PicoUsb => "thumbv6m-none-eabi",
+            Self::Pico2 => "thumbv8m.main-none-eabihf",
         }
     }
 
@@ -81,7 +98,7 @@ impl Board {
         match self {
             Self::Lm3s6965evb => 32 * 1024,
             Self::RiscvVirt => BANK,
-            Self::Pico => 64 * 1024,
+            Self::Pico | Self::PicoUsb | Self::Pico2 => 64 * 1024,
         }
     }
 
@@ -96,7 +113,7 @@ impl Board {
         cargo
     }
 
-    /// Where it then is, as the linker writes it.
+    /// Where it then is, as the linker writes it, until the next board of the same processor is built.
     #[must_use]
     pub fn elf(self) -> PathBuf {
         let target =
@@ -104,16 +121,23 @@ impl Board {
         target.join(self.target()).join("firmware/firmware")
     }
 
-    /// Builds the firmware, and tells where it is as the emulator takes it.
+    /// Builds the firmware, and tells where it is as the emulator takes it, and stays.
     pub fn build(self) -> Result<PathBuf, String> {
         let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
         if !built.success() {
             return Err("the firmware does not build".into());
         }
-        match self {
-            Self::Lm3s6965evb | Self::Pico => Ok(self.elf()),
-            Self::RiscvVirt => bank(&self.elf()),
-        }
+        let elf = self.elf();
+        let program = elf.with_file_name(self.name());
+        let make = || {
+            let linked = fs::read(&elf).map_err(|why| why.to_string())?;
+            let image = if self == Self::RiscvVirt { bank(&linked)? } else { linked };
+            // who runs the one of before keeps it
+            let new = program.with_extension("new");
+            fs::write(&new, image).and_then(|()| fs::rename(&new, &program)).map_err(|why| why.to_string())
+        };
+        make().map_err(|why: String| format!("{}: {why}", program.display()))?;
+        Ok(program)
     }
 
     /// The flash's image in this directory; made, all erased, if it is not there.
@@ -141,9 +165,15 @@ impl Board {
         // util-linux's way to have a child end with its parent
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL"]);
-        if self == Self::Pico {
-            qemu.arg("node").arg(root().join("tests/firmware/pico/main.mjs")).arg(program).arg(image);
-            qemu.arg(listen.to_string()).args(faults.contains(&Fault::NoEntropy).then_some("no-entropy"));
+        if matches!(self, Self::Pico | Self::PicoUsb) {
+            qemu.arg("node").arg(root().join("tests/firmware/pico/main.mjs")).arg(self.name()).arg(program).arg(image);
+            qemu.arg(listen.to_string()).args(faults.iter().filter_map(|fault| match fault {
+                Fault::NoEntropy => Some("no-entropy"),
+                Fault::NoNetwork => Some("no-network"),
+                Fault::NoLink => Some("no-link"),
+                Fault::NoAddress => Some("no-address"),
+                Fault::NoFlash | Fault::ReadOnly | Fault::Later => None,
+            }));
             qemu.stdin(Stdio::piped());
             return qemu;
         }
@@ -172,7 +202,7 @@ impl Board {
                     qemu.args(["-device", "virtio-rng-device"]);
                 }
             }
-            Self::Pico => {}
+            Self::Pico | Self::PicoUsb | Self::Pico2 => {}
         }
         if faults.contains(&Fault::Later) {
             let socket = |path: &Path| format!("unix:{},server=on,wait=off", doubled(path));
@@ -188,24 +218,17 @@ impl Board {
 const BANK: usize = 32 * 1024 * 1024;
 
 /// Makes of a program for the second board what is in its first NOR bank.
-fn bank(elf: &Path) -> Result<PathBuf, String> {
-    let make = || {
-        let bytes = fs::read(elf).map_err(|why| why.to_string())?;
-        let file = ElfFile32::<Endianness>::parse(&bytes[..]).map_err(|why| why.to_string())?;
-        let mut image = vec![0xff; BANK];
-        for segment in file.elf_program_headers().iter().filter(|segment| segment.p_filesz(file.endian()) > 0) {
-            let from = segment.p_paddr(file.endian()).wrapping_sub(0x2000_0000) as usize;
-            let data = segment.data(file.endian(), &*bytes).map_err(|()| "cut off")?;
-            let place = image.get_mut(from..).and_then(|image| image.get_mut(..data.len()));
-            // what is elsewhere is not loaded
-            place.into_iter().for_each(|place| place.copy_from_slice(data));
-        }
-        // whoever runs the one of before keeps it
-        let (new, path) = (elf.with_extension("new"), elf.with_extension("bank"));
-        fs::write(&new, image).and_then(|()| fs::rename(&new, &path)).map_err(|why| why.to_string())?;
-        Ok(path)
-    };
-    make().map_err(|why: String| format!("{}: {why}", elf.display()))
+fn bank(elf: &[u8]) -> Result<Vec<u8>, String> {
+    let file = ElfFile32::<Endianness>::parse(elf).map_err(|why| why.to_string())?;
+    let mut image = vec![0xff; BANK];
+    for segment in file.elf_program_headers().iter().filter(|segment| segment.p_filesz(file.endian()) > 0) {
+        let from = segment.p_paddr(file.endian()).wrapping_sub(0x2000_0000) as usize;
+        let data = segment.data(file.endian(), elf).map_err(|()| "cut off")?;
+        let place = image.get_mut(from..).and_then(|image| image.get_mut(..data.len()));
+        // what is elsewhere is not loaded
+        place.into_iter().for_each(|place| place.copy_from_slice(data));
+    }
+    Ok(image)
 }
 
 /// The socket over which what is on the board's bus can be written.
@@ -251,7 +274,8 @@ fn lines(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
 }
 
 impl Device {
-    /// Boots this program with the image in the directory; returns when the device is up. Port 0 picks a free one.
+    /// Boots this program with the image in the directory; returns when the device is up, or has said that it has no network.
+    /// Port 0 picks a free one.
     pub fn boot(
         board: Board,
         program: &Path,
@@ -259,6 +283,9 @@ impl Device {
         listen: SocketAddrV4,
         faults: &[Fault],
     ) -> Result<Self, String> {
+        if !Board::EMULATED.contains(&board) {
+            return Err(format!("{}: there is no emulator of it", board.name()));
+        }
         let image = board.image(directory)?;
         let address = free(listen).map_err(|why| format!("{listen}: {why}"))?;
         let mut qemu = board.emulator(program, &image, address, faults);
@@ -274,18 +301,24 @@ impl Device {
             said: Vec::new(),
             complaints,
         };
-        device.is_up().map(|()| device)
+        let off = [Fault::NoNetwork, Fault::NoLink, Fault::NoAddress];
+        device.hears(if faults.iter().any(|fault| off.contains(fault)) { "no " } else { "up" }).map(|()| device)
     }
 
     /// Waits until it says so, once more if it has before.
     pub fn is_up(&mut self) -> Result<(), String> {
+        self.hears("up")
+    }
+
+    /// Waits for a line that begins like this.
+    pub fn hears(&mut self, begin: &str) -> Result<(), String> {
         loop {
             match self.serial.recv_timeout(PATIENCE) {
                 Ok(line) => self.said.push(line),
-                Err(RecvTimeoutError::Timeout) => return Err(self.failed("is not up")),
+                Err(RecvTimeoutError::Timeout) => return Err(self.failed(&format!("does not say {begin}"))),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.failed("the emulator ended")),
             }
-            if self.said.last().is_some_and(|line| line.starts_with("up")) {
+            if self.said.last().is_some_and(|line| line.starts_with(begin)) {
                 return Ok(());
             }
         }
@@ -362,13 +395,30 @@ impl Device {
         self.tell("hang")
     }
 
+    /// Gives a Pico what it was booted without: random bytes, a cable, a DHCP server. A USB cable that is there is pulled and
+    /// plugged in again.
+    pub fn repair(&mut self) -> Result<(), String> {
+        self.ask("repair").map(drop)
+    }
+
     /// How much of its stack the Pico has used.
     pub fn stack(&mut self) -> Result<u32, String> {
-        self.tell("stack").map_err(|why| why.to_string())?;
+        let bytes = self.ask("stack")?;
+        bytes.parse().map_err(|_| bytes)
+    }
+
+    /// The Pico's MAC address, as the other end of its cable has seen it.
+    pub fn mac(&mut self) -> Result<String, String> {
+        self.ask("mac")
+    }
+
+    /// Asks the Pico's emulator.
+    fn ask(&mut self, what: &str) -> Result<String, String> {
+        self.tell(what).map_err(|why| why.to_string())?;
         loop {
             let line = self.serial.recv_timeout(PATIENCE).map_err(|_| self.failed("does not say"))?;
-            match line.strip_prefix("stack: ") {
-                Some(bytes) => return bytes.parse().map_err(|_| line.clone()),
+            match line.strip_prefix(what).and_then(|rest| rest.strip_prefix(": ")) {
+                Some(answer) => return Ok(answer.to_owned()),
                 None => self.said.push(line),
             }
         }

@@ -20,7 +20,8 @@ pub(crate) const fn needs(board: Board) -> &'static [Need] {
     match board {
         Board::Lm3s6965evb => &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM, SETPRIV],
         Board::RiscvVirt => &[Need::Target("riscv32imac-unknown-none-elf"), QEMU_RISCV, SETPRIV],
-        Board::Pico => &[Need::Target("thumbv6m-none-eabi"), NODE, NPM, RP2040JS, SETPRIV],
+        Board::Pico | Board::PicoUsb => &[Need::Target("thumbv6m-none-eabi"), NODE, NPM, RP2040JS, SETPRIV],
+        Board::Pico2 => &[Need::Target("thumbv8m.main-none-eabihf")],
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Step {
 const V6M: Need = Need::Target(BOARDS[0]);
 const V7M: Need = Need::Target(BOARDS[1]);
 const V7EM: Need = Need::Target(BOARDS[2]);
+const V8M: Need = Need::Target("thumbv8m.main-none-eabihf");
 const IMC: Need = Need::Target(BOARDS[3]);
 const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
@@ -117,7 +118,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
-        needs: &[V6M, V7M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        needs: &[V6M, V7M, V8M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware::firmware,
     },
     Step {

@@ -14,10 +14,11 @@ use core::panic::PanicInfo;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use device_ui::flash::Shared;
+use embassy_net::Config;
 use embassy_sync::mutex::Mutex;
 use static_cell::StaticCell;
 
-use crate::app::{Storage, dhcp, spawn};
+use crate::app::{Storage, spawn};
 use crate::registers::Registers;
 use eeprom::Eeprom;
 pub(crate) use ethernet::Ethernet as Network;
@@ -58,7 +59,12 @@ fn main() -> ! {
     let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(Eeprom(Master::new())));
     idle::run(|spawner| {
         spawn(spawner, watchdog::feed());
-        crate::app::start(spawner, network, dhcp(), Storage { chip, part: 0..eeprom::SIZE as u32 });
+        crate::app::start(
+            spawner,
+            network,
+            Config::dhcpv4(Default::default()),
+            Storage { chip, part: 0..eeprom::SIZE as u32 },
+        );
     })
 }
 

@@ -11,12 +11,13 @@ use core::panic::PanicInfo;
 
 use device_ui::flash::Shared;
 use embassy_executor::Executor;
+use embassy_net::Config;
 use embassy_sync::mutex::Mutex;
 use riscv::interrupt::machine::Interrupt;
 use riscv_rt::entry;
 use static_cell::StaticCell;
 
-use crate::app::{Storage, dhcp};
+use crate::app::Storage;
 use crate::registers::Registers;
 pub(crate) use network::Network;
 pub(crate) use nor::Nor as Flash;
@@ -55,7 +56,12 @@ fn main() -> ! {
     static BANK: StaticCell<Shared<Flash>> = StaticCell::new();
     let chip: &'static Shared<Flash> = BANK.init(Mutex::new(Flash::new()));
     EXECUTOR.init(Executor::new()).run(|spawner| {
-        crate::app::start(spawner, network, dhcp(), Storage { chip, part: 0..nor::SIZE as u32 });
+        crate::app::start(
+            spawner,
+            network,
+            Config::dhcpv4(Default::default()),
+            Storage { chip, part: 0..nor::SIZE as u32 },
+        );
     })
 }
 

@@ -11,7 +11,7 @@ fn wait_for_view(browser: &Browser, view: &str) {
 
 #[test]
 fn a_browser_is_still_signed_in_after_the_power_was_cut_em1() {
-    for board in Board::ALL {
+    for board in Board::FLASHES {
         let (table, browser) = (Table::new(board), Browser::start());
         let mut device = table.boot();
         let form = first_boot(&mut device);

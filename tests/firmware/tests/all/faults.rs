@@ -86,7 +86,7 @@ fn an_eeprom_that_stops_answering_st10() {
 
 #[test]
 fn without_entropy_nobody_is_signed_in_em4() {
-    for board in Board::ALL {
+    for board in Board::FLASHES {
         let table = Table::new(board);
         let device = table.boot_with(&[Fault::NoEntropy]);
         let form = format!("password={PASSWORD}&repeat={PASSWORD}");

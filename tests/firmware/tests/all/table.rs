@@ -38,6 +38,12 @@ impl Table {
         Self { board, program, directory }
     }
 
+    /// What it runs.
+    #[must_use]
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Power on; returns when the device is up.
     #[must_use]
     pub(crate) fn boot(&self) -> Device {

@@ -1,0 +1,90 @@
+//! What boards with Raspberry Pi's chips have in common: the serial line, the flash, the watchdog, a MAC address.
+
+use core::cell::RefCell;
+use core::fmt::{self, Write};
+use core::ops::Range;
+use core::panic::PanicInfo;
+
+use cortex_m::peripheral::SCB;
+use device_ui::flash::Shared;
+use embassy_embedded_hal::adapter::BlockingAsync;
+use embassy_executor::Spawner;
+use embassy_rp::peripherals::{FLASH, PIN_0, UART0, WATCHDOG};
+use embassy_rp::uart::{self, UartTx};
+use embassy_rp::watchdog::Watchdog;
+use embassy_rp::{Peri, flash};
+use embassy_sync::blocking_mutex::CriticalSectionMutex;
+use embassy_sync::mutex::Mutex;
+use embassy_time::{Duration, Timer};
+use sha2::{Digest, Sha256};
+use static_cell::StaticCell;
+
+use crate::app::{Storage, spawn};
+
+#[cfg_attr(feature = "pico2", path = "rp2350.rs")]
+#[cfg_attr(not(feature = "pico2"), path = "rp2040.rs")]
+mod chip;
+pub(crate) use chip::*;
+
+/// The end of the flash is the store's: the map of the memory leaves it out of the program's.
+const PART: Range<u32> = SIZE as u32 - 64 * 1024..SIZE as u32;
+/// Twice what a boot takes, which is the longest that is done at once.
+const HANGS: Duration = Duration::from_secs(8);
+
+type Driver = flash::Flash<'static, FLASH, flash::Blocking, SIZE>;
+pub(crate) type Flash = BlockingAsync<Driver>;
+
+/// The first thing that a board does.
+pub(crate) fn begin(
+    spawner: Spawner,
+    uart: Peri<'static, UART0>,
+    pin: Peri<'static, PIN_0>,
+    watchdog: Peri<'static, WATCHDOG>,
+) {
+    let serial = UartTx::new_blocking(uart, pin, uart::Config::default());
+    SERIAL.lock(|place| place.replace(Some(serial)));
+    spawn(spawner, feed(Watchdog::new(watchdog)));
+}
+
+/// The flash, and a MAC address for the device, locally administered: what the maker wrote into the chip is no other chip's.
+pub(crate) fn flash(peripheral: Peri<'static, FLASH>) -> (Storage, [u8; 6]) {
+    static CHIP: StaticCell<Shared<Flash>> = StaticCell::new();
+    let mut driver = Driver::new_blocking(peripheral);
+    // a maker's numbers often differ in a few bits, wherever those are
+    let digest: [u8; 32] = Sha256::digest(id(&mut driver)).into();
+    let [a, b, c, d, e, ..] = digest;
+    (Storage { chip: CHIP.init(Mutex::new(BlockingAsync::new(driver))), part: PART }, [0x02, a, b, c, d, e])
+}
+
+#[embassy_executor::task]
+async fn feed(mut watchdog: Watchdog) -> ! {
+    watchdog.start(HANGS);
+    loop {
+        watchdog.feed(HANGS);
+        Timer::after_secs(1).await;
+    }
+}
+
+static SERIAL: CriticalSectionMutex<RefCell<Option<UartTx<'static, uart::Blocking>>>> =
+    CriticalSectionMutex::new(RefCell::new(None));
+
+/// UART 0, at pin 0: 115,200 baud.
+pub(crate) struct Serial;
+
+impl Write for Serial {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        SERIAL.lock(|line| line.borrow_mut().as_mut().map(|line| line.blocking_write(text.as_bytes())));
+        Ok(())
+    }
+}
+
+/// Says what the board cannot do without, and begins anew.
+pub(crate) fn give_up(why: &str) -> ! {
+    let _ = writeln!(Serial, "{why}");
+    SCB::sys_reset()
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    give_up("panic")
+}
