@@ -28,8 +28,8 @@ cargo xtask COMMAND
   size                                what the core weighs per microcontroller target, beside the goals
   bench                               instructions and allocations of a request: the core beside the same work by hand, and
                                       what sessions add through axum, actix-web, Poem and Rocket
-  peers                               the same beside the session libraries of today
-  native                              the same in instructions of this machine, SHA instructions included
+  performance [--only SECTION]...     ours beside the session libraries of today: counts, times, HTTP, memory, growth,
+              [--quick]               stores, flash; writes docs/performance.md. Ten minutes of a quiet machine
   help                                this text, and the steps
 
 Logs of the steps are in target/xtask-logs/.
@@ -51,8 +51,7 @@ fn main() -> ExitCode {
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
-        "peers" => by_itself("bench", steps::bench::peers, options),
-        "native" => by_itself("native", steps::bench::native, options),
+        "performance" => steps::performance::performance(options),
         "help" | "-h" | "--help" => {
             print!("{HELP}\nSteps of test-all:\n");
             steps::STEPS.iter().for_each(|step| println!("  {:<14} {}", step.name, step.does));
