@@ -50,8 +50,13 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("keygen", "print a fresh signing key of 64 hexadecimal digits, for SESSION_KEY", ""),
     ("size", "weigh the core on each microcontroller target, beside the goals", ""),
     ("bench", "count instructions and allocations of a request: the core, and what adapters add", ""),
-    ("peers", "count the same beside the session libraries of today", ""),
-    ("native", "count the same in instructions of this machine, SHA instructions included", ""),
+    (
+        "performance",
+        "measure ours beside the session libraries of today, and write docs/performance.md; ten quiet minutes",
+        "  --only SECTION  only this: counts, times, http, memory, growth, stores or flash; may be given several times
+  --quick         small sizes, to see that it works
+",
+    ),
     ("api", "record the public API of every published crate, in its public-api.txt", ""),
     ("help", "print this list, and the steps of test-all", ""),
 ];
@@ -103,8 +108,7 @@ fn main() -> ExitCode {
         "api" => parse(options, &[]).and_then(|_| steps::api::record()),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
-        "peers" => by_itself("bench", steps::bench::peers, options),
-        "native" => by_itself("native", steps::bench::native, options),
+        "performance" => steps::performance::performance(options),
         "help" | "-h" | "--help" => {
             match options {
                 [] => print!("{}\n{}", commands(), list_of_steps()),

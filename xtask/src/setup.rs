@@ -35,6 +35,7 @@ pub(crate) const SETPRIV: Need = Need::Program { name: "setpriv", package: "util
 pub(crate) const CHROMIUM: Need = Need::Program { name: "chromium", package: "chromium" };
 pub(crate) const PYTHON: Need = Need::Program { name: "python3", package: "python3" };
 pub(crate) const CPP: Need = Need::Program { name: "c++", package: "g++" };
+pub(crate) const WRK: Need = Need::Program { name: "wrk", package: "wrk" };
 pub(crate) const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
 pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };

@@ -1,8 +1,10 @@
 //! What is asked of an application, and how it is counted. The peers' program has this file, too.
 
+use std::cell::Cell;
 use std::io::{Read, stdin};
 use std::os::unix::process::parent_id;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
@@ -46,6 +48,11 @@ impl Ask {
 /// The last requests, which a debugger counts instruction by instruction.
 const STEPPED: usize = 10;
 
+thread_local! {
+    /// When the first request began, and the nanoseconds from there to the end of the last one.
+    static TIME: Cell<(Option<Instant>, u128)> = const { Cell::new((None, 0)) };
+}
+
 /// One item for each request. Before the last ten of them and after them the program asks for its parent: a system call that
 /// nothing else of it does, for a debugger to wait for.
 pub(crate) fn rounds(times: usize) -> impl Iterator<Item = ()> {
@@ -54,16 +61,26 @@ pub(crate) fn rounds(times: usize) -> impl Iterator<Item = ()> {
         if left == STEPPED || left == 0 {
             let _ = parent_id();
         }
+        let (began, _) = TIME.get();
+        if left == times {
+            TIME.set((Some(Instant::now()), 0));
+        } else if left == 0 {
+            TIME.set((began, began.map_or(0, |began| began.elapsed().as_nanos())));
+        }
         left = left.checked_sub(1)?;
         Some(())
     })
 }
 
-/// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that they
-/// made. `through` gives the number of good answers; `None` if it does not know the framework. With `stepped` behind, it waits
+/// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that it
+/// made, their bytes, and the nanoseconds that the requests took. `through` gives the number of good answers; `None` if it does not know the framework. With `stepped` behind, it waits
 /// for the end of its input before it begins, so that a debugger has time to attach.
-pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -> Option<usize>) -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+pub(crate) fn count(
+    program: &str,
+    arguments: impl Iterator<Item = String>,
+    through: impl AsyncFnOnce(&str, Ask, usize) -> Option<usize>,
+) -> ExitCode {
+    let mut arguments: Vec<String> = arguments.collect();
     if arguments.pop_if(|last| last == "stepped").is_some() {
         // that there is nothing to read is what it waits for
         let _ = stdin().read_to_end(&mut Vec::new());
@@ -80,7 +97,8 @@ pub(crate) fn count(program: &str, through: impl AsyncFnOnce(&str, Ask, usize) -
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     match runtime.block_on(through(framework, ask, times)) {
         Some(good) if good == times => {
-            println!("{}", region.change().allocations);
+            let change = region.change();
+            println!("{} {} {}", change.allocations, change.bytes_allocated, TIME.get().1);
             ExitCode::SUCCESS
         }
         Some(good) => {

@@ -28,15 +28,19 @@ async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     Ok("incremented")
 }
 
-fn routes(config: &mut ServiceConfig) {
+pub(crate) fn routes(config: &mut ServiceConfig) {
     config.route("/plain", get().to(plain)).route("/read", get().to(read)).route("/increment", get().to(increment));
+}
+
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) fn layer() -> SessionLayer {
+    SessionLayer::new(Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key")))
 }
 
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
-    let layered = App::new().configure(routes).wrap(SessionLayer::new(sessions));
+    let layered = App::new().configure(routes).wrap(layer());
     let layered = test::init_service(layered).await;
     let first = send(&layered, Ask::New, None).await.expect("an answer");
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
@@ -65,7 +69,7 @@ async fn many<B: MessageBody>(
     good
 }
 
-async fn send<B: MessageBody>(
+pub(crate) async fn send<B: MessageBody>(
     app: &impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
     ask: Ask,
     cookie: Option<&HeaderValue>,

@@ -29,13 +29,19 @@ async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     Ok("incremented")
 }
 
+pub(crate) fn routes() -> Router {
+    Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment))
+}
+
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) fn layer() -> SessionLayer {
+    SessionLayer::new(Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key")))
+}
+
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let routes =
-        Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment));
-    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
-    let layered = routes.clone().layer(SessionLayer::new(sessions));
+    let (routes, layered) = (routes(), routes().layer(layer()));
     let first = send(&mut layered.clone(), Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
@@ -50,7 +56,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     good
 }
 
-async fn send(app: &mut Router, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
+pub(crate) async fn send(app: &mut Router, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
     let mut request = Request::get(ask.path());
     if let Some(cookie) = cookie {
         request = request.header(COOKIE, cookie);

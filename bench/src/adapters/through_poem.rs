@@ -28,15 +28,19 @@ async fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     Ok("incremented")
 }
 
-fn routes() -> Route {
+pub(crate) fn routes() -> Route {
     Route::new().at("/plain", get(plain)).at("/read", get(read)).at("/increment", get(increment))
+}
+
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) fn layer() -> SessionLayer {
+    SessionLayer::new(Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key")))
 }
 
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
-    let layered = routes().with(SessionLayer::new(sessions));
+    let layered = routes().with(layer());
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use rocket::config::LogLevel;
 use rocket::http::Header;
 use rocket::local::asynchronous::{Client, LocalResponse};
-use rocket::{Config, get, routes};
+use rocket::{Build, Config, Rocket, get, routes};
 use session_rocket::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
 use crate::KEY;
@@ -29,14 +29,22 @@ fn increment(session: Session) -> Result<&'static str, SessionRejection> {
     Ok("incremented")
 }
 
+pub(crate) fn bare(config: &Config) -> Rocket<Build> {
+    rocket::custom(config).mount("/", routes![plain])
+}
+
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) fn layered(config: &Config) -> Rocket<Build> {
+    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
+    rocket::custom(config).mount("/", routes![plain, read, increment]).attach(SessionLayer::new(sessions))
+}
+
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
-    let sessions = Sessions::new(MemoryStore::new(), Keys::new(&KEY).expect("a good key"));
-    let layered = rocket::custom(&quiet).mount("/", routes![plain, read, increment]);
-    let layered = Client::untracked(layered.attach(SessionLayer::new(sessions))).await.expect("a rocket");
-    let bare = Client::untracked(rocket::custom(&quiet).mount("/", routes![plain])).await.expect("a rocket");
+    let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
+    let bare = Client::untracked(bare(&quiet)).await.expect("a rocket");
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get_one("set-cookie").expect("a cookie");
     let cookie = ask.cookie(set);

@@ -1,14 +1,16 @@
 //! How the flash wears (EM3), what an operation costs as the store fills, and what it takes of RAM (EM6). Counts, no
 //! times.
 
+mod cost;
+
+use cost::{Request, cost};
 use nor_flash::{Counts, Strict};
 use session_core::environment::{Clock, Time};
 use session_core::store::{Outcome, Store, Version};
-use session_core::subject::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use session_core::testing::{ManualClock, run};
 use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 use std::time::Duration;
-use store_support::{Draft, Numbers, at, key};
+use store_support::{Draft, at, key};
 
 type Flash = Strict<4, 4096>;
 type Device = FlashStore<Flash, 16, 256>;
@@ -78,7 +80,8 @@ fn ten_years_of_polling_em3() {
         86_400 / 46
     );
     assert!((0.9..1.1).contains(&(per_page / by_hand)), "{per_page} by simulation, {by_hand} by hand");
-    assert!(per_page < 20_000.0, "{per_page}");
+    // a budget: lower it whenever it gets less
+    assert!(per_page < 11_200.0, "{per_page}");
     let pages = flash.erases();
     let (least, most) = (pages.iter().min().unwrap(), pages.iter().max().unwrap());
     assert!(most - least <= 1, "pages wear alike: {pages:?}");
@@ -114,78 +117,13 @@ fn entry(draft: &Draft) -> u32 {
     (4 + (1 + 8 + 4 + draft.record().len() + 4).next_multiple_of(4)) as u32
 }
 
-/// What a request does.
-#[derive(Clone, Copy, Debug)]
-enum Request {
-    /// A load; and a touch, which is written once a minute.
-    Read,
-    /// A load and an update.
-    Write,
-    /// As the core does it: a new session; its login, with a load and an entry in the index; its logout, with a load.
-    Login,
-}
-
-/// What it costs on average: calls of the flash (read, write, erase), and bytes both ways.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    calls: f64,
-    bytes: f64,
-}
-
-/// Of one kind of request, a second apart, with so many sessions there, of which the first `hot` are used.
-fn cost(request: Request, sessions: u64, hot: u64) -> Cost {
-    const REQUESTS: u64 = 4_000;
-    let flash = Flash::new(8);
-    let store: FlashStore<_, 40, 256> = FlashStore::new(flash.clone());
-    let draft = Draft { version: 0, login: 1, idle: 0, data: 180, subject: Some("ann"), ..Draft::default() };
-    for number in 0..sessions {
-        run(store.create(&key(number), &draft.record(), at(0))).unwrap();
-    }
-    let (mut numbers, mut versions, mut now) = (Numbers(1), vec![0; sessions as usize], 0);
-    let mut go = |count| {
-        for _ in 0..count {
-            now += 1_000;
-            let number = numbers.below(hot.min(sessions));
-            let (handle, seen) = (key(number), versions[number as usize]);
-            let updated = |version| Draft { version, seen: now, ..draft }.record();
-            match request {
-                Request::Read => {
-                    run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
-                    run(store.touch(&handle, at(now))).unwrap();
-                }
-                Request::Write => {
-                    run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
-                    let outcome = run(store.update(&handle, Version(seen), &updated(seen + 1), at(now), &mut []));
-                    assert_eq!(outcome, Ok(Outcome::Applied(Version(seen + 1))));
-                    versions[number as usize] += 1;
-                }
-                Request::Login => {
-                    let (handle, first) = (key(now), Draft { login: 0, subject: None, data: 20, ..draft });
-                    run(store.create(&handle, &first.record(), at(now))).unwrap();
-                    run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
-                    run(store.update(&handle, Version(0), &updated(1), at(now), &mut [])).unwrap();
-                    let entry = IndexEntry { handle, login: 1, ..IndexEntry::NONE };
-                    run(store.add(&SubjectId::of("ann"), Epoch(0), &entry, at(now))).unwrap();
-                    run(store.load(&handle, at(now), &mut [0; 256])).unwrap();
-                    let ended = run(store.delete(&handle, session_core::store::DeleteCondition::Login(1), at(now)));
-                    assert_eq!(ended, Ok(Outcome::Applied(Version(1))));
-                }
-            }
-        }
-    };
-    go(500);
-    let before = flash.counts();
-    go(REQUESTS);
-    let after = flash.counts();
-    let per = |count: fn(&Counts) -> u64| (count(&after) - count(&before)) as f64 / REQUESTS as f64;
-    Cost { calls: per(|c| c.reads + c.writes + c.erases), bytes: per(|c| c.read + c.written) }
-}
-
 /// Flat within 2 × from 10 to 90 % of 40 sessions, the stated capacity of 8 pages for sessions of 256 bytes; in the
 /// worst case, one session that is used while all others stay, and when all are used.
 #[test]
 fn costs_are_flat_as_it_fills() {
-    for request in [Request::Read, Request::Write, Request::Login] {
+    // calls and bytes of a request at 36 sessions, at most: lower them whenever it gets cheaper
+    let budgets = [(Request::Read, 6.4, 360.0), (Request::Write, 18.8, 970.0), (Request::Login, 33.5, 1_490.0)];
+    for (request, most_calls, most_bytes) in budgets {
         for hot in [1, 40] {
             let few = cost(request, 4, hot);
             println!("{request:?}, {hot} used, 4 of 40 sessions: {:.1} calls, {:.0} bytes", few.calls, few.bytes);
@@ -197,6 +135,7 @@ fn costs_are_flat_as_it_fills() {
                     many.calls, many.bytes
                 );
                 assert!(calls <= 2.0 && bytes <= 2.0, "{request:?} {hot} {sessions}: {many:?} against {few:?}");
+                assert!(many.calls <= most_calls && many.bytes <= most_bytes, "{request:?} {hot} {sessions}: {many:?}");
             }
         }
     }

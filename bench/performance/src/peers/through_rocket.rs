@@ -5,7 +5,7 @@ use std::hint::black_box;
 use rocket::config::{LogLevel, SecretKey};
 use rocket::http::Cookie;
 use rocket::local::asynchronous::{Client, LocalResponse};
-use rocket::{Config, get, routes};
+use rocket::{Build, Config, Rocket, get, routes};
 use rocket_flex_session::{RocketFlexSession, Session};
 
 use crate::ask::{Ask, rounds};
@@ -28,18 +28,18 @@ fn increment(mut session: Session<'_, u32>) -> &'static str {
     "incremented"
 }
 
+pub(crate) fn layered(config: &Config) -> Rocket<Build> {
+    let config = Config { secret_key: SecretKey::derive_from(&[0x5a; 64]), ..config.clone() };
+    let sessions = RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build();
+    rocket::custom(config).mount("/", routes![plain, read, increment]).attach(sessions)
+}
+
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let secret_key = SecretKey::derive_from(&[0x5a; 64]);
-    let quiet = Config { log_level: LogLevel::Off, secret_key, ..Config::release_default() };
-    let layered = rocket::custom(&quiet).mount("/", routes![plain, read, increment]);
-    let layered = Client::untracked(
-        layered.attach(RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build()),
-    )
-    .await
-    .expect("a rocket");
-    let bare = Client::untracked(rocket::custom(&quiet).mount("/", routes![plain])).await.expect("a rocket");
+    let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
+    let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
+    let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get_one("set-cookie").expect("a cookie");
     // the local client takes cookies for its jar, and looks at no Cookie line
@@ -53,7 +53,7 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     good
 }
 
-async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&Cookie<'static>>) -> LocalResponse<'c> {
+pub(super) async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&Cookie<'static>>) -> LocalResponse<'c> {
     let request = app.get(ask.path());
     match cookie {
         Some(cookie) => request.cookie(cookie.clone()).dispatch().await,

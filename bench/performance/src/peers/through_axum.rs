@@ -3,15 +3,13 @@
 use std::hint::black_box;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderValue, Request, StatusCode};
-use axum::response::Response;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::routing::get;
-use tower_service::Service;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session::Error};
 
 use crate::ask::{Ask, rounds};
+use crate::ours::through_axum::send;
 
 fn failed(_: Error) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
@@ -32,12 +30,18 @@ async fn increment(session: Session) -> Result<&'static str, StatusCode> {
     Ok("incremented")
 }
 
+pub(crate) fn routes() -> Router {
+    Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment))
+}
+
+pub(crate) fn layer() -> SessionManagerLayer<MemoryStore> {
+    SessionManagerLayer::new(MemoryStore::default()).with_secure(false)
+}
+
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let routes =
-        Router::new().route("/plain", get(plain)).route("/read", get(read)).route("/increment", get(increment));
-    let layered = routes.clone().layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false));
+    let (routes, layered) = (routes(), routes().layer(layer()));
     let first = send(&mut layered.clone(), Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
@@ -49,16 +53,4 @@ pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
         good += usize::from(answer.status() == 200);
     }
     good
-}
-
-async fn send(app: &mut Router, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
-    let mut request = Request::get(ask.path());
-    if let Some(cookie) = cookie {
-        request = request.header(COOKIE, cookie);
-    }
-    let Ok(request) = request.body(Body::empty()) else { return Response::default() };
-    match app.call(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    }
 }

@@ -27,14 +27,18 @@ async fn increment(session: &Session) -> &'static str {
     "incremented"
 }
 
-fn routes() -> Route {
+pub(crate) fn routes() -> Route {
     Route::new().at("/plain", get(plain)).at("/read", get(read)).at("/increment", get(increment))
+}
+
+pub(crate) fn layer() -> ServerSession<MemoryStorage> {
+    ServerSession::new(CookieConfig::new().secure(false), MemoryStorage::new())
 }
 
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let layered = routes().with(ServerSession::new(CookieConfig::new().secure(false), MemoryStorage::new()));
+    let layered = routes().with(layer());
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");

@@ -1,0 +1,7 @@
+//! Measures, and writes the page.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    performance::timed()
+}

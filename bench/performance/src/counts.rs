@@ -1,0 +1,84 @@
+//! What sessions add to a request: instructions of this machine by single-stepping, allocations, and their bytes.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::stepped;
+use crate::table::Table;
+use crate::{Done, LIBRARIES, REQUESTS, Size};
+
+/// What ours may add, as a multiple of the fastest peer in hundredths, in the order of [`REQUESTS`].
+const GOALS: [(&str, [u64; 4]); 3] =
+    [("axum", [20, 50, 40, 70]), ("poem", [20, 70, 60, 80]), ("rocket", [60, 75, 70, 100])];
+/// The last ten of so many requests are stepped through, when everything is as it is in the long run.
+const STEPPED: &str = "300";
+/// Two runs whose difference is counted.
+const TIMES: [u64; 2] = [1_000, 2_000];
+
+/// Instructions, allocations and bytes of one request.
+type Cost = [u64; 3];
+
+pub(crate) fn program() -> Done<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("counted"))
+}
+
+fn cost(library: &str, framework: &str, request: &str) -> Done<Cost> {
+    let program = program()?;
+    let steps = stepped::instructions(&program, &[library, framework, request, STEPPED, "stepped"])?;
+    let mut counts = Vec::new();
+    for times in TIMES {
+        let output = Command::new(&program).args([library, framework, request, &times.to_string()]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let [allocations, bytes, ..] = numbers[..] else {
+            return Err(format!("{library} {framework} {request}: {}", String::from_utf8_lossy(&output.stderr)).into());
+        };
+        counts.push([allocations, bytes]);
+    }
+    let each = |at: usize| counts[1][at].saturating_sub(counts[0][at]) / (TIMES[1] - TIMES[0]);
+    Ok([steps / 10, each(0), each(1)])
+}
+
+pub(crate) fn section(size: Size) -> Done {
+    let mut all = Table::new(&["framework", "library", "request", "instructions", "allocations", "bytes"]);
+    let mut goals =
+        Table::new(&["framework", "request", "fastest peer", "its instructions", "ours", "ratio", "goal", "met"]);
+    for (framework, libraries) in LIBRARIES.into_iter().take(size.of(4, 1)) {
+        let bare = cost("ours", framework, "bare")?;
+        let mut added = Vec::new();
+        for library in libraries {
+            // the peers' programs have handlers of their own
+            let bare = if *library == "ours" { bare } else { cost(library, framework, "bare")? };
+            for (at, request) in REQUESTS.into_iter().enumerate() {
+                let cost = cost(library, framework, request)?;
+                let cost: Vec<u64> = cost.iter().zip(bare).map(|(with, bare)| with.saturating_sub(bare)).collect();
+                let numbers = cost.iter().map(u64::to_string);
+                all.push([*framework, **library, request].map(String::from).into_iter().chain(numbers).collect());
+                added.push((*library, at, cost[0]));
+            }
+        }
+        for (at, request) in REQUESTS.into_iter().enumerate() {
+            let of = |ours: bool| added.iter().filter(move |(name, it, _)| *it == at && (*name == "ours") == ours);
+            let (Some((_, _, ours)), Some((peer, _, theirs))) = (of(true).next(), of(false).min_by_key(|it| it.2))
+            else {
+                continue;
+            };
+            let ratio = (100 * ours).div_ceil((*theirs).max(1));
+            let goal = GOALS.iter().find(|(name, _)| *name == framework).map(|(_, goals)| goals[at]);
+            let hundredths = |number: u64| format!("{}.{:02}", number / 100, number % 100);
+            let met = goal.map_or("none set", |goal| if ratio > goal { "no" } else { "yes" });
+            goals.push(vec![
+                framework.into(),
+                request.into(),
+                (*peer).into(),
+                theirs.to_string(),
+                ours.to_string(),
+                hundredths(ratio),
+                goal.map_or("-".into(), hundredths),
+                met.into(),
+            ]);
+        }
+    }
+    all.write("counts")?;
+    goals.write("goals")
+}

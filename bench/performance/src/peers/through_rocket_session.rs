@@ -1,0 +1,52 @@
+//! Rocket with rocket_session.
+
+use std::hint::black_box;
+
+use rocket::config::LogLevel;
+use rocket::http::Cookie;
+use rocket::local::asynchronous::Client;
+use rocket::{Build, Config, Rocket, get, routes};
+use rocket_session::Session;
+
+use super::through_rocket::send;
+use crate::ask::{Ask, rounds};
+
+#[get("/plain")]
+fn plain() -> &'static str {
+    "plain"
+}
+
+#[get("/read")]
+fn read(session: Session<'_, u32>) -> &'static str {
+    black_box(session.tap(|visits| *visits));
+    "read"
+}
+
+#[get("/increment")]
+fn increment(session: Session<'_, u32>) -> &'static str {
+    session.tap(|visits| *visits += 1);
+    "incremented"
+}
+
+pub(crate) fn layered(config: &Config) -> Rocket<Build> {
+    rocket::custom(config).mount("/", routes![plain, read, increment]).attach(Session::<u32>::fairing())
+}
+
+/// The number of answers that were as they should be.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
+    let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
+    let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
+    let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
+    let first = send(&layered, Ask::New, None).await;
+    let set = first.headers().get_one("set-cookie").expect("a cookie");
+    // the local client takes cookies for its jar, and looks at no Cookie line
+    let cookie = Cookie::parse_encoded(ask.cookie(set)).expect("a cookie");
+    let app = if ask == Ask::Bare { &bare } else { &layered };
+    let mut good = 0;
+    for () in rounds(times) {
+        let answer = black_box(send(app, ask, Some(&cookie)).await);
+        good += usize::from(answer.status().code == 200);
+    }
+    good
+}
