@@ -14,8 +14,9 @@ use session_std::sign_in::Visit;
 use session_std::{Error, Finished, Sessions, SharedStore, headers, to_stderr};
 
 use crate::config;
+use crate::look::Look;
 use crate::request::{ClientAddress, Failed, Mounted, RequestCache, origin};
-use crate::response::{Headers, Look, SessionRejection, of_device};
+use crate::response::{Headers, SessionRejection, of_device};
 
 /// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
 ///

@@ -5,6 +5,7 @@
 pub mod config;
 mod extract;
 mod layer;
+mod look;
 mod request;
 mod response;
 

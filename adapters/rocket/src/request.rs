@@ -7,7 +7,7 @@ use rocket::Request;
 use session_std::events::Origin;
 use session_std::{Error, Sessions};
 
-use crate::response::Look;
+use crate::look::Look;
 
 /// Finds the address of who sent a request.
 pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;

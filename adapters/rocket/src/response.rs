@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
-use std::sync::Arc;
 
 use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
@@ -68,8 +67,8 @@ impl SessionRejection {
 
     /// Makes the answer, in the application's look if it has given one.
     fn answer(self, request: &Request<'_>) -> Response<'static> {
-        let look = request.rocket().state().and_then(|Mounted { look, .. }| look.0.as_ref());
-        match look.map(|make| make(self.0, request)) {
+        let mounted: Option<&Mounted> = request.rocket().state();
+        match mounted.and_then(|mounted| mounted.look.make(self.0, request)) {
             Some(Ok(mut made)) => {
                 if made.status() == Status::Ok {
                     made.set_status(self.status());
@@ -114,32 +113,6 @@ impl SessionRejection {
 impl<'r> Responder<'r, 'static> for SessionRejection {
     fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
         Ok(self.answer(request))
-    }
-}
-
-/// What makes the answers that are errors of the session; `None`: a line of text.
-#[derive(Clone)]
-pub(crate) struct Look(Option<Arc<MakeAnswer>>);
-
-type MakeAnswer = dyn Fn(Error, &Request<'_>) -> rocket::response::Result<'static> + Send + Sync;
-
-impl Look {
-    pub(crate) const PLAIN: Self = Self(None);
-
-    pub(crate) fn of(
-        make: impl Fn(Error, &Request<'_>) -> rocket::response::Result<'static> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Some(Arc::new(make)))
-    }
-
-    pub(crate) const fn is_plain(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
-impl fmt::Debug for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_plain() { "plain" } else { "the application's" })
     }
 }
 

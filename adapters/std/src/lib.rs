@@ -25,6 +25,7 @@ mod token_header;
 mod typed;
 mod unreadable_field;
 mod watch;
+mod watches;
 
 /// Sessions bound to a key in the browser's device: `docs/device-bound-sessions.md` in the repository.
 pub mod device {

@@ -24,7 +24,6 @@ use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
-use crate::watch::Watch;
 use session_store_shared::{RecordBuffer, SharedStore};
 
 /// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
@@ -450,17 +449,15 @@ impl Session {
         self.view(|session| Ok(session.log_id()))
     }
 
-    /// Returns a handle on the session that outlives the answer, for WebSockets, server-sent events and long polls: it reads,
-    /// and learns when the session ends. It does not keep the session alive. See [`Watch`].
-    pub fn watch(&self) -> Result<Watch, Error> {
+    /// For a handle that outlives the request: with when the device has proven, as far as the request's cookies say.
+    pub(crate) fn named<T>(&self, with: impl FnOnce(Sessions, &View<'_>, Option<Time>) -> T) -> Result<T, Error> {
         let mut state = self.lock()?;
         let proven = match &*state {
             State::Loaded(Loaded { device: DeviceProof::Proven(at), .. }) => Some(*at),
             _ => None,
         };
         let sessions = self.core().sessions().ok_or(Error::NotMounted)?;
-        let view = View::new(self.core(), state.loaded()?, ThreadRng);
-        Ok(Watch::new(sessions, view.watched(), view.subject(), proven))
+        Ok(with(sessions, &View::new(self.core(), state.loaded()?, ThreadRng), proven))
     }
 
     // ---- changing ------------------------------------------------------------------------------------------------

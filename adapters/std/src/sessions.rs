@@ -19,7 +19,7 @@ use crate::events::stderr::Stderr;
 use crate::keys::{KeyRing, KeySource};
 use crate::token_header::{TokenHeader, TokenHeaderError};
 use crate::unreadable_field::UnreadableField;
-use crate::watch::Watches;
+use crate::watches::Watches;
 use session_store_shared::{SharedError, SharedStore};
 
 /// A session in a list of its subject's: a browser that is signed in.

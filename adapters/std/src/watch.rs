@@ -1,7 +1,5 @@
 //! A handle on a session that outlives the answer.
 
-mod signals;
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,10 +13,9 @@ use session_core::{Error, Watched};
 
 use crate::buffer_pool;
 use crate::environment::ThreadRng;
-use crate::session::View;
+use crate::session::{Session, View};
 use crate::sessions::Sessions;
-use signals::Place;
-pub(crate) use signals::Watches;
+use crate::watches::Place;
 
 /// How long a watch goes on while the store fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,13 +103,16 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
+impl Session {
+    /// Returns a handle on the session that outlives the answer, for WebSockets, server-sent events and long polls: it reads,
+    /// and learns when the session ends. It does not keep the session alive. See [`Watch`].
+    pub fn watch(&self) -> Result<Watch, Error> {
+        self.named(|sessions, view, proven| Watch::new(sessions, view.watched(), view.subject(), proven))
+    }
+}
+
 impl Watch {
-    pub(crate) fn new(
-        sessions: Sessions,
-        named: Option<(Watched, &[u8])>,
-        subject: Option<&str>,
-        proven: Option<Time>,
-    ) -> Self {
+    fn new(sessions: Sessions, named: Option<(Watched, &[u8])>, subject: Option<&str>, proven: Option<Time>) -> Self {
         let target = named.map(|(watched, sealed)| {
             let place = Place::new(sessions.watches(), watched.log_id(), subject.map(Into::into));
             Target { watched, sealed: Sealed(sealed.into()), proven, place }

@@ -114,8 +114,11 @@ async fn login(session: &Session, subject: &str) {
     session.login(attempt).await.unwrap();
 }
 
+/// Ends the session of the first cookie, by it, by the second one, which is another browser's of hers, or by none.
+type End = fn(&Sessions, &str, &str);
+
 /// Everything that ends a session of ann's, done to `cookie` by another browser of hers.
-fn ends() -> Vec<(&'static str, fn(&Sessions, &str, &str))> {
+fn ends() -> Vec<(&'static str, End)> {
     vec![
         ("logout", |sessions, cookie, _| visit(sessions, cookie, async |session| session.logout().await.unwrap()).0),
         ("revoke", |sessions, _, other| {
@@ -436,25 +439,25 @@ fn it_outlives_a_change_of_keys_lc20_ky1() {
 /// What sealed sessions learn, and what not.
 #[test]
 fn a_sealed_session_learns_what_the_cut_offs_say_lc20_lc11() {
-    let ends: [(&str, fn(&Sessions, &str)); 4] = [
-        ("logout", |sessions, other| visit(sessions, other, async |session| session.logout().await.unwrap()).0),
-        ("revoke_all", |sessions, other| {
+    let ends: [(&str, End); 4] = [
+        ("logout", |sessions, _, other| visit(sessions, other, async |session| session.logout().await.unwrap()).0),
+        ("revoke_all", |sessions, _, other| {
             visit(sessions, other, async |session| session.revoke_all().await.unwrap());
         }),
-        ("revoke_all by an administrator", |sessions, _| assert_eq!(run(sessions.revoke_all("ann")), Ok(0))),
-        ("end_all", |sessions, _| run(sessions.end_all()).unwrap()),
+        ("revoke_all by an administrator", |sessions, _, _| assert_eq!(run(sessions.revoke_all("ann")), Ok(0))),
+        ("end_all", |sessions, _, _| run(sessions.end_all()).unwrap()),
     ];
     for (name, end) in ends {
         let site = Site::sealed();
         let (cookie, other) = (site.ann(), site.ann());
         let mut watch = site.watch(&cookie);
-        end(&site.here, &other);
+        end(&site.here, &cookie, &other);
         assert!(watch.ended_at_once(), "{name}");
 
         let site = Site::sealed();
         let (cookie, other) = (site.ann(), site.ann());
         let mut watch = site.watch(&cookie);
-        end(&site.elsewhere, &other);
+        end(&site.elsewhere, &cookie, &other);
         site.clock.step(14 * SECOND);
         assert_eq!(watch.poll(), None, "{name}");
         site.clock.step(SECOND);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use session_core::environment::{Clock, Time};
 use session_core::events::{Event, Observer};
 
-use crate::watch::Watches;
+use crate::watches::Watches;
 
 /// Events of one kind that are told in a minute.
 const BURST: u32 = 10;

@@ -63,13 +63,13 @@ impl Signal {
 }
 
 /// A place among the watches, for one task that waits.
-pub(super) struct Place {
+pub(crate) struct Place {
     signal: Arc<Signal>,
     watches: Arc<Watches>,
 }
 
 impl Place {
-    pub(super) fn new(watches: &Arc<Watches>, id: LogId, subject: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(watches: &Arc<Watches>, id: LogId, subject: Option<Arc<str>>) -> Self {
         let signal = Arc::new(Signal { id, subject, told: AtomicBool::new(false), waker: AtomicWaker::new() });
         let mut signals = watches.signals.lock().unwrap_or_else(PoisonError::into_inner);
         signals.insert(Arc::as_ptr(&signal).addr(), signal.clone());
@@ -78,17 +78,17 @@ impl Place {
         Self { signal, watches: watches.clone() }
     }
 
-    pub(super) fn subject(&self) -> Option<&str> {
+    pub(crate) fn subject(&self) -> Option<&str> {
         self.signal.subject.as_deref()
     }
 
     /// Whether it was told since the last time that it was asked.
-    pub(super) fn was_told(&self) -> bool {
+    pub(crate) fn was_told(&self) -> bool {
         self.signal.told.swap(false, Ordering::SeqCst)
     }
 
     /// Waits until it is told, without taking that.
-    pub(super) fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
         self.signal.waker.register(context.waker());
         if self.signal.told.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
     }
