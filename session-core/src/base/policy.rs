@@ -349,7 +349,7 @@ impl Limits {
         }
     }
 
-    /// The longest time without activity of a session of this login number, which is 0 if nobody is signed in.
+    /// The longest time without activity of a session of this login number, which is 0 if no subject is signed in.
     pub(crate) const fn idle_of(&self, login: u32) -> u64 {
         if login == 0 { self.anonymous_idle } else { self.idle }
     }

@@ -39,13 +39,17 @@ impl fmt::Debug for Watched {
 }
 
 impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
-    /// Loads the session into an empty state, to be read only, whatever its cookie is by now. Returns `false` if it has
-    /// ended, or if somebody has signed in since: a login ends what was opened before it, so that nobody who has planted a
-    /// cookie goes on reading. A renewed or rotated cookie is the same session. Calls the store as a request does, and is
-    /// no activity.
+    /// Loads the session into an empty state, for reading only, whatever its cookie is now. Returns `false` if the session
+    /// has ended or if a subject has signed in since: a login ends access that was opened before it, so that an attacker
+    /// who planted a cookie cannot continue to read. A renewed or rotated cookie belongs to the same session. Calls the
+    /// store as a request does, and does not count as activity.
     ///
-    /// `sealed` is the record that [`Session::watched`](crate::Session::watched) gave, which is not empty only if sessions travel
-    /// in their cookies. No store has a newer one: its limits and values stay, and only the marks are asked.
+    /// `sealed` is the record that [`Session::watched`](crate::Session::watched) returned. It is empty unless sessions
+    /// travel in their cookies. No store has a newer record of these: its limits and values stay, and only the marks are
+    /// checked.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn look<B: Buffer>(
         &self,
         request: &mut RequestState<B>,

@@ -94,7 +94,7 @@ pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
 }
 
 /// Whether the cookie has reached the age of renewal and no grace is running (protocol rule 2). Only the holder of the
-/// current cookie renews it: whoever came with the one before could seal the next one for nobody else.
+/// current cookie renews it: the holder of the one before could not seal the next one for the holder of the current one.
 pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> bool {
     now.past(record.rotated_at(), policy.limits.renew_after)
         && same(record.verifier(), &token.verifier)

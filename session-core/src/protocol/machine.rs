@@ -68,7 +68,7 @@ impl<B: Buffer> RequestState<B> {
         self.settle_failure(operation, edited)
     }
 
-    /// Whatever goes wrong while an update is pending, nobody knows whether that will be done.
+    /// Reports any failure while an update is pending as an unknown outcome: the update may still be applied.
     fn settle_failure<T>(&mut self, operation: &Operation<'_>, done: Result<T, Error>) -> Result<T, Error> {
         let done = if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done };
         if let (Err(error), true) = (&done, operation.attempted) {

@@ -1,4 +1,4 @@
-//! Decides what the store's answer means: stored, gone, changed by somebody else, or lost on the way.
+//! Decides what the store's answer means: stored, gone, changed by another writer, or lost on the way.
 
 use super::expiry::{self, Verdict};
 use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
@@ -109,7 +109,7 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// The index has a login, or will not have it: then its record goes, and nobody has seen its cookie (rule 7).
+    /// Handles the index's answer to a login. If the index rejects it, the record is deleted, and no browser has its cookie (rule 7).
     pub(super) fn indexed(
         &mut self,
         operation: &mut Operation<'_>,

@@ -167,8 +167,8 @@ where
         self.sessions.policy().clear_site_data && self.request.signs_out()
     }
 
-    /// Names the session for looks at it after its request: `None` if there is none that is stored. With its record, if it
-    /// travels in its cookie; see [`Sessions::look`](crate::Sessions::look).
+    /// Returns the name of the session for [`Sessions::look`](crate::Sessions::look), which reads it after its request, and
+    /// the session's record if it travels in its cookie. Returns `None` without a stored session.
     #[must_use]
     pub fn watched(&self) -> Option<(Watched, &[u8])> {
         let (handle, record) = self.request.handle().zip(self.request.record()).filter(|_| self.request.is_live())?;

@@ -5,7 +5,7 @@
 //! challenge     base64url( t[6] ‖ MAC("r", handle ‖ t ‖ login number)[..16] )             to register a key
 //!               base64url( t[6] ‖ MAC("c", handle ‖ t)[..16] )                            to prove possession of it
 //! refresh URL   PATH?s= base64url( handle[8] ‖ MAC("u", handle)[..8] )
-//! identifier    base64url( MAC("i", 0[8])[..8] )                                          one for the application
+//! identifier    base64url( SHA-256(name of cookie and application)[..8] )                  one for the application
 //! ```
 //! `t` is big-endian milliseconds. The identifier is the same for all sessions, so that the registration of a later
 //! session replaces the one before: of two for one cookie, browsers refresh whichever sorts first.

@@ -193,7 +193,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 
     /// Returns whether the nodes believe the cache. What the durable store says of that is known for as long as an entry.
-    /// A distrust that nobody has repeated ends, if this node reaches the cache.
+    /// A distrust that no node has repeated ends, if this node reaches the cache.
     async fn believes_cache(&self, key: &Handle, now: Time) -> bool {
         let asked = self.cache.now();
         {

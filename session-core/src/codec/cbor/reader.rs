@@ -1,4 +1,4 @@
-//! The reader of bytes that nobody has checked: where it stands, how deep it is, and what has still to come.
+//! The reader of unchecked bytes: its position, its depth, and how many items are still to come.
 
 use super::item::Item;
 use super::unreadable::{Error, Path, Step, Unreadable, What};

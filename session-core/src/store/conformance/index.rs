@@ -7,7 +7,7 @@ use crate::base::names::{Handle, Version};
 use crate::store::contract::{DeleteCondition, Store};
 use crate::store::index::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// The index of a store, and two subjects that nobody else has.
+/// The index of a store, and two subjects of its own.
 struct Indexed<'a, S: Store> {
     case: Case<'a, S>,
     index: &'a S::Index,
