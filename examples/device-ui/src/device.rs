@@ -114,12 +114,17 @@ impl<K: Keeper> Device<K> {
     /// Whether a `Host` header names this device: by an address, or as NAME or NAME.local, where NAME is what the owner
     /// calls it, with `-` for a blank.
     pub(crate) fn is_called(&self, host: &[u8]) -> bool {
+        self.with_name(|name| is_named(host, ["localhost", name, name.strip_suffix(LOCAL).unwrap_or_default()]))
+    }
+
+    /// Hands over the name under which the device is on its network, with `.local`: for a responder of multicast DNS.
+    pub fn with_name<T>(&self, take: impl FnOnce(&str) -> T) -> T {
         let mut name = String::<{ 128 + LOCAL.len() }>::new();
         for letter in self.data.borrow().settings.name.chars() {
             let _fits = name.push(if letter == ' ' { '-' } else { letter });
         }
         let _fits = name.push_str(LOCAL);
-        is_named(host, ["localhost", &name, name.strip_suffix(LOCAL).unwrap_or_default()])
+        take(&name)
     }
 
     /// The part of the page of the first boot that asks for the possession of the device.

@@ -37,6 +37,9 @@ type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
 type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
 
+/// Those of the connections, one for the device's own address or the other end's, and one for the names of a network.
+const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "rp") as usize;
+
 /// What is served.
 pub(crate) struct Site {
     pub(crate) pool: Requests,
@@ -94,7 +97,7 @@ fn no_place() -> ! {
 /// What these two build on the stack is not to stay there for the rest of the device's life.
 #[inline(never)]
 fn join(network: Network, address: Config) -> (Stack<'static>, &'static mut Runner<'static, Network>) {
-    static RESOURCES: StaticCell<StackResources<{ CONNECTIONS + 1 }>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     static RUNNER: StaticCell<Runner<'static, Network>> = StaticCell::new();
     // without entropy TCP's numbers can be guessed; sessions are refused then
     let seed = board::entropy().and_then(|bytes| bytes.first_chunk().copied()).map_or(0, u64::from_le_bytes);
@@ -149,6 +152,8 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
         }
         booted.set(site(kept));
     };
+    #[cfg(feature = "rp")]
+    spawn(spawner, crate::mdns::answer(stack, site));
     keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
 }
 

@@ -22,6 +22,8 @@ mod board;
 mod dhcp;
 #[cfg(target_os = "none")]
 mod listener;
+#[cfg(all(target_os = "none", feature = "rp"))]
+mod mdns;
 #[cfg(all(target_os = "none", any(feature = "lm3s6965evb", feature = "riscv-virt")))]
 mod registers;
 #[cfg(all(target_os = "none", feature = "rp"))]

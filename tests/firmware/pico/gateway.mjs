@@ -7,6 +7,7 @@ import net from 'node:net';
 const ALL = Buffer.alloc(6, 255), NONE = Buffer.alloc(4), EVERYWHERE = Buffer.alloc(4, 255);
 const CLIENT = 68, SERVER = 67, DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK_OF_DHCP = 5;
 const COOKIE = 0x63825363;
+const NAMES = 5353, GROUP = Buffer.from([224, 0, 0, 251]), GROUPS_MAC = Buffer.from([1, 0, 0x5e, 0, 0, 251]);
 const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
 
 const words = (...numbers) => Buffer.from(numbers.flatMap((number) => [number >> 8, number & 255]));
@@ -69,6 +70,7 @@ export class Gateway {
     const payload = packet.subarray((packet[0] & 15) * 4, packet.readUInt16BE(2));
     if (packet[9] === 17 && payload.readUInt16BE(2) === SERVER) this.lease(payload.subarray(8), Buffer.from(frame.subarray(6, 12)));
     if (packet[9] === 17 && payload.readUInt16BE(2) === CLIENT) this.leased(payload.subarray(8));
+    if (packet[9] === 17 && payload.readUInt16BE(2) === NAMES && packet[8] === 255) this.resolved(payload.subarray(8));
     if (packet[9] === 6) this.segment(payload);
   }
 
@@ -127,6 +129,21 @@ export class Gateway {
     this.ours = Buffer.from(address);
     this.devices = Buffer.from(server);
     this.arp(1, Buffer.concat([Buffer.alloc(6), this.devices]));
+  }
+
+  /** Asks the network for a name (multicast DNS), until `answer` was called with an address. */
+  resolve(name, answer) {
+    const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
+    const query = Buffer.concat([words(0, 0, 1, 0, 0, 0), Buffer.from([...labels, 0]), words(1, 1)]);
+    this.names = { name: Buffer.from(labels).toString('latin1').toLowerCase(), answer };
+    this.ip(17, Buffer.concat([words(NAMES, NAMES, 8 + query.length, 0), query]), GROUP, GROUPS_MAC);
+  }
+
+  /** What the device says to that: its answer ends with an address. */
+  resolved(message) {
+    if (!this.names || message.readUInt16BE(6) !== 1) return;
+    const owner = message.toString('latin1', 12, 12 + this.names.name.length).toLowerCase();
+    if (owner === this.names.name) this.names.answer([...message.subarray(-4)].join('.'));
   }
 
   /** A client of this machine. */

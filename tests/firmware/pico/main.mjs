@@ -3,7 +3,8 @@
 // says on its USB cable. The image is the end of its
 // flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
 // on, "hang" lets the processor hang, "repair" takes the faults back: no-entropy, no-link, no-address (no-network stays).
-// "stack" asks how much of the stack was used, "mac" for its MAC address.
+// "stack" asks how much of the stack was used, "mac" for its MAC address,
+// "resolve NAME" asks the network for an address.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -49,8 +50,8 @@ const pico = new Pico({
 pico.off = () => process.exit();
 
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
-  const [what, number] = line.split(' ');
-  if (what === 'cut') pico.cut = Number(number);
+  const [what, argument] = line.split(' ');
+  if (what === 'cut') pico.cut = Number(argument);
   if (what === 'hang') pico.hang();
   if (what === 'repair') {
     faults.length = 0;
@@ -59,6 +60,7 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     chip.plug();
     say('repair: done');
   }
+  if (what === 'resolve') gateway.resolve(argument, (address) => say(`${line}: ${address}`));
   if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
 });

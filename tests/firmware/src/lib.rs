@@ -412,6 +412,11 @@ impl Device {
         self.ask("mac")
     }
 
+    /// The address that a Pico's network knows under this name.
+    pub fn resolve(&mut self, name: &str) -> Result<String, String> {
+        self.ask(&format!("resolve {name}"))
+    }
+
     /// Asks the Pico's emulator.
     fn ask(&mut self, what: &str) -> Result<String, String> {
         self.tell(what).map_err(|why| why.to_string())?;

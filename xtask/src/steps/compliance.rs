@@ -10,7 +10,7 @@ use crate::run::root;
 /// The requirements: how many there are of each kind.
 const REQUIREMENTS: [(&str, usize); 13] = [
     ("ID", 8),
-    ("LC", 19),
+    ("LC", 20),
     ("CK", 12),
     ("CP", 5),
     ("SE", 9),

@@ -165,3 +165,16 @@ fn what_a_pico_says_is_on_its_usb_cable_em9() {
         |cable: &str| said.iter().filter_map(|line| line.strip_prefix(cable)).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(on("usb: setup code: "), on("setup code: "), "{said:?}");
 }
+
+/// EM9: the device answers to the name that its owner gave it, and to no other.
+#[test]
+fn a_pico_is_found_by_its_name_em9() {
+    for (board, address) in [(Board::Pico, "10.0.0.2"), (Board::PicoUsb, "192.168.7.1")] {
+        let (mut device, mut browser) = Table::new(board).owned();
+        assert_eq!(device.resolve("my-device.local").as_deref(), Ok(address));
+        let page = browser.get(device.address(), "/settings").unwrap();
+        let saved = browser.submit(device.address(), &page, "/settings", "name=Oven+2&interval=7").unwrap();
+        assert_eq!(saved.status, 303, "{}", saved.body);
+        assert_eq!(device.resolve("Oven-2.local").as_deref(), Ok(address));
+    }
+}
