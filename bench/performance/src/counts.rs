@@ -53,7 +53,7 @@ pub(crate) fn section(size: Size) -> Done {
                 let cost = cost(library, framework, request)?;
                 let cost: Vec<u64> = cost.iter().zip(bare).map(|(with, bare)| with.saturating_sub(bare)).collect();
                 let numbers = cost.iter().map(u64::to_string);
-                all.push([*framework, **library, request].map(String::from).into_iter().chain(numbers).collect());
+                all.push([framework, *library, request].map(String::from).into_iter().chain(numbers).collect());
                 added.push((*library, at, cost[0]));
             }
         }
