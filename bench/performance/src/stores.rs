@@ -263,9 +263,12 @@ fn asked(name: &str, server: &Server, runtime: &tokio::runtime::Runtime) -> Done
     match name {
         // what clients sent in one piece: at one in flight, commands. What scripts call counts as commands, too.
         "Redis" => number(&lines(server.addr(), "INFO stats\r\n", "total_reads_processed")?, ':'),
-        "memcached" => number(&lines(server.addr(), "stats\r\n", "STAT cmd_meta")?, ' '),
+        "memcached" => {
+            let each = |name| number(&lines(server.addr(), "stats\r\n", name)?, ' ');
+            Ok(each("STAT cmd_get")? + each("STAT cmd_set")? + each("STAT cmd_touch")?)
+        }
         "MariaDB" => {
-            let answer = mariadb::ask(server.addr(), "SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'")?;
+            let answer = mariadb::ask(server.addr(), "SHOW GLOBAL STATUS LIKE 'Questions'")?;
             number(answer.trim(), '\t')
         }
         _ => runtime.block_on(async {
