@@ -41,7 +41,7 @@ fn rocket_config() -> rocket::Config {
 /// Libraries and the framework that each is for; ours first.
 const LIBRARIES: [(&str, &[&str]); 4] = [
     ("axum", &["ours", "tower-sessions"]),
-    ("poem", &["ours", "poem"]),
+    ("poem", &["ours", "poem-session"]),
     ("rocket", &["ours", "rocket_flex_session", "rocket_session"]),
     ("actix", &["ours", "actix-session"]),
 ];
@@ -108,7 +108,7 @@ fn request(library: &str, arguments: impl Iterator<Item = String>) -> ExitCode {
         ("rocket", "ours") => Some(ours::through_rocket::ask(ask, times).await),
         ("actix", "actix-session") => Some(peers::through_actix::ask(ask, times).await),
         ("axum", "tower-sessions") => Some(peers::through_axum::ask(ask, times).await),
-        ("poem", "poem") => Some(peers::through_poem::ask(ask, times).await),
+        ("poem", "poem-session") => Some(peers::through_poem::ask(ask, times).await),
         ("rocket", "rocket_flex_session") => Some(peers::through_rocket::ask(ask, times).await),
         ("rocket", "rocket_session") => Some(through_rocket_session::ask(ask, times).await),
         _ => None,
