@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::package::Packed;
 use crate::files::read;
-use crate::run::{Log, cargo, root, target};
+use crate::run::{Log, root, target};
 
 /// Where a page says how to begin, and how its program is configured.
 struct Guide {
@@ -34,12 +34,8 @@ const STORE: &str = "docs/choose-a-store.md";
 /// How long a program may take until it listens.
 const START: Duration = Duration::from_secs(30);
 
-/// Builds the applications and uses each. Returns what was shown.
-pub(super) fn first_hour(log: &mut Log, place: &Path, crates: &[Packed]) -> Result<String, String> {
-    write(place, crates)?;
-    log.run(
-        cargo(&["build", "--workspace"]).current_dir(place).env("CARGO_TARGET_DIR", target().join("package-build")),
-    )?;
+/// Uses each application, after they were built. Returns what was shown.
+pub(super) fn first_hour(log: &mut Log, place: &Path) -> Result<String, String> {
     for guide in &GUIDES {
         guide.try_out(log, place).map_err(|why| format!("{}: {why}", guide.page))?;
     }
@@ -47,29 +43,18 @@ pub(super) fn first_hour(log: &mut Log, place: &Path, crates: &[Packed]) -> Resu
     Ok(format!("over {frameworks}: sign-in with curl, restart and change of keys as the guides say"))
 }
 
-/// Writes the applications. Their manifests are the `cargo add` lines of the pages, with the versions that everything else is
-/// tested with.
-fn write(place: &Path, crates: &[Packed]) -> Result<(), String> {
+/// Writes the applications, each into a folder of the workspace at `place`, and returns the folders' names. The manifests are
+/// the `cargo add` lines of the pages, with the versions that everything else is tested with.
+pub(super) fn write(place: &Path, crates: &[Packed]) -> Result<Vec<String>, String> {
     let lock = read(&root().join("Cargo.lock"))?;
     let store = read(&root().join(STORE))?;
-    let patches: String =
-        crates.iter().map(|Packed { name, folder, .. }| format!("{name} = {{ path = {folder:?} }}\n")).collect();
-    let members = GUIDES.map(|guide| guide.framework);
-    put(
-        &place.join("Cargo.toml"),
-        &format!(
-            "[workspace]\nresolver = '3'\nmembers = {members:?}\n\n[profile.dev]\ndebug = false\n\n\
-             [patch.crates-io]\n{patches}"
-        ),
-    )?;
-    for Guide { framework, page, address } in &GUIDES {
+    let mut names = Vec::new();
+    for guide @ Guide { framework, page, address } in &GUIDES {
+        let name = guide.name();
         let text = read(&root().join(page))?;
         let added: Vec<String> = [&text, &store].into_iter().flat_map(|text| added(text, crates, &lock)).collect();
-        let manifest = format!(
-            "[package]\nname = 'first-login-{framework}'\nedition = '2024'\n\n[dependencies]\n{}",
-            added.concat()
-        );
-        let folder = place.join(framework);
+        let manifest = format!("[package]\nname = '{name}'\nedition = '2024'\n\n[dependencies]\n{}", added.concat());
+        let folder = place.join(&name);
         put(&folder.join("Cargo.toml"), &manifest)?;
         // as it stands there: who copies it copies a hidden line, too
         let program = block(&text, "rust").ok_or(format!("{page}: no program"))?;
@@ -79,8 +64,9 @@ fn write(place: &Path, crates: &[Packed]) -> Result<(), String> {
         if *framework == ROCKET {
             put(&folder.join("Rocket.toml"), block(&text, "toml").ok_or(format!("{page}: no Rocket.toml"))?)?;
         }
+        names.push(name);
     }
-    put(&place.join("Cargo.lock"), &lock)
+    Ok(names)
 }
 
 fn put(path: &Path, text: &str) -> Result<(), String> {
@@ -130,12 +116,17 @@ fn changed(program: &str, page: &str) -> Option<String> {
 }
 
 impl Guide {
+    /// The application's package and folder.
+    fn name(&self) -> String {
+        format!("first-login-{}", self.framework)
+    }
+
     fn try_out(&self, log: &mut Log, place: &Path) -> Result<(), String> {
         let page = read(&root().join(self.page))?;
         let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("curl ")).collect();
         let [sign_in, account, ..] = lines[..] else { return Err("no curl lines for a sign-in and a page".into()) };
         let (old, new) = (key(log)?, key(log)?);
-        let mut application = Application { guide: self, folder: place.join(self.framework), address: String::new() };
+        let mut application = Application { guide: self, folder: place.join(self.name()), address: String::new() };
 
         let running = application.start(&old)?;
         for line in &lines {
@@ -171,7 +162,7 @@ impl Application<'_> {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let free = free.map_err(|why| format!("no free port: {why}"))?;
         self.address = free.to_string();
-        let name = format!("first-login-{}", self.guide.framework);
+        let name = self.guide.name();
         let printed = self.folder.join("printed");
         let start = || {
             let file = File::create(&printed)?;

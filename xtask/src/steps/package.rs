@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::newcomers::first_hour;
+use super::newcomers;
 use crate::files::read;
 use crate::run::{Log, cargo, program, root, target};
 use crate::setup::wheel;
@@ -132,12 +132,14 @@ pub(super) fn package(log: &mut Log) -> Result<String, String> {
     log.run(&mut cargo(&["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "--locked"]))?;
     let place = std::env::temp_dir().join(format!("session-package-{}", std::process::id()));
     let compiled = unpack(log, &packed.join("tmp-registry"), &place).and_then(|crates| {
-        compile(log, &place.join("programs"), &crates, PROGRAMS)?;
-        let lock = compile(log, &place.join("beside"), &crates, BESIDE)?;
+        let programs = place.join("programs");
+        let newcomers = newcomers::write(&programs, &crates)?;
+        compile(log, &programs, &crates, PROGRAMS, newcomers)?;
+        let lock = compile(log, &place.join("beside"), &crates, BESIDE, Vec::new())?;
         if lock.contains("\"sqlx-sqlite\"") {
             return Err("SQLite comes with PostgreSQL, and collides with the program's own".into());
         }
-        let shown = first_hour(log, &place.join("newcomers"), &crates)?;
+        let shown = newcomers::first_hour(log, &programs)?;
         Ok((crates.len(), shown))
     });
     fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
@@ -179,21 +181,29 @@ fn unpack(log: &mut Log, packed: &Path, place: &Path) -> Result<Vec<Packed>, Str
     if crates.is_empty() { Err("cargo packed nothing".into()) } else { Ok(crates) }
 }
 
-/// Returns the lockfile.
-fn compile(log: &mut Log, place: &Path, crates: &[Packed], programs: &[Program]) -> Result<String, String> {
-    write(place, crates, programs)?;
-    let mut check = cargo(&["check", "--workspace"]);
-    log.run(check.current_dir(place).env("CARGO_TARGET_DIR", target().join("package-build")))?;
+/// Compiles the programs and those of `others` that are there, in one workspace: what they share is compiled once, and not
+/// only checked, because some of them are run. Returns the lockfile.
+fn compile(
+    log: &mut Log,
+    place: &Path,
+    crates: &[Packed],
+    programs: &[Program],
+    others: Vec<String>,
+) -> Result<String, String> {
+    write(place, crates, programs, others)?;
+    let mut build = cargo(&["build", "--workspace"]);
+    log.run(build.current_dir(place).env("CARGO_TARGET_DIR", target().join("package-build")))?;
     read(&place.join("Cargo.lock"))
 }
 
-fn write(place: &Path, crates: &[Packed], programs: &[Program]) -> Result<(), String> {
+fn write(place: &Path, crates: &[Packed], programs: &[Program], others: Vec<String>) -> Result<(), String> {
     let file = |path: &str, text: &str| {
         let path = place.join(path);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|why| format!("{}: {why}", path.display()))
     };
     let mut names: Vec<&str> = programs.iter().map(|program| program.name).collect();
+    names.extend(others.iter().map(String::as_str));
     let notes = programs.iter().any(|program| program.others.contains("notes-common"));
     if notes {
         names.push("notes-common");
@@ -206,7 +216,9 @@ fn write(place: &Path, crates: &[Packed], programs: &[Program]) -> Result<(), St
     }
     let patches: String =
         crates.iter().map(|Packed { name, folder, .. }| format!("{name} = {{ path = {folder:?} }}\n")).collect();
-    let workspace = format!("[workspace]\nresolver = '3'\nmembers = {names:?}\n\n[patch.crates-io]\n{patches}");
+    let profile = "[profile.dev]\ndebug = false\nincremental = false\n";
+    let workspace =
+        format!("[workspace]\nresolver = '3'\nmembers = {names:?}\n\n{profile}\n[patch.crates-io]\n{patches}");
     file("Cargo.toml", &workspace)?;
     // the versions that everything else is tested with
     file("Cargo.lock", &read(&root().join("Cargo.lock"))?)?;
