@@ -215,3 +215,28 @@ impl Drop for Running {
         let _reaped = self.0.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_as_a_user_reads_it() {
+        let page = "cargo new x && cd x\ncargo add axum session-axum && cargo add tokio --features net,rt\n\
+                    \n```toml\na = 1\n```\n\n```diff\n-x\n+y\n```\n\n```diff\n-    old();\n+    new();\n+    more();\n```\n";
+        let lock =
+            "[[package]]\nname = \"axum\"\nversion = \"0.7.9\"\n\n[[package]]\nname = \"axum\"\nversion = \"0.8.9\"\n";
+        let crates = [Packed { name: "session-axum".into(), version: "0.1.0".into(), folder: String::new() }];
+        let lines = [
+            "axum = { version = '0.8.9', features = [] }\n",
+            "session-axum = { version = '0.1.0', features = [] }\n",
+            "tokio = { version = '*', features = [\"net\", \"rt\"] }\n",
+        ];
+        assert_eq!(added(page, &crates, lock), lines);
+        assert_eq!(block(page, "toml"), Some("a = 1"));
+        assert_eq!(block(page, "rust"), None);
+        let program = "fn main() {\n    old();\n}\n";
+        assert_eq!(changed(program, page).as_deref(), Some("fn main() {\n    new();\n    more();\n}\n"));
+        assert_eq!(changed("fn main() {}", page), None, "a change that fits nowhere is told");
+    }
+}
