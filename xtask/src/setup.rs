@@ -39,6 +39,7 @@ pub(crate) const WRK: Need = Need::Program { name: "wrk", package: "wrk" };
 pub(crate) const VALGRIND: Need = Need::Program { name: "valgrind", package: "valgrind" };
 pub(crate) const CHROMEDRIVER: Need = Need::Program { name: "chromedriver", package: "chromium-driver" };
 pub(crate) const REDIS: Need = Need::Program { name: "redis-server", package: "redis-server" };
+pub(crate) const CURL: Need = Need::Program { name: "curl", package: "curl" };
 pub(crate) const OPENSSL: Need = Need::Program { name: "openssl", package: "openssl" };
 pub(crate) const MEMCACHED: Need = Need::Program { name: "memcached", package: "memcached" };
 pub(crate) const POSTGRES: Need =

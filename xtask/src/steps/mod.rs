@@ -9,6 +9,7 @@ mod explorers;
 pub(crate) mod firmware;
 mod fuzz;
 mod lint;
+mod newcomers;
 mod no_panic;
 mod package;
 pub(crate) mod performance;
@@ -23,8 +24,8 @@ mod tokens;
 use self::targets::BOARDS;
 use crate::run::Log;
 use crate::setup::{
-    CARGO_DENY, CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER, PIP,
-    POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
+    CARGO_DENY, CHROMEDRIVER, CHROMIUM, CLIPPY, CPP, CURL, MARIADB, MEMCACHED, NODE, NPM, Need, OPENSSL, PGBOUNCER,
+    PIP, POSTGRES, PYTHON, QEMU_ARM, QEMU_RISCV, REDIS, REDIS_6, REDIS_8, RP2040JS, RUSTFMT, SETPRIV, VALGRIND, VALKEY,
 };
 
 /// One check.
@@ -57,8 +58,8 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "api", does: "the public API of every published crate is as recorded", needs: &[], run: api::api },
     Step {
         name: "package",
-        does: "the crates can be published, and programs of a user compile from them; licences are allowed",
-        needs: &[PIP, PYTHON, CARGO_DENY],
+        does: "the crates can be published, a user's programs compile from them and the guides suffice; licences",
+        needs: &[PIP, PYTHON, CARGO_DENY, CURL, OPENSSL],
         run: package::package,
     },
     Step {

