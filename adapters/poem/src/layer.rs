@@ -32,10 +32,21 @@ impl fmt::Debug for Look {
 }
 
 impl Look {
+    /// The same for what a handler gave: an error of the session becomes an answer, any other stays an error.
+    #[inline(never)]
+    fn of(&self, answer: Result<impl IntoResponse>) -> Result<Response> {
+        let mut answer = match answer {
+            Ok(answer) => answer.into_response(),
+            Err(error) => answer_to(&error).ok_or(error)?,
+        };
+        self.apply(&mut answer);
+        Ok(answer)
+    }
+
     /// Gives the application's look to an answer that is an error of the session.
-    fn apply(&self, answer: Response) -> Response {
-        let Some(make) = &self.0 else { return answer };
-        let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
+    fn apply(&self, answer: &mut Response) {
+        let Some(make) = &self.0 else { return };
+        let Some(error) = answer.extensions().get::<Error>().copied() else { return };
         let mut made = make(error);
         if made.status() == StatusCode::OK {
             made.set_status(answer.status());
@@ -43,7 +54,7 @@ impl Look {
         rejection::keep_headers(answer.headers(), made.headers_mut());
         // a middleware outside finds it there, too
         made.extensions_mut().insert(error);
-        made
+        *answer = made;
     }
 }
 
@@ -139,20 +150,20 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         let begun = mount.begin(method, uri, headers, request.extensions(), peer);
         let begun = match begun {
             Ok(begun) => begun,
-            Err(error) => return Ok(look.apply(SessionRejection(error).as_response())),
+            Err(error) => {
+                let mut answer = SessionRejection(error).as_response();
+                look.apply(&mut answer);
+                return Ok(answer);
+            }
         };
         mount.provide(&begun, request.extensions_mut());
         let Begun { request: session, joined, .. } = begun;
         let answer = self.inner.call(request).await;
         if joined || session.finish_untouched() {
-            return match answer {
-                Ok(answer) => Ok(look.apply(answer.into_response())),
-                Err(error) if look.0.is_some() => answer_to(&error).map(|answer| look.apply(answer)).ok_or(error),
-                Err(error) => Err(error),
-            };
+            return if look.0.is_some() { look.of(answer) } else { answer.map(IntoResponse::into_response) };
         }
         let finished = session.finish().await;
-        let answer = match (finished.error, answer) {
+        let mut answer = match (finished.error, answer) {
             (Some(error), _) => SessionRejection(error).as_response(),
             (None, Ok(answer)) => answer.into_response(),
             // an error that has nothing to do with a session is for the catchers outside
@@ -160,7 +171,7 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
             // an error has no place for headers: from here on it is an answer
             (None, Err(error)) => answer_to(&error).unwrap_or_else(|| error.into_response()),
         };
-        let mut answer = look.apply(answer);
+        look.apply(&mut answer);
         headers::apply(finished, answer.headers_mut());
         Ok(answer)
     }
