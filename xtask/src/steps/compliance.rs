@@ -61,7 +61,7 @@ fn cells(line: &str) -> Option<[&str; 3]> {
 fn known(steps: &[&str]) -> Result<BTreeSet<String>, String> {
     let mut known: BTreeSet<String> = steps.iter().map(|&step| step.to_owned()).collect();
     let mut files = Vec::new();
-    for directory in ["session-core", "stores", "adapters", "examples", "tests"] {
+    for directory in ["session-core", "session-admin", "stores", "adapters", "examples", "tests"] {
         rust_files(&root().join(directory), &mut files)?;
     }
     for file in &files {
