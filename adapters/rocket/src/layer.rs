@@ -140,8 +140,8 @@ impl Fairing for SessionLayer {
         };
         if sessions.cannot_bind_devices() {
             to_stderr(
-                "error: sessions are to be bound to devices, and are not: give SessionLayer::new(…) sessions that are kept \
-                 in a store and know their endpoint: config::sessions(…)?.device_endpoint(\"/device-session\", P256)?",
+                "error: the policy binds sessions to devices, but these sessions are sealed or have no endpoint: call \
+                 SessionLayer::new(config::sessions(…)?.device_endpoint(\"/device-session\", P256)?)",
             );
             return Err(rocket);
         }

@@ -8,7 +8,7 @@ use session_core::Keys;
 use session_core::device::{DeviceKeys, EndpointPath, Es256};
 use session_core::policy::Policy;
 
-/// Verifies signatures in software: pure Rust, of the crate `p256`.
+/// Verifies signatures in software, with the crate `p256`.
 #[cfg(feature = "p256")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct P256;
@@ -73,9 +73,9 @@ impl Device {
         let path = self.keys.path();
         tells.then(|| {
             format!(
-                "{asked} sign-ins were asked for a key, and no browser has come to the endpoint: these cannot bind sessions, or \
-                 do not accept the certificate, or POST {path} does not reach the session layer with the headers Secure-Session-\
-                 Response and Sec-Fetch-Mode"
+                "{asked} sign-ins were asked for a key, and no browser has called the endpoint: check that the browsers \
+                 can bind sessions, that they accept the certificate, and that POST {path} reaches the session layer \
+                 with the headers Secure-Session-Response and Sec-Fetch-Mode"
             )
         })
     }
@@ -83,14 +83,14 @@ impl Device {
 
 /// Names of headers, in lower case.
 pub mod names {
-    /// Asks the browser for a key.
+    /// Requests a key from the browser.
     pub const REGISTRATION: &str = "secure-session-registration";
     /// A challenge for the next proof.
     pub const CHALLENGE: &str = "secure-session-challenge";
     /// A proof.
     pub const RESPONSE: &str = "secure-session-response";
-    /// The identifier, at a refresh.
+    /// Carries the session's identifier in a refresh.
     pub const ID: &str = "sec-secure-session-id";
-    /// Why a browser sends no proof.
+    /// States why a browser sends no proof.
     pub const SKIPPED: &str = "secure-session-skipped";
 }

@@ -213,7 +213,8 @@ impl Request {
     ) -> Result<Session, Error> {
         // nor is a session of another node, which can bind, opened without its proof
         if self.0.core.cannot_bind {
-            let why = "sessions are to be bound to devices, and are sealed, in a header, or without Sessions::device_endpoint";
+            let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
+                       nor a token header";
             self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
             return Err(Error::Unsupported);
         }
