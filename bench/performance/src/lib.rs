@@ -31,10 +31,17 @@ use std::process::ExitCode;
 /// Signs the cookies.
 const KEY: [u8; 32] = *b"\x1a\x7f\x03\xc2\x55\x9e\x60\xd4\x21\xb8\x0c\x73\xea\x4f\x96\x38\xd1\x2a\x85\x6b\x17\xfc\x40\x9d\xe3\x58\x04\xa7\x72\xcb\x39\x16";
 
+/// The key is for the peers' private cookies; without it Rocket does not start.
+fn rocket_config() -> rocket::Config {
+    use rocket::config::{Config, LogLevel, SecretKey};
+    let secret_key = SecretKey::derive_from(&[0x5a; 64]);
+    Config { log_level: LogLevel::Off, secret_key, workers: 1, ..Config::release_default() }
+}
+
 /// Libraries and the framework that each is for; ours first.
 const LIBRARIES: [(&str, &[&str]); 4] = [
     ("axum", &["ours", "tower-sessions"]),
-    ("poem", &["ours", "poem"]),
+    ("poem", &["ours", "poem-session"]),
     ("rocket", &["ours", "rocket_flex_session", "rocket_session"]),
     ("actix", &["ours", "actix-session"]),
 ];
@@ -101,7 +108,7 @@ fn request(library: &str, arguments: impl Iterator<Item = String>) -> ExitCode {
         ("rocket", "ours") => Some(ours::through_rocket::ask(ask, times).await),
         ("actix", "actix-session") => Some(peers::through_actix::ask(ask, times).await),
         ("axum", "tower-sessions") => Some(peers::through_axum::ask(ask, times).await),
-        ("poem", "poem") => Some(peers::through_poem::ask(ask, times).await),
+        ("poem", "poem-session") => Some(peers::through_poem::ask(ask, times).await),
         ("rocket", "rocket_flex_session") => Some(peers::through_rocket::ask(ask, times).await),
         ("rocket", "rocket_session") => Some(through_rocket_session::ask(ask, times).await),
         _ => None,

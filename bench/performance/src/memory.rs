@@ -56,7 +56,7 @@ pub(crate) fn count(mut arguments: impl Iterator<Item = String>) -> Done {
                 .await
             }
             "tower-sessions" => {
-                use tower_sessions::cookie::time::OffsetDateTime;
+                use time::OffsetDateTime;
                 use tower_sessions::session::{Id, Record};
                 let store = tower_sessions::MemoryStore::default();
                 let expiry_date = OffsetDateTime::now_utc() + Duration::from_secs(DAY);
@@ -66,7 +66,7 @@ pub(crate) fn count(mut arguments: impl Iterator<Item = String>) -> Done {
                 fill(sessions, create, async |number| store.delete(&Id(id(number))).await).await
             }
             "tower-sessions, moka" => {
-                use tower_sessions::cookie::time::OffsetDateTime;
+                use time::OffsetDateTime;
                 use tower_sessions_core_14::session::{Id, Record};
                 let store = tower_sessions_moka_store::MokaStore::new(None);
                 let expiry_date = OffsetDateTime::now_utc() + Duration::from_secs(DAY);

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::fs;
 
-use plotters::coord::ranged1d::SegmentValue;
 use plotters::prelude::*;
 
 use crate::table::{Table, root};
@@ -35,7 +34,7 @@ const PARTS: [Part; 7] = [
                same request without sessions. Ours checks signatures, both lifetimes and versions; of the peers only\n\
                rocket_flex_session and actix-session protect their cookies. The instructions are those that this processor executes,\n\
                counted by single-stepping (`ptrace`) through the last 10 of 300 requests, with the same seeds and addresses at each\n\
-               run: two runs differ by less than 0.5 %. The goals are multiples of the fastest peer's instructions.\n",
+               run: two runs differ by less than 1 %. The goals are multiples of the fastest peer's instructions.\n",
         plot: Some(("instructions", instructions)),
     },
     Part {
@@ -134,14 +133,15 @@ fn is(row: &[String], values: &[&str]) -> bool {
 /// Bars in groups. A value that is missing is no bar.
 fn bars(file: &str, title: &str, unit: &str, groups: &[String], series: &[(String, Vec<Option<f64>>)]) -> Done {
     let highest = series.iter().flat_map(|(_, values)| values).flatten().copied().fold(0.0, f64::max) * 1.1;
-    let area = SVGBackend::new(file, (900, 420)).into_drawing_area();
+    let width = (90 * groups.len() as u32 + 120).max(900);
+    let area = SVGBackend::new(file, (width, 420)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 18))
         .margin(10)
         .x_label_area_size(40)
         .y_label_area_size(80)
-        .build_cartesian_2d((0..groups.len()).into_segmented(), 0.0..highest.max(1.0))?;
+        .build_cartesian_2d((0..groups.len().max(1) - 1).into_segmented(), 0.0..highest.max(1.0))?;
     let name = |at: &SegmentValue<usize>| match at {
         SegmentValue::CenterOf(at) => groups.get(*at).cloned().unwrap_or_default(),
         _ => String::new(),
@@ -155,9 +155,9 @@ fn bars(file: &str, title: &str, unit: &str, groups: &[String], series: &[(Strin
         .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
     // bars by the pixel: the axis counts groups only
-    let (width, height) = chart.plotting_area().dim_in_pixel();
+    let (wide, height) = chart.plotting_area().dim_in_pixel();
     let (left, top) = chart.plotting_area().get_base_pixel();
-    let group = f64::from(width) / groups.len().max(1) as f64;
+    let group = f64::from(wide) / groups.len().max(1) as f64;
     let bar = group * 0.8 / series.len().max(1) as f64;
     for (number, (name, values)) in series.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
@@ -168,9 +168,9 @@ fn bars(file: &str, title: &str, unit: &str, groups: &[String], series: &[(Strin
             let corners = [(from as i32, above as i32), ((from + bar) as i32 - 1, top + height as i32)];
             area.draw(&Rectangle::new(corners, colour.filled()))?;
         }
-        let y = 40 + 16 * number as i32;
-        area.draw(&Rectangle::new([(720, y), (730, y + 10)], colour.filled()))?;
-        area.draw(&Text::new(name.clone(), (736, y), ("sans-serif", 13)))?;
+        let (legend, y) = (width as i32 - 190, 40 + 16 * number as i32);
+        area.draw(&Rectangle::new([(legend, y), (legend + 10, y + 10)], colour.filled()))?;
+        area.draw(&Text::new(name.clone(), (legend + 16, y), ("sans-serif", 13)))?;
     }
     area.present()?;
     Ok(())

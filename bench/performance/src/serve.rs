@@ -42,8 +42,7 @@ async fn poem(library: &str, port: u16) -> Done {
 }
 
 async fn rocket(library: &str, port: u16) -> Done {
-    use ::rocket::{Config, config::LogLevel};
-    let config = Config { log_level: LogLevel::Off, port, workers: 1, ..Config::release_default() };
+    let config = ::rocket::Config { port, ..crate::rocket_config() };
     let rocket = match library {
         "ours" => ours::through_rocket::layered(&config),
         "bare" => ours::through_rocket::bare(&config),
@@ -56,24 +55,22 @@ async fn rocket(library: &str, port: u16) -> Done {
 fn actix(library: &str, port: u16) -> Done {
     use actix_web::{App, HttpServer, rt::System};
     let addr = ("127.0.0.1", port);
-    let system = System::new();
     let layer = ours::through_actix::layer();
-    let served = match library {
-        "ours" => system.block_on(
-            HttpServer::new(move || App::new().configure(ours::through_actix::routes).wrap(layer.clone()))
-                .workers(1)
-                .bind(addr)?
-                .run(),
-        ),
-        "bare" => system.block_on(
-            HttpServer::new(|| App::new().configure(ours::through_actix::routes)).workers(1).bind(addr)?.run(),
-        ),
-        _ => system.block_on(
-            HttpServer::new(|| App::new().configure(peers::through_actix::routes).wrap(peers::through_actix::layer()))
-                .workers(1)
-                .bind(addr)?
-                .run(),
-        ),
-    };
+    let served = System::new().block_on(async move {
+        match library {
+            "ours" => {
+                let app = move || App::new().configure(ours::through_actix::routes).wrap(layer.clone());
+                HttpServer::new(app).workers(1).bind(addr)?.run().await
+            }
+            "bare" => {
+                let app = || App::new().configure(ours::through_actix::routes);
+                HttpServer::new(app).workers(1).bind(addr)?.run().await
+            }
+            _ => {
+                let app = || App::new().configure(peers::through_actix::routes).wrap(peers::through_actix::layer());
+                HttpServer::new(app).workers(1).bind(addr)?.run().await
+            }
+        }
+    });
     Ok(served?)
 }

@@ -33,6 +33,10 @@ const RECORD: [u8; 73] = [0x5a; 73];
 
 type Operation = Rc<dyn Fn(usize) -> Pin<Box<dyn Future<Output = Done>>>>;
 
+fn operation<F: Future<Output = Done> + 'static>(ask: impl Fn(usize) -> F + 'static) -> Operation {
+    Rc::new(move |task| Box::pin(ask(task)) as Pin<Box<dyn Future<Output = Done>>>)
+}
+
 pub(crate) fn section(size: Size) -> Done {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let columns = ["store", "in flight", "p50 us", "p99 us", "bare p50 us", "bare p99 us", "p50 / bare"];
@@ -59,8 +63,7 @@ pub(crate) fn section(size: Size) -> Done {
                         without.extend(bare);
                     }
                 }
-                let [p50, p99, bare_p50, bare_p99] =
-                    [(&mut with, 50), (&mut with, 99), (&mut without, 50), (&mut without, 99)].map(percentile);
+                let ([p50, p99], [bare_p50, bare_p99]) = (percentiles(with), percentiles(without));
                 let numbers = [p50, p99, bare_p50, bare_p99].map(|each| format!("{each:.0}"));
                 let texts = [name.to_owned(), flight.to_string()].into_iter().chain(numbers);
                 latency.push(texts.chain([format!("{:.2}", p50 / bare_p50)]).collect());
@@ -109,12 +112,12 @@ async fn ours(url: &str, flight: usize) -> Done<Operation> {
         cookies.push(cookie(&app).await?);
     }
     let cookies = Rc::new(cookies);
-    Ok(Rc::new(move |task| {
+    Ok(operation(move |task| {
         let (mut app, cookies) = (app.clone(), cookies.clone());
-        Box::pin(async move {
+        async move {
             let answer = send(&mut app, Ask::Read, Some(&cookies[task])).await;
             if answer.status() == 200 { Ok(()) } else { Err(format!("answer {}", answer.status()).into()) }
-        })
+        }
     }))
 }
 
@@ -130,12 +133,12 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
         "Redis" => {
             let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
             redis::cmd("SET").arg("bare").arg(&RECORD[..]).query_async::<()>(&mut connection.clone()).await?;
-            Rc::new(move |_| {
+            operation(move |_| {
                 let mut connection = connection.clone();
-                Box::pin(async move {
+                async move {
                     let bytes: Vec<u8> = redis::cmd("GET").arg("bare").query_async(&mut connection).await?;
                     if bytes == RECORD { Ok(()) } else { Err("other bytes".into()) }
-                })
+                }
             })
         }
         "memcached" => {
@@ -152,13 +155,13 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
                 .await?;
             let insert = "INSERT INTO bare VALUES ($1, $2) ON CONFLICT DO NOTHING";
             sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            Rc::new(move |_| {
+            operation(move |_| {
                 let pool = pool.clone();
-                Box::pin(async move {
+                async move {
                     let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = $1");
                     select.bind(&RECORD[..8]).fetch_one(&pool).await?;
                     Ok(())
-                })
+                }
             })
         }
         "MariaDB" => {
@@ -169,13 +172,13 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
                 .await?;
             let insert = "INSERT IGNORE INTO bare VALUES (?, ?)";
             sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            Rc::new(move |_| {
+            operation(move |_| {
                 let pool = pool.clone();
-                Box::pin(async move {
+                async move {
                     let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = ?");
                     select.bind(&RECORD[..8]).fetch_one(&pool).await?;
                     Ok(())
-                })
+                }
             })
         }
         _ => {
@@ -186,13 +189,13 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
                 .await?;
             let insert = "INSERT OR IGNORE INTO bare VALUES ($1, $2)";
             sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            Rc::new(move |_| {
+            operation(move |_| {
                 let pool = pool.clone();
-                Box::pin(async move {
+                async move {
                     let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = $1");
                     select.bind(&RECORD[..8]).fetch_one(&pool).await?;
                     Ok(())
-                })
+                }
             })
         }
     })
@@ -200,14 +203,14 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
 
 /// Memcached's client is our own; its smallest command with a value is the cache's.
 fn bare_found(cache: Rc<MemcachedCache>) -> Done<Operation> {
-    Ok(Rc::new(move |_| {
+    Ok(operation(move |_| {
         let cache = cache.clone();
-        Box::pin(async move {
+        async move {
             match cache.look(&key(0)).await? {
                 Look::Found(..) => Ok(()),
                 _ => Err("it is gone".into()),
             }
-        })
+        }
     }))
 }
 
@@ -233,9 +236,10 @@ async fn measure(operation: &Operation, flight: usize, each: usize) -> Done<Vec<
     Ok(spent.take())
 }
 
-fn percentile((values, percent): (&mut Vec<f64>, usize)) -> f64 {
+/// The middle one, and the one that a hundredth exceeds.
+fn percentiles(mut values: Vec<f64>) -> [f64; 2] {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() * percent / 100).copied().unwrap_or_default()
+    [50, 99].map(|percent| values.get(values.len() * percent / 100).copied().unwrap_or_default())
 }
 
 /// A visitor who reads once a second, by a clock that is stepped.
@@ -259,9 +263,12 @@ fn asked(name: &str, server: &Server, runtime: &tokio::runtime::Runtime) -> Done
     match name {
         // what clients sent in one piece: at one in flight, commands. What scripts call counts as commands, too.
         "Redis" => number(&lines(server.addr(), "INFO stats\r\n", "total_reads_processed")?, ':'),
-        "memcached" => number(&lines(server.addr(), "stats\r\n", "STAT cmd_meta")?, ' '),
+        "memcached" => {
+            let each = |name| number(&lines(server.addr(), "stats\r\n", name)?, ' ');
+            Ok(each("STAT cmd_get")? + each("STAT cmd_set")? + each("STAT cmd_touch")?)
+        }
         "MariaDB" => {
-            let answer = mariadb::ask(server.addr(), "SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'")?;
+            let answer = mariadb::ask(server.addr(), "SHOW GLOBAL STATUS LIKE 'Questions'")?;
             number(answer.trim(), '\t')
         }
         _ => runtime.block_on(async {

@@ -6,7 +6,7 @@ use crate::table::Table;
 use crate::{Done, LIBRARIES, REQUESTS, Size, median};
 
 pub(crate) fn section(size: Size) -> Done {
-    let (rounds, times) = size.of((15, 20_000), (3, 1_000));
+    let (rounds, times) = size.of((11, 10_000), (3, 1_000));
     let mut table = Table::new(&["framework", "library", "request", "ns added", "ours / library"]);
     for (framework, libraries) in LIBRARIES {
         for request in REQUESTS {

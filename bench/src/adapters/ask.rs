@@ -6,7 +6,7 @@ use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Stats};
 
 /// What is asked of an application.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,10 @@ impl Ask {
 const STEPPED: usize = 10;
 
 thread_local! {
-    /// When the first request began, and the nanoseconds from there to the end of the last one.
-    static TIME: Cell<(Option<Instant>, u128)> = const { Cell::new((None, 0)) };
+    /// When the first request began, and what had been allocated by then.
+    static BEGUN: Cell<Option<(Instant, Stats)>> = const { Cell::new(None) };
+    /// From there to the end of the last request: allocations, their bytes, nanoseconds.
+    static SPENT: Cell<(usize, usize, u128)> = const { Cell::new((0, 0, 0)) };
 }
 
 /// One item for each request. Before the last ten of them and after them the program asks for its parent: a system call that
@@ -61,19 +63,19 @@ pub(crate) fn rounds(times: usize) -> impl Iterator<Item = ()> {
         if left == STEPPED || left == 0 {
             let _ = parent_id();
         }
-        let (began, _) = TIME.get();
         if left == times {
-            TIME.set((Some(Instant::now()), 0));
-        } else if left == 0 {
-            TIME.set((began, began.map_or(0, |began| began.elapsed().as_nanos())));
+            BEGUN.set(Some((Instant::now(), INSTRUMENTED_SYSTEM.stats())));
+        } else if let (0, Some((began, before))) = (left, BEGUN.get()) {
+            let (spent, change) = (began.elapsed().as_nanos(), INSTRUMENTED_SYSTEM.stats() - before);
+            SPENT.set((change.allocations, change.bytes_allocated, spent));
         }
         left = left.checked_sub(1)?;
         Some(())
     })
 }
 
-/// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that it
-/// made, their bytes, and the nanoseconds that the requests took. `through` gives the number of good answers; `None` if it does not know the framework. With `stepped` behind, it waits
+/// `FRAMEWORK REQUEST TIMES`: does the request through the framework so many times and prints the allocations that
+/// they made, their bytes, and the nanoseconds that the requests took. `through` gives the number of good answers; `None` if it does not know the framework. With `stepped` behind, it waits
 /// for the end of its input before it begins, so that a debugger has time to attach.
 pub(crate) fn count(
     program: &str,
@@ -94,11 +96,10 @@ pub(crate) fn count(
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (Some((framework, ask, times)), Ok(runtime)) = (asked, runtime) else { return usage(program) };
-    let region = Region::new(&INSTRUMENTED_SYSTEM);
     match runtime.block_on(through(framework, ask, times)) {
         Some(good) if good == times => {
-            let change = region.change();
-            println!("{} {} {}", change.allocations, change.bytes_allocated, TIME.get().1);
+            let (allocations, bytes, nanoseconds) = SPENT.get();
+            println!("{allocations} {bytes} {nanoseconds}");
             ExitCode::SUCCESS
         }
         Some(good) => {

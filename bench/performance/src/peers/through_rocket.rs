@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use rocket::config::{LogLevel, SecretKey};
 use rocket::http::Cookie;
 use rocket::local::asynchronous::{Client, LocalResponse};
 use rocket::{Build, Config, Rocket, get, routes};
@@ -29,7 +28,6 @@ fn increment(mut session: Session<'_, u32>) -> &'static str {
 }
 
 pub(crate) fn layered(config: &Config) -> Rocket<Build> {
-    let config = Config { secret_key: SecretKey::derive_from(&[0x5a; 64]), ..config.clone() };
     let sessions = RocketFlexSession::<u32>::builder().with_options(|options| options.secure = false).build();
     rocket::custom(config).mount("/", routes![plain, read, increment]).attach(sessions)
 }
@@ -37,7 +35,7 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
+    let quiet = crate::rocket_config();
     let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
     let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
     let first = send(&layered, Ask::New, None).await;

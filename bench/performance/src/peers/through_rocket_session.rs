@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use rocket::config::LogLevel;
 use rocket::http::Cookie;
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Config, Rocket, get, routes};
@@ -35,7 +34,7 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 /// The number of answers that were as they should be.
 #[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = Config { log_level: LogLevel::Off, ..Config::release_default() };
+    let quiet = crate::rocket_config();
     let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
     let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
     let first = send(&layered, Ask::New, None).await;
