@@ -142,7 +142,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
                     Ok(())
                 }
                 Err(name) => {
-                    let never = format_args!("`{}` as {}: can be set and never read", key(&name), type_name::<T>());
+                    let never = format_args!("`{}` as {}: can be set but not read back", key(&name), type_name::<T>());
                     view.report_unreadable("", &never, false);
                     Err(Error::Unreadable)
                 }
@@ -159,7 +159,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
 /// Reads a value back that says this, and says which field is not read as it was written. For the debug builds of programs.
 fn read_back<T: Serialize + DeserializeOwned + Default>(said: &Fields) -> Result<(), String> {
     let read = entries::read::<T>(said.iter().collect(), false);
-    let read = read.map_err(|why| format!("{} can be set and never read", Place(&why)))?;
+    let read = read.map_err(|why| format!("{}: can be set but not read back", Place(&why)))?;
     let again = Fields::of(&read.value).map_err(|why| Unwritable::<T>(why, PhantomData).to_string())?;
     match said.differs_from(&again) {
         Some(name) => Err(format!("`{}` as {}: {}", key(name), type_name::<T>(), NotReadBack::<Infallible>::AsAnother)),

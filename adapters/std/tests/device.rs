@@ -321,7 +321,7 @@ fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
         site.sign_in("ann");
         assert_eq!(asked(&site), usize::from(number >= 20) + usize::from(number >= 200), "{number}");
     }
-    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session does not reach")));
+    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session reaches")));
     let reached = Site::new();
     reached.post("", "", None, |_| ());
     (0..30).for_each(|_| _ = reached.sign_in("ann"));
