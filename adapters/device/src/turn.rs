@@ -23,7 +23,7 @@ pub struct Held;
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another task held the flash for too long: try again later")
+        f.write_str("another task holds the flash: try again later")
     }
 }
 
