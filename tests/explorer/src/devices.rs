@@ -36,7 +36,7 @@ pub(crate) static RULES: &[Mutation] = &[
         rule: 2,
         without: "a proof holds forever",
         explore: "devices --things 3",
-        edits: &[Edit { file: SESSION, code: "&& device.holds(proven, now)", instead: "&& proven > Time::ZERO" }],
+        edits: &[Edit { file: SESSION, code: "if device.holds(proven, now) =>", instead: "if proven > Time::ZERO =>" }],
     },
     Mutation {
         rule: 3,
