@@ -1,4 +1,4 @@
-//! The endpoint of device-bound sessions (TR3), which registers and proves, for any framework.
+//! The endpoint of device-bound sessions for any framework: it registers keys and verifies proofs.
 
 use std::fmt;
 use std::future::Future;

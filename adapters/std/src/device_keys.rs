@@ -1,4 +1,4 @@
-//! Device-bound sessions (TR3): who verifies signatures, and what is needed under one ring of keys.
+//! Device-bound sessions: the verifier of signatures, and the state for one ring of keys.
 
 use std::iter;
 use std::sync::Arc;
@@ -32,14 +32,14 @@ impl Es256 for P256 {
 /// Any verifier.
 pub(crate) type AnyEs256 = Arc<dyn Es256 + Send + Sync>;
 
-/// Where the endpoint is, and who verifies signatures there.
+/// The path of the endpoint, and its verifier of signatures.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) path: EndpointPath,
     pub(crate) es256: AnyEs256,
 }
 
-/// What is needed of device-bound sessions under one ring of keys.
+/// The state of device-bound sessions for one ring of keys.
 pub(crate) struct Device {
     pub(crate) keys: DeviceKeys,
     pub(crate) es256: AnyEs256,
@@ -49,7 +49,7 @@ pub(crate) struct Device {
 
 /// A request has come to the endpoint.
 const ANSWERED: u32 = u32::MAX;
-/// So many sign-ins, and ten times as many each time, are told if no browser has answered.
+/// While no browser has called the endpoint, this number of sign-ins is reported, then ten times as many, and so on.
 const SUSPICIOUS: u32 = 20;
 
 impl Device {
@@ -65,7 +65,7 @@ impl Device {
         self.unanswered.store(ANSWERED, Ordering::Relaxed);
     }
 
-    /// A sign-in is asked for a key. Says what may be wrong if many were, and nothing has ever come to the endpoint.
+    /// Counts a sign-in that was asked for a key. Returns a warning after many of them without a call of the endpoint.
     pub(crate) fn asked(&self) -> Option<String> {
         let count = |asked: u32| asked.checked_add(1).filter(|asked| *asked < ANSWERED);
         let asked = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).ok()? + 1;

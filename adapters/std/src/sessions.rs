@@ -1,4 +1,4 @@
-//! What all requests of an application share.
+//! The state that all requests of an application share.
 
 use std::fmt;
 use std::ops::Deref;
@@ -30,14 +30,14 @@ pub(crate) struct Core {
     sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
     /// `None` if sessions are not bound to devices.
     pub(crate) device: Option<Device>,
-    /// Sessions are to be bound to devices, and cannot be: none is opened.
+    /// The policy binds sessions to devices but cannot do so. No session is opened then.
     pub(crate) cannot_bind: bool,
-    /// What it is one of: weak, because it is kept there.
+    /// The sessions that it belongs to. Weak, because these own it.
     all: Weak<Parts>,
 }
 
 impl Core {
-    /// The sessions that this is one ring of keys of; `None` if the application has dropped them.
+    /// Returns the sessions that it belongs to, or `None` if the application has dropped them.
     pub(crate) fn sessions(&self) -> Option<Sessions> {
         self.all.upgrade().map(Sessions)
     }
@@ -69,7 +69,7 @@ pub struct Sessions(Arc<Parts>);
 struct Parts {
     cores: RwLock<Cores>,
     settings: Settings,
-    /// Of the endpoint where sessions are bound to devices; `None` if they are not.
+    /// The path of the endpoint if sessions are bound to devices.
     device_path: Option<&'static str>,
     cannot_bind: bool,
 }
@@ -78,11 +78,11 @@ struct Parts {
 struct Cores {
     keys: KeyRing,
     first: Arc<Core>,
-    /// Those that take its place at a time.
+    /// The cores that replace it, each from a time on.
     later: Vec<(Time, Arc<Core>)>,
 }
 
-/// What a core is made of, beside its keys.
+/// The settings of a core, apart from its keys.
 #[derive(Clone)]
 struct Settings {
     store: SharedStore,
@@ -120,7 +120,7 @@ impl Sessions {
     /// Creates sessions that travel encrypted and authenticated in their cookies. No store keeps them.
     ///
     /// `cut_offs` records for all nodes which sessions ended early, by a logout or a revocation. A session whose
-    /// cut-off is lost ends as well: with `MemoryStore::new()`, a restart signs everybody out. For the limits of such
+    /// cut-off is lost ends as well: with `MemoryStore::new()`, a restart signs all users out. For the limits of such
     /// sessions see [`session_core::Sessions::sealed`].
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         Self::new(cut_offs, keys).with(|settings| Settings { mode: DynamicMode::Sealed, ..settings })
@@ -342,7 +342,7 @@ impl Sessions {
         }))
     }
 
-    /// Makes others, under the same keys.
+    /// Creates changed sessions with the same keys.
     fn with(&self, change: impl FnOnce(Settings) -> Settings) -> Self {
         let keys = self.0.cores.read().unwrap_or_else(PoisonError::into_inner).keys.clone();
         Self::of(change(self.0.settings.clone()), keys)
@@ -380,7 +380,7 @@ impl Sessions {
         self.0.settings.policy.cookie_name()
     }
 
-    /// Returns the core under the keys of now. A request keeps those with which it began.
+    /// Returns the core with the current keys. A request keeps the core with which it began.
     pub(crate) fn core(&self) -> Arc<Core> {
         let Parts { cores, settings, .. } = &*self.0;
         let Cores { first, later, .. } = &*cores.read().unwrap_or_else(PoisonError::into_inner);
@@ -429,7 +429,7 @@ impl Clock for AnyClock {
     }
 }
 
-/// The application's observer, and what it was told within a minute.
+/// The application's observer, and its count of events within a minute.
 #[derive(Clone)]
 struct AnyObserver(Arc<dyn Observer + Send + Sync>, Arc<Counts>);
 

@@ -1,4 +1,4 @@
-//! The token in a header instead of a cookie (TR5), for clients without a jar.
+//! The token in a header instead of a cookie, for clients without a cookie jar.
 
 use std::fmt;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ const RETRY: Duration = Duration::from_secs(15);
 /// A sealed session travels in its cookie and has no record to check. Its watch keeps the values and limits of its
 /// request. It therefore ends at the idle limit of that time, even if the browser has received a newer cookie.
 ///
-/// It notices cut-offs: the logout of the subject, and the end of all sessions of the subject or of everybody. It does
+/// It notices cut-offs: the logout of the subject, and the end of all sessions of the subject or of all users. It does
 /// not notice that an anonymous session was signed out, or that its subject has signed in again.
 #[derive(Clone, Debug)]
 pub struct Watch {
