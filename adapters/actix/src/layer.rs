@@ -1,4 +1,4 @@
-//! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
+//! Gives each request a session and stores it before the head of the response is sent.
 
 use std::fmt;
 use std::future::{Future, Ready, ready};
@@ -26,8 +26,11 @@ use crate::response::{Headers, SessionRejection};
 /// Finds the address of who sent a request.
 type ClientAddress = fn(&HttpRequest) -> Option<IpAddr>;
 
-/// Sessions for all handlers inside: `App::new().wrap(SessionLayer::new(sessions.clone()))`, or of a scope. Make the sessions
-/// before the server and not in its factory, which runs once for each worker: all workers share one store.
+/// A middleware that gives all handlers of an app or a scope sessions:
+/// `App::new().wrap(SessionLayer::new(sessions.clone()))`.
+///
+/// Create the sessions before the server and not in its factory, which runs once per worker. All workers must share one
+/// store.
 #[derive(Clone)]
 pub struct SessionLayer {
     mount: Mount,
@@ -76,17 +79,19 @@ impl fmt::Debug for SessionLayer {
 }
 
 impl SessionLayer {
-    /// Sessions of an application.
+    /// Creates a layer for the sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         let client_address: ClientAddress = |request| request.peer_addr().as_ref().map(SocketAddr::ip);
         Self { mount: Mount::new(sessions), client_address, look: Look(None) }
     }
 
-    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
-    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
-    /// of the error. What depends on the request is better done by a middleware outside, such as actix-web's
-    /// `ErrorHandlers`, which finds the error in the answer.
+    /// Sets the response for every error of the session, whether this layer, an extractor,
+    /// [`Authenticated`](crate::Authenticated), or a handler with `?` produced it. A response with status 200 gets the
+    /// status of the error.
+    ///
+    /// For a response that depends on the request, use a middleware outside of this layer, such as `ErrorHandlers`. It
+    /// finds the error in the response.
     ///
     /// ```
     /// use actix_web::HttpResponse;
@@ -102,17 +107,19 @@ impl SessionLayer {
         Self { look: Look(Some(Arc::new(answer))), ..self }
     }
 
-    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
-    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
-    /// 401, as all are without this.
+    /// Redirects browsers that request a page for [`Authenticated`](crate::Authenticated) users to `page`, with the
+    /// requested URL in the parameter `next`. See [`sign_in`](session_std::sign_in). Scripts and programs receive a
+    /// 401, which is the response to all without this setting.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { mount: self.mount.sign_in_at(page), ..self }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `https://example.org`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
     ///
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
@@ -120,8 +127,8 @@ impl SessionLayer {
         Self { mount: self.mount.refuse_cross_site(trusted), ..self }
     }
 
-    /// Says where observers find the address of who sent a request, for audits: behind a proxy, in a header of that proxy.
-    /// Without this it is the peer of the connection.
+    /// Sets how observers find the client's address, for audits. Behind a proxy, read the proxy's header. The default
+    /// is the peer of the connection.
     #[must_use]
     pub fn client_address(self, find: ClientAddress) -> Self {
         Self { client_address: find, ..self }
@@ -145,7 +152,7 @@ where
     }
 }
 
-/// A service with sessions.
+/// A service whose handlers have sessions.
 #[derive(Debug)]
 pub struct SessionService<S> {
     inner: S,

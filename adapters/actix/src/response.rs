@@ -1,4 +1,4 @@
-//! Errors as answers, and what an answer says about its session.
+//! Errors as responses, and the headers that a response needs for its session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, ResponseError};
 use session_std::headers::{self, Answer, HeaderName};
 use session_std::{Error, rejection};
 
-/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`], and an
-/// `actix_web::Error` of it.
+/// An error of the session as a response: its status and one line of text. `?` converts an [`Error`] to it, and it to
+/// an `actix_web::Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRejection(
     /// What went wrong.

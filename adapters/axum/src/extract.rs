@@ -1,4 +1,4 @@
-//! What a handler asks for.
+//! Extractors.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use session_std::{Error, FromSession, Typed, mount};
 
 use crate::response::SessionRejection;
 
-/// The request's session, also of a visitor without one: see [`exists`](session_std::Session::exists).
+/// The request's session. It is empty for a visitor without one: see [`exists`](session_std::Session::exists).
 pub type Session = Extracted<session_std::Session>;
 
-/// A look at the request's session, which does not keep it alive.
+/// A read-only view of the request's session that does not count as activity.
 pub type Peek = Extracted<session_std::Peek>;
 
-/// The session's data as one struct, kept field by field: see [`Typed`], and `docs/values.md` in the repository for what can be
-/// changed about the struct.
+/// The session's data as one struct, stored field by field. See [`Typed`]. `docs/values.md` in the repository says
+/// which changes of the struct existing sessions survive.
 pub type SessionData<T> = Extracted<Typed<T>>;
 
-/// What axum extracts of a request's session.
+/// What axum extracts from a request's session.
 #[derive(Clone, Debug)]
 pub struct Extracted<T>(T);
 
@@ -48,22 +48,22 @@ impl<S: Sync, T: FromSession> FromRequestParts<S> for Extracted<T> {
     }
 }
 
-/// Somebody who is signed in; nobody else comes to the handler. `Option<Authenticated>` is `None` for anybody else.
+/// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    /// Who.
+    /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.
     pub subject: String,
     /// The session.
     pub session: Session,
 }
 
-/// Why a handler that wants [`Authenticated`] was not called.
+/// Why [`Authenticated`] rejected a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AuthenticatedRejection {
-    /// Nobody is signed in: 401, or 303 to this page.
+    /// No user is signed in. The response is a 401, or a 303 to this page.
     SignInAt(Option<Arc<str>>),
-    /// The session could not be looked at.
+    /// The session could not be loaded.
     SessionRejection(SessionRejection),
 }
 

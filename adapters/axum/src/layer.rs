@@ -1,4 +1,4 @@
-//! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
+//! Gives each request a session and stores it before the head of the response is sent.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use crate::response::SessionRejection;
 
-/// Sessions for all handlers inside: `router.layer(SessionLayer::new(sessions))`.
+/// A layer that gives all handlers inside it sessions: `router.layer(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     mount: Mount,
@@ -56,16 +56,18 @@ impl Look {
 }
 
 impl SessionLayer {
-    /// Sessions of an application.
+    /// Creates a layer for the sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self { mount: Mount::new(sessions), look: Look(None) }
     }
 
-    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
-    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
-    /// of the error. What depends on the request, such as HTML for some and JSON for others, is better done by a middleware
-    /// outside of this layer, which finds the [`Error`] among the extensions of the answer.
+    /// Sets the response for every error of the session, whether this layer, an extractor,
+    /// [`Authenticated`](crate::Authenticated), or a handler with `?` produced it. A response with status 200 gets the
+    /// status of the error.
+    ///
+    /// For a response that depends on the request, such as HTML for browsers and JSON for scripts, use a middleware
+    /// outside of this layer. It finds the [`Error`] in the extensions of the response.
     ///
     /// ```
     /// use axum::response::Html;
@@ -79,17 +81,19 @@ impl SessionLayer {
         Self { look: Look(Some(Arc::new(move |error| answer(error).into_response()))), ..self }
     }
 
-    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
-    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
-    /// 401, as all are without this.
+    /// Redirects browsers that request a page for [`Authenticated`](crate::Authenticated) users to `page`, with the
+    /// requested URL in the parameter `next`. See [`sign_in`](session_std::sign_in). Scripts and programs receive a
+    /// 401, which is the response to all without this setting.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { mount: self.mount.sign_in_at(page), ..self }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `https://example.org`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
     ///
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
@@ -97,9 +101,9 @@ impl SessionLayer {
         Self { mount: self.mount.refuse_cross_site(trusted), ..self }
     }
 
-    /// Says where observers find the address of who sent a request, for audits. For a server that clients reach directly:
-    /// `|_, extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip())`. Behind a proxy it is in a
-    /// header of that proxy.
+    /// Sets how observers find the client's address, for audits. For a server that clients reach directly:
+    /// `|_, extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip())`. Behind a proxy, read the
+    /// proxy's header.
     #[must_use]
     pub fn client_address(
         self,
@@ -117,7 +121,7 @@ impl<S> Layer<S> for SessionLayer {
     }
 }
 
-/// A service with sessions.
+/// A service whose handlers have sessions.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     inner: S,
@@ -157,7 +161,8 @@ where
 }
 
 pin_project! {
-    /// An answer, and then what its session says. Costs an allocation if a handler asked for the session and its store waits.
+    /// The handler's response, completed with its session. Costs one allocation if a handler uses the session and the
+    /// store waits.
     pub struct SessionFuture<F> {
         #[pin]
         step: Step<F>,

@@ -1,11 +1,11 @@
-//! Errors as answers.
+//! Errors as responses.
 
 use std::fmt;
 
 use axum_core::response::{IntoResponse, Response};
 use session_std::{Error, rejection};
 
-/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
+/// An error of the session as a response: its status and one line of text. `?` converts an [`Error`] to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRejection(
     /// What went wrong.
@@ -27,7 +27,7 @@ impl fmt::Display for SessionRejection {
 impl std::error::Error for SessionRejection {}
 
 impl IntoResponse for SessionRejection {
-    /// The answer has the [`Error`] among its extensions, for a layer outside.
+    /// Puts the [`Error`] into the extensions of the response, for an outer layer.
     fn into_response(self) -> Response {
         let mut response = (rejection::status(self.0), format!("{self}\n")).into_response();
         response.extensions_mut().insert(self.0);

@@ -11,10 +11,10 @@ use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// Runs a future to its end, and nothing else meanwhile: for programs without an executor, and for operations that wait
-/// for hardware alone. A future that waits for another task of the same executor never ends.
+/// Runs a future to completion and does nothing else meanwhile. Use it in programs without an executor, and for
+/// operations that only wait for hardware. A future that waits for another task of the same executor never completes.
 ///
-/// embassy's function of this name does the same with a waker of its own, of which each use is a few dozen bytes.
+/// embassy's function of the same name uses a waker of its own, which takes a few dozen bytes at each use.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -24,9 +24,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// A user of a flash that tasks of one executor share. Each operation runs to its end at once, so nothing that uses the
-/// flash through this waits for another. Run it in [`while_free`](crate::while_free), as [`Worker`](crate::Worker) does, if
-/// there are tasks that hold the flash while they wait: an operation would never end then.
+/// A wrapper for a store in a flash that several tasks of one executor share. Each operation runs to completion at
+/// once, so users of the flash through this wrapper never wait for each other.
+///
+/// If other tasks hold the flash while they wait, run operations inside [`while_free`](crate::while_free), as
+/// [`Worker`](crate::Worker) does. Otherwise an operation would never complete.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockingFlash<T>(pub T);
 

@@ -1,6 +1,7 @@
-//! Connections, and workers that serve them. A connection is cheap, a request under way is not: there are connections for a
-//! browser's six, and some more for the moment in which others are being closed. The stack has no backlog: without a free
-//! connection a client is reset. A client that has sent its first byte waits for a worker.
+//! Connections, and workers that serve them. A connection needs little memory, a request in progress much, so there are
+//! more connections than workers: six for a browser, and some for connections that are being closed. The network stack
+//! has no backlog and resets a client that finds no free connection. A client that has sent its first byte waits for a
+//! worker.
 
 use core::cell::{RefCell, RefMut};
 use core::fmt::Write as _;
@@ -20,9 +21,9 @@ use session_picoserve::Guard;
 
 use crate::turn::{Chip, Held, while_free};
 
-/// A client that sends nothing is disconnected after this.
+/// How long a client may send nothing before it is disconnected.
 pub const SILENCE: Duration = Duration::from_secs(5);
-/// And a client that does not close its side.
+/// How long a client may take to close its side before it is disconnected.
 pub const GOODBYE: Duration = Duration::from_secs(10);
 
 static CONFIG: Config = Config::new(Timeouts {
@@ -31,7 +32,7 @@ static CONFIG: Config = Config::new(Timeouts {
     ..Timeouts::const_default()
 });
 
-/// Bytes under way on a connection, in and out.
+/// The send and receive buffers of a connection.
 #[derive(Debug)]
 pub struct Buffers<const RECEIVED: usize = 512, const SENT: usize = 512> {
     received: [u8; RECEIVED],
@@ -39,7 +40,7 @@ pub struct Buffers<const RECEIVED: usize = 512, const SENT: usize = 512> {
 }
 
 impl<const RECEIVED: usize, const SENT: usize> Buffers<RECEIVED, SENT> {
-    /// Makes them, for a static.
+    /// Creates empty buffers. Call it in a static.
     #[must_use]
     pub const fn new() -> Self {
         Self { received: [0; RECEIVED], sent: [0; SENT] }
@@ -58,7 +59,7 @@ struct Connection {
     served: Signal<NoopRawMutex, ()>,
 }
 
-/// A port with so many connections at once. Give `StackResources` at least one socket more, for DHCP.
+/// A port that accepts at most `CONNECTIONS` clients at once. Give `StackResources` at least one more socket, for DHCP.
 pub struct Listener<const CONNECTIONS: usize> {
     port: u16,
     connections: [Connection; CONNECTIONS],
@@ -66,7 +67,7 @@ pub struct Listener<const CONNECTIONS: usize> {
 }
 
 impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
-    /// Makes the sockets. No client is accepted before [`accept`](Self::accept) runs.
+    /// Creates the sockets. No client is accepted before [`accept`](Self::accept) runs.
     pub fn new<const RECEIVED: usize, const SENT: usize>(
         stack: Stack<'static>,
         port: u16,
@@ -79,7 +80,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         Self { port, connections, queue: Channel::new() }
     }
 
-    /// Accepts clients on all connections, for as long as the device runs: one task.
+    /// Accepts clients on all connections. It never returns: run it in one task.
     pub fn accept(&self) -> impl Future<Output = impl Sized> {
         join_array::<_, CONNECTIONS>(array::from_fn(|connection| self.accept_on(connection)))
     }
@@ -113,7 +114,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         }
     }
 
-    /// Waits for a client that has sent something.
+    /// Waits for a client that has sent something. If the future is dropped, the client stays in the queue.
     pub async fn client(&self) -> Client<'_> {
         loop {
             let connection = self.connections.get(self.queue.receive().await);
@@ -130,7 +131,7 @@ impl<const CONNECTIONS: usize> fmt::Debug for Listener<CONNECTIONS> {
     }
 }
 
-/// A client that waits for an answer. Dropping it ends the connection.
+/// A client that waits for a response. Dropping it ends the connection.
 pub struct Client<'l> {
     socket: RefMut<'l, TcpSocket<'static>>,
     // after the socket, so that it is free when the signal comes
@@ -146,7 +147,7 @@ impl Drop for Served<'_> {
 }
 
 impl Client<'_> {
-    /// Answers any request with 503 and this reason: for a device that cannot boot.
+    /// Responds to any request with 503 and `why`, for a device that cannot boot.
     pub async fn refuse(&mut self, why: &dyn fmt::Display) {
         // nothing was sent before, so there is room for all of it at once
         let write = |room: &mut [u8]| {
@@ -183,24 +184,24 @@ impl fmt::Debug for Client<'_> {
     }
 }
 
-/// What it takes to serve one client after the other, of which a request's head and form take at most `REQUEST` bytes.
+/// Serves one client at a time. The head and form of a request take at most `REQUEST` bytes.
 pub struct Worker<const REQUEST: usize> {
     request: [u8; REQUEST],
     guard: Guard,
 }
 
 impl<const REQUEST: usize> Worker<REQUEST> {
-    /// Makes a worker.
+    /// Creates a worker.
     #[must_use]
     pub const fn new() -> Self {
         Self { request: [0; REQUEST], guard: Guard::new() }
     }
 
-    /// Answers what this client asks, once it is what picoserve and the client read alike. While another task holds the
-    /// flash, the request waits, and is answered 503 after [`PATIENCE`](crate::PATIENCE).
+    /// Serves the requests of a client, after a check that picoserve reads them as the client meant them. While another
+    /// task holds the flash, a request waits. After [`PATIENCE`](crate::PATIENCE) the response is a 503.
     ///
     /// # Errors
-    /// [`Held`] if it came to that, for the device's log.
+    /// [`Held`] if a request waited too long, for the device's log.
     pub async fn serve(
         &mut self,
         client: &mut Client<'_>,

@@ -11,18 +11,20 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 
 use crate::blocking::block_on;
 
-/// A store for several threads, cores or priorities. Each operation runs to its end at once, and the others are kept out by
-/// `M` meanwhile. It is `Sync` if `S` is `Send`, so a [`FlashStore`](session_store_flash::FlashStore) needs no mutex of its
-/// own kind for that. With `CriticalSectionRawMutex` interrupts are off for as long as the flash takes.
+/// A wrapper that makes a store usable from several threads, cores or interrupt priorities. Each operation runs to
+/// completion at once under the lock `M`.
+///
+/// It is `Sync` if `S` is `Send`, so a [`FlashStore`](session_store_flash::FlashStore) needs no second mutex.
+/// `CriticalSectionRawMutex` disables interrupts for the whole operation, including the time that the flash takes.
 pub struct LockedStore<M, S>(Mutex<M, S>);
 
 impl<M: RawMutex, S> LockedStore<M, S> {
-    /// Puts a store behind a lock.
+    /// Wraps `store` in a lock.
     pub const fn new(store: S) -> Self {
         Self(Mutex::new(store))
     }
 
-    /// Lends the store: for what is no operation of a [`Store`].
+    /// Calls `f` with the store under the lock, for uses that are not operations of a [`Store`].
     pub fn with<R>(&self, f: impl FnOnce(&S) -> R) -> R {
         self.0.lock(f)
     }

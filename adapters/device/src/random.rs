@@ -6,8 +6,8 @@ use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng, TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 
-/// A generator that is seeded from the board at its first use. As long as the board has no entropy, every use is refused
-/// (EM4), and the next one asks the board again.
+/// A generator that seeds itself from the board at its first use. While the board has no entropy, every use returns
+/// [`NotReady`], and the next use asks the board again.
 pub struct Random {
     source: fn() -> Option<[u8; 32]>,
     seeded: Option<ChaCha20Rng>,
@@ -21,21 +21,22 @@ pub struct NotReady;
 
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the board has no random bytes yet")
+        f.write_str("the board has no random bytes yet: try again later")
     }
 }
 
 impl core::error::Error for NotReady {}
 
 impl Random {
-    /// Makes a generator over the board's source: 32 bytes with 256 bits of entropy, or `None` while there are none.
+    /// Creates a generator with the board's entropy source. It returns 32 bytes with 256 bits of entropy, or `None` if
+    /// it is not ready.
     #[must_use]
     pub const fn new(source: fn() -> Option<[u8; 32]>) -> Self {
         Self { source, seeded: None, mixed_in: [0; 32] }
     }
 
-    /// Seeds again, with a secret of this device and a number that no boot had before. A source that says the same at each
-    /// boot still gives other bytes then.
+    /// Reseeds with a secret of this device and a number that no earlier boot used. Even a source that returns the same
+    /// bytes at each boot then yields different output.
     pub fn mix_in(&mut self, secret: &[u8; 32], boot: u64) {
         let mut digest = Sha256::new();
         digest.update(secret);
@@ -80,12 +81,12 @@ impl TryRng for Random {
 
 impl TryCryptoRng for Random {}
 
-/// Makes 32 bytes for [`Random::new`] of many bytes of a weak source, whatever rand_core its driver has: `fill` gets a
-/// piece at a time until there are `bytes` or a few more. Returns `None` if the source is stuck, that is, if a whole piece
-/// of 64 bytes is one byte again and again.
+/// Hashes at least `bytes` bytes of a weak source to 32 bytes for [`Random::new`]. `fill` fills one piece of 64 bytes
+/// per call, with a generator of any rand_core version. Returns `None` if the source is stuck, that is, if all bytes of
+/// a piece are equal.
 ///
-/// A hash concentrates entropy and adds none. Choose `bytes` so that what the chip's data sheet promises, with a margin,
-/// is 256 bits; 1,024 bytes need a quarter of a bit in each byte.
+/// A hash concentrates entropy and adds none. Choose `bytes` so that the entropy in the chip's data sheet, with a
+/// margin, is 256 bits. 1,024 bytes need a quarter of a bit per byte.
 pub fn condense(bytes: usize, mut fill: impl FnMut(&mut [u8])) -> Option<[u8; 32]> {
     let (mut digest, mut piece) = (Sha256::new(), [0; 64]);
     for _ in 0..bytes.div_ceil(piece.len()).max(1) {
@@ -99,7 +100,7 @@ pub fn condense(bytes: usize, mut fill: impl FnMut(&mut [u8])) -> Option<[u8; 32
     Some(digest.finalize().into())
 }
 
-/// A generator of rand_core 0.6 as one of today's.
+/// Adapts a generator of rand_core 0.6 to the current version.
 #[cfg(feature = "rand_core_06")]
 #[derive(Debug)]
 pub struct Rng06<R>(pub R);
@@ -126,7 +127,7 @@ impl<R: rand_core_06::RngCore> TryRng for Rng06<R> {
 #[cfg(feature = "rand_core_06")]
 impl<R: rand_core_06::RngCore + rand_core_06::CryptoRng> TryCryptoRng for Rng06<R> {}
 
-/// A generator of rand_core 0.9 as one of today's.
+/// Adapts a generator of rand_core 0.9 to the current version.
 #[cfg(feature = "rand_core_09")]
 #[derive(Debug)]
 pub struct Rng09<R>(pub R);

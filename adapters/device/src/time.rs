@@ -8,11 +8,11 @@ use session_store_flash::{FlashStore, PersistedClock};
 use crate::blocking::block_on;
 use crate::turn::Chip;
 
-/// How often [`keep_time`] looks whether a time is due. The clock demands every 15 seconds.
+/// How often [`keep_time`] checks whether the time has to be persisted. The clock requires it every 15 seconds.
 pub const PERSIST_EVERY: Duration = Duration::from_secs(10);
 
-/// Persists the time for as long as the device runs: the last thing that a boot does. A flash that fails is left to the
-/// requests to report, because the time goes on in memory.
+/// Persists the time while the device runs. It never returns: call it last in the boot task. It ignores errors of the
+/// flash, because the time continues in memory and requests report the errors.
 pub async fn keep_time<U: Clock, F: NorFlash, const SESSIONS: usize, const BYTES: usize>(
     clock: &PersistedClock<U>,
     store: &FlashStore<F, SESSIONS, BYTES>,

@@ -10,7 +10,7 @@ use embassy_sync::mutex::Mutex;
 use embassy_time::{Duration, Instant};
 use embassy_time_driver::schedule_wake;
 
-/// How long a request waits for a flash that another task holds, before it is answered 503.
+/// How long a request waits for a flash that another task holds, before the response is a 503.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A task that waits for the flash asks again after this.
@@ -23,7 +23,7 @@ pub struct Held;
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another task holds the flash")
+        f.write_str("another task holds the flash: try again later")
     }
 }
 
@@ -41,11 +41,13 @@ impl<M: RawMutex, F> Chip for Mutex<M, F> {
     }
 }
 
-/// Runs a future, but not while another task holds the flash: it goes on when the flash is free, and is dropped after
-/// [`PATIENCE`]. Tasks of an executor run one after the other, so the flash stays free until the future waits. What it does
-/// with the flash meanwhile needs no waiting of its own, and no room for that in its future.
+/// Runs a future only while no other task holds the flash. If one does, the future is paused until the flash is free.
+/// After [`PATIENCE`] it is dropped, and the result is [`Held`].
 ///
-/// `begin` makes the future; handed over, it would be stored twice.
+/// Tasks of an executor run one after the other, so the flash stays free until the future waits. Operations inside it
+/// need not wait for the flash themselves.
+///
+/// `begin` creates the future. A future that is passed as an argument would be stored twice.
 pub fn while_free<F: Future>(
     chip: &dyn Chip,
     begin: impl FnOnce() -> F,

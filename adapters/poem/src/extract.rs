@@ -1,5 +1,4 @@
-//! What a handler asks for. Poem's own rule for `Option<T>` and `Result<T>` holds: `None` and `Err` for whatever stands
-//! in the way of a `T`.
+//! Extractors. As always in Poem, `Option<T>` is `None` and `Result<T>` is `Err` whenever extracting the `T` fails.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -9,17 +8,17 @@ use session_std::{FromSession, Typed, mount};
 
 use crate::response::{NotSignedIn, SessionRejection};
 
-/// The request's session, also of a visitor without one: see [`exists`](session_std::Session::exists).
+/// The request's session. It is empty for a visitor without one: see [`exists`](session_std::Session::exists).
 pub type Session = Extracted<session_std::Session>;
 
-/// A look at the request's session, which does not keep it alive.
+/// A read-only view of the request's session that does not count as activity.
 pub type Peek = Extracted<session_std::Peek>;
 
-/// The session's data as one struct, kept field by field: see [`Typed`], and `docs/values.md` in the repository for what can be
-/// changed about the struct.
+/// The session's data as one struct, stored field by field. See [`Typed`]. `docs/values.md` in the repository says
+/// which changes of the struct existing sessions survive.
 pub type SessionData<T> = Extracted<Typed<T>>;
 
-/// What Poem extracts of a request's session.
+/// What Poem extracts from a request's session.
 #[derive(Clone, Debug)]
 pub struct Extracted<T>(T);
 
@@ -44,11 +43,11 @@ impl<'a, T: FromSession + Send> FromRequest<'a> for Extracted<T> {
     }
 }
 
-/// Somebody who is signed in; nobody else comes to the handler. `Option<Authenticated>` is `None` for anybody else, also if
-/// the store failed; `Result<Authenticated>` tells the two apart.
+/// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
+/// also if the store failed. `Result<Authenticated>` tells the two apart.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    /// Who.
+    /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.
     pub subject: String,
     /// The session.
     pub session: Session,

@@ -1,4 +1,4 @@
-//! Makes a request's session reachable for its handler, and stores it before the answer's head is sent.
+//! Gives each request a session and stores it before the head of the response is sent.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use session_std::{Error, Sessions, headers, rejection};
 
 use crate::response::{NotSignedIn, SessionRejection};
 
-/// Sessions for all handlers inside: `route.with(SessionLayer::new(sessions))`.
+/// A middleware that gives all handlers inside it sessions: `route.with(SessionLayer::new(sessions))`.
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     mount: Mount,
@@ -68,15 +68,15 @@ fn answer_to(error: &poem::Error) -> Option<Response> {
 }
 
 impl SessionLayer {
-    /// Sessions of an application.
+    /// Creates a layer for the sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self { mount: Mount::new(sessions), look: Look(None) }
     }
 
-    /// Gives the answers that are errors of the session the application's look, whoever made them: this layer, an
-    /// extractor, [`Authenticated`](crate::Authenticated), or a handler with `?`. An answer with status 200 gets the status
-    /// of the error. A catcher inside of this layer sees errors of handlers and extractors before.
+    /// Sets the response for every error of the session, whether this layer, an extractor,
+    /// [`Authenticated`](crate::Authenticated), or a handler with `?` produced it. A response with status 200 gets the
+    /// status of the error. A catcher inside this layer sees errors of handlers and extractors first.
     ///
     /// ```
     /// use poem::web::Html;
@@ -90,17 +90,19 @@ impl SessionLayer {
         Self { look: Look(Some(Arc::new(move |error| answer(error).into_response()))), ..self }
     }
 
-    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
-    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
-    /// 401, as all are without this.
+    /// Redirects browsers that request a page for [`Authenticated`](crate::Authenticated) users to `page`, with the
+    /// requested URL in the parameter `next`. See [`sign_in`](session_std::sign_in). Scripts and programs receive a
+    /// 401, which is the response to all without this setting.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { mount: self.mount.sign_in_at(page), ..self }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `https://example.org`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`].
     ///
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
@@ -108,8 +110,8 @@ impl SessionLayer {
         Self { mount: self.mount.refuse_cross_site(trusted), ..self }
     }
 
-    /// Says where observers find the address of who sent a request, for audits: behind a proxy, in a header of that proxy.
-    /// Without this it is the peer of the connection.
+    /// Sets how observers find the client's address, for audits. Behind a proxy, read the proxy's header. The default
+    /// is the peer of the connection.
     #[must_use]
     pub fn client_address(
         self,
@@ -127,7 +129,7 @@ impl<E: Endpoint> Middleware<E> for SessionLayer {
     }
 }
 
-/// An endpoint with sessions.
+/// An endpoint whose handlers have sessions.
 #[derive(Debug)]
 pub struct SessionEndpoint<E> {
     inner: E,

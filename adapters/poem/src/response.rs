@@ -1,4 +1,4 @@
-//! Errors as answers. Poem's catchers find them by their types: `.catch_error(|why: SessionRejection| …)`.
+//! Errors as responses. A catcher selects them by type: `.catch_error(|why: SessionRejection| …)`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use poem::error::ResponseError;
 use poem::{IntoResponse, Response};
 use session_std::{Error, rejection};
 
-/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`], and a
-/// `poem::Error` of it.
+/// An error of the session as a response: its status and one line of text. `?` converts an [`Error`] to it, and it to a
+/// `poem::Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRejection(
     /// What went wrong.
@@ -36,7 +36,7 @@ impl ResponseError for SessionRejection {
         rejection::status(self.0)
     }
 
-    /// The answer has the [`Error`] among its extensions, for a middleware outside.
+    /// Puts the [`Error`] into the extensions of the response, for outer middleware.
     fn as_response(&self) -> Response {
         let mut response = (self.status(), format!("{self}\n")).into_response();
         response.extensions_mut().insert(self.0);
@@ -44,7 +44,8 @@ impl ResponseError for SessionRejection {
     }
 }
 
-/// Nobody is signed in, and the handler wants [`Authenticated`](crate::Authenticated): 401, or 303 to this page.
+/// No user is signed in, and the handler requires [`Authenticated`](crate::Authenticated). The response is a 401, or a
+/// 303 to this page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotSignedIn {
     /// The page of [`SessionLayer::sign_in_at`](crate::SessionLayer::sign_in_at).

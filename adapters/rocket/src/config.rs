@@ -1,5 +1,5 @@
-//! Sessions as Rocket's configuration says: a table `session` of any profile, in Rocket.toml or, for what must not stand in
-//! a file, in the environment: `ROCKET_SESSION='{key="…"}'`. [`Config`] has its fields.
+//! Sessions from Rocket's configuration: the table `session` of any profile, in Rocket.toml or, for secrets, in the
+//! environment variable `ROCKET_SESSION='{key="…"}'`. [`Config`] lists its fields.
 //!
 //! ```toml
 //! [default.session]
@@ -10,8 +10,8 @@
 //! plain_http = true                       # another cookie, without Secure: for localhost
 //! ```
 //!
-//! Without keys, a debug build under the debug profile makes up one with a warning on stderr. Any other program does not
-//! start.
+//! Without keys, a debug build under the debug profile generates a temporary one with a warning on stderr. Any other
+//! program does not start.
 
 use std::fmt;
 
@@ -20,8 +20,11 @@ use rocket::figment::{self, Figment, error::Kind};
 pub use session_std::config::Config;
 use session_std::{Sessions, SharedStore, config};
 
-/// Makes sessions in `store` as the table `session` says, for programs that add a clock or an observer of their own:
+/// Creates sessions in `store` from the table `session`, for programs that add a clock or an observer:
 /// `SessionLayer::new(config::sessions(&rocket::Config::figment(), store)?.observed(…))`.
+///
+/// # Errors
+/// [`ConfigError`] if the table cannot be read or its settings are not valid.
 pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sessions, ConfigError> {
     let mut config = match figment.extract_inner::<Config>("session") {
         Err(why) if matches!(&why.kind, Kind::MissingField(name) if name == "session") => Config::default(),
@@ -34,13 +37,13 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
     config.sessions(store).map_err(ConfigError::Settings)
 }
 
-/// What is wrong with the configuration.
+/// Why the table `session` is not usable.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The table cannot be read; names the field and where it stands.
+    /// The table cannot be read. The text names the field and its source.
     Table(Box<figment::Error>),
-    /// Its settings give no sessions.
+    /// The settings are not valid.
     Settings(config::ConfigError),
 }
 

@@ -1,5 +1,5 @@
-//! What a handler asks for: request guards. One that fails goes to the catcher of its status, as everywhere in Rocket,
-//! which finds the error by [`SessionRejection::of`].
+//! Request guards. A guard that fails calls the catcher of its status, which finds the error with
+//! [`SessionRejection::of`].
 
 use std::ops::{Deref, DerefMut};
 
@@ -12,17 +12,17 @@ use session_std::{Error, FromSession, Typed, to_stderr};
 use crate::request::{Failed, Mounted, RequestCache};
 use crate::response::SessionRejection;
 
-/// The request's session. A visitor without one has an empty one; `Option<Session>` is `None` if the store fails.
+/// The request's session. It is empty for a visitor without one. `Option<Session>` is `None` if the store fails.
 pub type Session = Extracted<session_std::Session>;
 
-/// A look at the request's session, which does not keep it alive.
+/// A read-only view of the request's session that does not count as activity.
 pub type Peek = Extracted<session_std::Peek>;
 
-/// The session's data as one struct, kept field by field: see [`Typed`], and `docs/values.md` in the repository for what can be
-/// changed about the struct.
+/// The session's data as one struct, stored field by field. See [`Typed`]. `docs/values.md` in the repository says
+/// which changes of the struct existing sessions survive.
 pub type SessionData<T> = Extracted<Typed<T>>;
 
-/// What Rocket extracts of a request's session.
+/// What Rocket extracts from a request's session.
 #[derive(Clone, Debug)]
 pub struct Extracted<T>(T);
 
@@ -68,11 +68,11 @@ impl<'r, T: FromSession> FromRequest<'r> for Extracted<T> {
     }
 }
 
-/// Somebody who is signed in; nobody else comes to the handler: Rocket tries the next route of this path, and without
-/// one answers 401. `Option<Authenticated>` is `None` for anybody else.
+/// The signed-in user of a request. Without one, the handler is not called: Rocket tries the next route of this path,
+/// and responds with 401 if there is none. `Option<Authenticated>` is `None` then.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    /// Who.
+    /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.
     pub subject: String,
     /// The session.
     pub session: Session,

@@ -1,4 +1,4 @@
-//! The fairing: makes requests' sessions reachable for guards, and stores them before an answer's head is sent.
+//! The fairing: gives each request a session and stores it before the head of the response is sent.
 
 use rocket::catcher::{self, Catcher};
 use rocket::fairing::{self, Fairing, Info, Kind};
@@ -18,10 +18,11 @@ use crate::look::Look;
 use crate::request::{ClientAddress, Failed, Mounted, RequestCache, origin};
 use crate::response::{Headers, SessionRejection, of_device};
 
-/// Sessions for all handlers of a rocket: `rocket.attach(SessionLayer::new(sessions))`. Of several the last one counts.
+/// A fairing that gives all handlers of a rocket sessions: `rocket.attach(SessionLayer::new(sessions))`. If several are
+/// attached, the last one counts.
 ///
-/// Rocket runs response fairings in the order in which they were attached: attach those that use the session before, and
-/// those that change `Cache-Control` or `Vary` too.
+/// Rocket runs response fairings in the order in which they were attached. Attach fairings that use the session, or
+/// that change `Cache-Control` or `Vary`, before this one.
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     source: Source,
@@ -39,14 +40,14 @@ enum Source {
 }
 
 impl SessionLayer {
-    /// Sessions that the program made.
+    /// Creates a fairing for sessions that the program created.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
         Self::of(Source::Made(sessions))
     }
 
-    /// Sessions in `store`, as `[default.session]` in Rocket.toml and `ROCKET_SESSION` say; see [`config`]. What they
-    /// say wrong, or a missing key, aborts the launch with a line on stderr.
+    /// Creates a fairing for sessions in `store`, configured by `[default.session]` in Rocket.toml and by
+    /// `ROCKET_SESSION`. See [`config`]. An invalid setting or a missing key aborts the launch with a line on stderr.
     #[must_use]
     pub fn configured(store: impl Into<SharedStore>) -> Self {
         Self::of(Source::Configured(store.into()))
@@ -56,12 +57,12 @@ impl SessionLayer {
         Self { source, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None, look: Look::PLAIN }
     }
 
-    /// Gives the answers that are errors of the session the application's look, whoever made them: this fairing, a guard,
-    /// or a handler with `?`. An answer with status 200 gets the status of the error.
+    /// Sets the response for every error of the session, whether this fairing, a guard, or a handler with `?` produced
+    /// it. A response with status 200 gets the status of the error.
     ///
-    /// A guard that fails goes to the catcher of its status before, as everywhere in Rocket, and what that answers with
-    /// this status is replaced. Without `on_error`, a catcher finds the error by [`SessionRejection::of`]; but it is not
-    /// asked for what this fairing answers after the handler, such as a conflict, nor for what a handler answers by `?`.
+    /// A guard that fails first calls the catcher of its status, and this response then replaces the catcher's. Without
+    /// `on_error`, a catcher finds the error with [`SessionRejection::of`]. No catcher is called for a response that
+    /// this fairing makes after the handler, such as a conflict, nor for an error that a handler returns with `?`.
     ///
     /// ```
     /// use rocket::response::content::RawHtml;
@@ -78,20 +79,23 @@ impl SessionLayer {
         Self { look: Look::of(move |error, request| answer(error).respond_to(request)), ..self }
     }
 
-    /// Sends browsers that want a page for [`Authenticated`](crate::Authenticated) visitors to this page, with what they
-    /// wanted in the parameter `next`: see [`sign_in`](session_std::sign_in). Requests of scripts and programs are answered
-    /// 401, as all are without this.
+    /// Redirects browsers that request a page for [`Authenticated`](crate::Authenticated) users to `page`, with the
+    /// requested URL in the parameter `next`. See [`sign_in`](session_std::sign_in). Scripts and programs receive a
+    /// 401, which is the response to all without this setting.
     ///
-    /// It is a catcher of 401 at `/`, so the rocket can have no other one there; other 401s look as they do without it.
+    /// This adds a catcher of 401 at `/`, so the rocket can have no other one there. Responses to other causes of a 401
+    /// do not change.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         Self { sign_in_at: Some(page.to_owned()), ..self }
     }
 
-    /// Refuses requests that another site causes (403), but for those of the origins in `trusted`, each written as browsers
-    /// do: `https://example.org`. A browser says in headers where a request comes from; one without such headers passes, and
-    /// so do `GET`, `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`]. No guard and no handler of a
-    /// route runs for a refused request, but the catcher of 403 does.
+    /// Rejects requests that another site causes with 403, except for the origins in `trusted`. Write these as browsers
+    /// do: `https://example.org`.
+    ///
+    /// Browsers state in headers where a request comes from. A request without such headers passes, and so do `GET`,
+    /// `HEAD` and `OPTIONS`, which must not change anything. See [`cross_site`]. No guard and no handler runs for a
+    /// rejected request, but the catcher of 403 does.
     ///
     /// [`cross_site`]: session_std::cross_site
     #[must_use]
@@ -109,9 +113,8 @@ impl SessionLayer {
         binds || self.cross_site.is_on()
     }
 
-    /// Says where observers find the address of who sent a request, for audits: behind a proxy,
-    /// [`client_ip`](Request::client_ip), if that proxy sets the header which Rocket reads. Without this it is the peer of
-    /// the connection.
+    /// Sets how observers find the client's address, for audits. Behind a proxy, use [`client_ip`](Request::client_ip)
+    /// if the proxy sets the header that Rocket reads. The default is the peer of the connection.
     #[must_use]
     pub fn client_address(self, find: ClientAddress) -> Self {
         Self { client_address: Some(find), ..self }
@@ -140,8 +143,8 @@ impl Fairing for SessionLayer {
         };
         if sessions.cannot_bind_devices() {
             to_stderr(
-                "error: sessions are to be bound to devices, and are not: give SessionLayer::new(…) sessions that are kept \
-                 in a store and know their endpoint: config::sessions(…)?.device_endpoint(\"/device-session\", P256)?",
+                "error: the policy binds sessions to devices, but these sessions are sealed or have no endpoint: call \
+                 SessionLayer::new(config::sessions(…)?.device_endpoint(\"/device-session\", P256)?)",
             );
             return Err(rocket);
         }

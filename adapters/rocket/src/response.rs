@@ -1,4 +1,4 @@
-//! Errors as answers, and what an answer says about its session.
+//! Errors as responses, and the headers that a response needs for its session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use session_std::{Error, rejection};
 
 use crate::request::{Failed, Mounted};
 
-/// An error of the session as an answer: its status and one line of text. `?` makes it of an [`Error`].
+/// An error of the session as a response: its status and one line of text. `?` converts an [`Error`] to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SessionRejection(
     /// What went wrong.
@@ -33,7 +33,7 @@ impl fmt::Display for SessionRejection {
 }
 
 impl fmt::Debug for SessionRejection {
-    /// The sentence, for this is what Rocket logs of a guard that fails.
+    /// Prints the sentence, because Rocket logs it for a guard that fails.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -42,8 +42,8 @@ impl fmt::Debug for SessionRejection {
 impl std::error::Error for SessionRejection {}
 
 impl SessionRejection {
-    /// Returns the error of the session that a guard of this request met, or that [`SessionLayer::refuse_cross_site`] refused
-    /// it for: for a catcher, which is told a status only. Without one, the status has another cause.
+    /// Returns the error that a guard of this request met, or for which [`SessionLayer::refuse_cross_site`] rejected
+    /// it. Use it in a catcher, which otherwise knows only the status. Returns `None` if the status has another cause.
     ///
     /// ```
     /// use rocket::{Request, catch};

@@ -1,6 +1,6 @@
-//! Sessions as a configuration says: variables of the environment, or a table of the application's own configuration.
+//! Sessions from a configuration: environment variables, or a table of the application's own configuration.
 //!
-//! [`Config`] implements `Deserialize`, so that it can be a field of the application's configuration, in any format:
+//! [`Config`] implements `Deserialize`, so it can be a field of the application's configuration in any format:
 //!
 //! ```
 //! # use session_std::{MemoryStore, config::{Config, ConfigError}};
@@ -24,98 +24,100 @@ use crate::sessions::Sessions;
 use crate::to_stderr;
 use crate::token_header::TokenHeaderError;
 
-/// The settings of an application's sessions. Each is optional. A field of another name is an error, except among the
-/// variables of the environment. Spans of time are whole seconds.
+/// The settings of an application's sessions. Every setting is optional. Spans of time are whole seconds. An unknown
+/// field is an error, but an unknown environment variable is ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// The signing keys as text: see [`keys`]. Without keys a debug build makes up one with a warning on stderr, and a
-    /// release build returns [`ConfigError::NoKey`].
+    /// The signing keys as text, in the format of [`keys`]. Without keys, a debug build generates a temporary one with
+    /// a warning on stderr, and a release build returns [`ConfigError::NoKey`].
     pub key: Option<KeyText>,
     /// The path of a file with the signing keys, instead of `key`.
     pub key_file: Option<String>,
-    /// Returns [`ConfigError::NoKey`] in debug builds, too.
+    /// Makes a debug build without keys return [`ConfigError::NoKey`] as well.
     pub key_required: bool,
-    /// There is no https in front of this program. The cookie is `id`, without `Secure`.
+    /// Allows plain http. The cookie is named `id` and has no `Secure` attribute.
     pub plain_http: bool,
-    /// The cookie's name: `__Host-…`, or with `domain` `__Secure-…`, or on plain http neither. Default: `__Host-id`,
-    /// `__Secure-id`, `id`.
+    /// The cookie's name. It must begin with `__Host-`, or with `__Secure-` if there is a `domain`, and with neither on
+    /// plain http. Default: `__Host-id`, `__Secure-id`, `id`.
     pub cookie: Option<String>,
-    /// Shares the cookie among all hosts of a domain. Not on plain http. Default: this host only.
+    /// Shares the cookie among all hosts of a domain. Not available on plain http. Default: this host only.
     pub domain: Option<String>,
-    /// Limits the cookie to paths below this one. Behind https it needs `domain`. Default: `/`.
+    /// Limits the cookie to paths below this one. Requires `domain` behind https. Default: `/`.
     pub path: Option<String>,
     /// `lax`, `strict`, or, behind https, `none`. Default: `lax`.
     #[serde(deserialize_with = "same_site")]
     pub same_site: Option<SameSite>,
-    /// Gives each site that embeds this one a cookie jar of its own, for `same_site = "none"`. Not on plain http.
+    /// Gives each site that embeds this one a separate cookie jar, for `same_site = "none"`. Not available on plain
+    /// http.
     pub partitioned: bool,
-    /// Longest time without activity; 0 means no limit. Default: 30 minutes.
+    /// The longest time without activity. 0 means no limit. Default: 30 minutes.
     pub idle: Option<u64>,
-    /// Longest time without activity while nobody is signed in. Default: 10 minutes, or `idle` if that is shorter.
+    /// The longest time without activity for visitors who are not signed in. Default: 10 minutes, or `idle` if that is
+    /// shorter.
     pub anonymous_idle: Option<u64>,
-    /// Longest time since the login; 0 means no limit. Default: 12 hours.
+    /// The longest time since the login. 0 means no limit. Default: 12 hours.
     pub absolute: Option<u64>,
-    /// Age at which the cookie is renewed; 0 means never. Default: 1 hour.
+    /// The age at which the cookie is renewed. 0 means never. Default: 1 hour.
     pub renew_after: Option<u64>,
     /// How long the old cookie works after a renewal. Default: 1 minute.
     pub grace: Option<u64>,
-    /// How exactly activity is recorded. Default: 60 seconds, or a twentieth of `idle` if that is shorter.
+    /// The precision with which activity is recorded. Default: 60 seconds, or a twentieth of `idle` if that is shorter.
     pub touch_every: Option<u64>,
-    /// Longest life of a remembered session, and its longest time without activity unless that is no longer than
-    /// `absolute`. Default: 30 days.
+    /// The longest lifetime of a remembered session. It is also its longest time without activity, unless `remember` is
+    /// no longer than `absolute`. Default: 30 days.
     pub remember: Option<u64>,
-    /// Keeps the token in this header instead of a cookie: see [`Sessions::in_header`].
+    /// Transports the token in this header instead of a cookie. See [`Sessions::in_header`].
     pub token_header: Option<String>,
     /// Separates this application from others with the same keys and cookie name.
     pub application: Option<String>,
-    /// Bytes of a sealed session's `Set-Cookie`, attributes included. Default: 2560.
+    /// The largest `Set-Cookie` of a sealed session in bytes, including its attributes. Default: 2560.
     pub max_cookie: Option<usize>,
-    /// Bytes of a session in the store. Default: 65536.
+    /// The largest session in the store in bytes. Default: 65536.
     pub max_bytes: Option<usize>,
-    /// Sessions of one subject: a login ends the oldest one beyond this number. 0 means any number. Default: 100, where
-    /// the store can list sessions.
+    /// The largest number of sessions per subject. A login beyond it ends the oldest one. 0 means no limit. Default:
+    /// 100 if the store can list sessions.
     pub max_sessions: Option<u16>,
-    /// Ends a session whose old cookie is used after its grace.
+    /// Ends a session if its old cookie is used after the grace period.
     pub end_on_reuse: bool,
-    /// Leaves `Max-Age` out of the cookie, unless the session is to be remembered.
+    /// Omits `Max-Age` from the cookie, except for remembered sessions.
     pub until_browser_closes: bool,
-    /// Sends `Cache-Control: no-store` with every answer of a handler that looked at the session of a signed-in visitor.
+    /// Sends `Cache-Control: no-store` with every response for which a handler read the session of a signed-in visitor.
     pub no_store: bool,
-    /// Sends `Clear-Site-Data` with the answer that signs out.
+    /// Sends `Clear-Site-Data` with the response that signs out.
     pub clear_site_data: bool,
-    /// What happens to a session that is used by another client than the one it is bound to: `ignore`, `step_up`, `end`.
-    /// Default: `ignore`.
+    /// The reaction to a session that is used by another client than the one it is bound to: `ignore`, `step_up` or
+    /// `end`. Default: `ignore`.
     #[serde(deserialize_with = "mismatch")]
     pub on_mismatch: Option<Mismatch>,
-    /// How long a proof of the browser's device holds: see [`Policy::device_bound`]. Needs code, too: without
-    /// [`Sessions::device_endpoint`] no session is opened.
+    /// The lifetime of a proof by the browser's device. See [`Policy::device_bound`]. It also requires code: without
+    /// [`Sessions::device_endpoint`] every request for a session fails.
     pub device_bound: Option<u64>,
-    /// Accepts each proof of a device once.
+    /// Accepts each proof of a device only once.
     pub single_use_proofs: bool,
     /// Rejects browsers that cannot bind sessions to their device.
     pub require_device: bool,
-    /// Keeps sessions encrypted in their cookies. The store keeps only what ends them early.
+    /// Keeps sessions encrypted in their cookies. The store only records which sessions ended early.
     pub sealed: bool,
 }
 
-/// Why a configuration gives no sessions. Its `Debug`, which `unwrap` and `main` print, is the sentence.
+/// Why a configuration is not usable. `Debug`, which `unwrap` and `main` print, shows the same sentence as `Display`.
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A value is of another type than its field; names the variable.
+    /// A value has another type than its field. The text names the variable.
     Value(String),
     /// `key` and `key_file` are both set.
     TwoKeys,
-    /// Neither is.
+    /// Neither `key` nor `key_file` is set.
     NoKey,
-    /// The keys are not usable.
+    /// The keys cannot be loaded.
     Keys(KeyLoadError),
-    /// The cookie or the lifetimes are not usable.
+    /// The cookie or the lifetimes are not valid.
     Policy(PolicyError),
     /// The header cannot carry a token.
     TokenHeader(TokenHeaderError),
-    /// A field that plain http does not have.
+    /// The named field is not available on plain http.
     NotOnPlainHttp(&'static str),
 }
 
@@ -123,15 +125,15 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(why) => f.write_str(why),
-            Self::TwoKeys => f.write_str("key and key_file: set only one of them"),
+            Self::TwoKeys => f.write_str("key and key_file are both set: remove one of them"),
             Self::NoKey => f.write_str(
-                "no signing key: set key_file to the path of a file that has 64 hexadecimal digits (openssl rand -hex 32), \
-                 or set key to the digits",
+                "no signing key: set key_file to the path of a file with 64 hexadecimal digits (openssl rand -hex 32), or \
+                 set key to the digits",
             ),
             Self::Keys(why) => why.fmt(f),
             Self::Policy(why) => why.fmt(f),
             Self::TokenHeader(why) => why.fmt(f),
-            Self::NotOnPlainHttp(field) => write!(f, "{field}: not with plain_http"),
+            Self::NotOnPlainHttp(field) => write!(f, "{field} needs https: remove it, or remove plain_http"),
         }
     }
 }
@@ -151,18 +153,28 @@ impl de::Error for ConfigError {
 }
 
 impl Config {
-    /// Reads the variables `SESSION_KEY_FILE`, `SESSION_IDLE` and so on: the names of the fields in capitals. An empty
-    /// variable counts as not set, and one of another name is not looked at.
+    /// Reads the environment variables `SESSION_KEY_FILE`, `SESSION_IDLE` and so on, named after the fields in
+    /// capitals. An empty variable counts as not set. Other variables are ignored.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if a value has the wrong type.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
     }
 
-    /// The same for variables that come from elsewhere, such as a `.env` file. `find` is called once for each variable.
+    /// Reads variables like [`from_env`](Self::from_env), but from elsewhere, such as a `.env` file. Calls `find` once
+    /// for each variable.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] if a value has the wrong type.
     pub fn from_variables(find: impl FnMut(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::deserialize(Variables(find))
     }
 
-    /// Makes the sessions. Texts of the configuration stay in memory until the program ends.
+    /// Creates the sessions. Texts of the configuration stay in memory until the program ends.
+    ///
+    /// # Errors
+    /// The first problem of [`keys`](Self::keys), [`policy`](Self::policy) or the token header.
     pub fn sessions(&self, store: impl Into<SharedStore>) -> Result<Sessions, ConfigError> {
         let (keys, policy) = (self.keys()?, self.policy()?);
         let made = if self.sealed { Sessions::sealed(store, keys) } else { Sessions::new(store, keys) }.policy(policy);
@@ -172,7 +184,10 @@ impl Config {
         }
     }
 
-    /// Makes the signing keys.
+    /// Loads the signing keys.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoKey`], [`ConfigError::TwoKeys`], or [`ConfigError::Keys`] if they cannot be loaded.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {
         let ring = match (&self.key, &self.key_file) {
             (Some(_), Some(_)) => return Err(ConfigError::TwoKeys),
@@ -180,8 +195,8 @@ impl Config {
             (None, Some(path)) => keys::from_file(path).map_err(ConfigError::Keys)?,
             (None, None) if cfg!(debug_assertions) && !self.key_required => {
                 to_stderr(
-                    "warning: no signing key is configured. Made up one: all sessions end with this process, and a \
-                     release build will refuse to start.",
+                    "warning: no signing key is configured, so a temporary one was generated: all sessions end with this \
+                     process, and a release build will not start",
                 );
                 keys::generated().into()
             }
@@ -190,7 +205,10 @@ impl Config {
         Ok(ring.application(kept(&self.application).unwrap_or_default()))
     }
 
-    /// Makes the policy.
+    /// Creates the policy.
+    ///
+    /// # Errors
+    /// [`ConfigError::Policy`] or [`ConfigError::NotOnPlainHttp`] if the cookie or the lifetimes are not valid.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
         let policy =
             if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(ConfigError::Policy)? };
@@ -260,7 +278,7 @@ fn kept(text: &Option<String>) -> Option<&'static str> {
     text.clone().map(|text| &*text.leak())
 }
 
-/// Keys as text. `Debug` prints none of it, and neither does an error.
+/// Signing keys as text. Neither `Debug` nor any error shows them.
 #[derive(Clone)]
 pub struct KeyText(String);
 
@@ -525,7 +543,7 @@ mod tests {
             (&[("key_required", "true")], &["no signing key", "key_file", "openssl rand -hex 32"]),
             (&[("plain_http", "true"), ("domain", "example.org")], &["domain", "plain_http"]),
             (&[("cookie", "a")], &["__Host-"]),
-            (&[("touch_every", "3600")], &["touch-every", "shorter than idle"]),
+            (&[("touch_every", "3600")], &["touch_every", "shorter than idle"]),
             (&[("token_header", "cookie")], &["token header"]),
         ] {
             let made = of(variables).and_then(|config| config.sessions(MemoryStore::new()).map(drop));

@@ -1,10 +1,10 @@
-//! Requests that another site caused: refused by a layer that was told to (TR4).
+//! Rejects requests that another site caused, in a layer that was configured to.
 
 use std::sync::Arc;
 
 pub use session_core::cross_site::Sent;
 
-/// Refuses what another site causes, but for origins that are trusted.
+/// Decides which cross-site requests are rejected, with an exception for trusted origins.
 #[derive(Clone, Debug, Default)]
 pub struct CrossSite {
     /// `None`: nothing is refused.
@@ -12,22 +12,22 @@ pub struct CrossSite {
 }
 
 impl CrossSite {
-    /// Passes everything.
+    /// Rejects nothing.
     pub const PASS: Self = Self { trusted: None };
 
-    /// Refuses requests that another origin causes and that could change something; see [`Sent::is_cross_site`].
+    /// Rejects requests that another origin causes and that could change something. See [`Sent::is_cross_site`].
     #[must_use]
     pub fn refused_but_from(trusted: &[&str]) -> Self {
         Self { trusted: Some(trusted.iter().map(|origin| Box::from(*origin)).collect()) }
     }
 
-    /// Whether requests are looked at. Otherwise their headers need not be searched.
+    /// Returns whether requests are checked at all. If not, their headers need not be searched.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.trusted.is_some()
     }
 
-    /// Whether the request is to be refused.
+    /// Returns whether the request must be rejected.
     #[must_use]
     pub fn refuses(&self, sent: &Sent<'_>) -> bool {
         self.trusted.as_ref().is_some_and(|trusted| sent.is_cross_site(trusted.iter().map(|origin| &**origin)))

@@ -1,4 +1,4 @@
-//! The endpoint of device-bound sessions (TR3), which registers and proves, for any framework.
+//! The endpoint of device-bound sessions for any framework: it registers keys and verifies proofs.
 
 use std::fmt;
 use std::future::Future;
@@ -19,12 +19,12 @@ use crate::origin::Origin;
 use crate::session::Request;
 use crate::sessions::Sessions;
 
-/// What a browser's own request to the endpoint says.
+/// A browser's own request to the endpoint.
 #[derive(Clone, Default)]
 pub struct DeviceRequest {
-    /// What follows `?` in the URL.
+    /// The part of the URL after `?`.
     pub query: String,
-    /// Whether there is a header `Sec-Secure-Session-Id`: a refresh, and else a registration.
+    /// Whether there is a `Sec-Secure-Session-Id` header. If so, the request is a refresh, otherwise a registration.
     pub refreshes: bool,
     /// Whether `Sec-Fetch-Mode` is `no-cors` and `Sec-Fetch-Site` is `same-origin`. No script of a page can send both.
     pub of_the_browser: bool,
@@ -43,11 +43,11 @@ impl fmt::Debug for DeviceRequest {
     }
 }
 
-/// An answer of the endpoint: the status, the headers, and JSON as the body or an empty one.
+/// A response of the endpoint. The body is JSON or empty.
 pub struct DeviceAnswer {
     /// 200, 401, 403 or 503.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Header names in lower case, with their values.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
@@ -83,17 +83,22 @@ impl DeviceAnswer {
     }
 }
 
-/// The answer of a layer in the place of its handlers.
+/// The response of a layer in place of its handlers.
 pub type Answering = Pin<Box<dyn Future<Output = Response<String>> + Send>>;
 
 impl Sessions {
-    /// Where browsers register the keys of device-bound sessions and prove that they have them ([`Policy::device_bound`](crate::Policy::device_bound)):
-    /// the path as the browser requests it, such as `/device-session`. The session layer answers `POST` requests there by
-    /// itself, before any handler or layer inside of it, so there is no route to be added. `es256` verifies signatures:
-    /// `P256`, of the feature `p256`, or one of your own.
+    /// Sets the endpoint where browsers register the keys of device-bound sessions and prove that they hold them
+    /// ([`Policy::device_bound`](crate::Policy::device_bound)).
     ///
-    /// The layer has to see that path as it is, and nothing outside of it may redirect, limit or authenticate these requests:
-    /// a browser that gets another answer than the endpoint's forgets the key.
+    /// `path` is the path as the browser requests it, such as `/device-session`. The session layer answers `POST`
+    /// requests for it before any inner layer or handler, so you add no route. `es256` verifies signatures: `P256` of
+    /// the feature `p256`, or an implementation of your own.
+    ///
+    /// The layer must see that path unchanged. Nothing outside of it may redirect, rate-limit or authenticate these
+    /// requests: a browser that receives another response than the endpoint's forgets its key.
+    ///
+    /// # Errors
+    /// [`PolicyError::EndpointPath`](crate::policy::PolicyError::EndpointPath) if the path is not usable.
     pub fn device_endpoint(
         self,
         path: &'static str,
@@ -102,13 +107,13 @@ impl Sessions {
         Ok(self.with_endpoint(Endpoint { path: EndpointPath::new(path)?, es256: Arc::new(es256) }))
     }
 
-    /// Whether a request is one for the endpoint, which the layer answers.
+    /// Returns whether a request is for the endpoint.
     #[must_use]
     pub fn is_device_endpoint(&self, method: &str, path: &str) -> bool {
         method == "POST" && self.device_path() == Some(path)
     }
 
-    /// Answers a request for the endpoint.
+    /// Responds to a request for the endpoint.
     pub async fn answer_device(&self, origin: Origin, asked: DeviceRequest) -> DeviceAnswer {
         let core = self.core();
         let request = Request::from_origin(self, || origin);
@@ -142,7 +147,8 @@ impl Sessions {
         }
     }
 
-    /// The same with the types of the `http` crate: `None` if the request is not one for the endpoint.
+    /// Responds to a request for the endpoint, with the types of the `http` crate. Returns `None` for any other
+    /// request.
     pub fn device_answer(
         &self,
         method: &Method,

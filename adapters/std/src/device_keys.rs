@@ -1,4 +1,4 @@
-//! Device-bound sessions (TR3): who verifies signatures, and what is needed under one ring of keys.
+//! Device-bound sessions: the verifier of signatures, and the state for one ring of keys.
 
 use std::iter;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use session_core::Keys;
 use session_core::device::{DeviceKeys, EndpointPath, Es256};
 use session_core::policy::Policy;
 
-/// Verifies signatures in software: pure Rust, of the crate `p256`.
+/// Verifies signatures in software, with the crate `p256`.
 #[cfg(feature = "p256")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct P256;
@@ -32,14 +32,14 @@ impl Es256 for P256 {
 /// Any verifier.
 pub(crate) type AnyEs256 = Arc<dyn Es256 + Send + Sync>;
 
-/// Where the endpoint is, and who verifies signatures there.
+/// The path of the endpoint, and its verifier of signatures.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) path: EndpointPath,
     pub(crate) es256: AnyEs256,
 }
 
-/// What is needed of device-bound sessions under one ring of keys.
+/// The state of device-bound sessions for one ring of keys.
 pub(crate) struct Device {
     pub(crate) keys: DeviceKeys,
     pub(crate) es256: AnyEs256,
@@ -49,7 +49,7 @@ pub(crate) struct Device {
 
 /// A request has come to the endpoint.
 const ANSWERED: u32 = u32::MAX;
-/// So many sign-ins, and ten times as many each time, are told if no browser has answered.
+/// While no browser has called the endpoint, this number of sign-ins is reported, then ten times as many, and so on.
 const SUSPICIOUS: u32 = 20;
 
 impl Device {
@@ -65,7 +65,7 @@ impl Device {
         self.unanswered.store(ANSWERED, Ordering::Relaxed);
     }
 
-    /// A sign-in is asked for a key. Says what may be wrong if many were, and nothing has ever come to the endpoint.
+    /// Counts a sign-in that was asked for a key. Returns a warning after many of them without a call of the endpoint.
     pub(crate) fn asked(&self) -> Option<String> {
         let count = |asked: u32| asked.checked_add(1).filter(|asked| *asked < ANSWERED);
         let asked = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).ok()? + 1;
@@ -73,9 +73,9 @@ impl Device {
         let path = self.keys.path();
         tells.then(|| {
             format!(
-                "{asked} sign-ins were asked for a key, and no browser has come to the endpoint: these cannot bind sessions, or \
-                 do not accept the certificate, or POST {path} does not reach the session layer with the headers Secure-Session-\
-                 Response and Sec-Fetch-Mode"
+                "{asked} sign-ins were asked for a key, and no browser has called the endpoint: check that the browsers \
+                 can bind sessions, that they accept the certificate, and that POST {path} reaches the session layer \
+                 with the headers Secure-Session-Response and Sec-Fetch-Mode"
             )
         })
     }
@@ -83,14 +83,14 @@ impl Device {
 
 /// Names of headers, in lower case.
 pub mod names {
-    /// Asks the browser for a key.
+    /// Requests a key from the browser.
     pub const REGISTRATION: &str = "secure-session-registration";
     /// A challenge for the next proof.
     pub const CHALLENGE: &str = "secure-session-challenge";
     /// A proof.
     pub const RESPONSE: &str = "secure-session-response";
-    /// The identifier, at a refresh.
+    /// Carries the session's identifier in a refresh.
     pub const ID: &str = "sec-secure-session-id";
-    /// Why a browser sends no proof.
+    /// States why a browser sends no proof.
     pub const SKIPPED: &str = "secure-session-skipped";
 }

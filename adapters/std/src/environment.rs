@@ -7,7 +7,7 @@ use rand::Rng;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 
-/// Unix time. If the system's clock is set back, sessions live that much longer.
+/// Unix time by the system clock. If that is set back, sessions live longer by the same span.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -18,7 +18,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// `rand`'s generator of the current thread: ChaCha, seeded and seeded anew by the operating system.
+/// `rand`'s generator of the current thread: ChaCha, seeded and regularly reseeded by the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThreadRng;
 

@@ -1,17 +1,18 @@
-//! What happens to sessions, for logs and counters: the core's [events], and observers that need a heap.
+//! Observers that write events to logs and counters. The core defines the [events](session_core::events).
 //!
-//! `sessions.observed(events::Tracing)`, or two at once: `sessions.observed((events::Tracing, events::Metrics))`. Each is a
-//! feature by its name: `log`, `tracing`, `metrics`. For OpenTelemetry there is the crate `session-opentelemetry`, which
-//! measures the calls of a store as well. All of them are in `docs/observability.md` in the repository.
+//! Pass an observer with `sessions.observed(events::Tracing)`, or two with
+//! `sessions.observed((events::Tracing, events::Metrics))`. Each observer has a feature of its name: `log`, `tracing`,
+//! `metrics`. The crate `session-opentelemetry` reports to OpenTelemetry and measures store calls as well. For all of
+//! them see `docs/observability.md` in the repository.
 //!
-//! An audit (LC19) needs who, what, why and from where: [`Event::subject`], [`Event::name`], [`Event::cause`] or
-//! [`Event::reason`], and [`Origin::of_request`]. `Log` and `Tracing` write the subject in the clear.
+//! An audit needs the subject, the action, the reason and the origin: [`Event::subject`], [`Event::name`],
+//! [`Event::cause`] or [`Event::reason`], and [`Origin::of_request`]. `Log` and `Tracing` write the subject in clear
+//! text.
 //!
-//! A client can provoke some events at will. Of such an event, ten a minute are told, for each session that it names, or of
-//! its kind if it names none; then [`Observer::observe_excess`] is called in the place of [`Observer::observe`]. `Log` and
-//! `Tracing` leave those out, and say later how many they were; `Metrics` counts all.
-//!
-//! [events]: session_core::events
+//! A client can provoke some events as often as it likes. Such an event is reported at most ten times a minute for each
+//! session it names, or for its kind if it names none. Further ones are passed to [`Observer::observe_excess`] instead
+//! of [`Observer::observe`]. `Log` and `Tracing` skip those and report their number later. `Metrics` counts all of
+//! them.
 
 pub(crate) mod limit;
 #[cfg(feature = "metrics")]

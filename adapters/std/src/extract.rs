@@ -1,4 +1,4 @@
-//! What a handler can ask for, whatever its framework.
+//! The types that a handler can extract, for every framework.
 
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::Error;
@@ -7,12 +7,12 @@ use crate::peek::Peek;
 use crate::session::{Request, Session};
 use crate::typed::Typed;
 
-/// What a handler can ask for. An adapter implements its framework's trait for all of it at once.
+/// A type that a handler can extract. An adapter implements its framework's trait for all of them at once.
 pub trait FromSession: Sized {
-    /// Whether a request that asks for it counts as use of the session.
+    /// Whether extracting it counts as activity of the session.
     const ACTIVITY: bool;
 
-    /// Makes it of the request's session.
+    /// Creates it from the request's session.
     fn from_session(session: Session) -> Result<Self, Error>;
 }
 
@@ -41,7 +41,10 @@ impl<T: Serialize + DeserializeOwned + Default> FromSession for Typed<T> {
 }
 
 impl Request {
-    /// Returns what a handler asks for. The session is found by the lines of its [`header`](Self::header) at the first call.
+    /// Returns what a handler asks for. The first call loads the session by the lines of its [`header`](Self::header).
+    ///
+    /// # Errors
+    /// The error of loading the session, and that of reading a [`Typed`].
     pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
         T::from_session(self.session(lines, T::ACTIVITY).await?)
     }

@@ -1,4 +1,4 @@
-//! What an answer says about its session, merged with what the handler said.
+//! The headers that a response needs for its session, merged with those of the handler.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use crate::device_keys::names;
 use crate::session::Finished;
 use crate::token_header::TokenHeader;
 
-/// The headers of an answer, whatever type its framework has for them.
+/// The headers of a response, in whatever type the framework has for them.
 pub trait Answer {
-    /// Adds a line with a secret.
+    /// Adds a line whose value is secret.
     fn append_secret(&mut self, name: &HeaderName, value: String);
 
-    /// Replaces all lines of a header by one.
+    /// Replaces all lines of a header with one.
     fn set(&mut self, name: &HeaderName, value: Cow<'static, str>);
 
-    /// Returns the lines of a header that are text as one list; `None` without any.
+    /// Returns the lines of a header that are text as one list, or `None` if there is none.
     fn list(&self, name: &HeaderName) -> Option<String>;
 
-    /// Returns the names of those headers that `is` holds for.
+    /// Returns the names of the headers for which `is` returns `true`.
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String>;
 
-    /// Replaces the lines of a header by what `merged` makes of them, if it makes something.
+    /// Replaces the lines of a header with the result of `merged`, if that is `Some`.
     fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
         if let Some(value) = merged(self.list(name).as_deref()) {
             self.set(name, value);
@@ -33,7 +33,7 @@ pub trait Answer {
     }
 }
 
-/// Puts what a finished request says into an answer's headers (CK9). Cookies of the handler's stay.
+/// Writes the result of a finished request into the headers of its response. Cookies that the handler set stay.
 pub fn apply(finished: Finished, answer: &mut impl Answer) {
     let uncached = finished.no_store || finished.cookie.is_some() || finished.device_cookie.is_some();
     if let Some(cookie) = finished.cookie {
@@ -60,7 +60,7 @@ pub fn apply(finished: Finished, answer: &mut impl Answer) {
 const REGISTRATION: HeaderName = HeaderName::from_static(names::REGISTRATION);
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// Says in an answer's headers that no cache may keep it, whatever they said before.
+/// Forbids every cache to keep the response, whatever its headers said before.
 pub fn no_store(answer: &mut impl Answer) {
     answer.merge(&CACHE_CONTROL, |before| Some(cache_control(before)));
     for name in answer.names(|name| uncached(name).is_some()) {
@@ -70,13 +70,12 @@ pub fn no_store(answer: &mut impl Answer) {
     }
 }
 
-/// Corrects an answer with a session cookie that a layer outside of the session's has made cacheable again: to be called by
-/// the outermost one, with the name of the cookie, or of the header that has the token. The cookie `NAME-b` of device-bound
-/// sessions counts as well.
+/// Corrects a response with a session cookie that a layer outside of the session layer has made cacheable again. Call
+/// it in the outermost layer, with the name of the cookie or of the header that carries the token. It also recognizes
+/// `NAME-b`, the cookie of device-bound sessions.
 ///
-/// It sees headers only, so it does not know of an answer without a cookie that
-/// [`Policy::no_store`](crate::Policy::no_store) kept from caches: such an answer looks the same as any other once a layer has
-/// replaced its `Cache-Control`. Mount the session's layer outside of that one.
+/// It cannot recognize a response without a cookie that [`Policy::no_store`](crate::Policy::no_store) kept from caches,
+/// because its `Cache-Control` is gone. Mount the session layer outside of the other layer instead.
 pub fn correct(name: &str, headers: &mut HeaderMap) {
     let ours = |line: &HeaderValue| {
         let rest = line.as_bytes().strip_prefix(name.as_bytes());
@@ -126,7 +125,7 @@ fn value(text: Cow<'static, str>) -> Option<HeaderValue> {
     }
 }
 
-/// All lines of a header as one list; `None` without any.
+/// Joins all lines of a header to one list. Returns `None` if there is none.
 #[must_use]
 pub fn list<'l>(mut lines: impl Iterator<Item = &'l str>) -> Option<String> {
     let mut list = lines.next()?.to_owned();
@@ -137,9 +136,11 @@ pub fn list<'l>(mut lines: impl Iterator<Item = &'l str>) -> Option<String> {
     Some(list)
 }
 
-/// An answer with a session cookie is not to be kept by caches; the handler's own directives stay, but for those that
-/// would let a cache keep it: with `must-understand`, a cache that knows the status ignores `no-store` (RFC 9111, 5.2.2.3).
-/// Directives with quoted arguments all go, because a comma may stand in them.
+/// Returns the `Cache-Control` of a response with a session cookie, which no cache may keep.
+///
+/// The handler's own directives stay, except those that would let a cache keep the response: with `must-understand`, a
+/// cache that knows the status ignores `no-store` (RFC 9111, 5.2.2.3). If any directive has a quoted argument, all are
+/// dropped, because the argument may contain a comma.
 #[must_use]
 pub fn cache_control(before: Option<&str>) -> Cow<'static, str> {
     const DROPPED: [&str; 8] = [
@@ -164,8 +165,8 @@ pub fn cache_control(before: Option<&str>) -> Cow<'static, str> {
     std::iter::once(NO_STORE).chain(before.filter(keeps)).collect::<Vec<_>>().join(", ").into()
 }
 
-/// An answer that depended on the session says so in `Vary`, beside what else it depends on: on `Cookie`, or on the header
-/// that has the token. `None` if it says so already.
+/// Returns the `Vary` of a response that depended on the session: its own fields and `Cookie`, or the header that
+/// carries the token. Returns `None` if it says so already.
 #[must_use]
 pub fn vary(before: Option<&str>, header: &HeaderName) -> Option<Cow<'static, str>> {
     let ours = if *header == COOKIE { "Cookie" } else { header.as_str() };

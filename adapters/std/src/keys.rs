@@ -1,20 +1,24 @@
-//! Signing keys from where a deployment keeps them. Text: 64 hexadecimal digits a key; the first signs, at most two more,
-//! separated by commas or on lines of their own, still verify. `openssl rand -hex 32` prints one.
+//! Signing keys from the place where a deployment keeps them.
 //!
-//! A key may have dates, in UTC, so that a change of keys needs one deployment and nobody's attention at its time:
+//! Each key is 64 hexadecimal digits, as `openssl rand -hex 32` prints. Keys are separated by commas or newlines. The
+//! first key signs. At most two more still verify.
+//!
+//! A key can have dates in UTC. Then a change of keys needs one deployment and no action at the time of the change:
 //!
 //! ```text
 //! 5d0c…  from 2027-01-31
 //! 8e1f…  until 2027-02-01T12:00Z
 //! ```
-//! The first key that has begun and is not over signs. Each other one that has begun verifies until it is over, and so does
-//! the next one to begin, so that a node whose clock is behind knows it before another node signs with it. A text can have
-//! any number of keys, of which at most three verify at any time. Let the old one verify for the absolute lifetime after the
-//! new one has begun: meanwhile sessions move to it with their next renewal, rotation or login, and those that travel in
-//! their cookies with their next write.
 //!
-//! While a program runs, [`Sessions::set_keys`](crate::Sessions::set_keys) and
-//! [`Sessions::load_keys`](crate::Sessions::load_keys) replace its keys.
+//! At any time, the first valid key signs and the other valid keys verify. The key that becomes valid next verifies as
+//! well, because another node whose clock is ahead may already sign with it. A text can have any number of keys, but at
+//! most three may verify at the same time.
+//!
+//! Let the old key verify for the absolute lifetime after the new one has begun. Meanwhile stored sessions move to the
+//! new key with their next renewal, rotation or login, and sealed sessions with their next write.
+//!
+//! [`Sessions::set_keys`](crate::Sessions::set_keys) and [`Sessions::load_keys`](crate::Sessions::load_keys) replace
+//! the keys of a running program.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -25,20 +29,21 @@ use session_core::{KeyError, Keys};
 
 use crate::to_stderr;
 
-/// Why there are no keys. Its `Debug`, which `unwrap` prints, is the sentence.
+/// Why keys could not be loaded. `Debug`, which `unwrap` prints, shows the same sentence as `Display`. Neither shows a
+/// key.
 #[non_exhaustive]
 pub enum KeyLoadError {
-    /// The variable is not set, or empty, and this is a release build.
+    /// The environment variable is not set or empty, and this is a release build.
     NotSet(String),
     /// The file cannot be read.
     File(String, io::Error),
-    /// The text is not made of keys; it is not shown.
+    /// The text does not consist of keys.
     Text(String),
-    /// A key was refused.
+    /// A key is not random, or there are too many.
     Key(String, KeyError),
-    /// What stands after a key is no date.
+    /// The text after a key is not a date.
     Date(String),
-    /// At some time none of the keys signs.
+    /// At some time no key signs.
     Gap(String),
 }
 
@@ -46,21 +51,24 @@ impl fmt::Display for KeyLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSet(name) => {
-                write!(f, "{name} is not set: put a signing key of 64 hexadecimal digits there (openssl rand -hex 32)")
+                write!(f, "{name} is not set: set it to a signing key of 64 hexadecimal digits (openssl rand -hex 32)")
             }
-            Self::File(path, why) => write!(f, "{path}: {why}"),
+            Self::File(path, why) => {
+                write!(f, "{path}: {why}: the file of signing keys cannot be read, so check its path and permissions")
+            }
             Self::Text(place) => {
-                write!(f, "{place}: a signing key has 64 hexadecimal digits; the first signs, others verify")
+                write!(f, "{place}: invalid signing key: use 64 hexadecimal digits for each key (openssl rand -hex 32)")
             }
             Self::Key(place, why) => write!(f, "{place}: {why}"),
             Self::Date(place) => write!(
                 f,
-                "{place}: after a key there may be 'from' and 'until', each with a date of UTC: 2027-01-31 or 2027-01-31T12:00Z"
+                "{place}: invalid date of a signing key: write 'from' or 'until' and a time in UTC, as 2027-01-31 or \
+                 2027-01-31T12:00Z"
             ),
             Self::Gap(place) => {
                 write!(
                     f,
-                    "{place}: at some time no key signs: one has to from the beginning, and each until another does"
+                    "{place}: at some time no key signs: make one valid from the beginning, and each until the next begins"
                 )
             }
         }
@@ -75,22 +83,23 @@ impl fmt::Debug for KeyLoadError {
 
 impl std::error::Error for KeyLoadError {}
 
-/// Keys that may change with time: made of [`Keys`], which do not, or of a text with dates.
+/// Keys that can change with time. Create them from a text with dates, or from [`Keys`], which never change.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     pub(crate) first: Keys,
-    /// Those that take its place, each from a time on, in their order.
+    /// The keys that replace them, each with the time from which they do, in order.
     pub(crate) later: Vec<(Time, Keys)>,
 }
 
 impl KeyRing {
-    /// The keys of a time, for sessions of the core's, which keep theirs.
+    /// Returns the keys that are valid at `time`, for programs that use the core's sessions directly.
     #[must_use]
     pub fn at(&self, time: Time) -> &Keys {
         self.later.iter().rev().find(|(from, _)| *from <= time).map_or(&self.first, |(_, keys)| keys)
     }
 
-    /// Names the application, so that the keys open nothing of another one: see [`Keys::application`].
+    /// Sets the application's name, which separates its sessions from those of other applications with the same keys.
+    /// See [`Keys::application`].
     #[must_use]
     pub fn application(self, name: &'static str) -> Self {
         let named = |(from, keys): (Time, Keys)| (from, keys.application(name));
@@ -104,24 +113,24 @@ impl From<Keys> for KeyRing {
     }
 }
 
-/// Where keys come from while a program runs: a file, or a service that manages keys. See [`Sessions::load_keys`].
+/// A source of keys for a running program, such as a file or a key management service. See [`Sessions::load_keys`].
 ///
 /// [`Sessions::load_keys`]: crate::Sessions::load_keys
 pub trait KeySource {
-    /// Why there are no keys.
+    /// The reason why the source has no keys.
     type Error;
 
-    /// Returns the keys of now. A caller that drops the future keeps the keys that it has.
+    /// Returns the current keys. If the caller drops the future, it continues with its old keys.
     fn load(&self) -> impl Future<Output = Result<KeyRing, Self::Error>> + Send;
 }
 
-/// A file of keys, as [`from_file`] reads it: read anew at each load, in one blocking read of some hundred bytes. Whoever
-/// replaces the file should rename a complete one to its name. Half a file is an error or lacks keys.
+/// A file of keys, as [`from_file`] reads it. Each load reads the file again, with one blocking read of a few hundred
+/// bytes. Replace the file by renaming a complete one, because a load of a half-written file fails or misses keys.
 #[derive(Clone, Debug)]
 pub struct KeyFile(PathBuf);
 
 impl KeyFile {
-    /// The file of this path.
+    /// Creates a source that reads the file at `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -136,14 +145,19 @@ impl KeySource for KeyFile {
     }
 }
 
-/// Keys of the environment variable `name`. Without it a debug build makes up a key, says so on stderr, and every restart
-/// ends all sessions; a release build refuses.
+/// Reads keys from the environment variable `name`.
+///
+/// If it is not set or empty, a debug build generates a temporary key with a warning on stderr. All sessions then end
+/// with the process.
+///
+/// # Errors
+/// [`KeyLoadError::NotSet`] in a release build without the variable, otherwise as for [`from_text`].
 pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
     match env::var(name) {
         Ok(text) if !text.trim().is_empty() => from_text(&text, name),
         _ if cfg!(debug_assertions) => {
             to_stderr(format_args!(
-                "warning: {name} is not set. Made up a signing key: all sessions end with this process."
+                "warning: {name} is not set, so a temporary signing key was generated: all sessions end with this process"
             ));
             Ok(generated().into())
         }
@@ -151,14 +165,21 @@ pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
     }
 }
 
-/// Keys of a file, as a secret store mounts it.
+/// Reads keys from a file, such as a mounted secret.
+///
+/// # Errors
+/// [`KeyLoadError::File`] if the file cannot be read, otherwise as for [`from_text`].
 pub fn from_file(path: impl AsRef<Path>) -> Result<KeyRing, KeyLoadError> {
     let place = path.as_ref().display().to_string();
     let text = fs::read_to_string(path).map_err(|why| KeyLoadError::File(place.clone(), why))?;
     from_text(&text, &place)
 }
 
-/// Keys of a text that was found at `place`, which errors name.
+/// Reads keys from a text in the format of [this module](self). Errors name `place` as the origin of the text.
+///
+/// # Errors
+/// [`KeyLoadError::Text`], [`KeyLoadError::Key`], [`KeyLoadError::Date`] or [`KeyLoadError::Gap`] if the text is not
+/// valid.
 pub fn from_text(text: &str, place: &str) -> Result<KeyRing, KeyLoadError> {
     let keys = text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty());
     let keys = keys.map(|text| Dated::parse(text, place)).collect::<Result<Vec<_>, _>>()?;
@@ -237,7 +258,7 @@ fn date(text: &str) -> Option<Time> {
     Some(Time::from_millis((days * 24 * 60 + hour * 60 + minute) * 60_000))
 }
 
-/// A fresh random key, for tests and for programs whose sessions end with them.
+/// Generates a random key, for tests and for programs whose sessions end with the process.
 #[must_use]
 pub fn generated() -> Keys {
     loop {

@@ -21,6 +21,8 @@ mod session;
 mod sessions;
 pub mod sign_in;
 pub mod testing;
+#[cfg(all(test, feature = "config"))]
+mod texts;
 mod token_header;
 mod typed;
 mod unreadable_field;

@@ -1,5 +1,5 @@
-//! What layers do to a request, what they leave in its extensions, and what extractors find there. The frameworks over the
-//! `http` crate of today give its types; another one gives what is needed of a request's head.
+//! For adapters: what layers do to a request, and what extractors find in its extensions. Frameworks on the current
+//! `http` crate pass its types. Other frameworks pass the parts of the head.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use crate::session::Request;
 use crate::sessions::Sessions;
 use crate::sign_in::Visit;
 
-/// What a layer is made of. Cheap to clone, as layers do for each request.
+/// The settings of a layer. Clones are cheap, so a layer can clone it for each request.
 #[derive(Clone)]
 pub struct Mount(Arc<Parts>);
 
@@ -45,7 +45,7 @@ impl fmt::Debug for Mount {
     }
 }
 
-/// What it leaves in a request's extensions.
+/// What a layer leaves in the extensions of a request.
 #[derive(Clone)]
 pub struct Mounted {
     request: Request,
@@ -58,26 +58,25 @@ pub struct Mounted {
 pub struct Begun {
     /// The request.
     pub request: Request,
-    /// A layer outside has begun it and finishes it: this layer must not.
+    /// An outer layer has begun this request and will finish it, so this layer must not.
     pub joined: bool,
     /// What it wants, for the sign-in page.
     wanted: Option<Box<Uri>>,
 }
 
 /// Why a proof that came to a handler's path is refused.
-const STRAY: &str = "it came to another path than the endpoint's: a proxy rewrites that path, or the session layer is in a \
-                     nested router, which does not see it whole";
+const STRAY: &str = "it was sent to another path than the endpoint's: do not rewrite that path in a proxy, and put the \
+                     session layer on the outermost router";
 
 impl Begun {
-    /// A request that no layer outside has begun.
+    /// Wraps a request that no outer layer has begun.
     #[must_use]
     pub const fn new(request: Request) -> Self {
         Self { request, joined: false, wanted: None }
     }
 
-    /// Takes from the head of a request what device-bound sessions have to know: why the browser sends no proof, whether
-    /// another site has caused the request, and whether it is one for the endpoint that came to the wrong place. `header`
-    /// gives the first line of a header.
+    /// Reads the headers that device-bound sessions need: why the browser sends no proof, whether another site caused
+    /// the request, and whether a proof was sent to the wrong path. `header` returns the first line of a header.
     pub fn heed_device<'h>(&self, sessions: &Sessions, header: impl Fn(&'static str) -> Option<&'h [u8]>) {
         if self.joined || sessions.device_path().is_none() {
             return;
@@ -97,7 +96,7 @@ impl Begun {
 }
 
 impl Mount {
-    /// Mounts the sessions of an application.
+    /// Creates the settings for the sessions of an application.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self(Arc::new(Parts { sessions, sign_in_at: None, cross_site: CrossSite::PASS, client_address: None }))
@@ -109,13 +108,13 @@ impl Mount {
         Self(Arc::new(parts))
     }
 
-    /// Refuses requests that another site causes, but for these origins.
+    /// Rejects requests that another site causes, except for the origins in `trusted`.
     #[must_use]
     pub fn refuse_cross_site(self, trusted: &[&str]) -> Self {
         self.with(|parts| parts.cross_site = CrossSite::refused_but_from(trusted))
     }
 
-    /// Says where observers find the address of who sent a request.
+    /// Sets how observers find the client's address.
     #[must_use]
     pub fn client_address(
         self,
@@ -124,17 +123,19 @@ impl Mount {
         self.with(|parts| parts.client_address = Some(Arc::new(find)))
     }
 
-    /// Names the page for visitors who are not signed in.
+    /// Sets the page that visitors who are not signed in are redirected to.
     #[must_use]
     pub fn sign_in_at(self, page: &str) -> Self {
         self.with(|parts| parts.sign_in_at = Some(page.into()))
     }
 
-    /// Begins a request, or says with which error the layer answers it in the handler's place. `peer` is where the connection
-    /// comes from, if the framework knows.
+    /// Begins a request. `peer` is the address of the connection, if the framework knows it.
     ///
-    /// Inside another layer whose cookie has the same name it joins that layer's request: two sessions cannot share the
-    /// cookie.
+    /// Inside another layer whose cookie has the same name, it joins that layer's request, because two sessions cannot
+    /// share a cookie.
+    ///
+    /// # Errors
+    /// The error that the layer responds with instead of calling the handler.
     pub fn begin(
         &self,
         method: &Method,
@@ -161,14 +162,14 @@ impl Mount {
         Ok(begun)
     }
 
-    /// The sessions.
+    /// Returns the sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
 
-    /// The same for a framework with types of its own. `outer` is what a layer outside has left, `origin` is called if there is
-    /// an observer, and `sent` if another site's requests are refused.
+    /// Begins a request like [`begin`](Self::begin), for a framework with types of its own. `outer` is what an outer
+    /// layer left. `origin` is called if there is an observer, and `sent` if requests of other sites are rejected.
     pub fn begin_head<'h>(
         &self,
         outer: Option<&Mounted>,
@@ -193,8 +194,8 @@ impl Mount {
         Origin::new(address, headers)
     }
 
-    /// Answers a request for the endpoint of device-bound sessions; `None` for every other one. To be asked before
-    /// [`begin`](Self::begin).
+    /// Responds to a request for the endpoint of device-bound sessions, or returns `None` for any other request. Call
+    /// it before [`begin`](Self::begin).
     pub fn device_answer(
         &self,
         method: &Method,
@@ -206,12 +207,12 @@ impl Mount {
         self.sessions().device_answer(method, uri, headers, || self.origin(headers, extensions, peer))
     }
 
-    /// Makes the request's session reachable for its handler. The layer finishes it after the handler.
+    /// Puts the request's session into its extensions, for extractors. The layer finishes it after the handler.
     pub fn provide(&self, begun: &Begun, extensions: &mut Extensions) {
         extensions.insert(self.mounted(begun));
     }
 
-    /// Returns what extractors have to find in the request's extensions.
+    /// Returns what extractors expect in the request's extensions.
     #[must_use]
     pub fn mounted(&self, begun: &Begun) -> Mounted {
         Mounted { request: begun.request.clone(), mount: self.clone(), wanted: begun.wanted.clone() }
@@ -219,19 +220,22 @@ impl Mount {
 }
 
 impl Mounted {
-    /// The name of the header whose lines [`extract`](Self::extract) is to be given.
+    /// Returns the name of the header whose lines [`extract`](Self::extract) needs.
     #[must_use]
     pub fn header(&self) -> &HeaderName {
         self.request.header()
     }
 
-    /// Returns what a handler asks for. All Cookie lines are one (CP1).
+    /// Returns what a handler asks for. Several Cookie lines are read as one.
+    ///
+    /// # Errors
+    /// The error of loading the session.
     pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
         self.request.extract(lines).await
     }
 
-    /// Returns where to send a visitor who is not signed in; `None` for a 401. `wanted` is what the request says of itself,
-    /// unless the layer knows it better.
+    /// Returns the URL to redirect a visitor to who is not signed in, or `None` if the response is a 401. `visit`
+    /// describes the request. If the layer saw another URL, that URL is used.
     #[must_use]
     pub fn sign_in_page(&self, visit: Visit<'_>) -> Option<Arc<str>> {
         let page = self.mount.0.sign_in_at.as_ref()?;
@@ -244,7 +248,10 @@ fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
-/// Returns what a handler asks for. [`Error::NotMounted`] outside of every layer.
+/// Returns what a handler asks for.
+///
+/// # Errors
+/// [`Error::NotMounted`] outside of every layer, otherwise the error of loading the session.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
     // lent, because each future on the way down would hold two copies of the iterator
@@ -252,7 +259,7 @@ pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extension
     mounted.extract(&mut lines).await
 }
 
-/// Returns where to send a visitor who is not signed in; `None` for a 401.
+/// Returns the URL to redirect a visitor to who is not signed in, or `None` if the response is a 401.
 #[must_use]
 pub fn sign_in_page(method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Option<Arc<str>> {
     let header = |name| headers.get(name).map(HeaderValue::as_bytes);

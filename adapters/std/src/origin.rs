@@ -1,4 +1,4 @@
-//! From where a request comes, for observers.
+//! The origin of a request, for observers.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -9,12 +9,14 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 use pin_project_lite::pin_project;
 
-/// Where a request comes from, as its layer knows it. An observer asks [`Origin::of_request`]; nothing of it is stored.
+/// The origin of a request, as its layer knows it. An observer calls [`Origin::of_request`]. The origin is never
+/// stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The client's address: the peer of the connection, unless the layer was told where to find it behind a proxy.
+    /// The client's address. It is the peer of the connection, unless the layer was configured with a way to find it
+    /// behind a proxy.
     pub address: Option<IpAddr>,
-    /// The `User-Agent` header, which a client chooses freely.
+    /// The `User-Agent` header, which a client can choose freely.
     pub user_agent: Option<HeaderValue>,
 }
 
@@ -23,26 +25,26 @@ thread_local! {
 }
 
 impl Origin {
-    /// Takes the user agent from a request's headers.
+    /// Creates an origin from an address and the user agent in a request's headers.
     #[must_use]
     pub fn new(address: Option<IpAddr>, headers: &HeaderMap) -> Self {
         Self { address, user_agent: headers.get(USER_AGENT).cloned() }
     }
 
-    /// The same for a framework with types of its own.
+    /// Creates an origin like [`new`](Self::new), for a framework with types of its own.
     #[must_use]
     pub fn with_agent(address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
         Self { address, user_agent: user_agent.and_then(|agent| HeaderValue::from_bytes(agent).ok()) }
     }
 
-    /// Returns where the request comes from whose event is observed; `None` if the event is no request's, for instance if
-    /// the program itself ends sessions. To be asked within [`observe`](crate::events::Observer::observe).
+    /// Returns the origin of the request that caused the current event, or `None` if no request caused it. Call it
+    /// inside [`observe`](crate::events::Observer::observe).
     #[must_use]
     pub fn of_request() -> Option<Self> {
         CURRENT.with_borrow(Clone::clone)
     }
 
-    /// The user agent, if it is text.
+    /// Returns the user agent if it is text.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_ref()?.to_str().ok()

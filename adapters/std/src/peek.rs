@@ -1,4 +1,4 @@
-//! A look at a session.
+//! A read-only view of a session.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use session_core::Error;
 use crate::session::Session;
 use crate::watch::Watch;
 
-/// A look at a session that does not keep it alive (LC16), for pages that poll.
+/// A read-only view of a session that does not count as activity, for pages that poll.
 #[derive(Clone, Debug)]
 pub struct Peek(Session);
 
 impl Peek {
-    /// For adapters: of a session that was asked for without activity.
+    /// Creates the view of a session that was loaded without activity. For adapters.
     #[must_use]
     pub const fn of(session: Session) -> Self {
         Self(session)

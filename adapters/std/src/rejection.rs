@@ -1,4 +1,4 @@
-//! Errors of the session as answers, in the words that all frameworks share.
+//! Errors of the session as responses, in the words that all adapters share.
 
 use std::fmt;
 
@@ -6,23 +6,22 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use session_core::Error;
 
-/// Returns the status of the answer.
+/// Returns the status of the response.
 #[must_use]
 pub fn status(error: Error) -> StatusCode {
     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Writes what went wrong. `layer` is what a program adds that has no layer: the framework's words, and where they go.
+/// Writes the error's text. `layer` is what a program without a layer has to add, in the framework's words.
 pub fn describe(error: Error, layer: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    fmt::Display::fmt(&error, f)?;
     match error {
-        Error::NotMounted => write!(f, ": add {layer}"),
-        _ => Ok(()),
+        Error::NotMounted => write!(f, "this handler has no session layer: add {layer}"),
+        _ => fmt::Display::fmt(&error, f),
     }
 }
 
-/// Keeps the headers of an answer that another one replaces: middleware inside of the session layer may have set them. What the
-/// other one says of itself stays.
+/// Copies headers from a response to the one that replaces it, because inner middleware may have set them. Headers that
+/// the new response has, and those about the old body, are not copied.
 pub fn keep_headers(before: &HeaderMap, answer: &mut HeaderMap) {
     let said: Vec<_> = answer.keys().cloned().collect();
     for (name, value) in before {

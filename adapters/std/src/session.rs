@@ -26,8 +26,8 @@ use crate::token_header::TokenHeader;
 use crate::unreadable_field::UnreadableField;
 use session_store_shared::{RecordBuffer, SharedStore};
 
-/// The session of a request: an adapter's layer makes one for each, and finishes it before the answer's head is sent.
-/// Costs one allocation; the place of a session that a handler asks for is used again in its thread.
+/// The session of a request, as an adapter's layer holds it: created before the handler, finished before the response's
+/// head is sent. Costs one allocation. Each thread reuses the memory of loaded sessions.
 #[derive(Clone)]
 pub struct Request(Arc<Shared>);
 
@@ -131,21 +131,21 @@ impl State {
     }
 }
 
-/// What the answer has to say about the session.
+/// What the response has to carry for its session.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// Replaces the handler's answer.
+    /// The answer to the browser, in place of the handler's response.
     pub error: Option<Error>,
     /// The value of a `Set-Cookie` header, or of the header of [`Sessions::in_header`].
     pub cookie: Option<String>,
     pub(crate) token_header: Option<TokenHeader>,
-    /// The answer depends on the cookie, or on that header.
+    /// The response depends on the cookie or on that header, and needs `Vary`.
     pub varies: bool,
-    /// No cache may keep the answer, also without a cookie.
+    /// No cache may keep the response, even if it has no cookie.
     pub no_store: bool,
-    /// The browser is to forget what it has stored of the site.
+    /// The response needs `Clear-Site-Data`.
     pub clears_site_data: bool,
-    /// The value of another `Set-Cookie` header, which takes the proof of a device away.
+    /// The value of a second `Set-Cookie` header, which removes the device's proof.
     pub device_cookie: Option<String>,
     /// The value of a `Secure-Session-Registration` header.
     pub registration: Option<String>,
@@ -170,13 +170,13 @@ impl std::fmt::Debug for Finished {
 }
 
 impl Request {
-    /// A request that has not asked for its session.
+    /// Creates the state of a request whose session has not been asked for.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self::from_origin(&sessions, Origin::default)
     }
 
-    /// The same, of a request that comes from there: asked for only if there is an observer.
+    /// Creates the state of a request from `origin`, which is called only if there is an observer.
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
@@ -186,23 +186,26 @@ impl Request {
         Self(Arc::new(Shared { core, on_unreadable, origin, token_header, elsewhere, state }))
     }
 
-    /// The name of the header whose lines [`session`](Self::session) is to be given: `Cookie`, or that of
+    /// Returns the name of the header whose lines [`session`](Self::session) needs: `Cookie`, or the header of
     /// [`Sessions::in_header`].
     #[must_use]
     pub fn header(&self) -> &HeaderName {
         TokenHeader::of_requests(self.0.token_header.as_ref())
     }
 
-    /// Refuses the request because another site caused it, and tells the observer.
+    /// Reports a request that another site caused and returns the error to answer it with.
     #[must_use]
     pub fn refuse_cross_site(&self) -> Error {
         self.0.enter(|| self.0.core.observe(&Event::CrossSite));
         Error::CrossSite
     }
 
-    /// The session, found by the lines of the request's [`header`](Self::header) at the first call. A handler that only peeks passes
-    /// `activity: false`, and its request does not count as use of the session. If it cannot be loaded, further calls are
-    /// told the same; if this future is dropped, the next call loads.
+    /// Returns the session, which the first call loads by the lines of the request's [`header`](Self::header). A
+    /// handler that only peeks passes `activity: false`, and its request does not count as activity. If the future is
+    /// dropped, the next call loads the session.
+    ///
+    /// # Errors
+    /// The error of loading it, which further calls return as well.
     pub async fn session<'h>(
         &self,
         mut lines: impl Iterator<Item = &'h [u8]>,
@@ -210,7 +213,8 @@ impl Request {
     ) -> Result<Session, Error> {
         // nor is a session of another node, which can bind, opened without its proof
         if self.0.core.cannot_bind {
-            let why = "sessions are to be bound to devices, and are sealed, in a header, or without Sessions::device_endpoint";
+            let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
+                       nor a token header";
             self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
             return Err(Error::Unsupported);
         }
@@ -237,8 +241,8 @@ impl Request {
         Ok(Session(self.0.clone()))
     }
 
-    /// As [`finish`](Self::finish) if nobody has asked for the session, and then `true`: there is nothing to wait for, and
-    /// the answer stays as it is.
+    /// Finishes the request if no handler asked for the session, and returns whether that was so. If it returns `true`,
+    /// the response stays unchanged.
     #[must_use]
     pub fn finish_untouched(&self) -> bool {
         let state = self.0.state.try_lock();
@@ -248,7 +252,8 @@ impl Request {
         })
     }
 
-    /// As [`finish`](Self::finish) over a store that never waits, and else `None`: then nothing is done.
+    /// Finishes the request like [`finish`](Self::finish) if the store never waits. Otherwise returns `None` and does
+    /// nothing.
     #[must_use]
     pub fn finish_at_once(&self) -> Option<Finished> {
         let mut finished = Finished::default();
@@ -256,8 +261,9 @@ impl Request {
         Some(finished)
     }
 
-    /// Stores what has to be stored and says what the answer needs. Every use of the session from now on is
-    /// [`Error::AnswerSent`]. If a handler still uses it at this moment, in another task, that is [`Error::Busy`].
+    /// Stores the session's changes and returns what the response has to carry. From now on every use of the session
+    /// returns [`Error::AnswerSent`]. If another task is using the session at this moment, the error is
+    /// [`Error::Busy`].
     pub async fn finish(&self) -> Finished {
         match self.finish_at_once() {
             Some(finished) => finished,
@@ -370,11 +376,16 @@ pub(crate) type View<'a> = session_core::Session<
     DynamicMode,
 >;
 
-/// The session of one request. Loaded once; then reading and `set` do not wait, and what was set is stored before the
-/// answer's head is sent, whatever its status. `update_with`, `login`, `rotate` and `logout` store at once.
+/// The session of one request, already loaded, so that reading and `set` do not wait.
 ///
-/// One call at a time: a second one while the first is under way is [`Error::Busy`]. After the answer every call is
-/// [`Error::AnswerSent`]. If a future is dropped, its change was stored or not, nothing in between.
+/// Values that were `set` are stored before the response's head is sent, whatever its status. `update_with`, `take`,
+/// `login`, `rotate`, `logout` and the methods for revocation store immediately. If one of their futures is dropped,
+/// its change was stored completely or not at all.
+///
+/// # Errors
+/// Every method returns [`Error::Busy`] while another call is under way in the same request, and [`Error::AnswerSent`]
+/// after the response. Methods that wait return [`Error::Unavailable`] if the store fails, and [`Error::Indeterminate`]
+/// if its answer was lost.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -403,48 +414,51 @@ impl Session {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    /// The value under `key`; `None` without one. A value that cannot be read as a `T`: [`Error::Unreadable`]. Values outlive a
-    /// change of their type as they would as JSON: `docs/values.md` in the repository.
+    /// Returns the value under `key`, or `None` if there is none. A stored value survives changes of its type as it
+    /// would in JSON: see `docs/values.md` in the repository.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the value cannot be read as a `T`. An event describes the difference.
     pub fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.view(|session| session.get(key))
     }
 
-    /// The keys in use, in the order of their bytes.
+    /// Returns the keys in use, in byte order.
     pub fn keys(&self) -> Result<Vec<String>, Error> {
         self.view(|session| Ok(session.keys().map(str::to_owned).collect()))
     }
 
-    /// Whether there is a session, stored or about to be.
+    /// Returns whether there is a session, stored or about to be stored.
     pub fn exists(&self) -> Result<bool, Error> {
         self.view(|session| Ok(session.exists()))
     }
 
-    /// Who is signed in.
+    /// Returns the subject that is signed in.
     pub fn subject(&self) -> Result<Option<String>, Error> {
         self.view(|session| Ok(session.subject().map(str::to_owned)))
     }
 
-    /// When the subject signed in.
+    /// Returns when the subject signed in.
     pub fn authenticated_at(&self) -> Result<Option<Time>, Error> {
         self.view(|session| Ok(session.authenticated_at()))
     }
 
-    /// Whether the subject signed in within the last `span`, for a step-up before something grave.
+    /// Returns whether the subject authenticated within `span`. Check it before sensitive operations.
     pub fn authenticated_within(&self, span: Duration) -> Result<bool, Error> {
         self.view(|session| Ok(session.authenticated_within(span)))
     }
 
-    /// The time left until the session ends if nobody uses it.
+    /// Returns the time until the session expires without further activity.
     pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
         self.view(|session| Ok(session.expires_in()))
     }
 
-    /// The label that the application gave the session.
+    /// Returns the label that the application gave the session.
     pub fn label(&self) -> Result<Option<String>, Error> {
         self.view(|session| Ok(session.label().map(str::to_owned)))
     }
 
-    /// Names the session in logs.
+    /// Returns the session's name in logs.
     pub fn log_id(&self) -> Result<Option<LogId>, Error> {
         self.view(|session| Ok(session.log_id()))
     }
@@ -462,49 +476,64 @@ impl Session {
 
     // ---- changing ------------------------------------------------------------------------------------------------
 
-    /// Puts `value` under `key`; makes a session if there is none. Stored with the answer, which becomes
-    /// [`Error::Conflict`] (409) if another request changed this key meanwhile. What cannot be written, or could never be read, is
-    /// [`Error::NotSerializable`]: `docs/values.md` in the repository.
+    /// Sets the value under `key`. Creates a session if there is none. The value is stored with the response, which
+    /// becomes a 409 ([`Error::Conflict`]) if another request changed this key meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::NotSerializable`] if the value cannot be written or could never be read back (see `docs/values.md` in
+    /// the repository), [`Error::BadKey`] for an invalid key, [`Error::TooLarge`] if the session is full.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.set(key, value))
     }
 
-    /// As [`set`](Self::set), whatever another request wrote meanwhile.
+    /// Sets the value under `key` like [`set`](Self::set), but overwrites concurrent changes instead of reporting a
+    /// conflict.
     pub fn overwrite<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.overwrite(key, value))
     }
 
-    /// Removes `key`.
+    /// Removes the value under `key`. Does nothing without a session.
     pub fn remove(&self, key: &str) -> Result<(), Error> {
         self.view(|session| session.remove(key))
     }
 
-    /// Empties the data; the session, its subject and cookie stay.
+    /// Removes all values, ignoring concurrent changes. The session, its subject and its cookie stay.
     pub fn clear(&self) -> Result<(), Error> {
         self.view(|session| session.clear())
     }
 
-    /// Gives the session a label, shown in a list of sessions; "" takes it away. Escape it in pages.
+    /// Sets the label that a list of sessions shows. An empty label removes it. It is stored unchanged: escape it in
+    /// pages.
     pub fn set_label(&self, label: &str) -> Result<(), Error> {
         self.view(|session| session.set_label(label))
     }
 
-    /// Binds the session to a fingerprint that the application chooses, for instance the user agent and the first half of
-    /// the address; the empty one takes the binding away. Stored at once. Bind after `login`, which keeps a binding but may
-    /// make a new session.
+    /// Binds the session to a fingerprint that the application chooses, such as the user agent and the first half of
+    /// the address. An empty fingerprint removes the binding. It is stored immediately. Bind after `login`, which keeps
+    /// a binding but may create a new session.
     pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint)).await
     }
 
-    /// Whether the session is bound to this fingerprint, or to none. If not, that is an event, and what the policy says is
-    /// done ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing, or [`authenticated_within`](Self::authenticated_within) is `false`, or the
-    /// session ends. An error means that it should have ended and may live on.
+    /// Returns whether the session is bound to this fingerprint or not bound at all.
+    ///
+    /// A mismatch is reported as an event, and the policy decides what follows
+    /// ([`Policy::on_mismatch`](crate::Policy::on_mismatch)): nothing,
+    /// [`authenticated_within`](Self::authenticated_within) returns `false`, or the session ends.
+    ///
+    /// # Errors
+    /// If the policy ends the session, it may still be valid after an error: retry.
     pub async fn check_binding(&self, fingerprint: &[u8]) -> Result<bool, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).check_binding(fingerprint)).await
     }
 
-    /// Replaces the value under `key` by what `change` makes of it and stores it at once. If another request was faster,
-    /// `change` runs again on its value, for up to two seconds: no increment is lost.
+    /// Replaces the value under `key` with the result of `change`, stores it immediately and returns it.
+    ///
+    /// If another request was faster, `change` runs again on the newer value, for up to two seconds. No increment is
+    /// lost.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] after two seconds of conflicts, otherwise as for [`set`](Self::set).
     pub async fn update_with<T, F>(&self, key: &str, change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -513,32 +542,61 @@ impl Session {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).update_with(key, change)).await
     }
 
-    /// Removes the value under `key` and returns it, at once and to one request only: of any number of requests that take
-    /// the same value, on whatever node, one gets it and the others get `None`. For what must not be used twice, such as
-    /// the state of an OAuth sign-in. [`Error::Unsupported`] with sealed sessions. After another error, or if the future
-    /// is dropped, the value may be gone without having been returned.
+    /// Removes the value under `key` and returns it to exactly one request. If several requests on any nodes take the
+    /// same value, one receives it and the others receive `None`. Use it for values that must not be used twice, such
+    /// as the state of an OAuth sign-in.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for sealed sessions. After another error, or if the future is dropped, the value may be
+    /// removed without having been returned.
     pub async fn take<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take(key)).await
     }
 
     // ---- signing in and out --------------------------------------------------------------------------------------
 
-    /// Begins a login: call it **before** the credentials are checked.
+    /// Begins a login. Call it **before** checking the credentials: if all sessions of the subject are revoked before
+    /// [`login`](Self::login) completes, for example because the password was changed, the login is rejected.
+    ///
+    /// ```
+    /// # use session_std::{Error, Session};
+    /// # async fn password_matches(name: &str, password: &str) -> bool { name == password }
+    /// async fn sign_in(session: &Session, name: &str, password: &str) -> Result<bool, Error> {
+    ///     let attempt = session.begin_login(name).await?;
+    ///     if !password_matches(name, password).await {
+    ///         session.login_failed(None, "wrong password")?;
+    ///         return Ok(false);
+    ///     }
+    ///     session.login(attempt).await?;
+    ///     Ok(true)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadText`] if `subject` is not 1 to 255 bytes of text.
     pub async fn begin_login<'s>(&self, subject: &'s str) -> Result<LoginAttempt<'s>, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).begin_login(subject)).await
     }
 
-    /// The subject has proven who it is: new cookie value, new absolute lifetime, the old cookie is dead at once. Data is
-    /// kept unless the attempt says otherwise. Over a session of another subject a new one is made and that one ends.
+    /// Signs the subject in. The session gets a new cookie and a new absolute lifetime, and the old cookie stops
+    /// working at once. The session keeps its data unless the attempt says otherwise. If another subject is signed in,
+    /// that session ends and a new one is created.
+    ///
+    /// # Errors
+    /// [`Error::SignInAgain`] if all sessions of the subject were revoked since the attempt began, or if the attempt is
+    /// older than ten minutes: check the credentials again. If the future is dropped, the login happened or not, and
+    /// the browser has no new cookie.
     pub async fn login(&self, attempt: LoginAttempt<'_>) -> Result<(), Error> {
         let mut state = self.lock()?;
         self.end_unproven(&mut state).await?;
         self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).login(attempt)).await
     }
 
-    /// Reports that somebody wanted to sign in and was refused, which only the application knows. `account` is the name of
-    /// an account that exists, and no other text that was typed: people type passwords into the field for the name. Each is
-    /// told, however many there are: bound them by your own brake.
+    /// Reports a sign-in that the application rejected.
+    ///
+    /// `account` must be the name of an existing account and never the text that was typed, because people type
+    /// passwords into the name field. Every call is reported, so limit sign-in attempts with a rate limiter of the
+    /// application.
     pub fn login_failed(&self, account: Option<&str>, why: impl std::fmt::Display) -> Result<(), Error> {
         self.view(|session| {
             session.login_failed(account, &why);
@@ -546,7 +604,8 @@ impl Session {
         })
     }
 
-    /// Whether the session is bound to the device that signed in ([`Policy::device_bound`](crate::Policy::device_bound)).
+    /// Returns whether the session is bound to the device that signed in
+    /// ([`Policy::device_bound`](crate::Policy::device_bound)).
     pub fn is_device_bound(&self) -> Result<bool, Error> {
         match &*self.lock()? {
             State::Loaded(loaded) => Ok(matches!(loaded.device, DeviceProof::Proven(_) | DeviceProof::Settling)),
@@ -556,13 +615,18 @@ impl Session {
         }
     }
 
-    /// Demands a proof of the device before something grave, however old the sign-in is. `true` if the session is bound and
-    /// its last proof is older than `span`, or there was none since the sign-in: answer with a 307 to this same page, then. That answer takes the proof away, and
-    /// the browser makes another one before it follows. `false` also for a session that is not bound, which has nothing to
-    /// prove: ask for [`authenticated_within`](Self::authenticated_within) as well.
+    /// Demands a fresh proof of the device before a sensitive operation, however recent the sign-in.
     ///
-    /// A request that another site has caused is refused where it would have to prove ([`Error::CrossSite`]): browsers sign a few
-    /// times in some minutes only, and links of that site would use them up.
+    /// Returns `true` if the session is bound and its last proof is older than `span`, or if there was none since the
+    /// sign-in. Then respond with a 307 to the same page. That response removes the proof, and the browser makes a new
+    /// one before it follows the redirect.
+    ///
+    /// Returns `false` for a session that is not bound, because it has nothing to prove. Check
+    /// [`authenticated_within`](Self::authenticated_within) as well.
+    ///
+    /// # Errors
+    /// [`Error::CrossSite`] if a proof is due and another site caused the request. Browsers limit how often they sign,
+    /// and links on that site would exhaust the limit.
     pub fn demand_proof(&self, span: Duration) -> Result<bool, Error> {
         let mut state = self.lock()?;
         let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
@@ -580,12 +644,19 @@ impl Session {
         Ok(loaded.proves_again)
     }
 
-    /// A new cookie value after any other change of privilege; the old one is dead at once.
+    /// Replaces the cookie, for any change of privilege other than a login. The old cookie stops working at once. Does
+    /// nothing without a session.
+    ///
+    /// # Errors
+    /// On an error, or if the future is dropped, the old cookie may still be valid: retry.
     pub async fn rotate(&self) -> Result<(), Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).rotate()).await
     }
 
-    /// Ends the session: nothing brings it back. An error means that it may live on.
+    /// Ends the session. No concurrent request can revive it. Does nothing without a session.
+    ///
+    /// # Errors
+    /// On an error, or if the future is dropped, the session may still be valid: retry.
     pub async fn logout(&self) -> Result<(), Error> {
         let mut state = self.lock()?;
         if View::new(self.core(), state.loaded()?, ThreadRng).exists() {
@@ -608,8 +679,10 @@ impl Session {
 
     // ---- the subject's sessions -----------------------------------------------------------------------------------
 
-    /// The sessions of the subject that is signed in, the oldest login first. [`Error::NotSignedIn`] (401) without one,
-    /// [`Error::Unsupported`] (501) where the store cannot.
+    /// Returns the sessions of the signed-in subject, the oldest login first.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`] (401) without a subject, [`Error::Unsupported`] (501) if the store cannot list.
     pub async fn list(&self) -> Result<Vec<SessionInfo>, Error> {
         let mut list = Vec::new();
         let mut state = self.lock()?;
@@ -618,46 +691,67 @@ impl Session {
         Ok(list)
     }
 
-    /// Ends the subject's session that a list named `id`; `false` if it has none of that name. The current one may be
-    /// ended, as by [`logout`](Self::logout).
+    /// Ends the subject's session that a list named `id`. Returns `false` if the subject has no such session. If `id`
+    /// is the current session, this is [`logout`](Self::logout).
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On another error, or if the future is dropped, the session may still be valid:
+    /// retry.
     pub async fn revoke(&self, id: &str) -> Result<bool, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke(id)).await
     }
 
-    /// Ends all of the subject's sessions but this one, also those whose login has begun and is not over: after a change
-    /// of password. The number of those that were there.
+    /// Ends all of the subject's sessions except this one, including sessions whose login has begun and is not
+    /// complete. Call it after a change of password. Returns the number of sessions ended.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On another error, or if the future is dropped, some sessions may still be valid:
+    /// retry.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_others()).await
     }
 
-    /// Ends all of the subject's sessions and this one: "sign out everywhere".
+    /// Ends all of the subject's sessions, including this one ("sign out everywhere"). Returns the number of sessions
+    /// ended.
+    ///
+    /// # Errors
+    /// As for [`revoke_others`](Self::revoke_others).
     pub async fn revoke_all(&self) -> Result<usize, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).revoke_all()).await
     }
 
     // ---- messages and forms --------------------------------------------------------------------------------------
 
-    /// Leaves a message for the next page, which takes it once.
+    /// Stores a message for the next page, which takes it once. A later message replaces it.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn flash_message(&self, message: &str) -> Result<(), Error> {
         self.view(|session| session.flash_message(message))
     }
 
-    /// Takes the message.
+    /// Removes the flash message and returns it. With sealed sessions, every request with the same cookie takes the
+    /// same message.
     pub async fn take_flash_message(&self) -> Result<Option<String>, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned)).await
     }
 
-    /// A token for a form of this session, another text at each call; makes a session if there is none.
+    /// Creates a CSRF token for a form of this session. Each call returns a different text. Creates a session if there
+    /// is none.
     pub fn csrf_token(&self) -> Result<csrf::Token, Error> {
         self.view(|session| session.csrf_token())
     }
 
-    /// Whether `token` was made for this session since its last login.
+    /// Returns whether `token` was created for this session since its last login. A rejected token is reported as an
+    /// event.
     pub fn csrf_ok(&self, token: &str) -> Result<bool, Error> {
         self.view(|session| Ok(session.csrf_ok(token)))
     }
 
-    /// Whether the store answers, for a health page.
+    /// Asks the store for a sign of life, for a health page.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn check(&self) -> Result<(), Error> {
         self.0.core.check().await
     }

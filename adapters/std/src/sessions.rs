@@ -1,4 +1,4 @@
-//! What all requests of an application share.
+//! The state that all requests of an application share.
 
 use std::fmt;
 use std::ops::Deref;
@@ -22,7 +22,7 @@ use crate::unreadable_field::UnreadableField;
 use crate::watches::Watches;
 use session_store_shared::{SharedError, SharedStore};
 
-/// A session in a list of its subject's: a browser that is signed in.
+/// A session in a list of its subject's sessions: one signed-in browser.
 pub type SessionInfo = session_core::SessionInfo<String>;
 
 /// The core's sessions, without a type parameter, under one ring of keys.
@@ -30,14 +30,14 @@ pub(crate) struct Core {
     sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
     /// `None` if sessions are not bound to devices.
     pub(crate) device: Option<Device>,
-    /// Sessions are to be bound to devices, and cannot be: none is opened.
+    /// The policy binds sessions to devices but cannot do so. No session is opened then.
     pub(crate) cannot_bind: bool,
-    /// What it is one of: weak, because it is kept there.
+    /// The sessions that it belongs to. Weak, because these own it.
     all: Weak<Parts>,
 }
 
 impl Core {
-    /// The sessions that this is one ring of keys of; `None` if the application has dropped them.
+    /// Returns the sessions that it belongs to, or `None` if the application has dropped them.
     pub(crate) fn sessions(&self) -> Option<Sessions> {
         self.all.upgrade().map(Sessions)
     }
@@ -51,14 +51,25 @@ impl Deref for Core {
     }
 }
 
-/// The sessions of an application: where they are kept, who signs them, how long they live. Cheap to clone.
+/// The sessions of an application: its store, keys, policy, clock and observer.
+///
+/// Make one at start and pass it to the adapter's layer. Clones are cheap and share everything. The methods that take
+/// `self` return a changed value, so call them before cloning:
+///
+/// ```
+/// use std::time::Duration;
+/// use session_std::{MemoryStore, Policy, Sessions, events, keys};
+///
+/// let policy = Policy::SECURE.anonymous_idle(Duration::from_secs(300));
+/// let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy).observed(());
+/// ```
 #[derive(Clone)]
 pub struct Sessions(Arc<Parts>);
 
 struct Parts {
     cores: RwLock<Cores>,
     settings: Settings,
-    /// Of the endpoint where sessions are bound to devices; `None` if they are not.
+    /// The path of the endpoint if sessions are bound to devices.
     device_path: Option<&'static str>,
     cannot_bind: bool,
 }
@@ -67,11 +78,11 @@ struct Parts {
 struct Cores {
     keys: KeyRing,
     first: Arc<Core>,
-    /// Those that take its place at a time.
+    /// The cores that replace it, each from a time on.
     later: Vec<(Time, Arc<Core>)>,
 }
 
-/// What a core is made of, beside its keys.
+/// The settings of a core, apart from its keys.
 #[derive(Clone)]
 struct Settings {
     store: SharedStore,
@@ -87,7 +98,8 @@ struct Settings {
 }
 
 impl Sessions {
-    /// Sessions in `store`, signed by `keys`, by Unix time, as [`Policy::SECURE`] says: behind https.
+    /// Creates sessions that are kept in `store` and signed with `keys`. The policy is [`Policy::SECURE`], which needs
+    /// https in front, the clock is Unix time, and the observer writes store failures to stderr.
     pub fn new(store: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
         let settings = Settings {
@@ -105,20 +117,22 @@ impl Sessions {
         Self::of(settings, keys.into())
     }
 
-    /// Sessions that travel in their cookies, encrypted and authenticated; no store keeps them. `cut_offs` keeps what ends
-    /// them before their time, for all nodes. What it loses ends sessions: with `MemoryStore::new()`, a restart signs
-    /// everybody out. What such sessions cannot do: see the core's [`Sessions::sealed`](session_core::Sessions::sealed).
+    /// Creates sessions that travel encrypted and authenticated in their cookies. No store keeps them.
+    ///
+    /// `cut_offs` records for all nodes which sessions ended early, by a logout or a revocation. A session whose
+    /// cut-off is lost ends as well: with `MemoryStore::new()`, a restart signs all users out. For the limits of such
+    /// sessions see [`session_core::Sessions::sealed`].
     pub fn sealed(cut_offs: impl Into<SharedStore>, keys: impl Into<KeyRing>) -> Self {
         Self::new(cut_offs, keys).with(|settings| Settings { mode: DynamicMode::Sealed, ..settings })
     }
 
-    /// As `policy` says.
+    /// Replaces the policy: cookie attributes, lifetimes and quotas.
     #[must_use]
     pub fn policy(self, policy: Policy) -> Self {
         self.with(|settings| Settings { policy, ..settings })
     }
 
-    /// By another clock; tests step one.
+    /// Replaces the clock. Tests use a [`TestClock`](crate::testing::TestClock).
     #[must_use]
     pub fn clock(self, clock: impl Clock + Send + Sync + 'static) -> Self {
         self.with(|settings| Settings { clock: AnyClock(Arc::new(clock)), ..settings })
@@ -132,41 +146,43 @@ impl Sessions {
         self.0.settings.clock.now()
     }
 
-    /// Tells `observer` what happens. Without one, that the store failed is written to stderr, at most once a minute;
-    /// `observed(())` is silent.
+    /// Reports events to `observer`. Without a call of this, store failures are written to stderr, at most once a
+    /// minute. `observed(())` discards all events. See [`events`](crate::events).
     #[must_use]
     pub fn observed(self, observer: impl Observer + Send + Sync + 'static) -> Self {
         self.with(|settings| Settings { observer: AnyObserver::new(observer), ..settings })
     }
 
-    /// Reports that somebody wanted to sign in and was refused, where there is no request's session at hand; see
+    /// Reports a rejected sign-in where no request's session is available. See
     /// [`Session::login_failed`](crate::Session::login_failed).
     pub fn login_failed(&self, account: Option<&str>, why: impl fmt::Display) {
         self.core().login_failed(account, &why);
     }
 
-    /// Whether anybody is told what happens.
+    /// Returns whether an observer wants events.
     pub(crate) fn observes(&self) -> bool {
         !self.0.settings.observer.0.ignores()
     }
 
-    /// Encrypts the data of sessions in the store, under the keys that sign their cookies: see
-    /// [`AtRest`](session_core::AtRest). Ends the sessions that are in the store unencrypted. For keys of its own see
-    /// [`SharedStore::sealed_at_rest`].
+    /// Encrypts the data of sessions in the store with the keys that sign their cookies. See
+    /// [`AtRest`](session_core::AtRest).
+    ///
+    /// Turning this on ends all sessions that are stored unencrypted. To use separate keys, wrap the store in
+    /// [`SharedStore::sealed_at_rest`] instead.
     #[must_use]
     pub fn sealed_at_rest(self) -> Self {
         self.with(|settings| Settings { sealed_at_rest: true, ..settings })
     }
 
-    /// Replaces the keys while the program runs (KY1), for this value and its clones. Requests that have begun keep the
-    /// keys with which they began.
+    /// Replaces the keys while the program runs, for this value and all its clones. Requests that have begun keep their
+    /// keys.
     ///
-    /// A node rejects what it has no key for. So give a new key to every node before the first one signs with it: replace
-    /// the keys by the old one and the new one as verify-only, then, when all nodes have both, by the new one and the old
-    /// one as verify-only. With dates ([`keys`](crate::keys)) one step does both. Retire the old key after the longest
-    /// lifetime of a session.
+    /// A node rejects cookies that it has no key for, so every node needs a new key before the first node signs with
+    /// it. Change keys in two steps: first install the old key and the new one as verify-only. When all nodes have
+    /// both, install the new key and the old one as verify-only. Keys with dates ([`keys`](crate::keys)) do both in one
+    /// step. Remove the old key after the longest lifetime of a session.
     ///
-    /// Keys without an application's name take the name of those that they replace.
+    /// Keys without an application name take the name of the keys they replace.
     pub fn set_keys(&self, keys: impl Into<KeyRing>) {
         let keys = keys.into();
         let mut cores = self.0.cores.write().unwrap_or_else(PoisonError::into_inner);
@@ -177,14 +193,18 @@ impl Sessions {
         *cores = self.0.settings.cores(keys, &Arc::downgrade(&self.0));
     }
 
-    /// Loads the keys from `source` and replaces those in use (KY1): see [`set_keys`](Self::set_keys). If the source fails,
-    /// the keys in use stay. Call it at an interval, or when a signal says that the keys have changed.
+    /// Loads keys from `source` and replaces those in use, as [`set_keys`](Self::set_keys) does. Call it at an
+    /// interval, or when a signal announces new keys.
+    ///
+    /// # Errors
+    /// The error of the source. The keys in use stay. They also stay if the future is dropped.
     pub async fn load_keys<S: KeySource>(&self, source: &S) -> Result<(), S::Error> {
         self.set_keys(source.load().await?);
         Ok(())
     }
 
-    /// What becomes of a field of [`Typed`](crate::Typed) data that cannot be read: an error, or its default.
+    /// Sets whether a field of [`Typed`](crate::Typed) that cannot be read is an error (the default) or is reset to its
+    /// default value.
     #[must_use]
     pub fn unreadable_fields(self, on_unreadable: UnreadableField) -> Self {
         self.with(|settings| Settings { on_unreadable, ..settings })
@@ -198,12 +218,20 @@ impl Sessions {
         self.0.settings.on_unreadable
     }
 
-    /// Keeps tokens in a header instead of cookies (TR5), for clients without a cookie jar: requests and answers have
-    /// `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if that is the name. A client sends what an answer gave it last, and
-    /// nothing after an empty one. Tokens and lifetimes are the same; no cookie is read or set. A browser sends such a
-    /// header only where a script asks it to, so there are no cross-site requests to refuse: a layer lets all pass, and
-    /// CSRF tokens are not needed. A script of another origin reads it only if `Access-Control-Expose-Headers` names it. For
-    /// programs, and not for pages: what a script holds, a script that was injected reads.
+    /// Transports tokens in the header `name` instead of cookies, for clients without a cookie jar. No cookie is read
+    /// or set.
+    ///
+    /// Requests and responses carry `NAME: TOKEN`, or `Authorization: Bearer TOKEN` if the name is `authorization`. A
+    /// client sends the token that it received last, and no token after it received an empty one. Lifetimes are the
+    /// same as with cookies.
+    ///
+    /// Browsers do not attach such a header on their own, so cross-site requests cannot use the session. The layer
+    /// therefore lets all requests pass, and CSRF tokens are not needed. A script of another origin can read the header
+    /// only if `Access-Control-Expose-Headers` names it. Do not use this for pages: an injected script could read the
+    /// token.
+    ///
+    /// # Errors
+    /// [`TokenHeaderError`] if the header has another use, or if clients cannot send it.
     pub fn in_header(self, name: &str) -> Result<Self, TokenHeaderError> {
         let token_header = Some(TokenHeader::named(name)?);
         Ok(self.with(|settings| Settings { token_header, ..settings }))
@@ -213,59 +241,86 @@ impl Sessions {
         self.0.settings.token_header.as_ref()
     }
 
-    /// Whether browsers send the token by themselves, so that another site can cause a request with it.
+    /// Returns whether tokens travel in cookies, which browsers attach to requests of other sites.
     #[must_use]
     pub fn in_cookies(&self) -> bool {
         self.token_header().is_none()
     }
 
-    /// Whether the store answers, for a health page.
+    /// Asks the store for a sign of life, for a health page.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn check(&self) -> Result<(), Error> {
         self.core().check().await
     }
 
     // ---- for an administrator ------------------------------------------------------------------------------------
 
-    /// The sessions of a subject, the oldest login first (LC9). [`Error::Unsupported`] where the store cannot.
+    /// Returns the sessions of a subject, the oldest login first.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot list, [`Error::Unavailable`] if it fails.
     pub async fn list(&self, subject: &str) -> Result<Vec<SessionInfo>, Error> {
         let mut list = Vec::new();
         self.core().list(subject, RecordBuffer::NEW, |info| list.push(info.map_label(str::to_owned))).await?;
         Ok(list)
     }
 
-    /// Ends the session of a subject that a list named `id`; `false` if it has none of that name.
+    /// Ends the subject's session that a list named `id`. Returns `false` if the subject has no such session.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On [`Error::Unavailable`], or if the future is dropped, the session may still be
+    /// valid: retry.
     pub async fn revoke(&self, subject: &str, id: &str) -> Result<bool, Error> {
         self.core().revoke(subject, id).await
     }
 
-    /// Returns the values of the session of a subject that a list named `id`: the keys, and the bytes of each value in CBOR
-    /// (`docs/spec.md`). `None` if it has none of that name.
+    /// Returns the values of the subject's session that a list named `id`: each key with its value as CBOR
+    /// (`docs/spec.md`). Returns `None` if the subject has no such session.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list).
     pub async fn values(&self, subject: &str, id: &str) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
         let mut values = Vec::new();
         let keep = |key: &str, bytes: &[u8]| values.push((key.to_owned(), bytes.to_vec()));
         Ok(self.core().values(subject, id, RecordBuffer::NEW, keep).await?.then_some(values))
     }
 
-    /// Ends all sessions of a subject, also those whose login has begun and is not over. The number of those that were
-    /// there.
+    /// Ends all sessions of a subject, including sessions whose login has begun and is not complete. Returns the number
+    /// of sessions ended.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list). On [`Error::Unavailable`], or if the future is dropped, some sessions may still be
+    /// valid: retry.
     pub async fn revoke_all(&self, subject: &str) -> Result<usize, Error> {
         self.core().revoke_all(subject).await
     }
 
-    /// Ends everybody's sessions in one step (LC10). [`Error::Unsupported`] where the store cannot.
+    /// Ends the sessions of all subjects and visitors in one step.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot do this. On another error the sessions may still be valid: retry.
     pub async fn end_all(&self) -> Result<(), Error> {
         self.core().end_all().await
     }
 
-    /// The number of sessions kept, those included that are over and not yet removed. [`Error::Unsupported`] where the
-    /// store cannot count.
+    /// Returns the number of sessions in the store, including expired ones that have not been removed yet.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the store cannot count, [`Error::Unavailable`] if it fails.
     pub async fn count(&self) -> Result<u64, Error> {
         let Settings { store, clock, .. } = &self.0.settings;
         self.heard(store.count(clock.now()).await)?.ok_or(Error::Unsupported)
     }
 
-    /// Removes up to `most` sessions that are over and says how many; `None` where the store does so by itself. Stores
-    /// that need it do so on the way, too: this is for those who want it now.
+    /// Removes at most `most` expired sessions and returns their number, or `None` if the store expires them on its
+    /// own.
+    ///
+    /// Stores remove expired sessions during normal operation, so a program does not have to call this.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn remove_expired(&self, most: usize) -> Result<Option<usize>, Error> {
         let Settings { store, clock, .. } = &self.0.settings;
         self.heard(store.remove_expired(most, clock.now()).await)
@@ -287,27 +342,28 @@ impl Sessions {
         }))
     }
 
-    /// Makes others, under the same keys.
+    /// Creates changed sessions with the same keys.
     fn with(&self, change: impl FnOnce(Settings) -> Settings) -> Self {
         let keys = self.0.cores.read().unwrap_or_else(PoisonError::into_inner).keys.clone();
         Self::of(change(self.0.settings.clone()), keys)
     }
 
-    /// The path of the endpoint, if the policy binds sessions to devices: for adapters whose layers have to add a route.
+    /// Returns the path of the endpoint if the policy binds sessions to devices, for adapters that have to add a route.
     #[must_use]
     pub fn device_path(&self) -> Option<&'static str> {
         self.0.device_path
     }
 
-    /// Whether sessions are to be bound to devices and cannot be, so that nobody could sign in: there is no
-    /// [endpoint](Self::device_endpoint), they are sealed, or their tokens travel in a header.
+    /// Returns whether the policy binds sessions to devices but cannot do so, which would reject every sign-in. The
+    /// cause is a missing [endpoint](Self::device_endpoint), sealed sessions, or tokens in a header.
     #[must_use]
     pub fn cannot_bind_devices(&self) -> bool {
         self.0.cannot_bind
     }
 
-    /// Reports a browser on plain http that ignores the cookie because it is for https only. `origin` returns the request's
-    /// `Origin`, which browsers send with all methods but `GET` and `HEAD`. Local hosts count as safe for browsers.
+    /// Reports a browser on plain http that ignores the cookie because it is for https only. `origin` returns the
+    /// request's `Origin`, which browsers send with all methods except `GET` and `HEAD`. Browsers treat local hosts as
+    /// secure, so these are not reported.
     pub fn tell_plain_http<'h>(&self, method: &str, origin: impl FnOnce() -> Option<&'h [u8]>) {
         if matches!(method, "GET" | "HEAD") || !self.0.settings.policy.is_secure() || !self.in_cookies() {
             return;
@@ -324,7 +380,7 @@ impl Sessions {
         self.0.settings.policy.cookie_name()
     }
 
-    /// Returns the core under the keys of now. A request keeps those with which it began.
+    /// Returns the core with the current keys. A request keeps the core with which it began.
     pub(crate) fn core(&self) -> Arc<Core> {
         let Parts { cores, settings, .. } = &*self.0;
         let Cores { first, later, .. } = &*cores.read().unwrap_or_else(PoisonError::into_inner);
@@ -373,7 +429,7 @@ impl Clock for AnyClock {
     }
 }
 
-/// The application's observer, and what it was told within a minute.
+/// The application's observer, and its count of events within a minute.
 #[derive(Clone)]
 struct AnyObserver(Arc<dyn Observer + Send + Sync>, Arc<Counts>);
 

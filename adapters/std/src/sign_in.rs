@@ -1,8 +1,8 @@
-//! Where visitors go who have to sign in, and where they wanted to go.
+//! Redirects to a sign-in page, and back to the page that the visitor wanted.
 //!
-//! A layer with `sign_in_at("/sign-in")` sends a browser that navigates to a page for signed-in users to
-//! `/sign-in?next=%2Forders%3Fpage%3D2`. After the login the application sends it on, if [`local_path`] accepts the path:
-//! anybody can make a link to `/sign-in` with a `next` of their choice.
+//! A layer with `sign_in_at("/sign-in")` sends a browser that requests a page for signed-in users to
+//! `/sign-in?next=%2Forders%3Fpage%3D2`. After the login the application redirects to `next`. Check it with
+//! [`local_path`] first, because an attacker can send a victim a link to `/sign-in` with any `next`.
 //!
 //! ```
 //! use session_std::sign_in::local_path;
@@ -15,7 +15,7 @@
 
 use std::fmt::Write;
 
-/// What of a request says whether a browser navigates, and to where. Header values are as they came.
+/// The parts of a request that say whether a browser navigates, and to where. Header values are unparsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Visit<'r> {
     /// The method, in capital letters.
@@ -29,7 +29,7 @@ pub struct Visit<'r> {
 }
 
 impl<'r> Visit<'r> {
-    /// Takes what is needed from a request's head. `header` gives the first line of a header.
+    /// Takes the parts from a request's head. `header` returns the first line of a header.
     #[must_use]
     pub fn new(method: &'r str, wanted: &'r str, header: impl Fn(&'static str) -> Option<&'r [u8]>) -> Self {
         Self { method, fetch_mode: header("sec-fetch-mode"), accept: header("accept"), wanted }
@@ -41,8 +41,8 @@ impl<'r> Visit<'r> {
         self.fetch_mode.map_or_else(|| self.accept.is_some_and(html), |mode| mode == b"navigate")
     }
 
-    /// Returns where to send the visitor, with what was wanted in `next`; `None` for a 401. What a form wanted to change
-    /// has no page, so that it is left out.
+    /// Returns the URL to redirect the visitor to, with the requested page in `next`, or `None` if the response is a
+    /// 401. Only `GET` and `HEAD` requests have a page to return to.
     #[must_use]
     pub fn sign_in_at(&self, page: &str) -> Option<String> {
         if !self.navigates() {
@@ -63,8 +63,9 @@ impl<'r> Visit<'r> {
     }
 }
 
-/// Returns `next`, which the framework has decoded, if it is a path of this host: it begins with one slash, and has no character that browsers take
-/// for another slash or leave out. Everything else could lead to another site.
+/// Returns `next` if it is a path of this host. It must begin with exactly one slash and contain no character that
+/// browsers treat as a slash or drop. Any other value could lead to another site. Pass `next` as the framework has
+/// decoded it.
 #[must_use]
 pub fn local_path(next: &str) -> Option<&str> {
     let visible = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');

@@ -1,5 +1,4 @@
-//! For tests of an application: somebody who is signed in, in one line, and a clock that a test steps. Nothing here belongs
-//! into a program.
+//! For tests of an application: signs a user in with one line, and steps a clock. Do not use this in a program.
 //!
 //! ```
 //! use session_std::testing::TestClock;
@@ -31,12 +30,12 @@ use crate::environment::SystemClock;
 use crate::session::{Request, Session};
 use crate::sessions::Sessions;
 
-/// A clock that stands still until a test steps it. Clones of it are the same clock.
+/// A clock that stands still until a test steps it. All clones show the same time.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<ManualClock>);
 
 impl TestClock {
-    /// Stands at the time of now.
+    /// Creates a clock that shows the current time.
     #[must_use]
     pub fn new() -> Self {
         Self::at(SystemClock.now())
@@ -46,7 +45,7 @@ impl TestClock {
         Self(Arc::new(ManualClock::at(time)))
     }
 
-    /// Moves it forward.
+    /// Moves the clock forward by `span`.
     pub fn step(&self, span: Duration) {
         self.0.advance(span);
     }
@@ -65,14 +64,17 @@ impl Clock for TestClock {
 }
 
 impl Sessions {
-    /// Signs `subject` in without a request, for a test. Awaited, it gives what the test's requests send: the value of the
-    /// `Cookie` header, or of the header of [`in_header`](Self::in_header).
+    /// Signs `subject` in without a request. Await the result to get the value of the `Cookie` header, or of the header
+    /// of [`in_header`](Self::in_header), for the test's requests.
+    ///
+    /// # Errors
+    /// Those of [`Session::login`](crate::Session::login) and [`Session::set`](crate::Session::set).
     pub fn cookie_for<'s>(&self, subject: &'s str) -> CookieFor<'s> {
         CookieFor { sessions: self.clone(), subject, age: Duration::ZERO, set: Vec::new() }
     }
 }
 
-/// Somebody whom a test signs in: see [`Sessions::cookie_for`].
+/// A sign-in that a test performs. See [`Sessions::cookie_for`].
 #[must_use = "nobody is signed in until it is awaited"]
 pub struct CookieFor<'s> {
     sessions: Sessions,
@@ -90,20 +92,20 @@ impl fmt::Debug for CookieFor<'_> {
 }
 
 impl CookieFor<'_> {
-    /// With `value` under `key` in the session.
+    /// Sets `value` under `key` in the session.
     pub fn with<T: Serialize + Send + 'static>(self, key: &str, value: T) -> Self {
         let key = key.to_owned();
         self.and(move |session| session.set(&key, &value))
     }
 
-    /// With a label.
+    /// Sets the session's label.
     pub fn labelled(self, label: &str) -> Self {
         let label = label.to_owned();
         self.and(move |session| session.set_label(&label))
     }
 
-    /// Signed in so long ago, and not idle since: a step-up is due if it is more than its span, and the session is over if
-    /// it is more than the absolute lifetime.
+    /// Dates the sign-in back by `age`, with activity since. If `age` exceeds the absolute lifetime, the session has
+    /// expired.
     pub fn signed_in_ago(self, age: Duration) -> Self {
         Self { age, ..self }
     }

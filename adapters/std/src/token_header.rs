@@ -1,4 +1,4 @@
-//! The token in a header instead of a cookie (TR5), for clients without a jar.
+//! The token in a header instead of a cookie, for clients without a cookie jar.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenHeader(Arc<HeaderName>);
 
-/// The name of a header that cannot carry a token.
+/// A header that cannot carry a token, because it has another use or because clients cannot send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenHeaderError(());
 
 impl fmt::Display for TokenHeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "token header: \"authorization\", or a name of your own such as \"x-session\", and none that HTTP, browsers or \
-             proxies use",
+            "token header: use \"authorization\" or a name of your own such as \"x-session\", not a header that HTTP, \
+             browsers or proxies use",
         )
     }
 }

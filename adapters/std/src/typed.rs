@@ -1,4 +1,4 @@
-//! The session's data as one struct of the application's, kept field by field.
+//! The session's data as one struct, stored field by field.
 
 mod entries;
 mod fields;
@@ -24,23 +24,23 @@ use entries::{Read, Why};
 use fields::Fields;
 use names::{KEY, WHOLE};
 
-/// A session whose data is one `T`. Read and changed through `Deref`; [`save`](Self::save) puts it into the session,
-/// which stores it with the answer. A visitor without a session has `T::default()`.
+/// A session whose data is one `T`. Read and change it through `Deref`, then call [`save`](Self::save). A visitor
+/// without a session has `T::default()`.
 ///
-/// Each field has a key of its own, `data.` and its name:
+/// Each field is stored under a key of its own, `data.` and its name:
 ///
-/// - A field that a session does not have yet has the value that it has in `T::default()`. Fields that this version of the
+/// - A field that the stored session lacks has its value in `T::default()`. Stored fields that this version of the
 ///   program does not know stay.
-/// - Two requests that change different fields at the same time are merged; of two that change the same field, the later one
-///   is [`Error::Conflict`] (409). So put what belongs together, such as an amount and its currency, into one nested struct.
+/// - If two requests change different fields at the same time, both changes are kept. If they change the same field,
+///   the later one is [`Error::Conflict`] (409). So put values that belong together, such as an amount and its
+///   currency, into one nested struct.
 /// - `session.get::<u32>("data.count")` reads a single field.
-/// - A struct and a map whose keys are names have fields. Enums of every kind, tuples, lists, options and plain values are
-///   kept whole under the key `data`, and so is a value with a field's name of more than 59 bytes, or with control
-///   characters.
+/// - Structs, and maps whose keys are names, have fields. Enums, tuples, lists, options and plain values are stored
+///   whole under the key `data`. So is a value with a field name of more than 59 bytes or with control characters.
 ///
-/// A field that cannot be read as its type is [`Error::Unreadable`], or is reset:
-/// [`Sessions::unreadable_fields`](crate::Sessions::unreadable_fields). What can be changed about a struct while there are
-/// sessions: `docs/values.md`.
+/// A field that cannot be read as its type is [`Error::Unreadable`], or is reset to its default: see
+/// [`Sessions::unreadable_fields`](crate::Sessions::unreadable_fields). `docs/values.md` in the repository says which
+/// changes of a struct existing sessions survive.
 pub struct Typed<T> {
     data: T,
     session: Session,
@@ -76,7 +76,10 @@ impl Source {
 type Change<'a> = (&'a str, Option<&'a [u8]>);
 
 impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
-    /// The data of a session.
+    /// Reads the data of a session.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if a field cannot be read, unless such fields are reset.
     pub fn of(session: Session) -> Result<Self, Error> {
         let (data, loaded) = session.with(|view, on_unreadable| {
             let entries: Vec<_> = stored(view).collect();
@@ -99,18 +102,22 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
         Ok(Self { data, session, loaded: Mutex::new(loaded) })
     }
 
-    /// Puts the fields that were changed into the session, all of them if it has none; makes a session if there is none. A
-    /// field that is skipped when it is written (`skip_serializing_if`) is removed. A field that was removed since the data
-    /// was read, and that the handler did not change, stays removed. After an error, nothing is changed:
+    /// Writes the changed fields to the session, which stores them with the response. Creates a session if there is
+    /// none, with all fields. A field that `skip_serializing_if` skips is removed. A field that was removed since the
+    /// data was read, and that the handler did not change, stays removed.
+    ///
+    /// # Errors
+    /// After an error nothing is changed.
     ///
     /// - [`Error::Conflict`] if one of these fields was written or removed in another way since the data was read, for
-    ///   instance by [`Session::clear`], or by a login that drops the data.
-    /// - [`Error::Conflict`] if the session from which the data was read has ended, or another subject has signed in: no
-    ///   data gets from one session into another.
-    /// - [`Error::Unreadable`] and an event if a field was skipped that would be read with another value.
+    ///   example by [`Session::clear`], or by a login that drops the data.
+    /// - [`Error::Conflict`] if the session that the data was read from has ended, or if another subject has signed in.
+    ///   Data never moves from one session to another.
+    /// - [`Error::Unreadable`] and an event if a skipped field would be read back with another value.
+    /// - [`Error::NotSerializable`] and [`Error::TooLarge`] as for [`Session::set`].
     ///
-    /// In debug builds, what is written is read again: [`Error::Unreadable`], and an event that names the field, if it can be
-    /// set and never read, or is read back as another value.
+    /// Debug builds read back what they write. If a field cannot be read, or has another value then, they return
+    /// [`Error::Unreadable`] and report an event that names the field.
     pub fn save(&self) -> Result<(), Error> {
         let said = Fields::of(&self.data).map_err(|_| Error::NotSerializable)?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +142,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
                     Ok(())
                 }
                 Err(name) => {
-                    let never = format_args!("`{}` as {}: can be set and never read", key(&name), type_name::<T>());
+                    let never = format_args!("`{}` as {}: can be set but not read back", key(&name), type_name::<T>());
                     view.report_unreadable("", &never, false);
                     Err(Error::Unreadable)
                 }
@@ -143,7 +150,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
         })
     }
 
-    /// The session itself: login, logout, messages.
+    /// Returns the session, for login, logout and messages.
     pub fn session(&self) -> &Session {
         &self.session
     }
@@ -152,7 +159,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
 /// Reads a value back that says this, and says which field is not read as it was written. For the debug builds of programs.
 fn read_back<T: Serialize + DeserializeOwned + Default>(said: &Fields) -> Result<(), String> {
     let read = entries::read::<T>(said.iter().collect(), false);
-    let read = read.map_err(|why| format!("{} can be set and never read", Place(&why)))?;
+    let read = read.map_err(|why| format!("{}: can be set but not read back", Place(&why)))?;
     let again = Fields::of(&read.value).map_err(|why| Unwritable::<T>(why, PhantomData).to_string())?;
     match said.differs_from(&again) {
         Some(name) => Err(format!("`{}` as {}: {}", key(name), type_name::<T>(), NotReadBack::<Infallible>::AsAnother)),

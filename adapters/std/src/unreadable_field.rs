@@ -1,12 +1,13 @@
-//! What becomes of data that cannot be read.
+//! How to treat a field that cannot be read.
 
-/// What becomes of a field of [`Typed`](crate::Typed) that cannot be read: its type changed, or what it stands for.
+/// How to treat a field of [`Typed`](crate::Typed) that cannot be read, because its type or its meaning changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnreadableField {
-    /// The handler is not called: [`Error::Unreadable`](crate::Error::Unreadable), 500.
+    /// Responds with [`Error::Unreadable`](crate::Error::Unreadable), 500, and does not call the handler.
     #[default]
     Fails,
-    /// The field has the value that `T::default()` has, and an event says so. What was stored stays until the field is
-    /// changed and saved. Choose this only if no default is the unsafe side, such as `restricted: false`.
+    /// Gives the field its value in `T::default()` and reports an event. The stored value stays until the field is
+    /// changed and saved. Do not choose this if a default is less safe than the stored value could be, such as
+    /// `restricted: false`.
     Resets,
 }

@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it asks a store that fails, at least.
 const RETRY: Duration = Duration::from_secs(15);
 
-/// A handle on a session that outlives the answer (LC20), for WebSockets, server-sent events and long polls:
-/// [`Session::watch`](crate::Session::watch) or [`Peek::watch`](crate::Peek::watch). It reads, changes nothing, and does not
-/// keep the session alive. It names the session and has no part of its cookie.
+/// A handle on a session that outlives the response, for WebSockets, server-sent events and long polls. Get one from
+/// [`Session::watch`](crate::Session::watch) or [`Peek::watch`](crate::Peek::watch). It reads the session, changes
+/// nothing and does not keep the session alive. It contains no part of the cookie.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,31 +47,35 @@ const RETRY: Duration = Duration::from_secs(15);
 ///
 /// # When it ends
 ///
-/// With its session: by a logout, a revocation of any kind, or a limit of its lifetime. It also ends when somebody signs in
-/// over the session, because that makes other rights of it: a page opens its stream again. It goes on over renewed cookies
-/// and over [`rotate`](crate::Session::rotate), after which it is the same session, also for a stream that was opened with
-/// the cookie from before. After a change of rights whose streams have to end, call
-/// [`login`](crate::Session::login) instead. Without a stored session a watch has ended from the beginning. The session
-/// that a request has just begun is stored with its answer, and so cannot be watched before the next request.
+/// A watch ends with its session: by a logout, a revocation, or a limit of its lifetime. It also ends when a user signs
+/// in over the session, because that changes its rights. The page then opens its stream again.
 ///
-/// An end that this process causes, through these [`Sessions`] or a clone of them, is known at once. An end that another
-/// process causes is known at the next look at the store: after [`look_every`](Self::look_every), 15 seconds at first.
-/// Limits of the lifetime are known at once, too, because their time is known from the last look.
+/// A watch survives renewed cookies and [`rotate`](crate::Session::rotate), even if its stream was opened with the
+/// cookie from before. After a change of rights that has to end streams, call [`login`](crate::Session::login) instead
+/// of `rotate`.
 ///
-/// A session that is bound to a device ends for its watch when the proof that its request carried runs out. The browser
-/// proves again when it opens the stream again.
+/// A watch of a request without a stored session has ended from the beginning. A session that a request creates is
+/// stored with the response, so it can be watched from the next request on.
+///
+/// An end that this process causes, through these [`Sessions`] or a clone of them, is noticed at once, and so is a
+/// limit of the lifetime. An end that another process causes is noticed at the next check of the store. The interval is
+/// [`look_every`](Self::look_every), by default 15 seconds.
+///
+/// The watch of a device-bound session ends when the proof that its request carried expires. The browser proves again
+/// when it opens the stream again.
 ///
 /// # When the store fails
 ///
 /// The watch goes on for a minute, so that a short outage closes no stream. After a minute without an answer
-/// [`ended`](Self::ended) returns the error: what may have ended is not shown any longer.
+/// [`ended`](Self::ended) returns the error, because a session that may have ended must not be shown any longer.
 ///
 /// # Sealed sessions
 ///
-/// A session that travels in its cookie has no record to look at. Its watch has the values and the limits of the request
-/// that it comes from, so it ends at the idle limit of then, although the browser has a newer cookie. It learns what
-/// the cut-offs say: the logout of the subject and the end of all its sessions, or of everybody's. It does not learn that
-/// an anonymous session was signed out, or that its subject has signed in again.
+/// A sealed session travels in its cookie and has no record to check. Its watch keeps the values and limits of its
+/// request. It therefore ends at the idle limit of that time, even if the browser has received a newer cookie.
+///
+/// It notices cut-offs: the logout of the subject, and the end of all sessions of the subject or of all users. It does
+/// not notice that an anonymous session was signed out, or that its subject has signed in again.
 #[derive(Clone, Debug)]
 pub struct Watch {
     sessions: Sessions,
@@ -104,8 +108,8 @@ impl std::fmt::Debug for Sealed {
 }
 
 impl Session {
-    /// Returns a handle on the session that outlives the answer, for WebSockets, server-sent events and long polls: it reads,
-    /// and learns when the session ends. It does not keep the session alive. See [`Watch`].
+    /// Returns a handle on the session that outlives the response, for WebSockets, server-sent events and long polls.
+    /// See [`Watch`].
     pub fn watch(&self) -> Result<Watch, Error> {
         self.named(|sessions, view, proven| Watch::new(sessions, view.watched(), view.subject(), proven))
     }
@@ -121,25 +125,33 @@ impl Watch {
         Self { sessions, target, every: RETRY, next_look: Time::ZERO, failing: None }
     }
 
-    /// Looks at the store so often for what other processes have ended, instead of every 15 seconds. Each look costs what
-    /// the load of a request costs.
+    /// Sets how often the store is checked for an end that another process caused, at least every millisecond. The
+    /// default is 15 seconds. A check costs as much as loading the session of a request.
     #[must_use]
     pub fn look_every(self, every: Duration) -> Self {
         Self { every: every.max(Duration::from_millis(1)), ..self }
     }
 
-    /// Who is signed in, as long as the session has not ended: another subject, or another sign-in, is another session.
+    /// Returns the signed-in subject, or `None` if the session has ended. It never changes, because another sign-in
+    /// makes another session.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.target.as_ref()?.place.subject()
     }
 
-    /// Loads the session and returns its value under `key`; `None` without one. [`Error::Ended`] if the session has ended.
+    /// Loads the session and returns its value under `key`, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] if the session has ended, [`Error::Unreadable`] if the value is not a `T`,
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn get<T: Serialize + DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.look(|view| view.get(key)).await?.unwrap_or(Err(Error::Ended))
     }
 
-    /// Loads the session and returns whether it has not ended.
+    /// Loads the session and returns whether it still exists.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn exists(&mut self) -> Result<bool, Error> {
         let seen = self.look(|view| view.expires_in()).await;
         let now = self.sessions.now();
@@ -163,9 +175,14 @@ impl Watch {
         }
     }
 
-    /// Waits until the session has ended; at once if it has. An error means that the store has failed for a minute, so that
-    /// it is not known. `sleep` waits for a span of time, as the runtime does it: `tokio::time::sleep`. If the future is
-    /// dropped, another call goes on where it was, so it can be one branch of a `select!` in a loop.
+    /// Waits until the session has ended. Returns at once if it has ended already. `sleep` waits for a span of time as
+    /// the runtime does: pass `tokio::time::sleep`.
+    ///
+    /// If the future is dropped, the next call continues where it stopped, so it can be a branch of a `select!` in a
+    /// loop.
+    ///
+    /// # Errors
+    /// The store's error after it has failed for a minute. It is then unknown whether the session has ended.
     pub async fn ended<S: Future>(&mut self, sleep: impl Fn(Duration) -> S) -> Result<(), Error> {
         while let Some(target) = &self.target {
             if target.place.was_told() {

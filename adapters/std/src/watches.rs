@@ -1,4 +1,4 @@
-//! Who waits for the end of which session in this process: the events of an end wake them.
+//! The tasks of this process that wait for the end of a session. The events of an end wake them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,7 +23,7 @@ impl Watches {
         self.count.load(Ordering::SeqCst) == 0
     }
 
-    /// Tells those whose session this event may have ended to look.
+    /// Notifies the watches whose session this event may have ended.
     pub(crate) fn tell(&self, event: &Event<'_>) {
         let (id, subject, everybody) = match *event {
             // the logout of a sealed session ends all of its subject's, as a mismatch does
@@ -82,12 +82,12 @@ impl Place {
         self.signal.subject.as_deref()
     }
 
-    /// Whether it was told since the last time that it was asked.
+    /// Returns whether it was notified since the last call.
     pub(crate) fn was_told(&self) -> bool {
         self.signal.told.swap(false, Ordering::SeqCst)
     }
 
-    /// Waits until it is told, without taking that.
+    /// Waits until it is notified, without consuming the notification.
     pub(crate) fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
         self.signal.waker.register(context.waker());
         if self.signal.told.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }

@@ -311,7 +311,7 @@ fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
         mount.begin(&Method::POST, &uri, &headers, &http::Extensions::new(), None).map(drop).unwrap();
     };
     begin("secure-session-response", "x");
-    assert!(site.told.last().starts_with("proof rejected: it came to another path than the endpoint's: "));
+    assert!(site.told.last().starts_with("proof rejected: it was sent to another path than the endpoint's: "));
     begin("secure-session-skipped", "quota_exceeded;session_identifier=\"x\"");
     assert_eq!(site.told.last(), "the browser sends no proof: quota_exceeded");
 
@@ -321,7 +321,7 @@ fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
         site.sign_in("ann");
         assert_eq!(asked(&site), usize::from(number >= 20) + usize::from(number >= 200), "{number}");
     }
-    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session does not reach")));
+    assert!(site.told.0.lock().unwrap().iter().any(|told| told.contains("POST /device-session reaches")));
     let reached = Site::new();
     reached.post("", "", None, |_| ());
     (0..30).for_each(|_| _ = reached.sign_in("ann"));

@@ -1,4 +1,4 @@
-//! How often an event is told that can be provoked at will (QU4).
+//! Limits the rate of events that a client can provoke at will.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,22 @@ use session_core::events::{Event, Observer};
 
 use crate::watches::Watches;
 
-/// Events of one kind that are told in a minute.
+/// The number of events of one kind that are reported per minute.
 const BURST: u32 = 10;
 const MINUTE: u64 = 60_000;
 /// Sessions share so many places, so that what is provoked with one of them hides what happens to few others.
 const PLACES: usize = 256;
 
-/// An observer that is told at a limited rate, by the time of a clock.
+/// An observer that receives events at a limited rate, by the time of a clock.
 pub(crate) struct Limited<C> {
     observer: Arc<dyn Observer + Send + Sync>,
     clock: C,
     counts: Arc<Counts>,
-    /// Those that wait for the end of a session are told without a limit.
+    /// Tasks that wait for the end of a session. They receive every event.
     watches: Arc<Watches>,
 }
 
-/// What was told within a minute; shared by all that tell the same observer.
+/// The events within a minute, shared by all sources of the same observer.
 pub(crate) struct Counts {
     hasher: RandomState,
     places: Mutex<[Place; PLACES]>,
@@ -43,7 +43,7 @@ impl Counts {
         Self { hasher: RandomState::new(), places: Mutex::new([none; PLACES]) }
     }
 
-    /// Counts an event. Returns whether it is in excess, and how many were left out in a minute that is over.
+    /// Counts an event. Returns whether it exceeds the limit, and how many were left out in the last full minute.
     fn count(&self, event: &Event<'_>, now: Time) -> (bool, Option<(&'static str, u32)>) {
         // what says nothing about a session is one kind, whatever cookie an attacker sends
         let id = if matches!(event, Event::Unknown(_)) { None } else { event.log_id() };

@@ -2,8 +2,8 @@
 
 use session_core::events::{Event, Observer};
 
-/// Counts each event in the program's recorder: `session_events_total`, with its name as the label `event`. No counter has
-/// an id, so there are as many series as names. Without a recorder nothing is counted.
+/// Counts events in the program's recorder, as `session_events_total` with the event's name in the label `event`. No
+/// label contains an id, so the number of series is the number of names. Without a recorder nothing is counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Metrics;
 

@@ -9,8 +9,8 @@ use session_core::events::{Event, Observer};
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Writes a line to stderr. A line that cannot be written is lost: `eprintln!` would panic, and a log on a full disk would
-/// then leave a request without an answer.
+/// Writes a line to stderr. If that fails, the line is lost. `eprintln!` would panic, and a log on a full disk would
+/// then leave a request without a response.
 pub fn to_stderr(line: impl Display) {
     let _lost = writeln!(io::stderr(), "{line}");
 }

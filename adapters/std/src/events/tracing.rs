@@ -4,11 +4,15 @@ use session_core::events::{Event, Level, Observer};
 
 use crate::origin::Origin;
 
-/// Tells the program's subscriber, within the span of the request: target `session`, the fields `event` (its name),
-/// `session` (eight hex digits, as [`LogId`](session_core::events::LogId) prints) and `error` (what a store said), and a message
-/// for people. Where an audit needs it, also `subject`, `cause` of a revocation and `client`, the address of who sent the
-/// request, if the layer knows it. The subject is not hashed, because an audit has to say who it was: if your subjects are
-/// names or addresses, this log is personal data. What the subscriber does not want is not formatted.
+/// Reports events to the program's subscriber, within the span of the request.
+///
+/// The target is `session`. The fields are `event` (its name), `session` (eight hex digits, as
+/// [`LogId`](session_core::events::LogId) prints) and `error` (the store's message). The message is a sentence for
+/// people. Where an audit needs them, there are also `subject`, `cause` of a revocation, and `client`, the client's
+/// address if the layer knows it.
+///
+/// The subject is not hashed, because an audit must name it. If your subjects are names or addresses, this log is
+/// personal data. Events that the subscriber does not want are not formatted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracing;
 

@@ -1,10 +1,10 @@
-//! Whether a type has fields of its own, told by what it asks a format for.
+//! Recognizes from the calls that a type makes to a format whether it has fields of its own.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeOwned, Deserializer, Expected, Visitor};
 
-/// Returns whether a type is an enum whose variant is told by its fields: internally tagged and untagged enums ask the format
+/// Returns whether a type is an enum whose variant depends on its fields: internally tagged and untagged enums ask the format
 /// what is there, and adjacently tagged ones name themselves. Their fields belong together, as one variant's.
 pub(super) fn is_tagged<T: DeserializeOwned>() -> bool {
     matches!(T::deserialize(Probe), Err(Asked::Tagged))

@@ -88,7 +88,7 @@ fn a_field_that_is_left_out_and_has_another_default_is_an_error_va1() {
         });
         assert_eq!(site.read(), Ok(Skipped { name: "ann".into(), tags: vec!["old".into()] }));
         let told = site.told.0.lock().unwrap().join("\n");
-        assert!(told.starts_with("`data.tags` as ") && told.contains("can be set and never read"), "{told}");
+        assert!(told.starts_with("`data.tags` as ") && told.contains("can be set but not read back"), "{told}");
     }
     for site in [Site::new(), with_a_session()] {
         site.visit(|session| {

@@ -187,9 +187,9 @@ fn what_can_be_set_and_never_read_is_said_at_once_va1() {
         assert_eq!(changed.map(drop), Err(Error::Unreadable));
     });
     let told = site.told.0.lock().unwrap();
-    assert_eq!(told[0], "`data.number` as u32: expected u32, found text can be set and never read");
+    assert_eq!(told[0], "`data.number` as u32: expected u32, found text: can be set but not read back");
     assert!(told[1].starts_with("`data.inner` as ") && told[1].contains("field `lost` is missing"), "{told:?}");
-    assert!(told[2].contains("can be set and never read: field `number`: expected u32, found text"), "{told:?}");
+    assert!(told[2].contains("can be set but not read back: field `number`: expected u32, found text"), "{told:?}");
     assert_eq!(site.keys(), [""; 0], "nothing is stored");
 }
 
@@ -300,7 +300,7 @@ fn what_reads_back_as_something_else_is_said_at_once_va1_va2() {
         no_billing,
         (
             Err(Error::Unreadable),
-            "`data.street` as Customer: can be set and never read: what is read is another value".into()
+            "`data.street` as Customer: can be set but not read back: the value that is read differs".into()
         )
     );
     let letter = said(|data| data.contact = Contact::Letter { to: "ann".into(), street: "hush".into() });
@@ -308,7 +308,7 @@ fn what_reads_back_as_something_else_is_said_at_once_va1_va2() {
         letter,
         (
             Err(Error::Unreadable),
-            "`data.contact` as Customer: can be set and never read: what is read is another value".into()
+            "`data.contact` as Customer: can be set but not read back: the value that is read differs".into()
         )
     );
 
@@ -336,7 +336,7 @@ fn what_reads_back_as_something_else_is_said_at_once_va1_va2() {
     let told = site.told.0.lock().unwrap().join("\n");
     assert!(
         told.starts_with("`to` as ")
-            && told.ends_with("Contact: can be set and never read: what is read is another value"),
+            && told.ends_with("Contact: can be set but not read back: the value that is read differs"),
         "{told}"
     );
 }
