@@ -11,25 +11,17 @@ fn main() {
 #[cfg(target_os = "none")]
 mod bare {
     use core::fmt::{self, Write};
-    use core::panic::PanicInfo;
-
     use cortex_m::peripheral::SCB;
-    use embassy_embedded_hal::adapter::BlockingAsync;
-    use embassy_embedded_hal::flash::partition::Partition;
-    use embassy_rp::clocks::RoscRng;
-    use embassy_rp::flash::{self, Flash};
-    use embassy_rp::peripherals::FLASH;
-    use embassy_rp::uart::{Blocking, Config, Uart};
-    use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-    use embassy_sync::mutex::Mutex;
-    use session_core::environment::{Clock, EmbassyClock};
-    use session_core::policy::Policy;
-    use session_core::{Error, Keys, RequestState, Session, Sessions};
+    use embassy_embedded_hal::{adapter::BlockingAsync, flash::partition::Partition};
+    use embassy_rp::uart::{Blocking, Uart};
+    use embassy_rp::{clocks::RoscRng, flash, flash::Flash, peripherals::FLASH};
+    use embassy_sync::{blocking_mutex::raw::NoopRawMutex, mutex::Mutex};
+    use session_core::environment::{Clock as _, EmbassyClock};
+    use session_core::{Error, Keys, RequestState, Session, Sessions, policy::Policy};
     use session_device::{Random, block_on, condense};
     use session_store_flash::{FlashStore, PersistedClock, WithoutPower};
 
     const SIZE: usize = 2 * 1024 * 1024;
-    const PART: u32 = 64 * 1024;
 
     type Chip = BlockingAsync<Flash<'static, FLASH, flash::Blocking, SIZE>>;
     type Store<'f> = FlashStore<Partition<'f, NoopRawMutex, Chip>, 16, 256>;
@@ -38,10 +30,10 @@ mod bare {
 
     #[cortex_m_rt::entry]
     fn main() -> ! {
-        let p = embassy_rp::init(embassy_rp::config::Config::default());
-        let mut line = Line(Uart::new_blocking(p.UART0, p.PIN_0, p.PIN_1, Config::default()));
+        let p = embassy_rp::init(Default::default());
+        let mut line = Line(Uart::new_blocking(p.UART0, p.PIN_0, p.PIN_1, Default::default()));
         let chip = Mutex::new(BlockingAsync::new(Flash::new_blocking(p.FLASH)));
-        let store: Store<'_> = FlashStore::new(Partition::new(&chip, SIZE as u32 - PART, PART));
+        let store: Store<'_> = FlashStore::new(Partition::new(&chip, SIZE as u32 - 65_536, 65_536));
         let clock = block_on(PersistedClock::resume(EmbassyClock, &store, WithoutPower::Free)).expect("a flash");
         let mut random = Random::new(|| condense(1024, |piece| RoscRng.fill_bytes(piece)));
         // a product draws its own at the first boot, and keeps it: docs/board.md
@@ -60,10 +52,7 @@ mod bare {
             let answer = answer(&mut session, cookie, path);
             let mut room = [0; 512];
             let cookie = session.set_cookie(&mut room).ok().flatten().unwrap_or("-");
-            let _ = match answer {
-                Ok(visits) => writeln!(line, "{cookie}\n{visits} {}", session.subject().unwrap_or("nobody")),
-                Err(why) => writeln!(line, "{cookie}\n{} {why}", why.status()),
-            };
+            let _ = writeln!(line, "{cookie}\n{answer:?} {:?}", session.subject());
         }
     }
 
@@ -75,8 +64,7 @@ mod bare {
         session.set("visits", &visits)?;
         match path {
             "/sign-in" => {
-                let attempt = block_on(session.begin_login("owner"))?;
-                block_on(session.login(attempt))?;
+                block_on(session.begin_login("owner")).and_then(|attempt| block_on(session.login(attempt)))?
             }
             "/sign-out" => block_on(session.logout())?,
             _ => {}
@@ -106,7 +94,7 @@ mod bare {
     }
 
     #[panic_handler]
-    fn panic(_: &PanicInfo<'_>) -> ! {
+    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
         SCB::sys_reset()
     }
 }
