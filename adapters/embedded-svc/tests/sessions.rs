@@ -5,16 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use nor_flash::FileFlash;
 use rand_core::{TryCryptoRng, TryRng};
 use session_core::environment::{Clock, Time};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::{ManualClock, ScriptedRng};
+use session_device::LockedStore;
 use session_embedded_svc::embedded_svc::http::server::{Connection, Handler as SvcHandler};
 use session_embedded_svc::embedded_svc::http::{Headers, Method, Query};
 use session_embedded_svc::embedded_svc::io::{ErrorKind, ErrorType, Read, Write};
 use session_embedded_svc::policy::{Lifetimes, Policy};
 use session_embedded_svc::{Error, Handler, Keys, Layer, Request, SessionLayer, SessionRejection, Sessions, at_once};
+use session_store_flash::FlashStore;
 use session_store_memory::MemoryStore;
 
 const KEY: [u8; 32] = *b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7\x3cN\x60\x18\xe9\x77\xb2\x44\x05\x9a\xcd\x31\xf6\x88\x2e\x53\xbf";
@@ -463,4 +467,26 @@ fn threads_share_a_layer() {
             scope.spawn(|| (0..50).for_each(|_| assert_eq!(get(layer, "/peek", Some(&cookie)).body, "owner")));
         }
     });
+}
+
+/// As on an ESP32: the store is in flash, behind a lock, and a restart keeps the session.
+#[test]
+fn sessions_in_flash_survive_a_restart_st5() {
+    type Flash = FlashStore<FileFlash<4096>, 16, 512>;
+    type FlashLayer = SessionLayer<LockedStore<CriticalSectionRawMutex, Flash>, Stepped, Random>;
+
+    let path = std::env::temp_dir().join(format!("session-embedded-svc-{}.flash", std::process::id()));
+    let (_, clock) = layer_of(Policy::PLAIN_HTTP);
+    let boot = || -> &'static FlashLayer {
+        let store = LockedStore::new(Flash::new(FileFlash::open(&path, 16).unwrap()));
+        let sessions = Sessions::new(store, Stepped(clock), &Keys::new(&KEY).unwrap(), Policy::PLAIN_HTTP);
+        Box::leak(Box::new(SessionLayer::new(sessions, || Random)))
+    };
+    let wire = Wire { body: b"owner", ..request(Method::Post, "/sign-in", None) };
+    let cookie = answered(boot().handler(App), wire).cookie().unwrap();
+    let restarted = boot();
+    assert_eq!(answered(restarted.handler(App), request(Method::Get, "/", Some(&cookie))).body, "1 owner");
+    assert_eq!(answered(restarted.handler(App), request(Method::Post, "/sign-out", Some(&cookie))).status, 200);
+    assert_eq!(answered(boot().handler(App), request(Method::Get, "/peek", Some(&cookie))).body, "nobody");
+    std::fs::remove_file(&path).unwrap();
 }
