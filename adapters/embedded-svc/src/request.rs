@@ -4,7 +4,6 @@ use core::fmt::Display;
 
 use embedded_svc::http::Method;
 use embedded_svc::http::server::Connection;
-use embedded_svc::io::{ErrorType, Read, Write};
 use session_core::{Error, RequestState};
 use session_embedded::{ErrorLine, Finished, HeaderLines};
 
@@ -25,11 +24,12 @@ pub type Session<'r, L> = session_core::Session<
     <L as Layer>::Mode,
 >;
 
-/// A request with its session. Reading it reads the body. After [`respond`](Self::respond), writing to it writes the
-/// response's body.
+/// A request with its session, and with the methods to answer it.
 pub struct Request<'r, L: Layer, X> {
     layer: &'r L,
     connection: &'r mut X,
+    /// ESP-IDF's connection panics if it is asked after the response has begun.
+    method: Method,
     session: Session<'r, L>,
     loaded: Option<Result<(), Error>>,
     answered: bool,
@@ -39,32 +39,36 @@ pub struct Request<'r, L: Layer, X> {
 impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
     pub(crate) fn new(layer: &'r L, state: &'r mut RequestState<L::Buffer>, connection: &'r mut X) -> Self {
         let session = Session::<L>::new(layer.sessions(), state, layer.rng());
-        Self { layer, connection, session, loaded: None, answered: false, replaced: false }
+        let method = connection.method();
+        Self { layer, connection, method, session, loaded: None, answered: false, replaced: false }
     }
 
     /// Returns the method.
     #[must_use]
     pub fn method(&self) -> Method {
-        self.connection.method()
+        self.method
     }
 
-    /// Returns the path and what follows it.
+    /// Returns the path and what follows it. It is empty after the response has begun.
     #[must_use]
     pub fn uri(&self) -> &str {
-        self.connection.uri()
+        if self.answered { "" } else { self.connection.uri() }
     }
 
-    /// Returns the value of a header line.
+    /// Returns the value of a header line. There is none after the response has begun.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.connection.header(name)
+        if self.answered { None } else { self.connection.header(name) }
     }
 
     /// Reads the next bytes of the body. Returns 0 at its end.
     ///
     /// # Errors
-    /// Those of the connection.
+    /// Those of the connection, and [`Error::AnswerSent`] after the response has begun.
     pub fn read(&mut self, into: &mut [u8]) -> Result<usize, SessionRejection<X::Error>> {
+        if self.answered {
+            return Err(Error::AnswerSent.into());
+        }
         self.connection.read(into).map_err(SessionRejection::Connection)
     }
 
@@ -104,7 +108,7 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
 
     /// Stores the session and then sends the head of the response: at most 16 header lines from the handler, and
     /// `Set-Cookie`, `Cache-Control: no-store`, `Vary: Cookie` and `Clear-Site-Data` as the session needs them. Write
-    /// the body to the request afterwards.
+    /// the body with [`write_all`](Self::write_all) afterwards.
     ///
     /// # Errors
     /// If the session cannot be stored, the error's page is sent instead. Return the error from the handler.
@@ -137,6 +141,17 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
         body: &[u8],
     ) -> Result<(), SessionRejection<X::Error>> {
         self.respond(status, headers)?;
+        self.write_body(body)
+    }
+
+    /// Writes a part of the response's body, and nothing if the method is `HEAD`. Begins a 200 if no response has begun.
+    ///
+    /// # Errors
+    /// Those of the connection, and those of [`respond`](Self::respond).
+    pub fn write_all(&mut self, body: &[u8]) -> Result<(), SessionRejection<X::Error>> {
+        if !self.answered {
+            self.respond(200, &[])?;
+        }
         self.write_body(body)
     }
 
@@ -183,29 +198,9 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
     }
 
     fn write_body(&mut self, body: &[u8]) -> Result<(), SessionRejection<X::Error>> {
-        if self.connection.method() == Method::Head {
+        if self.method == Method::Head {
             return Ok(());
         }
         self.connection.write_all(body).map_err(SessionRejection::Connection)
-    }
-}
-
-impl<L: Layer, X: ErrorType> ErrorType for Request<'_, L, X> {
-    type Error = X::Error;
-}
-
-impl<L: Layer, X: Connection> Read for Request<'_, L, X> {
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, X::Error> {
-        self.connection.read(into)
-    }
-}
-
-impl<L: Layer, X: Connection> Write for Request<'_, L, X> {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, X::Error> {
-        self.connection.write(bytes)
-    }
-
-    fn flush(&mut self) -> Result<(), X::Error> {
-        self.connection.flush()
     }
 }

@@ -155,7 +155,12 @@ impl<L: Layer> Handler<L> for App {
             }
             "/teapot" => Err(SessionRejection::Answer(418, "short and stout\n")),
             "/late" => {
-                request.send(200, &[], b"sent")?;
+                request.write_all(b"se")?;
+                request.write_all(b"nt")?;
+                // a real connection panics here, and a handler must not have to know
+                assert_eq!((request.uri(), request.header("Host")), ("", None));
+                assert_eq!(request.method(), Method::Get);
+                assert!(request.read(&mut [0]).is_err());
                 request.session().map(drop)
             }
             _ => Err(SessionRejection::Session(Error::NotSignedIn)),
@@ -213,19 +218,29 @@ impl ErrorType for Wire<'_> {
 }
 impl Query for Wire<'_> {
     fn uri(&self) -> &str {
+        self.assert_request();
         self.uri
     }
     fn method(&self) -> Method {
+        self.assert_request();
         self.method
     }
 }
 impl Headers for Wire<'_> {
     fn header(&self, name: &str) -> Option<&str> {
+        self.assert_request();
         self.headers.iter().find(|line| line.0.eq_ignore_ascii_case(name)).map(|line| line.1.as_str())
+    }
+}
+impl Wire<'_> {
+    /// ESP-IDF's panics as well.
+    fn assert_request(&self) {
+        assert_eq!(self.answer, None, "connection is not in request phase");
     }
 }
 impl Read for Wire<'_> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Gone> {
+        self.assert_request();
         if self.gone {
             return Err(Gone);
         }
@@ -237,7 +252,11 @@ impl Read for Wire<'_> {
 }
 impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Gone> {
-        self.answer.as_mut().ok_or(Gone)?.body.push_str(str::from_utf8(bytes).unwrap());
+        self.answer
+            .as_mut()
+            .expect("connection is not in response phase")
+            .body
+            .push_str(str::from_utf8(bytes).unwrap());
         Ok(bytes.len())
     }
     fn flush(&mut self) -> Result<(), Gone> {
