@@ -72,7 +72,7 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
         connection: &mut Connection<'_, T, N>,
     ) -> Result<(), SessionRejection<T::Error>> {
         let headers = connection.headers()?;
-        let cross_site = self.cross_site.refuses(self.pool, || {
+        let cross_site = self.cross_site.refuses(self.pool.sessions(), || {
             let value = |name| headers.headers.get_raw(name);
             Sent {
                 method: method(headers.method),

@@ -7,9 +7,9 @@ use edge_http::{ConnectionType, Method, RequestHeaders};
 use edge_nal::TcpSplit;
 use embedded_io_async::{ErrorType, Read, Write};
 use session_core::Error;
-use session_embedded::{Finished, Peek, RequestSession, Requests, SlotGuard};
+use session_embedded::{ErrorLine, Finished, HeaderLines, Peek, RequestSession, Requests, SlotGuard};
 
-use crate::response::{ErrorLine, HeaderLines, SessionRejection};
+use crate::response::SessionRejection;
 
 /// The sockets that edge-http serves.
 pub trait Socket: Read + Write + TcpSplit {}

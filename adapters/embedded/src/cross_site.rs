@@ -1,9 +1,11 @@
 //! Requests that another site caused: refused by a layer that was told to (TR4).
 
+use session_core::Sessions;
 use session_core::cross_site::Sent;
-use session_core::events::Event;
-
-use crate::requests::Requests;
+use session_core::environment::Clock;
+use session_core::events::{Event, Observer};
+use session_core::mode::Mode;
+use session_core::store::Store;
 
 /// Rejects requests that another site caused, except from trusted origins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,12 +21,16 @@ impl<'t> CrossSite<'t> {
         Self(Some(trusted))
     }
 
-    /// Returns whether the request must be rejected, and reports it to the observer of `pool`. `sent` is called only if
+    /// Returns whether the request must be rejected, and reports it to the observer of `sessions`. `sent` is called only if
     /// the check is on.
-    pub fn refuses<'r>(self, pool: &impl Requests, sent: impl FnOnce() -> Sent<'r>) -> bool {
+    pub fn refuses<'r, S: Store, C: Clock, O: Observer, M: Mode>(
+        self,
+        sessions: &Sessions<S, C, O, M>,
+        sent: impl FnOnce() -> Sent<'r>,
+    ) -> bool {
         let refused = self.0.is_some_and(|trusted| sent().is_cross_site(trusted.iter().copied()));
         if refused {
-            pool.sessions().observe(&Event::CrossSite);
+            sessions.observe(&Event::CrossSite);
         }
         refused
     }

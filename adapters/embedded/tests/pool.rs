@@ -12,7 +12,7 @@ use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version
 use session_core::subject::NoIndex;
 use session_core::testing::{ManualClock, ScriptedRng, run};
 use session_core::{Error, Keys, Sessions};
-use session_embedded::{CrossSite, Finished, Peek, Pool, RequestSession, SealedPool, SlotGuard};
+use session_embedded::{CrossSite, Finished, Peek, Pool, RequestSession, Requests as _, SealedPool, SlotGuard};
 use session_store_memory::FixedStore;
 
 const KEY: [u8; 32] = *b"\x8e\x1f\x0a\x93kd\xc5\x11q\x99\xfe\x02\x5b\xa0\xd7\x3cN\x60\x18\xe9\x77\xb2\x44\x05\x9a\xcd\x31\xf6\x88\x2e\x53\xbf";
@@ -309,11 +309,11 @@ fn what_another_site_causes_is_refused_and_told_tr4() {
         ..Sent::default()
     };
     let refuses = CrossSite::refused_but_from(&["http://phone.local"]);
-    assert!(!refuses.refuses(&pool, || from("http://oven.local")));
-    assert!(!refuses.refuses(&pool, || from("http://phone.local")));
-    assert!(!CrossSite::PASS.refuses(&pool, || from("http://evil.example")));
+    assert!(!refuses.refuses(pool.sessions(), || from("http://oven.local")));
+    assert!(!refuses.refuses(pool.sessions(), || from("http://phone.local")));
+    assert!(!CrossSite::PASS.refuses(pool.sessions(), || from("http://evil.example")));
     assert_eq!(told.get(), 0);
-    assert!(refuses.refuses(&pool, || from("http://evil.example")));
+    assert!(refuses.refuses(pool.sessions(), || from("http://evil.example")));
     assert_eq!(told.get(), 1);
 }
 

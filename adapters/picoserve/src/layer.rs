@@ -54,7 +54,7 @@ impl<'p, P: Requests, A: Clone, PathParameters> Layer<A, PathParameters> for Ses
     where
         W: ResponseWriter<Error = R::Error>,
     {
-        let cross_site = self.cross_site.refuses(self.pool, || {
+        let cross_site = self.cross_site.refuses(self.pool.sessions(), || {
             let value = |name| parts.headers().get(name).map(|value| value.as_raw());
             Sent {
                 method: parts.method(),

@@ -283,6 +283,19 @@ impl Device {
         listen: SocketAddrV4,
         faults: &[Fault],
     ) -> Result<Self, String> {
+        let mut device = Self::power_on(board, program, directory, listen, faults)?;
+        let off = [Fault::NoNetwork, Fault::NoLink, Fault::NoAddress];
+        device.hears(if faults.iter().any(|fault| off.contains(fault)) { "no " } else { "up" }).map(|()| device)
+    }
+
+    /// The same, and returns at once: for a program that says something else.
+    pub fn power_on(
+        board: Board,
+        program: &Path,
+        directory: &Path,
+        listen: SocketAddrV4,
+        faults: &[Fault],
+    ) -> Result<Self, String> {
         if !Board::EMULATED.contains(&board) {
             return Err(format!("{}: there is no emulator of it", board.name()));
         }
@@ -292,7 +305,7 @@ impl Device {
         qemu.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut qemu = qemu.spawn().map_err(|why| format!("cannot run setpriv: {why}"))?;
         let (serial, complaints) = (lines(qemu.stdout.take()), lines(qemu.stderr.take()));
-        let mut device = Self {
+        Ok(Self {
             emulator: qemu,
             address,
             bus: bus(&image),
@@ -300,9 +313,7 @@ impl Device {
             serial,
             said: Vec::new(),
             complaints,
-        };
-        let off = [Fault::NoNetwork, Fault::NoLink, Fault::NoAddress];
-        device.hears(if faults.iter().any(|fault| off.contains(fault)) { "no " } else { "up" }).map(|()| device)
+        })
     }
 
     /// Waits until it says so, once more if it has before.

@@ -54,6 +54,14 @@ const PROGRAMS: &[Program] = &[
         adapter: None,
     },
     Program {
+        name: "over-embedded-svc",
+        text: "adapters/embedded-svc/README.md",
+        ours: &["session-embedded-svc", "session-store-memory", "session-core"],
+        features: &[],
+        others: "",
+        adapter: None,
+    },
+    Program {
         name: "axum-and-sql",
         text: "stores/sql/README.md",
         ours: &["session-axum", "session-store-sql"],

@@ -15,7 +15,7 @@ pub(crate) const BOARDS: [&str; 5] = [
 ];
 
 /// The crates that need no heap.
-const NO_HEAP: [&str; 8] = [
+const NO_HEAP: [&str; 9] = [
     "session-core",
     "session-store-memory",
     "session-store-flash",
@@ -23,6 +23,7 @@ const NO_HEAP: [&str; 8] = [
     "session-picoserve",
     "session-device",
     "session-edge-http",
+    "session-embedded-svc",
     "device-ui",
 ];
 

@@ -3,6 +3,7 @@
 mod browser;
 mod cuts;
 mod faults;
+mod guide;
 mod life;
 mod pico;
 mod table;
