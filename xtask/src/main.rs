@@ -52,8 +52,8 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("bench", "count instructions and allocations of a request: the core, and what adapters add", ""),
     (
         "performance",
-        "measure ours beside the session libraries of today, and write docs/performance.md; ten quiet minutes",
-        "  --only SECTION  only this: counts, times, http, memory, growth, stores or flash; may be given several times
+        "measure ours beside other session libraries, and write docs/performance.md; ten quiet minutes",
+        "  --only SECTION  counts, times, http, memory, growth, stores or flash; may be given several times
   --quick         small sizes, to see that it works
 ",
     ),

@@ -271,7 +271,7 @@ fn a_part_that_is_too_small_is_told_st10() {
         let shared: &'static _ = Box::leak(Box::new(Shared::new(flash.clone())));
         let device = Flash::<_, 16, 256>::new(shared, 8 * 1024..(8 + pages) * 1024);
         let error = run(device.boot(&mut Numbers(7))).err().unwrap().to_string();
-        let have = format!(" bytes of flash and has {}", 1024 * u32::saturating_sub(pages, 2));
+        let have = format!(" bytes of flash, not {}", 1024 * u32::saturating_sub(pages, 2));
         assert!(error.starts_with("the store needs ") && error.ends_with(&have), "{pages}: {error}");
         assert!(flash.bytes().iter().all(|byte| *byte == 0xff), "{pages}");
     }

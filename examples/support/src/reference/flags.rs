@@ -238,7 +238,7 @@ mod tests {
         let pattern = "00".repeat(32);
         for (args, word) in [
             (["--key", "12"], "64 hex"),
-            (["--key", &pattern], "pattern"),
+            (["--key", &pattern], "not random"),
             (["--grace", "3600"], "grace"),
             (["--cookie-name", "a b"], "name"),
             (["--cookie-name", "__Host-x"], "__Host-"),

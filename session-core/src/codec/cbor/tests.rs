@@ -447,7 +447,7 @@ fn declared_lengths_are_no_more_than_the_bytes() {
     {
         let bytes = [&unhex(head), &[1, 2, 3][..]].concat();
         let foreign = said::<Tree>(&bytes);
-        assert_eq!(foreign, "the bytes end too early");
+        assert_eq!(foreign, "the bytes are truncated");
         assert!(Cbor::read::<Vec<u64>>(&bytes).is_err() && Cbor::read::<HashMap<u64, u64>>(&bytes).is_err());
     }
 }
@@ -491,14 +491,14 @@ fn errors_say_where_and_what_but_no_value_va5() {
     );
     assert_eq!(
         ok(&format!("82{line}a2646e616d656065636f756e74190100")),
-        "field `cart.lines[1].count`: expected u8, found an integer that is none"
+        "field `cart.lines[1].count`: expected u8, found an integer that does not fit"
     );
     assert_eq!(ok("81a1646e616d6560"), "field `cart.lines[0].count` is missing");
-    assert_eq!(ok("81a2646e616d6560646e616d6560"), "field `cart.lines[0].name` is there twice");
+    assert_eq!(ok("81a2646e616d6560646e616d6560"), "field `cart.lines[0].name` occurs twice");
     assert_eq!(ok("81a166534543524554f5"), "field `cart.lines[0][…]`: found a field that the type does not have");
     assert_eq!(
         error("80", &format!("{mail}66534543524554"), "01", paid),
-        "field `cart.by_mail[…]`: found a variant that is none of `Start` `Paid` `Moved` `Sent` `Wrapped`"
+        "field `cart.by_mail[…]`: found a variant other than `Start` `Paid` `Moved` `Sent` `Wrapped`"
     );
     assert_eq!(
         error("80", &format!("{mail}a164506169646453454352"), "01", paid),
@@ -520,15 +520,15 @@ fn errors_say_where_and_what_but_no_value_va5() {
         error("80", "a0", "f6", "a1655374617274f6"),
         "field `cart.step`: expected a variant without content, found another kind of variant"
     );
-    assert_eq!(error("80", "a0", "f6", "9b00"), "field `cart.step`: the bytes end too early");
-    assert_eq!(error("80", "a0", "f6", &format!("{paid}00")), "found more than was read");
-    assert_eq!(said::<(u8, u8)>(&unhex("83010203")), "found more than was read");
+    assert_eq!(error("80", "a0", "f6", "9b00"), "field `cart.step`: the bytes are truncated");
+    assert_eq!(error("80", "a0", "f6", &format!("{paid}00")), "found more data than the type reads");
+    assert_eq!(said::<(u8, u8)>(&unhex("83010203")), "found more data than the type reads");
     assert_eq!(said::<(u8, u8)>(&unhex("8101")), "expected a tuple of size 2, found another number of elements");
     assert_eq!(
         said::<core::net::IpAddr>(&unhex("66534543524554")),
         "the type's Deserialize implementation returned an error"
     );
-    assert_eq!(said::<char>(&unhex("66534543524554")), "expected a character, found text that is none");
+    assert_eq!(said::<char>(&unhex("66534543524554")), "expected a character, found text that does not fit");
     assert_eq!(said::<u64>(&unhex("c249010000000000000000")), "expected u64, found an integer");
 
     let deep = unhex(&format!("{}f5", "81".repeat(9)));
@@ -711,7 +711,7 @@ fn visitors_that_break_the_rules_stay_within_the_value() {
     }
     assert_eq!(
         Cbor::read_seed(&unhex("a2010203 04".replace(' ', "").as_str()), Keys).unwrap_err().to_string(),
-        "found more than was read"
+        "found more data than the type reads"
     );
 }
 

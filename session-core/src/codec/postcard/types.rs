@@ -248,5 +248,5 @@ fn a_displayed_value_is_its_text() {
 #[test]
 fn errors_name_no_value_va5() {
     let error = Postcard::read::<u32>(&write("SECRET").unwrap()).unwrap_err();
-    assert_eq!(format!("{error} {error:?}"), "written as another type Unreadable");
+    assert_eq!(format!("{error} {error:?}"), "the value was written as another type or is corrupt Unreadable");
 }
