@@ -1,4 +1,4 @@
-//! What holds for the text of every error and event, of this crate and of the stores, whose tests include this file.
+//! Host only. What holds for the text of every error and event, of this crate and of the stores, whose tests include this file.
 
 use std::format;
 

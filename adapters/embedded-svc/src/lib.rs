@@ -4,13 +4,15 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod at_once;
+mod handler;
 mod layer;
 mod rejection;
 mod request;
 
 pub use at_once::at_once;
 pub use embedded_svc;
-pub use layer::{Handler, Layer, SealedSessionLayer, SessionHandler, SessionLayer};
+pub use handler::{Handler, SessionHandler};
+pub use layer::{Layer, SealedSessionLayer, SessionLayer};
 pub use rejection::SessionRejection;
 pub use request::{Request, Session};
 pub use session_core::{Error, Keys, LoginAttempt, SessionInfo, Sessions, events, policy};
