@@ -278,6 +278,6 @@ mod tests {
     #[test]
     fn what_is_no_value_is_said_to_be_none() {
         assert_eq!(shown(&[0xff], true), "<unreadable: the bytes are in another format>");
-        assert_eq!(shown(&[0x82, 1], true), "<unreadable: the bytes end too early>");
+        assert_eq!(shown(&[0x82, 1], true), "<unreadable: the bytes are truncated>");
     }
 }

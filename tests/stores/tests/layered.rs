@@ -209,9 +209,10 @@ async fn what_others_write_into_memcached_does_not_count_st15() {
 #[test]
 fn all_conversations_through_axum() {
     let (memcached, redis) = (servers::memcached::start(), servers::redis::start());
-    let memory = format!("layered:{}+memory:", memcached.url());
+    let dir = tempfile::tempdir().unwrap();
+    let file = format!("layered:{}+sqlite:{}", memcached.url(), dir.path().join("sessions.db").display());
     let durable = format!("layered:{}+{}", memcached.url(), redis.url());
-    support::reference::converse("axum", &[&memory, &durable], axum_app::serve);
+    support::reference::converse("axum", &[&file, &durable], axum_app::serve);
 }
 
 /// What goes to a cache in the clear is told as what goes to the durable store is.
