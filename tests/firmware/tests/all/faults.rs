@@ -28,7 +28,7 @@ fn is_out_of_order(device: &mut Device, browser: &mut Browser, why: &str) {
 #[test]
 fn without_its_flash_it_says_so_st10() {
     // where there is no EEPROM nothing answers; where there is no NOR flash there are zeros
-    for (board, why) in [(Board::Lm3s6965evb, "does not answer"), (Board::RiscvVirt, "something else")] {
+    for (board, why) in [(Board::Lm3s6965evb, "the flash driver failed"), (Board::RiscvVirt, "something else")] {
         let table = Table::new(board);
         let (device, mut browser) = table.owned();
         drop(device);
@@ -46,13 +46,13 @@ fn without_its_flash_it_says_so_st10() {
 fn a_flash_that_cannot_be_written_st10() {
     let table = Table::new(Board::RiscvVirt);
     let mut device = table.boot_with(&[Fault::ReadOnly]);
-    is_out_of_order(&mut device, &mut Browser::default(), "does not answer");
+    is_out_of_order(&mut device, &mut Browser::default(), "the flash driver failed");
     drop(device);
     let (device, mut browser) = table.owned();
     drop(device);
     let before = std::fs::read(table.image()).unwrap();
     let mut device = table.boot_with(&[Fault::ReadOnly]);
-    is_out_of_order(&mut device, &mut browser, "does not answer");
+    is_out_of_order(&mut device, &mut browser, "the flash driver failed");
     drop(device);
     assert!(std::fs::read(table.image()).unwrap() == before);
     let device = table.boot();
