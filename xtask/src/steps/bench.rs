@@ -16,7 +16,8 @@ type Budget = (&'static str, u64, u64, u64);
 /// What sessions may add to a request through a framework, by framework and request: instructions, allocations and bytes. The
 /// frameworks hash with seeds that differ from process to process, which moves the instructions by some hundreds; so the
 /// middle one of five runs counts, and there is a margin of six in a hundred. Lower them whenever one gets cheaper.
-/// Poem's own request comes in two sizes, 700 instructions apart, so that its budgets count from the larger difference.
+/// Poem's own request comes in several sizes, by where its maps lie, up to 700 instructions apart, and so does the difference
+/// (1,612 and 2,196 of an untouched request in two runs); its budgets are above the largest that was seen.
 const ADDED: [(&str, [Budget; 4]); 4] = [
     (
         "actix",
@@ -39,10 +40,10 @@ const ADDED: [(&str, [Budget; 4]); 4] = [
     (
         "poem",
         [
-            ("untouched", 1_800, 2, 164),
-            ("read", 15_700, 2, 430),
-            ("increment", 17_800, 2, 430),
-            ("new", 17_900, 3, 640),
+            ("untouched", 2_400, 2, 164),
+            ("read", 16_300, 2, 430),
+            ("increment", 18_400, 2, 430),
+            ("new", 18_400, 3, 640),
         ],
     ),
     (
