@@ -5,6 +5,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod blocking;
+mod config;
 mod listener;
 mod locked;
 mod random;
@@ -12,6 +13,7 @@ mod time;
 mod turn;
 
 pub use self::blocking::{BlockingFlash, block_on};
+pub use self::config::{CONFIG_ITEM, ConfigError, ConfigItems};
 pub use self::listener::{Buffers, Client, GOODBYE, Listener, SILENCE, Worker};
 pub use self::locked::LockedStore;
 #[cfg(feature = "rand_core_06")]
