@@ -9,6 +9,8 @@ mod config;
 mod listener;
 mod locked;
 mod random;
+#[cfg(feature = "sntp")]
+mod sntp;
 mod time;
 mod turn;
 
@@ -21,5 +23,7 @@ pub use self::random::Rng06;
 #[cfg(feature = "rand_core_09")]
 pub use self::random::Rng09;
 pub use self::random::{NotReady, Random, condense};
+#[cfg(feature = "sntp")]
+pub use self::sntp::{SNTP_EVERY, SNTP_PATIENCE, SntpError, SntpRequest, keep_wall, sntp_time};
 pub use self::time::{PERSIST_EVERY, keep_time};
 pub use self::turn::{Chip, Held, PATIENCE, while_free};
