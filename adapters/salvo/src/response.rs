@@ -72,7 +72,10 @@ impl Scribe for AuthenticatedRejection {
         match self {
             Self::SignInAt(Some(page)) => {
                 clear(response, StatusCode::SEE_OTHER);
-                response.extensions.insert(Redirected(page));
+                response.extensions.insert(Redirected);
+                if let Ok(page) = HeaderValue::from_str(&page) {
+                    response.headers_mut().insert(LOCATION, page);
+                }
             }
             Self::SignInAt(None) => SessionRejection(Error::NotSignedIn).render(response),
             Self::SessionRejection(failed) => failed.render(response),
@@ -80,17 +83,15 @@ impl Scribe for AuthenticatedRejection {
     }
 }
 
-/// The visitor is to go to this page. Salvo makes a 400 of every answer of an extractor that is not an error, so it is the
-/// layer that redirects.
+/// The answer sends the visitor to the sign-in page.
 #[derive(Clone)]
-struct Redirected(Arc<str>);
+struct Redirected;
 
-/// Makes the redirect of [`AuthenticatedRejection`], if there is one.
+/// Gives a redirect of [`AuthenticatedRejection`] its status: in a handler's arguments, Salvo makes a 400 of every answer
+/// that is not an error.
 pub(crate) fn redirect(response: &mut Response) {
-    let Some(Redirected(page)) = response.extensions.remove() else { return };
-    if let Ok(page) = HeaderValue::try_from(&*page) {
+    if response.extensions.remove::<Redirected>().is_some() {
         response.status_code(StatusCode::SEE_OTHER);
-        response.headers_mut().insert(LOCATION, page);
     }
 }
 
