@@ -327,7 +327,14 @@ async fn a_session_kept_beyond_its_request_says_so() {
 /// Two layers whose cookies have one name: both handlers have the outer one's session, and the browser gets one cookie.
 #[tokio::test]
 async fn a_layer_inside_a_layer_joins_its_session_ck12() {
-    let inner = Router::with_path("inner").hoop(layer()).get(counts);
+    /// Between the two layers, after the handler of the inner one.
+    #[handler]
+    async fn between(request: &mut Request, depot: &mut Depot, response: &mut Response, flow: &mut FlowCtrl) {
+        let session = Session::extract(request, depot).await.unwrap();
+        flow.call_next(request, depot, response).await;
+        assert_eq!(session.set("b", &1_u32), Ok(()), "the outer layer is the one that finishes");
+    }
+    let inner = Router::with_path("inner").hoop(between).hoop(layer()).get(counts);
     let app = Service::new(Router::new().push(Router::with_path("outer").get(counts)).push(inner)).hoop(layer());
     let (_, headers, _) = send(&app, Method::GET, "/inner", None).await;
     assert_eq!(all(&headers, SET_COOKIE).len(), 1);
@@ -364,6 +371,21 @@ async fn an_error_page_of_the_applications_own() {
         let refused = request(Method::POST, path, None).add_header("sec-fetch-site", "cross-site", true);
         let (status, headers, _) = answer(&app, refused).await;
         assert_eq!((status.as_u16(), all(&headers, CONTENT_TYPE)), (403, vec!["text/html; charset=utf-8"]), "{path}");
+    }
+}
+
+/// Whatever status the application gives to a refusal: Salvo goes on after every answer that is no error.
+#[tokio::test]
+async fn a_refused_request_reaches_no_handler() {
+    #[handler]
+    fn reached() {
+        panic!("the layer has answered")
+    }
+    let layer = layer().refuse_cross_site(&[]).on_error(|_| StatusCode::ACCEPTED);
+    let app = Service::new(Router::new().post(reached)).hoop(layer).hoop(reached);
+    for path in ["/", "/nowhere"] {
+        let refused = request(Method::POST, path, None).add_header("sec-fetch-site", "cross-site", true);
+        assert_eq!(answer(&app, refused).await.0, 202, "{path}");
     }
 }
 
