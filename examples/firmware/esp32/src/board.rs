@@ -16,7 +16,7 @@ use esp_hal::system::software_reset;
 use esp_hal::time::Duration;
 use esp_hal::timer::timg::TimerGroup;
 pub(crate) use esp_println::Printer as Serial;
-use esp_radio::wifi::{Config, ConnectionError, Interface, WifiController};
+use esp_radio::wifi::{Interface, WifiController};
 use esp_storage::FlashStorage;
 use session_device::condense;
 use static_cell::StaticCell;
@@ -44,7 +44,7 @@ async fn main(spawner: Spawner) {
     let Ok(radio) = WifiController::new(p.WIFI, Default::default()) else {
         give_up("no network: the radio does not start")
     };
-    spawn(spawner, connect(radio));
+    spawn(spawner, wifi::connect(radio));
     start(spawner, Interface::station(), embassy_net::Config::dhcpv4(Default::default()), storage);
 }
 
@@ -65,26 +65,6 @@ fn storage(mut driver: FlashStorage<'static>) -> Storage {
         0..0
     });
     Storage { chip: CHIP.init(Mutex::new(BlockingAsync::new(driver))), part }
-}
-
-/// Stays with the access point, and says why if it cannot.
-#[embassy_executor::task]
-async fn connect(mut radio: WifiController<'static>) -> ! {
-    let known = wifi::station().and_then(|station| {
-        radio.set_config(&Config::Station(station)).map_err(|_| "the radio rejects the name or the password")
-    });
-    loop {
-        let why = match known {
-            Err(why) => why,
-            Ok(()) => match radio.connect_async().await {
-                Ok(_) => radio.wait_for_disconnect_async().await.map_or(wifi::GONE, |gone| wifi::why(gone.reason)),
-                Err(ConnectionError::Failed(gone)) => wifi::why(gone.reason),
-                Err(_) => "the radio's driver failed",
-            },
-        };
-        let _ = writeln!(Serial, "no Wi-Fi: {why}");
-        Timer::after_secs(5).await;
-    }
 }
 
 #[embassy_executor::task]
