@@ -150,6 +150,17 @@ export class Pico {
     clock.tick(nanos);
   }
 
+  /** What a terminal sends, at 115,200 baud. */
+  type(text) {
+    const { mcu } = this, bytes = [...Buffer.from(text)];
+    const next = () => {
+      mcu.uart[0].feedByte(bytes.shift());
+      if (bytes.length) line.schedule(86_800);
+    };
+    const line = mcu.clock.createAlarm(next);
+    line.schedule(86_800);
+  }
+
   /** As if the processor waited for an interrupt, with all of them off, again and again. */
   hang() {
     const { core, sram } = this.mcu;

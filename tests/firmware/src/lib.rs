@@ -428,6 +428,26 @@ impl Device {
         self.ask(&format!("resolve {name}"))
     }
 
+    /// Types a line on the Pico's serial line.
+    pub fn enter(&mut self, line: &str) -> io::Result<()> {
+        self.tell(&format!("type {line}"))
+    }
+
+    /// Lets clients through to a Pico that has this address by itself, and not from its network.
+    pub fn reach(&mut self, address: &str) -> io::Result<()> {
+        self.tell(&format!("reach {address}"))
+    }
+
+    /// From now on the time server of the Pico's network says this, in seconds since 1970.
+    pub fn time(&mut self, unix: u64) -> io::Result<()> {
+        self.tell(&format!("time {unix}"))
+    }
+
+    /// Sends the Pico a frame of so many bytes.
+    pub fn frame(&mut self, bytes: usize) -> io::Result<()> {
+        self.tell(&format!("frame {bytes}"))
+    }
+
     /// Asks the Pico's emulator.
     fn ask(&mut self, what: &str) -> Result<String, String> {
         self.tell(what).map_err(|why| why.to_string())?;

@@ -8,6 +8,7 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, StaticConfigV4};
 use embassy_rp::bind_interrupts;
 use embassy_rp::peripherals::USB;
+use embassy_rp::uart::UartTx;
 use embassy_rp::usb::{Driver, InterruptHandler};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
@@ -18,7 +19,7 @@ use embassy_usb::class::cdc_ncm::{CdcNcmClass, State};
 use embassy_usb::{Builder, UsbDevice};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::app::{spawn, start};
+use crate::app::{keep, spawn, start};
 pub(crate) use crate::rp::{Flash, entropy};
 use crate::{dhcp, rp};
 
@@ -39,7 +40,7 @@ bind_interrupts!(struct Interrupts {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let p = embassy_rp::init(embassy_rp::config::Config::default());
-    rp::begin(spawner, p.UART0, p.PIN_0, p.WATCHDOG);
+    rp::begin(spawner, UartTx::new_blocking(p.UART0, p.PIN_0, Default::default()), p.WATCHDOG);
     let (storage, mac) = rp::flash(p.FLASH);
     let mut computers = mac;
     computers[5] ^= 1;
@@ -59,7 +60,7 @@ async fn main(spawner: Spawner) {
     spawn(spawner, plug(usb.build()));
     spawn(spawner, frames(cable));
     let address = StaticConfigV4 { address: Ipv4Cidr::new(OURS, 24), gateway: None, dns_servers: Default::default() };
-    let stack = start(spawner, network, Config::ipv4_static(address), storage);
+    let stack = start(spawner, network, Config::ipv4_static(address), keep(storage));
     spawn(spawner, dhcp::serve(stack, OURS));
 }
 
