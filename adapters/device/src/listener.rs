@@ -5,6 +5,8 @@
 
 use core::cell::{RefCell, RefMut};
 use core::fmt::Write as _;
+use core::future::poll_fn;
+use core::task::Poll;
 use core::{array, fmt};
 
 use embassy_futures::join::join_array;
@@ -13,6 +15,7 @@ use embassy_net::tcp::{Error, State, TcpReader, TcpSocket, TcpWriter};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
+use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::{Duration, with_timeout};
 use picoserve::io::Socket;
 use picoserve::routing::PathRouter;
@@ -64,6 +67,9 @@ pub struct Listener<const CONNECTIONS: usize> {
     port: u16,
     connections: [Connection; CONNECTIONS],
     queue: Channel<NoopRawMutex, usize, CONNECTIONS>,
+    /// The workers that wait for a client. The channel knows the waker of one receiver only: two would wake each other for
+    /// as long as nobody comes, and the processor would never sleep.
+    idle: RefCell<MultiWakerRegistration<CONNECTIONS>>,
 }
 
 impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
@@ -77,7 +83,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
             socket: RefCell::new(TcpSocket::new(stack, received, sent)),
             served: Signal::new(),
         });
-        Self { port, connections, queue: Channel::new() }
+        Self { port, connections, queue: Channel::new(), idle: RefCell::new(MultiWakerRegistration::new()) }
     }
 
     /// Accepts clients on all connections. It never returns: run it in one task.
@@ -94,7 +100,9 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
             let accepted = socket.accept(self.port).await.is_ok();
             if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
                 drop(socket);
-                self.queue.send(connection).await;
+                // there is a place for each connection
+                let _ = self.queue.try_send(connection);
+                self.idle.borrow_mut().wake();
                 served.wait().await;
                 let Ok(back) = ours.try_borrow_mut() else { return };
                 socket = back;
@@ -117,7 +125,14 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     /// Waits for a client that has sent something. If the future is dropped, the client stays in the queue.
     pub async fn client(&self) -> Client<'_> {
         loop {
-            let connection = self.connections.get(self.queue.receive().await);
+            let next = poll_fn(|context| match self.queue.try_receive() {
+                Ok(next) => Poll::Ready(next),
+                Err(_) => {
+                    self.idle.borrow_mut().register(context.waker());
+                    Poll::Pending
+                }
+            });
+            let connection = self.connections.get(next.await);
             if let Some((Ok(socket), served)) = connection.map(|it| (it.socket.try_borrow_mut(), &it.served)) {
                 return Client { socket, _served: Served(served) };
             }

@@ -418,6 +418,12 @@ impl Device {
         bytes.parse().map_err(|_| bytes)
     }
 
+    /// How many percent of the next second of its time the Pico's processor is awake.
+    pub fn busy(&mut self) -> Result<u32, String> {
+        let percent = self.ask("busy")?;
+        percent.parse().map_err(|_| percent)
+    }
+
     /// The Pico's MAC address, as the other end of its cable has seen it.
     pub fn mac(&mut self) -> Result<String, String> {
         self.ask("mac")

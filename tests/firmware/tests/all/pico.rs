@@ -72,6 +72,18 @@ fn six_connections_and_a_sign_in_fit_in_the_stack_em6_em9() {
     }
 }
 
+/// EM9: a device that nobody asks for anything sleeps, with all of its workers waiting.
+#[test]
+fn an_idle_pico_sleeps_em9() {
+    let (mut device, mut browser) = Table::new(Board::Pico).owned();
+    for _ in 0..2 {
+        // the seconds in which the last connection is closed
+        let busy = (0..3).map(|_| device.busy().unwrap()).min();
+        assert!(busy < Some(5), "{busy:?} percent");
+        assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
+    }
+}
+
 /// EM9: the chip's own number makes the MAC address, so that two Picos get along on one network, and one stays the same.
 #[test]
 fn two_picos_have_two_mac_addresses_em9() {
@@ -271,7 +283,7 @@ fn a_pico_learns_the_time_of_day_tm1_em9() {
     assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard");
     drop(device);
     // the answers of others come first, one of them with a time of decades ahead
-    let mut device = table.boot();
+    let mut device = table.power_on();
     device.time(1_796_040_000).unwrap();
     device.hears("time: ").unwrap();
     assert_eq!(device.said().last().unwrap(), "time: 1796040000 s since 1970");
