@@ -23,8 +23,9 @@ use crate::app::{keep, spawn, start};
 pub(crate) use crate::rp::{Flash, entropy};
 use crate::{dhcp, rp};
 
-/// Bytes of a frame.
-const FRAME: usize = 1514;
+/// Room for a frame: all that fits in a block on the cable (2,048 bytes with its head). A frame has 1,514 bytes at most, but
+/// the driver takes the computer's word for it, and panics if one is longer than this.
+const FRAME: usize = 2048;
 /// The device's address. The computer gets the next one.
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 1);
 /// Numbers that anybody may try things out with (pid.codes). A product has its own.
@@ -49,7 +50,7 @@ async fn main(spawner: Spawner) {
     static CONTROL: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
     static STATE: StaticCell<State<'_>> = StaticCell::new();
     static LINE: StaticCell<cdc_acm::State<'_>> = StaticCell::new();
-    static FRAMES: ConstStaticCell<Frames<FRAME, 4, 4>> = ConstStaticCell::new(Frames::new());
+    static FRAMES: ConstStaticCell<Frames<FRAME, 2, 3>> = ConstStaticCell::new(Frames::new());
     let mut config = embassy_usb::Config::new(TRIAL.0, TRIAL.1);
     config.product = Some("device");
     let port = Driver::new(p.USB, Interrupts);
