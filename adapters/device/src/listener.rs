@@ -3,16 +3,18 @@
 //! has no backlog and resets a client that finds no free connection. A client that has sent its first byte waits for a
 //! worker.
 
-use core::cell::{RefCell, RefMut};
+use core::cell::{Cell, RefCell, RefMut};
 use core::fmt::Write as _;
+use core::future::poll_fn;
+use core::task::Poll;
 use core::{array, fmt};
 
 use embassy_futures::join::join_array;
 use embassy_net::Stack;
 use embassy_net::tcp::{Error, State, TcpReader, TcpSocket, TcpWriter};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
+use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::{Duration, with_timeout};
 use picoserve::io::Socket;
 use picoserve::routing::PathRouter;
@@ -57,13 +59,19 @@ struct Connection {
     /// In the hands of the listener, or of a worker after the listener has queued it and until it is served.
     socket: RefCell<TcpSocket<'static>>,
     served: Signal<NoopRawMutex, ()>,
+    /// When its client began to wait for a worker, as a number that grows; 0 while none waits.
+    ticket: Cell<u32>,
 }
 
 /// A port that accepts at most `CONNECTIONS` clients at once. Give `StackResources` at least one more socket, for DHCP.
 pub struct Listener<const CONNECTIONS: usize> {
     port: u16,
     connections: [Connection; CONNECTIONS],
-    queue: Channel<NoopRawMutex, usize, CONNECTIONS>,
+    /// The last ticket.
+    tickets: Cell<u32>,
+    /// The workers that wait for a client. A channel would know the waker of one receiver only: two would wake each other for
+    /// as long as nobody comes, and the processor would never sleep.
+    idle: RefCell<MultiWakerRegistration<CONNECTIONS>>,
 }
 
 impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
@@ -76,8 +84,9 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         let connections = buffers.each_mut().map(|Buffers { received, sent }| Connection {
             socket: RefCell::new(TcpSocket::new(stack, received, sent)),
             served: Signal::new(),
+            ticket: Cell::new(0),
         });
-        Self { port, connections, queue: Channel::new() }
+        Self { port, connections, tickets: Cell::new(0), idle: RefCell::new(MultiWakerRegistration::new()) }
     }
 
     /// Accepts clients on all connections. It never returns: run it in one task.
@@ -88,13 +97,16 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     /// Accepts one client after the other.
     #[expect(clippy::await_holding_refcell_ref, reason = "queue and signal say whose turn it is")]
     async fn accept_on(&self, connection: usize) {
-        let Some(Connection { socket: ours, served }) = self.connections.get(connection) else { return };
+        let Some(Connection { socket: ours, served, ticket }) = self.connections.get(connection) else { return };
         loop {
             let Ok(mut socket) = ours.try_borrow_mut() else { return };
             let accepted = socket.accept(self.port).await.is_ok();
             if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
                 drop(socket);
-                self.queue.send(connection).await;
+                // after so many clients one may overtake others, and none is lost
+                ticket.set(self.tickets.get().wrapping_add(1).max(1));
+                self.tickets.set(ticket.get());
+                self.idle.borrow_mut().wake();
                 served.wait().await;
                 let Ok(back) = ours.try_borrow_mut() else { return };
                 socket = back;
@@ -116,12 +128,19 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
 
     /// Waits for a client that has sent something. If the future is dropped, the client stays in the queue.
     pub async fn client(&self) -> Client<'_> {
-        loop {
-            let connection = self.connections.get(self.queue.receive().await);
-            if let Some((Ok(socket), served)) = connection.map(|it| (it.socket.try_borrow_mut(), &it.served)) {
-                return Client { socket, _served: Served(served) };
+        poll_fn(|context| {
+            let waiting = self.connections.iter().filter(|connection| connection.ticket.get() > 0);
+            // the listener has let go of the socket
+            if let Some(first) = waiting.min_by_key(|connection| connection.ticket.get())
+                && let Ok(socket) = first.socket.try_borrow_mut()
+            {
+                first.ticket.set(0);
+                return Poll::Ready(Client { socket, _served: Served(&first.served) });
             }
-        }
+            self.idle.borrow_mut().register(context.waker());
+            Poll::Pending
+        })
+        .await
     }
 }
 

@@ -32,13 +32,18 @@ pub(crate) struct Storage {
     pub(crate) part: Range<u32>,
 }
 
-type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
+pub(crate) type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
 type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
 type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
 
-/// Those of the connections, one for the device's own address or the other end's, and one for the names of a network.
-const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "mdns") as usize;
+/// What the network needs; it can be read before there is one.
+#[cfg(feature = "console")]
+pub(crate) type Items = session_device::ConfigItems<RECORD>;
+
+/// Those of the connections, one for the device's own address or the other end's, one for the names of a network, and one for
+/// the time of day.
+const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "mdns") as usize + cfg!(feature = "console") as usize;
 
 /// What is served.
 pub(crate) struct Site {
@@ -52,9 +57,9 @@ pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
 
 /// What the device keeps in its flash, and the flash, which other tasks may use as well.
 #[derive(Clone, Copy)]
-struct Kept {
-    memory: &'static Memory,
-    chip: &'static Shared<board::Flash>,
+pub(crate) struct Kept {
+    pub(crate) memory: &'static Memory,
+    pub(crate) chip: &'static Shared<board::Flash>,
 }
 
 /// The device's own data in the flash.
@@ -73,10 +78,10 @@ impl Keeper for Own {
 
 /// Runs it all on the board's executor. `address` says where the device's address comes from. What is returned is for tasks
 /// of the board's own that use its network.
-pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) -> Stack<'static> {
+pub(crate) fn start(spawner: Spawner, network: Network, address: Config, kept: Kept) -> Stack<'static> {
     let (stack, runner) = join(network, address);
     spawn(spawner, net(runner));
-    spawn(spawner, boot(spawner, stack, keep(storage)));
+    spawn(spawner, boot(spawner, stack, kept));
     stack
 }
 
@@ -105,8 +110,9 @@ fn join(network: Network, address: Config) -> (Stack<'static>, &'static mut Runn
     (stack, RUNNER.init(runner))
 }
 
+/// The flash, to which nothing was done yet. Before there is a network, a board may read from it what that needs.
 #[inline(never)]
-fn keep(Storage { chip, part }: Storage) -> Kept {
+pub(crate) fn keep(Storage { chip, part }: Storage) -> Kept {
     static MEMORY: StaticCell<Memory> = StaticCell::new();
     Kept { memory: MEMORY.init(Flash::new(chip, part)), chip }
 }
@@ -154,6 +160,8 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
     };
     #[cfg(feature = "mdns")]
     spawn(spawner, crate::mdns::answer(stack, site));
+    #[cfg(feature = "console")]
+    crate::console::begin(spawner, stack, kept, site);
     keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
 }
 

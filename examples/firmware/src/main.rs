@@ -18,6 +18,8 @@ mod board;
 #[cfg(all(target_os = "none", feature = "riscv-virt"))]
 #[path = "riscv-virt/mod.rs"]
 mod board;
+#[cfg(all(target_os = "none", feature = "console"))]
+mod console;
 #[cfg(all(target_os = "none", feature = "pico-usb"))]
 mod dhcp;
 #[cfg(target_os = "none")]

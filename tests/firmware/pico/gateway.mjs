@@ -5,7 +5,7 @@
 import net from 'node:net';
 
 const ALL = Buffer.alloc(6, 255), NONE = Buffer.alloc(4), EVERYWHERE = Buffer.alloc(4, 255);
-const CLIENT = 68, SERVER = 67, DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK_OF_DHCP = 5;
+const CLIENT = 68, SERVER = 67, TIME = 123, TO_1970 = 2208988800, DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK_OF_DHCP = 5;
 const COOKIE = 0x63825363;
 const NAMES = 5353, GROUP = Buffer.from([224, 0, 0, 251]), GROUPS_MAC = Buffer.from([1, 0, 0x5e, 0, 0, 251]);
 const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
@@ -71,7 +71,35 @@ export class Gateway {
     if (packet[9] === 17 && payload.readUInt16BE(2) === SERVER) this.lease(payload.subarray(8), Buffer.from(frame.subarray(6, 12)));
     if (packet[9] === 17 && payload.readUInt16BE(2) === CLIENT) this.leased(payload.subarray(8));
     if (packet[9] === 17 && payload.readUInt16BE(2) === NAMES && packet[8] === 255) this.resolved(payload.subarray(8));
+    if (packet[9] === 17 && payload.readUInt16BE(2) === TIME && this.unix) this.time(payload);
     if (packet[9] === 6) this.segment(payload);
+  }
+
+  /** The time of day, to a device that asks for it (SNTP); before that, what somebody else might send who wants to be quicker. */
+  time(request) {
+    const answer = (stratum, origin, unix) => {
+      const head = Buffer.concat([Buffer.from([0x24, stratum, 6, 0xec]), Buffer.alloc(8), Buffer.from('LOCL'), Buffer.alloc(8)]);
+      const at = Buffer.concat([long(unix + TO_1970), NONE]);
+      const message = Buffer.concat([head, origin, at, at]);
+      this.ip(17, Buffer.concat([words(TIME, request.readUInt16BE(0), 8 + message.length, 0), message]));
+    };
+    answer(2, Buffer.alloc(8), this.unix + 1e9);
+    answer(0, Buffer.from('not ours'), 0);
+    answer(2, request.subarray(48, 56), this.unix);
+  }
+
+  /** Looks for a device that knows its address already. */
+  reach(address) {
+    this.devices = Buffer.from(address.split('.').map(Number));
+    clearInterval(this.asking);
+    const ask = () => this.arp(1, Buffer.concat([Buffer.alloc(6), this.devices]));
+    ask();
+    this.asking = setInterval(ask, 200);
+  }
+
+  /** A frame of that length, of a protocol that nobody knows. */
+  nonsense(length) {
+    return Buffer.concat([this.device, this.mac, words(0x88b5), Buffer.alloc(length - 14, 7)]);
   }
 
   /** Asks for the owner of an address, or answers; `whose` is a MAC and an IP address. */

@@ -3,8 +3,10 @@
 // says on its USB cable. The image is the end of its
 // flash. Lines of the standard input change what it does: "cut N" cuts the power in the Nth operation of the flash from now
 // on, "hang" lets the processor hang, "repair" takes the faults back: no-entropy, no-link, no-address (no-network stays).
-// "stack" asks how much of the stack was used, "mac" for its MAC address,
-// "resolve NAME" asks the network for an address.
+// "busy" asks how many percent of the next second the processor is awake, "stack" how much of the stack was used, "mac" for its MAC address,
+// "resolve NAME" asks the network for an address. "type LINE" sends a line on the serial line, "reach ADDRESS" lets clients
+// through to a device that has this address, "time SECONDS" is what the network's time server says from now on, and "frame
+// BYTES" sends a frame of that length, whatever the network allows.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -61,6 +63,11 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
     say('repair: done');
   }
   if (what === 'resolve') gateway.resolve(argument, (address) => say(`${line}: ${address}`));
+  if (what === 'busy') pico.busy((percent) => say(`busy: ${percent}`));
+  if (what === 'type') pico.type(`${line.slice(5)}\n`);
+  if (what === 'reach') gateway.reach(argument);
+  if (what === 'time') gateway.unix = Number(argument);
+  if (what === 'frame') chip.receive(gateway.nonsense(Number(argument)));
   if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
   if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
 });

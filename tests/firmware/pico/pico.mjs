@@ -93,6 +93,10 @@ export class Pico {
     const { dma } = mcu, read = dma.readUint32.bind(dma);
     dma.readUint32 = (offset) => (offset === 0x444 ? 0 : read(offset));
     this.flashed(mcu.peripherals[0x18000]);
+    // rp2040js 1.4.1 wants to send as soon as that was acknowledged, for ever; who waits here waits for what comes only
+    const [line] = mcu.uart, register = line.readUint32.bind(line);
+    line.readUint32 = (offset) => (offset === 0x48 ? 0 : register(offset)); // no DMA
+    line.checkInterrupts = () => mcu.setInterrupt(line.irq, Boolean(line.interruptStatus & line.interruptMask));
     const watchdog = mcu.peripherals[0x40058];
     watchdog.onWatchdogTrigger = () => {
       // its alarm repeats otherwise
@@ -150,6 +154,24 @@ export class Pico {
     clock.tick(nanos);
   }
 
+  /** Tells, a second of the device's time later, how many percent of it the processor was awake. */
+  busy(tell) {
+    const { clock } = this.mcu;
+    this.asleep = 0;
+    clock.createAlarm(() => tell(Math.round(100 - this.asleep / 1e7))).schedule(1e9);
+  }
+
+  /** What a terminal sends, at 115,200 baud. */
+  type(text) {
+    const { mcu } = this, bytes = [...Buffer.from(text)];
+    const next = () => {
+      mcu.uart[0].feedByte(bytes.shift());
+      if (bytes.length) line.schedule(86_800);
+    };
+    const line = mcu.clock.createAlarm(next);
+    line.schedule(86_800);
+  }
+
   /** As if the processor waited for an interrupt, with all of them off, again and again. */
   hang() {
     const { core, sram } = this.mcu;
@@ -164,7 +186,9 @@ export class Pico {
     let { deepest } = this;
     while (clock.nanos < end && !this.bitten) {
       if (core.waiting) {
-        clock.tick(Math.min(clock.nextAlarm ? clock.nanosToNextAlarm : Infinity, end - clock.nanos));
+        const sleeps = Math.min(clock.nextAlarm ? clock.nanosToNextAlarm : Infinity, end - clock.nanos);
+        this.asleep += sleeps;
+        clock.tick(sleeps);
       } else {
         clock.tick(core.executeInstruction() * CYCLE);
         if (registers[13] < deepest) deepest = registers[13];

@@ -453,6 +453,12 @@ impl Device {
         bytes.parse().map_err(|_| bytes)
     }
 
+    /// How many percent of the next second of its time the Pico's processor is awake.
+    pub fn busy(&mut self) -> Result<u32, String> {
+        let percent = self.ask("busy")?;
+        percent.parse().map_err(|_| percent)
+    }
+
     /// The Pico's MAC address, as the other end of its cable has seen it.
     pub fn mac(&mut self) -> Result<String, String> {
         self.ask("mac")
@@ -461,6 +467,26 @@ impl Device {
     /// The address that a Pico's network knows under this name.
     pub fn resolve(&mut self, name: &str) -> Result<String, String> {
         self.ask(&format!("resolve {name}"))
+    }
+
+    /// Types a line on the Pico's serial line.
+    pub fn enter(&mut self, line: &str) -> io::Result<()> {
+        self.tell(&format!("type {line}"))
+    }
+
+    /// Lets clients through to a Pico that has this address by itself, and not from its network.
+    pub fn reach(&mut self, address: &str) -> io::Result<()> {
+        self.tell(&format!("reach {address}"))
+    }
+
+    /// From now on the time server of the Pico's network says this, in seconds since 1970.
+    pub fn time(&mut self, unix: u64) -> io::Result<()> {
+        self.tell(&format!("time {unix}"))
+    }
+
+    /// Sends the Pico a frame of so many bytes.
+    pub fn frame(&mut self, bytes: usize) -> io::Result<()> {
+        self.tell(&format!("frame {bytes}"))
     }
 
     /// Asks the Pico's emulator.

@@ -8,6 +8,7 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, StaticConfigV4};
 use embassy_rp::bind_interrupts;
 use embassy_rp::peripherals::USB;
+use embassy_rp::uart::UartTx;
 use embassy_rp::usb::{Driver, InterruptHandler};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::Pipe;
@@ -18,12 +19,13 @@ use embassy_usb::class::cdc_ncm::{CdcNcmClass, State};
 use embassy_usb::{Builder, UsbDevice};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::app::{spawn, start};
+use crate::app::{keep, spawn, start};
 pub(crate) use crate::rp::{Flash, entropy};
 use crate::{dhcp, rp};
 
-/// Bytes of a frame.
-const FRAME: usize = 1514;
+/// Room for a frame: all that fits in a block on the cable (2,048 bytes with its head). A frame has 1,514 bytes at most, but
+/// the driver takes the computer's word for it, and panics if one is longer than this.
+const FRAME: usize = 2048;
 /// The device's address. The computer gets the next one.
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 1);
 /// Numbers that anybody may try things out with (pid.codes). A product has its own.
@@ -39,7 +41,7 @@ bind_interrupts!(struct Interrupts {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let p = embassy_rp::init(embassy_rp::config::Config::default());
-    rp::begin(spawner, p.UART0, p.PIN_0, p.WATCHDOG);
+    rp::begin(spawner, UartTx::new_blocking(p.UART0, p.PIN_0, Default::default()), p.WATCHDOG);
     let (storage, mac) = rp::flash(p.FLASH);
     let mut computers = mac;
     computers[5] ^= 1;
@@ -48,7 +50,7 @@ async fn main(spawner: Spawner) {
     static CONTROL: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
     static STATE: StaticCell<State<'_>> = StaticCell::new();
     static LINE: StaticCell<cdc_acm::State<'_>> = StaticCell::new();
-    static FRAMES: ConstStaticCell<Frames<FRAME, 4, 4>> = ConstStaticCell::new(Frames::new());
+    static FRAMES: ConstStaticCell<Frames<FRAME, 2, 3>> = ConstStaticCell::new(Frames::new());
     let mut config = embassy_usb::Config::new(TRIAL.0, TRIAL.1);
     config.product = Some("device");
     let port = Driver::new(p.USB, Interrupts);
@@ -59,7 +61,7 @@ async fn main(spawner: Spawner) {
     spawn(spawner, plug(usb.build()));
     spawn(spawner, frames(cable));
     let address = StaticConfigV4 { address: Ipv4Cidr::new(OURS, 24), gateway: None, dns_servers: Default::default() };
-    let stack = start(spawner, network, Config::ipv4_static(address), storage);
+    let stack = start(spawner, network, Config::ipv4_static(address), keep(storage));
     spawn(spawner, dhcp::serve(stack, OURS));
 }
 

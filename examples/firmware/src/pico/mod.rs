@@ -2,32 +2,36 @@
 //! W5500-EVB-Pico2.
 
 use embassy_executor::Spawner;
-use embassy_net::Config;
 use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, Runner, State};
 use embassy_rp::gpio::{Input, Level, Output, Pull};
-use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0};
+use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0, UART0};
 use embassy_rp::spi::{self, Spi};
+use embassy_rp::uart::{self, BufferedInterruptHandler, Uart};
 use embassy_rp::{bind_interrupts, dma};
 use embassy_time::Delay;
 use embedded_hal_bus::spi::ExclusiveDevice;
 use static_cell::ConstStaticCell;
 
-use crate::app::{spawn, start};
-use crate::rp;
-pub(crate) use crate::rp::{Flash, Serial, entropy};
+use crate::app::{keep, spawn, start};
+pub(crate) use crate::rp::{Flash, Lines, Serial, entropy, lines};
+use crate::{console, rp};
 
 pub(crate) type Network = Device<'static>;
 type Bus = ExclusiveDevice<Spi<'static, SPI0, spi::Async>, Output<'static>, Delay>;
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
+    UART0_IRQ => BufferedInterruptHandler<UART0>;
 });
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let p = embassy_rp::init(embassy_rp::config::Config::default());
-    rp::begin(spawner, p.UART0, p.PIN_0, p.WATCHDOG);
+    let (serial, lines) = Uart::new_blocking(p.UART0, p.PIN_0, p.PIN_1, uart::Config::default()).split();
+    rp::begin(spawner, serial, p.WATCHDOG);
+    static LINE: ConstStaticCell<[u8; 96]> = ConstStaticCell::new([0; 96]);
+    rp::hear(lines.into_buffered(Interrupts, LINE.take()));
     #[cfg(feature = "pico2")]
     rp::randomness(p.TRNG);
     let (storage, mac) = rp::flash(p.FLASH);
@@ -40,7 +44,8 @@ async fn main(spawner: Spawner) {
     let made = embassy_net_wiznet::new(mac, STATE.take(), bus, interrupt, reset).await;
     let Ok((network, wire)) = made else { rp::give_up("no network: the W5500 does not answer") };
     spawn(spawner, ethernet(wire));
-    start(spawner, network, Config::dhcpv4(Default::default()), storage);
+    let kept = keep(storage);
+    start(spawner, network, console::address(kept), kept);
 }
 
 #[embassy_executor::task]

@@ -9,7 +9,7 @@ use cortex_m::peripheral::SCB;
 use device_ui::flash::Shared;
 use embassy_embedded_hal::adapter::BlockingAsync;
 use embassy_executor::Spawner;
-use embassy_rp::peripherals::{FLASH, PIN_0, UART0, WATCHDOG};
+use embassy_rp::peripherals::{FLASH, WATCHDOG};
 use embassy_rp::uart::{self, UartTx};
 use embassy_rp::watchdog::Watchdog;
 use embassy_rp::{Peri, flash};
@@ -35,13 +35,7 @@ type Driver = flash::Flash<'static, FLASH, flash::Blocking, SIZE>;
 pub(crate) type Flash = BlockingAsync<Driver>;
 
 /// The first thing that a board does.
-pub(crate) fn begin(
-    spawner: Spawner,
-    uart: Peri<'static, UART0>,
-    pin: Peri<'static, PIN_0>,
-    watchdog: Peri<'static, WATCHDOG>,
-) {
-    let serial = UartTx::new_blocking(uart, pin, uart::Config::default());
+pub(crate) fn begin(spawner: Spawner, serial: UartTx<'static, uart::Blocking>, watchdog: Peri<'static, WATCHDOG>) {
     SERIAL.lock(|place| place.replace(Some(serial)));
     spawn(spawner, feed(Watchdog::new(watchdog)));
 }
@@ -76,6 +70,35 @@ impl Write for Serial {
         SERIAL.lock(|line| line.borrow_mut().as_mut().map(|line| line.blocking_write(text.as_bytes())));
         Ok(())
     }
+}
+
+/// What comes on UART 0, at pin 1.
+#[cfg(feature = "console")]
+pub(crate) struct Lines(uart::BufferedUartRx);
+
+#[cfg(feature = "console")]
+impl Lines {
+    /// The next byte. What the line garbled is left out.
+    pub(crate) async fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        while !matches!(embedded_io_async::Read::read(&mut self.0, &mut byte).await, Ok(1)) {}
+        byte[0]
+    }
+}
+
+#[cfg(feature = "console")]
+static LINES: CriticalSectionMutex<RefCell<Option<Lines>>> = CriticalSectionMutex::new(RefCell::new(None));
+
+/// Where lines come from.
+#[cfg(feature = "console")]
+pub(crate) fn hear(line: uart::BufferedUartRx) {
+    LINES.lock(|place| place.replace(Some(Lines(line))));
+}
+
+/// The lines, for the first who asks.
+#[cfg(feature = "console")]
+pub(crate) fn lines() -> Option<Lines> {
+    LINES.lock(|place| place.take())
 }
 
 /// Says what the board cannot do without, and begins anew.

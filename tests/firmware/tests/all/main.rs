@@ -1,5 +1,6 @@
 //! All tests, in one process.
 
+mod bare;
 mod browser;
 mod cuts;
 mod esp32;

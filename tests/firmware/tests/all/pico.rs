@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use firmware_tests::{Board, Fault};
+use firmware_tests::{Board, Device, Fault};
 
 use crate::table::{Browser, Table, first_boot};
 
@@ -69,6 +69,18 @@ fn six_connections_and_a_sign_in_fit_in_the_stack_em6_em9() {
         let used = device.stack().unwrap();
         println!("{}: {used} bytes of stack", board.name());
         assert!(used < STACK, "{used} bytes of stack");
+    }
+}
+
+/// EM9: a device that nobody asks for anything sleeps, with all of its workers waiting.
+#[test]
+fn an_idle_pico_sleeps_em9() {
+    let (mut device, mut browser) = Table::new(Board::Pico).owned();
+    for _ in 0..2 {
+        // the seconds in which the last connection is closed
+        let busy = (0..3).map(|_| device.busy().unwrap()).min();
+        assert!(busy < Some(5), "{busy:?} percent");
+        assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard");
     }
 }
 
@@ -177,4 +189,136 @@ fn a_pico_is_found_by_its_name_em9() {
         assert_eq!(saved.status, 303, "{}", saved.body);
         assert_eq!(device.resolve("Oven-2.local").as_deref(), Ok(address));
     }
+}
+
+/// EM9: a computer that does not keep to the length of an ethernet frame, or sends one with a tag, does not reset the device.
+#[test]
+fn a_frame_that_is_too_long_is_dropped_em9() {
+    let (mut device, mut browser) = Table::new(Board::PicoUsb).owned();
+    // the longest that fits in a block of the cable's
+    for bytes in [1_514, 1_515, 1_518, 1_522, 1_600, 2_020, 2_020] {
+        device.frame(bytes).unwrap();
+        assert_eq!(browser.get(device.address(), "/").unwrap().view(), "dashboard", "{bytes}");
+    }
+    let said = device.said().iter().filter(|line| line.starts_with("up: ")).count();
+    assert_eq!(said, 1, "one boot: {:?}", device.said());
+}
+
+/// A line on the serial line, and the device's answer.
+fn ask(device: &mut Device, line: &str, answer: &str) {
+    device.enter(line).unwrap();
+    device.hears("config: ").unwrap();
+    assert_eq!(device.said().last().unwrap(), &format!("config: {answer}"), "{line}");
+}
+
+/// A device that is up at this address of its own.
+fn boot_at(table: &Table, address: &str) -> Device {
+    let mut device = table.boot();
+    let up = format!("up: http://{address}/");
+    assert!(device.said().last().unwrap().starts_with(&up), "{:?}", device.said());
+    device.reach(address).unwrap();
+    device
+}
+
+/// EM9: what the network needs lies in the flash of the sessions and is read before there is a network. ST5: a power cut
+/// leaves the old address or the new one.
+#[test]
+fn a_pico_keeps_its_address_in_its_flash_st5_em9() {
+    let table = Table::new(Board::Pico);
+    let (mut device, mut owner) = table.owned();
+    for line in
+        ["address 10.0.0.9/24", "set ssid home", "set address", "set address 10.0.0.9/24 home", "unset address 1"]
+    {
+        ask(&mut device, line, "set KEY VALUE or unset KEY, with the keys address, gateway and time-server");
+    }
+    for line in
+        ["set address 10.0.0.9", "set address 10.0.0.9/33", "set gateway home", &format!("set gateway {:90}", 1)]
+    {
+        device.enter(line).unwrap();
+        device.hears("config: ").unwrap();
+        assert!(!device.said().last().unwrap().contains("done"), "{line}: {:?}", device.said());
+    }
+    let done = "done, counts from the next start";
+    ask(&mut device, "set address 10.0.0.9/24", done);
+    ask(&mut device, "set gateway 10.0.0.1", done);
+    assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard", "not before the next start");
+    drop(device);
+    let mut device = boot_at(&table, "10.0.0.9");
+    assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard");
+    assert_eq!(device.resolve("my-device.local").as_deref(), Ok("10.0.0.9"));
+    drop(device);
+
+    let before = std::fs::read(table.image()).unwrap();
+    for operation in 1.. {
+        std::fs::write(table.image(), &before).unwrap();
+        let mut device = boot_at(&table, "10.0.0.9");
+        device.cut(operation).unwrap();
+        device.enter("set address 10.0.0.77/24").unwrap();
+        if device.hears("config: ").is_ok() {
+            assert!(operation > 1, "an item that writes nothing");
+            println!("pico: {} power cuts, one in each flash operation of a new address", operation - 1);
+            break;
+        }
+        let device = boot_at(&table, "10.0.0.9");
+        assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard", "cut {operation}");
+    }
+
+    let mut device = boot_at(&table, "10.0.0.77");
+    ask(&mut device, "unset address", done);
+    drop(device);
+    let mut device = table.boot();
+    let said = device.said().last().unwrap();
+    assert!(said.starts_with("up: http://10.0.0.2/"), "a DHCP server is asked again: {said}");
+}
+
+/// TM1: a time server in the network tells the time of day, and nobody else does.
+#[test]
+fn a_pico_learns_the_time_of_day_tm1_em9() {
+    let table = Table::new(Board::Pico);
+    let (mut device, mut owner) = table.owned();
+    ask(&mut device, "set time-server 10.0.0.1", "done, counts from the next start");
+    drop(device);
+    let mut device = table.boot();
+    device.hears("time: the time server does not answer").unwrap();
+    assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard");
+    drop(device);
+    // the answers of others come first, one of them with a time of decades ahead
+    let mut device = table.power_on();
+    device.time(1_796_040_000).unwrap();
+    device.hears("time: ").unwrap();
+    assert_eq!(device.said().last().unwrap(), "time: 1796040000 s since 1970");
+    assert_eq!(owner.get(device.address(), "/").unwrap().view(), "dashboard");
+}
+
+/// EM8: while a task holds the flash, a request waits; after the limit it is a 503; and all that needs no flash goes on, the
+/// watchdog's task as well.
+#[test]
+fn a_flash_that_is_held_stops_requests_and_not_the_pico_em8_em9() {
+    let table = Table::new(Board::Pico);
+    let (mut device, mut owner) = table.owned();
+    let address = device.address();
+    ask(&mut device, "hold", "the flash is held until the next line");
+    let waits = {
+        let mut owner = owner.clone();
+        thread::spawn(move || owner.get(address, "/").unwrap())
+    };
+    for _ in 0..20 {
+        assert_eq!(device.resolve("my-device.local").as_deref(), Ok("10.0.0.2"), "others are answered");
+    }
+    assert!(!waits.is_finished(), "{:?}", device.said());
+    ask(&mut device, "", "the flash is free");
+    assert_eq!(waits.join().unwrap().view(), "dashboard");
+
+    ask(&mut device, "hold", "the flash is held until the next line");
+    for _ in 0..3 {
+        let answer = owner.get(address, "/").unwrap();
+        assert!(answer.status == 503 && answer.body.contains("another task holds the flash"), "{}", answer.body);
+        assert_eq!(device.resolve("my-device.local").as_deref(), Ok("10.0.0.2"));
+    }
+    // for longer than the watchdog waits
+    assert!(device.said().iter().all(|line| line != "watchdog"), "{:?}", device.said());
+    assert!(device.said().iter().any(|line| line.starts_with("503: another task holds the flash")));
+    ask(&mut device, "", "the flash is free");
+    assert_eq!(owner.get(address, "/").unwrap().view(), "dashboard");
+    assert_eq!(Browser::default().sign_in(address).unwrap().status, 303);
 }

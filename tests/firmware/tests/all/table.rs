@@ -28,10 +28,23 @@ impl Table {
     /// If the firmware does not build.
     #[must_use]
     pub(crate) fn new(board: Board) -> Self {
+        Self::with(board, |built| built)
+    }
+
+    /// A Pico with another program than the device UI: `bare` or `rtic`, which are built together with it.
+    ///
+    /// # Panics
+    /// If they do not build.
+    #[must_use]
+    pub(crate) fn program_of_the_pico(name: &str) -> Self {
+        Self::with(Board::Pico, |_| Board::Pico.elf().with_file_name(name))
+    }
+
+    fn with(board: Board, program: impl FnOnce(PathBuf) -> PathBuf) -> Self {
         // one cargo at a time
         static BUILDING: Mutex<()> = Mutex::new(());
         let alone = BUILDING.lock();
-        let program = board.build().expect("the firmware builds");
+        let program = program(board.build().expect("the firmware builds"));
         drop(alone);
         // in memory: not the disk's speed is tested
         let directory = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a directory");
@@ -48,6 +61,15 @@ impl Table {
     #[must_use]
     pub(crate) fn boot(&self) -> Device {
         self.boot_with(&[])
+    }
+
+    /// Power on; returns at once, for a program that says nothing by itself.
+    ///
+    /// # Panics
+    /// If there is no emulator.
+    #[must_use]
+    pub(crate) fn power_on(&self) -> Device {
+        Device::power_on(self.board, &self.program, self.directory.path(), firmware_tests::ANY, &[]).expect("it is on")
     }
 
     /// The same with something broken.

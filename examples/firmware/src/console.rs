@@ -1,0 +1,145 @@
+//! What the network needs, set on the serial line: `set KEY VALUE` and `unset KEY`. It counts from the next start. The owner of
+//! the serial line is the owner of the device, because the setup code comes there as well. `hold` keeps the flash until the
+//! next line, as a task does that receives an update, to try out what requests do then.
+
+use core::fmt::Write;
+use core::net::Ipv4Addr;
+
+use embassy_executor::Spawner;
+use embassy_net::{Config, Ipv4Cidr, Stack, StaticConfigV4};
+use session_core::environment::{Clock as _, Time};
+use session_device::{Chip as _, ConfigError, SntpError, block_on, keep_wall};
+use session_picoserve::Requests as _;
+
+use crate::app::{Items, Kept, Site, spawn};
+use crate::board::{self, Lines, Serial};
+
+/// The device's address and the length of its network's prefix, as in 192.168.1.20/24; without it, a DHCP server gives one.
+const ADDRESS: &str = "address";
+/// The way to everywhere else.
+const GATEWAY: &str = "gateway";
+/// Who tells the time of day.
+const TIME_SERVER: &str = "time-server";
+
+/// Bytes of a line.
+const LINE: usize = 96;
+
+/// Where the device's address comes from, by its configuration. A device whose configuration cannot be read says so and asks
+/// for an address, so that it can be reached.
+pub(crate) fn address(kept: Kept) -> Config {
+    let items = read(kept).unwrap_or_else(|why| {
+        let _ = writeln!(Serial, "config: {why}");
+        Items::new()
+    });
+    let Some((address, prefix)) = items.text(ADDRESS).and_then(cidr) else {
+        return Config::dhcpv4(Default::default());
+    };
+    let gateway = items.text(GATEWAY).and_then(ipv4);
+    let address = Ipv4Cidr::new(address, prefix);
+    Config::ipv4_static(StaticConfigV4 { address, gateway, dns_servers: Default::default() })
+}
+
+#[inline(never)]
+fn read(kept: Kept) -> Result<Items, ConfigError> {
+    block_on(Items::read(kept.memory.store()))
+}
+
+/// Spawns what needs the site: an item that is written before the first boot is done would hide that it is the first.
+pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, kept: Kept, site: &'static Site) {
+    if let Some(lines) = board::lines() {
+        spawn(spawner, listen(lines, kept, site));
+    }
+    if let Some(server) = read(kept).ok().and_then(|items| items.text(TIME_SERVER).and_then(ipv4)) {
+        spawn(spawner, time_of_day(stack, server, site));
+    }
+}
+
+/// An hour without power is an hour for the sessions, too, once a server has told the time.
+#[embassy_executor::task]
+async fn time_of_day(stack: Stack<'static>, server: Ipv4Addr, site: &'static Site) {
+    let tell = |answer: Result<Time, SntpError>| match answer {
+        // a number of 32 bits, whose text is shorter code, is enough until 2106
+        Ok(unix) => drop(writeln!(Serial, "time: {} s since 1970", (unix.millis() / 1_000) as u32)),
+        Err(why) => drop(writeln!(Serial, "time: {why}")),
+    };
+    keep_wall(stack, server, site.pool.sessions().clock(), board::entropy, tell).await;
+}
+
+fn ipv4(text: &str) -> Option<Ipv4Addr> {
+    text.parse().ok()
+}
+
+fn cidr(text: &str) -> Option<(Ipv4Addr, u8)> {
+    let (address, prefix) = text.split_once('/')?;
+    let prefix = prefix.parse().ok().filter(|prefix| *prefix <= 32)?;
+    ipv4(address).map(|address| (address, prefix))
+}
+
+/// Does what the lines say.
+#[embassy_executor::task]
+async fn listen(mut lines: Lines, kept: Kept, site: &'static Site) -> ! {
+    let (mut line, mut length) = ([0; LINE], 0);
+    loop {
+        let byte = lines.byte().await;
+        if !matches!(byte, b'\r' | b'\n') {
+            // a longer line is none that the device knows
+            if let Some(place) = line.get_mut(length) {
+                *place = byte;
+            }
+            length += 1;
+            continue;
+        }
+        let text = line.get(..length).and_then(|line| str::from_utf8(line).ok()).unwrap_or("?");
+        let answer = match text {
+            "" => continue,
+            "hold" => {
+                let _chip = kept.chip.lock().await;
+                let _ = writeln!(Serial, "config: the flash is held until the next line");
+                while lines.byte().await != b'\n' {}
+                "config: the flash is free"
+            }
+            _ => obey(text, kept, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
+        };
+        let _ = writeln!(Serial, "{answer}");
+        length = 0;
+    }
+}
+
+/// One line. An answer never repeats a value.
+fn obey(line: &str, kept: Kept, site: &Site) -> Result<(), &'static str> {
+    const HOW: &str = "config: set KEY VALUE or unset KEY, with the keys address, gateway and time-server";
+    let mut words = line.split(' ');
+    let (verb, key, value, None) = (words.next(), words.next().ok_or(HOW)?, words.next(), words.next()) else {
+        return Err(HOW);
+    };
+    if !matches!(key, ADDRESS | GATEWAY | TIME_SERVER) {
+        return Err(HOW);
+    }
+    if kept.chip.is_held() {
+        return Err("config: another task holds the flash, try again later");
+    }
+    let mut items = match read(kept) {
+        // its owner writes another one
+        Err(ConfigError::Unreadable) => Items::new(),
+        items => items.map_err(not_kept)?,
+    };
+    match (verb, value) {
+        (Some("set"), Some(value)) => {
+            let known = if key == ADDRESS { cidr(value).is_some() } else { ipv4(value).is_some() };
+            if !known {
+                return Err("config: not an address; address needs its prefix, as in 192.168.1.20/24");
+            }
+            items.set(key, value.as_bytes()).map_err(not_kept)?;
+        }
+        (Some("unset"), None) => items.remove(key),
+        _ => return Err(HOW),
+    }
+    block_on(items.write(kept.memory.store(), site.pool.sessions().clock().now())).map_err(not_kept)
+}
+
+fn not_kept(why: ConfigError) -> &'static str {
+    match why {
+        ConfigError::TooLarge { .. } => "config: no room",
+        _ => "config: the flash failed, nothing or all was changed",
+    }
+}
