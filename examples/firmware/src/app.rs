@@ -26,13 +26,14 @@ const ROUNDS: u32 = 2_000;
 /// A device without a network says so every ten seconds, that is, each so many looks.
 const COMPLAIN: u32 = 2_500;
 
-/// The flash, and which part of it is the device's.
+/// What the device keeps in its flash, and the flash, which other tasks may use as well.
+#[derive(Clone, Copy)]
 pub(crate) struct Storage {
+    pub(crate) memory: &'static Memory,
     pub(crate) chip: &'static Shared<board::Flash>,
-    pub(crate) part: Range<u32>,
 }
 
-type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
+pub(crate) type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
 type Store = FlashStore<Part<'static, board::Flash>, SESSIONS, RECORD>;
 type Clock = PersistedClock<EmbassyClock>;
 type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
@@ -49,13 +50,6 @@ pub(crate) struct Site {
 
 /// The site, or why there is none.
 pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
-
-/// What the device keeps in its flash, and the flash, which other tasks may use as well.
-#[derive(Clone, Copy)]
-struct Kept {
-    memory: &'static Memory,
-    chip: &'static Shared<board::Flash>,
-}
 
 /// The device's own data in the flash.
 #[derive(Clone, Copy)]
@@ -76,7 +70,7 @@ impl Keeper for Own {
 pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) -> Stack<'static> {
     let (stack, runner) = join(network, address);
     spawn(spawner, net(runner));
-    spawn(spawner, boot(spawner, stack, keep(storage)));
+    spawn(spawner, boot(spawner, stack, storage));
     stack
 }
 
@@ -105,10 +99,13 @@ fn join(network: Network, address: Config) -> (Stack<'static>, &'static mut Runn
     (stack, RUNNER.init(runner))
 }
 
-#[inline(never)]
-fn keep(Storage { chip, part }: Storage) -> Kept {
-    static MEMORY: StaticCell<Memory> = StaticCell::new();
-    Kept { memory: MEMORY.init(Flash::new(chip, part)), chip }
+impl Storage {
+    /// The device has this part of the flash.
+    #[inline(never)]
+    pub(crate) fn new(chip: &'static Shared<board::Flash>, part: Range<u32>) -> Self {
+        static MEMORY: StaticCell<Memory> = StaticCell::new();
+        Self { memory: MEMORY.init(Flash::new(chip, part)), chip }
+    }
 }
 
 #[embassy_executor::task]
@@ -118,9 +115,9 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
 
 /// A device whose flash does not answer says so to every client, and tries again.
 #[embassy_executor::task]
-async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
+async fn boot(spawner: Spawner, stack: Stack<'static>, storage: Storage) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
-    let booted = BOOTED.init(Cell::new(site(kept)));
+    let booted = BOOTED.init(Cell::new(site(storage)));
     let mounted = millis();
     let mut waits = 0_u32;
     while !(stack.is_link_up() && stack.is_config_up()) {
@@ -150,11 +147,11 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
             Ok(site) => break site,
             Err(_) => Timer::after_secs(1).await,
         }
-        booted.set(site(kept));
+        booted.set(site(storage));
     };
     #[cfg(feature = "mdns")]
     spawn(spawner, crate::mdns::answer(stack, site));
-    keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
+    keep_time(site.pool.sessions().clock(), storage.memory.store(), storage.chip).await
 }
 
 /// Since the start.
@@ -164,12 +161,12 @@ fn millis() -> u32 {
 
 /// Makes the site of what the flash holds.
 #[inline(never)]
-fn site(kept: Kept) -> Result<&'static Site, CannotBoot> {
+fn site(storage: Storage) -> Result<&'static Site, CannotBoot> {
     static SITE: StaticCell<Site> = StaticCell::new();
-    if kept.chip.is_held() {
+    if storage.chip.is_held() {
         return Err(CannotBoot::Held);
     }
-    let (memory, mut random) = (kept.memory, Random::new(board::entropy));
+    let (memory, mut random) = (storage.memory, Random::new(board::entropy));
     // first, for it tells a first boot by there being nothing else
     let data = block_on(memory.boot(&mut random))?;
     let clock = block_on(PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free))?;
@@ -189,7 +186,7 @@ fn site(kept: Kept) -> Result<&'static Site, CannotBoot> {
     Ok(SITE.init(Site {
         pool: Pool::new(sessions, random),
         device: Device::new(data, Own(memory), limits, sensor, now, possession),
-        chip: kept.chip,
+        chip: storage.chip,
     }))
 }
 

@@ -63,7 +63,7 @@ fn main() -> ! {
             spawner,
             network,
             Config::dhcpv4(Default::default()),
-            Storage { chip, part: 0..eeprom::SIZE as u32 },
+            Storage::new(chip, 0..eeprom::SIZE as u32),
         );
     })
 }

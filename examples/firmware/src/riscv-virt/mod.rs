@@ -60,7 +60,7 @@ fn main() -> ! {
             spawner,
             network,
             Config::dhcpv4(Default::default()),
-            Storage { chip, part: 0..nor::SIZE as u32 },
+            Storage::new(chip, 0..nor::SIZE as u32),
         );
     })
 }
