@@ -75,10 +75,13 @@ fn espflash(board: Board, program: &Path) -> String {
     format!(
         "{network}Plug the board in, and let espflash (cargo install espflash --locked) write the program:\n  \
          espflash flash --monitor --chip {} --flash-size 4mb --partition-table {} {}\n\
-         The setup code comes on the same cable, where espflash shows it.",
+         The setup code comes on the same cable, where espflash shows it.\n\
+         Did the board have another program before? Run this first, for the device overwrites nothing of others:\n  \
+         espflash erase-flash --chip {}",
         board.name(),
         root().join(PARTITIONS).display(),
-        program.display()
+        program.display(),
+        board.name()
     )
 }
 

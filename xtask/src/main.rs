@@ -48,6 +48,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 ",
     ),
     ("keygen", "print a fresh signing key of 64 hexadecimal digits, for SESSION_KEY", ""),
+    (
+        "boards",
+        "weigh the device UI on each board, beside its budget: the first part of the step `firmware`",
+        "  --board BOARD   only this one; may be given several times\n",
+    ),
     ("size", "weigh the core on each microcontroller target, beside the goals", ""),
     ("bench", "count instructions and allocations of a request: the core, and what adapters add", ""),
     (
@@ -106,6 +111,7 @@ fn main() -> ExitCode {
         "soak" => soak(options),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "api" => parse(options, &[]).and_then(|_| steps::api::record()),
+        "boards" => parse(options, &["--board"]).and_then(|options| steps::firmware::boards(&options)),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
         "performance" => steps::performance::performance(options),

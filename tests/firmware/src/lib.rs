@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The manifest of the firmware for ESP32s.
 pub const ESP32: &str = "examples/firmware/esp32/Cargo.toml";
 
+/// The sha2 crate's small version.
+const COMPACT: &str = "--cfg sha2_backend_soft=\"compact\"";
+
 /// A board that the firmware runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Board {
@@ -119,9 +122,8 @@ impl Board {
         matches!(self, Self::Esp32c3 | Self::Esp32c6)
     }
 
-    /// Whose firmware a cargo command is about: its package, its place among what is built, its feature and its target.
-    #[must_use]
-    pub fn cargo(self, command: &str) -> Command {
+    /// A cargo command about this board's firmware.
+    fn cargo(self, command: &str) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo.current_dir(root()).args([command, "--locked"]);
         if self.is_esp32() {
@@ -137,8 +139,19 @@ impl Board {
     #[must_use]
     pub fn compile(self) -> Command {
         let mut cargo = self.cargo("build");
-        // the sha2 crate's small version
-        cargo.args(["--profile", "firmware"]).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
+        cargo.args(["--profile", "firmware"]).env("RUSTFLAGS", COMPACT);
+        cargo
+    }
+
+    /// The command that lints it.
+    #[must_use]
+    pub fn clippy(self) -> Command {
+        let mut cargo = self.cargo("clippy");
+        if self.is_esp32() {
+            // with the macros and build scripts of the build
+            cargo.args(["--profile", "firmware"]).env("RUSTFLAGS", COMPACT);
+        }
+        cargo.args(["--", "-D", "warnings"]);
         cargo
     }
 

@@ -8,7 +8,7 @@ use object::{Object, ObjectSection, SectionKind};
 
 use crate::files::read;
 use crate::run::{Log, cargo, passed, root};
-use crate::setup::{NODE, NPM, Need, QEMU_ARM, QEMU_RISCV, RP2040JS, SETPRIV};
+use crate::setup::{self, NODE, NPM, Need, QEMU_ARM, QEMU_RISCV, RP2040JS, SETPRIV};
 
 /// Bytes at most, for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
@@ -28,17 +28,40 @@ pub(crate) const fn needs(board: Board) -> &'static [Need] {
 }
 
 pub(super) fn firmware(log: &mut Log) -> Result<String, String> {
+    let weights = weigh_all(log, &Board::ALL)?;
+    let tests = ["test", "--locked", "-p", "firmware-tests", "--no-fail-fast", "--", "--show-output"];
+    let output = log.run(&mut cargo(&tests))?;
+    let cuts: Vec<&str> = output.lines().filter(|line| line.contains(" power cuts, ")).collect();
+    Ok(format!("{}; {}; flash + static RAM: {weights}", passed(&output)?, cuts.join("; ")))
+}
+
+/// The command `boards`: the first part of the step, for all boards or some.
+pub(crate) fn boards(options: &[(&str, &str)]) -> Result<(), String> {
+    let named = |(_, name): &(&str, &str)| Board::named(name).ok_or_else(|| format!("there is no board {name}"));
+    let mut boards = options.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    if boards.is_empty() {
+        boards = Board::ALL.to_vec();
+    }
+    setup::install(&boards.iter().map(|board| needs(*board)[0]).collect::<Vec<_>>())?;
+    let mut log = Log::new("boards")?;
+    weigh_all(&mut log, &boards).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
+}
+
+/// Builds and lints the firmware for these boards, and prints what it weighs beside its budget.
+fn weigh_all(log: &mut Log, boards: &[Board]) -> Result<String, String> {
     let sizes = read(&root().join(SIZES))?;
     let mut weights = Vec::new();
     let mut missed = Vec::new();
     println!("\n{:<12} {:>8} {:>8} {:>8} {:>8}", "board", "flash", "at most", "RAM", "at most");
-    for board in Board::ALL {
+    for board in boards.iter().copied() {
         log.run(&mut board.compile())?;
-        log.run(board.cargo("clippy").args(["--", "-D", "warnings"]))?;
+        log.run(&mut board.clippy())?;
         let (flash, ram) = weigh(&board.elf())?;
-        let most = sizes.lines().find_map(|line| line.strip_prefix(board.name())).unwrap_or_default();
+        let named = |line: &str| line.split_whitespace().next() == Some(board.name());
+        let most = sizes.lines().find(|line| named(line)).unwrap_or_default();
         let [flash_most, ram_most] = most
             .split_whitespace()
+            .skip(1)
             .map(|bytes| bytes.parse::<u64>().unwrap_or(0))
             .collect::<Vec<_>>()
             .try_into()
@@ -61,13 +84,7 @@ pub(super) fn firmware(log: &mut Log) -> Result<String, String> {
         }
     }
     println!();
-    if !missed.is_empty() {
-        return Err(missed.join("; "));
-    }
-    let tests = ["test", "--locked", "-p", "firmware-tests", "--no-fail-fast", "--", "--show-output"];
-    let output = log.run(&mut cargo(&tests))?;
-    let cuts: Vec<&str> = output.lines().filter(|line| line.contains(" power cuts, ")).collect();
-    Ok(format!("{}; {}; flash + static RAM: {}", passed(&output)?, cuts.join("; "), weights.join(", ")))
+    if missed.is_empty() { Ok(weights.join(", ")) } else { Err(missed.join("; ")) }
 }
 
 /// Bytes in flash, and of static RAM without the stack.

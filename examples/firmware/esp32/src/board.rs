@@ -44,7 +44,7 @@ async fn main(spawner: Spawner) {
     let Ok(radio) = WifiController::new(p.WIFI, Default::default()) else {
         give_up("no network: the radio does not start")
     };
-    spawn(spawner, wifi::connect(radio));
+    spawn(spawner, wifi::connect(radio, storage));
     start(spawner, Interface::station(), embassy_net::Config::dhcpv4(Default::default()), storage);
 }
 
@@ -64,7 +64,7 @@ fn storage(mut driver: FlashStorage<'static>) -> Storage {
         let _ = writeln!(Serial, "no partition: {why}");
         0..0
     });
-    Storage { chip: CHIP.init(Mutex::new(BlockingAsync::new(driver))), part }
+    Storage::new(CHIP.init(Mutex::new(BlockingAsync::new(driver))), part)
 }
 
 #[embassy_executor::task]

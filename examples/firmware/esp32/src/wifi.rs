@@ -4,47 +4,85 @@ use core::fmt::Write;
 
 use embassy_time::Timer;
 use esp_radio::wifi::sta::StationConfig;
-use esp_radio::wifi::{
-    AuthenticationMethodConfig, Config, ConnectionError, DisconnectReason, Password, WifiController,
-};
+use esp_radio::wifi::{AuthenticationMethodConfig, Config, ConnectionError, DisconnectReason, WifiController};
+use session_core::environment::Time;
+use session_device::{ConfigError, ConfigItems, block_on, while_free};
 
+use crate::app::{Memory, Storage};
 use crate::board::Serial;
 
-/// Stays with the access point, and says why if it cannot.
+/// The access point of a build, for a device that remembers none yet.
+const BUILT_IN: (Option<&str>, Option<&str>) = (option_env!("WIFI_SSID"), option_env!("WIFI_PASSWORD"));
+
+/// Stays with the access point that the device remembers or, while that one is out of reach, with the build's. Says why if
+/// it can do neither.
 #[embassy_executor::task]
-pub(crate) async fn connect(mut radio: WifiController<'static>) -> ! {
-    let known = station().and_then(|station| {
-        radio.set_config(&Config::Station(station)).map_err(|_| "the radio rejects the name or the password")
+pub(crate) async fn connect(mut radio: WifiController<'static>, storage: Storage) -> ! {
+    let store = storage.memory.store();
+    let read = while_free(storage.chip, || async { block_on(ConfigItems::read(store)) }).await;
+    let kept = read.ok().and_then(Result::ok).unwrap_or_else(|| {
+        say("what the device remembers of it cannot be read");
+        ConfigItems::new()
     });
+    let points = [(kept.text("ssid"), kept.text("password")), BUILT_IN];
     loop {
-        let why = match known {
-            Err(why) => why,
-            Ok(()) => match radio.connect_async().await {
-                Ok(_) => radio.wait_for_disconnect_async().await.map_or(GONE, |gone| why(gone.reason)),
-                Err(ConnectionError::Failed(gone)) => why(gone.reason),
-                Err(_) => "the radio's driver failed",
-            },
-        };
-        let _ = writeln!(Serial, "no Wi-Fi: {why}");
-        Timer::after_secs(5).await;
+        let mut known = false;
+        for (ssid, password) in points {
+            let Some(ssid) = ssid.filter(|ssid| !ssid.is_empty()) else { continue };
+            known = true;
+            say(join(&mut radio, storage, ssid, password.unwrap_or_default()).await);
+            Timer::after_secs(5).await;
+        }
+        if !known {
+            say("the device knows no access point");
+            Timer::after_secs(10).await;
+        }
     }
 }
 
-/// The access point's name and password.
-///
-/// A first boot takes them from the environment of the build: `WIFI_SSID`, and `WIFI_PASSWORD` unless it is open.
-fn station() -> Result<StationConfig, &'static str> {
-    let (name, password) = (option_env!("WIFI_SSID").unwrap_or(""), option_env!("WIFI_PASSWORD").unwrap_or(""));
-    if name.is_empty() {
-        return Err("the device knows no access point");
+fn say(why: &str) {
+    let _ = writeln!(Serial, "no Wi-Fi: {why}");
+}
+
+/// Stays with this one. Returns why it ended.
+async fn join(radio: &mut WifiController<'static>, storage: Storage, ssid: &str, password: &str) -> &'static str {
+    let rejected = "the radio rejects the name or the password";
+    let Some(station) = station(ssid, password) else { return rejected };
+    if radio.set_config(&Config::Station(station)).is_err() {
+        return rejected;
     }
-    let station =
-        StationConfig::default().with_ssid(name.try_into().map_err(|_| "an access point's name has 32 bytes at most")?);
-    if password.is_empty() {
-        return Ok(station.with_authentication(AuthenticationMethodConfig::Open));
+    match radio.connect_async().await {
+        Ok(_) => {
+            let remembered = while_free(storage.chip, || async { block_on(remember(storage.memory, ssid, password)) });
+            if let Ok(Err(why)) = remembered.await {
+                let _ = writeln!(Serial, "Wi-Fi is not remembered: {why}");
+            }
+            radio.wait_for_disconnect_async().await.map_or(GONE, |gone| why(gone.reason))
+        }
+        Err(ConnectionError::Failed(gone)) => why(gone.reason),
+        Err(_) => "the radio's driver failed",
     }
-    let password = Password::try_from(password).map_err(|_| "an access point's password has 64 bytes at most")?;
-    Ok(station.with_authentication(AuthenticationMethodConfig::Wpa2Personal(password)))
+}
+
+/// Writes what has worked into the flash, so that an update need not know it.
+async fn remember(memory: &Memory, ssid: &str, password: &str) -> Result<(), ConfigError> {
+    let mut items = ConfigItems::read(memory.store()).await?;
+    let same = items.text("ssid") == Some(ssid) && items.text("password") == Some(password);
+    if same || !memory.has_booted().await {
+        return Ok(());
+    }
+    items.set("ssid", ssid.as_bytes())?;
+    items.set("password", password.as_bytes())?;
+    // no session is to make room for it
+    items.write(memory.store(), Time::ZERO).await
+}
+
+fn station(ssid: &str, password: &str) -> Option<StationConfig> {
+    let authentication = match password {
+        "" => AuthenticationMethodConfig::Open,
+        _ => AuthenticationMethodConfig::Wpa2Personal(password.try_into().ok()?),
+    };
+    Some(StationConfig::default().with_ssid(ssid.try_into().ok()?).with_authentication(authentication))
 }
 
 /// A connection that ended.

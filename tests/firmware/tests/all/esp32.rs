@@ -26,7 +26,9 @@ fn table() -> Vec<(String, String, u32, u32)> {
     let number = |text: &str| u32::from_str_radix(text.strip_prefix("0x").expect("a number"), 16).expect("a number");
     let line = |line: &str| {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let [label, kind, _, offset, size] = fields[..] else { panic!("five fields: {line}") };
+        let [label, kind, subtype, offset, size] = fields[..] else { panic!("five fields: {line}") };
+        // espflash panics on a number here, though ESP-IDF has numbers for applications
+        assert!(["nvs", "ota", "phy", "ota_0", "ota_1", "undefined"].contains(&subtype), "{line}");
         (label.to_owned(), kind.to_owned(), number(offset), number(size))
     };
     text.lines().filter(|line| !line.starts_with('#')).map(line).collect()
