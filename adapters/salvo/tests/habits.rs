@@ -374,7 +374,7 @@ async fn an_error_page_of_the_applications_own() {
     }
 }
 
-/// Whatever status the application gives to a refusal: Salvo goes on after every answer that is no error.
+/// Whatever status the application gives to a refusal (TR4): Salvo goes on after every answer that is no error.
 #[tokio::test]
 async fn a_refused_request_reaches_no_handler() {
     #[handler]

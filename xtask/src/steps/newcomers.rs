@@ -20,10 +20,11 @@ struct Guide {
     address: &'static str,
 }
 
-const GUIDES: [Guide; 4] = [
+const GUIDES: [Guide; 5] = [
     Guide { framework: "axum", page: "docs/first-login.md", address: "127.0.0.1:8080" },
     Guide { framework: "actix", page: "adapters/actix/README.md", address: "127.0.0.1:8080" },
     Guide { framework: "poem", page: "adapters/poem/README.md", address: "127.0.0.1:8080" },
+    Guide { framework: "salvo", page: "adapters/salvo/README.md", address: "127.0.0.1:8080" },
     Guide { framework: ROCKET, page: "adapters/rocket/README.md", address: "127.0.0.1:8000" },
 ];
 

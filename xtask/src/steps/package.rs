@@ -89,6 +89,7 @@ const PROGRAMS: &[Program] = &[
     notes("notes-over-actix", "adapters/actix/examples/notes.rs", &["session-actix"], ACTIX_NOTES),
     notes("notes-over-poem", "adapters/poem/examples/notes.rs", &["session-poem"], POEM_NOTES),
     notes("notes-over-rocket", "adapters/rocket/examples/notes.rs", &["session-rocket"], ROCKET_NOTES),
+    notes("notes-over-salvo", "adapters/salvo/examples/notes.rs", &["session-salvo"], SALVO_NOTES),
 ];
 
 /// A program with an SQLite of its own, of which a program has one only. A workspace for itself, because others have ours.
@@ -113,6 +114,9 @@ const ROCKET_NOTES: &str = "notes-common = { path = '../notes-common' }
 rocket = '0.5.2'
 rocket_dyn_templates = { version = '0.2', features = ['tera'] }
 serde = { version = '1', features = ['derive'] }";
+const SALVO_NOTES: &str = "notes-common = { path = '../notes-common' }
+salvo = { version = '1.1.0', features = ['affix-state'] }
+tokio = { version = '1', features = ['macros', 'net', 'rt-multi-thread'] }";
 
 /// The notes application over a framework: a program of `adapters/NAME/examples`.
 const fn notes(name: &'static str, text: &'static str, ours: &'static [&'static str], others: &'static str) -> Program {

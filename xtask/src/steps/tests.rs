@@ -32,8 +32,15 @@ pub(super) fn stores(log: &mut Log) -> Result<String, String> {
 }
 
 /// The adapters that have a reference app.
-const ADAPTERS: [&str; 6] =
-    ["session-picoserve", "session-axum", "session-actix", "session-poem", "session-rocket", "session-edge-http"];
+const ADAPTERS: [&str; 7] = [
+    "session-picoserve",
+    "session-axum",
+    "session-actix",
+    "session-poem",
+    "session-rocket",
+    "session-salvo",
+    "session-edge-http",
+];
 
 pub(super) fn conversations(log: &mut Log) -> Result<String, String> {
     let tests = package(log, "conversations")?;
