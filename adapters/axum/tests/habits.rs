@@ -317,7 +317,9 @@ async fn errors_look_as_the_application_says() {
         .route("/who", get(async |user: Authenticated| user.subject))
         .route("/plain", get(async || (StatusCode::NOT_FOUND, "plain")))
         .with_state(sessions.clone())
-        .layer(axum::middleware::map_response(async |answer: Response<Body>| ([("x-inner", "1")], answer)));
+        .layer(axum::middleware::map_response(async |answer: Response<Body>| {
+            ([("x-inner", "1"), ("content-encoding", "br")], answer)
+        }));
     let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
     let app = routes.layer(layer);
     let ann = sessions.cookie_for("ann").await.unwrap();
@@ -326,6 +328,7 @@ async fn errors_look_as_the_application_says() {
         assert_eq!((got.as_u16(), body), (status, format!("<h1>Sorry</h1>{error}")), "{path}");
         assert_eq!(all(&headers, CONTENT_TYPE), ["text/html; charset=utf-8"], "{path}");
         assert_eq!(all(&headers, VARY), ["Cookie"], "{path}");
+        assert!(!headers.contains_key("content-encoding"), "{path}: of the body that is gone");
         headers
     };
     check("POST", "/late", Some(&ann), 409, Error::Ended).await;
