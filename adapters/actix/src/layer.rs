@@ -10,15 +10,13 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN, UPGRADE, USER_AGENT,
-};
+use actix_web::http::header::{COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use session_std::cross_site::Sent;
 use session_std::device::{DeviceAnswer, DeviceRequest, names};
 use session_std::events::Origin;
 use session_std::mount::{Begun, Mount};
-use session_std::{Sessions, headers};
+use session_std::{Sessions, headers, rejection};
 
 use crate::extract::AuthenticatedRejection;
 use crate::response::{Headers, SessionRejection};
@@ -246,7 +244,7 @@ where
 fn keep_headers(before: &HeaderMap, answer: &mut HeaderMap) {
     let said: Vec<_> = answer.keys().cloned().collect();
     for (name, value) in before {
-        if *name != CONTENT_TYPE && *name != CONTENT_LENGTH && !said.contains(name) {
+        if !rejection::is_about_body(name.as_str()) && !said.contains(name) {
             answer.append(name.clone(), value.clone());
         }
     }

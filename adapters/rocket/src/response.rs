@@ -80,29 +80,15 @@ impl SessionRejection {
         }
     }
 
-    /// Puts itself in the place of an answer that was made already. Headers that are not about its body stay: those of
+    /// Puts itself in the place of an answer that was made already. Headers that are not about that answer stay: those of
     /// other fairings stand there too. An upgrade to another protocol goes: only a new `Response` is without.
     pub(crate) fn replace(self, request: &Request<'_>, answer: &mut Response<'_>) {
-        const ABOUT_THE_BODY: [&str; 15] = [
-            "Accept-Ranges",
-            "Cache-Control",
-            "Content-Disposition",
-            "Content-Encoding",
-            "Content-Language",
-            "Content-Length",
-            "Content-Range",
-            "Content-Type",
-            "ETag",
-            "Expires",
-            "Last-Modified",
-            "Location",
-            "Refresh",
-            "Set-Cookie",
-            "Transfer-Encoding",
-        ];
+        const ABOUT_THE_ANSWER: [&str; 5] = ["Cache-Control", "Expires", "Location", "Refresh", "Set-Cookie"];
         let mut instead = self.answer(request);
         for header in answer.headers().iter() {
-            if !ABOUT_THE_BODY.iter().any(|name| header.name() == *name) {
+            let goes = rejection::is_about_body(header.name().as_str())
+                || ABOUT_THE_ANSWER.iter().any(|name| header.name() == *name);
+            if !goes {
                 instead.adjoin_raw_header(header.name().as_str().to_owned(), header.value().to_owned());
             }
         }

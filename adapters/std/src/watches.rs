@@ -95,10 +95,11 @@ impl Place {
 }
 
 impl Clone for Place {
-    /// Makes another place, because a place wakes one task.
+    /// Makes another place, because a place wakes one task. It is told at once: an event before it was there may not have
+    /// reached this one yet.
     fn clone(&self) -> Self {
         let place = Self::new(&self.watches, self.signal.id, self.signal.subject.clone());
-        place.signal.told.store(self.signal.told.load(Ordering::SeqCst), Ordering::SeqCst);
+        place.signal.told.store(true, Ordering::SeqCst);
         place
     }
 }

@@ -39,11 +39,13 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (mut prefix, mut files) = (None, tls::Files::default());
     for parameter in query.into_iter().flat_map(|query| query.split('&')) {
-        let path = |text| percent_decoded(text).map(PathBuf::from).ok_or_else(|| bad("% stands before two digits"));
+        let decoded = |text| percent_decoded(text).ok_or_else(|| bad("% stands before two digits"));
+        let path = |text| decoded(text).map(PathBuf::from);
         match parameter.split_once('=') {
             Some(("prefix", text)) => {
-                check_prefix(text)?;
-                prefix = Some(text.to_owned());
+                let text = decoded(text)?;
+                check_prefix(&text)?;
+                prefix = Some(text);
             }
             Some(("sslrootcert", text)) if kind == Kind::Secure => files.authority = Some(path(text)?),
             Some(("sslcert", text)) if kind == Kind::Secure => files.certificate = Some(path(text)?),
@@ -137,7 +139,10 @@ mod tests {
     fn urls() {
         let three = [at("a:11211", "a", 11211), at("b:1", "b", 1), at("c:11211", "c", 11211)];
         assert_eq!(places("memcached://a,b:1,c?prefix=app:"), three);
-        assert_eq!(parse("memcached://a?prefix=app:").unwrap().prefix.as_deref(), Some("app:"));
+        for prefix in ["app:", "app%3a"] {
+            let url = format!("memcached://a?prefix={prefix}");
+            assert_eq!(parse(&url).unwrap().prefix.as_deref(), Some("app:"), "{url}");
+        }
         assert_eq!(places("memcached://h:7/"), [at("h:7", "h", 7)]);
         let six = [at("[::1]:7", "::1", 7), at("[fe80::1]:11211", "fe80::1", 11211)];
         assert_eq!(places("memcached://[::1]:7,[fe80::1]"), six);
@@ -156,6 +161,9 @@ mod tests {
             "memcached://[a]:1",
             "memcached://a/b",
             "memcached://a?prefix=b c",
+            "memcached://a?prefix=b%20c",
+            "memcached://a?prefix=b%0d%0a",
+            "memcached://a?prefix=b%",
             "memcached://a?x=1",
             "memcached://a?prefix=",
             "memcached://a?",

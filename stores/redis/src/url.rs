@@ -37,8 +37,8 @@ impl Parameters {
             let value = || percent_decoded(text).map(Some).ok_or_else(|| bad("in a URL, % stands before two digits"));
             match name {
                 "prefix" => {
-                    check_prefix(text)?;
-                    all.prefix = Some(text.to_owned());
+                    all.prefix = value()?;
+                    check_prefix(all.prefix.as_deref().unwrap_or_default())?;
                 }
                 "index" if text == "off" => all.without_index = true,
                 "sslrootcert" if secure => all.authority = value()?,
@@ -238,6 +238,9 @@ mod tests {
             "redis://h?index=on",
             "redis://h?prefix=",
             "redis://h?prefix=a{b}",
+            "redis://h?prefix=a%7bb}",
+            "redis://h?prefix=a%",
+            "redis://h?prefix=a%20b",
             "http://h",
             "redis-cluster://a:1/2",
             "redis-cluster://a:1,,b:2",
@@ -247,7 +250,10 @@ mod tests {
             let why = parse(bad).err().map(|why| why.to_string()).unwrap_or_default();
             assert!(!why.is_empty() && !why.contains('\n'), "{bad}: {why}");
         }
-        assert_eq!(parse("redis://h/?prefix=shop:").ok().and_then(|target| target.prefix).as_deref(), Some("shop:"));
+        for prefix in ["shop:", "shop%3A", "%73hop:"] {
+            let url = format!("redis://h/?prefix={prefix}");
+            assert_eq!(parse(&url).ok().and_then(|target| target.prefix).as_deref(), Some("shop:"), "{url}");
+        }
     }
 
     #[test]
