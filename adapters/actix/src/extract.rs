@@ -97,7 +97,7 @@ pub enum AuthenticatedRejection {
 impl fmt::Display for AuthenticatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SignInAt(_) => f.write_str("sign in first"),
+            Self::SignInAt(_) => Error::NotSignedIn.fmt(f),
             Self::SessionRejection(failed) => failed.fmt(f),
         }
     }

@@ -39,8 +39,11 @@ pub enum CacheEvent<'a> {
 impl Display for CacheEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) => why.fmt(f),
-            Self::Rejected => f.write_str("rejected a cache entry that this application did not write"),
+            Self::Failed(why) => write!(f, "the session cache failed: {why}"),
+            Self::Rejected => f.write_str(
+                "a cache entry was rejected, because none of this node's keys wrote it: check the keys of all nodes, \
+                 and what else can write to the cache",
+            ),
         }
     }
 }
@@ -404,4 +407,27 @@ async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_of_the_cache_has_a_text() {
+        let name = |event: &CacheEvent<'_>| match event {
+            CacheEvent::Failed(_) => "Failed",
+            CacheEvent::Rejected => "Rejected",
+        };
+        let why = "memcached did not answer: check that it runs";
+        let texts = [CacheEvent::Failed(&why), CacheEvent::Rejected].map(|event| {
+            let text = event.to_string();
+            store_support::check_text(name(&event), &text);
+            assert!(text.contains("cache") && text.contains(": "), "{text}");
+            assert_eq!(format!("{event:?}"), text);
+            text
+        });
+        assert!(texts[0].ends_with(why), "{texts:?}");
+        assert_ne!(texts[0], texts[1]);
+    }
 }

@@ -46,7 +46,7 @@ pub(crate) trait Server: Send + Sync {
 
 pub(crate) fn bad(why: &str) -> UrlError {
     UrlError::new(format!(
-        "{why}; a database URL is postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:PATH"
+        "invalid database URL ({why}): use postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:PATH"
     ))
 }
 
@@ -56,8 +56,8 @@ pub(crate) fn check_tls(verifies: bool, unverified: &str) -> Result<(), UrlError
     if !verifies || cfg!(feature = "tls") {
         return Ok(());
     }
-    let why = "TLS to a database on another host needs the feature `tls` of session-store-sql";
-    Err(UrlError::new(format!("{why}, unless the URL says {unverified}")))
+    let why = "this program was built without TLS to a database on another host";
+    Err(UrlError::new(format!("{why}: enable the feature `tls` of session-store-sql, or add {unverified} to the URL")))
 }
 
 /// A connection in use.

@@ -26,7 +26,7 @@ pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
         Err(_) => return Err(bad("not a MySQL URL")),
     };
     if options.get_database().is_none() {
-        return Err(bad("mysql:// wants the name of a database"));
+        return Err(bad("the name of the database is missing"));
     }
     let chosen = ["sslmode=", "ssl-mode="].iter().any(|word| url.contains(word));
     let options = if chosen || is_local(&options) { options } else { options.ssl_mode(MySqlSslMode::VerifyIdentity) };

@@ -18,10 +18,10 @@ pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
     let file = file.trim_start_matches("sqlite:").trim_start_matches("//");
     let has = |parameter| parameters.split('&').any(|given| given == parameter);
     if file.is_empty() || file.starts_with(':') || has("mode=memory") {
-        return Err(bad("sqlite: wants the path of a file (for sessions in memory there is MemoryStore)"));
+        return Err(bad("the path of a file is missing; MemoryStore keeps sessions in memory"));
     }
     if has("mode=ro") || has("immutable=true") || has("immutable=1") {
-        return Err(bad("sqlite: a store writes, and this URL says that the file is only read"));
+        return Err(bad("its file is read-only"));
     }
     let options = SqliteConnectOptions::from_str(url).map_err(|why| bad(&why.to_string()))?;
     Ok(Box::new(options.create_if_missing(!has("mode=rw"))))

@@ -32,7 +32,7 @@ pub(crate) fn server(url: &str) -> Result<(Box<dyn Server>, String), UrlError> {
         Some(("mysql" | "mariadb", _)) => Err(absent("mysql")),
         #[cfg(not(feature = "sqlite"))]
         Some(("sqlite", _)) => Err(absent("sqlite")),
-        _ => Err(bad("not a database URL")),
+        _ => Err(bad("it names no known database")),
     };
     Ok((server?, prefix))
 }
@@ -50,5 +50,5 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     if starts && prefix.len() <= 32 && prefix.bytes().all(name) {
         return Ok(());
     }
-    Err(UrlError::new("a table prefix has at most 32 of a-z, 0-9 and _, and begins with no digit"))
+    Err(UrlError::new("invalid table prefix: use at most 32 of a-z, 0-9 and _, and do not begin with a digit"))
 }
