@@ -13,7 +13,7 @@ use crate::base::environment::{Clock, Time};
 /// A clock that stands still until a test moves it. One thread moves it, any number may read it.
 #[derive(Debug, Default)]
 pub struct ManualClock {
-    // two halves, for not every target has 64-bit atomics
+    // two halves, because not every target has 64-bit atomics
     high: AtomicU32,
     low: AtomicU32,
 }

@@ -12,10 +12,10 @@ use crate::run::root;
 use crate::setup;
 use crate::steps::firmware::needs;
 
-/// Bytes that a block of a UF2 file carries.
+/// Payload bytes of a block of a UF2 file.
 const PAGE: usize = 256;
 
-/// What a boot ROM wants to hear: its number in the list of families, and the name of the drive that it is.
+/// The data for a boot ROM: its number in the list of families, and the name of its drive.
 const fn rom(board: Board) -> Option<(u32, &'static str)> {
     match board {
         Board::Pico | Board::PicoUsb => Some((0xe48b_ff56, "RPI-RP2")),
@@ -82,7 +82,7 @@ fn espflash(board: Board, program: &Path) -> String {
     )
 }
 
-/// What a program has in flash, by the address of each page.
+/// A program's bytes in flash, by the address of each page.
 fn pages(elf: &[u8]) -> Result<BTreeMap<u32, [u8; PAGE]>, String> {
     let file = ElfFile32::<Endianness>::parse(elf).map_err(|why| why.to_string())?;
     let (mut pages, endian) = (BTreeMap::new(), file.endian());

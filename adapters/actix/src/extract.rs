@@ -69,7 +69,8 @@ fn visit(request: &HttpRequest) -> Visit<'_> {
     Visit::new(request.method().as_str(), wanted, |name| request.headers().get(name).map(HeaderValue::as_bytes))
 }
 
-/// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.
+/// Returns a clone of what the layer left, because handlers borrow a request's extensions while others wait for a
+/// store.
 fn mounted(request: &HttpRequest) -> Option<Mounted> {
     request.extensions().get().cloned()
 }

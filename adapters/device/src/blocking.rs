@@ -1,8 +1,8 @@
 //! Operations that run to their end at once.
 //!
 //! The future of a flash operation takes 1.5 KB, and a request's future is moved a few times before it is polled. With
-//! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future lies on the
-//! stack, and only while it runs. Others wait meanwhile, for at most the time that it takes to erase and fill a page.
+//! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future is on the
+//! stack, and only while it runs. Other tasks wait for at most the time to erase and fill a page.
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};

@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(poll(request.as_mut()), Poll::Ready(Ok("served")));
     }
 
-    /// EM8: after the limit it is told.
+    /// EM8: after the limit the request fails.
     #[test]
     fn a_flash_that_is_held_for_too_long_is_told_em8() {
         let clock = Cell::new(0);

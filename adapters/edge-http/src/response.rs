@@ -1,4 +1,4 @@
-//! What becomes of the answer: its headers, and what goes wrong.
+//! The answer: its headers, and its errors.
 
 use core::fmt;
 

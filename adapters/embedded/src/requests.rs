@@ -1,4 +1,4 @@
-//! What a pool is made of, behind one name.
+//! The types of a pool, behind one name.
 
 use core::cell::{Cell, RefCell};
 

@@ -109,7 +109,7 @@ fn the_error_of_a_token_header_has_a_text() {
     assert!(error.to_string().contains("authorization"));
 }
 
-/// A response says what the error says, and a program without a layer learns what to add, once.
+/// A response has the error's text, and for a program without a layer it names what to add, once.
 #[test]
 fn responses_have_the_words_of_the_errors() {
     struct Described(Error);

@@ -1,5 +1,5 @@
-//! What a mode is: a type that says where sessions are kept, and does there what a verb asks for. A type and not a
-//! setting, so that a program contains the code of its own mode only.
+//! What a mode is: a type that determines where sessions are kept and carries out the verbs there. It is a type and not
+//! a setting, so that a program contains only the code of its own mode.
 
 use super::context::Context;
 use crate::base::environment::{Buffer, Clock};

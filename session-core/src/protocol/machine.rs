@@ -20,7 +20,7 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 
 impl<B: Buffer> RequestState<B> {
-    /// Takes the answer to the last step, and says what is to be done now.
+    /// Takes the answer to the last step, and returns what to do next.
     #[inline(never)]
     pub(crate) fn next(
         &mut self,
@@ -50,7 +50,7 @@ impl<B: Buffer> RequestState<B> {
             Reply::Nothing => {
                 operation.started.get_or_insert(operation.now);
                 if self.in_flight {
-                    // a verb was given up in the middle: nobody knows what is stored
+                    // a verb was abandoned in the middle, so it is unknown what is stored
                     self.session = SessionState::Failed(Error::Indeterminate);
                 }
                 Ok(())

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 /// The files that a URL names.
 #[derive(Default)]
 pub(crate) struct Files {
-    /// Whom to trust instead of the system's list.
+    /// The trusted authorities instead of the system's list.
     pub(crate) authority: Option<PathBuf>,
-    /// What to show to the server.
+    /// The client certificate.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ mod with {
     use super::Files;
     use crate::connection::Stream;
 
-    /// Whom to trust, and what to show to the server.
+    /// The trusted authorities and the client certificate.
     #[derive(Clone)]
     pub(crate) struct Tls(TlsConnector);
 
@@ -45,7 +45,7 @@ mod with {
                         added.map_err(|why| format!("{}: not an authority's certificate: {why}", path.display()))?;
                     }
                 }
-                // what cannot be read there is the system's matter; nobody who is missing is trusted
+                // unreadable files there are not our concern; missing authorities are not trusted
                 None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
             }
             let provider = Arc::new(rustls::crypto::ring::default_provider());

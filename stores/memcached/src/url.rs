@@ -9,7 +9,7 @@ use crate::address::{Address, Place};
 use crate::connection::Login;
 use crate::tls::{self, Tls};
 
-/// What a URL says.
+/// The content of a URL.
 pub(crate) struct Target {
     /// The servers; at least one.
     pub(crate) servers: (Address, Vec<Address>),
@@ -76,7 +76,7 @@ fn login(text: &str) -> Result<Login, UrlError> {
     let (Some(user), Some(password)) = (user, password) else {
         return Err(bad("after % in a user name or a password, use two hexadecimal digits"));
     };
-    // they travel in one line with a space between; memcached 1.6.18 knows no password with a space
+    // they are sent in one line, separated by a space; memcached 1.6.18 supports no password with a space
     let broken = |text: &str| text.contains(|c: char| c == ' ' || c.is_ascii_control());
     let plain = |text: &str| !text.is_empty() && text.len() <= 250 && !broken(text);
     if plain(&user) && !user.contains(':') && plain(&password) {

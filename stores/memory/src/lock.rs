@@ -15,7 +15,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// No lock: one thread, and no action calls back.
+/// No lock: one thread, and operations are not reentrant.
 #[cfg(not(feature = "std"))]
 pub(crate) struct Lock<T>(core::cell::RefCell<T>);
 

@@ -6,22 +6,22 @@ use session_store_shared::{UrlError, is_this_host, percent_decoded};
 
 use crate::link::{Route, Sentinel};
 
-/// What a URL says.
+/// The content of a URL.
 pub(crate) struct Target {
     pub(crate) route: Route,
     pub(crate) prefix: Option<String>,
     /// Whether an index of subjects is kept.
     pub(crate) indexed: bool,
-    /// Sessions travel in the clear to another host.
+    /// Sessions are sent unencrypted to another host.
     pub(crate) exposed: bool,
 }
 
-/// What stands after `?`.
+/// The parameters after `?`.
 #[derive(Default)]
 struct Parameters {
     prefix: Option<String>,
     without_index: bool,
-    /// Paths of the authority to trust, of a certificate of ours, and of its key.
+    /// Paths of the trusted authority, of our certificate, and of its key.
     authority: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
@@ -139,7 +139,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     Ok(Target { route, prefix: parameters.prefix, indexed: !parameters.without_index, exposed })
 }
 
-/// Reads the files that the parameters name. Without an authority, the system's list decides whom to trust.
+/// Reads the files that the parameters name. Without an authority, the system's list is trusted.
 #[cfg(feature = "tls")]
 fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlError> {
     let read = |path: &String| std::fs::read(path).map_err(|why| bad(&format!("check the file {path}: {why}")));
@@ -164,7 +164,7 @@ fn no_certificate(path: &str) -> UrlError {
     bad(&format!("check the file {path}: no certificate in PEM"))
 }
 
-/// The client's words are about the files, and repeat nothing of them.
+/// The client's text is about the files, and repeats no part of them.
 #[cfg(feature = "tls")]
 fn unusable(why: &RedisError) -> UrlError {
     bad(&format!("check the files sslrootcert=, sslcert= and sslkey=, which cannot be used: {why}"))
@@ -185,7 +185,7 @@ enum Kind {
     Sentinel,
 }
 
-/// Braces would decide on the slot of a cluster.
+/// Braces would determine the slot in a cluster.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"{}&".contains(&byte);
     if !prefix.is_empty() && prefix.len() <= 100 && prefix.bytes().all(plain) {
@@ -198,7 +198,7 @@ fn bad(why: &str) -> UrlError {
     UrlError::new(format!("invalid Redis URL: {why}"))
 }
 
-/// The client's words may repeat the URL; its kind of error does not.
+/// The client's text may repeat the URL; its kind of error does not.
 fn refused(why: RedisError) -> UrlError {
     bad(&format!("correct its host, user, password or database number ({})", why.category()))
 }

@@ -42,11 +42,11 @@ fn absent(feature: &str) -> UrlError {
     bad(&format!("this program was built without the feature `{feature}` of session-store-sql"))
 }
 
-/// A prefix becomes part of the SQL, so it is a name and nothing else.
+/// A prefix becomes part of the SQL, so it must be a plain name.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let starts = prefix.bytes().next().is_none_or(|byte| !byte.is_ascii_digit());
-    // the longest name of ours is that of an index, and PostgreSQL cuts names after 63 bytes
+    // our longest name is that of an index, and PostgreSQL truncates names after 63 bytes
     if starts && prefix.len() <= 32 && prefix.bytes().all(name) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The store of an application, for a program that looks at its sessions from outside.
+//! The store of an application, for a program that inspects its sessions from outside.
 
 use std::fmt;
 
@@ -150,7 +150,7 @@ mod tests {
             assert!(why.starts_with("no connection to") && !why.contains("geheim"), "{why}");
         }
 
-        // once an application is there, it is opened, behind a cache as well
+        // once an application has used it, it is opened, behind a cache as well
         let sessions = Sessions::new(url.open(&keys::generated()).unwrap(), keys::generated());
         sessions.check().await.unwrap();
         let layered = parse(&format!("layered:redis://127.0.0.1:1+sqlite:{}", file.display()));

@@ -98,7 +98,7 @@ impl FromStr for StoreUrl {
         };
         match (scheme, rest) {
             ("layered", rest) => {
-                // one scheme has a plus sign itself
+                // one scheme contains a plus sign
                 let from = if rest.starts_with("memcached+unix:") { "memcached+".len() } else { 0 };
                 let expected = || UrlError::new("invalid store URL: use layered:CACHE_URL+DURABLE_URL");
                 let (cache, durable) = rest
@@ -114,7 +114,7 @@ impl FromStr for StoreUrl {
             }
             ("memcached" | "memcacheds" | "memcached+unix", _) => memcached(url).map(|_| Self::Memcached(url.into())),
             (scheme, _) if scheme.starts_with("redis") => redis(url).map(|_| Self::Redis(url.into())),
-            // what precedes the colon may be a user's name, and what follows it a password
+            // the part before the colon may be a user's name, and the part after it a password
             _ => Err(UrlError::new(format!("unknown kind of store URL: use one of {KINDS}"))),
         }
     }

@@ -1,4 +1,4 @@
-//! `firmware`: the device UI on its boards: what it weighs, and how it behaves in emulators.
+//! `firmware`: the device UI on its boards: its size, and its behavior in emulators.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::files::read;
 use crate::run::{Log, cargo, passed, root};
 use crate::setup::{NODE, NPM, Need, QEMU_ARM, QEMU_RISCV, RP2040JS, SETPRIV};
 
-/// Bytes at most, for each board.
+/// The limit in bytes for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
-/// What we want of the first board: flash and static RAM.
+/// The goal for the first board: flash and static RAM.
 const GOAL: (u64, u64) = (96 * 1024, 40 * 1024);
 
-/// What it takes to build for a board and to run it.
+/// The settings to build for a board and to run it.
 pub(crate) const fn needs(board: Board) -> &'static [Need] {
     match board {
         Board::Lm3s6965evb => &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM, SETPRIV],
