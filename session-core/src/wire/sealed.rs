@@ -1,10 +1,13 @@
 //! Sealed cookies: the whole record travels in the cookie, encrypted and authenticated, and no store keeps it (SE1–SE6).
 //!
-//! ```text base64url( nonce[24] ‖ tag[16] ‖ handle[8] ‖ ciphertext of the record ) ``` XChaCha20-Poly1305
-//! (draft-irtf-cfrg-xchacha-03), the handle as associated data. Its key belongs to one signing key, one purpose and one
-//! cookie name (SE2), and the algorithm follows from the key: nothing in the cookie chooses one (SE1). The nonce is a
-//! MAC of handle and record under a key of its own. Each writer puts a random version into the record, so that a nonce
-//! of 192 bits repeats only for the same bytes, which then are the same cookie (SE5).
+//! ```text
+//! base64url( nonce[24] ‖ tag[16] ‖ handle[8] ‖ ciphertext of the record )
+//! ```
+//!
+//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), the handle as associated data. Its key belongs to one signing key, one
+//! purpose and one cookie name (SE2), and the algorithm follows from the key: nothing in the cookie chooses one (SE1). The
+//! nonce is a MAC of handle and record under a separate key. Each writer puts a random version into the record, so that a
+//! nonce of 192 bits repeats only for the same bytes, which then are the same cookie (SE5).
 //!
 //! The first 48 bytes are 64 characters exactly: the record is opened where it is used, and takes no more room than it has.
 
