@@ -10,7 +10,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::base::environment::{Clock, Time};
 
-/// A clock that stands still until a test moves it. One thread moves it, any number may read it.
+/// A clock that only a test moves. One thread may move it, and any number may read it.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     // two halves, because not every target has 64-bit atomics

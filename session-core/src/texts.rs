@@ -1,5 +1,5 @@
 //! Host only. Every variant of the public errors and events, and what holds for the texts of all of them. The matches
-//! stand here and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a
+//! are here and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a
 //! new variant would be missed.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! `flash`: the firmware for a board that is plugged in, as the file that it takes or the command that writes it.
+//! `flash`: the firmware for a board that is plugged in, as a file for its boot ROM or the command that writes it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +28,7 @@ const fn rom(board: Board) -> Option<(u32, &'static str)> {
 /// The partitions of an ESP32's flash.
 const PARTITIONS: &str = "examples/firmware/esp32/partitions.csv";
 
-/// Builds it, and says how it gets onto the board.
+/// Builds it, and prints how to write it to the board.
 pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
     let real = |board: &Board| board.is_esp32() || rom(*board).is_some();
     let named = if let [("--board", name)] = options { Board::named(name).filter(real) } else { None };
@@ -48,7 +48,7 @@ pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the file for a boot ROM of Raspberry Pi's, and says where it goes.
+/// Makes the file for a Raspberry Pi boot ROM, and prints where to copy it.
 fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> {
     let file = program.with_extension("uf2");
     let pages = pages(&fs::read(program).map_err(|why| format!("{}: {why}", program.display()))?)?;
@@ -65,7 +65,7 @@ fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> 
     ))
 }
 
-/// Says how the program gets onto an ESP32, and its partition table with it.
+/// Prints how to write the program and its partition table to an ESP32.
 fn espflash(board: Board, program: &Path) -> String {
     let network = if std::env::var_os("WIFI_SSID").is_some_and(|name| !name.is_empty()) {
         ""

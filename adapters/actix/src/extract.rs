@@ -76,7 +76,7 @@ fn mounted(request: &HttpRequest) -> Option<Mounted> {
 }
 
 /// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
-/// also if the store failed. `Result<Authenticated, AuthenticatedRejection>` tells the two apart.
+/// also if the store failed. `Result<Authenticated, AuthenticatedRejection>` distinguishes the two.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

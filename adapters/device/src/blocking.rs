@@ -14,7 +14,7 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 /// Runs a future to completion and does nothing else meanwhile. Use it in programs without an executor, and for
 /// operations that only wait for hardware. A future that waits for another task of the same executor never completes.
 ///
-/// embassy's function of the same name uses a waker of its own, which takes a few dozen bytes at each use.
+/// embassy's function of the same name creates a waker, which takes a few dozen bytes at each use.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {

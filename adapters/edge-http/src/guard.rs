@@ -42,7 +42,7 @@ const fn is_gone(kind: ErrorKind) -> bool {
 
 /// A socket whose requests are checked before edge-http reads them.
 ///
-/// A head that would make edge-http panic, or take a body for the next request, is answered with 400 here and not
+/// A head that would make edge-http panic, or mistake a body for the next request, is answered with 400 here and not
 /// passed on. A request that edge-http abandons without a response is answered with 400 or 431. Both close the
 /// connection. The guard takes a few bytes and no buffer.
 pub struct GuardedSocket<T> {

@@ -25,7 +25,7 @@ pub(crate) fn origin(request: &Request<'_>, client_address: ClientAddress) -> Or
     Origin::with_agent(client_address(request), user_agent)
 }
 
-/// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
+/// A request's session, in the request's cache: `None` if no guard requested one before the answer was made.
 pub(crate) struct RequestCache(Option<session_std::Request>);
 
 impl RequestCache {

@@ -168,8 +168,8 @@ impl Mount {
         &self.0.sessions
     }
 
-    /// Begins a request like [`begin`](Self::begin), for a framework with types of its own. `outer` is what an outer
-    /// layer left. `origin` is called if there is an observer, and `sent` if requests of other sites are rejected.
+    /// Begins a request like [`begin`](Self::begin), for a framework with its own types. `outer` is what an outer layer
+    /// left. `origin` is called if there is an observer, and `sent` if requests of other sites are rejected.
     pub fn begin_head<'h>(
         &self,
         outer: Option<&Mounted>,

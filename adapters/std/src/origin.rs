@@ -31,7 +31,7 @@ impl Origin {
         Self { address, user_agent: headers.get(USER_AGENT).cloned() }
     }
 
-    /// Creates an origin like [`new`](Self::new), for a framework with types of its own.
+    /// Creates an origin like [`new`](Self::new), for a framework with its own types.
     #[must_use]
     pub fn with_agent(address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
         Self { address, user_agent: user_agent.and_then(|agent| HeaderValue::from_bytes(agent).ok()) }

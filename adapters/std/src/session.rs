@@ -170,7 +170,7 @@ impl std::fmt::Debug for Finished {
 }
 
 impl Request {
-    /// Creates the state of a request whose session has not been asked for.
+    /// Creates the state of a request whose session has not been requested.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self::from_origin(&sessions, Origin::default)
@@ -241,7 +241,7 @@ impl Request {
         Ok(Session(self.0.clone()))
     }
 
-    /// Finishes the request if no handler asked for the session, and returns whether that was so. If it returns `true`,
+    /// Finishes the request if no handler requested the session, and returns whether that was so. If it returns `true`,
     /// the response stays unchanged.
     #[must_use]
     pub fn finish_untouched(&self) -> bool {

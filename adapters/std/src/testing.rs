@@ -30,7 +30,7 @@ use crate::environment::SystemClock;
 use crate::session::{Request, Session};
 use crate::sessions::Sessions;
 
-/// A clock that stands still until a test steps it. All clones show the same time.
+/// A clock that only a test steps. All clones show the same time.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<ManualClock>);
 

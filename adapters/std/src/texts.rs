@@ -1,6 +1,6 @@
-//! Tests only. Every variant of the public errors, and what holds for the texts of all of them. The matches stand here
-//! and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a new variant
-//! would be missed.
+//! Tests only. Every variant of the public errors, and what holds for the texts of all of them. The matches are here
+//! and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a new
+//! variant would be missed.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};

@@ -27,7 +27,7 @@ use names::{KEY, WHOLE};
 /// A session whose data is one `T`. Read and change it through `Deref`, then call [`save`](Self::save). A visitor
 /// without a session has `T::default()`.
 ///
-/// Each field is stored under a key of its own, `data.` and its name:
+/// Each field is stored under a separate key, `data.` and its name:
 ///
 /// - A field that the stored session lacks has its value in `T::default()`. Stored fields that this version of the
 ///   program does not know stay.

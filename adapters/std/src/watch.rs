@@ -66,7 +66,7 @@ const RETRY: Duration = Duration::from_secs(15);
 ///
 /// # When the store fails
 ///
-/// The watch goes on for a minute, so that a short outage closes no stream. After a minute without an answer
+/// The watch continues for a minute, so that a short outage closes no stream. After a minute without an answer
 /// [`ended`](Self::ended) returns the error, because a session that may have ended must not be shown any longer.
 ///
 /// # Sealed sessions

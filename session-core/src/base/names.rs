@@ -1,10 +1,10 @@
-//! The names of a session: the handle that a store finds it by, the version that tells writers apart, and the verifier
-//! of its secret.
+//! The names of a session: the handle that a store finds it by, the version that distinguishes writers, and the
+//! verifier of its secret.
 
 use crate::base::bytes::part;
 
-/// Names a session for its whole life. A store's key is a prefix of its own followed by the handle. The handle is
-/// random but not secret: knowing it opens nothing.
+/// Names a session for its whole life. A store's key is its prefix followed by the handle. The handle is random but not
+/// secret: knowing it opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(4))] // small processors then copy it by words, in a fraction of the code
 pub struct Handle([u8; Handle::LEN]);

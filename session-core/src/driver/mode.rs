@@ -69,7 +69,7 @@ pub trait Mode: Copy + Closed {
         subject: Option<&str>,
     ) -> impl Future<Output = Result<usize, Error>>;
 
-    /// Ends the other sessions of the subject that is signed in, if this mode can tell them from the request's own.
+    /// Ends the signed-in subject's other sessions, if this mode can distinguish them from the request's own.
     #[doc(hidden)]
     fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,

@@ -1,5 +1,5 @@
-//! The life of a session within one request. Every transition of the protocol is in this room: `steps` decides what to do
-//! next, `replies` decides what an answer means. Pure: no await, no clock and no random numbers of its own. The driver
+//! The life of a session within one request. Every transition of the protocol is in this room: `steps` decides what to
+//! do next, `replies` decides what an answer means. It is pure: it has no await, clock or random numbers. The driver
 //! does what [`Next`] says and brings the answer back.
 //!
 //! ```text

@@ -114,7 +114,7 @@ pub struct Operation<'i> {
     /// When it may be deleted.
     pub(crate) condition: DeleteCondition,
     pub(super) phase: Phase,
-    /// When its first step was asked for.
+    /// The time of its first request.
     pub(super) started: Option<Time>,
     /// Random bytes, once there are some.
     pub(crate) fresh: Option<Fresh>,

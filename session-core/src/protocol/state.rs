@@ -51,8 +51,8 @@ pub(crate) enum Candidate {
     Reused(u32),
 }
 
-/// One request's session and what became of it. The small fields come first: a small processor reaches only what is
-/// near the start in one instruction.
+/// One request's session and its state. The small fields come first: a small processor reaches only what is near the
+/// start in one instruction.
 #[repr(C)]
 pub struct RequestState<B: Buffer> {
     pub(super) session: SessionState,
@@ -119,7 +119,7 @@ impl<B: Buffer> RequestState<B> {
 
     // ---- the cookie arrives --------------------------------------------------------------------------------------
 
-    /// The request asked for its session, so the answer depends on the cookie.
+    /// The request used its session, so the answer depends on the cookie.
     pub(crate) fn look(&mut self) {
         self.looked = true;
     }

@@ -47,7 +47,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), Error> {
     if key.is_empty() || key.len() > MAX_KEY { Err(Error::BadKey) } else { Ok(()) }
 }
 
-/// A value in the table. Its key is text from there, the one that was asked for, or bytes not yet known to be text.
+/// A value in the table. Its key is text from the table, the requested key, or bytes not yet known to be text.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a, K = &'a str> {
     pub(crate) key: K,

@@ -11,8 +11,8 @@
 //! assert!(form.is_cross_site([]));
 //! ```
 
-/// The parts of a request that tell where it comes from. Header values are the received bytes, or `None` if the request
-/// has no such header.
+/// The parts of a request that show its origin. Header values are the received bytes, or `None` if the request has no
+/// such header.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent<'r> {
     /// The method, in upper case.

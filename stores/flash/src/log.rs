@@ -12,7 +12,7 @@
 //!
 //! An entry counts if its checksum is right. Its length is written before its body, by itself, and its complement shows
 //! whether it was written to its end; so after a power cut there is a torn length or a torn body, and where the next
-//! entry begins is known in either case. Nothing in a body is ever taken for an entry. No word is written twice.
+//! entry begins is known in either case. Nothing in a body is ever mistaken for an entry. No word is written twice.
 
 use crate::bytes::{self, PIECE, Window, checksum};
 use crate::error::FlashError;

@@ -68,9 +68,9 @@ pub struct Layered<C, D> {
     report: Box<Report>,
 }
 
-/// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's sessions
-/// from outside. What it ends in the durable store alone, a node may serve from the cache until the trust is over. `false`
-/// also if no node has read a session yet, or none since everybody's were ended.
+/// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's
+/// sessions from outside. A node may serve a session that such a program ended only in the durable store until the
+/// trust period ends. Also returns `false` if no node has read a session yet, or none since all were ended.
 ///
 /// # Errors
 /// The store failed.

@@ -71,8 +71,8 @@ impl Server {
         })
     }
 
-    /// Reads what is under a key, and returns the connection over which it was read. The server may have closed a
-    /// pooled connection long ago, so if one breaks, another is tried.
+    /// Reads a key, and returns the connection over which it was read. The server may have closed a pooled connection
+    /// long ago, so if one breaks, another is tried.
     pub(crate) async fn item(
         &self,
         name: &str,

@@ -69,7 +69,7 @@ impl MemcachedStore {
         self
     }
 
-    /// Reads what is under a key, and remembers its cas.
+    /// Reads a key, and remembers its cas.
     async fn look(
         &self,
         server: &Server,

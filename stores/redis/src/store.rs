@@ -106,7 +106,7 @@ impl RedisStore {
         self.with(|inner| inner.link.set_options(options))
     }
 
-    /// Changes a store that has no clones yet. A store that is shared stays as it is.
+    /// Changes a store that has no clones yet. A shared store stays unchanged.
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             set(inner);

@@ -18,9 +18,9 @@ pub(crate) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Migrates the tables to the last version of the dialect. Any number of nodes may call this at once: one migrates, the
-    /// others wait for it. If the tables exist, the right to create tables is not needed. If the future is dropped, nothing
-    /// changes, or what is there is completed by the next call.
+    /// Migrates the tables to the last version of the dialect. Any number of nodes may call this at once: one migrates,
+    /// the others wait for it. If the tables exist, the right to create tables is not needed. If the future is dropped,
+    /// nothing changes, or the next call completes the change.
     pub(crate) async fn ensure(&self, connection: &mut dyn Connection) -> Result<(), SqlError> {
         let last = self.last();
         if !self.dialect.before.is_empty() {

@@ -79,7 +79,7 @@ fn weigh(program: &Path) -> Result<(u64, u64), String> {
         for section in file.sections() {
             let name = section.name().unwrap_or_default();
             let (in_flash, in_ram) = match section.kind() {
-                // the linker of ESP32s keeps room in one bus for what is on the other
+                // the linker of ESP32s reserves room on one bus for the content of the other
                 _ if name == ".stack" || name.ends_with("_dummy") => (0, 0),
                 // code that runs in their RAM
                 SectionKind::Text if name == ".trap" || name.starts_with(".rwtext") => (1, 1),

@@ -1,4 +1,4 @@
-//! The items that values consist of, as they stand in the bytes.
+//! The items of values, as in the bytes.
 
 use super::bytes::{
     BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED,

@@ -1,4 +1,4 @@
-//! Reading, from any bytes: without recursion of its own, and never deeper than values are written.
+//! Reads values from any bytes, without its own recursion, and never deeper than values are written.
 
 use super::inside::{Elements, Entries, Variant};
 use super::item::{Item, wide};
