@@ -1,4 +1,4 @@
-//! `flash`: the firmware for a board that is plugged in, as the file that it takes or the command that writes it.
+//! `flash`: the firmware for a board that is plugged in, as a file for its boot ROM or the command that writes it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,10 +12,10 @@ use crate::run::root;
 use crate::setup;
 use crate::steps::firmware::needs;
 
-/// Bytes that a block of a UF2 file carries.
+/// Payload bytes of a block of a UF2 file.
 const PAGE: usize = 256;
 
-/// What a boot ROM wants to hear: its number in the list of families, and the name of the drive that it is.
+/// The data for a boot ROM: its number in the list of families, and the name of its drive.
 const fn rom(board: Board) -> Option<(u32, &'static str)> {
     match board {
         Board::Pico | Board::PicoUsb => Some((0xe48b_ff56, "RPI-RP2")),
@@ -28,7 +28,7 @@ const fn rom(board: Board) -> Option<(u32, &'static str)> {
 /// The partitions of an ESP32's flash.
 const PARTITIONS: &str = "examples/firmware/esp32/partitions.csv";
 
-/// Builds it, and says how it gets onto the board.
+/// Builds it, and prints how to write it to the board.
 pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
     let real = |board: &Board| board.is_esp32() || rom(*board).is_some();
     let named = if let [("--board", name)] = options { Board::named(name).filter(real) } else { None };
@@ -48,7 +48,7 @@ pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the file for a boot ROM of Raspberry Pi's, and says where it goes.
+/// Makes the file for a Raspberry Pi boot ROM, and prints where to copy it.
 fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> {
     let file = program.with_extension("uf2");
     let pages = pages(&fs::read(program).map_err(|why| format!("{}: {why}", program.display()))?)?;
@@ -65,7 +65,7 @@ fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> 
     ))
 }
 
-/// Says how the program gets onto an ESP32, and its partition table with it.
+/// Prints how to write the program and its partition table to an ESP32.
 fn espflash(board: Board, program: &Path) -> String {
     let network = if std::env::var_os("WIFI_SSID").is_some_and(|name| !name.is_empty()) {
         ""
@@ -85,7 +85,7 @@ fn espflash(board: Board, program: &Path) -> String {
     )
 }
 
-/// What a program has in flash, by the address of each page.
+/// A program's bytes in flash, by the address of each page.
 fn pages(elf: &[u8]) -> Result<BTreeMap<u32, [u8; PAGE]>, String> {
     let file = ElfFile32::<Endianness>::parse(elf).map_err(|why| why.to_string())?;
     let (mut pages, endian) = (BTreeMap::new(), file.endian());

@@ -133,7 +133,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The step of that name, by itself.
+/// Runs the step of that name alone.
 fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, options: &[String]) -> Result<(), String> {
     parse(options, &[])?;
     let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == name).collect();
@@ -142,7 +142,7 @@ fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, opti
     step(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
 }
 
-/// The soak with these options; what it found goes to the terminal.
+/// Runs the soak with these options, with its results on the terminal.
 fn soak(options: &[String]) -> Result<(), String> {
     parse(options, &["--seconds", "--store", "--seed", "--history"])?;
     let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "soak").collect();

@@ -267,7 +267,7 @@ async fn only_who_is_signed_in_comes_through() {
     let app = test::init_service(App::new().configure(routes).wrap(layer())).await;
     assert_eq!(send(&app, Method::GET, "/who", None).await.0, 401);
     assert_eq!(send(&app, Method::GET, "/perhaps", None).await.2, "nobody");
-    assert_eq!(send(&app, Method::GET, "/why", None).await.2, "sign in first");
+    assert_eq!(send(&app, Method::GET, "/why", None).await.2, "not signed in: sign in first");
     let ann = cookie(&send(&app, Method::POST, "/login", None).await.1);
     for path in ["/who", "/perhaps", "/why"] {
         assert_eq!(send(&app, Method::GET, path, ann.as_deref()).await.2, "ann", "{path}");

@@ -191,7 +191,7 @@ async fn errors_of_the_session_are_caught_by_their_type() {
     let app = app.catch_error(|why: NotSignedIn| async move { format!("page: {why}") });
     let app = app.catch_error(|SessionRejection(why): SessionRejection| async move { format!("page: {why:?}") });
     let app = client(app.with(layer()));
-    assert_eq!(send(&app, Method::GET, "/who", None).await.2, "page: sign in first");
+    assert_eq!(send(&app, Method::GET, "/who", None).await.2, "page: not signed in: sign in first");
     assert_eq!(send(&app, Method::GET, "/bad", None).await.2, "page: BadKey");
 }
 

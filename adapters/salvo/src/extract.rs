@@ -36,10 +36,10 @@ impl<T> DerefMut for Extracted<T> {
     }
 }
 
-/// None of the extractors has fields that Salvo fills.
+/// The extractors have no fields for Salvo to fill.
 static METADATA: Metadata = Metadata::new("session");
 
-#[allow(refining_impl_trait_reachable)] // hoops that call it by hand see the error of the session
+#[allow(refining_impl_trait_reachable)] // hoops that call it directly see the session's error
 impl<'ex, T: FromSession + Send> Extractible<'ex> for Extracted<T> {
     fn metadata() -> &'static Metadata {
         &METADATA

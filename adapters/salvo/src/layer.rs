@@ -22,7 +22,7 @@ pub struct SessionLayer {
     look: Look,
 }
 
-/// What makes the answers that are errors of the session; `None`: a line of text.
+/// Makes the answers to errors of the session; `None`: a line of text.
 #[derive(Clone)]
 struct Look(Option<Arc<Render>>);
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Look {
 }
 
 impl Look {
-    /// Gives the application's look to an answer that is an error of the session.
+    /// Formats an answer to an error of the session as the application does.
     fn apply(&self, response: &mut Response) {
         let Some(render) = &self.0 else { return };
         let Some(error) = response.extensions.get::<Error>().copied() else { return };
@@ -127,7 +127,7 @@ impl Handler for SessionLayer {
         };
         mount.provide(&begun, request.extensions_mut());
         let Begun { request: session, joined, .. } = begun;
-        // those of hoops outside, for an answer that replaces the handler's
+        // those of outer hoops, for an answer that replaces the handler's
         let outside = response.headers().clone();
         flow.call_next(request, depot, response).await;
         redirect(response);

@@ -39,7 +39,7 @@ impl Scribe for SessionRejection {
     }
 }
 
-/// Removes the body and the headers that describe it, as Salvo does for an error of its own.
+/// Removes the body and the headers that describe it, as Salvo does for its own errors.
 pub(crate) fn clear(response: &mut Response, status: StatusCode) {
     response.render(StatusError::internal_server_error());
     response.take_body();
@@ -59,7 +59,7 @@ pub enum AuthenticatedRejection {
 impl fmt::Display for AuthenticatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SignInAt(_) => f.write_str("sign in first"),
+            Self::SignInAt(_) => Error::NotSignedIn.fmt(f),
             Self::SessionRejection(failed) => failed.fmt(f),
         }
     }
@@ -83,19 +83,19 @@ impl Scribe for AuthenticatedRejection {
     }
 }
 
-/// The answer sends the visitor to the sign-in page.
+/// Sends the visitor to the sign-in page.
 #[derive(Clone)]
 struct Redirected;
 
-/// Gives a redirect of [`AuthenticatedRejection`] its status: in a handler's arguments, Salvo makes a 400 of every answer
-/// that is not an error.
+/// Sets the status of a redirect of [`AuthenticatedRejection`], because Salvo turns every answer to an argument that is
+/// not an error into a 400.
 pub(crate) fn redirect(response: &mut Response) {
     if response.extensions.remove::<Redirected>().is_some() {
         response.status_code(StatusCode::SEE_OTHER);
     }
 }
 
-/// Replaces the handler's answer with an error. Headers of hoops outside stay.
+/// Replaces the handler's answer with an error. Headers of outer hoops stay.
 pub(crate) fn replace(response: &mut Response, outside: HeaderMap, error: Error) {
     response.set_headers(outside);
     SessionRejection(error).render(response);

@@ -1,5 +1,5 @@
-//! One connection to Redis that all requests share. It is opened when it is needed, and again when it broke. Every wait
-//! has a timeout.
+//! One connection to Redis that all requests share. It is opened when it is needed, and again when it breaks. Every
+//! wait has a timeout.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ pub(crate) enum Route {
 
 /// Sentinels that know where the primary is.
 pub(crate) struct Sentinel {
-    /// Where they are, and whom to trust there.
+    /// Their addresses, and the authorities to trust.
     pub(crate) nodes: Vec<ConnectionAddr>,
     pub(crate) service: String,
     /// User, password and database of the primary.
@@ -108,11 +108,11 @@ pub(crate) struct Link {
     single: bool,
     /// No key may be evicted.
     keeps: bool,
-    /// It was told that none is.
+    /// The server confirmed that none may be.
     told: AtomicBool,
-    /// There is a cluster behind a URL for one server.
+    /// A URL for one server leads to a cluster.
     cluster: AtomicBool,
-    /// What the operator should know, until it was told.
+    /// Warnings for the operator that were not reported yet.
     warnings: Mutex<Vec<&'static str>>,
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Eviction {
     Never,
-    /// By this policy.
+    /// It does, by this policy.
     Policy(String),
     Untold,
 }
@@ -179,7 +179,7 @@ pub(crate) enum Retry {
 }
 
 impl Link {
-    /// `exposed`: sessions travel in the clear to another host.
+    /// `exposed`: sessions are sent unencrypted to another host.
     pub(crate) fn new(route: Route, exposed: bool) -> Self {
         Self {
             single: !matches!(route, Route::Cluster(_) | Route::Given(Connection::Cluster(_))),
@@ -273,11 +273,11 @@ impl Link {
             }
             Ok(Err(why)) if self.single && matches!(why.kind(), ErrorKind::Server(ServerErrorKind::Moved)) => {
                 self.circuit.succeeded();
-                // some keys would be found and others not
+                // some keys would be found and others would not
                 self.cluster.store(true, Ordering::Relaxed);
                 Err(RedisStoreError::Cluster)
             }
-            // Redis works and rejects the command: a replica rejects writes and goes on reading
+            // Redis works and rejects the command: a replica rejects writes and continues to serve reads
             Ok(Err(why)) if used.is_some() && (!broken(&why) || is_replica(&why)) => {
                 self.circuit.succeeded();
                 Err(why.into())
@@ -321,7 +321,7 @@ impl Link {
             self.forget(number);
             return Err(redis::make_extension_error(EVICTS.into(), Some(policy)));
         }
-        // what heals by itself in a cluster is one node's connection
+        // in a cluster, the client repairs the connection of a single node
         let healing = matches!(connection, Connection::Cluster(_));
         connection.ask(command, place).await.inspect_err(|why| {
             if !healing && broken(why) || matches!(why.kind(), ErrorKind::ClusterConnectionNotFound) {
@@ -348,8 +348,8 @@ impl Link {
         Ok((connection, current.number, evicts))
     }
 
-    /// Asks a server, or each of a cluster, by which policy it evicts keys. A cluster is asked until all of its nodes have
-    /// answered once, and not for long: what one that is down would say must not keep the others from working.
+    /// Asks a server, or each of a cluster, by which policy it evicts keys. A cluster is asked until all of its nodes
+    /// have answered once, with a short timeout, so that a node that is down does not block the others.
     async fn eviction(&self, connection: &mut Connection) -> RedisResult<Option<String>> {
         let info = redis::cmd("INFO");
         let answer = match connection {
@@ -418,7 +418,7 @@ impl Route {
             Self::Given(connection) => {
                 let mut connection = connection.clone();
                 if let Connection::One(connection) = &mut connection {
-                    // instead of the application's for its own commands
+                    // instead of the timeout for the application's own commands
                     connection.set_response_timeout(response);
                 }
                 connection
@@ -432,7 +432,7 @@ impl Route {
     }
 }
 
-/// Returns whether the connection is of no more use: it broke, or leads to a server that no longer accepts writes.
+/// Returns whether the connection can no longer be used: it broke, or leads to a server that no longer accepts writes.
 fn broken(why: &RedisError) -> bool {
     is_replica(why) || why.is_io_error() || why.is_unrecoverable_error()
 }

@@ -13,25 +13,25 @@ use crate::keys;
 use crate::link::Retry;
 use crate::store::{ERA, Inner, RedisStore};
 
-/// Keys that the server goes through at a time.
+/// The number of keys that the server scans at a time.
 const SCANNED: usize = 500;
 /// Slots of a cluster.
 const SLOTS: u16 = 16_384;
 
-/// A server whose keys are gone through.
+/// A server whose keys are scanned.
 #[derive(PartialEq, Eq)]
 struct Primary {
-    /// In a cluster, the way to it.
+    /// The route to it in a cluster.
     place: Option<Route>,
-    /// Its ranges of slots, first and last. They are none where there is no cluster.
+    /// Its ranges of slots, first and last. Empty without a cluster.
     slots: Vec<(u16, u16)>,
-    /// The process, if the user may know it: another one does not understand this one's cursors.
+    /// The process, if the user may read it. Cursors are valid only in the process that returned them.
     run: Option<String>,
 }
 
 impl RedisStore {
-    /// Calls `each` with the handle and the record of each session that has not expired at `now`, for a program that lists
-    /// everybody's sessions: see [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Goes through all keys
+    /// Calls `each` with the handle and the record of each session that has not expired at `now`, for a program that
+    /// lists all sessions: see [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Goes through all keys
     /// of the database with `SCAN`, in a cluster through those of each primary, which takes its time and keeps no other
     /// client waiting. A session that begins meanwhile may be missing.
     ///
@@ -40,7 +40,7 @@ impl RedisStore {
     /// replaced meanwhile, or slots were being moved.
     pub async fn for_each_head(&self, now: Time, mut each: impl FnMut(Handle, &[u8])) -> Result<(), RedisStoreError> {
         let primaries = match self.primaries().await {
-            // the client has learned where the slots are when it connected
+            // the client read the slot map when it connected
             Err(RedisStoreError::Moved) => {
                 self.0.link.reconnect();
                 self.primaries().await?
@@ -87,7 +87,7 @@ impl RedisStore {
                     return Err(RedisStoreError::Unexpected);
                 };
                 for ((_, handle, _), both) in found.iter().zip(values.chunks(2)) {
-                    // one that has no era, or ended meanwhile, is none
+                    // a session without an era, or one that has just ended, does not count
                     let [Value::BulkString(value), Value::BulkString(era)] = both else { continue };
                     let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
                     if born == era && Stamp::of_any(record).live(now) {
@@ -102,7 +102,7 @@ impl RedisStore {
         }
     }
 
-    /// Returns the servers that have all keys: in a cluster, those that say themselves that the slots are theirs.
+    /// Returns the servers that have all keys: in a cluster, those that report the slots as their own.
     async fn primaries(&self) -> Result<Vec<Primary>, RedisStoreError> {
         let mut all: Vec<Primary> = Vec::new();
         if self.0.link.is_single() {
@@ -113,7 +113,7 @@ impl RedisStore {
         while let Some(slot) = (0..SLOTS).find(|slot| !has(&all, *slot)) {
             let place = Some(Route::new(slot, SlotAddr::Master));
             let nodes = self.text(place, redis::cmd("CLUSTER").arg("NODES")).await?;
-            // a slot that has moved, or is about to
+            // a slot that has moved or is migrating
             let slots = own_slots(&nodes).filter(|slots| covers(slots, slot)).ok_or(RedisStoreError::Moved)?;
             all.push(Primary { place, slots, run: self.run(place).await? });
         }
@@ -141,12 +141,12 @@ fn covers(slots: &[(u16, u16)], slot: u16) -> bool {
     slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
 }
 
-/// Returns the slots of the node that answers `CLUSTER NODES`, in ranges; `None` if it is about to give or to take one.
+/// Returns the slots of the node that answers `CLUSTER NODES`, in ranges; `None` if a slot is migrating to or from it.
 fn own_slots(nodes: &str) -> Option<Vec<(u16, u16)>> {
     let is_own =
         |line: &&str| line.split(' ').nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"));
     let own = nodes.lines().find(is_own)?;
-    // `93`, `0-92`, and `[93->-ID]` for one that is about to move
+    // `93`, `0-92`, and `[93->-ID]` for a migrating one
     let range = |slots: &str| {
         let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
         Some((first.parse().ok()?, last.parse().ok()?))

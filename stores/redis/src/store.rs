@@ -106,7 +106,7 @@ impl RedisStore {
         self.with(|inner| inner.link.set_options(options))
     }
 
-    /// Changes a store that has no clones yet. A store that is shared stays as it is.
+    /// Changes a store that has no clones yet. A shared store stays unchanged.
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             set(inner);
@@ -129,12 +129,12 @@ impl RedisStore {
     }
 }
 
-/// What the script says.
+/// The script's answer.
 enum Reply {
     Missing,
     /// With the version.
     Applied(Vec<u8>),
-    /// With the record that is there, or nothing.
+    /// With the current record, or nothing.
     Conflict(Vec<u8>),
     Full,
 }
@@ -156,7 +156,7 @@ impl Reply {
     fn outcome(self, there: &mut [u8]) -> Outcome {
         match self {
             Self::Missing => Outcome::Missing,
-            // what was deleted may have been no record, and then has none
+            // the deleted value may not have been a record, and then has no version
             Self::Applied(version) => {
                 Outcome::Applied(Version(version.try_into().map(u64::from_le_bytes).unwrap_or_default()))
             }
@@ -194,7 +194,7 @@ impl Store for RedisStore {
             _ => return Ok(Load::Missing),
         };
         let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-        // bytes that are no record are returned as they are, and the core rejects them
+        // bytes that are not a record are returned unchanged, and the core rejects them
         if Stamp::of(record).is_some_and(|stamp| born != era || !stamp.live(now)) {
             return Ok(Load::Missing);
         }
@@ -202,7 +202,7 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, RedisStoreError> {
-        // a group's first era may be any bytes that were not there before: its first session's version
+        // a group's first era may be any new bytes, so it is the version of its first session
         let era = record.get(VERSION_AT..VERSION_AT + ERA).unwrap_or_default();
         Ok(self.step("create", key, now, [record, era]).await?.outcome(&mut []))
     }
@@ -231,10 +231,10 @@ impl Store for RedisStore {
         Ok(reply?.outcome(&mut []))
     }
 
-    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login that
-    /// began before is refused when it is added to the index, or was added before the first command and has its record,
-    /// which the second one ends. One server does each in one step; if it fails half way in a cluster, some groups have
-    /// ended: call it again.
+    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login
+    /// that began before is either rejected by the index, or was added before the first command and has its record,
+    /// which the second command ends. One server does each in one step. If it fails half-way in a cluster, some groups
+    /// have ended: call it again.
     async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
         let Inner { link, prefix, .. } = &*self.0;
         let mut era = [0; ERA];

@@ -1,5 +1,5 @@
-//! `bench`: instructions and allocations of one request: the core beside the same work by hand, and what sessions add to a
-//! request through each std framework. No times: they differ from run to run.
+//! `bench`: instructions and allocations of one request: the core compared with the same work by hand, and what
+//! sessions add to a request in each server framework. Times are not measured, because they differ from run to run.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,11 +7,11 @@ use std::path::Path;
 
 use crate::run::{Log, cargo, program as command, root, target};
 
-/// What the core may take, as a multiple of the floor in hundredths, when we are there.
+/// The goal for the core, as a multiple of the floor in hundredths.
 const GOAL: u64 = 125;
-/// The requests, and the multiple that each must not exceed until then. Lower it whenever one gets cheaper; never raise it.
+/// The requests, and the multiple that each must not exceed. Lower it whenever one gets cheaper; never raise it.
 const REQUESTS: [(&str, u64); 3] = [("read", 117), ("increment", 126), ("new", 125)];
-/// A request, and what it may take: instructions, allocations, and their bytes.
+/// A request and its budget: instructions, allocations, and their bytes.
 type Budget = (&'static str, u64, u64, u64);
 /// What sessions may add to a request through a framework, by framework and request: instructions, allocations and bytes. The
 /// frameworks' seeds move the instructions by some tens from process to process, so there is a margin of two in a hundred.
@@ -57,7 +57,7 @@ const ADDED: [(&str, [Budget; 4]); 4] = [
 /// Requests of the two runs whose difference is counted.
 const TIMES: [u64; 2] = [1_000, 2_000];
 
-/// What one request costs.
+/// The cost of one request.
 struct Cost {
     instructions: u64,
     allocations: u64,
@@ -123,7 +123,7 @@ fn hundredths(number: u64) -> String {
     format!("{}.{:02}", number / 100, number % 100)
 }
 
-/// What our sessions add through each framework, as a table, and what of it is too much.
+/// A table of what our sessions add in each framework, and the values above their budgets.
 fn adapters(log: &mut Log) -> Result<(String, Vec<String>), String> {
     let mut table =
         String::from("| framework | request | added | allocations | bytes |\n| --- | --- | --- | --- | --- |\n");
@@ -145,7 +145,7 @@ fn adapters(log: &mut Log) -> Result<(String, Vec<String>), String> {
     Ok((table, wrong))
 }
 
-/// What a program's sessions add to the request without them, for each request of [`ADDED`].
+/// What a program's sessions add to each request of [`ADDED`].
 fn added(log: &mut Log, program: &Path, framework: &str) -> Result<Vec<Cost>, String> {
     let bare = cost(log, program, &[framework, "bare"])?;
     let requests = ADDED[0].1.into_iter();
@@ -161,7 +161,7 @@ fn added(log: &mut Log, program: &Path, framework: &str) -> Result<Vec<Cost>, St
         .collect()
 }
 
-/// Counts one case over two numbers of requests: the difference leaves out what is done before and after.
+/// Counts one case over two numbers of requests: the difference excludes the start and end of the program.
 fn cost(log: &mut Log, counted: &Path, case: &[&str]) -> Result<Cost, String> {
     let mut counts = Vec::new();
     for times in TIMES {
@@ -177,7 +177,7 @@ fn cost(log: &mut Log, counted: &Path, case: &[&str]) -> Result<Cost, String> {
         counts.push(instructions.zip(numbers).ok_or(format!("valgrind counted nothing for {case:?}"))?);
     }
     let [(first, before), (second, after)] = counts[..] else { unreachable!("two runs") };
-    // a table that grows now and then is no allocation of a request
+    // a table that sometimes grows is not an allocation of a request
     let each = |first: u64, second: u64| second.saturating_sub(first) / (TIMES[1] - TIMES[0]);
     Ok(Cost { instructions: each(first, second), allocations: each(before.0, after.0), bytes: each(before.1, after.1) })
 }

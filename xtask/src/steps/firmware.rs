@@ -1,4 +1,4 @@
-//! `firmware`: the device UI on its boards: what it weighs, and how it behaves in emulators.
+//! `firmware`: the device UI on its boards: its size, and its behavior in emulators.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::files::read;
 use crate::run::{Log, cargo, passed, root};
 use crate::setup::{self, NODE, NPM, Need, QEMU_ARM, QEMU_RISCV, RP2040JS, SETPRIV};
 
-/// Bytes at most, for each board.
+/// The limit in bytes for each board.
 const SIZES: &str = "examples/firmware/sizes.txt";
-/// What we want of the first board: flash and static RAM.
+/// The goal for the first board: flash and static RAM.
 const GOAL: (u64, u64) = (96 * 1024, 40 * 1024);
 
-/// What it takes to build for a board and to run it.
+/// The settings to build for a board and to run it.
 pub(crate) const fn needs(board: Board) -> &'static [Need] {
     match board {
         Board::Lm3s6965evb => &[Need::Target("thumbv7m-none-eabi"), QEMU_ARM, SETPRIV],
@@ -96,7 +96,7 @@ fn weigh(program: &Path) -> Result<(u64, u64), String> {
         for section in file.sections() {
             let name = section.name().unwrap_or_default();
             let (in_flash, in_ram) = match section.kind() {
-                // the linker of ESP32s keeps room in one bus for what is on the other
+                // the linker of ESP32s reserves room on one bus for the content of the other
                 _ if name == ".stack" || name.ends_with("_dummy") => (0, 0),
                 // code that runs in their RAM
                 SectionKind::Text if name == ".trap" || name.starts_with(".rwtext") => (1, 1),

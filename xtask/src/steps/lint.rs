@@ -1,4 +1,4 @@
-//! `fmt`, `clippy` and `docs`: what the toolchain says of the code.
+//! `fmt`, `clippy` and `docs`: the toolchain's checks of the code.
 
 use firmware_tests::ESP32;
 
