@@ -10,10 +10,10 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::base::environment::{Clock, Time};
 
-/// A clock that stands still until a test moves it. One thread moves it, any number may read it.
+/// A clock that only a test moves. One thread may move it, and any number may read it.
 #[derive(Debug, Default)]
 pub struct ManualClock {
-    // two halves, for not every target has 64-bit atomics
+    // two halves, because not every target has 64-bit atomics
     high: AtomicU32,
     low: AtomicU32,
 }

@@ -1,5 +1,5 @@
 //! Host only. Every variant of the public errors and events, and what holds for the texts of all of them. The matches
-//! stand here and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a
+//! are here and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a
 //! new variant would be missed.
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ macro_rules! every {
     }};
 }
 
-/// Each says whose fault it is, because that is a method, and ends with what to do.
+/// Each text says what happened and what to do. A method returns whose fault it is.
 #[test]
 fn every_error_of_the_core_has_a_text() {
     let (all, name) = every! { Error:
@@ -163,7 +163,7 @@ fn every_event_has_a_text_lc13() {
         assert!(event.subject().is_none() || text.contains("\"ann\""), "{text}");
         assert!(event.log_id().is_none() || text.contains(&id.to_string()), "{text}");
     }
-    // the same events without what they may lack
+    // the same events without their optional parts
     for event in [
         Event::LoginFailed(None, why),
         Event::Ended(id, None),

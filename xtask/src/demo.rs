@@ -9,7 +9,7 @@ use crate::run::{cargo, root};
 use crate::setup;
 use crate::steps::firmware::needs;
 
-/// Becomes the demo: cargo replaces itself by the program, so that Ctrl-C reaches it directly.
+/// Runs the demo. cargo replaces itself with the program, so that Ctrl-C reaches it directly.
 pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {
     let option = |name| options.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value);
     let data = match option("--data") {
@@ -27,12 +27,12 @@ pub(crate) fn demo(options: &[(&str, &str)]) -> Result<(), String> {
     Err(format!("cannot start cargo: {}", demo.exec()))
 }
 
-/// Becomes the notes application with device-bound sessions.
+/// Runs the notes application with device-bound sessions.
 pub(crate) fn device_bound() -> Result<(), String> {
     Err(format!("cannot start cargo: {}", cargo(&["run", "--locked", "--quiet", "--package", "https-demo"]).exec()))
 }
 
-/// The same on a board. QEMU ends with this process, however that ends.
+/// The same on a board. QEMU ends with this process.
 fn on_board(name: &str, listen: &str, data: &Path) -> Result<(), String> {
     let known = || Board::EMULATED.map(Board::name).join(" or ");
     let board = Board::named(name)
@@ -42,7 +42,7 @@ fn on_board(name: &str, listen: &str, data: &Path) -> Result<(), String> {
     setup::install(needs(board))?;
     println!("building the firmware; the board's flash is in {}", data.display());
     let mut device = Device::boot(board, &board.build()?, data, listen, &[])?;
-    // its setup code, for one: this is the board's serial line
+    // such as its setup code: this is the board's serial line
     device.said().iter().for_each(|line| println!("{line}"));
     println!("listening on http://{}", device.address());
     device.wait()

@@ -26,7 +26,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "flash",
         "build the firmware for a board that is plugged in, and say how it gets there",
-        "  --board BOARD   pico (with a W5500), pico-usb or pico2\n",
+        "  --board BOARD   pico (with a W5500), pico-usb, pico2, esp32c3 or esp32c6 (with the access point in the\n                  environment: WIFI_SSID, WIFI_PASSWORD)\n",
     ),
     (
         "test-all",
@@ -48,6 +48,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 ",
     ),
     ("keygen", "print a fresh signing key of 64 hexadecimal digits, for SESSION_KEY", ""),
+    (
+        "boards",
+        "weigh the device UI on each board, beside its budget: the first part of the step `firmware`",
+        "  --board BOARD   only this one; may be given several times\n",
+    ),
     ("size", "weigh the core on each microcontroller target, beside the goals", ""),
     ("bench", "count instructions and allocations of a request: the core, and what adapters add", ""),
     (
@@ -106,6 +111,7 @@ fn main() -> ExitCode {
         "soak" => soak(options),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "api" => parse(options, &[]).and_then(|_| steps::api::record()),
+        "boards" => parse(options, &["--board"]).and_then(|options| steps::firmware::boards(&options)),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
         "performance" => steps::performance::performance(options),
@@ -127,7 +133,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The step of that name, by itself.
+/// Runs the step of that name alone.
 fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, options: &[String]) -> Result<(), String> {
     parse(options, &[])?;
     let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == name).collect();
@@ -136,7 +142,7 @@ fn by_itself(name: &str, step: fn(&mut run::Log) -> Result<String, String>, opti
     step(&mut log).map(drop).inspect_err(|_| eprintln!("{}", log.tail(80)))
 }
 
-/// The soak with these options; what it found goes to the terminal.
+/// Runs the soak with these options, with its results on the terminal.
 fn soak(options: &[String]) -> Result<(), String> {
     parse(options, &["--seconds", "--store", "--seed", "--history"])?;
     let steps: Vec<_> = steps::STEPS.iter().filter(|step| step.name == "soak").collect();

@@ -1,4 +1,4 @@
-//! Running other programs, with what they print kept in a log.
+//! Runs other programs and logs their output.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -40,7 +40,7 @@ pub(crate) fn cpu() -> Duration {
     Duration::from_micros(micros.iter().sum::<i64>().try_into().unwrap_or(0))
 }
 
-/// What one step's programs print.
+/// The output of one step's programs.
 pub(crate) struct Log {
     file: File,
     path: PathBuf,
@@ -70,7 +70,7 @@ impl Log {
         text.lines().skip(from).fold(String::new(), |tail, line| tail + line + "\n")
     }
 
-    /// Runs a program to its end, and returns all that it printed; an error if it does not end well.
+    /// Runs a program to its end and returns its output, or an error if it failed.
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<String, String> {
         let line = shown(command);
         println!("      {line}");
@@ -84,7 +84,7 @@ impl Log {
     fn capture(&mut self, command: &mut Command, line: &str) -> std::io::Result<(String, bool)> {
         writeln!(self.file, "$ {line}")?;
         let from = self.file.stream_position()?;
-        // clones share one place in the file, so that both streams stand in the log in their order
+        // clones share one position in the file, so that both streams are in the log in order
         command.stdin(Stdio::null()).stdout(self.file.try_clone()?).stderr(self.file.try_clone()?);
         let success = command.status()?.success();
         let mut bytes = Vec::new();
@@ -94,14 +94,14 @@ impl Log {
     }
 }
 
-/// The command as one would type it, without the directories of programs.
+/// The command as typed in a shell, without the directories of programs.
 fn shown(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Sums up what `cargo test` printed. A test that is ignored shows nothing, so it is a failure.
+/// Sums up what `cargo test` printed. An ignored test is a failure, because it shows nothing.
 pub(crate) fn passed(output: &str) -> Result<String, String> {
     let results =
         || output.lines().filter(|line| line.starts_with("test result:")).flat_map(|line| line.split([';', '.']));

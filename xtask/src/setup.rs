@@ -1,5 +1,5 @@
-//! What the steps need on this machine, and how it gets there. What counts is whether a thing works, not whether some
-//! package manager knows of it.
+//! Installs what the steps need on this machine. A tool counts as installed if it works, whatever a package manager
+//! reports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) enum Need {
     Target(&'static str),
     /// A program of a Debian package.
     Program { name: &'static str, package: &'static str },
-    /// A server of a Debian package that is called by its path.
+    /// A server of a Debian package that is started by its path.
     Server { path: &'static str, package: &'static str },
     /// A program out of a wheel of PyPI that Debian does not have in that version: `target/servers/NAME/PROGRAM`.
     Wheel { name: &'static str, program: &'static str, package: &'static str },
@@ -102,12 +102,12 @@ fn works(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The names of those that are not there.
+/// The names of the missing ones.
 pub(crate) fn missing(needs: &[Need]) -> Vec<&'static str> {
     needs.iter().filter(|need| !need.is_there()).map(|need| need.name()).collect()
 }
 
-/// Installs what is missing. What cannot be installed is named in one line, as the command to type.
+/// Installs missing tools. For those that cannot be installed, returns the command to run in one line.
 pub(crate) fn install(needs: &[Need]) -> Result<(), String> {
     let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.is_there()).collect();
     if missing.is_empty() {
@@ -144,7 +144,7 @@ pub(crate) fn install(needs: &[Need]) -> Result<(), String> {
     if still.is_empty() { Ok(()) } else { Err(format!("installed, but not working: {}", still.join(", "))) }
 }
 
-/// The error of this and the next is what to type by hand.
+/// The error of this and the next function is the command to run by hand.
 fn rustup(log: &mut Log, kind: &str, names: &[&str]) -> Result<(), String> {
     if names.is_empty() {
         return Ok(());
@@ -167,7 +167,7 @@ fn apt_get(log: &mut Log, packages: &[&str]) -> Result<(), String> {
     }
     let install = ["apt-get", "install", "--yes", "--no-install-recommends"];
     let by_hand = |_| format!("sudo {} {}", install.join(" "), packages.join(" "));
-    // as root, or as somebody whom sudo asks no password
+    // as root, or as a user whom sudo asks for no password
     let root = program("id", &["-u"]).output().is_ok_and(|output| output.stdout == b"0\n");
     let prefix: &[&str] = if root { &["env"] } else { &["sudo", "-n", "env"] };
     let mut apt_get = |arguments: &[&str]| {
@@ -178,8 +178,8 @@ fn apt_get(log: &mut Log, packages: &[&str]) -> Result<(), String> {
     apt_get(&[&install[..], packages].concat()).map(drop).map_err(by_hand)
 }
 
-/// Takes a server out of its wheel. The wheels are those of Python 3.11, whichever Python is here: nothing of them is
-/// imported.
+/// Takes a server out of its wheel. The wheels are for Python 3.11, whatever the local version, because nothing is
+/// imported from them.
 fn unpack(log: &mut Log, need: Need) -> Result<(), String> {
     let Need::Wheel { name, program: server, package } = need else { return Ok(()) };
     let (folder, arch) = (wheel(name), std::env::consts::ARCH);

@@ -1,4 +1,4 @@
-//! `test-all`: runs steps one after the other, and sums up.
+//! `test-all`: runs steps one after the other and prints a summary.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,11 +17,11 @@ struct Row {
     result: Result<String, String>,
 }
 
-/// Every step is run, whatever came of the ones before it.
+/// Runs every step, even if earlier ones failed.
 pub(crate) fn test_all(chosen: &[&'static Step]) -> Result<(), String> {
     let begin = Instant::now();
     if let Err(why) = setup::install(&steps::needs(chosen)) {
-        // the steps that need what is missing fail below
+        // steps with missing tools fail below
         println!("setup: {why}");
     }
     println!("setup took {}", minutes(begin.elapsed()));
@@ -85,7 +85,7 @@ fn times(file: &Path) -> BTreeMap<String, (Duration, Duration)> {
     text.lines().filter_map(line).collect()
 }
 
-/// Stores what a step took. If that fails, the next run does not show it, and nothing else is lost.
+/// Stores what a step took. If that fails, only the next run's display is affected.
 fn remember(file: &Path, name: &str, time: Duration, cpu: Duration) {
     let mut times = times(file);
     times.insert(name.into(), (time, cpu));

@@ -69,13 +69,14 @@ fn visit(request: &HttpRequest) -> Visit<'_> {
     Visit::new(request.method().as_str(), wanted, |name| request.headers().get(name).map(HeaderValue::as_bytes))
 }
 
-/// Returns what the layer has left. A clone: handlers borrow a request's extensions while others wait for a store.
+/// Returns a clone of what the layer left, because handlers borrow a request's extensions while others wait for a
+/// store.
 fn mounted(request: &HttpRequest) -> Option<Mounted> {
     request.extensions().get().cloned()
 }
 
 /// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
-/// also if the store failed. `Result<Authenticated, AuthenticatedRejection>` tells the two apart.
+/// also if the store failed. `Result<Authenticated, AuthenticatedRejection>` distinguishes the two.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.
@@ -97,7 +98,7 @@ pub enum AuthenticatedRejection {
 impl fmt::Display for AuthenticatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SignInAt(_) => f.write_str("sign in first"),
+            Self::SignInAt(_) => Error::NotSignedIn.fmt(f),
             Self::SessionRejection(failed) => failed.fmt(f),
         }
     }

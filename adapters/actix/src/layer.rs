@@ -10,20 +10,18 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN, UPGRADE, USER_AGENT,
-};
+use actix_web::http::header::{COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN, UPGRADE, USER_AGENT};
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use session_std::cross_site::Sent;
 use session_std::device::{DeviceAnswer, DeviceRequest, names};
 use session_std::events::Origin;
 use session_std::mount::{Begun, Mount};
-use session_std::{Sessions, headers};
+use session_std::{Sessions, headers, rejection};
 
 use crate::extract::AuthenticatedRejection;
 use crate::response::{Headers, SessionRejection};
 
-/// Finds the address of who sent a request.
+/// Finds the address of the sender of a request.
 type ClientAddress = fn(&HttpRequest) -> Option<IpAddr>;
 
 /// A middleware that gives all handlers of an app or a scope sessions:
@@ -38,14 +36,14 @@ pub struct SessionLayer {
     look: Look,
 }
 
-/// What makes the answers that are errors of the session; `None`: a line of text.
+/// Makes the answers to errors of the session; `None`: a line of text.
 #[derive(Clone)]
 struct Look(Option<Arc<MakeAnswer>>);
 
 type MakeAnswer = dyn Fn(session_std::Error) -> HttpResponse + Send + Sync;
 
 impl Look {
-    /// The error as an answer, in which loggers outside find it.
+    /// The error as an answer, in which outer loggers find it.
     fn refusal(&self, error: session_std::Error) -> HttpResponse {
         let plain = HttpResponse::from_error(SessionRejection(error));
         let Some(make) = &self.0 else { return plain };
@@ -58,7 +56,7 @@ impl Look {
         answer
     }
 
-    /// The error of the session that an answer has, if the application gives it a look.
+    /// The session's error in an answer, if the application formats it.
     fn error(&self, error: Option<&Error>) -> Option<session_std::Error> {
         self.0.as_ref()?;
         let error = error?;
@@ -192,7 +190,7 @@ where
             Ok(begun) => begun,
             Err(error) => {
                 let refused = look.refusal(error);
-                // not `request.into_response`, which drops the error for loggers and handlers of errors outside
+                // not `request.into_response`, which drops the error for outer loggers and error handlers
                 let refused = ServiceResponse::new(request.into_parts().0, refused);
                 return Box::pin(ready(Ok(refused.map_into_right_body())));
             }
@@ -224,7 +222,7 @@ where
                     apply(instead.headers_mut());
                     Ok(answer.into_response(instead).map_into_right_body())
                 }
-                // an error stays one, for the handlers of errors outside, and carries the cookie
+                // an error stays one, for outer error handlers, and carries the cookie
                 Err(answer) => {
                     let mut answer = replaced.map_or(answer, |error| SessionRejection(error).into());
                     let shown = look.error(Some(&answer));
@@ -242,17 +240,17 @@ where
     }
 }
 
-/// Keeps what middleware inside of this layer has set in an answer that another one replaces.
+/// Keeps the headers of inner middleware when another answer replaces its answer.
 fn keep_headers(before: &HeaderMap, answer: &mut HeaderMap) {
     let said: Vec<_> = answer.keys().cloned().collect();
     for (name, value) in before {
-        if *name != CONTENT_TYPE && *name != CONTENT_LENGTH && !said.contains(name) {
+        if !rejection::is_about_body(name.as_str()) && !said.contains(name) {
             answer.append(name.clone(), value.clone());
         }
     }
 }
 
-/// What a request for the endpoint of device-bound sessions says.
+/// Reads a request for the endpoint of device-bound sessions.
 fn device_request(request: &ServiceRequest) -> DeviceRequest {
     let headers = request.headers();
     let says = |name: &str, value: &[u8]| headers.get(name).is_some_and(|said| said.as_bytes() == value);

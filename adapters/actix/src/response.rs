@@ -42,10 +42,10 @@ impl ResponseError for SessionRejection {
     }
 }
 
-/// The headers of an answer, for what its session says.
+/// The headers of an answer, for its session's part.
 pub(crate) struct Headers<'a>(pub(crate) &'a mut HeaderMap);
 
-/// actix-web's type for the name of a header. It always takes what is a name already.
+/// actix-web's type for the name of a header. It accepts every valid name.
 fn name_of(name: &HeaderName) -> Option<header::HeaderName> {
     header::HeaderName::from_bytes(name.as_str().as_bytes()).ok()
 }

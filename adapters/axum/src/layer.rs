@@ -27,7 +27,7 @@ pub struct SessionLayer {
     look: Look,
 }
 
-/// What makes the answers that are errors of the session; `None`: a line of text.
+/// Makes the answers to errors of the session; `None`: a line of text.
 #[derive(Clone)]
 struct Look(Option<Arc<MakeAnswer>>);
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Look {
 }
 
 impl Look {
-    /// Gives the application's look to an answer that is an error of the session.
+    /// Formats an answer to an error of the session as the application does.
     fn apply(&self, answer: Response<Body>) -> Response<Body> {
         let Some(make) = &self.0 else { return answer };
         let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
@@ -49,7 +49,7 @@ impl Look {
             *made.status_mut() = answer.status();
         }
         rejection::keep_headers(answer.headers(), made.headers_mut());
-        // a layer outside finds it there, too
+        // an outer layer finds it there as well
         made.extensions_mut().insert(error);
         made
     }
@@ -179,7 +179,7 @@ pin_project! {
             begun: Begun,
             look: Look,
         },
-        /// What follows of it, or what the layer answers in its place.
+        /// The work after it, or the layer's own answer.
         Answer { answer: Pin<Box<dyn Future<Output = Response<Body>> + Send>> },
     }
 }
@@ -190,7 +190,7 @@ impl<F> SessionFuture<F> {
     }
 }
 
-/// Returns the answer with what its session says.
+/// Returns the answer with its session's part.
 fn conclude(finished: Finished, answer: Response<Body>, look: &Look) -> Response<Body> {
     let mut answer = look.apply(finished.error.map_or(answer, |error| SessionRejection(error).into_response()));
     headers::apply(finished, answer.headers_mut());

@@ -315,9 +315,12 @@ async fn errors_look_as_the_application_says() {
         .route("/late", post(late))
         .route("/bad", get(bad))
         .route("/who", get(async |user: Authenticated| user.subject))
+        .route("/own", get(async || SessionRejection(Error::Conflict)))
         .route("/plain", get(async || (StatusCode::NOT_FOUND, "plain")))
         .with_state(sessions.clone())
-        .layer(axum::middleware::map_response(async |answer: Response<Body>| ([("x-inner", "1")], answer)));
+        .layer(axum::middleware::map_response(async |answer: Response<Body>| {
+            ([("x-inner", "1"), ("content-encoding", "br")], answer)
+        }));
     let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
     let app = routes.layer(layer);
     let ann = sessions.cookie_for("ann").await.unwrap();
@@ -326,6 +329,7 @@ async fn errors_look_as_the_application_says() {
         assert_eq!((got.as_u16(), body), (status, format!("<h1>Sorry</h1>{error}")), "{path}");
         assert_eq!(all(&headers, CONTENT_TYPE), ["text/html; charset=utf-8"], "{path}");
         assert_eq!(all(&headers, VARY), ["Cookie"], "{path}");
+        assert!(!headers.contains_key("content-encoding"), "{path}: of the body that is gone");
         headers
     };
     check("POST", "/late", Some(&ann), 409, Error::Ended).await;
@@ -345,6 +349,10 @@ async fn errors_look_as_the_application_says() {
     let program = app.clone().oneshot(program).await.unwrap();
     assert_eq!((program.status().as_u16(), program.extensions().get()), (401, Some(&Error::NotSignedIn)));
     assert_eq!(program.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    // a handler that has touched no session
+    let (status, headers, body) = send(&app, "GET", "/own", None).await;
+    assert_eq!((status.as_u16(), body), (409, format!("<h1>Sorry</h1>{}", Error::Conflict)));
+    assert!(headers.contains_key("x-inner") && !headers.contains_key("content-encoding"));
     // a redirect is no error, and what is not of the session stays
     assert_eq!(send(&app, "GET", "/who", None).await.0, 303);
     let (status, _, body) = send(&app, "GET", "/plain", None).await;

@@ -1,8 +1,8 @@
 //! Operations that run to their end at once.
 //!
 //! The future of a flash operation takes 1.5 KB, and a request's future is moved a few times before it is polled. With
-//! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future lies on the
-//! stack, and only while it runs. Others wait meanwhile, for at most the time that it takes to erase and fill a page.
+//! the operation inside of it, each worker takes 1.5 KB more and the stack 5 KB. Here the operation's future is on the
+//! stack, and only while it runs. Other tasks wait for at most the time to erase and fill a page.
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -14,7 +14,7 @@ use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, Subjec
 /// Runs a future to completion and does nothing else meanwhile. Use it in programs without an executor, and for
 /// operations that only wait for hardware. A future that waits for another task of the same executor never completes.
 ///
-/// embassy's function of the same name uses a waker of its own, which takes a few dozen bytes at each use.
+/// embassy's function of the same name creates a waker, which takes a few dozen bytes at each use.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {

@@ -9,7 +9,7 @@ use session_store_flash::{FlashError, FlashStore};
 /// The number of the store's item in which all configuration items are. The application has the other three.
 pub const CONFIG_ITEM: usize = 3;
 
-/// The first byte: how the rest is laid out.
+/// The first byte: the format of the rest.
 const FORMAT: u8 = 1;
 
 /// Why a configuration item cannot be read or written.
@@ -19,7 +19,7 @@ const FORMAT: u8 = 1;
 pub enum ConfigError {
     /// The flash failed.
     Flash(FlashError),
-    /// The items would need more bytes than there are.
+    /// The items need more bytes than are available.
     TooLarge {
         /// The size of all items in bytes, with two bytes more for each.
         need: usize,
@@ -62,14 +62,12 @@ impl core::error::Error for ConfigError {}
 /// [`write`](Self::write) puts all of them into the flash as one item of the store, number [`CONFIG_ITEM`].
 ///
 /// - **Power loss.** After power loss during a write the flash contains all items as before or all as after it, so a
-///   password never stands beside the name of another network. A write that returned is permanent.
-/// - **Cancel.** If the future of a write is dropped, the same holds. The next operation finds out which it was.
-/// - **Full store.** No session takes the place of an item. The size of the flash includes it ([`FlashStore`] counts
-///   four items), and it needs no partition.
-/// - **Corruption.** If the entry in the flash is corrupt, an earlier one counts, or none: a program must start
-///   without any item.
-/// - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not encrypted. A value that was changed
-///   or removed stays in the flash until its page is erased.
+/// password is never stored with the name of another network. A write that returned is permanent. - **Cancel.** If the
+/// future of a write is dropped, the same holds. The next operation finds out which it was. - **Full store.** No
+/// session takes the place of an item. The size of the flash includes it ([`FlashStore`] counts four items), and it
+/// needs no partition. - **Corruption.** If the entry in the flash is corrupt, an earlier one counts, or none: a
+/// program must start without any item. - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not
+/// encrypted. A value that was changed or removed stays in the flash until its page is erased.
 ///
 /// A device decides by an empty flash whether it boots for the first time. Write items after that decision.
 ///
@@ -206,7 +204,7 @@ impl<const BYTES: usize> fmt::Debug for ConfigItems<BYTES> {
     }
 }
 
-/// Keys and values, as far as they are whole.
+/// Keys and values, up to the last complete one.
 struct Entries<'b>(&'b [u8]);
 
 impl Entries<'_> {

@@ -1,7 +1,7 @@
-//! Connections, and workers that serve them. A connection needs little memory, a request in progress much, so there are
-//! more connections than workers: six for a browser, and some for connections that are being closed. The network stack
-//! has no backlog and resets a client that finds no free connection. A client that has sent its first byte waits for a
-//! worker.
+//! Connections, and workers that serve them. A connection needs little memory and a request in progress needs much, so
+//! there are more connections than workers: six for a browser, and some for connections that are being closed. The
+//! network stack has no backlog and resets a client that finds no free connection. A client that has sent its first
+//! byte waits for a worker.
 
 use core::cell::{Cell, RefCell, RefMut};
 use core::fmt::Write as _;
@@ -56,7 +56,7 @@ impl<const RECEIVED: usize, const SENT: usize> Default for Buffers<RECEIVED, SEN
 }
 
 struct Connection {
-    /// In the hands of the listener, or of a worker after the listener has queued it and until it is served.
+    /// Owned by the listener, or by a worker from when the listener queues it until it is served.
     socket: RefCell<TcpSocket<'static>>,
     served: Signal<NoopRawMutex, ()>,
     /// When its client began to wait for a worker, as a number that grows; 0 while none waits.
@@ -120,7 +120,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
             let done = [State::TimeWait, State::Closed].contains(&socket.state());
             TcpSocket::abort(&mut socket);
             if !done {
-                // so that the client hears of it
+                // so that the client is notified
                 drop(with_timeout(GOODBYE, socket.flush()).await);
             }
         }
@@ -174,7 +174,7 @@ impl Client<'_> {
             let _ = writeln!(answer, "{REFUSED}The device is out of order: {why}.");
             (answer.len, ())
         };
-        // an error is the client's: it went away
+        // an error is the client's, which disconnected
         let _ = self.socket.write_with(write).await;
     }
 }
@@ -182,7 +182,7 @@ impl Client<'_> {
 const REFUSED: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n\
                        Retry-After: 2\r\n\r\n";
 
-/// What fits of an answer.
+/// The part of an answer that fits.
 struct Answer<'r> {
     room: &'r mut [u8],
     len: usize,
@@ -231,7 +231,7 @@ impl<const REQUEST: usize> Worker<REQUEST> {
             let socket = self.guard.around(Lent(&mut client.socket));
             Server::new(router, &CONFIG, &mut self.request).serve(socket)
         });
-        // an error of the server's is the client's: it went away, or sent nothing that can be read
+        // an error of the server is caused by the client, which disconnected or sent unreadable bytes
         let result = served.await.map(drop);
         if let Err(why) = &result
             && !self.guard.is_answered()

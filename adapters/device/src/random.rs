@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(ASKED.load(Ordering::Relaxed), 2, "seeded once");
     }
 
-    /// EM4: what a source says again at the next boot does not give the same bytes again.
+    /// EM4: a source that repeats at the next boot does not give the same bytes again.
     #[test]
     fn what_is_mixed_in_changes_the_bytes_em4() {
         let draw = |mixed_in: Option<u64>| {
@@ -181,7 +181,7 @@ mod tests {
         assert_ne!(draw(Some(1)), draw(Some(2)));
     }
 
-    /// EM4: a ring oscillator that stands still is no source.
+    /// EM4: a stopped ring oscillator is not a source.
     #[test]
     fn a_weak_source_is_hashed_and_a_stuck_one_refused_em4() {
         let mut next = 0_u8;

@@ -25,11 +25,11 @@ const VERSION: u8 = 4;
 const CLIENT: u8 = 3;
 const SERVER: u8 = 4;
 const UNSYNCHRONIZED: u8 = 3;
-/// A server that is farther than 16 s from its reference knows no time (RFC 5905, MAXDISP), in units of 2^-16 s.
+/// A server that is more than 16 s from its reference has no valid time (RFC 5905, MAXDISP), in units of 2^-16 s.
 const FARTHEST: u32 = 16 << 16;
 /// Seconds from 1900 to 1970.
 const TO_1970: u64 = 2_208_988_800;
-/// 1 January 2026: no answer is older than this program.
+/// 1 January 2026: no valid answer is older than this program.
 const EARLIEST: u64 = 1_767_225_600_000;
 
 /// Why there is no time.
@@ -43,9 +43,9 @@ pub enum SntpError {
     NoAnswer,
     /// The datagram is not an answer to this request: another origin timestamp, mode, version or length.
     NotAnAnswer,
-    /// The server refuses to answer, with this code (kiss-o'-death). `DENY` and `RSTR` mean never, `RATE` too often.
+    /// The server rejects the request with this code (kiss-o'-death). `DENY` and `RSTR` mean never, `RATE` too often.
     Refused([u8; 4]),
-    /// The server does not know the time, by its own account or because the time is before 2026.
+    /// The server does not know the time: it says so, or its time is before 2026.
     Unsynchronized,
 }
 
@@ -69,8 +69,8 @@ impl core::error::Error for SntpError {}
 pub struct SntpRequest([u8; 8]);
 
 impl SntpRequest {
-    /// Creates a request with a fresh random number. It stands in the place of the time at which the request was sent:
-    /// a device's uptime could be guessed, and the server only repeats it.
+    /// Creates a request with a fresh random number. It replaces the time at which the request was sent: a device's
+    /// uptime could be guessed, and the server only repeats it.
     #[must_use]
     pub const fn new(random: [u8; 8]) -> Self {
         Self(random)
@@ -98,7 +98,7 @@ impl SntpRequest {
         };
         let [first, stratum, ..] = *fields;
         let (leap, version, mode) = (first >> 6, first >> 3 & 7, first & 7);
-        // first, because the rest of a forged datagram means nothing, a refusal neither
+        // first, because the rest of a forged datagram is meaningless, even a rejection
         let ours = fields.get(24..32) == Some(&self.0) && self.0 != [0; 8];
         if !ours || mode != SERVER || !(1..=VERSION).contains(&version) {
             return Err(SntpError::NotAnAnswer);
@@ -111,7 +111,7 @@ impl SntpRequest {
         if leap == UNSYNCHRONIZED || stratum > 15 || far || (seconds, fraction) == (0, 0) {
             return Err(SntpError::Unsynchronized);
         }
-        // 32 bits of seconds began anew in 2036
+        // 32 bits of seconds start again in 2036
         let era = if seconds >> 31 == 0 { 1 << 32 } else { 0 };
         let millis = (u64::from(seconds) + era).saturating_sub(TO_1970) * 1_000 + ((u64::from(fraction) * 1_000) >> 32);
         if millis < EARLIEST { Err(SntpError::Unsynchronized) } else { Ok(Time::from_millis(millis)) }
@@ -150,7 +150,7 @@ pub async fn sntp_time(
         socket.send_to(&request.datagram(), server).await.map_err(|_| SntpError::NoAnswer)?;
         let mut datagram = [0; LEN];
         loop {
-            // what does not fit is longer than an answer to this request is
+            // a datagram that does not fit is longer than any answer to this request
             let Ok((length, from)) = socket.recv_from(&mut datagram).await else { continue };
             let answer = datagram.get(..length).map(|datagram| request.time(datagram));
             if let Some(answer @ (Ok(_) | Err(SntpError::Refused(_) | SntpError::Unsynchronized))) = answer
@@ -212,7 +212,7 @@ mod tests {
     /// 30 November 2026, 12:00:00.5.
     const NOW: u64 = 1_796_040_000_500;
 
-    /// What a server of stratum 2 answers at this time.
+    /// The answer of a stratum 2 server at this time.
     fn answer(millis: u64) -> [u8; LEN] {
         let mut bytes = [0; LEN];
         bytes[..4].copy_from_slice(&[4 << 3 | SERVER, 2, 6, 0xec]);
@@ -244,7 +244,7 @@ mod tests {
         for millis in [NOW, EARLIEST, 1_799_999_999_999, 2_085_978_495_000, 2_085_978_496_001, 4_000_000_000_000] {
             assert!(time(&answer(millis)).unwrap().abs_diff(millis) <= 1, "{millis}: 2036 and after it, too");
         }
-        // servers of a version before, at another stratum, in the second of a leap
+        // servers of an older version, of another stratum, in a leap second
         for (at, byte) in [(0, 3 << 3 | SERVER), (0, 1 << 6 | 4 << 3 | SERVER), (1, 1), (1, 15)] {
             assert_eq!(with(at, &[byte]), Ok(NOW - NOW % 1_000 + 500), "{at} {byte}");
         }
@@ -252,7 +252,7 @@ mod tests {
         assert!(time(&longer).is_ok(), "fields may follow");
     }
 
-    /// What does not answer this very request is nobody's word, not even as a refusal.
+    /// Packets that do not answer this request are ignored, even refusals.
     #[test]
     fn an_answer_to_another_request_is_none_tm1() {
         for at in 24..32 {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_server_without_a_time_gives_none_tm1() {
         for (at, bytes) in [
-            (0, &[3 << 6 | 4 << 3 | SERVER][..]), // by its own account
+            (0, &[3 << 6 | 4 << 3 | SERVER][..]), // the server says so
             (1, &[16]),
             (1, &[255]),
             (4, &[0, 32, 0, 0]), // far from its reference
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!((refused(*b"DENY", 64), refused(*b"RSTR", 64)), (None, None));
     }
 
-    /// Whatever servers say, sessions' time never goes back, and it moves forward by what the device was without power.
+    /// Whatever servers say, sessions' time never goes back, and it moves forward by the time without power.
     #[test]
     fn no_answer_moves_sessions_back_tm1() {
         struct Uptime<'c>(&'c Cell<u64>);

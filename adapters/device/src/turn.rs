@@ -1,4 +1,4 @@
-//! Whose turn it is at a flash that several tasks use.
+//! Waits for a flash that several tasks use.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -13,7 +13,7 @@ use embassy_time_driver::schedule_wake;
 /// How long a request waits for a flash that another task holds, before the response is a 503.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A task that waits for the flash asks again after this.
+/// A task that waits for the flash checks again after this.
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// Another task held the flash for longer than [`PATIENCE`].
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(poll(request.as_mut()), Poll::Ready(Ok("served")));
     }
 
-    /// EM8: after the limit it is told.
+    /// EM8: after the limit the request fails.
     #[test]
     fn a_flash_that_is_held_for_too_long_is_told_em8() {
         let clock = Cell::new(0);

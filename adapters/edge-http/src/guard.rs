@@ -28,7 +28,7 @@ impl<A: TcpAccept> TcpAccept for Guarded<A> {
         loop {
             match self.0.accept().await {
                 Ok((peer, socket)) => return Ok((peer, GuardedSocket::new(socket))),
-                // the client's doing, not the network's: edge-http's server would end with it
+                // caused by the client, not the network: it would end edge-http's server
                 Err(error) if is_gone(error.kind()) => {}
                 Err(error) => return Err(error),
             }
@@ -42,7 +42,7 @@ const fn is_gone(kind: ErrorKind) -> bool {
 
 /// A socket whose requests are checked before edge-http reads them.
 ///
-/// A head that would make edge-http panic, or take a body for the next request, is answered with 400 here and not
+/// A head that would make edge-http panic, or mistake a body for the next request, is answered with 400 here and not
 /// passed on. A request that edge-http abandons without a response is answered with 400 or 431. Both close the
 /// connection. The guard takes a few bytes and no buffer.
 pub struct GuardedSocket<T> {
@@ -50,7 +50,7 @@ pub struct GuardedSocket<T> {
     at: At,
     /// No other request follows.
     last: bool,
-    /// The client is heard no more.
+    /// The client's input is ignored.
     deaf: bool,
 }
 
@@ -68,7 +68,8 @@ enum At {
     Refused,
 }
 
-/// How long a refused client is listened to, and how much, so that the answer is not lost in a reset of the connection.
+/// For how long and how many bytes a rejected client is still read, so that the answer is not lost in a reset of the
+/// connection.
 const LINGER_MS: u32 = 500;
 const LINGER_READS: usize = 256;
 
@@ -80,7 +81,7 @@ impl<T> GuardedSocket<T> {
 }
 
 impl<T: Read + Write> GuardedSocket<T> {
-    /// Answers for edge-http. A client that does not take the answer does not get it.
+    /// Answers instead of edge-http. If the client does not read the answer, it is lost.
     async fn refuse(&mut self, why: Refusal) {
         (self.at, self.deaf) = (At::Refused, true);
         let _gone = self.socket.write_all(why.answer()).await;
@@ -108,8 +109,8 @@ impl<T: Read + Write> Read for GuardedSocket<T> {
         self.deaf = bytes.is_empty();
         match bytes.iter().map(|byte| head.push(*byte)).find(|step| *step != Progress::More) {
             Some(Progress::End) => {
-                // edge-http reads ahead of the chunks and loses what it has then; and where no room is left for that,
-                // it takes the body for empty: what follows must not become a request
+                // edge-http reads ahead of the chunks and loses those bytes; and if it has no room for that, it treats
+                // the body as empty: the bytes that follow must not become a request
                 self.last = head.is_chunked();
                 self.at = At::Body;
             }
@@ -149,7 +150,7 @@ impl<T: Readable> Readable for GuardedSocket<T> {
     }
 }
 
-/// The halves are not guarded: they are for what comes after HTTP.
+/// The halves are not guarded, because they are used after HTTP.
 impl<T: TcpSplit> TcpSplit for GuardedSocket<T> {
     type Read<'a>
         = T::Read<'a>

@@ -99,7 +99,7 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
         let answered = match handled {
             Ok(()) if request.is_answered() => Ok(()),
             Ok(()) => request.send(200, &[], b"").await,
-            // half an answer cannot be taken back: edge-http closes the connection
+            // a partial answer cannot be withdrawn, so edge-http closes the connection
             Err(failed) if request.is_answered() => Err(failed),
             Err(SessionRejection::Session(error)) => request.send_line(error.status(), &error).await,
             Err(SessionRejection::Answer(status, text)) => request.send(status, &[], text.as_bytes()).await,
@@ -110,15 +110,15 @@ impl<P: Requests, H: Handler<P>> EdgeHandler for SessionLayer<'_, P, H> {
             Err(failed) => Err(failed),
         };
         if answered.is_err() && !request.is_answered() {
-            // the client is gone, or its body cannot be read, so that there is no telling where it ends: no answer from
-            // here, nothing stored, and no 500 of edge-http's
+            // the client is gone, or its body cannot be read, so its end is unknown: no answer, nothing stored, and no
+            // 500 from edge-http
             request.unbind()?;
         }
         answered
     }
 }
 
-/// The method, as far as it matters where a request comes from.
+/// The method, as far as it is relevant to the origin of a request.
 const fn method(method: Method) -> &'static str {
     match method {
         Method::Get | Method::Head | Method::Options | Method::Trace => "GET",

@@ -22,8 +22,8 @@ pub struct Request<'r, 'b, P: Requests, T, const N: usize> {
     connection: &'r mut Connection<'b, T, N>,
     /// Given back before the head of the answer.
     guard: Option<SlotGuard<'r, P>>,
-    /// What the handler has of its session. It is kept here and lent, so that the compiler refuses a handler that uses it
-    /// after its answer.
+    /// The handler's session. It is kept here and borrowed, so that a handler that uses it after its answer does not
+    /// compile.
     session: Option<RequestSession<'r, P>>,
     peek: Option<Peek<'r, P>>,
     task_id: &'r dyn Display,
@@ -138,7 +138,8 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     }
 
     async fn begin(&mut self, status: u16, lines: HeaderLines<'_>) -> Result<(), SessionRejection<T::Error>> {
-        // the rest of the body first: a client may take its time, and the session is to be stored right before the answer
+        // the rest of the body first: a client may be slow, and the session must be stored immediately before the
+        // answer
         let mut rest = [0; 64];
         while self.connection.read(&mut rest).await? > 0 {}
 
@@ -166,8 +167,8 @@ impl<'r, 'b, P: Requests, T: Socket, const N: usize> Request<'r, 'b, P, T, N> {
     async fn head(&mut self, status: u16, mut lines: HeaderLines<'_>) -> Result<(), SessionRejection<T::Error>> {
         let headers = self.connection.headers()?;
         let asked = ConnectionType::from_headers(headers.headers.iter());
-        // edge-http breaks off the heads of answers without a length to old clients, and to those that ask for an upgrade;
-        // and from behind a chunked body it loses what it has read of the next request
+        // edge-http truncates the heads of answers without a length to old clients, and to those that request an
+        // upgrade; after a chunked body it loses the part of the next request that it has read
         let keeps_alive = headers.http11
             && !matches!(asked, Some(ConnectionType::Close | ConnectionType::Upgrade))
             && headers.headers.transfer_encoding().is_none();

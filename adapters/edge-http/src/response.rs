@@ -1,4 +1,4 @@
-//! What becomes of the answer: its headers, and what goes wrong.
+//! The answer: its headers, and its errors.
 
 use core::fmt;
 
@@ -53,4 +53,4 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for SessionRejection<E> {}
 pub(crate) const FAILED: &str = "the handler failed\n";
 
 /// A request for a WebSocket that lacks its version or key.
-pub(crate) const NO_WEBSOCKET: &str = "this is no request for a WebSocket\n";
+pub(crate) const NO_WEBSOCKET: &str = "not a WebSocket request: its version or key is missing\n";

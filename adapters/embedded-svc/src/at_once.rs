@@ -11,7 +11,7 @@ use session_core::Error;
 /// # Errors
 /// Those of the method, and [`Error::Indeterminate`] if the store waits: there is no executor that would wake it.
 pub fn at_once<T>(method: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    // a loop would keep the server's only thread from ever answering again
+    // a loop would block the server's only thread forever
     match pin!(method).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
         Poll::Pending => Err(Error::Indeterminate),

@@ -68,18 +68,18 @@ impl<L: Layer, H: Handler<L> + Send, X: Connection> SvcHandler<X> for SessionHan
         match handled {
             Ok(()) if request.is_answered() => Ok(()),
             Ok(()) => request.send(200, &[], b""),
-            // half an answer cannot be taken back: the server closes the connection
+            // a partial answer cannot be withdrawn, so the server closes the connection
             Err(failed) if request.is_answered() => Err(failed),
             Err(SessionRejection::Session(error)) => request.send_line(error.status(), &error),
             Err(SessionRejection::Answer(status, text)) => request.send(status, &[], text.as_bytes()),
             Err(failed) => Err(failed),
         }
-        // an error that replaced this answer was sent in its place
+        // an error was sent instead of this answer
         .or_else(|failed| if request.is_replaced() { Ok(()) } else { Err(failed) })
     }
 }
 
-/// The method, as far as it matters where a request comes from.
+/// The method, as far as it is relevant to the origin of a request.
 const fn method(method: Method) -> &'static str {
     match method {
         Method::Get | Method::Head | Method::Options | Method::Trace => "GET",

@@ -98,7 +98,7 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
         }
         let Self { layer, connection, session, loaded, .. } = self;
         *loaded.get_or_insert_with(|| {
-            // here is no endpoint to prove anything at, and a policy must not be silently disobeyed
+            // there is no endpoint for proofs here, and a policy must not be ignored silently
             if layer.sessions().policy().binds_devices() {
                 return Err(Error::Unsupported);
             }
@@ -191,7 +191,7 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
     ) -> Result<(), SessionRejection<X::Error>> {
         finished.headers().for_each(|(name, value)| lines.push(name, value));
         if !lines.has("Content-Type") {
-            // ESP-IDF's server would call it HTML
+            // ESP-IDF's server would declare it as HTML
             lines.push("Content-Type", "text/plain; charset=utf-8");
         }
         self.connection.initiate_response(status, None, lines.as_slice()).map_err(SessionRejection::Connection)

@@ -1,4 +1,4 @@
-//! Requests that another site caused: refused by a layer that was told to (TR4).
+//! Rejects requests that another site caused, in a layer that was configured to (TR4).
 
 use session_core::Sessions;
 use session_core::cross_site::Sent;

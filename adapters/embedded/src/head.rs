@@ -5,23 +5,23 @@
 //! that they do not understand for the next request, or they skip a byte that must not occur. If two readers disagree
 //! about where a request ends, an attacker can bypass whatever is between them.
 
-/// The names that matter here, in lower case, and what a body in pieces is called.
+/// The relevant names, in lower case, and the name of a chunked body.
 const LENGTH: &[u8] = b"content-length";
 const ENCODING: &[u8] = b"transfer-encoding";
 const HOST: &[u8] = b"host";
 const CHUNKED: &[u8] = b"chunked";
 
-/// One byte longer than the longest name that matters, so that a longer name is none of them.
+/// One byte longer than the longest relevant name, so that a longer name matches none.
 const WORD: usize = ENCODING.len() + 1;
 
 /// The head of a request, as far as it was read.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
     at: At,
-    /// How the name or the value began, in lower case.
+    /// The beginning of the name or value, in lower case.
     word: [u8; WORD],
     used: usize,
-    /// The value is over, and blanks follow it.
+    /// The value has ended, and blanks follow it.
     over: bool,
     previous: u8,
     length: Option<u64>,
@@ -146,11 +146,11 @@ impl Head {
     }
 
     /// Reads the next byte.
-    #[inline(never)] // a board has it once
+    #[inline(never)] // a board contains it once
     pub fn push(&mut self, byte: u8) -> Progress {
         let step = match (self.previous, byte) {
             (b'\r', b'\n') => self.end_line(),
-            // a carriage return or a line feed of its own is no end of a line, whatever others take it for
+            // a lone carriage return or line feed does not end a line, although other parsers may accept it
             (b'\r', _) | (_, b'\n') => None,
             (_, b'\r') => Some(Progress::More),
             _ => self.within_line(byte).then_some(Progress::More),
@@ -175,7 +175,7 @@ impl Head {
             At::Value(kind) => {
                 let blank = byte == b' ' || byte == b'\t';
                 let fits = match kind {
-                    // blanks stand around it, and nothing after those behind it
+                    // it may be surrounded by blanks, and nothing follows them
                     Kind::Length | Kind::Encoding if blank => {
                         self.over = self.used > 0;
                         true
@@ -195,7 +195,7 @@ impl Head {
         true
     }
 
-    /// Keeps a byte of the name or value, as far as it matters.
+    /// Keeps a byte of the name or value if it is relevant.
     fn keep(&mut self, byte: u8) -> bool {
         if let Some(place) = self.word.get_mut(self.used) {
             *place = byte;
@@ -211,7 +211,7 @@ impl Head {
     /// Counts a digit of the length.
     fn count(&mut self, byte: u8) -> bool {
         let length = self.length.unwrap_or(0).checked_mul(10).and_then(|ten| ten.checked_add(u64::from(byte & 15)));
-        // more than memory can have, and servers that add to it overflow
+        // more than any memory, and servers that add to it would overflow
         self.length = length.filter(|length| *length <= isize::MAX as u64);
         byte.is_ascii_digit() && self.length.is_some() && self.keep(byte)
     }
@@ -227,17 +227,17 @@ impl Head {
                 Kind::Other
             }
         };
-        // one says how long the body is; two may say different things
+        // one gives the length of the body; two may differ
         let second = kind != Kind::Other && (self.length.is_some() || self.chunked);
         self.begin(At::Value(kind));
         !second
     }
 
-    /// What the end of this line means; `None` if no line ends here.
+    /// The effect of the end of this line; `None` if no line ends here.
     fn end_line(&mut self) -> Option<Progress> {
         match self.at {
             At::Before { empty } => {
-                // one empty line before a request is borne (RFC 9112, 2.2)
+                // one empty line before a request is tolerated (RFC 9112, 2.2)
                 self.at = At::Before { empty: true };
                 return (!empty).then_some(Progress::More);
             }
@@ -263,7 +263,7 @@ impl Head {
     }
 }
 
-/// What names of header lines and methods are made of (RFC 9110, 5.6.2).
+/// The characters of header names and methods (RFC 9110, 5.6.2).
 const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -318,7 +318,7 @@ mod tests {
 
     use super::*;
 
-    /// What the last of these bytes means; none before it ends the head.
+    /// The effect of the last of these bytes; none before it ends the head.
     fn read(head: impl AsRef<[u8]>) -> (Progress, Head) {
         let mut reader = Head::new();
         let mut last = Progress::More;
@@ -329,7 +329,7 @@ mod tests {
         (last, reader)
     }
 
-    /// Whether some byte of it is refused.
+    /// Whether any byte of it is rejected.
     fn refused(head: impl AsRef<[u8]>) -> bool {
         let mut reader = Head::new();
         head.as_ref().iter().any(|byte| reader.push(*byte) == Progress::Refused)
@@ -395,7 +395,7 @@ mod tests {
             "Transfer-Encoding: chunke",
             "Transfer-Encoding: chunked                 x",
             "Transfer-Encoding:",
-            // what is no header line
+            // invalid header lines
             "Host : a",
             "Host\t: a",
             " Host: a",
@@ -408,7 +408,7 @@ mod tests {
             "a(b): c",
             "\u{fc}: a",
             "Host: a\r\nHost: a",
-            // bytes that stand nowhere
+            // bytes that are invalid everywhere
             "Cookie: id=a\0",
             "Cookie: id=\0a",
             "Co\0okie: id=a",

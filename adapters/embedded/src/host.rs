@@ -1,4 +1,4 @@
-//! Whether a request is for this device, or for a name that an attacker's DNS server gives to its address.
+//! Checks whether a request is for this device, or for a name that an attacker's DNS server resolves to its address.
 
 /// Returns whether the value of a `Host` header is one of `names` or an IP address. Case, a port and a trailing dot do
 /// not matter.
@@ -19,14 +19,14 @@
 #[must_use]
 pub fn is_named<'n>(host: &[u8], names: impl IntoIterator<Item = &'n str>) -> bool {
     let (host, port) = match host.iter().rposition(|byte| *byte == b':') {
-        // colons are inside an address, too
+        // an address contains colons as well
         Some(colon) if !host.ends_with(b"]") => host.split_at_checked(colon).unwrap_or_default(),
         _ => (host, &b":0"[..]),
     };
     if port.len() < 2 || !port.iter().skip(1).all(u8::is_ascii_digit) {
         return false;
     }
-    // a browser takes a host of digits and dots for an address or for nothing; DNS has no brackets
+    // a browser treats a host of digits and dots as an address or as invalid, and DNS names have no brackets
     let is_address = !host.is_empty() && host.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         || host.starts_with(b"[") && host.ends_with(b"]");
     let host = host.strip_suffix(b".").unwrap_or(host);

@@ -65,7 +65,7 @@ pub struct TooManyLines;
 
 impl TooManyLines {
     /// The text of the 500 response.
-    pub const TEXT: &str = "an answer has at most 16 header lines of the handler's\n";
+    pub const TEXT: &str = "the handler set more than 16 header lines: set fewer\n";
 }
 
 impl fmt::Display for TooManyLines {

@@ -1,4 +1,4 @@
-//! What a pool is made of, behind one name.
+//! The types of a pool, behind one name.
 
 use core::cell::{Cell, RefCell};
 
@@ -52,7 +52,7 @@ pub(crate) mod sealed {
 pub struct Slot<B: Buffer> {
     /// Counts the requests that had this slot; odd while one has it.
     pub(crate) turn: Cell<u32>,
-    /// The result of loading the session, once a handler has asked for it.
+    /// The result of loading the session, once a handler has requested it.
     pub(crate) loaded: Cell<Option<Result<(), Error>>>,
     pub(crate) state: RefCell<RequestState<B>>,
 }

@@ -15,7 +15,7 @@ pub struct NoEntropy;
 
 impl fmt::Display for NoEntropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the random number generator is not ready")
+        f.write_str("the random number generator is not ready: try again later")
     }
 }
 

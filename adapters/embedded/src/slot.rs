@@ -41,7 +41,7 @@ impl<'p, P: Requests> RequestSlot<'p, P> {
         let loaded = match self.slot.loaded.get() {
             Some(loaded) => loaded,
             None => {
-                // here is no endpoint to prove anything at, and a policy must not be silently disobeyed
+                // there is no endpoint for proofs here, and a policy must not be ignored silently
                 let bound = self.pool.sessions().policy().binds_devices();
                 let loaded = if bound { Err(Error::Unsupported) } else { session.load(cookie_lines).await };
                 self.slot.loaded.set(Some(loaded));

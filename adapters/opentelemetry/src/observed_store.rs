@@ -28,8 +28,8 @@ const CANCELLED: &str = "cancelled";
 /// Both have the attributes `db.system.name`, `db.operation.name` and `session_core.store.outcome`, and `error.type` if the
 /// call failed. None of them holds a key, a subject or data. A span also has the store's own words about a failure.
 ///
-/// A call whose future is dropped before it is over has the outcome `cancelled`, which is no failure: the client may have
-/// closed its connection.
+/// A call whose future is dropped before it completes has the outcome `cancelled`, which is no failure: the client may
+/// have closed its connection.
 #[derive(Clone, Debug)]
 pub struct ObservedStore {
     store: SharedStore,

@@ -23,10 +23,10 @@ pub struct Guarded<'g, S> {
     guard: &'g mut Guard,
 }
 
-/// Bytes that are read at a time. They are handed on request by request.
+/// The number of bytes read at a time. They are passed on request by request.
 const AHEAD: usize = 32;
 
-/// What came, up to where picoserve has it.
+/// The received bytes, and how many of them picoserve has.
 struct Incoming {
     at: At,
     ahead: [u8; AHEAD],
@@ -34,15 +34,15 @@ struct Incoming {
     to: usize,
 }
 
-/// Where in what the client sends.
+/// The position in the client's bytes.
 enum At {
     /// In the head of a request, or before one.
     Head(Head),
-    /// So many bytes before the end of a body.
+    /// This number of bytes before the end of a body.
     Body(u64),
 }
 
-/// What one half of the socket tells the other.
+/// The state that both halves of the socket share.
 struct Shared {
     refused: Cell<Option<Refusal>>,
     /// The answer to the request that was read last.
@@ -100,7 +100,7 @@ impl<Runtime, S: Socket<Runtime>> Socket<Runtime> for Guarded<'_, S> {
         timer: &T,
     ) -> Result<(), picoserve::Error<Self::Error>> {
         if self.guard.shared.refused.get().is_some() {
-            // a reset would take the answer with it
+            // a reset would lose the answer
             return self.socket.shutdown(timeouts, timer).await;
         }
         self.socket.abort(timeouts, timer).await
@@ -132,7 +132,7 @@ impl<R: Read> Read for GuardedRead<'_, R> {
             return Ok(0);
         }
         if into.is_empty() {
-            // picoserve asks so when its buffer is full, and takes the answer for the end of the connection
+            // picoserve reads this way when its buffer is full, and treats the result as the end of the connection
             self.shared.refused.set(self.incoming.is_in_head().then_some(Refusal::TooLarge));
             return Ok(0);
         }
@@ -153,12 +153,12 @@ impl Incoming {
         matches!(&self.at, At::Head(head) if head.is_begun())
     }
 
-    /// Whether what comes is the rest of a body that picoserve gave up: it would take it for the next request.
+    /// Whether the next bytes are the rest of a body that picoserve abandoned. It would treat them as the next request.
     fn is_left_over(&self, answer: Answer) -> bool {
         matches!(self.at, At::Body(_)) && answer.is_begun()
     }
 
-    /// Hands on what is there, but nothing that comes after the request: only its answer tells whether that is HTTP.
+    /// Passes on the available bytes, but none after the request, because only its answer shows whether they are HTTP.
     #[inline(never)] // picoserve reads in many places
     fn hand_on(&mut self, into: &mut [u8], shared: &Shared) -> usize {
         let there = self.ahead.get(self.from..self.to).unwrap_or_default();
@@ -185,7 +185,7 @@ impl Incoming {
                         let refusal =
                             if step == Progress::End { Refusal::NotSupported } else { Refusal::NotUnderstood };
                         shared.refused.set(Some(refusal));
-                        // what is never a whole head, and enough of one for picoserve to answer it
+                        // never a complete head, but enough of one for picoserve to answer it
                         if let Some(first) = into.first_mut() {
                             *first = b'!';
                         }
@@ -206,12 +206,12 @@ impl Incoming {
 pub struct GuardedWrite<'a, W> {
     inner: W,
     shared: &'a Shared,
-    /// The refusal was written.
+    /// The rejection was written.
     answered: bool,
 }
 
 impl<W: BaseWrite> GuardedWrite<'_, W> {
-    /// Writes the refusal, if there is one, in place of what picoserve writes.
+    /// Writes the rejection, if there is one, instead of picoserve's answer.
     async fn is_refused(&mut self) -> Result<bool, W::Error> {
         let Some(refused) = self.shared.refused.get() else { return Ok(false) };
         if !self.answered {
@@ -226,7 +226,7 @@ impl<W: ErrorType> ErrorType for GuardedWrite<'_, W> {
     type Error = W::Error;
 }
 
-#[inline(never)] // and writes in more
+#[inline(never)] // and writes in even more
 fn watch(shared: &Shared, bytes: &[u8]) {
     let mut answer = shared.answer.get();
     answer.push(bytes);

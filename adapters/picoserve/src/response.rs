@@ -1,4 +1,4 @@
-//! What becomes of the answer: commit, cookie, headers, and error pages.
+//! The answer: commit, cookie, headers, and error pages.
 
 use core::fmt;
 
@@ -40,8 +40,8 @@ impl IntoResponse for SessionRejection {
     }
 }
 
-/// Commits before the head of the answer is written, whatever its status; an error replaces the answer. The slot is given
-/// back then, so that the body does not hold it up.
+/// Commits before the head of the answer is written, whatever its status; an error replaces the answer. Then returns
+/// the slot, so that the body does not keep it.
 pub(crate) struct Committing<'p, P: Requests, W> {
     pub(crate) guard: SlotGuard<'p, P>,
     pub(crate) inner: W,
@@ -80,7 +80,7 @@ pub(crate) async fn refuse<R: Read, W: ResponseWriter<Error = R::Error>>(
         .await
 }
 
-/// What the session adds to the answer's headers.
+/// The headers that the session adds to the answer.
 struct SessionHeaders<'l>(Finished<'l>);
 
 impl HeadersIter for SessionHeaders<'_> {

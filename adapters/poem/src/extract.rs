@@ -44,7 +44,7 @@ impl<'a, T: FromSession + Send> FromRequest<'a> for Extracted<T> {
 }
 
 /// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
-/// also if the store failed. `Result<Authenticated>` tells the two apart.
+/// also if the store failed. `Result<Authenticated>` distinguishes the two.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

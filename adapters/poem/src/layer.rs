@@ -19,7 +19,7 @@ pub struct SessionLayer {
     look: Look,
 }
 
-/// What makes the answers that are errors of the session; `None`: a line of text.
+/// Makes the answers to errors of the session; `None`: a line of text.
 #[derive(Clone)]
 struct Look(Option<Arc<MakeAnswer>>);
 
@@ -32,7 +32,7 @@ impl fmt::Debug for Look {
 }
 
 impl Look {
-    /// The same for what a handler gave: an error of the session becomes an answer, any other stays an error.
+    /// The same for a handler's result: an error of the session becomes an answer, and any other stays an error.
     #[inline(never)]
     fn of(&self, answer: Result<impl IntoResponse>) -> Result<Response> {
         let mut answer = match answer {
@@ -43,7 +43,7 @@ impl Look {
         Ok(answer)
     }
 
-    /// Gives the application's look to an answer that is an error of the session.
+    /// Formats an answer to an error of the session as the application does.
     fn apply(&self, answer: &mut Response) {
         let Some(make) = &self.0 else { return };
         let Some(error) = answer.extensions().get::<Error>().copied() else { return };
@@ -52,13 +52,13 @@ impl Look {
             made.set_status(answer.status());
         }
         rejection::keep_headers(answer.headers(), made.headers_mut());
-        // a middleware outside finds it there, too
+        // an outer middleware finds it there as well
         made.extensions_mut().insert(error);
         *answer = made;
     }
 }
 
-/// The answer to an error of the session, which is one without losing its extensions, as it would on Poem's own way.
+/// The answer to an error of the session. Poem's own conversion would lose its extensions.
 fn answer_to(error: &poem::Error) -> Option<Response> {
     match (error.downcast_ref::<SessionRejection>(), error.downcast_ref::<NotSignedIn>()) {
         (Some(failed), _) => Some(failed.as_response()),
@@ -168,9 +168,9 @@ impl<E: Endpoint> Endpoint for SessionEndpoint<E> {
         let mut answer = match (finished.error, answer) {
             (Some(error), _) => SessionRejection(error).as_response(),
             (None, Ok(answer)) => answer.into_response(),
-            // an error that has nothing to do with a session is for the catchers outside
+            // an error that does not concern the session is for the outer catchers
             (None, Err(error)) if !finished.varies => return Err(error),
-            // an error has no place for headers: from here on it is an answer
+            // an error has no headers, so it becomes an answer here
             (None, Err(error)) => answer_to(&error).unwrap_or_else(|| error.into_response()),
         };
         look.apply(&mut answer);

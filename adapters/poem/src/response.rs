@@ -54,7 +54,7 @@ pub struct NotSignedIn {
 
 impl fmt::Display for NotSignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sign in first")
+        Error::NotSignedIn.fmt(f)
     }
 }
 

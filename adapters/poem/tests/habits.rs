@@ -191,7 +191,7 @@ async fn errors_of_the_session_are_caught_by_their_type() {
     let app = app.catch_error(|why: NotSignedIn| async move { format!("page: {why}") });
     let app = app.catch_error(|SessionRejection(why): SessionRejection| async move { format!("page: {why:?}") });
     let app = client(app.with(layer()));
-    assert_eq!(send(&app, Method::GET, "/who", None).await.2, "page: sign in first");
+    assert_eq!(send(&app, Method::GET, "/who", None).await.2, "page: not signed in: sign in first");
     assert_eq!(send(&app, Method::GET, "/bad", None).await.2, "page: BadKey");
 }
 
@@ -454,6 +454,11 @@ async fn errors_look_as_the_application_says() {
     fn who(user: Authenticated) -> String {
         user.subject
     }
+    #[handler]
+    fn own() -> Response {
+        let line = Response::builder().status(StatusCode::CONFLICT).extension(Error::Conflict);
+        line.header("x-inner", "1").header("content-encoding", "br").body("compressed")
+    }
     fn page(error: Error) -> Response {
         let status = if error == Error::BadKey { StatusCode::IM_A_TEAPOT } else { StatusCode::OK };
         Html(format!("<h1>Sorry</h1>{error}")).with_status(status).into_response()
@@ -461,7 +466,8 @@ async fn errors_look_as_the_application_says() {
     let outage = Outage::default();
     let sessions = Sessions::new(outage.of(MemoryStore::new().into()), keys::generated()).observed(());
     let sessions = sessions.policy(Policy::PLAIN_HTTP);
-    let routes = Route::new().at("/late", post(late)).at("/bad", get(bad)).at("/who", get(who)).data(sessions.clone());
+    let routes = Route::new().at("/late", post(late)).at("/bad", get(bad)).at("/who", get(who)).at("/own", get(own));
+    let routes = routes.data(sessions.clone());
     let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
     let app = client(routes.with(layer));
     let ann = sessions.cookie_for("ann").await.unwrap();
@@ -485,6 +491,10 @@ async fn errors_look_as_the_application_says() {
     let program = app.get("/who").header(ACCEPT, "application/json").send().await.0;
     assert_eq!((program.status().as_u16(), program.extensions().get()), (401, Some(&Error::NotSignedIn)));
     assert_eq!(program.content_type(), Some("text/html; charset=utf-8"));
+    // a handler that has touched no session, or middleware around it
+    let (status, headers, body) = send(&app, Method::GET, "/own", None).await;
+    assert_eq!((status.as_u16(), body), (409, format!("<h1>Sorry</h1>{}", Error::Conflict)));
+    assert!(headers.contains_key("x-inner") && !headers.contains_key("content-encoding"));
     // a redirect is no error, and what is not of the session stays
     assert_eq!(send(&app, Method::GET, "/who", None).await.0, 303);
     let (status, _, body) = send(&app, Method::GET, "/nowhere", None).await;

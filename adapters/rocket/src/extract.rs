@@ -42,7 +42,7 @@ impl<T> DerefMut for Extracted<T> {
 
 async fn extract<T: FromSession>(request: &Request<'_>) -> Result<Extracted<T>, Error> {
     let session = RequestCache::ask(request)?;
-    // all Cookie lines are one (CP1); lent, because each future on the way down would hold two copies of the iterator
+    // all Cookie lines are one (CP1); borrowed, because each inner future would hold two copies of the iterator
     let header = session.header().as_str();
     let mut lines = request.headers().get(header).map(str::as_bytes).peekable();
     if header != "cookie" || lines.peek().is_some() {
@@ -95,7 +95,7 @@ impl<'r> FromRequest<'r> for Authenticated {
     }
 }
 
-/// A program whose handlers ask for a session that no layer gives does not start.
+/// A program whose handlers need a session does not start without a layer.
 fn not_mounted(rocket: &Rocket<Ignite>) -> bool {
     let missing = rocket.state::<Mounted>().is_none();
     if missing {

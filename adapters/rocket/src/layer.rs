@@ -35,7 +35,7 @@ pub struct SessionLayer {
 #[derive(Clone, Debug)]
 enum Source {
     Made(Sessions),
-    /// To be made as `[default.session]` says.
+    /// To be made from `[default.session]`.
     Configured(SharedStore),
 }
 
@@ -103,11 +103,11 @@ impl SessionLayer {
         Self { cross_site: CrossSite::refused_but_from(trusted), ..self }
     }
 
-    /// Whether something may be to be done before a guard asks for the session.
+    /// Whether there may be work before a guard asks for the session.
     fn looks_at_requests(&self) -> bool {
         let binds = match &self.source {
             Source::Made(sessions) => sessions.device_path().is_some(),
-            // such sessions have no endpoint, and are not bound
+            // such sessions have no endpoint and are not bound
             Source::Configured(_) => false,
         };
         binds || self.cross_site.is_on()
@@ -125,7 +125,7 @@ impl SessionLayer {
 impl Fairing for SessionLayer {
     fn info(&self) -> Info {
         let kind = Kind::Ignite | Kind::Response | Kind::Singleton;
-        // Rocket allocates for each fairing that looks at requests
+        // Rocket allocates for each fairing with a request callback
         Info { name: "Sessions", kind: if self.looks_at_requests() { kind | Kind::Request } else { kind } }
     }
 
@@ -135,7 +135,7 @@ impl Fairing for SessionLayer {
             Source::Configured(store) => match config::sessions(rocket.figment(), store.clone()) {
                 Ok(sessions) => sessions,
                 Err(why) => {
-                    // Rocket itself says only that this fairing failed, and nothing at all where its log is off
+                    // Rocket itself reports only that this fairing failed, and nothing if its log is off
                     to_stderr(format_args!("error: {why}"));
                     return Err(rocket);
                 }
@@ -162,10 +162,10 @@ impl Fairing for SessionLayer {
         Ok(rocket.manage(Mounted { sessions, client_address: find, look: self.look.clone() }))
     }
 
-    /// Rocket lets no fairing answer a request, so that one to be refused goes to another route.
+    /// Rocket lets no fairing answer a request, so a rejected request is sent to another route.
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         let Some(Mounted { sessions, .. }) = request.rocket().state() else { return };
-        // who may ask the endpoint is said there
+        // the endpoint itself checks its callers
         if sessions.is_device_endpoint(request.method().as_str(), request.uri().path().as_str()) {
             return;
         }
@@ -200,7 +200,7 @@ impl Fairing for SessionLayer {
             Some(session) => session.finish().await,
             None => Finished::default(),
         };
-        // of a guard that failed a catcher has made the answer, unless the request was forwarded
+        // a catcher has made the answer for a guard that failed, unless the request was forwarded
         let by_catcher = || SessionRejection::of(request).filter(|failed| failed.status() == answer.status());
         let failed = match finished.error {
             None if self.look.is_plain() => None,
@@ -214,7 +214,7 @@ impl Fairing for SessionLayer {
     }
 }
 
-/// Where requests go that are refused.
+/// The route of rejected requests.
 const REFUSED: &str = "/.refused-cross-site";
 /// Methods that may change something. A WebSocket begins with a GET.
 const UNSAFE: [Method; 6] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Connect];

@@ -1,4 +1,4 @@
-//! The application's look of the answers that are errors of the session.
+//! The application's format of answers to errors of the session.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rocket::Request;
 use session_std::Error;
 
-/// What makes the answers that are errors of the session; `None`: a line of text.
+/// Makes the answers to errors of the session; `None`: a line of text.
 #[derive(Clone)]
 pub(crate) struct Look(Option<Arc<MakeAnswer>>);
 
@@ -21,7 +21,7 @@ impl Look {
         Self(Some(Arc::new(make)))
     }
 
-    /// Makes the application's answer, if it gives one.
+    /// Makes the application's answer, if it has a format.
     pub(crate) fn make(&self, error: Error, request: &Request<'_>) -> Option<rocket::response::Result<'static>> {
         self.0.as_ref().map(|make| make(error, request))
     }

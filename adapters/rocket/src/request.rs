@@ -1,4 +1,4 @@
-//! What the fairing and the guards of one request know of each other: Rocket's state and the request's cache.
+//! The data that the fairing and the guards of a request share: Rocket's state and the request's cache.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -9,10 +9,10 @@ use session_std::{Error, Sessions};
 
 use crate::look::Look;
 
-/// Finds the address of who sent a request.
+/// Finds the address of the sender of a request.
 pub(crate) type ClientAddress = fn(&Request<'_>) -> Option<IpAddr>;
 
-/// What the fairing leaves in the rocket's state.
+/// The fairing's part of Rocket's state.
 pub(crate) struct Mounted {
     pub(crate) sessions: Sessions,
     pub(crate) client_address: ClientAddress,
@@ -25,7 +25,7 @@ pub(crate) fn origin(request: &Request<'_>, client_address: ClientAddress) -> Or
     Origin::with_agent(client_address(request), user_agent)
 }
 
-/// A request's session, in the request's cache: `None` if no guard asked for one before the answer was made.
+/// A request's session, in the request's cache: `None` if no guard requested one before the answer was made.
 pub(crate) struct RequestCache(Option<session_std::Request>);
 
 impl RequestCache {
@@ -38,7 +38,7 @@ impl RequestCache {
         asked.as_ref().ok_or(Error::NotMounted)
     }
 
-    /// Returns the request's session if a guard has asked for it. From now on none can.
+    /// Returns the request's session if a guard has asked for it. After this call, no guard can.
     pub(crate) fn asked_for<'r>(request: &'r Request<'_>) -> Option<&'r session_std::Request> {
         request.local_cache(|| Self(None)).0.as_ref()
     }

@@ -65,7 +65,7 @@ impl SessionRejection {
         Status::new(self.0.status())
     }
 
-    /// Makes the answer, in the application's look if it has given one.
+    /// Makes the answer, in the application's format if it has one.
     fn answer(self, request: &Request<'_>) -> Response<'static> {
         let mounted: Option<&Mounted> = request.rocket().state();
         match mounted.and_then(|mounted| mounted.look.make(self.0, request)) {
@@ -75,34 +75,20 @@ impl SessionRejection {
                 }
                 made
             }
-            // it is told as it would be without a look, if that fails
+            // if the application's format fails, the default is used
             _ => line(self.status(), &self),
         }
     }
 
-    /// Puts itself in the place of an answer that was made already. Headers that are not about its body stay: those of
-    /// other fairings stand there too. An upgrade to another protocol goes: only a new `Response` is without.
+    /// Replaces an answer. Headers that do not describe its body stay, because those of other fairings are among them.
+    /// An upgrade to another protocol is dropped, which takes a new `Response`.
     pub(crate) fn replace(self, request: &Request<'_>, answer: &mut Response<'_>) {
-        const ABOUT_THE_BODY: [&str; 15] = [
-            "Accept-Ranges",
-            "Cache-Control",
-            "Content-Disposition",
-            "Content-Encoding",
-            "Content-Language",
-            "Content-Length",
-            "Content-Range",
-            "Content-Type",
-            "ETag",
-            "Expires",
-            "Last-Modified",
-            "Location",
-            "Refresh",
-            "Set-Cookie",
-            "Transfer-Encoding",
-        ];
+        const ABOUT_THE_ANSWER: [&str; 5] = ["Cache-Control", "Expires", "Location", "Refresh", "Set-Cookie"];
         let mut instead = self.answer(request);
         for header in answer.headers().iter() {
-            if !ABOUT_THE_BODY.iter().any(|name| header.name() == *name) {
+            let goes = rejection::is_about_body(header.name().as_str())
+                || ABOUT_THE_ANSWER.iter().any(|name| header.name() == *name);
+            if !goes {
                 instead.adjoin_raw_header(header.name().as_str().to_owned(), header.value().to_owned());
             }
         }
@@ -130,13 +116,13 @@ pub(crate) fn of_device(answer: DeviceAnswer) -> Response<'static> {
     response.finalize()
 }
 
-/// A header's name as Rocket keeps it: without an allocation for those that answers usually have.
+/// A header's name in Rocket's type, without an allocation for common names.
 fn spelled(name: &HeaderName) -> Cow<'static, str> {
     let usual = ["vary", "set-cookie", "cache-control"].into_iter().find(|usual| *usual == name.as_str());
     usual.map_or_else(|| name.as_str().to_owned().into(), Cow::Borrowed)
 }
 
-/// The headers of an answer, for what its session says.
+/// The headers of an answer, for its session's part.
 pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);
 
 impl Answer for Headers<'_, '_> {

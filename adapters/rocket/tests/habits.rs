@@ -343,13 +343,19 @@ fn errors_look_as_the_application_says() {
     let sessions = sessions.policy(Policy::PLAIN_HTTP);
     let layer = SessionLayer::new(sessions.clone()).refuse_cross_site(&[]).sign_in_at("/sign-in").on_error(page);
     let quiet = rocket::Config { log_level: rocket::config::LogLevel::Off, ..rocket::Config::debug_default() };
-    let rocket = rocket::custom(quiet).manage(sessions.clone()).attach(layer).mount("/", routes![late, bad, who]);
-    let client = client(rocket);
+    let inner = AdHoc::on_response("inner", |_, answer: &mut Response<'_>| {
+        answer.set_raw_header("X-Inner", "1");
+        answer.set_raw_header("Content-Encoding", "br");
+        Box::pin(async {})
+    });
+    let rocket = rocket::custom(quiet).manage(sessions.clone()).attach(inner).attach(layer);
+    let client = client(rocket.mount("/", routes![late, bad, who]));
     let ann = || rocket::execute(sessions.cookie_for("ann").into_future()).unwrap();
     let check = |answer: LocalResponse<'_>, status: u16, error: Error| {
         assert_eq!((answer.status().code, answer.content_type()), (status, Some(ContentType::HTML)), "{error:?}");
         let set = cookie(&answer);
         assert_eq!(all(&answer, "Vary").len(), 1, "{error:?}");
+        assert_eq!((all(&answer, "X-Inner").len(), all(&answer, "Content-Encoding").len()), (1, 0), "{error:?}");
         assert_eq!(answer.into_string().unwrap(), format!("<h1>Sorry</h1>{error}"));
         set
     };
@@ -363,6 +369,7 @@ fn errors_look_as_the_application_says() {
     check(client.get("/who").dispatch(), 401, Error::NotSignedIn);
     let refused = client.post("/late").header(Header::new("Sec-Fetch-Site", "cross-site")).dispatch();
     assert_eq!((refused.status().code, refused.content_type()), (403, Some(ContentType::HTML)));
+    assert_eq!(refused.into_string().unwrap(), format!("<h1>Sorry</h1>{}", Error::CrossSite));
     // a redirect is no error, and what is not of the session stays
     assert_eq!(client.get("/who").header(rocket::http::Accept::HTML).dispatch().status().code, 303);
     assert!(client.get("/nowhere").dispatch().into_string().unwrap().contains("404"));

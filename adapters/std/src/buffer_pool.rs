@@ -1,4 +1,4 @@
-//! Requests' states that are used again: they are so large that an allocator takes the long way for them.
+//! Reuses the states of requests, which are so large that an allocator takes its slow path for them.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -7,14 +7,14 @@ use session_core::RequestState;
 
 use session_store_shared::RecordBuffer;
 
-/// States that a thread keeps at most.
+/// The most states that a thread keeps.
 const MOST: usize = 16;
 
 thread_local! {
     static POOL: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The state of a request. However it is dropped, no cookie stays in the memory that it had.
+/// The state of a request. Dropping it removes every cookie from its memory.
 pub(crate) struct Place(Box<RequestState<RecordBuffer>>);
 
 impl Drop for Place {
@@ -37,16 +37,16 @@ impl DerefMut for Place {
     }
 }
 
-/// Takes a state of which nothing is known.
+/// Takes a blank state.
 pub(crate) fn take() -> Place {
     let kept = POOL.try_with(|pool| pool.borrow_mut().pop());
     kept.ok().flatten().unwrap_or_else(|| Place(Box::new(RequestState::new(RecordBuffer::NEW, RecordBuffer::NEW))))
 }
 
-/// Takes a state back after its request. Nothing of the session stays.
+/// Takes a state back after its request, and erases the session.
 pub(crate) fn give(mut state: Place) {
     state.wipe(RecordBuffer::wipe);
-    // without a thread's storage, at its end, it is freed
+    // when the thread's storage has ended, the state is freed
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         if pool.len() < MOST {

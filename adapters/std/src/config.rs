@@ -300,7 +300,7 @@ impl<'de> Deserialize<'de> for KeyText {
     }
 }
 
-/// Takes any scalar. What is no key is rejected where keys are made, by an error without the value.
+/// Takes any scalar. An invalid key is rejected where keys are made, by an error without the value.
 struct AnyKey;
 
 impl Visitor<'_> for AnyKey {
@@ -359,7 +359,7 @@ fn mismatch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Mismatch>, D::E
     NamedMismatch::deserialize(from).map(Some)
 }
 
-/// The variables of the environment as a map. The struct says which there can be.
+/// The variables of the environment as a map. The struct defines which are valid.
 struct Variables<F>(F);
 
 impl<'de, F: FnMut(&str) -> Option<String>> Deserializer<'de> for Variables<F> {
@@ -389,7 +389,7 @@ impl<'de, F: FnMut(&str) -> Option<String>> Deserializer<'de> for Variables<F> {
     }
 }
 
-/// One variable, whose text becomes what its field wants.
+/// One variable, whose text is converted to its field's type.
 struct Variable {
     name: String,
     text: String,
@@ -483,7 +483,7 @@ mod tests {
         fields.map(|(name, value)| (name.to_owned(), value.trim_end_matches([' ', '}']).to_owned())).collect()
     }
 
-    /// A field that none of these changes is one that a configuration does not know.
+    /// A field that none of these changes is not configurable.
     #[test]
     fn every_knob_of_the_policy_can_be_turned() {
         let secure = fields(&[

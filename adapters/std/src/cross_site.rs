@@ -7,7 +7,7 @@ pub use session_core::cross_site::Sent;
 /// Decides which cross-site requests are rejected, with an exception for trusted origins.
 #[derive(Clone, Debug, Default)]
 pub struct CrossSite {
-    /// `None`: nothing is refused.
+    /// `None`: nothing is rejected.
     trusted: Option<Arc<[Box<str>]>>,
 }
 

@@ -140,7 +140,7 @@ impl Sessions {
                 }
                 Err(_) => DeviceReply::Refused,
             });
-            // within the grace of a renewal the answer has the session's newer cookie, too
+            // within the grace of a renewal the answer has the session's newer cookie as well
             let finished = request.finish().await;
             answer.headers.extend(finished.cookie.map(|cookie| ("set-cookie", cookie)));
             answer
@@ -156,7 +156,7 @@ impl Sessions {
         headers: &HeaderMap,
         origin: impl FnOnce() -> Origin,
     ) -> Option<Answering> {
-        // nothing of a request is looked at where no sessions are bound
+        // a request is not inspected where no sessions are bound
         self.device_path()?;
         if !self.is_device_endpoint(method.as_str(), uri.path()) {
             return None;

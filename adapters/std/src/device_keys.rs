@@ -43,7 +43,7 @@ pub(crate) struct Endpoint {
 pub(crate) struct Device {
     pub(crate) keys: DeviceKeys,
     pub(crate) es256: AnyEs256,
-    /// Sign-ins that were asked for a key before the first request came to the endpoint.
+    /// Sign-ins that were asked for a key before the first request reached the endpoint.
     unanswered: AtomicU32,
 }
 

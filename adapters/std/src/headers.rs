@@ -231,7 +231,7 @@ mod tests {
         }
         assert_eq!(headers["x-accel-expires"], "0");
         assert!(headers[SET_COOKIE].is_sensitive());
-        // a layer outside makes it cacheable again, and the outermost one sees that
+        // an outer layer makes it cacheable again, and the outermost one corrects that
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
         correct("other", &mut headers);
         assert_eq!(headers[CACHE_CONTROL], "public, max-age=60");
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(headers[CACHE_CONTROL], "no-store");
     }
 
-    /// An answer that sets the cookie of the device alone, or takes it away.
+    /// An answer that only sets the device's cookie, or removes it.
     #[test]
     fn no_cache_keeps_the_cookie_of_a_device_ck9() {
         let finished = Finished { device_cookie: Some("__Host-id-b=; Max-Age=0".into()), ..Finished::default() };

@@ -369,7 +369,7 @@ mod tests {
             let why = spans(&format!("{KEY} {gap}")).err().map(|why| why.to_string()).unwrap_or_default();
             assert!(why.starts_with("K: at some time no key signs") && !why.contains(KEY), "{why}");
         }
-        // any number of them: the one that signs, and the next
+        // any number of keys: the one that signs, and the next
         let days = (2..9).map(|day| format!("{KEY} from 1970-01-0{day} until 1970-01-0{}", day + 1));
         let (first, last) = (format!("{KEY} until 1970-01-02"), format!("{KEY} from 1970-01-09"));
         let week: Vec<String> = [first].into_iter().chain(days).chain([last]).collect();

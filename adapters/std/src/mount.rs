@@ -33,7 +33,7 @@ struct Parts {
     client_address: Option<Arc<ClientAddress>>,
 }
 
-/// Finds the address of who sent a request.
+/// Finds the address of the sender of a request.
 type ClientAddress = dyn Fn(&HeaderMap, &Extensions) -> Option<IpAddr> + Send + Sync;
 
 impl fmt::Debug for Mount {
@@ -50,7 +50,7 @@ impl fmt::Debug for Mount {
 pub struct Mounted {
     request: Request,
     mount: Mount,
-    /// What the request wants, for the sign-in page.
+    /// The requested page, for the sign-in page.
     wanted: Option<Box<Uri>>,
 }
 
@@ -64,7 +64,7 @@ pub struct Begun {
     wanted: Option<Box<Uri>>,
 }
 
-/// Why a proof that came to a handler's path is refused.
+/// Why a proof that arrives at a handler's path is rejected.
 const STRAY: &str = "it was sent to another path than the endpoint's: do not rewrite that path in a proxy, and put the \
                      session layer on the outermost router";
 
@@ -168,8 +168,8 @@ impl Mount {
         &self.0.sessions
     }
 
-    /// Begins a request like [`begin`](Self::begin), for a framework with types of its own. `outer` is what an outer
-    /// layer left. `origin` is called if there is an observer, and `sent` if requests of other sites are rejected.
+    /// Begins a request like [`begin`](Self::begin), for a framework with its own types. `outer` is what an outer layer
+    /// left. `origin` is called if there is an observer, and `sent` if requests of other sites are rejected.
     pub fn begin_head<'h>(
         &self,
         outer: Option<&Mounted>,
@@ -254,7 +254,7 @@ fn path_and_query(uri: &Uri) -> &str {
 /// [`Error::NotMounted`] outside of every layer, otherwise the error of loading the session.
 pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extensions) -> Result<T, Error> {
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
-    // lent, because each future on the way down would hold two copies of the iterator
+    // borrowed, because each inner future would hold two copies of the iterator
     let mut lines = headers.get_all(mounted.header()).iter().map(HeaderValue::as_bytes);
     mounted.extract(&mut lines).await
 }

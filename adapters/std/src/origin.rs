@@ -31,7 +31,7 @@ impl Origin {
         Self { address, user_agent: headers.get(USER_AGENT).cloned() }
     }
 
-    /// Creates an origin like [`new`](Self::new), for a framework with types of its own.
+    /// Creates an origin like [`new`](Self::new), for a framework with its own types.
     #[must_use]
     pub fn with_agent(address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
         Self { address, user_agent: user_agent.and_then(|agent| HeaderValue::from_bytes(agent).ok()) }
@@ -50,7 +50,7 @@ impl Origin {
         self.user_agent.as_ref()?.to_str().ok()
     }
 
-    /// Makes this the origin of what happens in `within`.
+    /// Makes this the origin of events within `within`.
     pub(crate) fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         let _left = Entered(CURRENT.replace(Some(self.clone())));
         within()
@@ -58,8 +58,8 @@ impl Origin {
 }
 
 pin_project! {
-    /// A future of a request: whenever it is polled, the request's origin is that of what happens, because other requests take
-    /// turns in the same thread. Not an `async` block, which would hold the future twice.
+    /// A future of a request. Each poll sets the request's origin, because other requests use the same thread in turn.
+    /// It is not an `async` block, which would hold the future twice.
     pub(crate) struct Follow<'o, F> {
         pub(crate) origin: Option<&'o Origin>,
         #[pin]
@@ -79,12 +79,12 @@ impl<F: Future> Future for Follow<'_, F> {
     }
 }
 
-/// Puts back what was there before, also if the code within panics.
+/// Restores the previous origin, even if the code within panics.
 struct Entered(Option<Origin>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // a thread that ends has no place any more
+        // a thread that ends has no storage any more
         let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
     }
 }

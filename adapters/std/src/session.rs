@@ -38,19 +38,19 @@ struct Shared {
     origin: Option<Box<Origin>>,
     /// `None`: cookies.
     token_header: Option<TokenHeader>,
-    /// Another site has caused the request; known only where sessions are bound to devices.
+    /// Another site caused the request. Known only where sessions are bound to devices.
     elsewhere: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Shared {
-    /// Makes the request's origin that of what a future does.
+    /// Sets the request's origin while a future runs.
     fn follow<F: Future>(&self, future: F) -> Follow<'_, F> {
         Follow { origin: self.origin.as_deref(), future }
     }
 
-    /// The same where nearly every request comes through: over a store that never waits the future is made on the stack, and
-    /// else in a box. So it is no part of the caller's future, which frameworks move and allocate.
+    /// The same for nearly every request: over a store that never waits the future is made on the stack, and otherwise
+    /// in a box. So it is not part of the caller's future, which frameworks move and allocate.
     async fn run<F: Future>(&self, make: impl FnOnce() -> F) -> F::Output {
         if self.core.store().never_waits() {
             self.enter(|| to_its_end(make))
@@ -66,8 +66,8 @@ impl Shared {
         }
     }
 
-    /// Loads a session whose token travels in a header, or whose cookie lines may also have the proof of a device: the lines
-    /// are looked at more than once.
+    /// Loads a session whose token travels in a header, or whose cookie lines may also have the proof of a device: the
+    /// lines are read more than once.
     async fn load_kept<'h>(
         &self,
         view: &mut View<'_>,
@@ -102,20 +102,20 @@ fn to_its_end<F: Future>(make: impl FnOnce() -> F) -> F::Output {
 }
 
 enum State {
-    /// Nobody has asked for the session.
+    /// The session was not requested.
     Untouched,
     Loaded(Loaded),
-    /// It could not be loaded, and is not taken for an empty one.
+    /// It could not be loaded, and does not count as an empty one.
     Failed(Error),
-    /// The answer is made.
+    /// The answer is complete.
     Over,
 }
 
 struct Loaded {
     place: buffer_pool::Place,
-    /// What the request's cookies prove of the device that the session is bound to.
+    /// The proof of the session's device in the request's cookies.
     device: DeviceProof,
-    /// The answer takes that proof away.
+    /// The answer removes that proof.
     proves_again: bool,
 }
 
@@ -125,7 +125,7 @@ impl State {
             Self::Loaded(loaded) => Ok(&mut loaded.place),
             Self::Failed(error) => Err(*error),
             Self::Over => Err(Error::AnswerSent),
-            // nobody has a session before it was asked for
+            // no code has the session before it was requested
             Self::Untouched => Err(Error::NotMounted),
         }
     }
@@ -170,7 +170,7 @@ impl std::fmt::Debug for Finished {
 }
 
 impl Request {
-    /// Creates the state of a request whose session has not been asked for.
+    /// Creates the state of a request whose session has not been requested.
     #[must_use]
     pub fn new(sessions: Sessions) -> Self {
         Self::from_origin(&sessions, Origin::default)
@@ -211,7 +211,7 @@ impl Request {
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
-        // nor is a session of another node, which can bind, opened without its proof
+        // a session of another node that can bind is not opened without its proof either
         if self.0.core.cannot_bind {
             let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
                        nor a token header";
@@ -241,7 +241,7 @@ impl Request {
         Ok(Session(self.0.clone()))
     }
 
-    /// Finishes the request if no handler asked for the session, and returns whether that was so. If it returns `true`,
+    /// Finishes the request if no handler requested the session, and returns whether that was so. If it returns `true`,
     /// the response stays unchanged.
     #[must_use]
     pub fn finish_untouched(&self) -> bool {
@@ -275,7 +275,7 @@ impl Request {
         }
     }
 
-    /// Fills in what the answer needs, in its place: it is large, and would be copied on each way out.
+    /// Fills in the answer's part of the session in place, because it is large and would be copied at each return.
     async fn settle(&self, finished: &mut Finished) {
         let token_header = &self.0.token_header;
         let Some(mut state) = self.0.state.try_lock() else {
@@ -301,8 +301,8 @@ impl Request {
         finished.clears_site_data = session.clears_site_data();
         if let Some(device) = &self.0.core.device {
             finished.device_cookie = proves_again.then(|| device.keys.removal().as_str().to_owned());
-            // also if the rest of the request could not be stored: the answer has the cookie of the sign-in, and browsers
-            // register whatever its status is
+            // even if the rest of the request could not be stored: the answer has the cookie of the sign-in, and
+            // browsers register whatever its status is
             let registration = session.device_registration(&device.keys);
             finished.registration = registration.map(|header| header.as_str().to_owned());
             if registration.is_some()
@@ -344,7 +344,7 @@ impl Request {
     }
 }
 
-/// Returns the answer's cookie, if the browser gets another one; of a token in a header that header's value.
+/// Returns the answer's cookie if it changed, or the header's value if the token is in a header.
 fn cookie(session: &View<'_>, header: Option<&TokenHeader>) -> Result<Option<String>, Error> {
     let len = session.set_cookie_len();
     if len == 0 {
@@ -359,7 +359,7 @@ fn cookie(session: &View<'_>, header: Option<&TokenHeader>) -> Result<Option<Str
     };
     let text = |cookie: &str| header.map_or_else(|| cookie.to_owned(), |header| header.answer(cookie));
     let written = session.set_cookie(buffer).map(|cookie| cookie.map(text));
-    // the cookie's text stays in the answer only; without the second line the compiler may leave out the first
+    // the cookie's text stays only in the answer; without the second line the compiler may remove the first
     buffer.fill(0);
     std::hint::black_box(buffer);
     written
@@ -404,7 +404,7 @@ impl Session {
         self.0.enter(|| with(&mut view))
     }
 
-    /// For data that is kept field by field.
+    /// For data that is stored field by field.
     pub(crate) fn with<T>(
         &self,
         with: impl FnOnce(&mut View<'_>, UnreadableField) -> Result<T, Error>,
@@ -463,7 +463,7 @@ impl Session {
         self.view(|session| Ok(session.log_id()))
     }
 
-    /// For a handle that outlives the request: with when the device has proven, as far as the request's cookies say.
+    /// For a handle that outlives the request, with the time of the device's proof in the request's cookies.
     pub(crate) fn named<T>(&self, with: impl FnOnce(Sessions, &View<'_>, Option<Time>) -> T) -> Result<T, Error> {
         let mut state = self.lock()?;
         let proven = match &*state {
@@ -632,7 +632,7 @@ impl Session {
         let State::Loaded(loaded) = &mut *state else { return state.loaded().map(|_| false) };
         loaded.proves_again = match loaded.device {
             DeviceProof::Proven(at) => self.core().clock().now().since(at) > span,
-            // bound, and nothing was proven yet
+            // bound, but not proven yet
             DeviceProof::Settling => true,
             DeviceProof::Unbound | DeviceProof::Missing(_) => false,
         };
@@ -660,7 +660,7 @@ impl Session {
     pub async fn logout(&self) -> Result<(), Error> {
         let mut state = self.lock()?;
         if View::new(self.core(), state.loaded()?, ThreadRng).exists() {
-            // what this request has written is another session than the one to sign out of
+            // this request has created another session than the one to sign out of
             self.end_unproven(&mut state).await?;
         }
         self.0.follow(View::new(self.core(), state.loaded()?, ThreadRng).logout()).await

@@ -30,7 +30,7 @@ pub(crate) struct Core {
     sessions: session_core::Sessions<SharedStore, AnyClock, Limited<AnyClock>, DynamicMode>,
     /// `None` if sessions are not bound to devices.
     pub(crate) device: Option<Device>,
-    /// The policy binds sessions to devices but cannot do so. No session is opened then.
+    /// The policy binds sessions to devices, but this setup cannot. No session is opened then.
     pub(crate) cannot_bind: bool,
     /// The sessions that it belongs to. Weak, because these own it.
     all: Weak<Parts>,
@@ -78,7 +78,7 @@ struct Parts {
 struct Cores {
     keys: KeyRing,
     first: Arc<Core>,
-    /// The cores that replace it, each from a time on.
+    /// The cores that replace it, each from a given time.
     later: Vec<(Time, Arc<Core>)>,
 }
 

@@ -35,7 +35,7 @@ impl<'r> Visit<'r> {
         Self { method, fetch_mode: header("sec-fetch-mode"), accept: header("accept"), wanted }
     }
 
-    /// Whether a browser loads a page. A script's request, or a program's, is better off with a 401.
+    /// Whether a browser loads a page. Requests of scripts and programs get a 401.
     fn navigates(&self) -> bool {
         let html = |accept: &[u8]| accept.windows(9).any(|part| part.eq_ignore_ascii_case(b"text/html"));
         self.fetch_mode.map_or_else(|| self.accept.is_some_and(html), |mode| mode == b"navigate")
@@ -86,7 +86,7 @@ mod tests {
         let old = Visit { fetch_mode: None, accept: Some(b"application/xml,Text/HTML;q=0.9"), ..GET };
         assert_eq!(old.sign_in_at("/sign-in"), sent);
         assert_eq!(GET.sign_in_at("/in?by=mail").unwrap(), "/in?by=mail&next=%2Forders%3Fpage%3D2");
-        // a form's target is no page to come back to
+        // a form's target is not a page to return to
         assert_eq!(Visit { method: "POST", ..GET }.sign_in_at("/sign-in").unwrap(), "/sign-in");
         assert_eq!(Visit { wanted: "//evil.example", ..GET }.sign_in_at("/sign-in").unwrap(), "/sign-in");
     }

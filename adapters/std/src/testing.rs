@@ -30,7 +30,7 @@ use crate::environment::SystemClock;
 use crate::session::{Request, Session};
 use crate::sessions::Sessions;
 
-/// A clock that stands still until a test steps it. All clones show the same time.
+/// A clock that only a test steps. All clones show the same time.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<ManualClock>);
 
@@ -129,7 +129,7 @@ impl CookieFor<'_> {
         set.into_iter().try_for_each(|set| set(&session))?;
         let mut left = session.expires_in()?;
         let mut cookie = sent(&request, None).await?;
-        // one visit after the other until now, each well before the session would end for want of one
+        // one visit after the other until now, each well before the session would expire
         while let rest @ 1.. = now.since(clock.now()).as_millis() {
             let rest = Duration::from_millis(rest.try_into().unwrap_or(u64::MAX));
             clock.step(left.map_or(rest, |left| (left / 2).max(Duration::from_secs(1)).min(rest)));
@@ -142,7 +142,7 @@ impl CookieFor<'_> {
     }
 }
 
-/// Finishes the request; what its client sends next, who has sent `before`.
+/// Finishes the request. Returns the cookies that its client sends next, after `before`.
 async fn sent(request: &Request, before: Option<String>) -> Result<String, Error> {
     let finished = request.finish().await;
     if let Some(error) = finished.error {

@@ -1,6 +1,6 @@
-//! Tests only. Every variant of the public errors, and what holds for the texts of all of them. The matches stand here
-//! and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a new variant
-//! would be missed.
+//! Tests only. Every variant of the public errors, and what holds for the texts of all of them. The matches are here
+//! and not in `tests/`, because outside this crate a match on a `non_exhaustive` enum needs a wildcard, and a new
+//! variant would be missed.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
@@ -109,7 +109,7 @@ fn the_error_of_a_token_header_has_a_text() {
     assert!(error.to_string().contains("authorization"));
 }
 
-/// A response says what the error says, and a program without a layer learns what to add, once.
+/// A response has the error's text, and for a program without a layer it names what to add, once.
 #[test]
 fn responses_have_the_words_of_the_errors() {
     struct Described(Error);

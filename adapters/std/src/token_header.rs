@@ -24,11 +24,11 @@ impl fmt::Display for TokenHeaderError {
 
 impl std::error::Error for TokenHeaderError {}
 
-/// What `Authorization` says before a token (RFC 6750), in any case.
+/// The scheme before a token in `Authorization` (RFC 6750), in any letter case.
 const SCHEME: &str = "Bearer ";
-/// The header without a knob.
+/// The default header.
 static COOKIES: HeaderName = COOKIE;
-/// Headers in which something else stands, or which a program cannot send, or a proxy writes.
+/// Headers with another meaning, and those that a program cannot send or a proxy writes.
 const TAKEN: [&str; 38] = [
     "age",
     "allow",
@@ -69,7 +69,7 @@ const TAKEN: [&str; 38] = [
     "via",
     "www-authenticate",
 ];
-/// What the names of such headers begin with.
+/// Prefixes of the names of such headers.
 const TAKEN_FROM: [&str; 9] = [
     "accept",
     "access-control-",
@@ -96,7 +96,7 @@ impl TokenHeader {
         &self.0
     }
 
-    /// The header of which the lines of a request are to be looked at.
+    /// The header whose lines are read.
     pub(crate) fn of_requests(header: Option<&Self>) -> &HeaderName {
         header.map_or(&COOKIES, Self::name)
     }
@@ -105,8 +105,8 @@ impl TokenHeader {
         if *self.0 == AUTHORIZATION { SCHEME } else { "" }
     }
 
-    /// The lines of a request as those of a Cookie header, which is what the core reads. One with a `;` is no token, and
-    /// would be several cookies.
+    /// The lines of a request as those of a Cookie header, which is what the core reads. A line with a `;` is not a
+    /// token, and would be several cookies.
     pub(crate) fn cookies<'h>(&self, cookie: &str, lines: impl Iterator<Item = &'h [u8]>) -> Vec<Vec<u8>> {
         let token = |line: &'h [u8]| {
             let (scheme, token) = line.split_at_checked(self.scheme().len())?;
@@ -115,7 +115,7 @@ impl TokenHeader {
         lines.filter_map(token).map(|token| [cookie.as_bytes(), b"=", token.trim_ascii()].concat()).collect()
     }
 
-    /// The token of a `Set-Cookie` value as the answer's header has it; empty where that takes the cookie away.
+    /// The token of a `Set-Cookie` value for the answer's header; empty if the cookie is removed.
     pub(crate) fn answer(&self, set_cookie: &str) -> String {
         let pair = set_cookie.split(';').next().unwrap_or_default();
         match pair.split_once('=') {

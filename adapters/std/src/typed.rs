@@ -27,7 +27,7 @@ use names::{KEY, WHOLE};
 /// A session whose data is one `T`. Read and change it through `Deref`, then call [`save`](Self::save). A visitor
 /// without a session has `T::default()`.
 ///
-/// Each field is stored under a key of its own, `data.` and its name:
+/// Each field is stored under a separate key, `data.` and its name:
 ///
 /// - A field that the stored session lacks has its value in `T::default()`. Stored fields that this version of the
 ///   program does not know stay.
@@ -47,7 +47,7 @@ pub struct Typed<T> {
     loaded: Mutex<Loaded>,
 }
 
-/// What a value said of itself, and what was stored of it and where, when it was read or saved.
+/// The fingerprint of a value when it was read or saved, and what was stored of it and where.
 struct Loaded {
     said: Fields,
     /// A hash of each entry.
@@ -66,7 +66,7 @@ impl Source {
         Self { exists: view.exists(), subject: view.subject().map(str::to_owned) }
     }
 
-    /// Returns whether this is another session now. What a visitor had before signing in goes on, unless it was removed.
+    /// Returns whether this is another session now. A visitor's data survives the sign-in, unless it was removed.
     fn has_ended(&self, view: &View<'_>) -> bool {
         self.exists && !view.exists() || self.subject.is_some() && self.subject.as_deref() != view.subject()
     }
@@ -92,7 +92,7 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
             for why in &resets {
                 view.report_unreadable("", &format_args!("{}; reset to its default", Place(why)), false);
             }
-            // a hash map says the same twice, whatever the order in which it was stored
+            // a hash map has the same fingerprint in any order of its entries
             let said = Fields::of(&value).map_err(|why| {
                 view.report_unreadable(KEY, &Unwritable::<T>(why, PhantomData), true);
                 Error::Unreadable
@@ -156,7 +156,8 @@ impl<T: Serialize + DeserializeOwned + Default> Typed<T> {
     }
 }
 
-/// Reads a value back that says this, and says which field is not read as it was written. For the debug builds of programs.
+/// Reads back a value with this fingerprint, and names a field that is not read as it was written. For debug builds of
+/// programs.
 fn read_back<T: Serialize + DeserializeOwned + Default>(said: &Fields) -> Result<(), String> {
     let read = entries::read::<T>(said.iter().collect(), false);
     let read = read.map_err(|why| format!("{}: can be set but not read back", Place(&why)))?;
@@ -172,36 +173,36 @@ fn stored<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v str, &'v [u8])> {
     view.stored(KEY).filter(|(name, _)| *name == WHOLE || name.starts_with('.'))
 }
 
-/// What is to be put and removed: of a `new` session all that the value says, otherwise what it says in another way.
+/// The fields to set and remove: for a `new` session all fields, otherwise those that changed.
 fn changes<'a>(said: &'a Fields, loaded: &'a Loaded, new: bool) -> Vec<Change<'a>> {
     let Loaded { said: before, stored, .. } = loaded;
     let changed = |(name, bytes): &(&str, &[u8])| before.get(name) != Some(bytes);
     if !new && said.iter().all(|field| !changed(&field)) && before.iter().all(|(name, _)| said.get(name).is_some()) {
         return Vec::new();
     }
-    // a value as a whole takes the place of all fields, and the other way round
+    // a whole value replaces all fields, and vice versa
     let whole = said.get(WHOLE).is_some();
     let other_shape = stored.keys().any(|name| if whole { name != WHOLE } else { name == WHOLE });
     let put = said.iter().filter(|field| new || other_shape || changed(field)).map(|(name, bytes)| (name, Some(bytes)));
     let gone = stored.keys().map(String::as_str).filter(|name| {
-        // what it never said is a field of another version of the program
+        // a field that it never had belongs to another version of the program
         said.get(name).is_none() && (whole || *name == WHOLE || before.get(name).is_some())
     });
     gone.map(|name| (name, None)).chain(put).collect()
 }
 
-/// What has to change besides, so that the next request reads what was said.
+/// Further changes, so that the next request reads the saved value.
 #[derive(Default)]
 struct Repairs<'a> {
     /// Fields that were not changed and are not stored, if they would have another default: serde's, not the one of
     /// `T::default()`.
     put: Vec<(&'a str, &'a [u8])>,
-    /// Entries of an alias, which would stand in for their field or be there beside it.
+    /// Entries of an alias, which would replace or duplicate their field.
     gone: Vec<String>,
 }
 
-/// Reads what will be stored, where it may be something else than what was `said`: if names come or go, or a field is not
-/// stored. Fails with the name of a field that would be read in another way.
+/// Reads back the result if it may differ from the value that was `said`: if names are added or removed, or a field is
+/// not stored. Fails with the name of a field that would be read differently.
 fn repairs<'a, T>(
     now: &[(&str, &[u8])],
     changes: &[Change<'a>],
@@ -230,7 +231,7 @@ where
         let whole = read.resets.iter().any(|why| why.name == WHOLE);
         Some((Fields::of(&read.value).ok().filter(|_| !whole)?, read.shadowed))
     };
-    // what cannot be read even then has been reported when it was read
+    // a field that is still unreadable was reported when it was read
     let Some((read, shadowed)) = again(then.clone()) else { return Ok(repairs) };
     let is_read = |name: &str| read.get(name).is_some() && shadowed.iter().all(|shadowed| shadowed != name);
     if let Some((name, _)) = said.iter().find(|(name, _)| !was_removed(name) && !is_read(name)) {
@@ -249,7 +250,7 @@ where
     Ok(repairs)
 }
 
-/// Puts and removes fields, all or none; returns what is stored then of what was read.
+/// Sets and removes fields, all or none. Returns the stored part of what was read.
 fn put(
     view: &mut View<'_>,
     changes: &[Change<'_>],
@@ -322,7 +323,7 @@ impl<T> DerefMut for Typed<T> {
 }
 
 impl<T> Debug for Typed<T> {
-    /// Prints no data, which is the visitor's.
+    /// Prints no data, because it is the visitor's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Typed<{}>(..)", type_name::<T>())
     }

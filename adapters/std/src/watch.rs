@@ -17,7 +17,7 @@ use crate::session::{Session, View};
 use crate::sessions::Sessions;
 use crate::watches::Place;
 
-/// How long a watch goes on while the store fails.
+/// How long a watch continues while the store fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it asks a store that fails, at least.
 const RETRY: Duration = Duration::from_secs(15);
@@ -66,7 +66,7 @@ const RETRY: Duration = Duration::from_secs(15);
 ///
 /// # When the store fails
 ///
-/// The watch goes on for a minute, so that a short outage closes no stream. After a minute without an answer
+/// The watch continues for a minute, so that a short outage closes no stream. After a minute without an answer
 /// [`ended`](Self::ended) returns the error, because a session that may have ended must not be shown any longer.
 ///
 /// # Sealed sessions
@@ -92,7 +92,7 @@ struct Target {
     watched: Watched,
     /// The record of a sealed session.
     sealed: Sealed,
-    /// When its device has proven, as far as its request's cookies say.
+    /// When its device has proven its key, according to its request's cookies.
     proven: Option<Time>,
     place: Place,
 }
@@ -121,7 +121,7 @@ impl Watch {
             let place = Place::new(sessions.watches(), watched.log_id(), subject.map(Into::into));
             Target { watched, sealed: Sealed(sealed.into()), proven, place }
         });
-        // the first look is at the first call: what ended between the request's look and this was told to nobody
+        // the first check is at the first call, because an end between the request's check and this was not signaled
         Self { sessions, target, every: RETRY, next_look: Time::ZERO, failing: None }
     }
 
@@ -186,11 +186,11 @@ impl Watch {
     pub async fn ended<S: Future>(&mut self, sleep: impl Fn(Duration) -> S) -> Result<(), Error> {
         while let Some(target) = &self.target {
             if target.place.was_told() {
-                // remembered there, for this future may be dropped
+                // stored there, because this future may be dropped
                 self.next_look = Time::ZERO;
             }
             let now = self.sessions.now();
-            // no longer than from one look to the next, also if the clock was set back
+            // at most the time between two checks, even if the clock was set back
             let wait = self.next_look.since(now).min(self.every);
             if wait > Duration::ZERO {
                 let told = pin!(poll_fn(|context| target.place.poll_told(context)));
@@ -207,7 +207,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at the session under the keys of now; `None` if it has ended.
+    /// Checks the session under the current keys; `None` if it has ended.
     async fn look<T>(&self, with: impl FnOnce(&mut View<'_>) -> T) -> Result<Option<T>, Error> {
         let Some(Target { watched, sealed, proven, .. }) = &self.target else { return Ok(None) };
         let (core, mut place) = (self.sessions.core(), buffer_pool::take());

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use futures_util::task::AtomicWaker;
 use session_core::events::{Event, LogId};
 
-/// All watches of an application in this process. An event looks at each of them, which takes microseconds for thousands:
-/// sessions end much less often than they are used.
+/// All watches of an application in this process. An event checks each of them, which takes microseconds for thousands.
+/// Sessions end much less often than they are used.
 #[derive(Default)]
 pub(crate) struct Watches {
     signals: Mutex<HashMap<usize, Arc<Signal>>>,
-    /// The number of signals, for observers, which ask for it at each request.
+    /// The number of signals, which observers read at each request.
     count: AtomicUsize,
 }
 
@@ -40,7 +40,7 @@ impl Watches {
             let same_subject = subject.is_some() && signal.subject.as_deref() == subject;
             everybody || same_subject || Some(signal.id) == id
         };
-        // woken when the lock is free again: what a waker runs may drop a watch
+        // woken after the lock is released, because a waker may drop a watch
         let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         let told: Vec<_> = signals.values().filter(concerns).cloned().collect();
         drop(signals);
@@ -95,10 +95,11 @@ impl Place {
 }
 
 impl Clone for Place {
-    /// Makes another place, because a place wakes one task.
+    /// Makes another place, because a place wakes one task. It is told at once: an event before it was there may not have
+    /// reached this one yet.
     fn clone(&self) -> Self {
         let place = Self::new(&self.watches, self.signal.id, self.signal.subject.clone());
-        place.signal.told.store(self.signal.told.load(Ordering::SeqCst), Ordering::SeqCst);
+        place.signal.told.store(true, Ordering::SeqCst);
         place
     }
 }

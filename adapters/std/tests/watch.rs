@@ -1,6 +1,6 @@
 //! A handle that outlives its answer ends with its session (LC20). Time is stepped, and no test waits.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -319,6 +319,21 @@ fn a_future_that_is_dropped_loses_nothing_lc20() {
     visit(&site.here, &cookie, async |session| session.logout().await.unwrap());
     once(Poll::Ready(Ok(())));
     once(Poll::Ready(Ok(())));
+}
+
+/// An end may fall between what a clone copies and its place among those who are told, so it looks first.
+#[test]
+fn a_clone_looks_at_its_first_call_lc20() {
+    let site = Site::new();
+    let cookie = site.ann();
+    let watch = visit(&site.here, &cookie, async |session| session.watch().unwrap()).0;
+    let mut seen = watch.look_every(3600 * SECOND);
+    assert_eq!(run(seen.exists()), Ok(true));
+    // an event that reached neither of the two
+    run(site.elsewhere.revoke_all("ann")).unwrap();
+    let mut clone = Box::pin(seen.clone());
+    let ended = clone.ended(|_| std::future::pending::<()>());
+    assert_eq!(pin!(ended).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())));
 }
 
 /// A clone waits by itself.

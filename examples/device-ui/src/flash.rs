@@ -47,6 +47,15 @@ impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SE
         &self.store
     }
 
+    /// Whether the device's data was made, and the store is the device's. Otherwise nothing may be written into the store:
+    /// a first boot would not be known as one, or something else would be overwritten.
+    pub async fn has_booted(&self) -> bool {
+        let mut copies = self.copies.lock().await;
+        // the log first, as below
+        matches!(self.store.contents().await, Ok(Contents::Blank | Contents::Ours))
+            && matches!(copies.read().await, Ok(Held::Data(_)))
+    }
+
     /// The device's data; on first boot it is made and kept. To be called before anything else is written, the time too: it
     /// is the first boot if nothing is there, or what a power cut left of a first boot.
     pub async fn boot<R: TryCryptoRng>(&self, rng: &mut R) -> Result<Data, CannotBoot> {

@@ -303,3 +303,34 @@ fn without_random_numbers_the_first_boot_waits_em4() {
     let data = run(device.boot(&mut Numbers(3))).unwrap();
     assert!(run(off(&flash).boot(&mut NoNumbers)).unwrap() == data, "a device that has a key needs none");
 }
+
+/// What comes from elsewhere, such as the access point of a build, may be written when the first boot is over, and never
+/// over something else.
+#[test]
+fn others_may_write_after_a_first_boot_em7() {
+    let flash = File::new(16);
+    let device = off(&flash);
+    assert!(!run(device.has_booted()));
+    assert_eq!(flash.counts().writes, 0, "to look writes nothing");
+    run(device.boot(&mut Numbers(7))).unwrap();
+    assert!(run(device.has_booted()), "in the same start");
+    run(device.store().write_item(3, b"home", Time::ZERO)).unwrap();
+    assert!(run(off(&flash).has_booted()) && boots(&flash).is_ok());
+    // the log's pages are the third and those after it
+    flash.damage(|bytes| bytes[2 * 4096..].fill(7));
+    assert_eq!(boots(&flash).err(), Some(CannotBoot::Foreign));
+    assert!(!run(off(&flash).has_booted()));
+}
+
+/// EM9: a board that finds no place for the device in its flash hands in none. That is told, and nothing is read as the
+/// device's or written.
+#[test]
+fn a_device_without_a_place_in_the_flash_says_so_em9() {
+    let flash = File::with(Numbers(3).bytes(16 * 4096));
+    let shared: &'static _ = Box::leak(Box::new(Shared::new(flash.clone())));
+    let device: Device<4, 4096> = Flash::new(shared, 0..0);
+    let why = run(device.boot(&mut Numbers(7))).err().map(|why| why.to_string());
+    assert!(why.as_ref().is_some_and(|why| why.starts_with("the store needs ") && why.ends_with(" not 0")), "{why:?}");
+    assert!(!run(device.has_booted()));
+    assert_eq!(flash.counts().writes + flash.counts().erases, 0);
+}

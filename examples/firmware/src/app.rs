@@ -26,10 +26,11 @@ const ROUNDS: u32 = 2_000;
 /// A device without a network says so every ten seconds, that is, each so many looks.
 const COMPLAIN: u32 = 2_500;
 
-/// The flash, and which part of it is the device's.
+/// What the device keeps in its flash, and the flash, which other tasks may use as well.
+#[derive(Clone, Copy)]
 pub(crate) struct Storage {
+    pub(crate) memory: &'static Memory,
     pub(crate) chip: &'static Shared<board::Flash>,
-    pub(crate) part: Range<u32>,
 }
 
 pub(crate) type Memory = Flash<'static, board::Flash, SESSIONS, RECORD>;
@@ -43,7 +44,7 @@ pub(crate) type Items = session_device::ConfigItems<RECORD>;
 
 /// Those of the connections, one for the device's own address or the other end's, one for the names of a network, and one for
 /// the time of day.
-const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "rp") as usize + cfg!(feature = "console") as usize;
+const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "mdns") as usize + cfg!(feature = "console") as usize;
 
 /// What is served.
 pub(crate) struct Site {
@@ -54,13 +55,6 @@ pub(crate) struct Site {
 
 /// The site, or why there is none.
 pub(crate) type Booted = Cell<Result<&'static Site, CannotBoot>>;
-
-/// What the device keeps in its flash, and the flash, which other tasks may use as well.
-#[derive(Clone, Copy)]
-pub(crate) struct Kept {
-    pub(crate) memory: &'static Memory,
-    pub(crate) chip: &'static Shared<board::Flash>,
-}
 
 /// The device's own data in the flash.
 #[derive(Clone, Copy)]
@@ -78,10 +72,10 @@ impl Keeper for Own {
 
 /// Runs it all on the board's executor. `address` says where the device's address comes from. What is returned is for tasks
 /// of the board's own that use its network.
-pub(crate) fn start(spawner: Spawner, network: Network, address: Config, kept: Kept) -> Stack<'static> {
+pub(crate) fn start(spawner: Spawner, network: Network, address: Config, storage: Storage) -> Stack<'static> {
     let (stack, runner) = join(network, address);
     spawn(spawner, net(runner));
-    spawn(spawner, boot(spawner, stack, kept));
+    spawn(spawner, boot(spawner, stack, storage));
     stack
 }
 
@@ -110,11 +104,14 @@ fn join(network: Network, address: Config) -> (Stack<'static>, &'static mut Runn
     (stack, RUNNER.init(runner))
 }
 
-/// The flash, to which nothing was done yet. Before there is a network, a board may read from it what that needs.
-#[inline(never)]
-pub(crate) fn keep(Storage { chip, part }: Storage) -> Kept {
-    static MEMORY: StaticCell<Memory> = StaticCell::new();
-    Kept { memory: MEMORY.init(Flash::new(chip, part)), chip }
+impl Storage {
+    /// The device has this part of the flash, to which nothing was done yet. Before there is a network, a board may read
+    /// from it what that needs.
+    #[inline(never)]
+    pub(crate) fn new(chip: &'static Shared<board::Flash>, part: Range<u32>) -> Self {
+        static MEMORY: StaticCell<Memory> = StaticCell::new();
+        Self { memory: MEMORY.init(Flash::new(chip, part)), chip }
+    }
 }
 
 #[embassy_executor::task]
@@ -124,9 +121,9 @@ async fn net(runner: &'static mut Runner<'static, Network>) -> ! {
 
 /// A device whose flash does not answer says so to every client, and tries again.
 #[embassy_executor::task]
-async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
+async fn boot(spawner: Spawner, stack: Stack<'static>, storage: Storage) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
-    let booted = BOOTED.init(Cell::new(site(kept)));
+    let booted = BOOTED.init(Cell::new(site(storage)));
     let mounted = millis();
     let mut waits = 0_u32;
     while !(stack.is_link_up() && stack.is_config_up()) {
@@ -156,13 +153,13 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
             Ok(site) => break site,
             Err(_) => Timer::after_secs(1).await,
         }
-        booted.set(site(kept));
+        booted.set(site(storage));
     };
-    #[cfg(feature = "rp")]
+    #[cfg(feature = "mdns")]
     spawn(spawner, crate::mdns::answer(stack, site));
     #[cfg(feature = "console")]
-    crate::console::begin(spawner, stack, kept, site);
-    keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
+    crate::console::begin(spawner, stack, storage, site);
+    keep_time(site.pool.sessions().clock(), storage.memory.store(), storage.chip).await
 }
 
 /// Since the start.
@@ -172,12 +169,12 @@ fn millis() -> u32 {
 
 /// Makes the site of what the flash holds.
 #[inline(never)]
-fn site(kept: Kept) -> Result<&'static Site, CannotBoot> {
+fn site(storage: Storage) -> Result<&'static Site, CannotBoot> {
     static SITE: StaticCell<Site> = StaticCell::new();
-    if kept.chip.is_held() {
+    if storage.chip.is_held() {
         return Err(CannotBoot::Held);
     }
-    let (memory, mut random) = (kept.memory, Random::new(board::entropy));
+    let (memory, mut random) = (storage.memory, Random::new(board::entropy));
     // first, for it tells a first boot by there being nothing else
     let data = block_on(memory.boot(&mut random))?;
     let clock = block_on(PersistedClock::resume(EmbassyClock, memory.store(), WithoutPower::Free))?;
@@ -197,7 +194,7 @@ fn site(kept: Kept) -> Result<&'static Site, CannotBoot> {
     Ok(SITE.init(Site {
         pool: Pool::new(sessions, random),
         device: Device::new(data, Own(memory), limits, sensor, now, possession),
-        chip: kept.chip,
+        chip: storage.chip,
     }))
 }
 

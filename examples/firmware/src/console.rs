@@ -11,7 +11,7 @@ use session_core::environment::{Clock as _, Time};
 use session_device::{Chip as _, ConfigError, SntpError, block_on, keep_wall};
 use session_picoserve::Requests as _;
 
-use crate::app::{Items, Kept, Site, spawn};
+use crate::app::{Items, Site, Storage, spawn};
 use crate::board::{self, Lines, Serial};
 
 /// The device's address and the length of its network's prefix, as in 192.168.1.20/24; without it, a DHCP server gives one.
@@ -26,8 +26,8 @@ const LINE: usize = 96;
 
 /// Where the device's address comes from, by its configuration. A device whose configuration cannot be read says so and asks
 /// for an address, so that it can be reached.
-pub(crate) fn address(kept: Kept) -> Config {
-    let items = read(kept).unwrap_or_else(|why| {
+pub(crate) fn address(storage: Storage) -> Config {
+    let items = read(storage).unwrap_or_else(|why| {
         let _ = writeln!(Serial, "config: {why}");
         Items::new()
     });
@@ -40,16 +40,16 @@ pub(crate) fn address(kept: Kept) -> Config {
 }
 
 #[inline(never)]
-fn read(kept: Kept) -> Result<Items, ConfigError> {
-    block_on(Items::read(kept.memory.store()))
+fn read(storage: Storage) -> Result<Items, ConfigError> {
+    block_on(Items::read(storage.memory.store()))
 }
 
 /// Spawns what needs the site: an item that is written before the first boot is done would hide that it is the first.
-pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, kept: Kept, site: &'static Site) {
+pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, storage: Storage, site: &'static Site) {
     if let Some(lines) = board::lines() {
-        spawn(spawner, listen(lines, kept, site));
+        spawn(spawner, listen(lines, storage, site));
     }
-    if let Some(server) = read(kept).ok().and_then(|items| items.text(TIME_SERVER).and_then(ipv4)) {
+    if let Some(server) = read(storage).ok().and_then(|items| items.text(TIME_SERVER).and_then(ipv4)) {
         spawn(spawner, time_of_day(stack, server, site));
     }
 }
@@ -77,7 +77,7 @@ fn cidr(text: &str) -> Option<(Ipv4Addr, u8)> {
 
 /// Does what the lines say.
 #[embassy_executor::task]
-async fn listen(mut lines: Lines, kept: Kept, site: &'static Site) -> ! {
+async fn listen(mut lines: Lines, storage: Storage, site: &'static Site) -> ! {
     let (mut line, mut length) = ([0; LINE], 0);
     loop {
         let byte = lines.byte().await;
@@ -93,12 +93,12 @@ async fn listen(mut lines: Lines, kept: Kept, site: &'static Site) -> ! {
         let answer = match text {
             "" => continue,
             "hold" => {
-                let _chip = kept.chip.lock().await;
+                let _chip = storage.chip.lock().await;
                 let _ = writeln!(Serial, "config: the flash is held until the next line");
                 while lines.byte().await != b'\n' {}
                 "config: the flash is free"
             }
-            _ => obey(text, kept, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
+            _ => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
         };
         let _ = writeln!(Serial, "{answer}");
         length = 0;
@@ -106,7 +106,7 @@ async fn listen(mut lines: Lines, kept: Kept, site: &'static Site) -> ! {
 }
 
 /// One line. An answer never repeats a value.
-fn obey(line: &str, kept: Kept, site: &Site) -> Result<(), &'static str> {
+fn obey(line: &str, storage: Storage, site: &Site) -> Result<(), &'static str> {
     const HOW: &str = "config: set KEY VALUE or unset KEY, with the keys address, gateway and time-server";
     let mut words = line.split(' ');
     let (verb, key, value, None) = (words.next(), words.next().ok_or(HOW)?, words.next(), words.next()) else {
@@ -115,10 +115,10 @@ fn obey(line: &str, kept: Kept, site: &Site) -> Result<(), &'static str> {
     if !matches!(key, ADDRESS | GATEWAY | TIME_SERVER) {
         return Err(HOW);
     }
-    if kept.chip.is_held() {
+    if storage.chip.is_held() {
         return Err("config: another task holds the flash, try again later");
     }
-    let mut items = match read(kept) {
+    let mut items = match read(storage) {
         // its owner writes another one
         Err(ConfigError::Unreadable) => Items::new(),
         items => items.map_err(not_kept)?,
@@ -134,7 +134,7 @@ fn obey(line: &str, kept: Kept, site: &Site) -> Result<(), &'static str> {
         (Some("unset"), None) => items.remove(key),
         _ => return Err(HOW),
     }
-    block_on(items.write(kept.memory.store(), site.pool.sessions().clock().now())).map_err(not_kept)
+    block_on(items.write(storage.memory.store(), site.pool.sessions().clock().now())).map_err(not_kept)
 }
 
 fn not_kept(why: ConfigError) -> &'static str {

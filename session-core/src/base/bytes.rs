@@ -64,7 +64,7 @@ pub(crate) fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
     let (mut moved, mut some) = (0, [0; STEP]);
     while moved < len {
         let step = STEP.min(len - moved);
-        // from the end on which nothing is overwritten that is still to be moved
+        // from the end at which no byte is overwritten before it is moved
         let at = if from < to { len - moved - step } else { moved };
         if let Some(there) = bytes.get(from + at..from + at + step) {
             fill(&mut some, there);

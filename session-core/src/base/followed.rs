@@ -3,22 +3,22 @@
 /// What was done with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// No key yet, nor in any place after this one.
+    /// No key yet, neither here nor in any later place.
     Free,
-    /// Not followed any more.
+    /// No longer tracked.
     Gone,
     /// Read.
     Read,
     /// Written or removed.
     Write,
-    /// Written without regard to what is there.
+    /// Written without regard to the current value.
     Blind,
     /// Written by a function that runs again on the newer record.
     Rerun,
 }
 
 impl Kind {
-    /// Whether its place can be another key's.
+    /// Whether another key can take its place.
     pub(crate) const fn is_free(self) -> bool {
         matches!(self, Self::Free | Self::Gone)
     }
@@ -31,7 +31,7 @@ pub struct FollowedKey<S> {
     /// Fingerprint of the entry that was loaded.
     pub(crate) base: u64,
     pub(crate) kind: Kind,
-    /// What the value said of itself when it was read from that entry.
+    /// The content's fingerprint when the value was read from that entry.
     pub(crate) said: Option<S>,
 }
 

@@ -26,7 +26,7 @@ impl Hmac {
 
     /// The MAC of a message of at most 55 bytes, for those that every request checks.
     pub(crate) fn mac_short<const N: usize>(&self, message: &[u8; N]) -> [u8; 32] {
-        // half the work beside the hash itself; on small processors its 100 bytes of code count for more
+        // half the work apart from the hash itself; on small processors its 100 bytes of code matter more
         if cfg!(target_pointer_width = "64") {
             hash_short(self.outer, &hash_short(self.inner, message))
         } else {
@@ -120,7 +120,7 @@ impl Sha {
         }
     }
 
-    /// Absorbs the block; the next one begins as zeros.
+    /// Absorbs the block. The next one begins as zeros.
     fn compress(&mut self) {
         compress256(&mut self.state, core::slice::from_ref(&self.block));
         self.block = [0; BLOCK];

@@ -111,7 +111,7 @@ impl Keys {
     }
 }
 
-/// What stands before an application's name: nothing without one.
+/// The separator before an application's name; empty without one.
 const fn before(application: &str) -> &'static [u8] {
     if application.is_empty() { &[] } else { &[0] }
 }

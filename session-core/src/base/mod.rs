@@ -1,5 +1,5 @@
 //! What every other room builds on: time and buffers, errors, events, keys, the policy, and the names of a session.
-//! Nothing here knows of cookies, records or stores.
+//! Nothing here depends on cookies, records or stores.
 
 pub(crate) mod bytes;
 pub(crate) mod codec;

@@ -1,10 +1,10 @@
-//! The names of a session: the handle that a store finds it by, the version that tells writers apart, and the verifier
-//! of its secret.
+//! The names of a session: the handle that a store finds it by, the version that distinguishes writers, and the
+//! verifier of its secret.
 
 use crate::base::bytes::part;
 
-/// Names a session for its whole life. A store's key is a prefix of its own followed by the handle. The handle is
-/// random but not secret: knowing it opens nothing.
+/// Names a session for its whole life. A store's key is its prefix followed by the handle. The handle is random but not
+/// secret: knowing it opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(4))] // small processors then copy it by words, in a fraction of the code
 pub struct Handle([u8; Handle::LEN]);
@@ -36,7 +36,7 @@ impl core::fmt::Debug for Handle {
 /// The version that an update must find unchanged: a nonce that each writer puts into the record, or a counter of the
 /// medium such as memcached's cas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(target_pointer_width = "32", repr(Rust, packed(4)))] // or what holds it has tags of 64 bits, compared in halves
+#[cfg_attr(target_pointer_width = "32", repr(Rust, packed(4)))] // otherwise enums around it have 64-bit tags
 pub struct Version(pub u64);
 
 /// The derived one would refer to a field that is not aligned.
@@ -51,7 +51,7 @@ impl defmt::Format for Version {
 /// A verifier: what the store holds instead of a cookie's secret.
 pub(crate) type Verifier = [u8; 16];
 
-/// 32 random bytes, of which something new is made: a handle, the secret of a cookie, a record's version.
+/// 32 random bytes for a new handle, a cookie's secret or a record's version.
 #[derive(Clone, Copy)]
 #[repr(align(4))] // as Handle
 pub(crate) struct Fresh(pub(crate) [u8; Fresh::LEN]);

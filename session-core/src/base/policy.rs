@@ -129,7 +129,8 @@ pub(crate) struct Cookie {
 }
 
 impl Cookie {
-    /// What stands after the value in a `Set-Cookie`, in this order; `max_age` in decimal, or empty for no such attribute.
+    /// The attributes after the value in a `Set-Cookie`, in this order; `max_age` in decimal, or empty for no such
+    /// attribute.
     pub(crate) const fn attributes<'a>(&self, max_age: &'a [u8]) -> [&'a [u8]; 10] {
         let (domain, of_domain): (&[u8], &[u8]) = match self.domain {
             Some(domain) => (b"; Domain=", domain.as_bytes()),
@@ -294,7 +295,7 @@ pub struct Policy {
     pub(crate) limits: Limits,
     pub(crate) max_cookie: usize,
     pub(crate) max_bytes: usize,
-    /// `None`: nothing was said.
+    /// `None`: not set.
     pub(crate) max_sessions: Option<u16>,
     pub(crate) reuse_ends: bool,
     pub(crate) until_browser_closes: bool,
@@ -307,7 +308,7 @@ pub struct Policy {
 /// Whether and how sessions are bound to the device that signed in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Devices {
-    /// Milliseconds for which a proof holds; 0 = sessions are not bound.
+    /// Milliseconds for which a proof is valid; 0 = sessions are not bound.
     pub(crate) lifetime: u32,
     pub(crate) single_use: bool,
     pub(crate) required: bool,
@@ -354,7 +355,7 @@ impl Limits {
         if login == 0 { self.anonymous_idle } else { self.idle }
     }
 
-    /// The same, unless they cannot work.
+    /// The same, unless they are invalid.
     fn checked(lifetimes: &Lifetimes) -> Result<Self, PolicyError> {
         let limits = Self::of(lifetimes);
         let Lifetimes { idle, absolute, renew_after, .. } = lifetimes;
@@ -565,7 +566,7 @@ impl Policy {
         }
     }
 
-    /// Whether the program wants a cap in any case, also where the store cannot list.
+    /// Whether the program requires a cap, even if the store cannot list.
     pub(crate) const fn insists_on_cap(&self) -> bool {
         matches!(self.max_sessions, Some(1..))
     }
@@ -587,7 +588,7 @@ impl Policy {
     #[must_use]
     pub const fn set_cookie_len(&self, value: usize) -> usize {
         let mut len = self.cookie.name.len() + 1 + value;
-        // without an iterator, which a constant function has not
+        // without an iterator, which a constant function cannot use
         let attributes = self.cookie.attributes(LONGEST_MAX_AGE_TEXT);
         let mut left = attributes.as_slice();
         while let [attribute, rest @ ..] = left {
@@ -608,14 +609,14 @@ impl Policy {
         if absolute == 0 { 0 } else { now.millis() + longest }
     }
 
-    /// For sessions that travel in their cookies: each touch makes another value, and nothing leads to it from the last.
+    /// For sessions that travel in their cookies: each touch makes another value, and the last one does not lead to it.
     pub(crate) const fn without_renewal(mut self) -> Self {
         self.limits.renew_after = 0;
         self
     }
 
-    /// Seconds that the browser keeps the cookie: the rest of the absolute lifetime, so that its copy never ends before
-    /// the session, at most 400 days (CK8, CK11).
+    /// Seconds that the browser keeps the cookie: the remaining absolute lifetime, so that its copy never expires
+    /// before the session, at most 400 days (CK8, CK11).
     pub(crate) const fn max_age(&self, ends: u64, now: Time) -> u32 {
         let rest = seconds(ends.saturating_sub(now.millis()));
         if ends == 0 || rest > LONGEST_MAX_AGE as u64 { LONGEST_MAX_AGE } else { rest as u32 }
@@ -714,7 +715,7 @@ fn check_name(name: &str) -> Result<(), PolicyError> {
     }
 }
 
-/// The reserved prefix of a name, in any letter case: browsers do not heed it either.
+/// The reserved prefix of a name, in any letter case, because browsers ignore the case.
 fn reserved(name: &str) -> Option<&'static str> {
     let starts = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     ["__Host-", "__Secure-", "__Http-", "__Host-Http-"].into_iter().find(starts)
@@ -749,7 +750,7 @@ mod tests {
         assert_eq!((secure.cookie_name(), plain.cookie_name()), ("__Host-id", "id"));
     }
 
-    /// What docs/seed.md builds.
+    /// The policy of docs/seed.md.
     #[test]
     fn the_defaults_of_the_seed_can_be_built() {
         let plain =

@@ -33,7 +33,7 @@ impl Buffer for &mut [u8] {
     type Keys = [FollowedKey<Infallible>; FOLLOWED];
 }
 
-/// Keys that a request on a device follows one by one. The other keys of a session that touches more count as one.
+/// Keys that a request on a device tracks one by one. All further keys count as one.
 const FOLLOWED: usize = 12;
 
 /// A value that is not read back as it was written. Debug builds of programs check this.

@@ -27,14 +27,14 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         answer.map_err(|why| self.observer.observe(&Event::StoreFailed(&why)))
     }
 
-    /// Reports what the store has to say of itself.
+    /// Reports the store's warning.
     pub(super) fn warned(&self) {
         if let Some(warning) = self.store.warning() {
             self.observer.observe(&Event::StoreWarned(&warning));
         }
     }
 
-    /// As [`reported`](Self::reported), as the error that the request ends with.
+    /// As [`reported`](Self::reported), but returns the error with which the request ends.
     pub(super) fn heard<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, Error> {
         self.reported(answer).map_err(|()| Error::Unavailable)
     }

@@ -19,12 +19,12 @@ use crate::wire::device::{DeviceKeys, Header, Instructions};
 use crate::wire::proof::{Es256, Proof};
 use crate::wire::token::Token;
 
-/// How often a proof that counts once is written again after another writer was faster.
+/// How often a single-use proof is written again after another writer was faster.
 const WRITES: u8 = 5;
 
 /// The response of the endpoint. Send no other status and no redirect: browsers end their session for nearly all of
 /// them.
-// lives as long as an answer is made
+// exists only while an answer is made
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy, Debug)]
 pub enum DeviceReply {
@@ -66,13 +66,13 @@ impl fmt::Debug for Unproven {
     }
 }
 
-/// What a proof that is refused leads to.
+/// How a rejected proof is answered.
 enum Refusal {
-    /// Another proof may do: this answers a challenge that was too old, not ours, or used.
+    /// Another proof may be accepted: this one answers a challenge that is too old, foreign or used.
     Again(&'static str),
-    /// None will.
+    /// No other proof will be accepted.
     Final(&'static str),
-    /// The store failed, or has changed too often meanwhile.
+    /// The store failed, or the record changed too often.
     Later,
 }
 
@@ -93,7 +93,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
     /// The store is called only for a query that our keys signed and a proof that answers one of our challenges: once,
     /// and once more to record a proof that counts once. A refresh is no activity of the session. If the future is
     /// dropped, the proof may have been recorded, and the browser needs a new one.
-    #[allow(clippy::too_many_arguments)] // all of a request
+    #[allow(clippy::too_many_arguments)] // the whole request
     pub async fn refresh_device<'h, B: Buffer>(
         &self,
         device: &DeviceKeys,
@@ -119,7 +119,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 return DeviceReply::Proven {
                     cookie: device.bound_cookie(handle, &key, now),
                     challenge: device.challenge(handle, now),
-                    // a URL of an older key is replaced by one of today's
+                    // a URL of an older key is replaced
                     instructions: (!current).then(|| device.instructions(handle)),
                 };
             }
@@ -149,7 +149,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)] // all of a request
+    #[allow(clippy::too_many_arguments)] // the whole request
     async fn prove<'h, B: Buffer>(
         &self,
         device: &DeviceKeys,
@@ -179,7 +179,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             return Ok(key);
         }
         for _ in 0..WRITES {
-            // a record that was loaded anew may be of another key only if it is another session
+            // a reloaded record has another key only if it is another session
             let Some((_, proven)) = room.device().filter(|(bound, _)| **bound == key) else {
                 return Err(Refusal::Final("the session is bound to another device"));
             };
@@ -200,7 +200,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Err(Refusal::Later)
     }
 
-    /// Whether the request's cookies name a session of ours, and not this one: then another user has signed in since.
+    /// Whether the request's cookies name another valid session: then another user has signed in since.
     fn is_another<'h>(&self, handle: Handle, cookie_lines: impl Iterator<Item = &'h [u8]>) -> bool {
         let values = cookie_lines.flat_map(|line| candidates(line, self.policy().cookie_name())).take(MAX_CANDIDATES);
         let mut another = false;

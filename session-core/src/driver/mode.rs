@@ -1,5 +1,5 @@
-//! What a mode is: a type that says where sessions are kept, and does there what a verb asks for. A type and not a
-//! setting, so that a program contains the code of its own mode only.
+//! What a mode is: a type that determines where sessions are kept and carries out the verbs there. It is a type and not
+//! a setting, so that a program contains only the code of its own mode.
 
 use super::context::Context;
 use crate::base::environment::{Buffer, Clock};
@@ -69,7 +69,7 @@ pub trait Mode: Copy + Closed {
         subject: Option<&str>,
     ) -> impl Future<Output = Result<usize, Error>>;
 
-    /// Ends the other sessions of the subject that is signed in, if this mode can tell them from the request's own.
+    /// Ends the signed-in subject's other sessions, if this mode can distinguish them from the request's own.
     #[doc(hidden)]
     fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,

@@ -1,7 +1,7 @@
-//! Sessions that travel in their cookies: what takes the place of the store's answers. The store keeps *marks* only
+//! Sessions that travel in their cookies: this file gives the answers that a store would. The store keeps *marks* only
 //! (LC11): one for each subject that has signed in, and one for everybody. A session carries a proof of the marks under
-//! which it was sealed, and holds while they stand; a sign-out replaces a mark. No clock takes part, and a mark that is
-//! lost ends sessions instead of reviving them (SE7).
+//! which it was sealed, and is valid while they exist. A sign-out replaces a mark. No clock is involved, and a lost
+//! mark ends sessions instead of reviving them (SE7).
 
 use subtle::ConstantTimeEq;
 
@@ -24,9 +24,9 @@ use crate::wire::token::Token;
 
 /// How often a mark is written against other writers.
 const TRIES: u8 = 4;
-/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login takes another one.
+/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login replaces it.
 const UNUSED: u32 = u32::MAX;
-/// There is nothing to do.
+/// Nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
 /// Sessions in their cookies. See [`Sessions::sealed`](crate::Sessions::sealed).
@@ -48,7 +48,7 @@ impl Sealed {
 }
 
 impl Mode for Sealed {
-    /// Each change makes another cookie, and nothing leads to it from the last.
+    /// Each change makes another cookie, and the last one does not lead to it.
     fn abilities(self) -> Abilities {
         Abilities { renews: false, lives_in_cookie: true }
     }
@@ -57,7 +57,7 @@ impl Mode for Sealed {
         None
     }
 
-    /// In the place of the index, a login asks the marks.
+    /// Instead of the index, a login asks the marks.
     fn rules<S: Store, C: Clock, O: Observer>(self, context: &Context<S, C, O>) -> Rules<'_, O> {
         let Context { policy, ring, observer, .. } = context;
         Rules { policy, ring, observer, touch_is_free: false, has_index: true }
@@ -72,7 +72,7 @@ impl Mode for Sealed {
         let Some((token, len)) = open(context, request, value) else {
             return Ok(false);
         };
-        // whatever a genuine value is refused for, the store was asked the same before
+        // whatever the reason for rejecting a genuine value, the store was called before in the same way
         if !context.marks(request.owner()).await?.stand(&token.verifier) {
             request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
@@ -82,7 +82,7 @@ impl Mode for Sealed {
         Ok(request.loaded(&token, Some(found), &self.rules(context), context.now()) == Candidate::Accepted)
     }
 
-    /// What a store would answer: the record is as the request has made it, and goes out with the cookie.
+    /// Answers like a store: the record is as the request has made it, and is sent with the cookie.
     async fn apply<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -92,7 +92,7 @@ impl Mode for Sealed {
     ) -> Reply {
         match (step, operation.intent) {
             (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
-            // the marks are asked when the login goes into what stands for the index
+            // the marks are asked when the login is added to the substitute for the index
             (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
                 fits(context, request).map_or_else(Reply::Refused, |()| APPLIED)
             }
@@ -121,7 +121,7 @@ impl Mode for Sealed {
         }
     }
 
-    /// A login that overlaps a sign-out is refused, and there is nothing that a cap could count.
+    /// A login that overlaps a sign-out is rejected, and there are no entries for a cap to count.
     async fn epoch<S: Store, C: Clock, O: Observer>(
         self,
         context: &Context<S, C, O>,
@@ -134,7 +134,7 @@ impl Mode for Sealed {
         Ok((context.marks(Some(subject)).await?.epoch(), false))
     }
 
-    /// No login gets here: its epoch is refused where there is a cap.
+    /// No login reaches this, because `begin_login` fails where there is a cap.
     async fn cap<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         _: &Context<S, C, O>,
@@ -152,7 +152,7 @@ impl Mode for Sealed {
         context.replace_mark(subject).await.map(|()| 0)
     }
 
-    /// All of the subject's sessions end: a mark does not tell them apart.
+    /// Ends all of the subject's sessions, because a mark does not distinguish them.
     async fn end_others<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -211,7 +211,7 @@ fn open<S: Store, C: Clock, O: Observer, B: Buffer>(
     adopted.map(|token| (token, len))
 }
 
-/// Whether the record fits into a cookie as it is.
+/// Whether the record fits into a cookie.
 fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestState<B>) -> Result<(), Error> {
     let policy = &context.policy;
     let value = sealed::text_len(request.outgoing().0.len());
@@ -223,7 +223,7 @@ fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestSta
     }
 }
 
-/// The answer carries the record, unless it does not fit into a cookie, or a sign-out has replaced a mark meanwhile.
+/// Puts the record into the answer, unless it does not fit into a cookie or a sign-out has replaced a mark.
 async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
     context: &Context<S, C, O>,
     request: &mut RequestState<B>,
@@ -258,7 +258,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// What a session that holds now carries; `None` if no session of that subject can hold.
+    /// The proof of a session that is valid now; `None` if no session of that subject can be valid.
     fn proof(&self) -> Option<Verifier> {
         let own = match &self.subject {
             None => [].as_slice(),
@@ -267,7 +267,7 @@ impl Marks {
         Some(self.proof_with(own))
     }
 
-    /// Whether a session that carries this proof holds.
+    /// Whether a session with this proof is valid.
     pub(super) fn stand(&self, carried: &Verifier) -> bool {
         self.proof().is_some_and(|proof| bool::from(proof.ct_eq(carried)))
     }
@@ -277,7 +277,7 @@ impl Marks {
         sha256(&[b"session-core/2 marks\0", &all, own]).first_chunk().copied().unwrap_or_default()
     }
 
-    /// Tells whether a mark was replaced since. A subject without a mark has an epoch, too.
+    /// Shows whether a mark has been replaced. A subject without a mark has an epoch as well.
     fn epoch(&self) -> Epoch {
         let own = self.subject.as_ref().and_then(|nonce| nonce.as_ref());
         Epoch(epoch(&self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default())))
@@ -288,13 +288,13 @@ fn epoch(proof: &Verifier) -> u64 {
     number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))
 }
 
-/// Where everybody's mark stands. Its name is the key of the names of subjects' marks, which so are not to be guessed and
-/// survive a change of signing keys.
+/// The place of everybody's mark. Its name is the key of the names of subjects' marks, which therefore cannot be
+/// guessed and survive a change of signing keys.
 fn everybody() -> Handle {
     Handle::from_bytes(sha256(&[b"session-core/2 everybody"]).first_chunk().copied().unwrap_or_default())
 }
 
-/// Where a subject's mark stands, and its name of 128 bits.
+/// The place of a subject's mark, and its name of 128 bits.
 fn name(key: &Verifier, subject: &str) -> (Handle, Verifier) {
     let mut long = [0; 32];
     long.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
@@ -312,7 +312,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         match self.heard(load)? {
             Load::Found(found) if record.adopt(found.len).is_ok() => Ok(Some(record.mark(found.version))),
             Load::Missing => Ok(None),
-            // something else stands there, and what has ended is not known
+            // another record is there, so it is unknown what has ended
             Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
         }
     }
@@ -326,14 +326,14 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             None => None,
             Some(subject) => {
                 let (at, name) = name(&key, subject);
-                // another subject's mark: two names agree in 64 bits by chance
+                // another subject's mark: two names share 64 bits by chance
                 Some(self.mark(&at).await?.filter(|mark| mark.name == name).map(|mark| mark.nonce))
             }
         };
         Ok(Marks { everybody: Some(nonce), subject: own })
     }
 
-    /// Everybody's mark, made if there is none: no one has been signed out.
+    /// Everybody's mark. If there is none, nothing was signed out, and it is created.
     async fn register(&self) -> Result<Mark, Error> {
         for _ in 0..TRIES {
             if let Some(mark) = self.mark(&everybody()).await? {
@@ -345,7 +345,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         Err(Error::Unavailable)
     }
 
-    /// Bytes that no mark has had before: a MAC of the old ones and the time.
+    /// Bytes that no earlier mark had: a MAC of the old ones and the time.
     fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
         let now = self.now().millis().to_le_bytes();
         self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
@@ -394,7 +394,8 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         Err(Error::Unavailable)
     }
 
-    /// Admits a login that began at `seen`, unless the subject was signed out meanwhile. Returns what its session carries.
+    /// Accepts a login that began at `seen`, unless the subject was signed out in the meantime. Returns its session's
+    /// proof.
     async fn admit(
         &self,
         subject: &str,
@@ -404,7 +405,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
     ) -> Result<Option<Verifier>, Error> {
         for _ in 0..TRIES {
             let (at, name, nonce) = {
-                // what an await keeps makes the futures around it larger
+                // values that live across an await enlarge the futures around it
                 let all = self.register().await?;
                 let (at, name) = name(&all.name, subject);
                 (at, name, all.nonce)
@@ -426,7 +427,7 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
             mark.ends = later(until, ends);
             let unused = mark.replaced % 2 == UNUSED % 2;
             if unused {
-                // random as the login's own record: after a loss even a clock that stands still gives another nonce
+                // random like the login's own record, so that after a loss even a stopped clock gives another nonce
                 mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
                 mark.replaced = mark.replaced.wrapping_add(1);
             }

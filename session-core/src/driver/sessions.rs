@@ -248,7 +248,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         self.context.now()
     }
 
-    /// Whether a login that began then may still be completed.
+    /// Whether a login that began at this time may still be completed.
     pub(crate) fn in_time(&self, begun: Time) -> bool {
         !self.now().past(begun, subjects::LONGEST_LOGIN)
     }
@@ -277,8 +277,8 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         Ok(())
     }
 
-    /// Carries one verb through: to its end, or to an error after which nothing is half done without being told. `true`:
-    /// the data has to be edited first, and then the verb goes on.
+    /// Runs one verb to its end, or to an error that reports everything that is incomplete. Returns `true` if the data
+    /// must be edited before the verb continues.
     pub(crate) async fn perform<B: Buffer>(
         &self,
         request: &mut RequestState<B>,
@@ -302,7 +302,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 },
                 Next::Store(step) => {
                     let reply = self.mode.apply(&self.context, request, step, operation).await;
-                    // what was done as it was asked for leaves nothing to judge by a later time
+                    // an applied step needs no later time
                     if !matches!(reply, Reply::Wrote(Ok(Outcome::Applied(_)))) {
                         operation.now = self.now();
                     }
@@ -312,7 +312,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
         }
     }
 
-    /// Draws random bytes. Nothing weaker is used if there are none (ID2, EM4).
+    /// Draws random bytes. There is no weaker fallback (ID2, EM4).
     pub(crate) fn draw(&self, rng: &mut impl TryCryptoRng) -> Result<Fresh, Error> {
         let mut fresh = Fresh([0; Fresh::LEN]);
         match rng.try_fill_bytes(&mut fresh.0) {

@@ -32,7 +32,7 @@ impl Mode for Stored {
         Rules { policy, ring, observer, touch_is_free: store.touch_is_free(), has_index: store.index().is_some() }
     }
 
-    /// A value that is not ours costs no store call.
+    /// A forged value costs no store call.
     async fn lookup<S: Store, C: Clock, O: Observer, B: Buffer>(
         self,
         context: &Context<S, C, O>,
@@ -74,7 +74,8 @@ impl Mode for Stored {
         let (store, now) = (&context.store, operation.now);
         let wrote = match step {
             StoreRequest::Load => {
-                // whether it is over is judged by what it says: a store that asked the clock would hide what is to be ended
+                // the record decides whether it has expired: a store that used the clock would hide a session that must
+                // end
                 let answer = store.load(handle, Time::ZERO, request.other_place()).await;
                 return Reply::Loaded(context.reported(answer));
             }

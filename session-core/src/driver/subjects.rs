@@ -1,7 +1,7 @@
-//! The sessions of one subject: listed, ended, capped (LC9). An index is a list of hints: an entry holds if the record
-//! under its handle says so. One whose record is gone, or is another login's, is taken out of the index where it is met.
-//! No clock and no policy takes one out, nor does a record that cannot be read: by another node's it may be alive, and
-//! only the index leads a revocation to it.
+//! The sessions of one subject: listed, ended, capped (LC9). An index is a list of hints: an entry is valid if the
+//! record under its handle confirms it. An entry is removed when its record turns out to be missing or to belong to
+//! another login. It is not removed because of a clock, a policy or an unreadable record: by another node's the session
+//! may be valid, and a revocation finds it only through the index.
 
 use super::context::Context;
 use super::mode::Mode;
@@ -16,13 +16,13 @@ use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 use crate::store::index::{Epoch, IndexEntry, SubjectId, SubjectIndex};
 use crate::wire::token::Token;
 
-/// Entries that are read at a time.
+/// The number of entries read at a time.
 const PAGE: usize = 4;
-/// What an index that does not list the session of the request says of itself.
+/// The report on an index that does not list the request's own session.
 const LOSES: &str = "a subject's index lost an entry, so revocations may miss sessions: check the store";
-/// So many logins of one subject may be under way without exceeding its cap.
+/// The number of concurrent logins of a subject that cannot exceed its cap.
 const AT_ONCE: u64 = 16;
-/// A login takes at most so long, in milliseconds: an index may then be forgotten an hour after its epoch moved.
+/// The longest time of a login, in milliseconds. So an index may be forgotten an hour after its epoch moved.
 pub(super) const LONGEST_LOGIN: u64 = 10 * 60 * 1_000;
 
 /// A session in a list of a subject's sessions. `L` is the type of the label's text: borrowed while a list is shown,
@@ -46,7 +46,7 @@ pub struct SessionInfo<L> {
 impl<'r> SessionInfo<&'r str> {
     /// Reads what a list shows from the head of the record under `key`, and whose session it is. For programs that look
     /// at a store from outside: the data of the record may be missing or sealed. Returns `None` for bytes that are no
-    /// record and for a session in which nobody is signed in. Whether the session has expired is for
+    /// record and for a session without a subject. Whether the session has expired is for
     /// [`Stamp`](crate::record::Stamp) to say.
     #[must_use]
     pub fn of_record(key: Handle, record: &'r [u8]) -> Option<(&'r str, Self)> {
@@ -80,7 +80,7 @@ impl Pages {
         Self { subject, after: 0, last, page: [IndexEntry::NONE; PAGE], len: 0, at: 0, ended: false }
     }
 
-    /// Begins anew, up to the entry of order `last`.
+    /// Starts again, up to the entry of order `last`.
     const fn restart(&mut self, last: u64) {
         (self.after, self.last, self.len, self.at, self.ended) = (0, last, 0, 0, false);
     }
@@ -111,9 +111,9 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         mode.index(&context.store).map(|index| Self { context, index }).ok_or(Error::Unsupported)
     }
 
-    /// The subject's epoch, and whether a login may bring it beyond its cap. This is known without another call, because
-    /// orders only grow: there are no more entries than orders from the first one to the last. Of logins at the same time
-    /// none sees the others, which is why it is a while before the cap.
+    /// The subject's epoch, and whether a login may bring it beyond its cap. This needs no other call, because orders
+    /// only grow: there are at most as many entries as orders between the first and the last. Concurrent logins do not
+    /// see each other, so counting begins some entries before the cap.
     pub(super) async fn epoch(&self, subject: &str) -> Result<(Epoch, bool), Error> {
         let cap = u64::from(self.context.policy.cap());
         let mut page = [IndexEntry::NONE; PAGE];
@@ -136,14 +136,14 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         self.end_each(&ending, last, None).await.map(|(ended, _)| ended)
     }
 
-    /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so that
-    /// of two logins at the same time one ends the other. One whose session has ended already ends none. Each is counted anew
-    /// before the next one ends: others may be ending the same ones.
+    /// Ends the oldest sessions of `subject` beyond the policy's number, among those that were added before `own`, so
+    /// that of two logins at the same time one ends the other. A login whose session has already ended ends none. The
+    /// sessions are counted again before each one ends, because other logins may be ending the same ones.
     pub(crate) async fn cap<B: Buffer>(&self, subject: &str, own: &Token, room: &mut Record<B>) -> Result<(), Error> {
         let cap = usize::from(self.context.policy.cap());
         let ending = Ending::of(subject, Cause::Cap);
         let (mut pages, mut counts, mut count, mut oldest) = (Pages::new(ending.id, u64::MAX), false, 0_usize, None);
-        // one loop for finding and counting, because each place that waits takes code
+        // one loop for finding and counting, because each await takes code
         while let Some(entry) = self.next(&mut pages).await? {
             let is_own = entry.handle == own.handle();
             if counts {
@@ -198,9 +198,9 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         Ok(())
     }
 
-    /// Ends the others of a subject's sessions, for the holder of `own`: the epoch moves, then the own record is accepted
-    /// once more, and those that signed in before the move end (protocol rule 9). So nobody whose session has ended ends
-    /// one that began after that.
+    /// Ends the others of a subject's sessions, for the holder of `own`: the epoch moves, then the own record is
+    /// accepted once more, and those that signed in before the move end (protocol rule 9). So a holder whose session
+    /// has ended cannot end one that began later.
     pub(crate) async fn end_others<B: Buffer>(
         &self,
         subject: &str,
@@ -214,7 +214,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         if ended.1 {
             return Ok(ended.0);
         }
-        // unless a login has just put the own entry behind the last one, the index has lost it, and maybe others
+        // unless a login has just moved the own entry behind the last one, the index has lost it, and perhaps others
         self.accept_again(own, room).await?;
         self.context.observer.observe(&Event::StoreWarned(&LOSES));
         Err(Error::Indeterminate)
@@ -282,7 +282,7 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         }
     }
 
-    /// Loads a record into `room`, which may grow, whatever the clock says of it. `None` if there is none, `false` if it
+    /// Loads a record into `room`, which may grow, regardless of the clock. `None` if there is none, `false` if it
     /// cannot be read.
     async fn is_there<B: Buffer>(&self, key: &Handle, room: &mut Record<B>) -> Result<Option<bool>, Error> {
         loop {
@@ -313,8 +313,8 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
         Ok(meant && !expiry::expired(room, &self.context.policy, self.context.now()))
     }
 
-    /// Ends each session of a subject up to the one of order `last`, but for `own`. Tells how many, and whether `own` was
-    /// among them.
+    /// Ends each session of a subject up to the one of order `last`, except `own`. Returns their number, and whether
+    /// `own` was among them.
     async fn end_each(&self, ending: &Ending<'_>, last: u64, own: Option<&Token>) -> Result<(usize, bool), Error> {
         let (mut pages, mut ended, mut met) = (Pages::new(ending.id, last), 0, false);
         while let Some(entry) = self.next(&mut pages).await? {
@@ -353,11 +353,11 @@ impl<'c, S: Store, C: Clock, O: Observer> Subjects<'c, S, C, O> {
 
     async fn forget(&self, id: &SubjectId, entry: &IndexEntry) -> Result<(), Error> {
         let removed = self.index.remove(id, entry, self.context.now()).await;
-        // what stays there holds no more, and is met again
+        // a stale entry that remains is found again later
         self.context.heard(removed).or(Ok(()))
     }
 
-    /// Moves the epoch and tells the last order; a lost answer may move it twice, which does not matter.
+    /// Moves the epoch and returns the last order. A lost answer may move it twice, which does no harm.
     async fn bump(&self, id: &SubjectId) -> Result<u64, Error> {
         let mut lost = 0;
         loop {

@@ -6,7 +6,8 @@ use crate::base::policy::Policy;
 use crate::record::layout::{Previous, Record};
 use crate::wire::token::{Token, same};
 
-/// After this no answer that carries an old cookie can be under way, and such a cookie counts as unknown; in milliseconds.
+/// After this time, in milliseconds, no answer with an old cookie can be in transit, and such a cookie counts as
+/// unknown.
 pub(crate) const SETTLED: u64 = 60_000;
 
 /// What a well-signed cookie is worth against the record of its handle.
@@ -24,12 +25,12 @@ pub(crate) enum Verdict {
     Replaced,
 }
 
-/// Holds after every load and every reload (protocol rule 1).
+/// Applies after every load and every reload (protocol rule 1).
 pub(crate) fn accept<B: Buffer>(token: &Token, record: &Record<B>, policy: &Policy, now: Time) -> Verdict {
     if expired(record, policy, now) { Verdict::Expired } else { worth(token, record, now) }
 }
 
-/// The same whatever the limits are. Any but `Replaced`: the session is the cookie's own, to end it.
+/// The same regardless of the limits. Unless it is `Replaced`, the cookie may end the session as its own.
 pub(crate) fn worth<B: Buffer>(token: &Token, record: &Record<B>, now: Time) -> Verdict {
     if same(record.verifier(), &token.verifier) {
         return Verdict::Current;
@@ -71,13 +72,12 @@ pub(crate) fn successor<B: Buffer>(
     token.next(previous.sealed_next, record.verifier(), ring)
 }
 
-/// How far the clock that a record was written by may be ahead of this one, in milliseconds (TM1).
+/// How far the clock of the record's writer may be ahead of this one, in milliseconds (TM1).
 const AHEAD: u64 = 60_000;
 
-/// The record's own limits and, unless they are the session's own, the policy's of today: a shortened policy holds at
-/// once, a lengthened one from the next write on, and its absolute end for who is signed in from the next login on. A
-/// record from the future has expired: a clock that was ahead must not give
-/// a session more time than its limits.
+/// The record's own limits and, unless they are the session's own, the current policy's. A shortened policy applies at
+/// once, a lengthened one from the next write, and its absolute end, for a signed-in subject, from the next login. A
+/// record from the future has expired: a clock that was ahead must not give a session more time than its limits.
 pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
     let (stamp, created, limits) = (record.stamp(), record.created(), &policy.limits);
     let ahead = now.millis() + AHEAD;
@@ -88,7 +88,7 @@ pub(crate) fn expired<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time)
             && (now.past(stamp.last_seen, limits.idle_of(stamp.login)) || now.past(created, limits.absolute))
 }
 
-/// Whether the cookie changed so recently that an answer with the old one may still be under way.
+/// Whether the cookie changed so recently that an answer with the old one may still be in transit.
 pub(crate) fn unsettled<B: Buffer>(record: &Record<B>, now: Time) -> bool {
     !now.past(record.rotated_at(), SETTLED)
 }
@@ -101,7 +101,7 @@ pub(crate) fn renewal_due<B: Buffer>(token: &Token, record: &Record<B>, policy: 
         && record.previous().is_none_or(|previous| now >= previous.grace_until)
 }
 
-/// Whether the last activity lies so far back that it has to be recorded anew.
+/// Whether the last activity is so old that it must be recorded again.
 pub(crate) fn touch_due<B: Buffer>(record: &Record<B>, policy: &Policy, now: Time) -> bool {
     now.millis_since(record.last_seen()) >= policy.limits.touch_every
 }

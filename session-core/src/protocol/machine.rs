@@ -1,5 +1,5 @@
-//! The life of a session within one request. Every transition of the protocol is in this room: `steps` decides what to do
-//! next, `replies` decides what an answer means. Pure: no await, no clock and no random numbers of its own. The driver
+//! The life of a session within one request. Every transition of the protocol is in this room: `steps` decides what to
+//! do next, `replies` decides what an answer means. It is pure: it has no await, clock or random numbers. The driver
 //! does what [`Next`] says and brings the answer back.
 //!
 //! ```text
@@ -20,7 +20,7 @@ use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 
 impl<B: Buffer> RequestState<B> {
-    /// Takes the answer to the last step, and says what is to be done now.
+    /// Takes the answer to the last step, and returns what to do next.
     #[inline(never)]
     pub(crate) fn next(
         &mut self,
@@ -50,7 +50,7 @@ impl<B: Buffer> RequestState<B> {
             Reply::Nothing => {
                 operation.started.get_or_insert(operation.now);
                 if self.in_flight {
-                    // a verb was given up in the middle: nobody knows what is stored
+                    // a verb was abandoned in the middle, so it is unknown what is stored
                     self.session = SessionState::Failed(Error::Indeterminate);
                 }
                 Ok(())

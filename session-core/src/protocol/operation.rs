@@ -1,4 +1,4 @@
-//! One verb of a request: what is asked of it, what the driver does next, and how far it has come.
+//! One verb of a request: its task, the driver's next step, and its progress.
 
 use crate::base::environment::Time;
 use crate::base::error::Error;
@@ -11,7 +11,7 @@ use crate::wire::token::Token;
 
 /// Data that is shown once: kept under a key that no handler can name.
 pub(crate) const FLASH: &str = "\0flash";
-/// How long conflicts are answered by trying again, in milliseconds.
+/// How long conflicts are retried, in milliseconds.
 pub(super) const PATIENCE: u64 = 2_000;
 /// How often one verb survives a lost answer.
 pub(crate) const LOST: u8 = 2;
@@ -25,7 +25,7 @@ pub struct Rules<'r, O> {
     pub(crate) ring: &'r Ring,
     pub(crate) observer: &'r O,
     pub(crate) touch_is_free: bool,
-    /// A login is complete only once the index, or what stands for it, has accepted it.
+    /// A login is complete only when the index, or its substitute, has accepted it.
     pub(crate) has_index: bool,
 }
 
@@ -34,9 +34,9 @@ pub struct Rules<'r, O> {
 pub(crate) enum Intent<'i> {
     /// Store what the handler changed, renew, touch.
     Commit,
-    /// Store what a function makes of the newest data.
+    /// Store the function's result on the newest data.
     Update,
-    /// The subject has proven who it is.
+    /// Sign in: the subject was authenticated.
     Login { subject: &'i str, epoch: Epoch, remember: bool, keep_data: bool },
     /// A new cookie value.
     Rotate,
@@ -57,18 +57,18 @@ pub(crate) enum Next {
     Done,
 }
 
-/// What the store is asked, of the operation's `handle`. Records stand in the buffers of the request's state.
+/// The request to the store, for the operation's `handle`. Records are in the buffers of the request's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreRequest {
     /// Load into the other buffer.
     Load,
     /// Create the record.
     Create,
-    /// Update; a record found instead goes into the other buffer.
+    /// Update. A record found instead is copied into the other buffer.
     Update,
     /// Record the activity.
     Touch,
-    /// Delete if it is the one that the operation's `condition` means.
+    /// Delete if it matches the operation's `condition`.
     Delete,
     /// Add the record's login to the index of the subject that signs in.
     Index,
@@ -76,7 +76,7 @@ pub enum StoreRequest {
 
 /// What came of a step; a store's error was reported already.
 pub enum Reply {
-    /// Nothing to tell: the verb begins or goes on.
+    /// Nothing: the verb begins or continues.
     Nothing,
     /// It cannot be done.
     Refused(Error),
@@ -92,42 +92,42 @@ pub(super) enum Phase {
     Updating,
     Touching,
     Deleting,
-    /// A login's record is stored, and goes into the index.
+    /// A login's record is stored, and is added to the index.
     Indexing,
-    /// It may not go there: its record is deleted again, and `refused` is said.
+    /// The index rejected it: its record is deleted again, and the error is `refused`.
     Withdrawing,
-    /// Login over another subject's session: the new one is stored, the old one, which it `replaces`, goes.
+    /// Login over another subject's session: the new one is stored, and the old one, which it `replaces`, is deleted.
     DeletingOld,
     /// After a conflict without the record, or after a lost answer.
     Reloading,
     Finished,
 }
 
-/// How far one verb has come.
+/// The progress of one verb.
 pub struct Operation<'i> {
     /// What the verb is about to do.
     pub(crate) intent: Intent<'i>,
     /// The time of this step.
     pub(crate) now: Time,
-    /// The record that the store is asked for or about.
+    /// The record that the store request is about.
     pub(crate) handle: Handle,
     /// When it may be deleted.
     pub(crate) condition: DeleteCondition,
     pub(super) phase: Phase,
-    /// When its first step was asked for.
+    /// The time of its first request.
     pub(super) started: Option<Time>,
     /// Random bytes, once there are some.
     pub(crate) fresh: Option<Fresh>,
     pub(super) lost: u8,
-    /// An update was given up, and may still be done (protocol rule 11).
+    /// An update was abandoned and may still execute (protocol rule 11).
     pub(super) pending: bool,
     pub(super) handles: u8,
     /// This login joins another one of the subject, whose cookie is the next one (protocol rule 15).
     pub(super) joined: bool,
-    /// The cookie that is valid once the write has landed.
+    /// The cookie that is valid once the write is applied.
     pub(super) next: Option<Token>,
     pub(super) attempted: bool,
-    /// The function of `update_with` has seen the data as it is.
+    /// The function of `update_with` has seen the current data.
     pub(super) edited: bool,
     pub(super) replaces: Option<(Handle, u32)>,
     /// Why a login is withdrawn.

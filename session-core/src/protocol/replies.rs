@@ -32,7 +32,7 @@ impl<B: Buffer> RequestState<B> {
                 }
                 Ok(Outcome::Full) => return Err(Error::Full),
                 Ok(Outcome::TooLarge { need, have }) => return Err(Error::TooLarge { need, have }),
-                // taken, or given up: a create that is done later makes a record whose secret nobody has (rule 13)
+                // in use, or abandoned: a create that executes later makes a record with an unknown secret (rule 13)
                 _ if matches!(phase, Phase::Creating) => {
                     operation.handles += 1;
                     if operation.handles >= HANDLES || self.handle_shown {
@@ -74,7 +74,7 @@ impl<B: Buffer> RequestState<B> {
                 (Phase::Deleting, Ok(_)) => {
                     if let (Some(token), false) = (&self.token, rules.observer.ignores()) {
                         let (id, who) = (LogId(token.handle()), self.owner());
-                        // only a mismatch that is to end the session comes here while it is doubted
+                        // only a mismatch that ends the session leads here while the binding is in doubt
                         rules.observer.observe(&match rules.policy.mismatch {
                             Mismatch::End if self.doubted => Event::Revoked(id, who, Cause::Mismatch),
                             _ => Event::Ended(id, who),
@@ -83,7 +83,7 @@ impl<B: Buffer> RequestState<B> {
                     return self.ended(operation);
                 }
                 (Phase::Withdrawing, Ok(_)) => return Err(operation.refused),
-                // a slower login of somebody else must not end a newer one: a conflict is left alone
+                // a slower login of another subject must not end a newer one, so a conflict is ignored
                 (_, Ok(outcome)) => {
                     if matches!(outcome, Outcome::Applied(_)) {
                         let event = Event::Revoked(LogId(operation.handle), None, Cause::AnotherLogin);
@@ -97,8 +97,8 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
-    /// The write is stored: what was about to be is. A login is in force only when the index has it too, and until then
-    /// no answer carries its cookie (protocol rule 6).
+    /// The write is stored. A login takes effect only when the index has it as well, and until then no answer carries
+    /// its cookie (protocol rule 6).
     fn landed(&mut self, operation: &mut Operation<'_>, version: Version, rules: &Rules<'_, impl Observer>) {
         (self.seen, self.base, operation.pending) = (version, self.mine.version(), false);
         self.changes.settle();
@@ -134,14 +134,14 @@ impl<B: Buffer> RequestState<B> {
             Err(()) => Error::Indeterminate,
         };
         if operation.joined {
-            // the record is another login's, and perhaps in force
+            // the record belongs to another login, which may be valid
             return Err(operation.refused);
         }
         (operation.phase, operation.lost) = (Phase::Withdrawing, 0);
         Ok(())
     }
 
-    /// The session is as the verb wanted it, and so is its cookie.
+    /// The session and its cookie are as the verb requires.
     fn in_force(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) {
         let Operation { intent, .. } = *operation;
         let created = matches!(self.session, SessionState::New);
@@ -179,8 +179,8 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
-    /// The session ended while this request was under way: nothing is created, but a login has proven who it is.
-    /// What else it was about ends with this error.
+    /// The session ended during this request. Only a login may create another, because its subject was authenticated.
+    /// Every other verb ends with this error.
     pub(super) fn gone(&mut self, operation: &mut Operation<'_>, error: Error) -> Result<(), Error> {
         let intent = operation.intent;
         match intent {
@@ -242,7 +242,7 @@ impl<B: Buffer> RequestState<B> {
         }
         if expiry::expired(&self.other, rules.policy, operation.now) {
             if verdict != Verdict::Replaced {
-                // by another clock or policy it is alive, and what replaces it asks neither
+                // by another clock or policy it is valid, and its replacement ignores both
                 operation.replaces = Some((operation.handle, self.other.login()));
             }
             return self.gone(operation, Error::Ended);
@@ -250,7 +250,7 @@ impl<B: Buffer> RequestState<B> {
         self.resume(operation, found, verdict, rules)
     }
 
-    /// A newer record: is the cookie still good for it, and do the changes go together with it?
+    /// A newer record: checks whether the cookie is still valid for it, and whether the changes conflict with it.
     fn resume(
         &mut self,
         operation: &mut Operation<'_>,
@@ -278,8 +278,8 @@ impl<B: Buffer> RequestState<B> {
         (self.seen, self.base) = (found.version, self.mine.version());
         (operation.next, operation.joined) = (joined, joined.is_some());
         if operation.joined {
-            // whatever goes wrong from here on, the request has no session. The index is first here: were it second, it could
-            // be told of a session that has ended, and a cap would end another one for it
+            // after any failure below, the request has no session. The index comes first: otherwise it could list a
+            // session that has ended, and a cap would end another one for it
             (operation.attempted, self.session) = (true, SessionState::Live);
             operation.phase = if rules.has_index { Phase::Indexing } else { Phase::Ready };
             return Ok(());
@@ -294,7 +294,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
-    /// The record is another than the one that was loaded, or none was, or the cookie is a superseded one.
+    /// The record is not the loaded one, none was loaded, or the cookie was replaced.
     fn logout_again(&mut self, operation: &mut Operation<'_>, worth: Verdict) -> Result<(), Error> {
         match worth {
             Verdict::Replaced if self.is_live() || expiry::unsettled(&self.other, operation.now) => {

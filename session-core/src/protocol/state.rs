@@ -1,4 +1,4 @@
-//! What one request knows of its session: the record, its changes, and the cookie that goes out.
+//! The state of a request's session: the record, its changes, and the cookie to send.
 
 use super::expiry::{self, Verdict};
 use super::operation::Rules;
@@ -22,15 +22,15 @@ use crate::wire::token::{Token, Value};
 /// What the session of the request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SessionState {
-    /// No session: reads are empty, a write makes one.
+    /// No session: reads are empty, and a write creates one.
     None,
     /// A session that is not stored yet.
     New,
     /// An accepted session.
     Live,
-    /// The cookie was replaced a moment ago: reads are empty, writes are refused.
+    /// The cookie was just replaced: reads are empty, writes are rejected.
     Stale,
-    /// A verb failed half-way; what is in the buffer is not what is stored.
+    /// A verb failed half-way, and the buffer does not hold what is stored.
     Failed(Error),
 }
 
@@ -41,18 +41,18 @@ pub(crate) enum Outgoing {
     Remove,
 }
 
-/// What a cookie of our name comes to.
+/// What to do with a cookie of our name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Candidate {
     /// Its session is the request's; no further cookie is tried.
     Accepted,
     Refused,
-    /// Refused, and the session of this login number is to end, for its cookie was used again.
+    /// Rejected, and the session of this login number must end because its cookie was reused.
     Reused(u32),
 }
 
-/// One request's session and what became of it. The small fields come first: a small processor reaches only what is
-/// near the start in one instruction.
+/// One request's session and its state. The small fields come first: a small processor reaches only what is near the
+/// start in one instruction.
 #[repr(C)]
 pub struct RequestState<B: Buffer> {
     pub(super) session: SessionState,
@@ -64,21 +64,21 @@ pub struct RequestState<B: Buffer> {
     pub(super) doubted: bool,
     /// This request has signed in.
     pub(super) signed_in_now: bool,
-    /// This request has signed out, whatever it did after that.
+    /// This request has signed out, regardless of later verbs.
     signed_out: bool,
-    /// A write was sent to the store and its answer has not come.
+    /// A write was sent to the store, and its answer is missing.
     pub(super) in_flight: bool,
     /// The answer's cookie has to carry the record.
     reseal: bool,
-    /// What came already and is told once in a request: an attacker sends eight at a time.
+    /// Events that are reported once per request, because an attacker can send eight cookies.
     forged: bool,
     unknown: bool,
     pub(super) fresh_handle: Option<Handle>,
     pub(super) seen: Version,
     /// The record's own version as loaded.
     pub(super) base: Version,
-    /// The cookie under which the session was accepted. Without one, a genuine cookie that came: what is to end its session
-    /// goes by no clock and no policy.
+    /// The cookie under which the session was accepted. Without one, a genuine cookie of the request. Ending its
+    /// session ignores the clock and the policy.
     pub(super) token: Option<Token>,
     pub(super) outgoing: Outgoing,
     pub(super) mine: Record<B>,
@@ -117,9 +117,9 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    // ---- the cookie comes in -------------------------------------------------------------------------------------
+    // ---- the cookie arrives --------------------------------------------------------------------------------------
 
-    /// The request asked for its session, so the answer depends on the cookie.
+    /// The request used its session, so the answer depends on the cookie.
     pub(crate) fn look(&mut self) {
         self.looked = true;
     }
@@ -133,7 +133,7 @@ impl<B: Buffer> RequestState<B> {
         self.active = true;
     }
 
-    /// Takes a value of our cookie's name; `Some` is worth a load.
+    /// Takes a value of our cookie's name. Loads the session of `Some`.
     pub(crate) fn candidate(&mut self, value: &[u8], rules: &Rules<'_, impl Observer>) -> Option<Token> {
         self.carried = true;
         let token = Token::open(value, rules.ring);
@@ -150,14 +150,14 @@ impl<B: Buffer> RequestState<B> {
         }
     }
 
-    /// Reports the first session of this request that is not there any more.
+    /// Reports the first missing session of this request.
     pub(crate) fn tell_unknown(&mut self, id: LogId, observer: &impl Observer) {
         if !observer.ignores() && !core::mem::replace(&mut self.unknown, true) {
             observer.observe(&Event::Unknown(id));
         }
     }
 
-    /// A value of our cookie's name came.
+    /// A value of our cookie's name arrived.
     pub(crate) fn cookie_came(&mut self) {
         self.carried = true;
     }
@@ -182,12 +182,12 @@ impl<B: Buffer> RequestState<B> {
         self.mine.subject().map(|(subject, _)| subject)
     }
 
-    /// The driver loads a candidate's record into this.
+    /// The place into which the driver loads a candidate's record.
     pub(crate) fn place(&mut self) -> &mut Record<B> {
         &mut self.mine
     }
 
-    /// What a candidate's load found.
+    /// Takes the result of a candidate's load.
     pub(crate) fn loaded(
         &mut self,
         token: &Token,
@@ -258,8 +258,8 @@ impl<B: Buffer> RequestState<B> {
         matches!(self.session, SessionState::Live)
     }
 
-    /// The session that the subject has signed in to in this request, if its cookie goes out: also where what followed the
-    /// login could not be stored.
+    /// The session that the subject signed in to in this request, if its cookie is sent, even if a later step could not
+    /// be stored.
     pub(crate) fn signed_in_here(&self) -> Option<(Handle, &Record<B>)> {
         let goes_out = self.signed_in_now && matches!(self.outgoing, Outgoing::Set(_));
         self.token.filter(|_| goes_out).map(|token| (token.handle(), &self.mine))
@@ -289,7 +289,7 @@ impl<B: Buffer> RequestState<B> {
         Ok((&mut self.mine, &mut self.changes))
     }
 
-    /// Whether there is a session whose data could be taken away; refused where a write would be.
+    /// Whether there is a session whose data could be removed. An error where a write would be one.
     pub(crate) fn has_data(&self) -> Result<bool, Error> {
         match self.session {
             SessionState::Stale => Err(Error::CookieReplaced),
@@ -312,7 +312,7 @@ impl<B: Buffer> RequestState<B> {
         Ok(())
     }
 
-    /// The request does not count as one of who signed in, as far as a step-up goes.
+    /// For a step-up, the request does not count as the signed-in user's.
     pub(crate) fn doubt(&mut self) {
         self.doubted = true;
     }
@@ -321,14 +321,15 @@ impl<B: Buffer> RequestState<B> {
         self.doubted
     }
 
-    /// The browser keeps its cookie, which opens nothing any more: a removal could overtake a login (protocol rule 12).
+    /// The browser keeps its cookie, which no longer opens anything: a removal could overtake a login (protocol rule
+    /// 12).
     pub(crate) fn keep_cookie(&mut self) {
         (self.outgoing, self.signed_out) = (Outgoing::Nothing, false);
     }
 
     // ---- a verb, step by step ------------------------------------------------------------------------------------
 
-    /// Who is signed in under which cookie, and the other place for a record.
+    /// The signed-in subject, the cookie, and the other place for a record.
     pub(crate) fn signed_in(&mut self) -> Result<(&str, Token, &mut Record<B>), Error> {
         let token = match self.session {
             SessionState::Live => self.token,
@@ -356,9 +357,9 @@ impl<B: Buffer> RequestState<B> {
         IndexEntry { handle, login: self.mine.login(), ends, order: 0 }
     }
 
-    // ---- the cookie goes out -------------------------------------------------------------------------------------
+    // ---- the cookie is sent --------------------------------------------------------------------------------------
 
-    /// The cookie that the answer carries: always another value than the one that came (CK11).
+    /// The cookie that the answer carries, which always differs from the request's (CK11).
     pub(crate) fn outgoing_cookie(&self) -> &Outgoing {
         &self.outgoing
     }
@@ -368,8 +369,7 @@ impl<B: Buffer> RequestState<B> {
         self.signed_out
     }
 
-    /// The request had the session of a subject, whatever became of it: a verb may have failed half-way, or a mismatch have
-    /// ended it.
+    /// The request had the session of a subject, even if a verb failed half-way or a mismatch ended the session.
     pub(crate) fn is_personal(&self) -> bool {
         let had = self.doubted || !matches!(self.session, SessionState::None | SessionState::Stale);
         had && self.owner().is_some()
@@ -395,7 +395,7 @@ impl<B: Buffer> RequestState<B> {
         Some((token.handle(), self.mine.bytes()))
     }
 
-    /// The record goes out with the answer, in its cookie, with this proof that it holds.
+    /// Sends the record with the answer, in its cookie, with this proof of the marks.
     pub(crate) fn seal_record(&mut self, proof: &Verifier) {
         self.mine.set_verifier(proof);
         (self.reseal, self.seen) = (true, Version(number(proof.first_chunk::<8>().unwrap_or(&[0; 8]))));
@@ -415,7 +415,7 @@ impl<B: Buffer> RequestState<B> {
         self.changes.follow(key, kind, None, self.mine.data());
     }
 
-    /// Follows a key that is read, and reads its value.
+    /// Tracks a key that is read, and reads its value.
     pub(crate) fn read<'v, T: Serialize + Deserialize<'v>>(
         &'v mut self,
         key: &str,
@@ -430,7 +430,7 @@ impl<B: Buffer> RequestState<B> {
                 if let Some(said) = entry.said::<B::Codec, T>(value) {
                     self.changes.remember(hash, said);
                 }
-                // it was asked for as another type before
+                // it was requested as another type before
                 if self.unreadable == hash {
                     self.unreadable = 0;
                 }
@@ -440,7 +440,7 @@ impl<B: Buffer> RequestState<B> {
         value.map(Some)
     }
 
-    /// A value cannot be read: unless the request writes something, it does not keep the session alive (VA5).
+    /// A value cannot be read. Unless the request writes something, it does not count as activity (VA5).
     pub(crate) fn mark_unreadable(&mut self, key: &str) {
         self.unreadable = values::key_hash(key);
     }
@@ -458,7 +458,7 @@ impl<B: Buffer> RequestState<B> {
     /// Overwrites the cookies that came and go out, for memory that is freed or that another request uses. Nothing of the
     /// session is known afterwards. What a record holds is its buffer's to overwrite, by `overwrite`.
     pub fn wipe(&mut self, overwrite: impl Fn(&mut B)) {
-        // taken apart, so that no field is forgotten
+        // destructured, so that no field is forgotten
         let Self {
             session,
             token,
@@ -490,13 +490,13 @@ impl<B: Buffer> RequestState<B> {
         changes.wipe();
         mine.wipe(&overwrite);
         other.wipe(&overwrite);
-        // also where a cookie was that is gone already
+        // even if the cookie is already gone
         token.insert(Token::BLANK).wipe();
         *outgoing = Outgoing::Set(Value::BLANK);
         if let Outgoing::Set(value) = outgoing {
             value.wipe();
         }
-        // constants: another value brings, in the place of what it has not, whatever the stack had there
+        // constants, because the unused parts of another value would contain bytes of the stack
         *session = const { SessionState::None };
         *fresh_handle = const { None };
         *token = const { None };
@@ -505,22 +505,23 @@ impl<B: Buffer> RequestState<B> {
 
     // ---- the session ends ----------------------------------------------------------------------------------------
 
-    /// The session is over for this request; its cookie is taken back (only here: protocol rule 12).
+    /// The session has ended for this request, and its cookie is removed (only here: protocol rule 12).
     pub(super) fn end(&mut self) {
-        // a cookie that this request made has not gone out
+        // a cookie that this request made was never sent
         self.signed_out = self.carried;
         self.outgoing = if self.signed_out { Outgoing::Remove } else { Outgoing::Nothing };
         self.become_nothing();
         self.token = None;
     }
 
-    /// The request has no session, although its cookie is good; the browser keeps that. A logout still finds the session by it.
+    /// The request has no session, although its cookie is valid and stays in the browser. A logout still finds the
+    /// session by it.
     pub(crate) fn disown(&mut self) {
         self.outgoing = Outgoing::Nothing;
         self.become_nothing();
     }
 
-    /// The cookie that came stays known.
+    /// The request's cookie stays known.
     pub(super) fn become_nothing(&mut self) {
         self.session = SessionState::None;
         self.changes.reset();

@@ -1,4 +1,4 @@
-//! Decides what is to be done next: load, create, update, touch, delete, or nothing.
+//! Decides the next step: load, create, update, touch, delete, or nothing.
 
 use super::expiry::{self, Verdict};
 use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreRequest};
@@ -29,7 +29,7 @@ impl<B: Buffer> RequestState<B> {
                 );
             }
             Phase::Indexing => return Ok(operation.ask(StoreRequest::Index, operation.handle)),
-            // only as it was written: what another login has joined is that one's
+            // only the version that was written: if another login has joined it, it belongs to that login
             Phase::Withdrawing => return Ok(operation.delete(operation.handle, DeleteCondition::Version(self.seen))),
             _ => {}
         }
@@ -42,8 +42,8 @@ impl<B: Buffer> RequestState<B> {
                 Err(Error::CookieReplaced)
             }
             Intent::Login { .. } | Intent::Rotate if !self.is_live() && self.token.is_some() => {
-                // perhaps it is a login of the same subject that has just replaced the cookie, or a session that is over by this
-                // clock only, and is to end
+                // perhaps a login of the same subject has just replaced the cookie, or the session has expired by this
+                // clock only and must end
                 operation.phase = Phase::Reloading;
                 self.step(operation, rules)
             }
@@ -81,9 +81,9 @@ impl<B: Buffer> RequestState<B> {
         self.mine.subject().is_none_or(|(before, _)| before == subject)
     }
 
-    /// A login that needs a new session: there is none, or it is another subject's.
+    /// Whether a login needs a new session, because there is none or it belongs to another subject.
     fn login_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
-        // that of a session that is not accepted was dealt with
+        // that of a session that is not accepted was handled above
         if let Some(token) = self.token.take() {
             operation.replaces = Some((token.handle(), self.mine.login()));
         }
@@ -120,7 +120,7 @@ impl<B: Buffer> RequestState<B> {
     fn update_step(&mut self, operation: &mut Operation<'_>, rules: &Rules<'_, impl Observer>) -> Result<Next, Error> {
         let Operation { intent, now, .. } = *operation;
         if self.changes.dirty() && operation.fresh.is_none() {
-            // asked for in any case, and then what follows is looked at once
+            // always drawn, so that the following step is evaluated once
             return Ok(Next::Random);
         }
         if expiry::expired(&self.mine, rules.policy, now) {
@@ -137,7 +137,7 @@ impl<B: Buffer> RequestState<B> {
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
         if operation.joined {
-            // another version, so that the login that is joined cannot be taken back any more
+            // another version, so that the joined login can no longer be withdrawn
             return self.write(operation, handle, false, rules);
         }
         let Some(fresh) = &operation.fresh else {
@@ -159,15 +159,16 @@ impl<B: Buffer> RequestState<B> {
                 self.mine.drop_previous()?;
             }
             if let (false, Some(sealed)) = (matches!(intent, Intent::Rotate), sealed) {
-                // the old cookie leads to the new one, for the grace or to another login. Without room for that there is no
-                // renewal, and a second login makes a session of its own
+                // the old cookie leads to the new one, for the grace or for another login. Without room for that there
+                // is no renewal, and a second login creates its own session
                 another |= self.mine.keep_previous(&verifier, leads_until, &sealed).is_ok();
             }
         } else {
             match self.mine.previous().map(|previous| previous.grace_until) {
-                // the browser has the login's answer: no other login has to find the session
+                // the browser has the login's answer, so no other login needs to find the session
                 Some(Time::ZERO) if !self.signed_in_now => self.mine.drop_previous()?,
-                // after the grace only the verifier of the previous cookie stays, to tell PastGrace from Replaced
+                // after the grace only the verifier of the previous cookie stays, to distinguish PastGrace from
+                // Replaced
                 Some(until) if until > Time::ZERO && now >= until => self.mine.forget_sealed(),
                 _ => {}
             }
@@ -175,8 +176,8 @@ impl<B: Buffer> RequestState<B> {
         self.write(operation, handle, another, rules)
     }
 
-    /// The record goes out, as a version of its own, with another cookie or without, unless its data was changed and is
-    /// too large.
+    /// Writes the record as a new version, with or without another cookie, unless its data was changed and is too
+    /// large.
     fn write(
         &mut self,
         operation: &mut Operation<'_>,
@@ -193,7 +194,8 @@ impl<B: Buffer> RequestState<B> {
         let login = self.mine.login();
         if !self.mine.own_lifetimes() {
             let (before, ends) = (self.mine.ends(), rules.policy.ends(self.mine.created()));
-            // an index lists a login until the end that it had then: no later one follows, or a revocation would miss it
+            // an index lists a login until its original end, so that end must not move, or a revocation would miss the
+            // session
             let listed = login > 0 && before != 0 && (ends == 0 || ends > before);
             self.mine.set_lifetimes(rules.policy.limits.idle_of(login), if listed { before } else { ends }, false);
         }
@@ -216,8 +218,8 @@ impl<B: Buffer> RequestState<B> {
         Ok(operation.ask(request, handle))
     }
 
-    /// For a login or a rotation: another salt. For a login its number, subject, time and lifetimes as well. Kept data may
-    /// have been planted, so that nothing of trust survives.
+    /// Sets another salt for a login or a rotation, and for a login its number, subject, time and lifetimes. Kept data
+    /// may have been planted, so nothing that confers trust survives.
     fn sign_in(
         &mut self,
         operation: &Operation<'_>,
@@ -233,10 +235,10 @@ impl<B: Buffer> RequestState<B> {
         self.mine.set_login(login);
         self.mine.set_created(now);
         self.mine.set_subject(subject, now)?;
-        // the browser may have lost the key of before: it is asked for another one
+        // the browser may have lost the previous key, so it is asked for another one
         self.mine.drop_device()?;
         let limits = &rules.policy.limits;
-        // those of the policy follow when the record is written
+        // the policy's are set when the record is written
         let ends = if remember { now.millis() + limits.remember } else { 0 };
         self.mine.set_lifetimes(limits.remember_idle, ends, remember);
         if keep_data {

@@ -26,7 +26,7 @@ pub(crate) struct Changes<B: Buffer> {
     cleared: bool,
     relabeled: bool,
     dirty: bool,
-    /// A key that was read has changed since in the record that is there now.
+    /// A key that was read has since changed in the current record.
     stale: bool,
 }
 
@@ -48,7 +48,7 @@ impl<B: Buffer> Changes<B> {
         (self.relabeled, self.dirty) = (true, true);
     }
 
-    /// The data is emptied, whatever is there. What was read or set before stays in the list.
+    /// The data is cleared, whatever it contains. Keys that were read or set before stay in the list.
     pub(crate) fn clear(&mut self) {
         self.retain(|kind| matches!(kind, Kind::Read | Kind::Write));
         for touched in self.used().filter(|touched| touched.kind == Kind::Write) {
@@ -57,11 +57,11 @@ impl<B: Buffer> Changes<B> {
         (self.cleared, self.dirty) = (true, true);
     }
 
-    /// Follows `key` from before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
+    /// Tracks `key` before it is read or changed for the first time; `entry` is its entry in `mine`, if that is known.
     /// Returns the key's hash.
     pub(crate) fn follow(&mut self, key: &str, kind: Kind, entry: Option<Entry<'_>>, mine: &[u8]) -> u64 {
         let hash = values::key_hash(key);
-        // the value may be the one that is there by now
+        // the value may equal the current one
         self.dirty |= self.stale && kind != Kind::Read;
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
@@ -90,8 +90,8 @@ impl<B: Buffer> Changes<B> {
         hash
     }
 
-    /// Remembers what the value of a key said of itself when it was read. If a hash map says the same when it is put back,
-    /// it was not changed, although its bytes may be in another order (VA4).
+    /// Remembers the fingerprint of a key's value when it was read. If a hash map has the same fingerprint when it is
+    /// set, it was not changed, although its bytes may be in another order (VA4).
     pub(crate) fn remember(&mut self, key: u64, said: Said<B>) {
         if let Some(touched) = self.used().find(|touched| touched.is(key)) {
             touched.said = Some(said);
@@ -105,7 +105,7 @@ impl<B: Buffer> Changes<B> {
         said.map(|said| AsRead { entry, said })
     }
 
-    /// After a commit: what was written is the state now; what was read before still counts for what comes.
+    /// After a commit, the written values are the current state. Earlier reads still count for later writes.
     pub(crate) fn settle(&mut self) {
         self.retain(|kind| kind == Kind::Read);
         (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
@@ -130,7 +130,7 @@ impl<B: Buffer> Changes<B> {
             }
         }
         self.stale |= !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()));
-        // what a key has here takes the place of what it has there
+        // a key's value here replaces its value there
         let replaces = |key: &str| match self.followed(key) {
             Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
             None => self.rest.is_some(),
@@ -145,23 +145,23 @@ impl<B: Buffer> Changes<B> {
         Ok(())
     }
 
-    /// The places that were taken since the beginning.
+    /// The places that are in use.
     fn used(&mut self) -> impl Iterator<Item = &mut FollowedKey<Said<B>>> {
         self.touched.as_mut().iter_mut().take_while(|touched| touched.kind != Kind::Free)
     }
 
-    /// Follows only those any more.
+    /// Tracks only those from this point.
     fn retain(&mut self, keep: impl Fn(Kind) -> bool) {
         self.used().filter(|touched| !keep(touched.kind)).for_each(|touched| touched.kind = Kind::Gone);
     }
 
-    /// Of a session that is another one from now on.
+    /// Resets the list for a new session.
     pub(crate) fn reset(&mut self) {
         self.touched.as_mut().iter_mut().for_each(|touched| touched.kind = Kind::Free);
         (self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);
     }
 
-    /// The same, and nothing of what was read stays in memory.
+    /// The same, and removes from memory what was read.
     pub(crate) fn wipe(&mut self) {
         self.touched = B::Keys::NEW;
         self.reset();
@@ -172,7 +172,7 @@ impl<B: Buffer> Changes<B> {
         self.touched.as_ref().iter().find(|touched| touched.is(hash))
     }
 
-    /// Independent of order, so that it can be taken over what the list leaves out.
+    /// Independent of order, so that it can cover the keys that are not in the list.
     fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
         values::entries(data)
             .filter(|entry| self.followed(entry.key).is_none())

@@ -64,9 +64,9 @@ const SALT: u8 = 4;
 pub const SUBJECT: u8 = 8;
 const LABEL: u8 = 16;
 const OWN_LIFETIMES: u8 = 32;
-/// As a flag, what follows all sections.
+/// As a flag: the part after all sections.
 const DATA: u8 = 0;
-/// The data's values are those of [`Cbor`](crate::codec::Cbor), and not of [`Postcard`](crate::codec::Postcard).
+/// The data's values are written by [`Cbor`](crate::codec::Cbor), not by [`Postcard`](crate::codec::Postcard).
 const CBOR: u8 = 64;
 const DEVICE: u8 = 128;
 
@@ -159,10 +159,10 @@ impl Stamp {
     }
 }
 
-/// What every record begins with.
+/// The bytes at the beginning of every record.
 type Head = [u8; HEAD_LEN];
 
-/// A record that is none: over, whatever the time.
+/// Not a valid record: expired at any time.
 const NOTHING: Head = {
     let mut head = [0; HEAD_LEN];
     (head[IDLE_AT], head[ENDS_AT]) = (1, 1);
@@ -186,7 +186,7 @@ fn text(record: &[u8], at: usize) -> Option<&str> {
     core::str::from_utf8(rest.get(..usize::from(*len))?).ok().filter(|text| !text.is_empty())
 }
 
-/// Where the section of `flag` begins or, without one, would; [`DATA`] for what follows them.
+/// Where the section of `flag` begins or, without one, would; [`DATA`] for the part after them.
 fn section_at(record: &[u8], flag: u8) -> usize {
     let [_, flags] = *part(record, 0);
     let (before, mut at) = (flags & flag.wrapping_sub(1), HEAD_LEN);
@@ -212,7 +212,7 @@ fn section_at(record: &[u8], flag: u8) -> usize {
     at
 }
 
-/// Where the data of a record begins; `None` if what is before it is no record's.
+/// Where the data of a record begins; `None` if the bytes before it are not a record's.
 pub(crate) fn data_at(record: &[u8]) -> Option<usize> {
     let head: &Head = record.first_chunk()?;
     let flags = head[1];
@@ -234,8 +234,8 @@ pub(crate) fn subject(record: &[u8]) -> Option<&str> {
     if record.get(1)? & SUBJECT == 0 { None } else { text(record, section_at(record, SUBJECT) + 6) }
 }
 
-/// What a list shows of a record in which somebody is signed in: the subject, when it was created, the label, whether it
-/// has a device. The data may be missing or sealed.
+/// The parts of a signed-in record for a list: the subject, the creation time, the label, and whether it has a device.
+/// The data may be missing or sealed.
 pub(crate) fn listed(record: &[u8]) -> Option<(&str, Time, Option<&str>, bool)> {
     let subject = subject(record)?;
     let [_, flags] = *part(record, 0);
@@ -260,18 +260,18 @@ pub(crate) struct Previous<'r> {
     pub(crate) sealed_next: &'r [u8; 16],
 }
 
-/// What a store keeps for sessions that travel in their cookies: see the driver's `sealed`. In the form of a record without
-/// data, whose verifier is the name and whose `created` and `rotated_at` are the nonce.
+/// The record that a store keeps for sessions that travel in their cookies: see the driver's `sealed`. It has no data,
+/// its verifier is the name, and its `created` and `rotated_at` are the nonce.
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
     /// The store's version; `None` for a mark that is not stored yet.
     pub(crate) version: Option<Version>,
     pub(crate) name: Verifier,
-    /// Another one after each sign-out.
+    /// Changed by each sign-out.
     pub(crate) nonce: [u8; Mark::NONCE],
     /// Twice how often it was replaced, and odd while no session was sealed under it.
     pub(crate) replaced: u32,
-    /// After this no session needs it; 0 = never.
+    /// No session needs it after this time; 0 = never.
     pub(crate) ends: u64,
 }
 
@@ -411,7 +411,7 @@ impl<B: Buffer> Record<B> {
     /// Idle timeout and absolute end; `own` if they are the session's and not the policy's (remember me).
     pub(crate) fn set_lifetimes(&mut self, idle: u64, ends: u64, own: bool) {
         self.put_time(IDLE_AT, Time::from_millis(idle));
-        // a sum of times may be past the last one
+        // a sum of times may exceed the last one
         self.put_time(ENDS_AT, Time::from_millis(ends));
         self.flag(OWN_LIFETIMES, own);
     }
@@ -450,8 +450,8 @@ impl<B: Buffer> Record<B> {
         Mark { version: Some(version), name: *self.verifier(), nonce, replaced, ends: self.ends() }
     }
 
-    /// Makes a mark of a record that has just begun. Its login number is as of a subject that is signed in: a store that is
-    /// full does not evict it.
+    /// Makes a mark of a record that has just begun. Its login number is that of a signed-in subject, so that a full
+    /// store does not evict it.
     pub(crate) fn set_mark(&mut self, mark: &Mark, version: &[u8; 8], now: Time) {
         self.set_version(version);
         self.set_login(mark.replaced.saturating_add(1));
@@ -470,8 +470,8 @@ impl<B: Buffer> Record<B> {
         })
     }
 
-    /// The cookie is about to be another, to which the one with this verifier leads: until `grace_until` after a renewal,
-    /// and for another login of the subject only if that is [`Time::ZERO`].
+    /// Prepares the next cookie, to which the one with this verifier leads: until `grace_until` after a renewal, and
+    /// for another login of the subject only if that is [`Time::ZERO`].
     pub(crate) fn keep_previous(
         &mut self,
         verifier: &Verifier,
@@ -489,7 +489,7 @@ impl<B: Buffer> Record<B> {
         self.section(PREVIOUS, 0).map(|_| ())
     }
 
-    /// Nothing leads from the previous cookie to the current one any more.
+    /// Removes the link from the previous cookie to the current one.
     pub(crate) fn forget_sealed(&mut self) {
         // byte by byte: the only place where the compiler would call the memset of unaligned bytes, 200 bytes of code
         if let Some(sealed) = place::<16>(self.bytes.as_mut(), HEAD_LEN + 22) {
@@ -530,7 +530,7 @@ impl<B: Buffer> Record<B> {
         self.section(DEVICE, 0).map(|_| ())
     }
 
-    /// What tells this session's CSRF tokens from those of before its last login or rotation; zeros before the first.
+    /// Distinguishes this session's CSRF tokens from those before its last login or rotation; zeros before the first.
     pub(crate) fn salt(&self) -> Salt {
         if self.has(SALT) { *part(self.bytes(), section_at(self.bytes(), SALT)) } else { [0; SALT_LEN] }
     }
@@ -560,7 +560,7 @@ impl<B: Buffer> Record<B> {
         if self.has(LABEL) { text(self.bytes(), section_at(self.bytes(), LABEL)) } else { None }
     }
 
-    /// Sets the label; the empty one takes it away.
+    /// Sets the label; an empty one removes it.
     pub(crate) fn set_label(&mut self, label: &str) -> Result<(), Error> {
         self.set_text(LABEL, 0, label).map(|_| ())
     }
@@ -584,12 +584,12 @@ impl<B: Buffer> Record<B> {
         self.bytes().get(self.data..).unwrap_or_default()
     }
 
-    /// The data, to be changed.
+    /// The data, for changes.
     pub(crate) fn table(&mut self) -> values::Table<'_> {
         values::Table::new(&mut self.bytes, self.data, &mut self.len)
     }
 
-    /// Makes the section of `flag` take `len` bytes, moving what follows; gives its place.
+    /// Resizes the section of `flag` to `len` bytes and moves the following bytes. Returns its place.
     fn section(&mut self, flag: u8, len: usize) -> Result<usize, Error> {
         let (from, to) = (section_at(self.bytes(), flag), section_at(self.bytes(), flag << 1));
         splice(&mut self.bytes, &mut self.len, from, to, len)?;
@@ -599,7 +599,7 @@ impl<B: Buffer> Record<B> {
     }
 }
 
-/// Where the data of a record begins, if all of it is one.
+/// Where the data of a record begins, if the whole record is valid.
 fn check(record: &[u8]) -> Option<usize> {
     data_at(record).filter(|at| record.get(*at..).is_some_and(values::check))
 }
@@ -608,7 +608,7 @@ fn check(record: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What stands before the data is enough for a list, and never longer than [`LONGEST_HEAD`].
+    /// The bytes before the data are enough for a list, and never longer than [`LONGEST_HEAD`].
     #[test]
     fn a_list_reads_the_head_only_lc9() {
         let long = core::str::from_utf8(&[b'x'; 255]).unwrap();

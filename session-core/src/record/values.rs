@@ -15,7 +15,7 @@ use crate::codec::NotReadBack;
 use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
-/// The longest value that four bytes of length can tell.
+/// The longest value whose length takes four bytes.
 const MAX_VALUE: usize = (1 << 28) - 1;
 /// The longest key of an application.
 const MAX_KEY: usize = 64;
@@ -24,7 +24,7 @@ const MAX_KEY: usize = 64;
 pub(crate) fn check(data: &[u8]) -> bool {
     let (mut rest, mut before) = (data, [].as_slice());
     while let Some((entry, after)) = split(rest) {
-        // most keys are ASCII, which is sooner said
+        // most keys are ASCII, which is faster to check
         let text = entry.key.iter().all(|byte| *byte < 0x80) || core::str::from_utf8(entry.key).is_ok();
         if entry.key <= before || !text {
             return false;
@@ -47,7 +47,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), Error> {
     if key.is_empty() || key.len() > MAX_KEY { Err(Error::BadKey) } else { Ok(()) }
 }
 
-/// A value in the table. Its key is text from there, the one that was asked for, or bytes not yet known to be text.
+/// A value in the table. Its key is text from the table, the requested key, or bytes not yet known to be text.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a, K = &'a str> {
     pub(crate) key: K,
@@ -65,15 +65,15 @@ impl<'a, K> Entry<'a, K> {
         C::read(self.bytes)
     }
 
-    /// What tells later whether a value is still the one that was read from this entry: see [`Table::set`]. `None` if its
-    /// bytes tell that.
+    /// The fingerprint that shows later whether a value is still the one that was read from this entry: see
+    /// [`Table::set`]. `None` if comparing its bytes is enough.
     #[inline]
     pub(crate) fn said<C: Codec, T: Serialize + ?Sized>(&self, value: &T) -> Option<C::Said> {
         if C::same(value, self.bytes) { None } else { C::said(value) }
     }
 }
 
-/// A value that was read: the fingerprint of its entry, and what it said of itself.
+/// A value that was read: the fingerprints of its entry and of its content.
 #[derive(Clone, Copy)]
 pub(crate) struct AsRead<S> {
     pub(crate) entry: u64,
@@ -107,8 +107,8 @@ pub(crate) fn find<'a, 'k>(data: &'a [u8], key: &'k str) -> Option<Entry<'a, &'k
     Some(found?.0.with_key(key))
 }
 
-/// A 64-bit hash of a value, to see whether it is still the same. Not secret and not collision-proof: who builds a
-/// collision hides a conflict between his own requests from himself.
+/// A 64-bit hash of a value, to see whether it is still the same. Not secret and not collision-proof: a user who
+/// constructs a collision only hides a conflict between his own requests.
 pub(crate) fn fingerprint<K>(entry: Option<Entry<'_, K>>) -> u64 {
     entry.map_or(0, |entry| hash(0, entry.bytes))
 }
@@ -130,9 +130,9 @@ impl<'a> Table<'a> {
         Self { place, start, len }
     }
 
-    /// Sets the value of a key; `false` if it is the same as before, or still the one that was read from the entry that
-    /// is there. If there is no room or the value cannot be written, nothing changes; a value whose `Serialize` does not
-    /// write the same twice is removed, because its old bytes are gone by then.
+    /// Sets the value of a key; `false` if it is the same as before, or still the one that was read from the current
+    /// entry. If there is no room or the value cannot be written, nothing changes. A value whose `Serialize` does not
+    /// write the same twice is removed, because its old bytes are already overwritten.
     pub(crate) fn set<C: Codec, T: Serialize + ?Sized>(
         &mut self,
         key: &str,
@@ -156,8 +156,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reads a value back that is to be set, for the debug builds of programs. Under a key of its own, so that the old value
-    /// stays; where there is no room for both, it is not tried.
+    /// Reads back a value before it is set, in debug builds of programs. It is written under a separate key, so that
+    /// the old value stays. If there is no room for both, this check is omitted.
     pub(crate) fn try_out<C: Codec, T: Serialize + for<'v> Deserialize<'v>>(
         &mut self,
         value: &T,
@@ -179,7 +179,7 @@ impl<'a> Table<'a> {
         tried
     }
 
-    /// Sets a value as it stands in another table. If there is no room, nothing changes.
+    /// Copies a value from another table. If there is no room, nothing changes.
     pub(crate) fn put(&mut self, entry: Entry<'_>) -> Result<(), Error> {
         let (_, place) = self.hole(entry.key, entry.bytes.len())?;
         fill(place, entry.bytes);
@@ -192,7 +192,7 @@ impl<'a> Table<'a> {
         from != to && splice(self.place, self.len, from, to, 0).is_ok()
     }
 
-    /// Removes the values whose keys are meant.
+    /// Removes the values whose keys match.
     pub(crate) fn remove_all(&mut self, meant: impl Fn(&str) -> bool) {
         let mut left = self.data().len();
         loop {
@@ -223,7 +223,8 @@ impl<'a> Table<'a> {
         (*self.len - rest.len(), *self.len - after, fingerprint(found.map(|(entry, _)| entry)))
     }
 
-    /// An entry for a value of `size` bytes, complete but for them; these are returned, and the fingerprint of the old one.
+    /// Makes an entry for a value of `size` bytes. Returns the place for those bytes, and the fingerprint of the old
+    /// entry.
     fn hole(&mut self, key: &str, size: usize) -> Result<(u64, &mut [u8]), Error> {
         let key_len = u8::try_from(key.len()).ok().filter(|len| *len > 0).ok_or(Error::BadKey)?;
         if size > MAX_VALUE {
@@ -335,7 +336,7 @@ mod tests {
         (bytes, len)
     }
 
-    /// What the codec makes of a value, with room to spare.
+    /// A value's bytes in this codec, with room to spare.
     fn coded<T: Serialize + ?Sized>(value: &T) -> [u8; 16] {
         let mut bytes = [0; 16];
         Postcard::write(value, &mut bytes).unwrap();

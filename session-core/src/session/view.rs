@@ -93,7 +93,7 @@ where
         Self { sessions, request, rng }
     }
 
-    // verbs that only pass on give that future as it is: an `async` around it is 60 bytes more
+    // verbs that only forward return that future itself, because an `async` around it takes 60 bytes more
 
     // ---- for adapters --------------------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ where
     pub fn expires_in(&self) -> Option<Duration> {
         let (mut stamp, now) = (self.request.record()?.stamp(), self.sessions.now());
         if self.request.is_new() {
-            // it gets its limits when it is stored, at the end of this request
+            // its limits are set when it is stored, at the end of this request
             let policy = self.sessions.policy();
             (stamp.last_seen, stamp.idle, stamp.ends) = (now, policy.limits.idle_of(stamp.login), policy.ends(now));
         }

@@ -1,5 +1,6 @@
-//! A store wrapper that seals the data of records. A reader of the medium learns who is signed in since when, and
-//! nothing about the sessions' data. A writer to the medium can neither change nor create a record that is accepted.
+//! A store wrapper that seals the data of records. A reader of the medium learns the signed-in subjects and their
+//! times, but nothing about the sessions' data. A writer to the medium can neither change nor create a record that is
+//! accepted.
 //!
 //! ```text
 //! … head, subject, label unchanged | nonce[24] | tag[16] | ciphertext of the data
@@ -16,7 +17,7 @@ use crate::record::layout::{self, IDLE_AT, LAST_SEEN_AT};
 use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
 use crate::wire::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
 
-/// In the place of a cookie's name, which it cannot be.
+/// Used instead of a cookie's name, which it cannot be.
 const PURPOSE: &str = "data at rest";
 /// The purpose of the cipher.
 const DATA: &[u8] = b"data at rest";
@@ -46,7 +47,7 @@ impl<S, B> AtRest<S, B> {
         &self.store
     }
 
-    /// The length of the record whose sealed form the first `len` bytes are; it is there then.
+    /// Opens the sealed record in the first `len` bytes in place. Returns its length.
     fn open(&self, key: &Handle, bytes: &mut [u8], len: usize) -> Option<usize> {
         let bytes = bytes.get_mut(..len)?;
         let data_at = layout::data_at(bytes)?;
@@ -102,12 +103,12 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     }
 
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, S::Error> {
-        // bytes that no key opens are no record, and the core says so
+        // bytes that no key opens are no record, which the core reports
         match self.store.load(key, now, into).await? {
             Load::Found(Found { len, version }) => {
                 Ok(Load::Found(Found { len: self.open(key, into, len).unwrap_or_default(), version }))
             }
-            // the record has room there, and only its seal has not
+            // the record fits, but its seal does not
             Load::TooLarge { size } if size.saturating_sub(NONCE + TAG) <= into.len() => {
                 let mut room = self.room.clone();
                 room.grow(size);
@@ -180,12 +181,12 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     }
 }
 
-/// What to say of a record whose sealed form has no room.
+/// The outcome for a record whose sealed form does not fit.
 fn no_room(record: &[u8], room: &[u8]) -> Outcome {
     without_seal(Outcome::TooLarge { need: record.len() + NONCE + TAG, have: room.len() })
 }
 
-/// Tells the sizes of records as the core knows them.
+/// Converts sizes to those of unsealed records.
 fn without_seal(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::TooLarge { need, have } => {

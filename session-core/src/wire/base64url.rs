@@ -1,9 +1,9 @@
 //! Bytes as base64url without padding (RFC 4648, 5), and back: 32 of them as 43 characters, or any number. Without a table, and in constant time:
 //! no branch and no address depends on the bytes.
 
-/// Bytes that are written so.
+/// Bytes that are encoded.
 pub(crate) const RAW: usize = 32;
-/// Characters that they take.
+/// Characters of their encoding.
 pub(crate) const TEXT: usize = 43;
 
 pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
@@ -18,17 +18,17 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
         let bits = bits >> 6 & 0x3f_003f | (bits & 0x3f_003f) << 8;
         *four = bits.to_le_bytes();
     }
-    // the last letter stands for nothing but what was filled up
+    // the last letter encodes only the padding
     let [mut text @ .., _] = values;
     text.iter_mut().for_each(|place| *place = letter(*place));
     text
 }
 
-/// `None` for anything but what [`encode`] writes.
+/// `None` for anything that [`encode`] does not write.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let text: &[u8; TEXT] = text.try_into().ok()?;
-    // filled up to whole sixteens: where there are vector instructions, a few of them do. The first of the five stands for
-    // the bits after the last byte, the others for nothing
+    // padded to multiples of sixteen, which a few vector instructions process. The first of the five letters encodes
+    // the bits after the last byte, the others nothing
     let mut values = [0; 48];
     values[..TEXT].copy_from_slice(text);
     values[TEXT..].copy_from_slice(b"ABCDE");
@@ -47,17 +47,17 @@ pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
         let [_, a, b, c] = bits.to_be_bytes();
         *three = [a, b, c];
     }
-    // no letter was wrong, and the two bits too many are zero
+    // all letters are valid, and the two extra bits are zero
     let [raw @ .., rest] = bytes;
     (wrong | rest == 0).then_some(raw)
 }
 
-/// Characters that so many bytes take.
+/// Characters for this number of bytes.
 pub(crate) const fn text_len(raw: usize) -> usize {
     raw / 3 * 4 + (raw % 3 * 4).div_ceil(3)
 }
 
-/// Bytes that so many characters hold.
+/// Bytes in this number of characters.
 pub(crate) const fn raw_len(text: usize) -> usize {
     text / 4 * 3 + text % 4 * 3 / 4
 }
@@ -67,7 +67,7 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
     let (mut read, mut bits, mut have) = (place.len().saturating_sub(len), 0_u32, 0);
     for write in 0..place.len() {
         if have < 6 {
-            // the last character has bits more than there are
+            // the last character has unused bits
             bits = bits << 8 | u32::from(place.get(read).copied().unwrap_or_default());
             (read, have) = (read + 1, have + 8);
         }
@@ -78,8 +78,8 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
     }
 }
 
-/// The bytes of a text into the start of `into`, and their number. `None` for another spelling than the one that is
-/// written, or if there is no room.
+/// The bytes of a text into the start of `into`, and their number. `None` for any non-canonical spelling, or if there
+/// is no room.
 pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     let len = raw_len(text.len());
     if text.len() % 4 == 1 || len > into.len() {
@@ -115,7 +115,7 @@ fn letter(value: u8) -> u8 {
     letter.wrapping_add(from(value, 62, 45 - 48 - 10)).wrapping_add(from(value, 63, 95 - 45 - 1))
 }
 
-/// The value of a letter; of another byte, that of some other letter.
+/// The value of a letter. For any other byte, it is the value of some letter.
 fn value(byte: u8) -> u8 {
     let value = byte.wrapping_add(62 - 45).wrapping_add(from(byte, 48, 45 - 48 - 10));
     let value = value.wrapping_add(from(byte, 65, 48 - 65 - 52)).wrapping_add(from(byte, 95, 65 - 95 + 63));

@@ -19,8 +19,8 @@ pub fn candidates<'h, 'n>(line: &'h [u8], name: &'n str) -> impl Iterator<Item =
     pairs.filter_map(move |pair| value_of(pair, name.as_bytes()))
 }
 
-/// Where the first semicolon stands, or how long the line is. A word at a time, because most bytes are of other cookies; not
-/// on small processors, which load a word byte by byte.
+/// The position of the first semicolon, or the length of the line. Searches a word at a time, because most bytes belong
+/// to other cookies, but not on small processors, which load a word byte by byte.
 #[inline]
 fn semicolon(line: &[u8]) -> usize {
     const ONES: usize = usize::MAX / 255;
@@ -39,7 +39,7 @@ fn semicolon(line: &[u8]) -> usize {
 #[inline]
 fn value_of<'h>(pair: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     let pair = trim_start(pair);
-    // most differ in the first byte, which is sooner said
+    // most differ in the first byte, which is faster to check
     let rest = if pair.first() == name.first() { pair.strip_prefix(name)? } else { return None };
     Some(trim(trim_start(rest).strip_prefix(b"=")?))
 }

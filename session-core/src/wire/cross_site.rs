@@ -11,8 +11,8 @@
 //! assert!(form.is_cross_site([]));
 //! ```
 
-/// The parts of a request that tell where it comes from. Header values are the received bytes, or `None` if the request
-/// has no such header.
+/// The parts of a request that show its origin. Header values are the received bytes, or `None` if the request has no
+/// such header.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent<'r> {
     /// The method, in upper case.
@@ -67,7 +67,7 @@ mod tests {
             ("same-origin", "https://a.example", "a.example", false),
             ("none", "", "a.example", false),
             ("cross-site", "https://evil.example", "a.example", true),
-            // another host of the site may be somebody else's
+            // another host of the site may belong to another party
             ("same-site", "https://b.a.example", "a.example", true),
             ("cross-site", "null", "a.example", true),
             ("cross-site", "", "a.example", true),
@@ -81,7 +81,7 @@ mod tests {
             ("", "null", "a.example", true),
             ("", "a.example", "a.example", true),
             ("", "http://a.example", "", true),
-            // neither: no browser of today
+            // neither: not a current browser
             ("", "", "a.example", false),
             ("", "", "", false),
             // trusted

@@ -23,21 +23,21 @@ use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::wire::set_cookie::{DIGITS, decimal};
 use crate::wire::token::same;
 
-/// What the name of the cookie that proves has more than that of the cookie that names.
+/// The suffix of the name of the cookie that proves.
 const SUFFIX: &[u8] = b"-b";
-/// How long the challenge of a sign-in is good for a registration, in milliseconds.
+/// How long the challenge of a sign-in is valid for a registration, in milliseconds.
 const REGISTRATION: u64 = 2 * 60_000;
-/// How long a session needs no proof after its sign-in, and no longer than a proof holds: requests that were sent before its
-/// registration was complete come without one.
+/// How long a session needs no proof after its sign-in, at most the lifetime of a proof. Requests that were sent before
+/// the registration was complete carry none.
 const SETTLING: u64 = 60_000;
-/// How much longer a challenge is good than the proof for which it was the next one.
+/// How much longer a challenge is valid than the proof that it came with.
 const LATER: u64 = 60_000;
 /// How far the clock of the node that made a value may be ahead of this one, in milliseconds (TM1).
 const AHEAD: u64 = 60_000;
-/// How long a cookie may be on its way, in milliseconds.
+/// How long a cookie may be in transit, in milliseconds.
 const ON_ITS_WAY: u64 = 5_000;
 
-/// What a value is for.
+/// The purpose of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Bound = b'b' as isize,
@@ -87,7 +87,7 @@ pub type Instructions = Text<1_024>;
 /// Bytes of a value with a time in it.
 const STAMPED: usize = 22;
 type Stamped = [u8; text_len(STAMPED)];
-/// Bytes of what names a session in a URL.
+/// Bytes of a session's name in a URL.
 const NAMED: usize = 16;
 
 /// The path of the endpoint where device-bound sessions are registered and proven, on this origin.
@@ -166,7 +166,7 @@ impl DeviceKeys {
         text
     }
 
-    /// When one of our keys made this value; `None` if none did.
+    /// The time at which one of our keys made this value; `None` if none did.
     fn made_at(&self, text: &[u8], usage: Use, handle: Handle, rest: &[u8]) -> Option<Time> {
         let mut raw = [0; STAMPED];
         (base64url::decode_into(text, &mut raw)? == STAMPED).then_some(())?;
@@ -197,8 +197,8 @@ impl DeviceKeys {
         Text::of(&[self.cookie_name().as_bytes(), b"=", value, a, b, c, d, e, f, g, h, i, j])
     }
 
-    /// When the device proved last that it has the session's key, as far as the request's cookies say: the best of the
-    /// first eight of the name.
+    /// The time of the device's last proof according to the request's cookies: the latest of the first eight of the
+    /// name.
     pub(crate) fn proven_at<'h>(
         &self,
         handle: Handle,
@@ -209,7 +209,7 @@ impl DeviceKeys {
         values.filter_map(|value| self.made_at(value, Use::Bound, handle, key)).max()
     }
 
-    /// Whether a proof of then still holds.
+    /// Whether a proof of that time is still valid.
     pub(crate) fn holds(&self, proven: Time, now: Time) -> bool {
         fresh(proven, now, u64::from(self.devices().lifetime) + ON_ITS_WAY)
     }
@@ -219,7 +219,7 @@ impl DeviceKeys {
         fresh(signed_in, now, SETTLING.min(self.devices().lifetime.into()))
     }
 
-    /// Whether a session that could have been bound by now must be.
+    /// Whether the policy requires that a session of this age is bound.
     pub(crate) fn is_overdue(&self, signed_in: Time, now: Time) -> bool {
         self.devices().required && !fresh(signed_in, now, REGISTRATION)
     }
@@ -238,8 +238,8 @@ impl DeviceKeys {
         made.is_some_and(|made| fresh(made, now, REGISTRATION))
     }
 
-    /// What a browser is told about the session whose key it has registered. Any site may cause a refresh: otherwise a link
-    /// from another site or a mail arrives without the proof once that is over.
+    /// The instructions for a browser that has registered a key. Any site may cause a refresh; otherwise a link from
+    /// another site or a mail would arrive without a proof once that has expired.
     pub(crate) fn instructions(&self, handle: Handle) -> Instructions {
         let mut name = [0; text_len(NAMED)];
         if let Some(mac) = self.signing() {
@@ -272,8 +272,8 @@ impl DeviceKeys {
 
     // ---- refresh -------------------------------------------------------------------------------------------------
 
-    /// The session that the query of a refresh URL names, and whether the key that signs now has signed it. `None` if none of
-    /// our keys has.
+    /// The session that the query of a refresh URL names, and whether the current signing key signed it. `None` if none
+    /// of our keys did.
     pub(crate) fn named(&self, query: &[u8]) -> Option<(Handle, bool)> {
         let mut raw = [0; NAMED];
         (base64url::decode_into(query.strip_prefix(b"s=")?, &mut raw)? == NAMED).then_some(())?;
@@ -288,8 +288,8 @@ impl DeviceKeys {
         Text::of(&[b"\"", &challenge, b"\";id=\"", &self.identifier, b"\""])
     }
 
-    /// Whether a challenge was made for a proof of this session, and when; not too long ago. A browser keeps one for as long
-    /// as the proof before holds.
+    /// Whether a challenge was made for a proof of this session, and when; not too long ago. A browser keeps one for as
+    /// long as the previous proof is valid.
     pub(crate) fn is_refresh(&self, challenge: &[u8], handle: Handle, now: Time) -> Option<Time> {
         let made = self.made_at(challenge, Use::Refresh, handle, &[])?;
         fresh(made, now, u64::from(self.devices().lifetime) + LATER).then_some(made)

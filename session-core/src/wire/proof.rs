@@ -21,7 +21,7 @@ impl<E: Es256 + ?Sized> Es256 for &E {
     }
 }
 
-/// Characters of the longest proof that is looked at. Chromium's take 190 to 370.
+/// Characters of the longest proof that is accepted. Chromium's take 190 to 370.
 const LONGEST: usize = 1_536;
 /// Bytes of the longest header or payload in it.
 const PART: usize = 512;
@@ -108,19 +108,19 @@ fn key(jwk: &[u8]) -> Option<[u8; 64]> {
     whole.then_some(key)
 }
 
-/// A value in JSON, as far as it is looked at.
+/// A JSON value, parsed as far as necessary.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Json<'j> {
-    /// What stands between the quotes, escapes and all.
+    /// The text between the quotes, including escapes.
     Text(&'j [u8]),
-    /// An object of values that are no objects, braces included.
+    /// An object without nested objects, including its braces.
     Object(&'j [u8]),
     /// A number, `true`, `false` or `null`.
     Other,
 }
 
-/// Returns the members of these names of an object without blanks; `None` for anything else, also for a name that comes
-/// twice.
+/// Returns the members of these names of an object without whitespace; `None` for anything else, including a repeated
+/// name.
 fn members<'j, const N: usize>(json: &'j [u8], names: [&[u8]; N]) -> Option<[Option<Json<'j>>; N]> {
     let mut found = [None; N];
     let end = walk(json, true, &mut |name, value| {
@@ -130,7 +130,8 @@ fn members<'j, const N: usize>(json: &'j [u8], names: [&[u8]; N]) -> Option<[Opt
     (end == json.len()).then_some(found)
 }
 
-/// Shows each member of the object at the start of `json`, as long as `each` agrees. Returns where the object ends.
+/// Passes each member of the object at the start of `json` to `each` while that returns `true`. Returns where the
+/// object ends.
 fn walk<'j>(json: &'j [u8], nests: bool, each: &mut dyn FnMut(&'j [u8], Json<'j>) -> bool) -> Option<usize> {
     (*json.first()? == b'{').then_some(())?;
     let mut at = 1;
@@ -164,7 +165,7 @@ fn walk<'j>(json: &'j [u8], nests: bool, each: &mut dyn FnMut(&'j [u8], Json<'j>
     }
 }
 
-/// The text at `at` and what comes after it.
+/// The text at `at` and the bytes after it.
 fn text(json: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let inner = json.get(at..)?.strip_prefix(b"\"")?;
     let mut escaped = false;
@@ -183,7 +184,7 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    /// Takes every signature for good.
+    /// Accepts every signature.
     struct Gullible;
 
     impl Es256 for Gullible {
@@ -225,7 +226,7 @@ mod tests {
         assert!(key[..32] == [1; 32] && key[32..] == [2; 32]);
     }
 
-    /// What a later browser may add is skipped: the members are only found by name.
+    /// Members that later browsers may add are skipped, because members are found by name.
     #[test]
     fn other_members_are_skipped_tr3() {
         for more in [r#","iat":1764460800"#, r#","aud":"https:\/\/a.example\"}","#, r#","a":{"b":-1.5e+3,"c":null}"#] {

@@ -3,10 +3,11 @@
 //! ```text
 //! base64url( nonce[24] ‖ tag[16] ‖ handle[8] ‖ ciphertext of the record )
 //! ```
+//!
 //! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), the handle as associated data. Its key belongs to one signing key, one
 //! purpose and one cookie name (SE2), and the algorithm follows from the key: nothing in the cookie chooses one (SE1). The
-//! nonce is a MAC of handle and record under a key of its own. Each writer puts a random version into the record, so that
-//! a nonce of 192 bits comes again only for the same bytes, which then are the same cookie (SE5).
+//! nonce is a MAC of handle and record under a separate key. Each writer puts a random version into the record, so that a
+//! nonce of 192 bits repeats only for the same bytes, which then are the same cookie (SE5).
 //!
 //! The first 48 bytes are 64 characters exactly: the record is opened where it is used, and takes no more room than it has.
 
@@ -46,7 +47,7 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
     let keys = ring.signing();
     let nonce: [u8; NONCE] =
         nonce_key(keys).mac(&[handle.as_bytes(), record]).first_chunk().copied().unwrap_or_default();
-    // the bytes stand at the end of the room for their text, which is then written from its start
+    // the bytes are at the end of the room for their text, which is then written from its start
     let raw = text.get_mut(need - (HEAD + record.len())..).ok_or(too_large)?;
     let (head, body) = raw.split_at_mut_checked(HEAD).ok_or(too_large)?;
     body.copy_from_slice(record);
@@ -58,8 +59,8 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
 }
 
 /// Opens an untrusted value into the start of `room`; the session's handle and the length of its record. `None` for
-/// anything that none of the ring's keys sealed. Nothing but the tag is looked at before it is verified, and what fails is
-/// not tried in any other way (SE1, SE4): a value that is refused costs one look at its tag for each key.
+/// anything that none of the ring's keys sealed. Only the tag is read before it is verified, and there is no fallback
+/// (SE1, SE4). A rejected value costs one check of its tag for each key.
 pub(crate) fn open(value: &[u8], ring: &Ring, room: &mut [u8]) -> Option<(Handle, usize)> {
     let (head_text, body_text) = value.split_first_chunk::<HEAD_TEXT>()?;
     let mut head = [0; HEAD];
@@ -77,7 +78,7 @@ pub(crate) fn cipher(keys: &Subkeys, purpose: &[u8]) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&keys.seal().mac(&[purpose]).into())
 }
 
-/// Encrypts `body` and gives the tag of it and of `associated`; `None` if it is longer than the cipher goes.
+/// Encrypts `body` and returns the tag of it and of `associated`; `None` if it is longer than the cipher allows.
 pub(crate) fn encrypt(
     cipher: &XChaCha20Poly1305,
     nonce: &[u8; NONCE],
@@ -87,7 +88,7 @@ pub(crate) fn encrypt(
     cipher.encrypt_inout_detached(nonce.into(), associated, body.into()).ok()
 }
 
-/// Decrypts `body` if the tag is right; else leaves it as it is, for the next key.
+/// Decrypts `body` if the tag is valid. Otherwise leaves it unchanged for the next key.
 pub(crate) fn decrypt(
     cipher: &XChaCha20Poly1305,
     nonce: &[u8; NONCE],
@@ -111,7 +112,7 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    // on a host other tests run beside this one
+    // on a host, other tests run at the same time
     #[cfg(not(target_os = "none"))]
     std::thread_local! {
         /// How often a tag was verified.

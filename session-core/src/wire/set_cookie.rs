@@ -1,5 +1,5 @@
-//! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. Never `Expires`: a device has no wall clock,
-//! and `Max-Age` wins over it anyway (CK8).
+//! Writes a `Set-Cookie` value (RFC 6265bis, 4.1) into the caller's buffer. It never has `Expires`, because a device
+//! has no wall clock, and `Max-Age` takes precedence (CK8).
 
 use crate::base::bytes::fill;
 use crate::base::environment::quotient;
@@ -33,7 +33,7 @@ pub(crate) fn issue_with<'b>(
     text.ok_or_else(|| Error::TooLarge { need: policy.set_cookie_len(len), have })
 }
 
-/// The whole text; `None` if there is no room. Without `core::fmt`, which weighs two kilobytes.
+/// Writes the whole text; `None` if there is no room. It does not use `core::fmt`, which takes two kilobytes.
 fn text<'b>(
     cookie: &Cookie,
     len: usize,
@@ -54,7 +54,7 @@ fn text<'b>(
     core::str::from_utf8(into.get(..have - left)?).ok()
 }
 
-/// Takes the cookie back: the same name, path, domain and attributes (LC4).
+/// Removes the cookie: the same name, path, domain and attributes (LC4).
 pub(crate) fn remove<'b>(policy: &Policy, into: &'b mut [u8]) -> Result<&'b str, Error> {
     issue(policy, &[], 0, into)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Token {
     key: u8,
 }
 
-/// A cookie value, to be handed out.
+/// A cookie value to send.
 #[derive(Clone, Copy)]
 #[repr(align(4))] // see Handle
 pub(crate) struct Value([u8; RAW]);
@@ -63,8 +63,8 @@ impl Token {
         None
     }
 
-    /// What stands for the cookie of a session that was sealed: there is no secret, its record's verifier is its own, and
-    /// it cannot hide another one.
+    /// The substitute for the cookie of a sealed session. It has no secret, its record's verifier is its own, and it
+    /// cannot hide another one.
     pub(crate) fn sealed(handle: Handle, verifier: Verifier) -> Self {
         Self { raw: join_raw(handle), verifier, key: u8::MAX }
     }
@@ -96,8 +96,8 @@ impl Token {
         Some(sealed)
     }
 
-    /// The cookie that replaced this one: opens `sealed` and tries the ring's keys until the verifier fits, for another
-    /// node may sign with another first key.
+    /// The cookie that replaced this one: opens `sealed` and tries the ring's keys until the verifier matches, because
+    /// another node may sign with another first key.
     pub(crate) fn next(&self, sealed: &[u8; 16], verifier: &Verifier, ring: &Ring) -> Option<Self> {
         let signed = join(self.handle(), &self.seal(sealed, ring)?);
         ring.iter().map(|at| Self::sign(&signed, at)).find(|next| same(&next.verifier, verifier))
@@ -108,15 +108,15 @@ impl Token {
         Value(self.raw)
     }
 
-    /// The secret, for a renewal of the cookie it stands in; used by tests of the layout only.
+    /// The secret, for a renewal of its cookie; only tests of the layout use it.
     #[cfg(test)]
     pub(crate) fn parts(&self) -> ([u8; 16], u8) {
         (*self.raw[8..].first_chunk().unwrap(), self.key)
     }
 }
 
-/// Whether both are the same, in constant time: every bit that differs is gathered before one is asked about,
-/// in a fraction of the work that asking byte by byte takes.
+/// Whether both are equal, in constant time: all differing bits are collected before any is tested, which takes a
+/// fraction of the work of testing byte by byte.
 pub(crate) fn same<const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
     one.iter().zip(other).fold(0_u8, |differ, (one, other)| differ | (one ^ other)).ct_eq(&0).into()
 }

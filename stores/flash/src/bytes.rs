@@ -1,4 +1,4 @@
-//! Reading and writing by pieces of at most 64 bytes, whatever the flash's word is, with a checksum on the way.
+//! Reads and writes pieces of at most 64 bytes, for any word size of the flash, and computes a checksum.
 
 use crate::error::FlashError;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
@@ -9,7 +9,7 @@ pub(crate) const PIECE: usize = 64;
 
 static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
-/// A checksum that is another at each place of each page's life, so that nothing old or moved counts.
+/// A checksum that depends on the place and on the page's number, so that old or moved bytes are not accepted.
 pub(crate) fn checksum(page: u32, at: u32) -> Digest<'static, u32, NoTable> {
     let mut crc = CRC.digest();
     crc.update(&page.to_le_bytes());
@@ -28,7 +28,7 @@ impl Window {
         Self { start: None, bytes: [0; PIECE] }
     }
 
-    /// What is at `at`, as far as the piece goes.
+    /// The bytes at `at`, as far as the piece contains them.
     pub(crate) async fn at<F: NorFlash>(&mut self, flash: &mut F, at: u32) -> Result<&[u8], FlashError> {
         let skip = at as usize % PIECE;
         let start = at - skip as u32;
@@ -41,8 +41,8 @@ impl Window {
     }
 }
 
-/// Writes all parts one after the other, then the checksum, and fills the last word; from `at` on, which begins a word.
-/// Whole pieces, so that no word is written twice.
+/// Writes all parts one after the other, then the checksum, and fills the last word; beginning at `at`, the start of a
+/// word. Writes whole pieces, so that no word is written twice.
 pub(crate) async fn write<F: NorFlash>(
     flash: &mut F,
     mut at: u32,

@@ -38,7 +38,7 @@ pub enum WithoutPower {
 /// A clock that returns device time. `U` is the uptime, for example `EmbassyClock`.
 ///
 /// The program must call [`persist`](Self::persist) at least every 15 seconds, with or without requests. If it does
-/// not, or if that fails, device time goes on, and the next boot after a power loss continues from the last persisted
+/// not, or if that fails, device time continues, and the next boot after a power loss continues from the last persisted
 /// time.
 #[derive(Debug)]
 pub struct PersistedClock<U> {
@@ -87,7 +87,7 @@ impl<U: Clock> PersistedClock<U> {
     }
 
     /// Sets the time of a wall clock. Call it as late and as often as a time arrives. Device time moves forward if more
-    /// time has passed than the clock knows of, and never back.
+    /// time has passed than the clock has measured, and never back.
     ///
     /// A wall clock that jumps ahead ends sessions early. A time that is thousands of years ahead is ignored, because
     /// device time is limited.
@@ -146,7 +146,7 @@ impl<U: Clock> PersistedClock<U> {
 
 impl<U: Clock> Clock for PersistedClock<U> {
     /// An uptime that jumps back (a timer that wraps or is reset) continues from where it was. Time neither goes back
-    /// nor stands still until the uptime has caught up, because both would lengthen sessions.
+    /// nor stops until the uptime has caught up, because both would lengthen sessions.
     fn now(&self) -> Time {
         let uptime = self.uptime.now().millis();
         let back = self.last.replace(uptime).saturating_sub(uptime);

@@ -12,7 +12,7 @@
 //!
 //! An entry counts if its checksum is right. Its length is written before its body, by itself, and its complement shows
 //! whether it was written to its end; so after a power cut there is a torn length or a torn body, and where the next
-//! entry begins is known in either case. Nothing in a body is ever taken for an entry. No word is written twice.
+//! entry begins is known in either case. Nothing in a body is ever mistaken for an entry. No word is written twice.
 
 use crate::bytes::{self, PIECE, Window, checksum};
 use crate::error::FlashError;
@@ -43,17 +43,17 @@ pub(crate) struct Log<F> {
     pub(crate) flash: F,
     /// Number of the newest page; 0 before the first.
     newest: u32,
-    /// No page below counts.
+    /// No page below is valid.
     floor: u32,
-    /// Where the next entry goes.
+    /// The place of the next entry.
     tail: u32,
-    /// Bytes at the end of the newest page that stay erased: its opening did not take them, but the opening of the page
+    /// Bytes at the end of the newest page that stay erased. Its opening did not use them, but the opening of the page
     /// into which all of this is moved may.
     spare: u32,
 }
 
 impl<F: NorFlash> Log<F> {
-    /// An entry's length takes this much; all places are multiples of it.
+    /// The size of an entry's length. All places are multiples of it.
     pub(crate) const UNIT: usize = if F::WRITE_SIZE < 4 { 4 } else { F::WRITE_SIZE };
 
     pub(crate) const fn new(flash: F) -> Self {
@@ -297,7 +297,7 @@ impl<F: NorFlash> Log<F> {
         let erases = match self.header(place).await? {
             Ok((_, erases)) => erases,
             Err(true) => 0,
-            // a torn header lost its count, which is about that of the others
+            // a torn header lost its count, which is similar to those of the others
             Err(false) => self.header(self.newest % self.pages().max(1)).await?.map_or(0, |(_, erases)| erases),
         };
         let erases = erases.saturating_add(1);

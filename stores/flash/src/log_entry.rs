@@ -7,11 +7,11 @@
 
 use session_core::store::Handle;
 
-/// What an entry says.
+/// The meaning of an entry.
 pub(crate) mod kind {
     /// A session's record; name: its handle, number: its place in its subject's list, 0 = none.
     pub(crate) const RECORD: u8 = 1;
-    /// The same, in the place of the session `gone`.
+    /// The same, replacing the session `gone`.
     pub(crate) const REPLACING: u8 = 2;
     /// Last seen (payload), name: the handle.
     pub(crate) const TOUCH: u8 = 3;
@@ -25,7 +25,7 @@ pub(crate) mod kind {
     pub(crate) const TIME: u8 = 7;
     /// An item of the application; number: which.
     pub(crate) const ITEM: u8 = 8;
-    /// This page counts, and no page below `number`.
+    /// This page is valid, and no page below `number` is.
     pub(crate) const OPENED: u8 = 9;
     /// The session of this name has place `number` in its subject's list.
     pub(crate) const LISTED: u8 = 10;

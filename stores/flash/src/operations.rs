@@ -1,4 +1,4 @@
-//! What each operation does: it looks at RAM, writes an entry, and brings RAM in step.
+//! The operations: each reads RAM, writes an entry, and updates RAM.
 
 use crate::error::FlashError;
 use crate::log::Contents;
@@ -37,7 +37,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         };
         let entry = LogEntry { kind, name: *key.as_bytes(), number: order, gone };
         slot.at = self.append(&entry, &parts, now).await?;
-        // a page may have been opened, and expired sessions are gone; the place is still its own or free
+        // a page may have been opened, which removes expired sessions; the place is still its own or free
         if let Some(there) = self.table.0.get_mut(place) {
             *there = slot;
         }

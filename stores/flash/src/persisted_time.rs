@@ -1,4 +1,4 @@
-//! The time as the flash holds it; see clock.rs.
+//! The stored form of the time; see clock.rs.
 
 use session_core::environment::Time;
 

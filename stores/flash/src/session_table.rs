@@ -1,4 +1,4 @@
-//! What RAM holds of each session: where its record lies, and the fields that every operation needs.
+//! The part of each session in RAM: the place of its record, and the fields that every operation needs.
 
 use crate::log_entry::FoundEntry;
 use session_core::environment::Time;
@@ -36,13 +36,13 @@ pub(crate) struct Slot {
     /// The subject's name, all zero without one.
     subject: [u8; SubjectId::LEN],
     seen: Millis,
-    /// `seen` as the flash has it.
+    /// `seen` in flash.
     pub(crate) persisted: Millis,
     idle: Millis,
     ends: Millis,
     pub(crate) len: u16,
     pub(crate) used: bool,
-    /// A visitor's who is not signed in.
+    /// An anonymous visitor's.
     anonymous: bool,
 }
 
@@ -192,7 +192,7 @@ impl<const SESSIONS: usize> SessionTable<SESSIONS> {
         }
     }
 
-    /// Takes in a record that was found in flash.
+    /// Adds a record that was found in flash.
     pub(crate) fn found(&mut self, found: &FoundEntry, record: &[u8]) {
         let handle = Handle::from_bytes(found.entry.name);
         let own = self.0.iter().position(|slot| slot.used && slot.handle == handle);

@@ -1,4 +1,4 @@
-//! The log in flash and the tables in RAM, in step.
+//! The log in flash and the tables in RAM, synchronized.
 
 use crate::error::FlashError;
 use crate::log::{Contents, Log};
@@ -40,15 +40,15 @@ pub struct Usage {
     pub rest: u32,
 }
 
-/// All that a store knows; behind its lock.
+/// The whole state of a store, behind its lock.
 pub(crate) struct State<F, const SESSIONS: usize, const BYTES: usize> {
     pub(crate) log: Log<F>,
     pub(crate) table: SessionTable<SESSIONS>,
     pub(crate) items: [Item; ITEMS],
     pub(crate) epoch: u64,
     pub(crate) time: Option<PersistedTime>,
-    /// What the flash holds, if RAM agrees with it. It does not at first, nor during a write: if the write fails or its
-    /// future is dropped, the next operation reads the log again.
+    /// The content of the flash, if RAM agrees with it. It does not at first, nor during a write: if the write fails or
+    /// its future is dropped, the next operation reads the log again.
     pub(crate) in_step: Option<Contents>,
     /// Whether a log was ever read.
     ours: bool,
@@ -70,7 +70,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         }
     }
 
-    /// Reads the log, if RAM and flash are not in step.
+    /// Reads the log if RAM and flash are not synchronized.
     pub(crate) async fn mount(&mut self) -> Result<Contents, FlashError> {
         if let Some(contents) = self.in_step {
             self.ours |= contents == Contents::Ours;
@@ -82,7 +82,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         }
         let contents = self.log.find().await?;
         if self.ours && contents != Contents::Ours {
-            // a log does not vanish: it must not be begun anew because the flash gives other bytes
+            // a log does not vanish, so it must not be started anew because the flash returns other bytes
             return Err(NONSENSE);
         }
         self.table.forget_places();
@@ -116,7 +116,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         needed.saturating_add(1).max(2).saturating_mul(F::ERASE_SIZE as u32)
     }
 
-    /// Does in RAM what an entry of the log says.
+    /// Applies an entry of the log to RAM.
     fn apply(&mut self, found: &FoundEntry, payload: &[u8]) {
         let (entry, handle) = (&found.entry, Handle::from_bytes(found.entry.name));
         let whole = payload.get(..found.len);
@@ -147,7 +147,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
             kind::DELETE => self.table.remove(&handle),
             kind::END_ALL => {
                 self.table.0 = [Slot::FREE; SESSIONS];
-                // a log of before has none there
+                // an earlier log has none there
                 self.epoch = self.epoch.max(u64::from_le_bytes(entry.name));
             }
             kind::EPOCH => self.epoch = u64::from_le_bytes(entry.name),
@@ -161,7 +161,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         }
     }
 
-    /// Writes an entry and returns its place. The caller brings RAM in step again.
+    /// Writes an entry and returns its place. The caller then updates RAM.
     pub(crate) async fn append(&mut self, entry: &LogEntry, payload: &[&[u8]], now: Time) -> Result<u32, FlashError> {
         self.in_step = None;
         let size = Log::<F>::size(entry.kind, payload.iter().map(|part| part.len()).sum());
@@ -183,7 +183,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> State<F, SESSIONS, 
         Ok(())
     }
 
-    /// Opens another page and moves into it what still counts in the oldest one.
+    /// Opens another page and moves the valid entries of the oldest one into it.
     async fn next_page(&mut self, now: Time) -> Result<(), FlashError> {
         let oldest = self.log.begin().await?;
         let mut buffer = [0; BYTES];

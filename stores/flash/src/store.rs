@@ -16,7 +16,7 @@ use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version
 use session_core::subject::Epoch;
 
 /// At most `SESSIONS` sessions of at most `BYTES` bytes each in a NOR flash, for the tasks of one executor. The
-/// application has four items of its own, of at most `BYTES` bytes each.
+/// application has four items, of at most `BYTES` bytes each.
 ///
 /// When the store is full, a new session replaces an expired one. If there is none, an anonymous session is rejected
 /// with `Full`, and a signed-in session evicts the least recently seen anonymous one. A signed-in session is never

@@ -1,7 +1,7 @@
-//! What all nodes agree on through the durable store: whether the cache may be believed.
+//! What all nodes agree on through the durable store: whether the cache may be trusted.
 //!
-//! A node that cannot tell the cache of a change says so here once, waits until every other node has heard of it, and from
-//! then on needs no cache for as long as it goes on saying so.
+//! A node that cannot send a change to the cache records that here, waits until every other node has read it, and then
+//! works without the cache for as long as it repeats the record.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use session_core::record::{FORMAT, LOGIN_AT, MIN_LEN, VERSION_AT};
 use session_core::store::{Handle, Version};
 
-/// Where the agreement stands in the durable store.
+/// The place of the agreement in the durable store.
 pub(crate) const PLACE: Handle = Handle::from_bytes(*b"layered\0");
 /// Bytes of it.
 pub(crate) const LEN: usize = MIN_LEN;
@@ -18,15 +18,15 @@ const FLAGS: u8 = 32;
 const BELIEVED: u8 = 1;
 const DISTRUSTED: u8 = 2;
 
-/// Where the number of a distrust stands, in the place of a verifier.
+/// The place of a distrust's number, instead of a verifier.
 const NUMBER_AT: usize = 32;
 
-/// Returns the agreement as a record: the cache is believed, or this distrust goes on, or without a number a new one
+/// Returns the agreement as a record: the cache is trusted, or this distrust continues, or without a number a new one
 /// begins. It does not expire.
 pub(crate) fn record(believed: bool, number: Option<u64>) -> Result<[u8; LEN], getrandom::Error> {
     let mut record = [0; LEN];
     (record[0], record[1], record[LOGIN_AT]) = (FORMAT, FLAGS, if believed { BELIEVED } else { DISTRUSTED });
-    // a version that no other node gives, also not after the record was lost
+    // a version that no other node uses, even after the record was lost
     let mut version = [0; 8];
     getrandom::fill(&mut version)?;
     record[VERSION_AT..VERSION_AT + 8].copy_from_slice(&version);
@@ -34,7 +34,7 @@ pub(crate) fn record(believed: bool, number: Option<u64>) -> Result<[u8; LEN], g
     Ok(record)
 }
 
-/// Returns whether a record says that the cache is believed. Any other bytes do not.
+/// Returns whether a record states that the cache is trusted. Any other bytes do not.
 pub(crate) fn believes(record: &[u8; LEN]) -> bool {
     record[0] == FORMAT && record[LOGIN_AT] == BELIEVED
 }
@@ -44,15 +44,15 @@ pub(crate) fn number(record: &[u8; LEN]) -> u64 {
     record[NUMBER_AT..].first_chunk().copied().map(u64::from_le_bytes).unwrap_or_default()
 }
 
-/// What this node knows of the agreement. All times are its own.
+/// This node's knowledge of the agreement. All times are by its own clock.
 #[derive(Default)]
 pub(crate) struct Agreement(Mutex<Known>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// When the durable store was about to be asked last, and whether it said that the cache is believed.
+    /// The time just before the durable store was last asked, and whether it stated that the cache is trusted.
     pub(crate) asked: Option<(Instant, bool)>,
-    /// The version of a distrust, and when this node had seen it first.
+    /// The version of a distrust, and when this node first saw it.
     pub(crate) distrust: Option<(Version, Instant)>,
     /// While this node does not reach the cache.
     pub(crate) outage: Option<Outage>,
@@ -61,9 +61,9 @@ pub(crate) struct Known {
 /// A distrust that this node has declared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
-    /// Its number, which stays the same until the cache is believed again.
+    /// Its number, which stays the same until the cache is trusted again.
     pub(crate) number: u64,
-    /// From now on no node believes the cache.
+    /// From this time no node trusts the cache.
     pub(crate) from: Instant,
     /// When this node tries the cache again.
     pub(crate) retry: Instant,
@@ -71,14 +71,14 @@ pub(crate) struct Outage {
     pub(crate) until: Instant,
 }
 
-/// What a change has to wait for.
+/// The condition that a change waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// For the cache.
     Cache,
-    /// For other nodes to hear that the cache is not believed.
+    /// For other nodes to read that the cache is not trusted.
     Waits(Instant),
-    /// For nothing: no node believes the cache.
+    /// For nothing: no node trusts the cache.
     Without,
 }
 
@@ -89,7 +89,7 @@ impl Agreement {
 }
 
 impl Known {
-    /// Returns what a change of before `now` has to wait for. One caller in each `trust` is sent to the cache meanwhile.
+    /// Returns the condition for a change from before `now`. One caller in each `trust` is sent to the cache.
     pub(crate) fn standing(&mut self, now: Instant, trust: Duration) -> Standing {
         match &mut self.outage {
             Some(Outage { from, until, .. }) if now < *from && now < *until => Standing::Waits(*from),

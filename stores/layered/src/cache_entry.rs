@@ -1,4 +1,4 @@
-//! An entry in the cache: a record, its version, and since when it is known, authenticated.
+//! An entry in the cache: a record, its version, and the time since when it is known, all authenticated.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use sha2::Sha256;
 const FORMAT: u8 = 2;
 const OPEN_LEN: usize = 16;
 const TAG_LEN: usize = 16;
-/// What the keys are derived for.
+/// The purpose of the derived keys.
 const PURPOSE: &str = "session-store-layered cache";
 
 /// The bytes of an entry, as far as a cache has to understand them.
@@ -68,7 +68,7 @@ impl Entry<'_> {
     }
 }
 
-/// What the bytes under a handle are.
+/// The kind of bytes under a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opened<'a> {
     /// An entry of this application.
@@ -80,7 +80,7 @@ pub(crate) enum Opened<'a> {
     Foreign,
 }
 
-/// The keys that authenticate entries: the first one is written with, all are accepted.
+/// The keys that authenticate entries: the first one writes, all are accepted.
 pub(crate) struct CacheKeys(Vec<Hmac<Sha256>>);
 
 impl CacheKeys {
@@ -88,7 +88,7 @@ impl CacheKeys {
         Self(keys.derive(PURPOSE).filter_map(|key| Hmac::new_from_slice(&key).ok()).collect())
     }
 
-    /// Reads what the cache has under `handle`.
+    /// Reads the cache's bytes under `handle`.
     pub(crate) fn open<'a>(&self, handle: &Handle, bytes: &'a [u8]) -> Opened<'a> {
         if bytes.first() != Some(&FORMAT) {
             return Opened::Foreign;

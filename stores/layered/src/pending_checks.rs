@@ -1,4 +1,4 @@
-//! Records whose next load has to ask the durable store, because it said something that the cache may contradict.
+//! Records whose next load must ask the durable store, because the cache may contradict its last answer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use session_core::store::Handle;
 
 /// The request that needs a check loads again at once. A check that is older was abandoned.
 const ABANDONED: Duration = Duration::from_secs(60);
-/// From this number on, abandoned checks are removed.
+/// At this number, abandoned checks are removed.
 const MANY: usize = 1024;
 
 #[derive(Default)]

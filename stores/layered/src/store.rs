@@ -20,9 +20,9 @@ type Report = dyn Fn(&CacheEvent<'_>) + Send + Sync;
 
 /// How long an entry is trusted by default.
 const TRUST: Duration = Duration::from_secs(5);
-/// A node's distrust of the cache stands for so many times the trust after the node has said it last.
+/// A node's distrust of the cache lasts this many times the trust period after the node last recorded it.
 const STANDS: u32 = 2;
-/// How often a node asks for the agreement again that others change meanwhile.
+/// How often a node reads the agreement again if others change it.
 const TRIES: usize = 4;
 
 /// Something that happened in the cache. Clients do not see it.
@@ -39,8 +39,11 @@ pub enum CacheEvent<'a> {
 impl Display for CacheEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) => why.fmt(f),
-            Self::Rejected => f.write_str("rejected a cache entry that this application did not write"),
+            Self::Failed(why) => write!(f, "the session cache failed: {why}"),
+            Self::Rejected => f.write_str(
+                "a cache entry was rejected, because none of this node's keys wrote it: check the keys of all nodes, \
+                 and what else can write to the cache",
+            ),
         }
     }
 }
@@ -65,9 +68,9 @@ pub struct Layered<C, D> {
     report: Box<Report>,
 }
 
-/// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's sessions
-/// from outside. What it ends in the durable store alone, a node may serve from the cache until the trust is over. `false`
-/// also if no node has read a session yet, or none since everybody's were ended.
+/// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's
+/// sessions from outside. A node may serve a session that such a program ended only in the durable store until the
+/// trust period ends. Also returns `false` if no node has read a session yet, or none since all were ended.
 ///
 /// # Errors
 /// The store failed.
@@ -107,7 +110,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
         &self.durable
     }
 
-    /// Returns how long the cache has to keep an entry. Later it is not trusted.
+    /// Returns how long the cache must keep an entry. After that it is not trusted.
     fn keep(&self) -> Duration {
         self.trust + Duration::from_secs(1)
     }
@@ -117,7 +120,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 
     /// Returns when no node serves anything older than what the durable store has answered: the cache has confirmed it,
-    /// or no node believes the cache, or the entry is no longer trusted.
+    /// or no node trusts the cache, or the entry is no longer trusted.
     async fn agree(&self, key: &Handle, news: News<'_, C::Lease>, now: Time) {
         let standing = self.agreement.known().standing(self.cache.now(), self.trust);
         match standing {
@@ -141,12 +144,12 @@ impl<C: Cache, D: Store> Layered<C, D> {
         }
     }
 
-    /// Removes what the cache has. Returns whether it has confirmed that.
+    /// Removes the entry from the cache. Returns whether the cache confirmed it.
     async fn remove(&self, key: &Handle) -> bool {
         self.heard(self.cache.remove(key).await).is_some()
     }
 
-    /// Returns when the cache has removed what it had, or at `from`.
+    /// Returns when the cache has removed its entry, or at `from`.
     async fn removed_or(&self, key: &Handle, from: Instant) {
         let removed = async {
             while !self.remove(key).await {
@@ -157,7 +160,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
         first(removed, self.cache.pause(from.saturating_duration_since(self.cache.now()))).await;
     }
 
-    /// Has all nodes ask the durable store only, for as long as this is said again. Returns from when on they do.
+    /// Makes all nodes ask only the durable store for as long as this is repeated. Returns the time from which they do.
     async fn declare_distrust(&self, now: Time) -> Option<Instant> {
         let asked = self.cache.now();
         for _ in 0..TRIES {
@@ -178,7 +181,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
             if let Outcome::Applied(_) = outcome.ok()? {
                 let (said, number) = (self.cache.now(), agreement::number(&record));
                 let mut known = self.agreement.known();
-                // the cache was not believed in between
+                // the cache was not trusted in between
                 let unbroken = known.outage.filter(|outage| outage.number == number);
                 let from = unbroken.map_or(said + self.trust, |outage| outage.from);
                 let until = asked + self.trust * STANDS;
@@ -192,8 +195,8 @@ impl<C: Cache, D: Store> Layered<C, D> {
         None
     }
 
-    /// Returns whether the nodes believe the cache. What the durable store says of that is known for as long as an entry.
-    /// A distrust that no node has repeated ends, if this node reaches the cache.
+    /// Returns whether the nodes trust the cache. The durable store's answer is valid for as long as an entry. A
+    /// distrust that no node has repeated ends if this node reaches the cache.
     async fn believes_cache(&self, key: &Handle, now: Time) -> bool {
         let asked = self.cache.now();
         {
@@ -219,14 +222,14 @@ impl<C: Cache, D: Store> Layered<C, D> {
                 }
                 false
             }
-            // what was known is too old
+            // the known answer is too old
             Ok(Load::TooLarge { .. }) | Err(_) => return false,
         };
         self.agreement.known().asked = Some((asked, believes));
         believes
     }
 
-    /// Ends a distrust that has stood long enough. Returns whether it has.
+    /// Ends a distrust that is old enough. Returns whether it was.
     async fn end_distrust(&self, key: &Handle, version: Version, now: Time) -> bool {
         let seen = self.cache.now();
         let since = {
@@ -244,13 +247,13 @@ impl<C: Cache, D: Store> Layered<C, D> {
     }
 }
 
-/// What the durable store has answered of a record, for the cache.
+/// The durable store's answer about a record, for the cache.
 enum News<'a, L> {
-    /// This version, which fills the place of a lease.
+    /// This version, which fills a lease.
     Filled(L, Version, &'a [u8]),
-    /// An entry that takes the place of this version's.
+    /// An entry that replaces this version's.
     Changed(Version, &'a [u8]),
-    /// Nothing that the cache could hold.
+    /// Nothing that the cache could contain.
     Gone,
 }
 
@@ -336,7 +339,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     async fn touch(&self, key: &Handle, now: Time) -> Result<Outcome, D::Error> {
         let outcome = self.durable.touch(key, now).await?;
         if let Outcome::Applied(_) = outcome {
-            // so that other nodes do not touch it again; an entry that seems idle for too long is checked in any case
+            // so that other nodes do not touch it again; an entry that seems idle for too long is always checked
             if self.agreement.known().outage.is_none() {
                 self.remove(key).await;
             }
@@ -354,7 +357,7 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
         outcome
     }
 
-    /// Checks the durable store only: without the cache everything works, if slower.
+    /// Checks only the durable store, because everything works without the cache, but slower.
     async fn check(&self, now: Time) -> Result<(), D::Error> {
         self.durable.check(now).await
     }
@@ -404,4 +407,27 @@ async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_of_the_cache_has_a_text() {
+        let name = |event: &CacheEvent<'_>| match event {
+            CacheEvent::Failed(_) => "Failed",
+            CacheEvent::Rejected => "Rejected",
+        };
+        let why = "memcached did not answer: check that it runs";
+        let texts = [CacheEvent::Failed(&why), CacheEvent::Rejected].map(|event| {
+            let text = event.to_string();
+            store_support::check_text(name(&event), &text);
+            assert!(text.contains("cache") && text.contains(": "), "{text}");
+            assert_eq!(format!("{event:?}"), text);
+            text
+        });
+        assert!(texts[0].ends_with(why), "{texts:?}");
+        assert_ne!(texts[0], texts[1]);
+    }
 }

@@ -1,4 +1,4 @@
-//! Where a server is, and how a connection to it begins.
+//! The address of a server, and how to open a connection.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::tls::Tls;
 /// A server, as the URL names it.
 #[derive(Clone)]
 pub(crate) struct Address {
-    /// `HOST:PORT` or a path: what errors call it, and what decides which keys it has.
+    /// `HOST:PORT` or a path: used in errors, and to decide which keys it has.
     pub(crate) name: String,
     pub(crate) place: Place,
     pub(crate) login: Option<Arc<Login>>,
@@ -30,12 +30,12 @@ pub(crate) enum Place {
 }
 
 impl Address {
-    /// Returns whether sessions travel in the clear to another host.
+    /// Returns whether sessions are sent unencrypted to another host.
     pub(crate) fn is_exposed(&self) -> bool {
         self.tls.is_none() && matches!(&self.place, Place::Host(host, _) if !is_this_host(host))
     }
 
-    /// Opens a connection over which commands are obeyed.
+    /// Opens a connection that is ready for commands.
     pub(crate) async fn connect(&self) -> Result<Connection, MemcachedError> {
         let failed = |why: std::io::Error| self.failed(format!("{why}; does it run?"));
         let stream: Box<dyn Stream> = match &self.place {

@@ -13,7 +13,7 @@ use crate::server::{PooledConnection, Server};
 use crate::servers::Servers;
 use crate::store::MemcachedStore;
 
-/// Seconds that a lease holds. A fill that comes later does nothing.
+/// The lifetime of a lease in seconds. A later fill does nothing.
 const LEASE: u32 = 10;
 
 /// memcached as the cache of a [`Layered`](session_store_layered::Layered) store. It connects with the first operation.
@@ -53,7 +53,7 @@ impl Cache for MemcachedCache {
         server
             .bounded(async {
                 let (at, item) = server.item(&name, Some(LEASE)).await?;
-                // it was there or was made; a server that runs full between the two says that it is not
+                // it existed or was created; a server that becomes full between the two reports that it is missing
                 let Some(Item { value, cas, won }) = item else { return Ok(Look::Taken) };
                 Ok(match (won, value.is_empty()) {
                     (true, _) => Look::Leased(MemcachedLease { key: *key, cas, at: Box::new(at) }),

@@ -1,11 +1,11 @@
-//! The cas and the stamp of the records that this process saw last, so that a write after a load needs no look before.
+//! The cas and the stamp of the records that this process saw last, so that a write after a load needs no read before.
 
 use std::sync::{Mutex, PoisonError};
 
 use session_core::record::Stamp;
 use session_core::store::Handle;
 
-/// More than there are requests under way. Each handle has one slot, and the record that was put there last stays.
+/// More than there are concurrent requests. Each handle has one slot, and the last record stays.
 const SLOTS: usize = 1024;
 
 /// The stamp of a record under this cas. The cas changes with every write, so a record that still has it still has this
@@ -29,7 +29,7 @@ impl CasCache {
         self.with(key, |slot| *slot = Some((*key, seen)));
     }
 
-    /// Removes and returns what was seen. A write that fails must not be followed by one that relies on it.
+    /// Removes and returns the remembered values. A write that fails must not be followed by one that relies on it.
     pub(crate) fn take(&self, key: &Handle) -> Option<Seen> {
         let (owner, seen) = self.with(key, Option::take).flatten()?;
         (owner == *key).then_some(seen)

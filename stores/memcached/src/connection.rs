@@ -11,7 +11,7 @@ const LONGEST_LINE: u64 = 2048;
 /// Beyond what memcached's option `-I` takes.
 const LARGEST_VALUE: usize = 1 << 30;
 
-/// What a connection goes over: TCP, a socket of this host, TLS.
+/// The transport of a connection: TCP, a socket of this host, TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
@@ -19,38 +19,38 @@ impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 pub(crate) struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     server: String,
-    /// A question was sent, at least in part, and its answer was not read to the end, or was none that we know. What
-    /// comes next may belong to that question, so nothing is asked any more.
+    /// A command was sent, at least in part, and its answer was not read to the end or not understood. The next bytes
+    /// may belong to that command, so no further command is sent.
     closed: bool,
 }
 
-/// What memcached is told first if it wants to know (option `-Y`).
+/// The login that memcached expects first (option `-Y`).
 pub(crate) struct Login {
     pub(crate) user: String,
     pub(crate) password: String,
 }
 
-/// What is under a key.
+/// The content of a key.
 pub(crate) struct Item {
     pub(crate) value: Vec<u8>,
     pub(crate) cas: u64,
-    /// It was not there, and this connection has just made it, empty.
+    /// It was missing, and this connection has just created it, empty.
     pub(crate) won: bool,
 }
 
-/// When a set may be done.
+/// The condition for a set.
 #[derive(Clone, Copy)]
 pub(crate) enum If {
     Absent,
     Cas(u64),
 }
 
-/// What came of a set or delete.
+/// The result of a set or delete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Did {
     /// Done; the new cas of a set.
     Done(u64),
-    /// It is there, or is another than the condition says.
+    /// The item exists, or does not match the condition.
     Another,
     Missing,
 }
@@ -60,12 +60,12 @@ impl Connection {
         Self { stream: BufReader::new(stream), server: server.to_owned(), closed: false }
     }
 
-    /// Returns whether it is of no more use.
+    /// Returns whether it can no longer be used.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Says who asks. A server without passwords takes this for an item, which has expired and so is not kept.
+    /// Logs in. A server without passwords treats this as an item that has expired, and does not keep it.
     pub(crate) async fn log_in(&mut self, Login { user, password }: &Login) -> Result<(), MemcachedError> {
         let size = user.len() + 1 + password.len();
         let answer = self.ask(format!("set auth 0 -1 {size}\r\n{user} {password}\r\n").as_bytes()).await?;
@@ -83,7 +83,7 @@ impl Connection {
         }
     }
 
-    /// What is under the key. With `vivify`, an empty item is made where there is none, for so many seconds.
+    /// Reads the key. With `vivify`, creates an empty item if there is none, for this number of seconds.
     pub(crate) async fn get(&mut self, key: &str, vivify: Option<u32>) -> Result<Option<Item>, MemcachedError> {
         let vivify = vivify.map(|seconds| format!(" N{seconds}")).unwrap_or_default();
         let answer = self.ask(format!("mg {key} v c{vivify}\r\n").as_bytes()).await?;
@@ -129,7 +129,7 @@ impl Connection {
         }
     }
 
-    /// Removes what is there, or only what has this cas.
+    /// Removes the item, or only one with this cas.
     pub(crate) async fn delete(&mut self, key: &str, cas: Option<u64>) -> Result<Did, MemcachedError> {
         let condition = cas.map(|cas| format!(" C{cas}")).unwrap_or_default();
         let answer = self.ask(format!("md {key}{condition}\r\n").as_bytes()).await?;
@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// Sends a command and returns the first line of its answer. The connection is closed from here on until
+    /// Sends a command and returns the first line of its answer. The connection counts as closed until
     /// [`done`](Self::done).
     async fn ask(&mut self, command: &[u8]) -> Result<String, MemcachedError> {
         if self.closed {
@@ -166,10 +166,10 @@ impl Connection {
         }
     }
 
-    /// Reads a value of so many bytes and the end of its line.
+    /// Reads a value of this length and the end of its line.
     async fn value(&mut self, size: usize) -> Result<Vec<u8>, MemcachedError> {
         let whole = size + 2;
-        // its room grows with what comes
+        // its buffer grows with the received bytes
         let mut value = Vec::with_capacity(whole.min(1 << 16));
         let read = (&mut self.stream).take(whole as u64).read_to_end(&mut value).await;
         read.map_err(|why| self.broken(&why.to_string()))?;
@@ -189,8 +189,8 @@ impl Connection {
         Ok(answer)
     }
 
-    /// What an answer means that is none to the command. The connection stays closed: whether the server has read all
-    /// that we sent is not known, and the rest of it must not be taken for a command.
+    /// The error for an unexpected answer. The connection stays closed, because the server may not have read all of the
+    /// command and could treat the rest as another command.
     fn other(&self, answer: &str) -> MemcachedError {
         match answer.split_once(' ') {
             Some(("CLIENT_ERROR", "unauthenticated")) => {

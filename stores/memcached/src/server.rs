@@ -19,7 +19,7 @@ pub(crate) type PooledConnection = Object<Manager>;
 
 pub(crate) struct Server {
     address: Address,
-    /// Building a pool fails only with timeouts of its own, which this one has not.
+    /// Building a pool fails only if it has timeouts, which this one has not.
     pool: Option<Pool<Manager>>,
     operation_timeout: Duration,
     circuit: CircuitBreaker,
@@ -71,8 +71,8 @@ impl Server {
         })
     }
 
-    /// Reads what is under a key, and returns the connection over which it was read. The server may have closed a
-    /// pooled connection long ago, so if one breaks, another is tried.
+    /// Reads a key, and returns the connection over which it was read. The server may have closed a pooled connection
+    /// long ago, so if one breaks, another is tried.
     pub(crate) async fn item(
         &self,
         name: &str,
@@ -110,7 +110,7 @@ impl deadpool::managed::Manager for Manager {
     type Error = MemcachedError;
 
     async fn create(&self) -> Result<Connection, MemcachedError> {
-        // in a box: it is rare, and longer than all else that an operation awaits
+        // in a box, because it is rare and larger than every other future of an operation
         let opened = timeout(self.connect_timeout, Box::pin(self.address.connect())).await;
         opened.unwrap_or_else(|_| Err(self.address.failed(format!("no connection within {:?}", self.connect_timeout))))
     }

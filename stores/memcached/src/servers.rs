@@ -1,4 +1,4 @@
-//! Which server has which key, and the name of the key there.
+//! Chooses the server of a key, and the key's name there.
 
 use std::iter::once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,9 @@ use crate::address::Address;
 use crate::server::Server;
 use crate::url;
 
-/// Beyond this a time to live is taken for a point in time.
+/// A longer time to live is interpreted as a point in time.
 const RELATIVE: u64 = 30 * 24 * 60 * 60;
-/// What servers take by default: 1 MB, less the item's head.
+/// The default limit of servers: 1 MB, less the item's head.
 const MAX_RECORD_SIZE: usize = 1_000_000;
 
 pub(crate) struct Servers {
@@ -62,8 +62,8 @@ impl Servers {
     }
 
     /// Returns the server of a key: the one whose name and the key together give the highest number (rendezvous
-    /// hashing). When a server is added or removed, only its own keys move. A server that is down keeps its keys: moved
-    /// to another one, they would come back later as they were.
+    /// hashing). When a server is added or removed, only its own keys move. A server that is down keeps its keys,
+    /// because keys that moved away would later reappear with old values.
     pub(crate) fn of(&self, key: &Handle) -> &Server {
         let key = u64::from_le_bytes(*key.as_bytes());
         let rank = |named: &Named| mix(named.0 ^ key);
@@ -75,7 +75,7 @@ impl Servers {
         once(&self.first).chain(&self.others).map(|Named(_, server)| server)
     }
 
-    /// Returns, once, that sessions travel in the clear to another host.
+    /// Returns once the warning that sessions are sent unencrypted to another host.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         let exposed = self.all().any(|server| server.address().is_exposed());
         (exposed && !self.warned.swap(true, Ordering::Relaxed)).then_some(
@@ -89,7 +89,7 @@ impl Servers {
         format!("{}{}", self.prefix, Base64UrlUnpadded::encode_string(key.as_bytes()))
     }
 
-    /// Returns what to say of a record that the servers do not take.
+    /// Returns the outcome for a record that is too large for the servers.
     pub(crate) fn too_large(&self, record: &[u8]) -> Option<Outcome> {
         let (need, have) = (record.len(), self.max_record_size);
         (need > have).then_some(Outcome::TooLarge { need, have })

@@ -14,7 +14,7 @@ use crate::error::MemcachedError;
 use crate::server::{PooledConnection, Server};
 use crate::servers::{Servers, ttl};
 
-/// How often an operation may lose to another writer.
+/// How often an operation is retried after losing to another writer.
 const ROUNDS: usize = 16;
 
 /// Sessions in memcached. It connects with the first operation.
@@ -25,7 +25,7 @@ pub struct MemcachedStore {
     seen: CasCache,
 }
 
-/// What to do with the record that is there.
+/// What to do with the existing record.
 #[derive(Clone, Copy)]
 enum Change<'a> {
     Update { seen: Version, record: &'a [u8] },
@@ -69,7 +69,7 @@ impl MemcachedStore {
         self
     }
 
-    /// Reads what is under a key, and remembers its cas.
+    /// Reads a key, and remembers its cas.
     async fn look(
         &self,
         server: &Server,
@@ -106,7 +106,7 @@ impl MemcachedStore {
     ) -> Result<Outcome, MemcachedError> {
         // a touch needs the bytes
         let mut seen = self.seen.take(key).filter(|_| !matches!(change, Change::Touch));
-        // a delete asks no clock
+        // a delete ignores the clock
         let live = |stamp: &Stamp| matches!(change, Change::Delete(_)) || stamp.live(now);
         for _ in 0..ROUNDS {
             if let Some(Seen { cas, stamp }) =
@@ -114,7 +114,7 @@ impl MemcachedStore {
             {
                 let mut at = server.connection().await?;
                 match self.write(&mut at, (key, name), change, (cas, &stamp, Vec::new()), now).await {
-                    // the connection was closed long ago, or now and it was done: the look below tells
+                    // the connection was closed long ago, or just now after the write: the read below shows which
                     Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                     Ok(Some(outcome)) => return Ok(outcome),
                     Ok(None) => {}
@@ -142,7 +142,7 @@ impl MemcachedStore {
         Ok(Outcome::Conflict(None))
     }
 
-    /// Does it to the item of this cas; `None` if it is another by now.
+    /// Applies it to the item with this cas; `None` if the cas has changed.
     async fn write(
         &self,
         at: &mut PooledConnection,
@@ -181,7 +181,7 @@ impl MemcachedStore {
     ) -> Result<Option<Outcome>, MemcachedError> {
         self.seen.take(key);
         let did = match at.set(name, value, condition, ttl(of(value, 0).deadline(), now)).await {
-            // one that may not evict (option -M)
+            // a server that must not evict (option -M)
             Err(MemcachedError::Refused { why, .. }) if why.starts_with("out of memory") => {
                 return Ok(Some(Outcome::Full));
             }
@@ -209,7 +209,7 @@ impl MemcachedStore {
                 Err(MemcachedError::Broken { .. }) => server.forget_connections(),
                 Err(why) => return Err(why),
             }
-            // given back first: with one connection for all we would wait for ourselves
+            // returned first, because with a single connection the operation would wait for itself
             drop(at);
             let (connection, item) = server.item(&name, None).await?;
             at = connection;
@@ -299,7 +299,7 @@ impl Store for MemcachedStore {
 session_store_shared::shared!(MemcachedStore);
 
 impl Change<'_> {
-    /// Whether it may be done to a record with this stamp.
+    /// Whether it applies to a record with this stamp.
     fn matches(self, stamp: &Stamp) -> bool {
         match self {
             Self::Update { seen, .. } => stamp.version == seen,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 /// The files that a URL names.
 #[derive(Default)]
 pub(crate) struct Files {
-    /// Whom to trust instead of the system's list.
+    /// The trusted authorities instead of the system's list.
     pub(crate) authority: Option<PathBuf>,
-    /// What to show to the server.
+    /// The client certificate.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ mod with {
     use super::Files;
     use crate::connection::Stream;
 
-    /// Whom to trust, and what to show to the server.
+    /// The trusted authorities and the client certificate.
     #[derive(Clone)]
     pub(crate) struct Tls(TlsConnector);
 
@@ -45,7 +45,7 @@ mod with {
                         added.map_err(|why| format!("{}: not an authority's certificate: {why}", path.display()))?;
                     }
                 }
-                // what cannot be read there is the system's matter; nobody who is missing is trusted
+                // unreadable files there are not our concern; missing authorities are not trusted
                 None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
             }
             let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -54,12 +54,13 @@ mod with {
             let config = match (&files.certificate, &files.key) {
                 (Some(certificate), Some(key)) => {
                     let private = PrivateKeyDer::from_pem_file(key);
-                    let private = private.map_err(|_| format!("{}: no private key in PEM", key.display()))?;
+                    let private =
+                        private.map_err(|_| format!("check the file {}: no private key in PEM", key.display()))?;
                     let config = config.with_client_auth_cert(certificates(certificate)?, private);
-                    config.map_err(|why| format!("the client's certificate and key cannot be used: {why}"))?
+                    config.map_err(|why| format!("check sslcert= and sslkey=, which cannot be used: {why}"))?
                 }
                 (None, None) => config.with_no_client_auth(),
-                _ => return Err("sslcert= and sslkey= go together".into()),
+                _ => return Err("set sslcert= and sslkey= together".into()),
             };
             Ok(Self(Arc::new(config).into()))
         }
@@ -88,9 +89,9 @@ mod with {
         let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match read {
             Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-            Ok(_) => Err(format!("{}: no certificate in PEM", path.display())),
-            Err(rustls_pki_types::pem::Error::Io(why)) => Err(format!("{}: {why}", path.display())),
-            Err(_) => Err(format!("{}: no certificate in PEM", path.display())),
+            Ok(_) => Err(format!("check the file {}: no certificate in PEM", path.display())),
+            Err(rustls_pki_types::pem::Error::Io(why)) => Err(format!("check the file {}: {why}", path.display())),
+            Err(_) => Err(format!("check the file {}: no certificate in PEM", path.display())),
         }
     }
 }
@@ -108,7 +109,7 @@ mod without {
 
     impl Tls {
         pub(crate) fn new(_: &Files) -> Result<Self, String> {
-            Err("a URL with memcacheds needs the feature tls of session-store-memcached".into())
+            Err("for memcacheds://, enable the feature tls of session-store-memcached".into())
         }
 
         #[allow(clippy::unused_async)] // as its sibling

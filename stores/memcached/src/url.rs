@@ -9,14 +9,14 @@ use crate::address::{Address, Place};
 use crate::connection::Login;
 use crate::tls::{self, Tls};
 
-/// What a URL says.
+/// The content of a URL.
 pub(crate) struct Target {
     /// The servers; at least one.
     pub(crate) servers: (Address, Vec<Address>),
     pub(crate) prefix: Option<String>,
 }
 
-const FORM: &str = "expected memcached://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][?prefix=TEXT], memcacheds:// for \
+const FORM: &str = "use memcached://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][?prefix=TEXT], memcacheds:// for \
                     TLS, or memcached+unix:///PATH";
 
 /// How the servers are reached.
@@ -39,19 +39,20 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (mut prefix, mut files) = (None, tls::Files::default());
     for parameter in query.into_iter().flat_map(|query| query.split('&')) {
-        let path = |text| percent_decoded(text).map(PathBuf::from).ok_or_else(|| bad("% stands before two digits"));
+        let decoded = |text| percent_decoded(text).ok_or_else(|| bad("after %, use two hexadecimal digits"));
+        let path = |text| decoded(text).map(PathBuf::from);
         match parameter.split_once('=') {
             Some(("prefix", text)) => {
-                check_prefix(text)?;
-                prefix = Some(text.to_owned());
+                let text = decoded(text)?;
+                check_prefix(&text)?;
+                prefix = Some(text);
             }
             Some(("sslrootcert", text)) if kind == Kind::Secure => files.authority = Some(path(text)?),
             Some(("sslcert", text)) if kind == Kind::Secure => files.certificate = Some(path(text)?),
             Some(("sslkey", text)) if kind == Kind::Secure => files.key = Some(path(text)?),
             _ => {
                 return Err(bad(
-                    "after ? the URL takes prefix=TEXT, and with memcacheds:// sslrootcert=, sslcert= and \
-                                sslkey=PATH",
+                    "after ?, use prefix=TEXT, and with memcacheds:// sslrootcert=, sslcert= and sslkey=PATH",
                 ));
             }
         }
@@ -74,20 +75,20 @@ fn login(text: &str) -> Result<Login, UrlError> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let (user, password) = (percent_decoded(user), percent_decoded(password));
     let (Some(user), Some(password)) = (user, password) else {
-        return Err(bad("in a user name or a password, % stands before two hexadecimal digits"));
+        return Err(bad("after % in a user name or a password, use two hexadecimal digits"));
     };
-    // they travel in one line with a space between; memcached 1.6.18 knows no password with a space
+    // they are sent in one line, separated by a space; memcached 1.6.18 supports no password with a space
     let broken = |text: &str| text.contains(|c: char| c == ' ' || c.is_ascii_control());
     let plain = |text: &str| !text.is_empty() && text.len() <= 250 && !broken(text);
     if plain(&user) && !user.contains(':') && plain(&password) {
         return Ok(Login { user, password });
     }
-    Err(bad("USER:PASSWORD stand before @, each of 1 to 250 bytes without spaces and control characters"))
+    Err(bad("before @, use USER:PASSWORD, each of 1 to 250 bytes without spaces and control characters"))
 }
 
 /// Returns the name and the place of `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
 fn host(text: &str) -> Result<(String, Place), UrlError> {
-    let wrong = || bad(&format!("`{text}` is not HOST:PORT; an IPv6 address stands in brackets"));
+    let wrong = || bad(&format!("use HOST or HOST:PORT instead of `{text}`, with an IPv6 address in brackets"));
     let bracketed = text.starts_with('[');
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !bracketed || host.ends_with(']') => (host, port.parse::<u16>().map_err(|_| wrong())?),
@@ -105,7 +106,7 @@ fn host(text: &str) -> Result<(String, Place), UrlError> {
 
 fn socket(text: &str) -> Result<(String, Place), UrlError> {
     let path = percent_decoded(text).filter(|path| path.starts_with('/') && path.len() > 1);
-    let path = path.ok_or_else(|| bad("memcached+unix:// is followed by the path of a socket, which begins with /"))?;
+    let path = path.ok_or_else(|| bad("after memcached+unix://, use the path of a socket, which begins with /"))?;
     Ok((path.clone(), Place::Socket(path.into())))
 }
 
@@ -113,11 +114,11 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     if !prefix.is_empty() && prefix.len() <= 200 && prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    Err(bad("the prefix is 1 to 200 visible ASCII characters"))
+    Err(bad("use a prefix of 1 to 200 visible ASCII characters"))
 }
 
 fn bad(why: &str) -> UrlError {
-    UrlError::new(format!("memcached: {why}"))
+    UrlError::new(format!("invalid memcached URL: {why}"))
 }
 
 #[cfg(test)]
@@ -137,7 +138,10 @@ mod tests {
     fn urls() {
         let three = [at("a:11211", "a", 11211), at("b:1", "b", 1), at("c:11211", "c", 11211)];
         assert_eq!(places("memcached://a,b:1,c?prefix=app:"), three);
-        assert_eq!(parse("memcached://a?prefix=app:").unwrap().prefix.as_deref(), Some("app:"));
+        for prefix in ["app:", "app%3a"] {
+            let url = format!("memcached://a?prefix={prefix}");
+            assert_eq!(parse(&url).unwrap().prefix.as_deref(), Some("app:"), "{url}");
+        }
         assert_eq!(places("memcached://h:7/"), [at("h:7", "h", 7)]);
         let six = [at("[::1]:7", "::1", 7), at("[fe80::1]:11211", "fe80::1", 11211)];
         assert_eq!(places("memcached://[::1]:7,[fe80::1]"), six);
@@ -156,6 +160,9 @@ mod tests {
             "memcached://[a]:1",
             "memcached://a/b",
             "memcached://a?prefix=b c",
+            "memcached://a?prefix=b%20c",
+            "memcached://a?prefix=b%0d%0a",
+            "memcached://a?prefix=b%",
             "memcached://a?x=1",
             "memcached://a?prefix=",
             "memcached://a?",
@@ -166,7 +173,8 @@ mod tests {
             "memcacheds://a?sslrootcert=/nowhere",
         ] {
             let why = parse(bad).map(|_| ()).unwrap_err().to_string();
-            assert!(!why.is_empty() && !why.contains('\n'), "{bad}: {why}");
+            store_support::check_text(bad, &why);
+            assert!(why.starts_with("invalid memcached URL: "), "{bad}: {why}");
         }
     }
 

@@ -72,7 +72,7 @@ impl<const SESSIONS: usize, const BYTES: usize> FixedStore<SESSIONS, BYTES> {
         Listing { epoch: Epoch(self.epoch.get()), last: self.last.get().into(), entries: 0 }
     }
 
-    /// Does something with the live session under `key`, or else gives `missing`.
+    /// Applies a function to the live session under `key`, or returns `missing`.
     fn find<T>(
         &self,
         key: &Handle,
@@ -129,7 +129,7 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
             return Ok(Outcome::Conflict(None));
         }
         let new = Stamp::of_any(record);
-        // its own place first, so that no key is there twice
+        // its own place first, so that no key exists twice
         let own = slots.iter().position(|slot| slot.is(key));
         let place = own.or_else(|| slots.iter().position(|slot| slot.size == 0 || !slot.stamp().live(now)));
         let Some(slot) = Self::admitted(slots.as_mut_slice(), place, Stamp::is_anonymous(record), now) else {

@@ -1,8 +1,8 @@
 //! Which sessions a subject has: one part of the index, under one lock. Entries whose record is gone are removed as a
-//! by-product: each login looks at a few entries of its own subject, and at a few of two others.
+//! by-product: each login checks a few entries of its own subject, and a few of two others.
 //!
-//! What an operation costs does not grow with the sessions of a subject: an entry is found by its handle, and one that is
-//! removed only gets a mark until half of its subject's have one.
+//! The cost of an operation does not grow with the sessions of a subject: an entry is found by its handle, and one that
+//! is removed only gets a mark until half of its subject's have one.
 
 use alloc::vec::Vec;
 use hashbrown::HashTable;
@@ -10,10 +10,10 @@ use session_core::environment::Time;
 use session_core::store::Handle;
 use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId};
 
-/// Entries of its own subject that each login looks at, and of each other subject. A round over all of them then takes a
-/// quarter as many logins as there are entries, so that those that hold no more are at most a third of the others.
+/// The number of entries that each login checks of its own subject and of each other subject. So all are checked within
+/// a quarter as many logins as there are entries, and stale ones are at most a third of the others.
 const LOOKS: usize = 4;
-/// Other subjects that each login looks at.
+/// The number of other subjects that each login checks.
 const OTHERS: usize = 2;
 /// How long a subject without entries is remembered after its epoch moved, in milliseconds: longer than any login.
 const REMEMBERED: u64 = 60 * 60 * 1_000;
@@ -45,7 +45,7 @@ struct Subject {
     entries: Vec<IndexEntry>,
     /// Entries that were removed.
     removed: usize,
-    /// Where the last look at them stopped.
+    /// Where the last check of them stopped.
     cursor: usize,
 }
 
@@ -60,7 +60,7 @@ impl Part {
         Listing { entries, ..subject.listing() }
     }
 
-    /// Adds an entry if the epoch is `seen`; `holds` tells of an older one whether its session is still there.
+    /// Adds an entry if the epoch is `seen`; `holds` returns whether the session of an older entry still exists.
     pub(crate) fn add(
         &mut self,
         subject: &SubjectId,
@@ -138,13 +138,13 @@ impl Part {
             if subject.entries.is_empty() && quiet {
                 self.forget(self.cursor);
             } else {
-                // a subject with many entries is looked at as often as they need
+                // a subject with many entries is checked as often as they require
                 self.cursor += usize::from(done);
             }
         }
     }
 
-    /// Removes a subject; the last one takes its place.
+    /// Removes a subject, and moves the last one into its place.
     fn forget(&mut self, at: usize) {
         let Some(id) = self.subjects.get(at).map(|subject| subject.id) else { return };
         if let Ok(entry) = self.table.find_entry(hash(&id), |place| *place == at) {
@@ -173,7 +173,7 @@ impl Subject {
         }
     }
 
-    /// Removes those of the next few entries that hold no more. Returns whether the last one was among them.
+    /// Removes the stale ones of the next few entries. Returns whether the last one was among them.
     fn look(&mut self, handles: &mut Handles, holds: &impl Fn(&IndexEntry) -> bool) -> bool {
         for _ in 0..LOOKS {
             let Some(entry) = self.entries.get(self.cursor) else { break };
@@ -190,7 +190,7 @@ impl Subject {
         done
     }
 
-    /// Forgets what was removed once that is half of all.
+    /// Drops removed entries once they are half of all.
     fn compact(&mut self) {
         if self.removed > self.entries.len() / 2 {
             self.entries.retain(is_there);
@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Sessions that a login looks at, and what it finds, among so many of its subject.
+    /// The number of sessions that a login checks and finds, for a subject with this many.
     fn looks_of_a_login(sessions: u64) -> (usize, usize) {
         let (ann, mut part) = (SubjectId::of("ann"), Part::default());
         for number in 0..sessions {
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// Those whose session is over go as others come, so that what is kept is bounded by what holds.
+    /// Entries of ended sessions are removed as others are added, so that valid entries bound the memory.
     #[test]
     fn entries_of_sessions_that_are_over_go_st7() {
         let (ann, mut part) = (SubjectId::of("ann"), Part::default());
@@ -294,7 +294,7 @@ mod tests {
         let (kept, listed) = (part.subjects[0].entries.len(), part.list(&ann, 0, &mut [IndexEntry::NONE; 500]).entries);
         assert!(kept < 160 && (50..100).contains(&listed), "{kept} kept, {listed} listed");
         assert_eq!(part.handles.0.len(), listed);
-        // and the subject, once it has none and somebody else signs in
+        // and the subject, once it has none and another subject signs in
         let bob = SubjectId::of("bob");
         for number in 0..200 {
             part.add(&bob, Epoch(0), &entry(9_000 + number), Time::ZERO, |old| entry(9_000 + number - 1).is(old));

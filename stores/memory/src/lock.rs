@@ -1,6 +1,6 @@
 //! The lock between threads, or none where there is one thread.
 
-/// A lock between threads. A panic while it is held leaves a shard as it is after some step, which is a valid state.
+/// A lock between threads. A panic while it is held leaves a shard after some step, which is a valid state.
 #[cfg(feature = "std")]
 pub(crate) struct Lock<T>(std::sync::Mutex<T>);
 
@@ -15,7 +15,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// No lock: one thread, and no action calls back.
+/// No lock: one thread, and operations are not reentrant.
 #[cfg(not(feature = "std"))]
 pub(crate) struct Lock<T>(core::cell::RefCell<T>);
 

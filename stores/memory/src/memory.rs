@@ -22,7 +22,7 @@ const SHARDS: usize = if cfg!(feature = "std") { 64 } else { 1 };
 pub struct MemoryStore {
     shards: Box<[Lock<Shard>]>,
     index: Box<[Lock<Part>]>,
-    /// How often everybody's sessions were ended: added to each subject's epoch.
+    /// How often all sessions were ended. This is added to each subject's epoch.
     era: Lock<u64>,
     places: Option<Places>,
     bytes: Bytes,
@@ -98,7 +98,7 @@ impl MemoryStore {
         Self { shards, index, era: Lock::new(0), places, bytes: Bytes::new(MAX_BYTES) }
     }
 
-    /// Does something with the part of the index that has this subject.
+    /// Applies a function to the part of the index that has this subject.
     fn indexed<T: Default>(&self, subject: &SubjectId, action: impl FnOnce(&mut Part) -> T) -> T {
         let [.., bits] = *subject.as_bytes();
         let part = self.index.get(usize::from(bits) % self.index.len().max(1));
@@ -109,17 +109,17 @@ impl MemoryStore {
         self.era.with(|era| *era)
     }
 
-    /// What the index says, with the era in its epoch.
+    /// The index's answer, with the era in its epoch.
     fn since_era(&self, listing: Listing) -> Listing {
         Listing { epoch: Epoch(listing.epoch.0.saturating_add(self.era())), ..listing }
     }
 
-    /// Whether the session of an entry is there.
+    /// Whether the session of an entry exists.
     fn holds(&self, entry: &IndexEntry, now: Time) -> bool {
         self.at(&entry.handle, |shard| shard.login(&entry.handle, now)) == Some(Some(entry.login))
     }
 
-    /// The place of the shard of this handle. The bits that choose it are none that the hash table uses.
+    /// The place of the shard of this handle. The hash table does not use the bits that choose it.
     fn place(&self, key: &Handle) -> usize {
         let [.., bits, _] = *key.as_bytes();
         usize::from(bits) % self.shards.len().max(1)
@@ -130,7 +130,7 @@ impl MemoryStore {
         self.shards.iter().cycle().skip(self.place(key)).take(self.shards.len())
     }
 
-    /// Does something with the shard of a handle and counts what it freed.
+    /// Applies a function to the shard of a handle and counts what it freed.
     fn at<T>(&self, key: &Handle, action: impl FnOnce(&mut Shard) -> T) -> Option<T> {
         self.shards.get(self.place(key)).map(|shard| self.counted(shard, action))
     }
@@ -144,7 +144,7 @@ impl MemoryStore {
     }
 }
 
-/// What a store that is full does.
+/// The behavior of a full store.
 impl MemoryStore {
     /// How many sessions a search for room looks at.
     fn looks(&self) -> usize {
@@ -156,7 +156,7 @@ impl MemoryStore {
         Outcome::TooLarge { need: record.len(), have: self.bytes.most }
     }
 
-    /// Reserves what a session takes.
+    /// Reserves the space of a session.
     fn reserve(&self, anonymous: bool, bytes: usize) -> bool {
         if self.places.as_ref().is_some_and(|places| !places.reserve(anonymous)) {
             return false;
@@ -175,7 +175,7 @@ impl MemoryStore {
         }
     }
 
-    /// Reserves in a full store: sessions that are over go, and for one that is signed in, those of visitors.
+    /// Reserves in a full store: removes expired sessions and, for a signed-in one, those of visitors.
     fn make_room(&self, key: &Handle, anonymous: bool, bytes: usize, now: Time) -> bool {
         let mut looks = self.looks();
         for shard in self.shards_from(key) {
@@ -190,7 +190,7 @@ impl MemoryStore {
         if anonymous {
             return false;
         }
-        // the place of the first session that goes is never released, so that no other create can take it
+        // the place of the first removed session is never released, so that no other create can take it
         let mut place = self.places.as_ref().is_none_or(|places| places.reserve(false));
         while !place || !self.bytes.reserve(bytes) {
             if !self.evict(key) {
@@ -203,7 +203,7 @@ impl MemoryStore {
         true
     }
 
-    /// Removes the least recently seen session of a visitor, but for that under `key`. Keeps its place.
+    /// Removes the least recently seen session of a visitor, except that under `key`. Keeps its place.
     fn evict(&self, key: &Handle) -> bool {
         self.shards_from(key).any(|shard| self.counted(shard, |shard| shard.evict(self.looks(), key)))
     }
@@ -247,7 +247,7 @@ impl Store for MemoryStore {
             if self.at(key, |shard| shard.login(key, now)).flatten().is_some() {
                 return Ok(Outcome::Conflict(None));
             }
-            // what was under this key and is over may have given its place
+            // an expired session under this key may have freed its place
             if !self.reserve(anonymous, bytes) && !self.make_room(key, anonymous, bytes, now) {
                 return Ok(Outcome::Full);
             }
@@ -303,7 +303,7 @@ impl Store for MemoryStore {
     }
 
     async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
-        // first the era: a login that began before it and is added before it has its record there by now
+        // first the era: a login that was added before it has its record by now
         self.era.with(|era| *era = era.saturating_add(1));
         for shard in &self.shards {
             self.counted(shard, Shard::clear);
@@ -341,7 +341,7 @@ impl SubjectIndex for MemoryStore {
 
     async fn add(&self, subject: &SubjectId, seen: Epoch, entry: &IndexEntry, now: Time) -> Result<Added, Self::Error> {
         let Some(seen) = seen.0.checked_sub(self.era()).map(Epoch) else { return Ok(Added::Moved) };
-        // a shard of records is locked within a part of the index, never the other way round
+        // a shard of records is locked within a part of the index, never vice versa
         let holds = |entry: &IndexEntry| self.holds(entry, now);
         Ok(self.indexed(subject, |part| Some(part.add(subject, seen, entry, now, holds))).unwrap_or(Added::Full))
     }

@@ -1,16 +1,16 @@
-//! How much a store keeps: sessions, those of visitors among them, and bytes. Each is reserved before a session is put in
-//! and released after it went, so there is never more.
+//! The limits of a store: sessions, visitors' sessions, and bytes. Each is reserved before a session is added and
+//! released after it is removed, so the limits are never exceeded.
 
 use crate::lock::Lock;
 
 /// Up to this many sessions a store is one shard, and its policy is exact.
 const EXACT: usize = 1024;
-/// Above, a create at a full store looks at this many sessions for one that is over or may go.
+/// Above that, a create in a full store checks this many sessions for an expired or evictable one.
 pub(crate) const LOOKS: usize = 1024;
-/// Bytes of records that a store keeps if the program says nothing.
+/// The default limit of the bytes of records.
 pub(crate) const MAX_BYTES: usize = 256 << 20;
 
-/// Sessions that there may be.
+/// The limit of sessions.
 pub(crate) struct Places {
     pub(crate) sessions: usize,
     pub(crate) anonymous: usize,
@@ -49,7 +49,7 @@ impl Places {
     }
 }
 
-/// How many of so many sessions may be anonymous if the program says nothing: three of four, rounded up.
+/// The default number of anonymous sessions among this many: three quarters, rounded up.
 pub(crate) const fn most_anonymous(sessions: usize) -> usize {
     sessions - sessions / 4
 }
@@ -106,11 +106,11 @@ impl Bytes {
     }
 }
 
-/// What a shard has given back until the store takes note.
+/// Space that a shard has freed and the store has not counted yet.
 #[derive(Default)]
 pub(crate) struct Freed {
     pub(crate) sessions: usize,
-    /// Below 0: a session that was signed in is not any more.
+    /// Below 0: a signed-in session became anonymous.
     pub(crate) anonymous: isize,
     pub(crate) bytes: usize,
 }

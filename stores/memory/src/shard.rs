@@ -9,8 +9,8 @@ use session_core::record::Stamp;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Version};
 use session_core::subject::{IndexEntry, SubjectId};
 
-/// Places that each create looks at for records that are over. A round over all places then takes a quarter as many
-/// creates as there are places, so what is over is at most a third of what is live.
+/// The number of places that each create checks for expired records. So all places are checked within a quarter as many
+/// creates as there are places, and expired records are at most a third of the live ones.
 const LOOKS: usize = 4;
 
 /// Aligned to a cache line: the lock of one is not next to that of another.
@@ -23,7 +23,7 @@ pub(crate) struct Shard {
     cursor: At,
     anonymous: usize,
     bytes: usize,
-    /// What went because it was over or deleted, until the store takes note.
+    /// Space of expired or deleted records that the store has not counted yet.
     pub(crate) freed: Freed,
 }
 
@@ -52,7 +52,7 @@ impl Shard {
         Outcome::Applied(stamp.version)
     }
 
-    /// Replaces a record. What it is longer by is reserved in `room`.
+    /// Replaces a record. Additional bytes are reserved in `room`.
     pub(crate) fn update(
         &mut self,
         key: &Handle,
@@ -98,7 +98,7 @@ impl Shard {
         Outcome::Applied(stamp.version)
     }
 
-    /// Tells also the entry of the index that is void then. Asks no clock.
+    /// Returns the entry of the index that becomes stale as well. Ignores the clock.
     pub(crate) fn delete(
         &mut self,
         key: &Handle,
@@ -127,7 +127,7 @@ impl Shard {
         (self.table, self.slots, self.cursor, self.anonymous, self.bytes) = Default::default();
     }
 
-    /// Removes one record that is over, if there is one.
+    /// Removes one expired record, if there is one.
     pub(crate) fn remove_expired(&mut self, now: Time) -> bool {
         let before = self.freed.sessions;
         (0..self.slots.places()).any(|_| {
@@ -136,8 +136,8 @@ impl Shard {
         })
     }
 
-    /// Looks at the next `looks` places, at most each once, removes what is over there, and tells how many it looked
-    /// at.
+    /// Checks the next `looks` places, each at most once, removes expired records there, and returns the number of
+    /// places.
     pub(crate) fn sweep(&mut self, looks: usize, now: Time) -> usize {
         let looks = looks.min(self.slots.places());
         for _ in 0..looks {
@@ -151,7 +151,7 @@ impl Shard {
     }
 
     /// Removes the least recently seen anonymous record among the next `looks` places; if none is there, the next one.
-    /// `false` if there is none at all, but for that under `except`. Its place is not counted as freed.
+    /// `false` if there is none except that under `except`. Its place is not counted as freed.
     pub(crate) fn evict(&mut self, looks: usize, except: &Handle) -> bool {
         let places = if self.anonymous == 0 { 0 } else { self.slots.places() };
         let mut oldest: Option<(Time, At)> = None;
@@ -169,7 +169,7 @@ impl Shard {
         oldest.inspect(|(_, at)| self.remove(*at)).is_some()
     }
 
-    /// The live record under `key`; one that is over is removed.
+    /// The live record under `key`; an expired one is removed.
     fn find(&mut self, key: &Handle, now: Time) -> Option<(At, Stamp)> {
         let key = key.as_bytes();
         let at = *self.table.find(hash(key), |at| self.slots.get(*at).is_some_and(|(there, _)| there == key))?;

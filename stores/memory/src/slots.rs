@@ -22,12 +22,12 @@ const LAST: usize = 32;
 const BOXED: usize = 0;
 /// Slots in a chunk.
 const CHUNK: usize = 32;
-/// Stands for the length of a free slot.
+/// Marks a free slot instead of a length.
 const FREE: u8 = 255;
 /// No next free slot.
 const NONE: u32 = u32::MAX;
 
-/// Where a record lies: 6 bits of class, 26 bits of number in it.
+/// The place of a record: 6 bits of class, 26 bits of number in it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct At(u32);
 
@@ -59,7 +59,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Puts a record in; `None` if there are 67 million of its size.
+    /// Adds a record; `None` if there are 67 million of its size.
     pub(crate) fn insert(&mut self, key: &Handle, record: &[u8]) -> Option<At> {
         let class = class_of(record);
         if class == BOXED {
@@ -83,7 +83,7 @@ impl Slots {
         Some(at)
     }
 
-    /// Puts a record in the place of another and tells where it is now.
+    /// Replaces a record and returns its new place.
     pub(crate) fn replace(&mut self, at: At, key: &Handle, record: &[u8]) -> Option<At> {
         if class_of(record) != at.class() {
             let new = self.insert(key, record)?;
@@ -98,7 +98,7 @@ impl Slots {
         Some(at)
     }
 
-    /// Gives a place free; its bytes are overwritten.
+    /// Frees a place and overwrites its bytes.
     pub(crate) fn free(&mut self, at: At) {
         if at.class() != BOXED {
             if let Some(slab) = self.slabs.get_mut(at.class() - 1) {
@@ -130,7 +130,7 @@ impl Slots {
         rest.get_mut(..usize::from(*head.first()?))
     }
 
-    /// All places, free ones too.
+    /// All places, including free ones.
     pub(crate) fn places(&self) -> usize {
         self.boxes.len() + self.slabs.iter().map(|slab| slab.used).sum::<usize>()
     }

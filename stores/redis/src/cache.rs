@@ -20,9 +20,9 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 /// Where the script looks for an entry's version.
 const _: () = assert!(CacheEntry::VERSION_AT == 8 && CacheEntry::FORMAT == 2);
 
-/// How long a lease holds. A fill that comes later does nothing.
+/// The lifetime of a lease. A later fill does nothing.
 const LEASE: Duration = Duration::from_secs(10);
-/// What a lease begins with; no entry does.
+/// The first bytes of a lease, which no entry has.
 const LEASED: u8 = 0;
 
 /// Redis as the cache of a [`Layered`](session_store_layered::Layered) store. With `maxmemory` and `allkeys-lru` it may

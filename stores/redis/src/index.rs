@@ -1,4 +1,4 @@
-//! A subject's sessions: a hash and a sorted set under keys of its own, in one slot.
+//! A subject's sessions: a hash and a sorted set under the subject's keys, in one slot.
 
 use std::sync::LazyLock;
 
@@ -102,7 +102,7 @@ fn unpack(handle: &[u8], packed: &[u8]) -> Result<IndexEntry, RedisStoreError> {
     Ok(IndexEntry { handle: Handle::from_bytes(handle), login, ends: Time::from_millis(ends), order: 0 })
 }
 
-/// Epoch and last order, which every answer begins with.
+/// Epoch and last order, the beginning of every answer.
 fn listing(values: &mut impl Iterator<Item = Value>) -> Result<Listing, RedisStoreError> {
     Ok(Listing { epoch: Epoch(number(values.next())?), last: number(values.next())?, entries: 0 })
 }

@@ -1,12 +1,12 @@
-//! What is called how in Redis.
+//! The names of keys in Redis.
 
 use std::fmt::Write;
 
 use session_core::store::Handle;
 use session_core::subject::SubjectId;
 
-/// The key of a session, and that of its group's era: one group for each first byte of a handle. What stands in braces decides on the slot in a cluster, so both
-/// are on one node.
+/// The key of a session, and that of its group's era: one group for each first byte of a handle. The part in braces
+/// determines the slot in a cluster, so both are on one node.
 pub(crate) fn session(prefix: &str, handle: &Handle) -> (String, String) {
     let [group, rest @ ..] = handle.as_bytes();
     let era = era(prefix, *group);

@@ -1,5 +1,5 @@
-//! One connection to Redis that all requests share. It is opened when it is needed, and again when it broke. Every wait
-//! has a timeout.
+//! One connection to Redis that all requests share. It is opened when it is needed, and again when it breaks. Every
+//! wait has a timeout.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,7 @@ use redis::aio::ConnectionManager;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route as Place, RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisError, RedisResult,
@@ -30,7 +31,7 @@ pub(crate) enum Route {
 
 /// Sentinels that know where the primary is.
 pub(crate) struct Sentinel {
-    /// Where they are, and whom to trust there.
+    /// Their addresses, and the authorities to trust.
     pub(crate) nodes: Vec<ConnectionAddr>,
     pub(crate) service: String,
     /// User, password and database of the primary.
@@ -80,12 +81,19 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+    /// Without a place, the keys of the command decide which node of a cluster is asked.
+    async fn ask(&mut self, command: &Cmd, place: Option<Place>) -> RedisResult<Value> {
         match self {
             Self::One(connection) => command.query_async(connection).await,
             #[cfg(feature = "connection-manager")]
             Self::Managed(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => match place {
+                None => command.query_async(connection).await,
+                Some(place) => {
+                    let node = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(place));
+                    connection.route_command(command.clone(), node).await?.extract_error()
+                }
+            },
         }
     }
 }
@@ -100,11 +108,11 @@ pub(crate) struct Link {
     single: bool,
     /// No key may be evicted.
     keeps: bool,
-    /// It was told that none is.
+    /// The server confirmed that none may be.
     told: AtomicBool,
-    /// There is a cluster behind a URL for one server.
+    /// A URL for one server leads to a cluster.
     cluster: AtomicBool,
-    /// What the operator should know, until it was told.
+    /// Warnings for the operator that were not reported yet.
     warnings: Mutex<Vec<&'static str>>,
 }
 
@@ -112,7 +120,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Eviction {
     Never,
-    /// By this policy.
+    /// It does, by this policy.
     Policy(String),
     Untold,
 }
@@ -171,7 +179,7 @@ pub(crate) enum Retry {
 }
 
 impl Link {
-    /// `exposed`: sessions travel in the clear to another host.
+    /// `exposed`: sessions are sent unencrypted to another host.
     pub(crate) fn new(route: Route, exposed: bool) -> Self {
         Self {
             single: !matches!(route, Route::Cluster(_) | Route::Given(Connection::Cluster(_))),
@@ -208,7 +216,17 @@ impl Link {
     /// Sends a command and waits for its answer. If the future is dropped, the connection stays in order: it discards
     /// the answer when it comes.
     pub(crate) async fn ask(&self, command: &Cmd, retry: Retry) -> Result<Value, RedisStoreError> {
-        self.within_timeout(async |used| self.send(command, retry, used).await).await
+        self.ask_at(None, command, retry).await
+    }
+
+    /// The same of the node of a cluster that has this place.
+    pub(crate) async fn ask_at(
+        &self,
+        place: Option<Place>,
+        command: &Cmd,
+        retry: Retry,
+    ) -> Result<Value, RedisStoreError> {
+        self.within_timeout(async |used| self.send(command, place, retry, used).await).await
     }
 
     /// Runs a script by its hash. If the server does not know it (any more), sends the whole script.
@@ -227,9 +245,9 @@ impl Link {
             command
         };
         let by_hash = command("EVALSHA", script.get_hash());
-        self.within_timeout(async |used| match self.send(&by_hash, retry, used).await {
+        self.within_timeout(async |used| match self.send(&by_hash, None, retry, used).await {
             Err(why) if why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&command("EVAL", code), retry, used).await
+                self.send(&command("EVAL", code), None, retry, used).await
             }
             answer => answer,
         })
@@ -255,11 +273,11 @@ impl Link {
             }
             Ok(Err(why)) if self.single && matches!(why.kind(), ErrorKind::Server(ServerErrorKind::Moved)) => {
                 self.circuit.succeeded();
-                // some keys would be found and others not
+                // some keys would be found and others would not
                 self.cluster.store(true, Ordering::Relaxed);
                 Err(RedisStoreError::Cluster)
             }
-            // Redis works and rejects the command: a replica rejects writes and goes on reading
+            // Redis works and rejects the command: a replica rejects writes and continues to serve reads
             Ok(Err(why)) if used.is_some() && (!broken(&why) || is_replica(&why)) => {
                 self.circuit.succeeded();
                 Err(why.into())
@@ -278,15 +296,23 @@ impl Link {
         }
     }
 
-    async fn send(&self, command: &Cmd, retry: Retry, used: &mut Option<u64>) -> RedisResult<Value> {
-        match self.send_once(command, used).await {
-            Err(why) if retry == Retry::Yes && used.is_some() && broken(&why) => self.send_once(command, used).await,
+    async fn send(
+        &self,
+        command: &Cmd,
+        place: Option<Place>,
+        retry: Retry,
+        used: &mut Option<u64>,
+    ) -> RedisResult<Value> {
+        match self.send_once(command, place, used).await {
+            Err(why) if retry == Retry::Yes && used.is_some() && broken(&why) => {
+                self.send_once(command, place, used).await
+            }
             answer => answer,
         }
     }
 
     /// Sets `used` to the number of the connection.
-    async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
+    async fn send_once(&self, command: &Cmd, place: Option<Place>, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
         let (mut connection, number, evicts) = self.connection().await?;
         *used = Some(number);
@@ -295,9 +321,9 @@ impl Link {
             self.forget(number);
             return Err(redis::make_extension_error(EVICTS.into(), Some(policy)));
         }
-        // what heals by itself in a cluster is one node's connection
+        // in a cluster, the client repairs the connection of a single node
         let healing = matches!(connection, Connection::Cluster(_));
-        connection.ask(command).await.inspect_err(|why| {
+        connection.ask(command, place).await.inspect_err(|why| {
             if !healing && broken(why) || matches!(why.kind(), ErrorKind::ClusterConnectionNotFound) {
                 self.forget(number);
             }
@@ -322,17 +348,17 @@ impl Link {
         Ok((connection, current.number, evicts))
     }
 
-    /// Asks a server, or each of a cluster, by which policy it evicts keys. A cluster is asked until all of its nodes have
-    /// answered once, and not for long: what one that is down would say must not keep the others from working.
+    /// Asks a server, or each of a cluster, by which policy it evicts keys. A cluster is asked until all of its nodes
+    /// have answered once, with a short timeout, so that a node that is down does not block the others.
     async fn eviction(&self, connection: &mut Connection) -> RedisResult<Option<String>> {
         let info = redis::cmd("INFO");
         let answer = match connection {
             Connection::Cluster(_) if self.told.load(Ordering::Relaxed) => return Ok(None),
             Connection::Cluster(_) => {
-                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, connection.ask(&info));
+                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, connection.ask(&info, None));
                 answer.await.unwrap_or(Ok(Value::Nil)).or(Ok(Value::Nil))
             }
-            _ => connection.ask(&info).await,
+            _ => connection.ask(&info, None).await,
         };
         match answer {
             Err(why) if broken(&why) => Err(why),
@@ -366,6 +392,11 @@ impl Link {
         }
     }
 
+    /// Lets the next request open another connection, because this one's knowledge of a cluster is old.
+    pub(crate) fn reconnect(&self) {
+        self.current().connection = None;
+    }
+
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -387,7 +418,7 @@ impl Route {
             Self::Given(connection) => {
                 let mut connection = connection.clone();
                 if let Connection::One(connection) = &mut connection {
-                    // instead of the application's for its own commands
+                    // instead of the timeout for the application's own commands
                     connection.set_response_timeout(response);
                 }
                 connection
@@ -401,7 +432,7 @@ impl Route {
     }
 }
 
-/// Returns whether the connection is of no more use: it broke, or leads to a server that no longer accepts writes.
+/// Returns whether the connection can no longer be used: it broke, or leads to a server that no longer accepts writes.
 fn broken(why: &RedisError) -> bool {
     is_replica(why) || why.is_io_error() || why.is_unrecoverable_error()
 }

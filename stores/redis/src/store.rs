@@ -1,6 +1,5 @@
 //! Sessions in Redis keys, each changed by one script.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -16,9 +15,7 @@ use crate::link::{Link, Retry};
 use crate::url;
 
 /// Bytes before the record: the era in which it was created.
-const ERA: usize = 8;
-/// Keys that the server goes through at a time.
-const SCANNED: usize = 500;
+pub(crate) const ERA: usize = 8;
 
 const CODE: &str = include_str!("record.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
@@ -103,65 +100,13 @@ impl RedisStore {
         }
     }
 
-    /// Calls `each` with the handle and the record of each session that has not expired at `now`, for a program that lists
-    /// everybody's sessions: see [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Goes through all keys
-    /// of the database with `SCAN`, which takes its time and keeps no other client waiting. A session that begins meanwhile
-    /// may be missing. Returns `false` and calls nothing where the store is a cluster, whose nodes are not gone through.
-    ///
-    /// # Errors
-    /// The server failed.
-    pub async fn for_each_head(&self, now: Time, mut each: impl FnMut(Handle, &[u8])) -> Result<bool, RedisStoreError> {
-        let Inner { link, prefix, .. } = &*self.0;
-        if !link.is_single() {
-            return Ok(false);
-        }
-        // a scan may return a key more than once
-        let (mut cursor, mut seen, pattern) = (b"0".to_vec(), HashSet::new(), keys::pattern(prefix));
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCANNED);
-            let Value::Array(answer) = link.ask(&scan, Retry::Yes).await? else {
-                return Err(RedisStoreError::Unexpected);
-            };
-            let Ok([Value::BulkString(next), Value::Array(found)]) = <[Value; 2]>::try_from(answer) else {
-                return Err(RedisStoreError::Unexpected);
-            };
-            let found = found.iter().filter_map(|key| match key {
-                Value::BulkString(key) => keys::handle(prefix, key).map(|(handle, era)| (key, handle, era)),
-                _ => None,
-            });
-            let found: Vec<_> = found.filter(|(_, handle, _)| seen.insert(*handle)).collect();
-            if !found.is_empty() {
-                let mut get = redis::cmd("MGET");
-                for (key, _, era) in &found {
-                    get.arg(*key).arg(era);
-                }
-                let Value::Array(values) = link.ask(&get, Retry::Yes).await? else {
-                    return Err(RedisStoreError::Unexpected);
-                };
-                for ((_, handle, _), both) in found.iter().zip(values.chunks(2)) {
-                    // one that has no era, or ended meanwhile, is none
-                    let [Value::BulkString(value), Value::BulkString(era)] = both else { continue };
-                    let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-                    if born == era && Stamp::of_any(record).live(now) {
-                        each(*handle, record);
-                    }
-                }
-            }
-            if next == b"0" {
-                return Ok(true);
-            }
-            cursor = next;
-        }
-    }
-
     /// Sets the timeouts and the circuit breaker. All requests share one connection, so the pool size has no effect.
     #[must_use]
     pub fn with_options(self, options: ConnectionOptions) -> Self {
         self.with(|inner| inner.link.set_options(options))
     }
 
-    /// Changes a store that has no clones yet. A store that is shared stays as it is.
+    /// Changes a store that has no clones yet. A shared store stays unchanged.
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             set(inner);
@@ -184,12 +129,12 @@ impl RedisStore {
     }
 }
 
-/// What the script says.
+/// The script's answer.
 enum Reply {
     Missing,
     /// With the version.
     Applied(Vec<u8>),
-    /// With the record that is there, or nothing.
+    /// With the current record, or nothing.
     Conflict(Vec<u8>),
     Full,
 }
@@ -211,7 +156,7 @@ impl Reply {
     fn outcome(self, there: &mut [u8]) -> Outcome {
         match self {
             Self::Missing => Outcome::Missing,
-            // what was deleted may have been no record, and then has none
+            // the deleted value may not have been a record, and then has no version
             Self::Applied(version) => {
                 Outcome::Applied(Version(version.try_into().map(u64::from_le_bytes).unwrap_or_default()))
             }
@@ -249,7 +194,7 @@ impl Store for RedisStore {
             _ => return Ok(Load::Missing),
         };
         let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-        // bytes that are no record are returned as they are, and the core rejects them
+        // bytes that are not a record are returned unchanged, and the core rejects them
         if Stamp::of(record).is_some_and(|stamp| born != era || !stamp.live(now)) {
             return Ok(Load::Missing);
         }
@@ -257,7 +202,7 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, RedisStoreError> {
-        // a group's first era may be any bytes that were not there before: its first session's version
+        // a group's first era may be any new bytes, so it is the version of its first session
         let era = record.get(VERSION_AT..VERSION_AT + ERA).unwrap_or_default();
         Ok(self.step("create", key, now, [record, era]).await?.outcome(&mut []))
     }
@@ -286,10 +231,10 @@ impl Store for RedisStore {
         Ok(reply?.outcome(&mut []))
     }
 
-    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login that
-    /// began before is refused when it is added to the index, or was added before the first command and has its record,
-    /// which the second one ends. One server does each in one step; if it fails half way in a cluster, some groups have
-    /// ended: call it again.
+    /// Gives each of the 256 groups another era: first those of subjects' epochs, then those of sessions. So a login
+    /// that began before is either rejected by the index, or was added before the first command and has its record,
+    /// which the second command ends. One server does each in one step. If it fails half-way in a cluster, some groups
+    /// have ended: call it again.
     async fn end_all(&self, _now: Time) -> Result<bool, RedisStoreError> {
         let Inner { link, prefix, .. } = &*self.0;
         let mut era = [0; ERA];

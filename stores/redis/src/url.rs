@@ -6,22 +6,22 @@ use session_store_shared::{UrlError, is_this_host, percent_decoded};
 
 use crate::link::{Route, Sentinel};
 
-/// What a URL says.
+/// The content of a URL.
 pub(crate) struct Target {
     pub(crate) route: Route,
     pub(crate) prefix: Option<String>,
     /// Whether an index of subjects is kept.
     pub(crate) indexed: bool,
-    /// Sessions travel in the clear to another host.
+    /// Sessions are sent unencrypted to another host.
     pub(crate) exposed: bool,
 }
 
-/// What stands after `?`.
+/// The parameters after `?`.
 #[derive(Default)]
 struct Parameters {
     prefix: Option<String>,
     without_index: bool,
-    /// Paths of the authority to trust, of a certificate of ours, and of its key.
+    /// Paths of the trusted authority, of our certificate, and of its key.
     authority: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
@@ -34,11 +34,11 @@ impl Parameters {
         let mut all = Self::default();
         for parameter in query.into_iter().flat_map(|query| query.split('&')) {
             let (name, text) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value = || percent_decoded(text).map(Some).ok_or_else(|| bad("in a URL, % stands before two digits"));
+            let value = || percent_decoded(text).map(Some).ok_or_else(|| bad("after %, use two hexadecimal digits"));
             match name {
                 "prefix" => {
-                    check_prefix(text)?;
-                    all.prefix = Some(text.to_owned());
+                    all.prefix = value()?;
+                    check_prefix(all.prefix.as_deref().unwrap_or_default())?;
                 }
                 "index" if text == "off" => all.without_index = true,
                 "sslrootcert" if secure => all.authority = value()?,
@@ -48,8 +48,8 @@ impl Parameters {
                 "sentinel_password" if kind == Kind::Sentinel => all.sentinels.1 = value()?,
                 _ => {
                     return Err(bad(
-                        "after ? a Redis URL takes prefix=TEXT and index=off; over TLS sslrootcert=, sslcert= \
-                                    and sslkey=PATH; for sentinels sentinel_username= and sentinel_password=",
+                        "after ?, use prefix=TEXT and index=off, with TLS sslrootcert=, sslcert= and sslkey=PATH, and \
+                         for sentinels sentinel_username= and sentinel_password=",
                     ));
                 }
             }
@@ -58,10 +58,11 @@ impl Parameters {
     }
 }
 
+const SCHEMES: &str = "begin with redis://, redis-cluster:// or redis-sentinel://, with ss for TLS (rediss://)";
+
 /// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/PATH][?prefix=PREFIX][&index=off]…`
 pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
-    let (scheme, rest) =
-        url.split_once("://").ok_or_else(|| bad("a Redis URL begins with redis:// or a relative of it"))?;
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad(SCHEMES))?;
     let (kind, secure) = match scheme {
         "redis" => (Kind::One, false),
         "rediss" => (Kind::One, true),
@@ -70,13 +71,11 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
         "redis-sentinel" => (Kind::Sentinel, false),
         "rediss-sentinel" => (Kind::Sentinel, true),
         _ => {
-            return Err(UrlError::new(format!(
-                "{scheme}:// is not a Redis URL: use redis, redis-cluster or redis-sentinel, with ss for TLS"
-            )));
+            return Err(bad(SCHEMES));
         }
     };
     if secure && !cfg!(feature = "tls") {
-        return Err(bad("a URL with rediss needs the feature tls of session-store-redis"));
+        return Err(bad("for rediss://, enable the feature tls of session-store-redis"));
     }
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let parameters = Parameters::of(query, kind, secure)?;
@@ -98,17 +97,19 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     };
     let hosts: Vec<&str> = hosts.split(',').collect();
     if hosts.contains(&"") {
-        return Err(bad("a Redis URL names a host after ://, or several with commas between them"));
+        return Err(bad("name a host after ://, or several hosts separated by commas"));
     }
     let exposed = !secure && hosts.iter().any(|host| !is_this_host(without_port(host)));
     let route = match kind {
         Kind::One => {
-            let [host] = *hosts else { return Err(bad("redis:// takes one host; a cluster is redis-cluster://")) };
+            let [host] = *hosts else {
+                return Err(bad("name one host after redis://, or use redis-cluster:// for a cluster"));
+            };
             Route::One(Box::new(Client::open(node(host, user, path)?).map_err(refused)?))
         }
         Kind::Cluster => {
             if !path.is_empty() {
-                return Err(bad("redis-cluster:// takes no database number: a cluster has one"));
+                return Err(bad("remove the database number, because a cluster has one database"));
             }
             let nodes = hosts.iter().map(|host| node(host, user, "")).collect::<Result<Vec<_>, _>>()?;
             // the client's own waits between tries are longer than our limit
@@ -120,7 +121,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
         Kind::Sentinel => {
             let (service, database) = path.split_once('/').unwrap_or((path, ""));
             if service.is_empty() {
-                return Err(bad("redis-sentinel://HOST:PORT,…/NAME: the name of the primary is missing"));
+                return Err(bad("add the name of the primary, as in redis-sentinel://HOST:PORT/NAME"));
             }
             let sentinels = hosts.iter().map(|host| Ok(node(host, "", "")?.addr().clone()));
             let sentinel = Sentinel {
@@ -138,10 +139,10 @@ pub(crate) fn parse(url: &str) -> Result<Target, UrlError> {
     Ok(Target { route, prefix: parameters.prefix, indexed: !parameters.without_index, exposed })
 }
 
-/// Reads the files that the parameters name. Without an authority, the system's list decides whom to trust.
+/// Reads the files that the parameters name. Without an authority, the system's list is trusted.
 #[cfg(feature = "tls")]
 fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlError> {
-    let read = |path: &String| std::fs::read(path).map_err(|why| UrlError::new(format!("{path}: {why}")));
+    let read = |path: &String| std::fs::read(path).map_err(|why| bad(&format!("check the file {path}: {why}")));
     let certificate = |path: &String| {
         let text = read(path)?;
         let begin = b"-----BEGIN CERTIFICATE-----";
@@ -152,7 +153,7 @@ fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlEr
             Some(redis::ClientTlsConfig { client_cert: certificate(path)?, client_key: read(key)? })
         }
         (None, None) => None,
-        _ => return Err(bad("sslcert= and sslkey= go together")),
+        _ => return Err(bad("set sslcert= and sslkey= together")),
     };
     let root_cert = parameters.authority.as_ref().map(certificate).transpose()?;
     Ok(redis::TlsCertificates { client_tls, root_cert })
@@ -160,13 +161,13 @@ fn certificates(parameters: &Parameters) -> Result<redis::TlsCertificates, UrlEr
 
 #[cfg(feature = "tls")]
 fn no_certificate(path: &str) -> UrlError {
-    UrlError::new(format!("{path}: without a certificate in PEM"))
+    bad(&format!("check the file {path}: no certificate in PEM"))
 }
 
-/// The client's words are about the files, and repeat nothing of them.
+/// The client's text is about the files, and repeats no part of them.
 #[cfg(feature = "tls")]
 fn unusable(why: &RedisError) -> UrlError {
-    UrlError::new(format!("the certificates of the Redis URL cannot be used: {why}"))
+    bad(&format!("check the files sslrootcert=, sslcert= and sslkey=, which cannot be used: {why}"))
 }
 
 /// `HOST` of `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
@@ -184,22 +185,22 @@ enum Kind {
     Sentinel,
 }
 
-/// Braces would decide on the slot of a cluster.
+/// Braces would determine the slot in a cluster.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"{}&".contains(&byte);
     if !prefix.is_empty() && prefix.len() <= 100 && prefix.bytes().all(plain) {
         return Ok(());
     }
-    Err(bad("the prefix is 1 to 100 visible ASCII characters without { } &"))
+    Err(bad("use a prefix of 1 to 100 visible ASCII characters without { } &"))
 }
 
 fn bad(why: &str) -> UrlError {
-    UrlError::new(why)
+    UrlError::new(format!("invalid Redis URL: {why}"))
 }
 
-/// The client's words may repeat the URL; its kind of error does not.
+/// The client's text may repeat the URL; its kind of error does not.
 fn refused(why: RedisError) -> UrlError {
-    UrlError::new(format!("the Redis URL cannot be read: {}", why.category()))
+    bad(&format!("correct its host, user, password or database number ({})", why.category()))
 }
 
 #[cfg(test)]
@@ -238,6 +239,9 @@ mod tests {
             "redis://h?index=on",
             "redis://h?prefix=",
             "redis://h?prefix=a{b}",
+            "redis://h?prefix=a%7bb}",
+            "redis://h?prefix=a%",
+            "redis://h?prefix=a%20b",
             "http://h",
             "redis-cluster://a:1/2",
             "redis-cluster://a:1,,b:2",
@@ -245,9 +249,13 @@ mod tests {
             "redis-sentinel://a:1/",
         ] {
             let why = parse(bad).err().map(|why| why.to_string()).unwrap_or_default();
-            assert!(!why.is_empty() && !why.contains('\n'), "{bad}: {why}");
+            store_support::check_text(bad, &why);
+            assert!(why.starts_with("invalid Redis URL: "), "{bad}: {why}");
         }
-        assert_eq!(parse("redis://h/?prefix=shop:").ok().and_then(|target| target.prefix).as_deref(), Some("shop:"));
+        for prefix in ["shop:", "shop%3A", "%73hop:"] {
+            let url = format!("redis://h/?prefix={prefix}");
+            assert_eq!(parse(&url).ok().and_then(|target| target.prefix).as_deref(), Some("shop:"), "{url}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A client has no more ports towards a server.
+/// A client has no more ports for one server.
 const MOST_CONNECTIONS: usize = 65_535;
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

@@ -15,7 +15,7 @@ impl SharedError {
     /// Returns the error of a store without an index that was asked for one. The core never asks such a store.
     #[must_use]
     pub fn no_index() -> Self {
-        Self("this store cannot list sessions".into())
+        Self("this store cannot list sessions: choose another".into())
     }
 }
 
@@ -45,3 +45,18 @@ impl Display for UrlError {
 }
 
 impl std::error::Error for UrlError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_keep_the_texts_that_they_were_made_of() {
+        let text = "the database did not answer: check that it runs";
+        assert_eq!(SharedError::new(text).to_string(), text);
+        assert_eq!(UrlError::new(text).to_string(), text);
+        let no_index = SharedError::no_index().to_string();
+        store_support::check_text("no_index", &no_index);
+        assert!(no_index.contains(": "), "{no_index}");
+    }
+}

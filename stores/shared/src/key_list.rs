@@ -1,10 +1,10 @@
-//! The keys that a request follows: a few in place, more on the heap.
+//! The keys that a request tracks: a few in place, more on the heap.
 
 use session_core::environment::{FollowedKey, FollowedKeys};
 
 /// Keys that need no heap.
 const INLINE: usize = 8;
-/// Beyond so many keys, those that are not in the list count as one: each look at a key is a search through it.
+/// Beyond this number, further keys count as one, because each access searches the list.
 const MOST: usize = 4_096;
 
 /// Slots for the keys that a request tracks. Up to eight need no heap. The list grows to at most 4,096 keys.

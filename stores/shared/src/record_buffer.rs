@@ -6,7 +6,7 @@ use session_core::environment::Buffer;
 
 /// Bytes that need no heap.
 const INLINE: usize = 256;
-/// The largest record. Larger data does not belong into a session.
+/// The largest record. Larger data does not belong in a session.
 const LARGEST: usize = 1 << 20;
 
 /// A buffer for one record that grows on demand to at most 1 MB. Up to 256 bytes it needs no heap.
@@ -27,14 +27,14 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// Overwrites the record: it is a user's data, and what a sealed cookie hides.
+    /// Overwrites the record, which is a user's data and hidden in a sealed cookie.
     fn wipe(&mut self) {
         let bytes: &mut [u8] = match self {
             Self::Inline(bytes) => bytes,
             Self::Heap(bytes) => bytes,
         };
         bytes.fill(0);
-        // so that the compiler does not leave out writes that nothing reads
+        // so that the compiler does not remove writes that nothing reads
         std::hint::black_box(bytes);
     }
 }

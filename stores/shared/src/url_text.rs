@@ -19,7 +19,7 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {
         let (digits, rest) = part.split_at_checked(2)?;
-        // from_str_radix would take a sign
+        // `from_str_radix` would accept a sign
         let hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| hex)?);
         bytes.extend(rest.as_bytes());

@@ -1,5 +1,5 @@
-//! What the store needs of a database: a [`Server`] that connects, and [`Connection`]s that run statements. Each database
-//! has a file that implements both; what the statements mean is decided above them, once.
+//! What the store needs of a database: a [`Server`] that connects, and [`Connection`]s that run statements. Each
+//! database has a file that implements both; the meaning of the statements is defined once, above them.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -21,24 +21,24 @@ pub(crate) trait Server: Send + Sync {
     /// Returns the SQL of this database.
     fn dialect(&self) -> &'static Dialect;
 
-    /// Opens a connection, or borrows one from the application's pool. The database gives up a statement before `timeout`
-    /// is over, so that its word comes before ours.
+    /// Opens a connection, or borrows one from the application's pool. The database cancels a statement before
+    /// `timeout`, so that its answer comes before ours.
     fn connect(&self, timeout: Duration) -> Boxed<'_, Box<dyn Connection>>;
 
-    /// Returns why there is no connection, if there is none in time.
+    /// Returns the error if no connection was opened in time.
     fn late(&self) -> SqlError {
         SqlError::Connect("no answer in time".into())
     }
 
-    /// Creates no file from now on.
+    /// Creates no file after this call.
     fn must_exist(&mut self) {}
 
-    /// Returns whether the database has one writer at a time. Ours queue then, in order, and not at its lock.
+    /// Returns whether the database has one writer at a time. Our writers then queue in order, and not at its lock.
     fn has_one_writer(&self) -> bool {
         false
     }
 
-    /// Returns whether the connection to another host may be read on the way.
+    /// Returns whether the connection to another host may be intercepted.
     fn is_exposed(&self) -> bool {
         false
     }
@@ -46,18 +46,18 @@ pub(crate) trait Server: Send + Sync {
 
 pub(crate) fn bad(why: &str) -> UrlError {
     UrlError::new(format!(
-        "{why}; a database URL is postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:PATH"
+        "invalid database URL ({why}): use postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:PATH"
     ))
 }
 
-/// What a URL of another host has to say if this program cannot verify certificates.
+/// Requires a URL of another host to disable verification if this program cannot verify certificates.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn check_tls(verifies: bool, unverified: &str) -> Result<(), UrlError> {
     if !verifies || cfg!(feature = "tls") {
         return Ok(());
     }
-    let why = "TLS to a database on another host needs the feature `tls` of session-store-sql";
-    Err(UrlError::new(format!("{why}, unless the URL says {unverified}")))
+    let why = "this program was built without TLS to a database on another host";
+    Err(UrlError::new(format!("{why}: enable the feature `tls` of session-store-sql, or add {unverified} to the URL")))
 }
 
 /// A connection in use.
@@ -78,8 +78,8 @@ pub(crate) trait Connection: Send {
         false
     }
 
-    /// Ends its use after the answer was read to the end. Returns a connection of ours, which may be used again; an
-    /// application's goes back to its pool. One that is dropped instead is closed.
+    /// Ends its use after the answer was read to the end. Returns our own connection for reuse; an application's
+    /// returns to its pool. Dropping it instead closes it.
     fn give_back(self: Box<Self>) -> Boxed<'static, Option<Box<dyn Connection>>>;
 }
 
@@ -120,8 +120,8 @@ pub(crate) enum Held<DB: Database> {
     Lent(Lent<DB>),
 }
 
-/// A connection of an application's pool. Unless it is returned, dropping it closes it: nobody knows what its last
-/// statement did, and how the connection is set up.
+/// A connection of an application's pool. Unless it is returned, dropping it closes it, because the effect of its last
+/// statement and its settings are unknown.
 pub(crate) struct Lent<DB: Database> {
     connection: sqlx::pool::PoolConnection<DB>,
     answered: bool,
@@ -136,8 +136,8 @@ impl<DB: Database> Drop for Lent<DB> {
 }
 
 impl<DB: Database> Held<DB> {
-    /// Borrows a connection. The pool waits for a server that is absent as it waits for its turn; our caller's timeout ends
-    /// both.
+    /// Borrows a connection. The pool waits for an absent server and for a free connection alike; our caller's timeout
+    /// ends both.
     pub(crate) async fn borrow(pool: &sqlx::Pool<DB>) -> Result<Self, SqlError> {
         match pool.acquire().await {
             Ok(connection) => Ok(Self::Lent(Lent { connection, answered: false })),
@@ -168,7 +168,7 @@ impl<DB: Database> Held<DB> {
         matches!(self, Self::Lent(_))
     }
 
-    /// Returns a connection of ours, and lets go of another's.
+    /// Returns our own connection, and releases another's.
     pub(crate) fn own(self) -> Option<Self> {
         match self {
             Self::Own(_) => Some(self),
@@ -258,7 +258,7 @@ impl Pause {
     async fn next(&mut self) -> bool {
         let at = time::Instant::now() + self.next;
         self.next = (self.next * 2).min(BETWEEN.1);
-        // one more pause is left for the last try
+        // one more pause is left before the last try
         if at + BETWEEN.1 > self.deadline {
             return false;
         }
@@ -267,7 +267,7 @@ impl Pause {
     }
 }
 
-/// Returns a statement with its parameters in their places, as `literal` writes them.
+/// Returns a statement with its parameters inserted as `literal` writes them.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn text(sql: &str, values: &[Value<'_>], literal: fn(&mut String, Value<'_>) -> std::fmt::Result) -> String {
     use std::fmt::Write as _;

@@ -15,16 +15,16 @@ use crate::statements::Dialect;
 
 pub(crate) struct Database {
     server: Box<dyn Server>,
-    /// Stands before the names of all tables.
+    /// The prefix of all table names.
     prefix: String,
     options: ConnectionOptions,
     circuit: CircuitBreaker,
-    /// Creates what is not there, database and tables.
+    /// Creates missing tables and a missing database.
     creates: bool,
     /// The tables were checked.
     ready: OnceCell<()>,
     connections: Pool,
-    /// SQLite has one writer at a time. Ours queue here, in order, and not at the file's lock.
+    /// SQLite has one writer at a time. Our writers queue here, in order, and not at the file's lock.
     writer: Option<Pool>,
 }
 
@@ -53,7 +53,7 @@ impl Database {
         Self { creates: self.creates, ..Self::new(self.server, prefix, self.options) }
     }
 
-    /// Returns the same database, which then has to be there.
+    /// Returns the same database, which then must exist.
     pub(crate) fn existing(mut self) -> Self {
         self.server.must_exist();
         Self { creates: false, ..Self::new(self.server, self.prefix, self.options) }

@@ -52,7 +52,7 @@ impl SqlError {
         Self::Broken(words(why))
     }
 
-    /// A pooler refuses what the URL asks for.
+    /// A pooler rejects a parameter of the URL.
     #[cfg(feature = "postgres")]
     pub(crate) fn pooler(why: &sqlx::Error) -> Self {
         let change =
@@ -62,7 +62,7 @@ impl SqlError {
 
     pub(crate) fn query(why: &sqlx::Error) -> Self {
         match why {
-            // a server that is going down says so in an answer, and then hangs up
+            // a server that shuts down says so in an answer and then closes the connection
             sqlx::Error::Database(error) if error.code().is_some_and(|code| code.starts_with("57P")) => {
                 Self::Broken(words(why))
             }

@@ -26,13 +26,13 @@ pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
         Err(_) => return Err(bad("not a MySQL URL")),
     };
     if options.get_database().is_none() {
-        return Err(bad("mysql:// wants the name of a database"));
+        return Err(bad("the name of the database is missing"));
     }
     let chosen = ["sslmode=", "ssl-mode="].iter().any(|word| url.contains(word));
     let options = if chosen || is_local(&options) { options } else { options.ssl_mode(MySqlSslMode::VerifyIdentity) };
     let verifies = !matches!(options.get_ssl_mode(), MySqlSslMode::Disabled | MySqlSslMode::Preferred);
     check_tls(verifies, "ssl-mode=DISABLED")?;
-    // the session's settings that sqlx changes for the sake of others are none of ours
+    // sqlx changes these settings for other applications; we do not use them
     let options = options.pipes_as_concat(false).timezone(None);
     Ok(Box::new(Direct { options }))
 }
@@ -46,9 +46,9 @@ fn is_exposed(options: &MySqlConnectOptions) -> bool {
     !verified && !is_local(options)
 }
 
-/// Returns what bounds each statement: three eighths of a timeout, because a message has at most two statements that may
-/// wait for a lock. What stands in such comments is read by MariaDB only, or by MySQL 8 only, where just the wait for a
-/// row has a limit, in whole seconds.
+/// Returns what bounds each statement: three eighths of a timeout, because a message has at most two statements that
+/// may wait for a lock. Only MariaDB reads one kind of these comments, and only MySQL 8 the other. There, only the wait
+/// for a row has a limit, in whole seconds.
 fn limits(timeout: Duration) -> String {
     let limit = (timeout.as_millis() * 3 / 8).max(1);
     format!(
@@ -83,7 +83,7 @@ impl Server for Direct {
     }
 }
 
-/// An application's pool. What its connections have set up is theirs again when they go back.
+/// An application's pool. Its connections get their own settings back when they are returned.
 impl Server for MySqlPool {
     fn late(&self) -> SqlError {
         Held::late(self)
@@ -105,7 +105,7 @@ impl Server for MySqlPool {
     }
 }
 
-/// Takes the limits from a connection of ours.
+/// Removes the limits from our connection.
 const UNLIMITED: &str = "SET SESSION /*M!100101 max_statement_time = DEFAULT, */ innodb_lock_wait_timeout = DEFAULT";
 /// Keeps an application's limits.
 const KEEP: &str = "SET @session_store_lock = @@innodb_lock_wait_timeout \
@@ -121,13 +121,14 @@ struct MySqlHeld {
 }
 
 impl Connection for MySqlHeld {
-    /// As text, in one message, because an operation is a statement that changes something and one that says what.
+    /// Sent as text in one message, because an operation is a statement that changes something and one that returns its
+    /// effect.
     fn run<'a>(&'a mut self, sql: SqlStr, values: &'a [Value<'a>]) -> Boxed<'a, Vec<Row>> {
         Box::pin(async move {
             // numbers and hexadecimal digits, and nothing else, are put into the text
             let mut sql = text(sql.as_str(), values, literal);
             if self.connection.is_lent() {
-                // a message that fails is perhaps sent again, over limits that are set, or the connection is closed
+                // a failed message may be sent again with the limits already set, or the connection is closed
                 sql = format!("{}{sql}; {RESTORE}", std::mem::take(&mut self.set));
             }
             let answer = sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(self.connection.get()).await;
@@ -135,7 +136,8 @@ impl Connection for MySqlHeld {
         })
     }
 
-    /// Tables may take longer to make than a statement may take. What is given up and done later can be done again.
+    /// Creating the tables may take longer than a statement may. An abandoned creation that executes later can be
+    /// repeated.
     fn script(&mut self, sql: SqlStr) -> Boxed<'_, ()> {
         Box::pin(async move {
             let sql = if self.connection.is_lent() {
@@ -196,11 +198,11 @@ fn literal(into: &mut String, value: Value<'_>) -> std::fmt::Result {
 fn error(why: &sqlx::Error) -> SqlError {
     let number = why.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
     match number.map(MySqlDatabaseError::number) {
-        // a limit that we set is over: for the statement, or for its wait for a row
+        // a limit that we set has expired: for the statement, or for its wait for a row
         Some(1205 | 1969 | 3024) => SqlError::Timeout,
         // a deadlock, whose transaction is rolled back, and a snapshot that another transaction made old
         Some(1213 | 1020) => SqlError::contended(why),
-        // the server is going down, or an administrator has ended this connection
+        // the server is shutting down, or an administrator has ended this connection
         Some(1053 | 1079 | 1317 | 1927 | 3169) => SqlError::broken(why),
         _ => SqlError::query(why),
     }

@@ -80,7 +80,7 @@ impl PooledConnection<'_> {
     /// Returns the connection to its pool, or to the application's.
     pub(crate) async fn give_back(self) {
         let Self { pool, connection, .. } = self;
-        // one that cannot be given back is closed, and the answer is there
+        // a connection that cannot be returned is closed; the answer was already read
         if let Ok(Some(own)) = connection.give_back().await {
             pool.with(|idle| idle.push((own, Instant::now())));
         }

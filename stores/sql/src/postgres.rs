@@ -13,7 +13,7 @@ use crate::connection::{Boxed, Connection, Held, Hex, Row, Server, Value, bad, c
 use crate::error::SqlError;
 use crate::statements::{Dialect, POSTGRES};
 
-/// A setting that every connection of ours has. One that has not leads to a pooler, which shares the database's
+/// A setting that each of our connections has. A connection without it leads to a pooler, which shares the database's
 /// connections among its clients.
 const MARK: &str = "session_store.direct";
 
@@ -26,7 +26,7 @@ struct Direct {
 /// Reads a URL. TLS to another host is verified unless the URL or the environment says otherwise.
 pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
     let options = match PgConnectOptions::from_str(url) {
-        // sqlx asks for it for the sake of floating-point numbers, and a pooler refuses it
+        // sqlx requests it for floating-point numbers, and a pooler rejects it
         Ok(options) => options.extra_float_digits(None),
         Err(sqlx::Error::Configuration(why)) => return Err(bad(&why.to_string())),
         // other errors may repeat the password
@@ -83,8 +83,8 @@ impl Server for Direct {
     }
 }
 
-/// An application's pool. Its connections are as it has set them up, perhaps behind a pooler: as there, each statement
-/// goes in one message with its limit.
+/// An application's pool. Its connections have the application's settings and may lead to a pooler, so each statement
+/// is sent in one message with its limit.
 impl Server for PgPool {
     fn late(&self) -> SqlError {
         Held::late(self)
@@ -114,7 +114,7 @@ async fn direct(options: &PgConnectOptions, limit: u128) -> Result<Option<PgConn
     Ok(row.try_get::<Option<bool>, _>(0)?.unwrap_or_default().then_some(connection))
 }
 
-/// A pooler takes those parameters only that it can give to any client's connection.
+/// A pooler accepts only parameters that it can set for any client's connection.
 fn refuses_parameters(why: &sqlx::Error) -> bool {
     let code = why.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| ["08P01", "0A000"].contains(&&*code))
@@ -123,8 +123,8 @@ fn refuses_parameters(why: &sqlx::Error) -> bool {
 /// A connection without a pooler, on which statements are prepared.
 struct Prepared(Box<PgConnection>);
 
-/// A connection to a pooler, or one of an application. What one statement prepares or sets is gone or another client's at
-/// the next, so that each goes in one message, as text, with its limit in milliseconds.
+/// A connection to a pooler, or one of an application. Anything that one statement prepares or sets may be gone or
+/// belong to another client at the next one. So each is sent in one message, as text, with its limit in milliseconds.
 struct Text(Held<Postgres>, u128);
 
 impl Prepared {

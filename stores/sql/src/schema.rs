@@ -18,9 +18,9 @@ pub(crate) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Migrates the tables to the last version of the dialect. Any number of nodes may call this at once: one migrates, the
-    /// others wait for it. If the tables exist, the right to create tables is not needed. If the future is dropped, nothing
-    /// changes, or what is there is completed by the next call.
+    /// Migrates the tables to the last version of the dialect. Any number of nodes may call this at once: one migrates,
+    /// the others wait for it. If the tables exist, the right to create tables is not needed. If the future is dropped,
+    /// nothing changes, or the next call completes the change.
     pub(crate) async fn ensure(&self, connection: &mut dyn Connection) -> Result<(), SqlError> {
         let last = self.last();
         if !self.dialect.before.is_empty() {
@@ -28,7 +28,7 @@ impl Tables<'_> {
         }
         match self.version(connection).await {
             Ok(there) if there == last => return Ok(()),
-            // no such table, in the words of any database
+            // no such table, in any database's error
             Ok(_) | Err(SqlError::Refused(_)) => {}
             Err(why) => return Err(why),
         }
@@ -45,7 +45,7 @@ impl Tables<'_> {
         }
         let missing = self.dialect.migrations.iter().zip(1..).filter(|(_, number)| *number > there);
         for (migration, _) in missing {
-            // it ends with its number in session_schema, for those who run the files themselves
+            // it ends with its number in session_schema, for applications that run the files themselves
             self.script(connection, migration).await?;
         }
         self.script(connection, self.dialect.commit).await
@@ -81,8 +81,8 @@ impl Tables<'_> {
     }
 }
 
-/// Returns whether a database refused a statement because it has no such table, and not for lack of a right: by the codes of
-/// PostgreSQL and MariaDB, and by the words of SQLite, which has one code for many errors.
+/// Returns whether a database rejected a statement because the table is missing, and not because of a missing right. It
+/// compares the codes of PostgreSQL and MariaDB, and the text of SQLite, which has one code for many errors.
 fn is_no_table(why: &str) -> bool {
     why.ends_with("(42P01)") || why.ends_with("(42S02)") || why.contains("no such table")
 }

@@ -12,16 +12,16 @@ use crate::connection::{BETWEEN, Boxed, Connection, Held, Row, Server, Value, ba
 use crate::error::SqlError;
 use crate::statements::{Dialect, SQLITE};
 
-/// Reads a URL as sqlx does. The file is made unless the URL says `mode=rw`.
+/// Reads a URL as sqlx does. Creates the file unless the URL has `mode=rw`.
 pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
     let (file, parameters) = url.split_once('?').unwrap_or((url, ""));
     let file = file.trim_start_matches("sqlite:").trim_start_matches("//");
     let has = |parameter| parameters.split('&').any(|given| given == parameter);
     if file.is_empty() || file.starts_with(':') || has("mode=memory") {
-        return Err(bad("sqlite: wants the path of a file (for sessions in memory there is MemoryStore)"));
+        return Err(bad("the path of a file is missing; MemoryStore keeps sessions in memory"));
     }
     if has("mode=ro") || has("immutable=true") || has("immutable=1") {
-        return Err(bad("sqlite: a store writes, and this URL says that the file is only read"));
+        return Err(bad("its file is read-only"));
     }
     let options = SqliteConnectOptions::from_str(url).map_err(|why| bad(&why.to_string()))?;
     Ok(Box::new(options.create_if_missing(!has("mode=rw"))))
@@ -40,10 +40,10 @@ impl Server for SqliteConnectOptions {
         true
     }
 
-    /// SQLite waits for no lock: we ask again, and what was given up is not done later.
+    /// SQLite never waits for a lock. The store retries, so an abandoned statement does not execute later.
     fn connect(&self, _: Duration) -> Boxed<'_, Box<dyn Connection>> {
         Box::pin(async move {
-            // what was acknowledged survives a power cut
+            // acknowledged changes survive a power cut
             let options = self.clone().busy_timeout(Duration::ZERO).synchronous(SqliteSynchronous::Full);
             loop {
                 match ConnectOptions::connect(&options).await {
@@ -62,7 +62,7 @@ impl Server for SqliteConnectOptions {
     }
 }
 
-/// An application's pool. Its connections wait for no lock while they are ours.
+/// An application's pool. Its connections do not wait for locks while we use them.
 impl Server for SqlitePool {
     fn late(&self) -> SqlError {
         Held::late(self)
@@ -88,7 +88,7 @@ impl Server for SqlitePool {
 
 struct SqliteHeld {
     connection: Held<Sqlite>,
-    /// How long an application's connection waits for a lock when it is not ours, in milliseconds.
+    /// How long an application's connection otherwise waits for a lock, in milliseconds.
     busy_timeout: i64,
 }
 

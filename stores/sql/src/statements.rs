@@ -1,10 +1,11 @@
-//! The SQL. What databases understand alike stands here once; where they differ, once for each.
+//! The SQL. Common statements are here once, and different ones once for each database.
 //!
-//! Every condition takes the caller's `now`, but for those of deletes, which no clock keeps from their work. A row is live if its deadline is to come and it was not made before the
-//! cut-off, a number that moves up each time that everybody's sessions are ended. A row keeps the number that it was made
-//! under, so no clock takes part. The epochs of subjects are told with the cut-off added: a login that began before the
-//! end of all sees another one at its end. Each statement is atomic by itself and locks one row of each table at most, so none can wait for another in
-//! a circle; PostgreSQL's removers skip rows that are locked.
+//! Every condition uses the caller's `now`, except those of deletes, which ignore the clock. A row is live if its
+//! deadline is in the future and its cut-off is the current one, a number that grows whenever all sessions are ended. A
+//! row keeps the number under which it was made, so no clock is involved. The epochs of subjects are returned with the
+//! cut-off added, so a login that began before the end of all sessions sees another epoch when it completes. Each
+//! statement is atomic and locks at most one row of each table, so there are no deadlocks. PostgreSQL's removals skip
+//! locked rows.
 
 const COUNT: &str = "SELECT count(*) FROM session_records";
 
@@ -25,7 +26,7 @@ const LIST: &str = "\
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use returning::{BUMP, CREATE, DELETE, DELETE_LOGIN, DELETE_VERSION, END_ALL, LOAD, REMOVE, TOUCH, UPDATE};
 
-/// What PostgreSQL and SQLite understand: statements that return rows of what they changed.
+/// The statements of PostgreSQL and SQLite, which return the rows that they changed.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod returning {
     pub(super) const LOAD: &str = "\
@@ -85,9 +86,9 @@ mod returning {
         "DELETE FROM session_entries WHERE subject = $1 AND handle = $2 AND login = $3 RETURNING handle";
 }
 
-/// What a store says to its database: parameters → columns of the result.
+/// A store's statements: parameters → columns of the result.
 pub(crate) struct Dialect {
-    /// What has to be so before anything else.
+    /// Runs before everything else.
     pub(crate) before: &'static str,
     /// Begins the transaction that makes the tables; a second one waits.
     pub(crate) begin: &'static str,
@@ -111,7 +112,7 @@ pub(crate) struct Dialect {
     pub(crate) delete_version: &'static str,
     /// handle, login → version
     pub(crate) delete_login: &'static str,
-    /// → the new cut-off. Rows of earlier releases have a time in the place of the number.
+    /// → the new cut-off. Rows of earlier releases have a time instead of the number.
     pub(crate) end_all: &'static str,
     /// → the number of records
     pub(crate) count: &'static str,
@@ -237,8 +238,8 @@ pub(crate) const POSTGRES: Dialect = Dialect {
 /// the statement before it found a row, and for the number that this statement left in `LAST_INSERT_ID`, which is the
 /// connection's own. So no other transaction comes between the two, and the first alone is what happens.
 ///
-/// There are no triggers, because a database that keeps a binary log lets few create them: a session and its entry go in
-/// one statement. `LAST_INSERT_ID` is unsigned, and a version is not.
+/// There are no triggers, because a database with a binary log lets few users create them. One statement deletes a
+/// session and its entry. `LAST_INSERT_ID` is unsigned, and a version is not.
 #[cfg(feature = "mysql")]
 pub(crate) const MYSQL: Dialect = Dialect {
     before: "",

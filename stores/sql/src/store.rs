@@ -84,7 +84,7 @@ impl SqlStore {
     }
 
     /// Calls `each` with the handle and the head of each record that has not expired at `now`, for a program that lists
-    /// everybody's sessions. The head is all that precedes the record's data: see
+    /// all sessions. The head is everything before the record's data: see
     /// [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Reads page by page: a session that begins
     /// meanwhile may be missing.
     ///

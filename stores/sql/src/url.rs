@@ -32,7 +32,7 @@ pub(crate) fn server(url: &str) -> Result<(Box<dyn Server>, String), UrlError> {
         Some(("mysql" | "mariadb", _)) => Err(absent("mysql")),
         #[cfg(not(feature = "sqlite"))]
         Some(("sqlite", _)) => Err(absent("sqlite")),
-        _ => Err(bad("not a database URL")),
+        _ => Err(bad("it names no known database")),
     };
     Ok((server?, prefix))
 }
@@ -42,13 +42,13 @@ fn absent(feature: &str) -> UrlError {
     bad(&format!("this program was built without the feature `{feature}` of session-store-sql"))
 }
 
-/// A prefix becomes part of the SQL, so it is a name and nothing else.
+/// A prefix becomes part of the SQL, so it must be a plain name.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), UrlError> {
     let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let starts = prefix.bytes().next().is_none_or(|byte| !byte.is_ascii_digit());
-    // the longest name of ours is that of an index, and PostgreSQL cuts names after 63 bytes
+    // our longest name is that of an index, and PostgreSQL truncates names after 63 bytes
     if starts && prefix.len() <= 32 && prefix.bytes().all(name) {
         return Ok(());
     }
-    Err(UrlError::new("a table prefix has at most 32 of a-z, 0-9 and _, and begins with no digit"))
+    Err(UrlError::new("invalid table prefix: use at most 32 of a-z, 0-9 and _, and do not begin with a digit"))
 }

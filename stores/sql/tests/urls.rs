@@ -22,11 +22,28 @@ fn urls_that_cannot_be_read() {
         "postgres://h:port/d",
     ] {
         let why = SqlStore::open(bad).unwrap_err().to_string();
-        assert!(why.contains("sqlite:PATH"), "{bad}: {why}");
+        store_support::check_text(bad, &why);
+        assert!(
+            why.starts_with("invalid database URL (")
+                && why.ends_with(
+                    "): use postgres://USER@HOST/DATABASE, \
+                mysql://USER@HOST/DATABASE or sqlite:PATH"
+                ),
+            "{bad}: {why}"
+        );
     }
     for scheme in ["postgres", "mysql"] {
         let why = SqlStore::open(&format!("{scheme}://u:geheim@h:99999/d")).unwrap_err();
         assert!(!format!("{why} {why:?}").contains("geheim"), "{why}");
+    }
+}
+
+#[test]
+fn a_table_prefix_that_is_no_name_is_an_error_with_a_text() {
+    for bad in ["1a", "a-b", "A", "a b", "abcdefghijklmnopqrstuvwxyz_abcdefgh"] {
+        let why = SqlStore::open("sqlite:x").unwrap().with_table_prefix(bad).unwrap_err().to_string();
+        store_support::check_text(bad, &why);
+        assert!(why.contains(": use at most 32"), "{why}");
     }
 }
 

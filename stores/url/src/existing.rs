@@ -1,4 +1,4 @@
-//! The store of an application, for a program that looks at its sessions from outside.
+//! The store of an application, for a program that inspects its sessions from outside.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct ExistingStore {
     direct: Direct,
 }
 
-/// What can be asked for all records.
+/// The store that can be asked for all records, if there is one.
 enum Direct {
     Sql(Box<SqlStore>),
     #[cfg(feature = "redis")]
@@ -44,18 +44,18 @@ enum Direct {
 }
 
 impl StoreUrl {
-    /// Opens the store in which an application keeps its sessions. Creates nothing, neither database nor tables nor files.
-    /// memcached does not tell whether an application uses it.
+    /// Opens the store in which an application keeps its sessions. Creates nothing, neither database nor tables nor
+    /// files. memcached does not show whether an application uses it.
     ///
     /// Of a layered store this opens the durable one only, which is enough to look at sessions. To end them, call
-    /// [`ExistingStore::behind_cache`], so that the cache is told.
+    /// [`ExistingStore::behind_cache`], so that ended sessions are removed from the cache.
     ///
     /// # Errors
     /// The store cannot be reached, or no application keeps sessions there.
     pub async fn existing(&self, now: Time) -> Result<ExistingStore, NoSessions> {
         match self {
             Self::Sql(url) => {
-                // one for all operations, and one that is asked for all records: it connects only then
+                // one for all operations, and one for scans of all records, which connects only then
                 let open = || SqlStore::open(url).map(SqlStore::existing).map_err(NoSessions::new);
                 let (store, direct) = (open()?, open()?);
                 store.check(now).await.map_err(NoSessions::new)?;
@@ -105,8 +105,7 @@ impl ExistingStore {
     }
 
     /// Calls `each` with the handle and the head of each record that has not expired at `now`: all that precedes its data,
-    /// and maybe more. Returns `false` and calls nothing where the store cannot be asked for all of them: memcached, and a
-    /// Redis cluster.
+    /// and maybe more. Returns `false` and calls nothing where the store cannot be asked for all of them: memcached.
     ///
     /// # Errors
     /// The store failed.
@@ -114,7 +113,7 @@ impl ExistingStore {
         match &self.direct {
             Direct::Sql(store) => store.for_each_head(now, each).await.map(|()| true).map_err(NoSessions::new),
             #[cfg(feature = "redis")]
-            Direct::Redis(store) => store.for_each_head(now, each).await.map_err(NoSessions::new),
+            Direct::Redis(store) => store.for_each_head(now, each).await.map(|()| true).map_err(NoSessions::new),
             Direct::Cannot => Ok(false),
         }
     }
@@ -151,7 +150,7 @@ mod tests {
             assert!(why.starts_with("no connection to") && !why.contains("geheim"), "{why}");
         }
 
-        // once an application is there, it is opened, behind a cache as well
+        // once an application has used it, it is opened, behind a cache as well
         let sessions = Sessions::new(url.open(&keys::generated()).unwrap(), keys::generated());
         sessions.check().await.unwrap();
         let layered = parse(&format!("layered:redis://127.0.0.1:1+sqlite:{}", file.display()));

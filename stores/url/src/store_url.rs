@@ -37,7 +37,9 @@ pub const KINDS: &str = "sqlite:PATH, postgres://, mysql://, redis://, redis-clu
 
 #[cfg(not(all(feature = "redis", feature = "memcached")))]
 fn absent(feature: &str) -> UrlError {
-    UrlError::new(format!("this program was built without the feature `{feature}` of session-store-url"))
+    UrlError::new(format!(
+        "this program was built without this store: enable the feature `{feature}` of session-store-url"
+    ))
 }
 
 pub(crate) fn redis(url: &str) -> Result<SharedStore, UrlError> {
@@ -92,13 +94,13 @@ impl FromStr for StoreUrl {
     fn from_str(url: &str) -> Result<Self, UrlError> {
         // URLs are not repeated: there may be a password in them
         let Some((scheme, rest)) = url.split_once(':') else {
-            return Err(UrlError::new(format!("a store URL begins with its kind, which is one of {KINDS}")));
+            return Err(UrlError::new(format!("invalid store URL: use one of {KINDS}")));
         };
-        let checked = match (scheme, rest) {
+        match (scheme, rest) {
             ("layered", rest) => {
-                // one scheme has a plus sign itself
+                // one scheme contains a plus sign
                 let from = if rest.starts_with("memcached+unix:") { "memcached+".len() } else { 0 };
-                let expected = || UrlError::new("expected layered:CACHE_URL+DURABLE_URL");
+                let expected = || UrlError::new("invalid store URL: use layered:CACHE_URL+DURABLE_URL");
                 let (cache, durable) = rest
                     .get(from..)
                     .and_then(|rest| rest.split_once('+'))
@@ -112,10 +114,9 @@ impl FromStr for StoreUrl {
             }
             ("memcached" | "memcacheds" | "memcached+unix", _) => memcached(url).map(|_| Self::Memcached(url.into())),
             (scheme, _) if scheme.starts_with("redis") => redis(url).map(|_| Self::Redis(url.into())),
-            // what precedes the colon may be a user's name, and what follows it a password
-            _ => return Err(UrlError::new(format!("this is no store that this program knows; it knows {KINDS}"))),
-        };
-        checked.map_err(|why| UrlError::new(format!("{scheme}: {why}")))
+            // the part before the colon may be a user's name, and the part after it a password
+            _ => Err(UrlError::new(format!("unknown kind of store URL: use one of {KINDS}"))),
+        }
     }
 }
 
@@ -180,7 +181,9 @@ mod tests {
             "",
         ] {
             let why = bad.parse::<StoreUrl>().err().map(|why| why.to_string()).unwrap_or_default();
-            assert!(!why.is_empty() && !why.contains('\n') && !why.contains("geheim"), "{bad}: {why}");
+            store_support::check_text(bad, &why);
+            assert!(why.contains(": "), "{bad} has no advice: {why}");
+            assert!(!why.contains("geheim"), "{bad}: {why}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! `api`: the public API of every published library, recorded in `public-api.txt` beside its manifest. A change of the API
-//! is a change of that file, which a review sees.
+//! `api`: the public API of every published library, recorded in `public-api.txt` next to its manifest. A change of the
+//! API changes that file, so that a review notices it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::files::read;
 use crate::run::{Log, cargo, root, target};
 
-/// Compares what is recorded with what is.
+/// Compares the recorded API with the current one.
 pub(super) fn api(log: &mut Log) -> Result<String, String> {
     let found = all(log)?;
     let count = found.len();
@@ -39,9 +39,9 @@ pub(crate) fn record() -> Result<(), String> {
     Ok(())
 }
 
-/// The files of all libraries, and what belongs into them.
+/// The files of all libraries, and their expected content.
 fn all(log: &mut Log) -> Result<Vec<(PathBuf, String)>, String> {
-    // rustdoc's JSON is not stable: this rustdoc alone is asked for it, and what is compiled for it stays as it is
+    // rustdoc's JSON is not stable, so only rustdoc gets the flag and compiled dependencies are reused
     let rustdoc = target().join("rustdoc-json");
     let script = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n";
     let executable = fs::Permissions::from_mode(0o755);

@@ -1,4 +1,4 @@
-//! Which file of a crate uses which, read from the paths in its text. What only a test build has is left out.
+//! Finds which file of a crate uses which, from the paths in its text. Code of test builds is omitted.
 //!
 //! An arrow leads to the file in which a name is defined: re-exports, and the imports of a module that its children use, are
 //! followed. Calls of methods name no path and are not seen.
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use super::tokens::{Token, tokens};
 use crate::files::{read, rust_files};
 
-/// Names from the root of the crate on.
+/// Names from the root of the crate.
 type Names = Vec<String>;
 
 /// From a file to the files that it uses.
 pub(super) type Arrows = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// Returns the arrows of a crate's `src`, and the files there that no `mod` names, which nobody compiles.
+/// Returns the arrows of a crate's `src`, and the files there that no `mod` names, which are not compiled.
 pub(super) fn arrows(src: &Path) -> Result<(Arrows, Vec<PathBuf>), String> {
     let mut paths = Vec::new();
     rust_files(src, &mut paths)?;
@@ -42,13 +42,13 @@ fn among(texts: &[(PathBuf, String)]) -> (Arrows, Vec<PathBuf>) {
     (sources.iter().map(|source| (source.path.clone(), uses(source))).collect(), strays)
 }
 
-/// What is of interest in a file.
+/// The relevant content of a file.
 struct Source {
     path: PathBuf,
     module: Names,
     /// Modules that are written in the file: its own first.
     modules: Vec<Names>,
-    /// Modules that the file says are in files of their own.
+    /// Modules that are declared there and are in their own files.
     declared: Vec<Names>,
     /// In which module, as which name, what was imported.
     imports: Vec<(Names, String, Names)>,
@@ -128,7 +128,7 @@ impl Source {
                         self.imports.extend(name.map(|name| (module.clone(), name, path)));
                     }
                 }
-                // who may see an item is no use of it
+                // an item's visibility is not a use
                 Token::Name(word)
                     if word == "in" && matches!(tokens.get(at.wrapping_sub(2)), Some(Token::Mark('('))) =>
                 {
@@ -156,7 +156,7 @@ fn extended(module: &[String], name: &str) -> Names {
     module.iter().cloned().chain([name.to_owned()]).collect()
 }
 
-/// The end of an attribute that begins here, behind its `#`, and whether only a test build has what follows.
+/// The end of an attribute that begins here, after its `#`, and whether the next item is in test builds only.
 fn attribute(tokens: &[Token], mut at: usize) -> (usize, bool) {
     let (mut depth, mut words) = (0_usize, Vec::new());
     while let Some(token) = tokens.get(at) {
@@ -194,7 +194,7 @@ fn item_end(tokens: &[Token], mut at: usize) -> usize {
     at
 }
 
-/// Whether what comes behind these tokens is `pub`, or `pub` for some.
+/// Whether the item after these tokens is `pub`, or `pub` within a module.
 fn is_public(before: &[Token]) -> bool {
     let before = match before {
         [before @ .., Token::Mark(')')] => {
@@ -262,7 +262,7 @@ impl<'a> Crate<'a> {
     /// The file in which is defined what a path means in a module; `None` if it leads out of the crate.
     fn definition(&self, module: &[String], path: &[String]) -> Option<PathBuf> {
         let (mut module, mut path) = (module.to_vec(), path.to_vec());
-        // a name may be imported from where it is imported
+        // a name may be imported from a place where it is itself imported
         for _ in 0..32 {
             let mut ours = false;
             loop {

@@ -1,4 +1,4 @@
-//! Whether docs/compliance.md names every requirement once, and only tests that exist.
+//! Checks that docs/compliance.md names every requirement once, and only tests that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::files::{read, rust_files};
 use crate::run::root;
 
-/// The requirements: how many there are of each kind.
+/// The number of requirements of each kind.
 const REQUIREMENTS: [(&str, usize); 13] = [
     ("ID", 8),
     ("LC", 20),

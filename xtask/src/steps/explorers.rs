@@ -4,16 +4,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::run::{Log, cargo};
 
-/// Of how many parts one is searched a day, because all of them take ten minutes of a processor.
+/// The number of parts, one of which is searched each day, because all of them take ten minutes of a processor.
 const PARTS: u64 = 4;
 
-/// Runs the explorer; its last line says what it found.
+/// Runs the explorer. Its last line is the result.
 pub(super) fn explorer(log: &mut Log, what: &[&str]) -> Result<String, String> {
     let found = log.run(cargo(&["run", "--locked", "--release", "-p", "explorer", "--"]).args(what))?;
     found.lines().last().map(str::to_owned).ok_or("the explorer printed nothing".into())
 }
 
-/// Searches the pairs of requests whose turn it is, two clicks, and some triples.
+/// Searches today's pairs of requests, two clicks, and some triples.
 pub(super) fn protocol(log: &mut Log) -> Result<String, String> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|why| why.to_string())?.as_secs();
     let part = format!("{}/{PARTS}", seconds / (24 * 60 * 60) % PARTS + 1);

@@ -1,18 +1,18 @@
 //! `fuzz`: each target runs under libFuzzer for a fixed number of inputs, the same at every run.
 //!
-//! What cargo-fuzz asks of a nightly compiler is its sanitizers. libFuzzer itself needs counters at the edges of the code,
-//! which stable Rust puts there. Nothing here is unsafe, so that a sanitizer has little to find.
+//! cargo-fuzz needs a nightly compiler for sanitizers. libFuzzer itself needs counters at the edges of the code, which
+//! stable Rust can insert. Nothing here is unsafe, so a sanitizer would find little.
 
 use std::fs;
 
 use crate::run::{Log, cargo, program, root, target};
 
-/// Counters, comparisons and a table of places, as cargo-fuzz has them.
+/// Counters, comparisons and a table of places, as in cargo-fuzz.
 const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// A target, how many inputs it gets, and how long they are at most.
+/// A target, the number of its inputs, and their maximum length.
 const TARGETS: [(&str, u32, u32); 6] = [
     ("cookie_header", 600_000, 1_024),
     ("record", 1_000_000, 1_024),
@@ -28,7 +28,8 @@ pub(super) fn fuzz(log: &mut Log) -> Result<String, String> {
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not name its host")?;
 
-    // with a target, build scripts go without counters; not --locked: the lock file there follows the workspace's manifests
+    // with a target, build scripts have no counters; not --locked: the lock file there follows the workspace's
+    // manifests
     let mut build = cargo(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", host]);
     log.run(
         build.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", INSTRUMENTED).env("CARGO_TARGET_DIR", &place),

@@ -1,5 +1,5 @@
 //! The steps of `test-all`: their names, what they show, and what they need. Each is a function that returns what it
-//! showed, or what is wrong.
+//! showed, or an error.
 
 pub(crate) mod api;
 mod arrows;
@@ -44,7 +44,7 @@ const IMC: Need = Need::Target(BOARDS[3]);
 const IMAC: Need = Need::Target(BOARDS[4]);
 const WASM: Need = Need::Target("wasm32-unknown-unknown");
 
-/// In their order; the quick ones first.
+/// All steps in order, the quick ones first.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", does: "every file is as rustfmt writes it", needs: &[RUSTFMT], run: lint::fmt },
     Step { name: "clippy", does: "no warnings in any target of any package", needs: &[CLIPPY], run: lint::clippy },
@@ -119,7 +119,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
-        needs: &[V6M, V7M, V8M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        needs: &[V6M, V7M, V8M, IMC, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware::firmware,
     },
     Step {
@@ -173,7 +173,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
-/// All that these steps need, each once.
+/// Everything that these steps need, each item once.
 pub(crate) fn needs(steps: &[&'static Step]) -> Vec<Need> {
     let mut needs: Vec<Need> = Vec::new();
     for need in steps.iter().flat_map(|step| step.needs) {

@@ -1,5 +1,5 @@
-//! What a new user does with README and guides alone (`package`): an application over each framework, from an empty folder to
-//! a sign-in with curl, to a store that survives a restart, and to a change of keys. Whatever the pages do not say is a
+//! Follows README and guides as a new user would (`package`): an application over each framework, from an empty folder
+//! to a sign-in with curl, to a store that survives a restart, and to a change of keys. Any missing instruction is a
 //! failure here.
 
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use super::package::Packed;
 use crate::files::read;
 use crate::run::{Log, root, target};
 
-/// Where a page says how to begin, and how its program is configured.
+/// A page with the first steps, and the configuration of its program.
 struct Guide {
     framework: &'static str,
     page: &'static str,
@@ -20,21 +20,22 @@ struct Guide {
     address: &'static str,
 }
 
-const GUIDES: [Guide; 4] = [
+const GUIDES: [Guide; 5] = [
     Guide { framework: "axum", page: "docs/first-login.md", address: "127.0.0.1:8080" },
     Guide { framework: "actix", page: "adapters/actix/README.md", address: "127.0.0.1:8080" },
     Guide { framework: "poem", page: "adapters/poem/README.md", address: "127.0.0.1:8080" },
+    Guide { framework: "salvo", page: "adapters/salvo/README.md", address: "127.0.0.1:8080" },
     Guide { framework: ROCKET, page: "adapters/rocket/README.md", address: "127.0.0.1:8000" },
 ];
 
-/// It has a configuration of its own.
+/// It has its own configuration.
 const ROCKET: &str = "rocket";
 /// How to change the store.
 const STORE: &str = "docs/choose-a-store.md";
 /// How long a program may take until it listens.
 const START: Duration = Duration::from_secs(30);
 
-/// Uses each application, after they were built. Returns what was shown.
+/// Uses each application after the build. Returns what was shown.
 pub(super) fn first_hour(log: &mut Log, place: &Path) -> Result<String, String> {
     for guide in &GUIDES {
         guide.try_out(log, place).map_err(|why| format!("{}: {why}", guide.page))?;
@@ -56,10 +57,10 @@ pub(super) fn write(place: &Path, crates: &[Packed]) -> Result<Vec<String>, Stri
         let manifest = format!("[package]\nname = '{name}'\nedition = '2024'\n\n[dependencies]\n{}", added.concat());
         let folder = place.join(&name);
         put(&folder.join("Cargo.toml"), &manifest)?;
-        // as it stands there: who copies it copies a hidden line, too
+        // unchanged, because a user who copies it copies hidden lines as well
         let program = block(&text, "rust").ok_or(format!("{page}: no program"))?;
         let program = changed(program, &store).ok_or(format!("{STORE}: its change fits no line of {page}"))?;
-        // a port that is free here; the user's is as free as the page says
+        // a free port on this machine, instead of the page's
         put(&folder.join("src/main.rs"), &program.replace(&format!("{address:?}"), "std::env::var(\"LISTEN\")?"))?;
         if *framework == ROCKET {
             put(&folder.join("Rocket.toml"), block(&text, "toml").ok_or(format!("{page}: no Rocket.toml"))?)?;
@@ -88,7 +89,7 @@ fn added(page: &str, crates: &[Packed], lock: &str) -> Vec<String> {
         let newest = lock
             .split("[[package]]")
             .filter_map(|package| package.strip_prefix(&format!("\nname = {name:?}\nversion = \""))?.split('"').next());
-        // of several the last one: a lockfile is sorted
+        // the last one of several, because a lockfile is sorted
         let version = ours.or(newest.last()).unwrap_or("*");
         let features: Vec<&str> = features.split(',').filter(|feature| !feature.is_empty()).collect();
         format!("{name} = {{ version = '{version}', features = {features:?} }}\n")
@@ -138,7 +139,7 @@ impl Guide {
             let _running = application.start(keys)?;
             application.curl(log, account, Some("ello ann"))?;
         }
-        // the old key is gone, and with it what it signed
+        // the old key is gone, and its sessions have ended
         let _running = application.start(&new)?;
         application.curl(log, account, Some("401"))
     }
@@ -152,7 +153,7 @@ fn key(log: &mut Log) -> Result<String, String> {
 struct Application<'a> {
     guide: &'a Guide,
     folder: PathBuf,
-    /// Where it listens now.
+    /// Its current address.
     address: String,
 }
 
@@ -188,8 +189,8 @@ impl Application<'_> {
         Ok(running)
     }
 
-    /// Runs a line of the page. Its answer, status included, has to contain `expected`, or what the page's comment says, or
-    /// be no error if that says nothing.
+    /// Runs a line of the page. Its answer, including the status, must contain `expected` or the page's comment.
+    /// Without either, it must not be an error.
     fn curl(&self, log: &mut Log, line: &str, expected: Option<&str>) -> Result<(), String> {
         let (line, comment) = line.split_once(" # ").unwrap_or((line, ""));
         let expected = expected.unwrap_or(comment.trim());

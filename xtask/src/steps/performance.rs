@@ -1,12 +1,12 @@
-//! `performance`: ours beside the session libraries of today, and docs/performance.md. No step of `test-all`: it takes ten
-//! minutes, and times differ from run to run.
+//! `performance`: compares this library with others and writes docs/performance.md. It is not a step of `test-all`,
+//! because it takes ten minutes and times differ from run to run.
 
 use std::process::Command;
 
 use crate::run::{Log, cargo, root, target};
 use crate::setup::{self, MARIADB, MEMCACHED, POSTGRES, REDIS, WRK};
 
-/// Builds it and runs it with these options; what it finds goes to the terminal and into its files.
+/// Builds it and runs it with these options. The results go to the terminal and into its files.
 pub(crate) fn performance(options: &[String]) -> Result<(), String> {
     setup::install(&[REDIS, MEMCACHED, POSTGRES, MARIADB, WRK])?;
     let (manifest, place) = (root().join("bench/performance/Cargo.toml"), target().join("performance"));

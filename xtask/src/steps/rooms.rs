@@ -1,5 +1,5 @@
-//! `rooms`: no published crate has a circle of files or a file that nobody compiles, no store depends on an adapter, and
-//! between the core's rooms the arrows run one way.
+//! `rooms`: checks that no published crate has a circle of files or a file that is not compiled, no store depends on an
+//! adapter, and between the core's rooms the arrows run one way.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,8 @@ use super::arrows::{Arrows, arrows};
 use crate::files::read;
 use crate::run::root;
 
-/// The directories of session-core/src. Each may use those in the lines before its own. What stands beside them, as lib.rs
-/// does, may use all of them and is used by none.
+/// The directories of session-core/src. Each may use those in the lines before it. Files next to them, such as lib.rs,
+/// may use all of them and are used by none.
 const ROOMS: [&[&str]; 7] =
     [&["base"], &["codec"], &["record", "wire"], &["store"], &["protocol"], &["driver"], &["session"]];
 
@@ -51,7 +51,7 @@ fn uses_an_adapter(manifest: &str) -> bool {
     sections.flat_map(str::lines).any(|line| line.contains("/adapters/"))
 }
 
-/// Each circle once, as a way through some of its files.
+/// Each circle once, as a path through some of its files.
 fn circles(arrows: &Arrows) -> Vec<String> {
     let mut found: BTreeSet<PathBuf> = BTreeSet::new();
     let mut circles = Vec::new();
@@ -65,7 +65,7 @@ fn circles(arrows: &Arrows) -> Vec<String> {
     circles
 }
 
-/// The shortest way from a file to itself.
+/// The shortest path from a file to itself.
 fn way_back(arrows: &Arrows, start: &PathBuf) -> Option<Vec<PathBuf>> {
     let mut ways = vec![vec![start.clone()]];
     let mut seen = BTreeSet::new();
@@ -84,7 +84,7 @@ fn way_back(arrows: &Arrows, start: &PathBuf) -> Option<Vec<PathBuf>> {
     None
 }
 
-/// The arrows between rooms that run the wrong way, and the directories that are no room.
+/// The arrows between rooms in the wrong direction, and the directories that are not rooms.
 fn upward(arrows: &Arrows) -> Vec<String> {
     let room = |file: &Path| file.parent()?.iter().next().map(|room| room.to_string_lossy().into_owned());
     let level = |file: &Path| match room(file) {

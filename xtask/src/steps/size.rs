@@ -1,4 +1,4 @@
-//! `size`: what the core weighs on microcontrollers, with the goal beside each figure.
+//! `size`: the core's size on microcontrollers, with the goal next to each figure.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use crate::run::{Log, cargo, target};
 /// The sha2 crate's small version.
 pub(crate) const SMALL_SHA2: &str = "--cfg sha2_backend_soft=\"compact\"";
 
-/// A program of examples/size and the bytes of code on the first of the boards: what we want, and what it must not exceed.
-/// Lower the budget whenever the program gets smaller; raise it only when the program does more.
+/// A program of examples/size and the bytes of code on the first of the boards: the goal, and the budget. Lower the
+/// budget whenever the program gets smaller; raise it only when the program does more.
 const PROGRAMS: [(&str, u64, u64); 3] =
     [("read-set-create", 18_432, 19_200), ("all-verbs", 21_504, 22_550), ("sealed", 26_624, 31_850)];
 
 /// Bytes of one program.
 struct Weight {
-    /// Machine code and constants, as they lie in flash.
+    /// Machine code and constants, as in flash.
     code: u64,
     /// The static that all requests share.
     shared: u64,
-    /// The static that each request under way takes.
+    /// The static of each concurrent request.
     request: u64,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn size(log: &mut Log) -> Result<String, String> {
     if missed.is_empty() { Ok(shown.join(", ")) } else { Err(missed.join("; ")) }
 }
 
-/// Where cargo puts the programs of a target and profile.
+/// The directory of the programs of a target and profile.
 pub(crate) fn built(triple: &str, profile: &str) -> PathBuf {
     target().join(triple).join(profile)
 }

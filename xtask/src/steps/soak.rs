@@ -1,4 +1,4 @@
-//! `soak`: clients at two nodes and a real server that fail, and a checker of what they were told.
+//! `soak`: clients of two nodes and a real server that fail, and a checker of the responses.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,11 @@ pub(crate) fn build(log: &mut Log) -> Result<PathBuf, String> {
     Ok(target().join("debug/soak"))
 }
 
-/// A minute over each store, side by side: little work, for clients wait most of the time.
+/// A minute over each store, in parallel: clients wait most of the time, so it is little work.
 pub(super) fn soak(log: &mut Log) -> Result<String, String> {
     let soak = build(log)?;
     let history = log.path().with_extension("history");
-    // of the run before; there may have been none
+    // of the previous run, if there was one
     let _absent = std::fs::remove_file(&history);
     let history = history.to_string_lossy();
     let found = log.run(&mut program(&soak.to_string_lossy(), &["--seconds", "60", "--history", &history]))?;

@@ -1,8 +1,8 @@
-//! The table store × rule of the step `stores`, made of what the tests against real servers print, and of nothing else.
+//! The table store × rule of the step `stores`, made only from the output of the tests against real servers.
 
 use std::collections::BTreeMap;
 
-/// Prints the table, and sums it up. An error if there is none, if a rule was not run on one of the stores, or is broken.
+/// Prints the table and a summary. An error if there is none, if a rule was not run on one of the stores, or is broken.
 pub(super) fn store_table(output: &str) -> Result<String, String> {
     let mut stores: Vec<&str> = Vec::new();
     let mut rules: Vec<&str> = Vec::new();
@@ -16,7 +16,7 @@ pub(super) fn store_table(output: &str) -> Result<String, String> {
                 list.push(name);
             }
         }
-        // run with several seeds; what is worse counts
+        // run with several seeds; the worse result counts
         let kept = verdicts.entry((store, rule)).or_insert(verdict);
         if verdict == "BROKEN" {
             *kept = verdict;

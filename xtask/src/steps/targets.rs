@@ -27,7 +27,7 @@ const NO_HEAP: [&str; 9] = [
     "device-ui",
 ];
 
-/// The core's dependencies, all looked through: with the features they have here, none uses std or alloc.
+/// The core's dependencies. All were read: with the features used here, none uses std or alloc.
 const CORE_DEPENDENCIES: &str = "\
     aead base64ct bitflags block-buffer cfg-if chacha20 chacha20poly1305 cipher cmov cpufeatures crypto-common ctutils \
     defmt digest hmac hybrid-array inout log poly1305 rand_core serde serde_core session-core sha2 subtle \
@@ -72,13 +72,13 @@ pub(super) fn targets(log: &mut Log) -> Result<String, String> {
     Ok(format!("{} for {} targets, the core with and without its features", NO_HEAP.join(", "), targets.len() / 2))
 }
 
-/// The tests in files that begin so need a host; every other `#[test]` of the core has to run on the target.
+/// Tests in files with this beginning need a host; every other `#[test]` of the core has to run on the target.
 const HOST_ONLY: &str = "//! Host only";
 
 pub(super) fn on_target(log: &mut Log) -> Result<String, String> {
     let mut run =
         cargo(&["run", "--locked", "--profile", "on-target", "-p", "on-target", "--target", "thumbv7m-none-eabi"]);
-    // no test takes minutes; one that hangs is ended
+    // no test takes minutes, so one that hangs is killed
     let board =
         "timeout 300 qemu-system-arm -M lm3s6965evb -nographic -semihosting-config enable=on,target=native -kernel";
     let output = log.run(run.env("CARGO_TARGET_THUMBV7M_NONE_EABI_RUNNER", board))?;

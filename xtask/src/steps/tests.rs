@@ -1,15 +1,15 @@
-//! `tests`, `conversations`, `stores` and the packages whose tests are a step of their own.
+//! `tests`, `conversations`, `stores` and the packages whose tests are separate steps.
 
 use super::store_table::store_table;
 use crate::run::{Log, cargo, passed, target};
 
-/// Packages whose tests are steps of their own.
+/// Packages whose tests are separate steps.
 const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
 
-/// The package that cannot be built together with the others: its clock is another one.
+/// The package that cannot be built together with the others, because it has another clock.
 pub(super) const ALONE: &str = "device-tests";
 
-/// What is tested with real servers; excluded from `tests`, too.
+/// Tested with real servers, and excluded from `tests` as well.
 const STORES: [&str; 2] = ["store-tests", "session-admin"];
 
 pub(super) fn tests(log: &mut Log) -> Result<String, String> {
@@ -32,8 +32,15 @@ pub(super) fn stores(log: &mut Log) -> Result<String, String> {
 }
 
 /// The adapters that have a reference app.
-const ADAPTERS: [&str; 6] =
-    ["session-picoserve", "session-axum", "session-actix", "session-poem", "session-rocket", "session-edge-http"];
+const ADAPTERS: [&str; 7] = [
+    "session-picoserve",
+    "session-axum",
+    "session-actix",
+    "session-poem",
+    "session-rocket",
+    "session-salvo",
+    "session-edge-http",
+];
 
 pub(super) fn conversations(log: &mut Log) -> Result<String, String> {
     let tests = package(log, "conversations")?;

@@ -1,4 +1,4 @@
-//! Rust's text as far as paths go: names and marks, without comments and literals.
+//! A tokenizer for Rust, sufficient for paths: names and signs, without comments and literals.
 
 /// One word or sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn literal(text: &str) -> Option<usize> {
         ends
     });
     let end = end.map_or(after.len(), |(at, _)| at + 1);
-    // a lifetime: no second quote behind one character or an escape
+    // a lifetime: no second quote after one character or an escape
     let is_character = quote == '"' || after[1..].starts_with('\\') || after.chars().nth(2) == Some('\'');
     Some(prefix + if is_character { end } else { 1 })
 }

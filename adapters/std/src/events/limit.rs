@@ -11,7 +11,7 @@ use crate::watches::Watches;
 /// The number of events of one kind that are reported per minute.
 const BURST: u32 = 10;
 const MINUTE: u64 = 60_000;
-/// Sessions share so many places, so that what is provoked with one of them hides what happens to few others.
+/// Sessions share this number of places, so that events provoked with one session hide those of few others.
 const PLACES: usize = 256;
 
 /// An observer that receives events at a limited rate, by the time of a clock.
@@ -45,7 +45,7 @@ impl Counts {
 
     /// Counts an event. Returns whether it exceeds the limit, and how many were left out in the last full minute.
     fn count(&self, event: &Event<'_>, now: Time) -> (bool, Option<(&'static str, u32)>) {
-        // what says nothing about a session is one kind, whatever cookie an attacker sends
+        // events that concern no session are one kind, whatever cookie an attacker sends
         let id = if matches!(event, Event::Unknown(_)) { None } else { event.log_id() };
         let at = self.hasher.hash_one((event.name(), id)) as usize % PLACES;
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,8 +64,8 @@ impl Counts {
     }
 }
 
-/// Whether a client can cause the event as often as it sends requests. Not so a failed login, of which an audit needs each:
-/// the application's own brake bounds them.
+/// Whether a client can cause the event as often as it sends requests. A failed login does not count, because an audit
+/// needs each: the application limits the attempts.
 const fn can_be_provoked(event: &Event<'_>) -> bool {
     matches!(
         event,

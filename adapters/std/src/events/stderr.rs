@@ -1,4 +1,4 @@
-//! Lines on stderr: those of the observer that a program without one has, and those at its start.
+//! Lines on stderr: of the default observer, and at the program's start.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -15,12 +15,13 @@ pub fn to_stderr(line: impl Display) {
     let _lost = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes to stderr that the store failed, what it warns of, and that browsers ignore the cookie, at most once a minute. Ignores everything else.
+/// Writes failures and warnings of the store to stderr, and that browsers ignore the cookie, at most once a minute.
+/// Ignores everything else.
 #[derive(Debug, Default)]
 pub(crate) struct Stderr(Mutex<Option<Instant>>);
 
 impl Stderr {
-    /// Returns whether a minute has passed since the last line, and takes this one for it.
+    /// Returns whether a minute has passed since the last line, and if so starts the next minute.
     fn is_due(&self, now: Instant) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
@@ -39,7 +40,7 @@ impl Observer for Stderr {
         }
     }
 
-    /// What is not written need not be put together.
+    /// Text that is not written is not composed.
     fn ignores(&self) -> bool {
         true
     }

@@ -20,7 +20,7 @@ impl Observer for Tracing {
     fn observe(&self, event: &Event<'_>) {
         let audit = event.subject().is_some() || matches!(event, Event::LoginFailed(..) | Event::CrossSite);
         let client = if audit { Origin::of_request().and_then(|origin| origin.address) } else { None };
-        // a level belongs to a place in the code
+        // a level is fixed at a place in the code
         macro_rules! tell {
             ($level:ident) => {
                 tracing::$level!(

@@ -1,4 +1,4 @@
-//! A value of the entries that a session has of it.
+//! A value made of its entries in a session.
 
 use std::any::type_name;
 use std::fmt;
@@ -20,16 +20,16 @@ type Stored<'a> = Vec<(&'a str, &'a [u8])>;
 pub(super) struct Why {
     /// The name of the field, with the dot before it; empty if it is the value as a whole, or not known.
     pub(super) name: String,
-    /// The type that was asked for.
+    /// The requested type.
     wanted: &'static str,
     what: What,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
-    /// Of the fields together.
+    /// An error of the fields together.
     Fields(Error),
-    /// Within one of them, or the whole.
+    /// An error within one of them, or within the whole.
     Value(Box<Unreadable>),
 }
 
@@ -42,12 +42,12 @@ impl Why {
         Self { name: String::new(), wanted: "", what: What::Fields(error) }
     }
 
-    /// The field that is not there.
+    /// The missing field.
     fn missing(&self) -> Option<&'static str> {
         if let What::Fields(error) = &self.what { error.missing() } else { None }
     }
 
-    /// The field that is there under two names.
+    /// The field that exists under two names.
     fn twice(&self) -> Option<&'static str> {
         if let What::Fields(error) = &self.what { error.twice() } else { None }
     }
@@ -108,14 +108,14 @@ impl de::Error for Why {
 /// A value of its entries.
 pub(super) struct Read<T> {
     pub(super) value: T,
-    /// The fields that have their default, because they cannot be read.
+    /// The unreadable fields, which have their default.
     pub(super) resets: Vec<Why>,
-    /// Entries of fields that are there under another name, too: an alias that an older version of the program wrote.
+    /// Entries of fields that exist under another name as well: an alias that an older version of the program wrote.
     pub(super) shadowed: Vec<String>,
 }
 
-/// Reads a value of its entries: `T::default()` if there are none, and the default's field where one is missing; if it
-/// `resets`, also where one cannot be read.
+/// Reads a value of its entries: `T::default()` if there are none. A missing field has its value in the default, and
+/// with `resets` an unreadable one as well.
 pub(super) fn read<T>(stored: Stored<'_>, resetting: bool) -> Result<Read<T>, Why>
 where
     T: Serialize + DeserializeOwned + Default,
@@ -154,7 +154,7 @@ where
         if !resetting {
             return Err(why);
         }
-        // serde looks at some fields only after all were read, and does not say which one is wrong
+        // serde evaluates some fields only after all were read, and does not name the wrong one
         let name = if why.name.is_empty() { culprit::<T>(&stored, &defaults) } else { Some(why.name.clone()) };
         let Some(name) = name.filter(|name| read.resets.iter().all(|reset| reset.name != *name)) else {
             read.resets.push(why);
@@ -165,7 +165,7 @@ where
     }
 }
 
-/// Another entry of the field that is there as `name`, which is the one that counts.
+/// Another entry of the field `name`, whose own entry takes precedence.
 fn alias<T: DeserializeOwned>(stored: &Stored<'_>, name: &'static str) -> Option<String> {
     let twice = |entries: &Stored<'_>| T::deserialize(Entries(entries)).is_err_and(|why| why.twice() == Some(name));
     let own = stored.iter().find(|(own, _)| own.strip_prefix('.') == Some(name));
@@ -176,7 +176,7 @@ fn alias<T: DeserializeOwned>(stored: &Stored<'_>, name: &'static str) -> Option
     found.map(|(name, _)| (*name).to_owned())
 }
 
-/// The entries with the default's field in the place of this one, or without it if the default has none.
+/// The entries with this field replaced by the default's, or removed if the default has none.
 fn without<'a>(stored: &Stored<'a>, name: &str, defaults: &'a Fields) -> Stored<'a> {
     let others = stored.iter().filter(|(other, _)| *other != name).copied();
     others.chain(defaults.iter().find(|(other, _)| *other == name)).collect()

@@ -13,7 +13,7 @@ use super::shape;
 /// whose name is [`WHOLE`].
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    /// Name and bytes of each, behind each other.
+    /// Name and bytes of each, one after the other.
     bytes: Vec<u8>,
     /// Where a name begins, where it ends, and where its bytes end.
     places: Vec<(usize, usize, usize)>,
@@ -53,7 +53,8 @@ impl Fields {
         Some(self.at(&self.places[found]).1)
     }
 
-    /// Returns the name of a field that only one of the two has, or that says something else. A hash map's order does not count.
+    /// Returns the name of a field that only one of the two has, or that differs. The order of a hash map does not
+    /// matter.
     pub(super) fn differs_from<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         let differs =
             |one: Option<&[u8]>, two: Option<&[u8]>| one != two && one.map(Cbor::content) != two.map(Cbor::content);
@@ -66,7 +67,7 @@ impl Fields {
     }
 
     fn add<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), WriteError> {
-        /// Most values take less: then they are written once.
+        /// Most values take less and are written once.
         const GUESS: usize = 64;
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(name.as_bytes());
@@ -116,7 +117,7 @@ impl ser::Error for NotSplit {
     }
 }
 
-/// Writes each field of a struct, or each entry of a map with names, by itself.
+/// Writes each field of a struct, or each entry of a map with names, separately.
 struct Split(Fields);
 
 impl Split {
@@ -237,7 +238,7 @@ impl ser::SerializeMap for Entries {
     type Error = NotSplit;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NotSplit> {
-        // the longest name and its head; what does not fit is no name
+        // the longest name and its head; a longer text is not a name
         let mut place = [0; LONGEST_NAME + 2];
         let len = Cbor::write(key, &mut place).map_err(NotSplit::Error)?;
         let name = place.get(..len).and_then(|bytes| Cbor::read::<&str>(bytes).ok()).ok_or(NotSplit::Whole)?;

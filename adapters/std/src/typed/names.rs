@@ -1,6 +1,6 @@
 //! The names of entries.
 
-/// What the keys of all fields begin with, and the key of a value that has no fields.
+/// The prefix of the keys of all fields, and the key of a value without fields.
 pub(super) const KEY: &str = "data";
 /// The name of a value that has no fields. The name of a field has a dot before it.
 pub(super) const WHOLE: &str = "";

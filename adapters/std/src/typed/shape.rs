@@ -1,16 +1,16 @@
-//! Recognizes from the calls that a type makes to a format whether it has fields of its own.
+//! Recognizes from the calls that a type makes to a format whether it has its own fields.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeOwned, Deserializer, Expected, Visitor};
 
-/// Returns whether a type is an enum whose variant depends on its fields: internally tagged and untagged enums ask the format
-/// what is there, and adjacently tagged ones name themselves. Their fields belong together, as one variant's.
+/// Returns whether a type is an enum whose variant depends on its fields: internally tagged and untagged enums ask the
+/// format for the type of the value, and adjacently tagged ones name themselves. Their fields belong to one variant.
 pub(super) fn is_tagged<T: DeserializeOwned>() -> bool {
     matches!(T::deserialize(Probe), Err(Asked::Tagged))
 }
 
-/// What a type asked for.
+/// The type's request.
 #[derive(Debug)]
 enum Asked {
     Tagged,
@@ -33,7 +33,7 @@ impl de::Error for Asked {
 
 struct Probe;
 
-/// Types that ask for these have no variants, or are known as enums by what they write.
+/// Types that request these have no variants, or are recognized as enums when they are written.
 macro_rules! other {
     ($($name:ident($($type:ty),*))*) => { $(
         fn $name<V: Visitor<'de>>(self $(, _: $type)*, _: V) -> Result<V::Value, Asked> {

@@ -18,7 +18,7 @@ use embassy_net::Config;
 use embassy_sync::mutex::Mutex;
 use static_cell::StaticCell;
 
-use crate::app::{Storage, keep, spawn, start};
+use crate::app::{Storage, spawn, start};
 use crate::registers::Registers;
 use eeprom::Eeprom;
 pub(crate) use ethernet::Ethernet as Network;
@@ -59,8 +59,8 @@ fn main() -> ! {
     let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(Eeprom(Master::new())));
     idle::run(|spawner| {
         spawn(spawner, watchdog::feed());
-        let kept = keep(Storage { chip, part: 0..eeprom::SIZE as u32 });
-        start(spawner, network, Config::dhcpv4(Default::default()), kept);
+        let storage = Storage::new(chip, 0..eeprom::SIZE as u32);
+        start(spawner, network, Config::dhcpv4(Default::default()), storage);
     })
 }
 

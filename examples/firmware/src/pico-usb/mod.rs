@@ -19,7 +19,7 @@ use embassy_usb::class::cdc_ncm::{CdcNcmClass, State};
 use embassy_usb::{Builder, UsbDevice};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::app::{keep, spawn, start};
+use crate::app::{spawn, start};
 pub(crate) use crate::rp::{Flash, entropy};
 use crate::{dhcp, rp};
 
@@ -61,7 +61,7 @@ async fn main(spawner: Spawner) {
     spawn(spawner, plug(usb.build()));
     spawn(spawner, frames(cable));
     let address = StaticConfigV4 { address: Ipv4Cidr::new(OURS, 24), gateway: None, dns_servers: Default::default() };
-    let stack = start(spawner, network, Config::ipv4_static(address), keep(storage));
+    let stack = start(spawner, network, Config::ipv4_static(address), storage);
     spawn(spawner, dhcp::serve(stack, OURS));
 }
 

@@ -13,7 +13,7 @@ use embassy_time::Delay;
 use embedded_hal_bus::spi::ExclusiveDevice;
 use static_cell::ConstStaticCell;
 
-use crate::app::{keep, spawn, start};
+use crate::app::{spawn, start};
 pub(crate) use crate::rp::{Flash, Lines, Serial, entropy, lines};
 use crate::{console, rp};
 
@@ -44,8 +44,7 @@ async fn main(spawner: Spawner) {
     let made = embassy_net_wiznet::new(mac, STATE.take(), bus, interrupt, reset).await;
     let Ok((network, wire)) = made else { rp::give_up("no network: the W5500 does not answer") };
     spawn(spawner, ethernet(wire));
-    let kept = keep(storage);
-    start(spawner, network, console::address(kept), kept);
+    start(spawner, network, console::address(storage), storage);
 }
 
 #[embassy_executor::task]

@@ -17,7 +17,7 @@ use riscv::interrupt::machine::Interrupt;
 use riscv_rt::entry;
 use static_cell::StaticCell;
 
-use crate::app::{Storage, keep, start};
+use crate::app::{Storage, start};
 use crate::registers::Registers;
 pub(crate) use network::Network;
 pub(crate) use nor::Nor as Flash;
@@ -56,8 +56,8 @@ fn main() -> ! {
     static BANK: StaticCell<Shared<Flash>> = StaticCell::new();
     let chip: &'static Shared<Flash> = BANK.init(Mutex::new(Flash::new()));
     EXECUTOR.init(Executor::new()).run(|spawner| {
-        let kept = keep(Storage { chip, part: 0..nor::SIZE as u32 });
-        start(spawner, network, Config::dhcpv4(Default::default()), kept);
+        let storage = Storage::new(chip, 0..nor::SIZE as u32);
+        start(spawner, network, Config::dhcpv4(Default::default()), storage);
     })
 }
 

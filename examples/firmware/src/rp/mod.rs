@@ -47,7 +47,7 @@ pub(crate) fn flash(peripheral: Peri<'static, FLASH>) -> (Storage, [u8; 6]) {
     // a maker's numbers often differ in a few bits, wherever those are
     let digest: [u8; 32] = Sha256::digest(id(&mut driver)).into();
     let [a, b, c, d, e, ..] = digest;
-    (Storage { chip: CHIP.init(Mutex::new(BlockingAsync::new(driver))), part: PART }, [0x02, a, b, c, d, e])
+    (Storage::new(CHIP.init(Mutex::new(BlockingAsync::new(driver))), PART), [0x02, a, b, c, d, e])
 }
 
 #[embassy_executor::task]

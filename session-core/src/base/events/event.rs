@@ -11,7 +11,7 @@ use crate::base::names::Handle;
 pub struct LogId(pub(crate) Handle);
 
 impl LogId {
-    /// A session that is not stored yet may have no name; what is told of it is for the reason.
+    /// A session that is not stored yet may have no name. Events about it are reported for their reason.
     pub(crate) const NONE: Self = Self(Handle::from_bytes([0; Handle::LEN]));
 
     pub(super) fn hash(self) -> [u8; 4] {

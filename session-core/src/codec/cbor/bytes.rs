@@ -11,7 +11,7 @@ pub(super) const MAP: u8 = 5;
 pub(super) const SOME: u8 = 0xc6;
 /// Before the bytes of an integer that does not fit into 64 bits.
 pub(super) const BIG: u8 = 0xc2;
-/// Before those of a negative one.
+/// Before the bytes of a negative one.
 pub(super) const BIG_NEGATIVE: u8 = 0xc3;
 pub(super) const FALSE: u8 = 0xf4;
 pub(super) const TRUE: u8 = 0xf5;

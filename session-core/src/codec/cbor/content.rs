@@ -3,8 +3,8 @@
 use super::item::Item;
 use crate::base::bytes::hash;
 
-/// Hashes the value at the beginning of `bytes`, and returns what follows it. Lists and maps may have their elements in any
-/// order. Recurses as deep as the value is nested, so the bytes are to be those of a value that was written here.
+/// Hashes the value at the beginning of `bytes`, and returns what follows it. Lists and maps may have their elements in
+/// any order. Recurses as deep as the value is nested, so the bytes must come from this writer.
 pub(super) fn content(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (item, mut rest) = Item::next(bytes).ok()?;
     let head = bytes.get(..bytes.len().checked_sub(rest.len())?)?;

@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::unreadable::{Error, Found, Step, What};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-/// The step to a name that stands in the bytes, if it is one of the type's.
+/// The step to a name in the bytes, if it is one of the type's.
 fn named(key: &[u8], names: &'static [&'static str]) -> Step {
     match Item::next(key) {
         Ok((Item::Text(key), _)) => {
@@ -47,7 +47,7 @@ pub(super) struct Entries<'r, 'de> {
     /// Keys and values. If it is odd, a value is next.
     left: usize,
     fields: &'static [&'static str],
-    /// From the last key on.
+    /// Begins at the last key.
     key: &'de [u8],
 }
 
@@ -93,7 +93,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 pub(super) struct Variant<'r, 'de> {
     reader: &'r mut Reader<'de>,
     variants: &'static [&'static str],
-    /// From its name on.
+    /// Begins at its name.
     key: &'de [u8],
 }
 

@@ -1,4 +1,4 @@
-//! The items that values consist of, as they stand in the bytes.
+//! The items of values, as in the bytes.
 
 use super::bytes::{
     BIG, BIG_NEGATIVE, BYTES, DOUBLE, FALSE, LIST, MAP, NEGATIVE, NULL, SINGLE, SOME, TEXT, TRUE, UNSIGNED,
@@ -6,7 +6,7 @@ use super::bytes::{
 use super::unreadable::{Error, Found, What};
 use serde::de::Expected;
 
-/// What comes next in the bytes: a whole value, or the beginning of one that contains others.
+/// The next item in the bytes: a whole value, or the beginning of one that contains others.
 #[derive(Clone, Copy)]
 pub(super) enum Item<'de> {
     Unsigned(u64),
@@ -17,11 +17,11 @@ pub(super) enum Item<'de> {
     BigNegative(&'de [u8]),
     Bytes(&'de [u8]),
     Text(&'de str),
-    /// So many elements follow.
+    /// This number of elements follows.
     List(usize),
-    /// So many entries follow.
+    /// This number of entries follows.
     Map(usize),
-    /// A null follows, or another one of these.
+    /// A null follows, or another such tag.
     Some,
     Bool(bool),
     Null,
@@ -98,7 +98,7 @@ fn head(bytes: &[u8]) -> Result<(u8, u64, &[u8]), What> {
         27 => part(rest).map(|(part, rest)| (u64::from_be_bytes(part), rest, 0x1_0000_0000)).ok_or(cut)?,
         _ => return Err(What::Foreign),
     };
-    // the bits of a float may be any
+    // any bits are a float
     if number >= fewest || matches!(*first, SINGLE | DOUBLE) { Ok((*first, number, rest)) } else { Err(What::Foreign) }
 }
 

@@ -75,8 +75,8 @@ impl Codec for Cbor {
         writer.said()
     }
 
-    /// Most values are small, and no hash maps: comparing their bytes costs less than hashing them, here and when they are
-    /// set again.
+    /// Most values are small and contain no hash maps. Comparing their bytes costs less than hashing them, here and
+    /// when they are set again.
     fn same<T: Serialize + ?Sized>(value: &T, bytes: &[u8]) -> bool {
         let mut again = [0; 64];
         let Some(again) = again.get_mut(..bytes.len()) else { return false };

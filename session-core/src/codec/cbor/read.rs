@@ -1,4 +1,4 @@
-//! Reading, from any bytes: without recursion of its own, and never deeper than values are written.
+//! Reads values from any bytes, without its own recursion, and never deeper than values are written.
 
 use super::inside::{Elements, Entries, Variant};
 use super::item::{Item, wide};
@@ -47,11 +47,11 @@ impl<'de> Reader<'de> {
 
     fn some<V: Visitor<'de>>(&mut self, rest: &'de [u8], visitor: V) -> Result<V::Value, Error> {
         let outer = self.depth;
-        // also where no byte says so: a type that contains itself as an option only would never come to an end
+        // also where no byte requires it, because a type that contains only itself as an option would recurse forever
         let inner = outer.checked_sub(1).ok_or(Error::new(What::Deep))?;
         (self.rest, self.depth) = (rest, inner);
         let value = visitor.visit_some(&mut *self)?;
-        // if not, the type ignored an error on the way
+        // if not, the type ignored an earlier error
         if self.depth == inner && self.rest.len() != rest.len() {
             self.depth = outer;
         }
@@ -67,7 +67,8 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
-    /// An integer of 64 bits. The wider ones are apart, because serde formats them where a type has no use for them.
+    /// An integer of 64 bits. The wider ones are separate, because serde formats them even for types that do not use
+    /// them.
     #[inline]
     fn int<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         let (item, rest) = Item::next(self.rest)?;
@@ -128,9 +129,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         true
     }
 
-    /// What serde keeps of it, before it knows the type, is taken for something else where it fits: a number of 64 bits for
-    /// the position of a field or variant, and bytes for a text. So numbers are of 32 bits where that is enough, and bytes
-    /// are a list of numbers, as in JSON.
+    /// Before serde knows the type, it buffers the value and may later mistake it for another one: a number of 64 bits
+    /// for the position of a field or variant, and bytes for a text. So numbers have 32 bits where that is enough, and
+    /// bytes are a list of numbers, as in JSON.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let (item, rest) = Item::next(self.rest)?;
         match item {
@@ -354,7 +355,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
-    /// Never a number: derived types would take it for the position of a field.
+    /// Never a number, because derived types would mistake it for the position of a field.
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.deserialize_str(visitor)
     }

@@ -1,4 +1,4 @@
-//! The reader of unchecked bytes: its position, its depth, and how many items are still to come.
+//! The reader of unchecked bytes: its position, its depth, and the number of items to come.
 
 use super::item::Item;
 use super::unreadable::{Error, Path, Step, Unreadable, What};
@@ -10,10 +10,10 @@ pub(super) struct Reader<'de> {
     pub(super) rest: &'de [u8],
     /// Levels that may still be opened.
     pub(super) depth: u8,
-    /// Items that have still to begin, in all lists and maps that are open. Each takes a byte at least, so that all the
-    /// lengths that are believed at a time add up to no more than the bytes that are left.
+    /// Items that have not begun yet, in all open lists and maps. Each takes at least one byte, so the accepted lengths
+    /// never add up to more than the remaining bytes.
     pub(super) owed: usize,
-    /// All of these before an item that could not be read, for a type that ignores the error.
+    /// The state before an item that could not be read, for a type that ignores the error.
     pub(super) failed: Option<(&'de [u8], u8, usize)>,
     /// Where the last error happened.
     pub(super) path: Option<Path>,
@@ -49,8 +49,8 @@ impl<'de> Reader<'de> {
         error
     }
 
-    /// Reads exactly one item, whatever the type does. A type may also ignore an error and go on with a default, or not
-    /// look at the item at all; the next one is read from its own beginning nevertheless.
+    /// Reads exactly one item, whatever the type does. A type may ignore an error and continue with a default, or not
+    /// read the item at all. The next item is still read from its own beginning.
     pub(super) fn item<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         self.settle()?;
         self.owed = self.owed.saturating_sub(1);
@@ -59,7 +59,7 @@ impl<'de> Reader<'de> {
         if self.depth != before.1 || self.rest.len() == before.0.len() {
             self.failed = Some(before);
         }
-        // apart, so that no error is copied where there is none
+        // separate, so that no error is copied in the usual case
         match read {
             Ok(value) => self.settle().map(|()| value),
             Err(error) => Err(error),

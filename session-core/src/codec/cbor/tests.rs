@@ -30,14 +30,14 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-/// The bytes are these, and the value comes back.
+/// The value is written as these bytes and read back.
 #[track_caller]
 fn assert_bytes<T: Serialize + for<'v> Deserialize<'v> + PartialEq + Debug>(value: T, bytes: &str) {
     assert_eq!(hex(&write(&value).unwrap()), bytes, "{value:?}");
     assert_eq!(Cbor::read::<T>(&unhex(bytes)).unwrap(), value);
 }
 
-/// What the error says.
+/// The error's text.
 #[track_caller]
 fn said<T: Serialize + for<'v> Deserialize<'v> + Debug>(bytes: &[u8]) -> String {
     Cbor::read::<T>(bytes).unwrap_err().to_string()
@@ -214,7 +214,7 @@ fn bytes_and_lists_of_numbers_read_as_each_other() {
     assert!(Cbor::read::<Bytes>(&unhex("626161")).is_err());
 }
 
-/// What no writer of this format writes.
+/// Bytes that no writer of this format writes.
 #[test]
 fn foreign_bytes_are_refused() {
     for bytes in [
@@ -352,7 +352,7 @@ fn anything_reads_without_being_asked_for() {
         leaf("true"),
         leaf("\"a\""),
         Tree::Some(leaf("null").into()),
-        // bytes are a list to what does not ask for bytes, as in JSON
+        // a type that does not ask for bytes reads a list, as in JSON
         Tree::List(vec![leaf("1")]),
         Tree::Map(vec![(leaf("null"), Tree::List(vec![]))]),
     ]);
@@ -368,7 +368,7 @@ enum Chain {
     Next(Box<Chain>),
 }
 
-/// Nesting ends at the same level for writer and reader, in whatever kinds of levels.
+/// Nesting ends at the same level for writer and reader, for all kinds of levels.
 #[test]
 fn nesting_ends_at_the_same_level_va1() {
     fn levels<T: Serialize + for<'v> Deserialize<'v> + PartialEq + Debug>(end: T, around: impl Fn(T) -> T) {
@@ -398,7 +398,7 @@ fn nesting_ends_at_the_same_level_va1() {
     }
 }
 
-/// A hundred thousand levels that nobody wrote, within a thread's usual stack.
+/// A hundred thousand crafted levels, within a thread's usual stack.
 #[test]
 fn nesting_without_an_end_is_refused() {
     for open in ["81", "a1f6", "a16161", "c6", "8181", "a1644e657874"] {
@@ -412,12 +412,12 @@ fn nesting_without_an_end_is_refused() {
         let skips = |bytes| Cbor::read_seed(bytes, core::marker::PhantomData::<de::IgnoredAny>).is_ok();
         assert!(!skips(&cut) && skips(&whole));
     }
-    // one byte that a type without an end could read for ever
+    // one byte that an endless type could read forever
     assert_eq!(said::<Boxed>(&[5]), "nested too deeply");
     assert_eq!(said::<Boxed>(&[0x80]), "nested too deeply");
 }
 
-/// Declared lengths add up to no more than the bytes that are left, over all lists that are open.
+/// The declared lengths of all open lists add up to no more than the remaining bytes.
 #[test]
 fn declared_lengths_are_no_more_than_the_bytes() {
     struct Hints(Vec<usize>);
@@ -452,7 +452,7 @@ fn declared_lengths_are_no_more_than_the_bytes() {
     }
 }
 
-/// Which field, what the type expects, which kind is there; never what is stored.
+/// The error names the field, the expected type and the kind found, never the stored value.
 #[test]
 fn errors_say_where_and_what_but_no_value_va5() {
     #[derive(Serialize, Deserialize, Debug)]
@@ -553,7 +553,7 @@ fn what_can_be_set_and_never_read_is_named_va1() {
     assert_eq!(why.to_string(), "can be set but not read back: field `[0].password` is missing");
 }
 
-/// VA1: in whatever order a hash map lists its entries.
+/// VA1: in any order of a hash map's entries.
 #[test]
 fn content_does_not_depend_on_order_va1() {
     let content = |hex: &str| Cbor::content(&unhex(hex));
@@ -595,7 +595,7 @@ fn long_expectations_are_cut_at_a_character() {
     assert_eq!(error.to_string(), format!("expected {}, found an integer", "ü".repeat(23)));
 }
 
-/// A type that takes a default for whatever it cannot read.
+/// A type that uses a default for anything that it cannot read.
 #[derive(Debug, PartialEq, Default, Serialize)]
 struct Lenient<T>(T);
 
@@ -605,7 +605,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// VA2: where a type ignores an error, the rest is read from where it begins.
+/// VA2: if a type ignores an error, the rest is read from its own beginning.
 #[test]
 fn after_an_ignored_error_the_next_value_is_its_own_va2() {
     type Five<T> = (Lenient<T>, Option<Lenient<T>>, [Lenient<T>; 1], BTreeMap<u8, Lenient<T>>, u8);
@@ -645,7 +645,7 @@ fn after_an_ignored_error_the_next_value_is_its_own_va2() {
     }
 }
 
-/// VA2: so are the other elements of a list that leaves out those it cannot read.
+/// VA2: so are the other elements of a list that omits unreadable ones.
 #[test]
 fn after_an_element_that_is_left_out_va2() {
     struct Readable(Vec<Vec<u8>>);
@@ -672,7 +672,7 @@ fn after_an_element_that_is_left_out_va2() {
     }
     let read = |bytes| Cbor::read_seed(&unhex(bytes), Readable(Vec::new())).ok();
     assert_eq!(read("8781018302f50405810681f681f5f6"), Some(vec![vec![1], vec![6]]));
-    // bytes that are no value are no element that could be left out
+    // invalid bytes are not an element that could be omitted
     assert_eq!((read("838101f78102"), read("838101810f")), (None, None));
     let lenient =
         |bytes| Cbor::read_seed(&unhex(bytes), core::marker::PhantomData::<Lenient<Lenient<Vec<u8>>>>).is_ok();
@@ -687,7 +687,7 @@ struct PointOrNone {
     paid: u8,
 }
 
-/// What is read is not what serde's traits ask for.
+/// The reader's types are not those that serde's traits request.
 #[test]
 fn visitors_that_break_the_rules_stay_within_the_value() {
     struct Keys;
@@ -715,7 +715,7 @@ fn visitors_that_break_the_rules_stay_within_the_value() {
     );
 }
 
-/// Announces one number of elements and has another.
+/// Announces a different number of elements than it has.
 struct Announces(Option<usize>, usize);
 
 impl Serialize for Announces {
@@ -763,7 +763,7 @@ fn a_place_that_is_too_small_is_not_left() {
     }
 }
 
-/// VA4: the same value says the same, in whatever order it was written; another one says something else.
+/// VA4: a value has the same fingerprint in any order, and another value a different one.
 #[test]
 fn a_map_that_was_read_says_the_same_twice_va4() {
     let map: HashMap<String, HashSet<u32>> = (0..20).map(|n| (n.to_string(), (0..n).collect())).collect();
@@ -797,7 +797,7 @@ fn what_refuses_to_be_written_is_an_error() {
     assert_eq!(Cbor::said(&Refuses), None);
 }
 
-/// What `get` could never return, `set` refuses: a map with a key that has no value, or a value that has no key.
+/// `set` rejects what `get` could never return: a map with a key that has no value, or a value that has no key.
 #[test]
 fn a_map_of_halves_is_refused_va1() {
     /// Keys (`true`) and values of a map.

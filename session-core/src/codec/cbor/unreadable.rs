@@ -17,7 +17,7 @@ pub struct Error {
 pub(super) enum What {
     /// Another kind of value is there.
     Type(Found),
-    /// The kind is right, the value is not.
+    /// The kind matches, the value does not.
     Value(Found),
     /// Another number of elements.
     Length,
@@ -25,13 +25,13 @@ pub(super) enum What {
     Twice(&'static str),
     /// None of these variants.
     Variant(&'static [&'static str]),
-    /// A field that the type refuses because it does not know it.
+    /// A field that the type rejects as unknown.
     Field,
     /// The type's own `Deserialize` returned an error. Its text may contain the value.
     Refused,
     /// The bytes end too early, or declare more elements than they can contain.
     Cut,
-    /// Bytes that this format never has.
+    /// Bytes that do not occur in this format.
     Foreign,
     /// Bytes after the value, or elements that were not read.
     Left,
@@ -100,7 +100,7 @@ impl Error {
     #[cold]
     pub(super) fn expected(what: What, expected: &dyn Expected) -> Self {
         let mut text = Text::EMPTY;
-        // what does not fit is left out
+        // text that does not fit is omitted
         let _ = write!(text, "{expected}");
         Self { what, expected: text, located: false }
     }
@@ -219,7 +219,7 @@ impl fmt::Write for Text {
 /// A step from a value to one that it contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A field or variant, by a name that is the type's.
+    /// A field or variant, by its name in the type.
     Name(&'static str),
     /// An element of a list.
     Index(usize),
@@ -227,7 +227,7 @@ pub(super) enum Step {
     Entry,
 }
 
-/// Where in the value it happened. Of a long path, the middle is left out.
+/// Where in the value it happened. The middle of a long path is omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path {
     /// From the inside out.
@@ -238,7 +238,7 @@ pub(super) struct Path {
 impl Path {
     pub(super) const EMPTY: Self = Self { steps: [Step::Entry; 6], len: 0 };
 
-    /// Notes the step that led to where the path begins so far.
+    /// Notes the step that led to the current start of the path.
     pub(super) fn push(&mut self, step: Step) {
         let at = self.len.min(self.steps.len() - 1);
         if let Some(place) = self.steps.get_mut(at) {

@@ -8,7 +8,7 @@ use crate::base::codec::{DEPTH, WriteError};
 use core::fmt::{self, Write as _};
 use serde::ser::{self, Serialize};
 
-/// Takes bytes, and counts on when the place is full.
+/// Takes bytes, and continues to count when the place is full.
 pub(super) struct Writer<'p> {
     place: &'p mut [u8],
     len: usize,
@@ -16,7 +16,7 @@ pub(super) struct Writer<'p> {
 }
 
 impl<'p> Writer<'p> {
-    /// With `said`, what is written is hashed.
+    /// With `said`, the written bytes are hashed.
     pub(super) const fn new(place: &'p mut [u8], said: Option<u64>) -> Self {
         Self { place, len: 0, said }
     }
@@ -59,13 +59,13 @@ impl<'p> Writer<'p> {
         self.put(text.as_bytes());
     }
 
-    /// Puts another head in the place of the one at `at`, after all that follows it was written.
+    /// Replaces the head at `at` after everything behind it was written.
     fn change_head(&mut self, major: u8, at: usize, was: usize, is: usize) -> Result<(), WriteError> {
         if was == is {
             return Ok(());
         }
         let (old, new) = (Head::new(major, was as u64), Head::new(major, is as u64));
-        // a place of the right size has already lost the last bytes to the longer head
+        // in a place of the exact size, the longer head has already displaced the last bytes
         let grows = new.len.checked_sub(old.len).ok_or(WriteError::Length)?;
         let from = at.saturating_add(old.len);
         let content = self.len.saturating_sub(from);
@@ -108,7 +108,7 @@ impl Head {
             0x1_0000..0x1_0000_0000 => (26, 5),
             _ => (27, 9),
         };
-        // moved up until only the bytes that count are left
+        // moved up until only the significant bytes are left
         let rest = if len == 1 { 0 } else { number << (72 - 8 * len) };
         let [first, tail @ ..] = &mut bytes;
         (*first, *tail) = (major | info, rest.to_be_bytes());
@@ -164,7 +164,7 @@ impl<'w, 'p> Serializer<'w, 'p> {
         Ok(Items { writer, depth, major, at, announced: len, count: 0, pending: false })
     }
 
-    /// A variant's content comes next.
+    /// A variant's content follows.
     fn variant(self, name: &str) -> Result<Self, WriteError> {
         let content = self.deeper()?;
         content.writer.put_head(MAP, 1);
@@ -274,7 +274,7 @@ impl<'w, 'p> ser::Serializer for Serializer<'w, 'p> {
         let Self { writer, depth } = self.deeper()?;
         let null = value.serialize(Serializer { writer: &mut *writer, depth })?;
         if null {
-            // the null that was written last moves behind a tag
+            // a tag is inserted before the null that was written last
             writer.len = writer.len.saturating_sub(1);
             writer.put(&[SOME, NULL]);
         }
@@ -355,11 +355,11 @@ struct Items<'w, 'p> {
     writer: &'w mut Writer<'p>,
     depth: u8,
     major: u8,
-    /// Where its head stands.
+    /// The position of its head.
     at: usize,
     announced: usize,
     count: usize,
-    /// A key was written, and its value has still to come.
+    /// A key was written, but not its value.
     pending: bool,
 }
 

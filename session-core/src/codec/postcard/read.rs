@@ -46,7 +46,7 @@ impl<'de> Reader<'de> {
         Some(Self { digest, len: bytes.len(), rest, depth: DEPTH })
     }
 
-    /// Whether what was written is what was read.
+    /// Whether the value was read as it was written.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn has_read(&self, written: &Writer<'_>) -> bool {
         self.rest.is_empty() && written.len() == self.len && written.digest() == *self.digest
@@ -108,7 +108,7 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// What contains `len` elements or fields.
+    /// A value of `len` elements or fields.
     #[inline]
     fn elements<V: Visitor<'de>>(&mut self, left: usize, visitor: V) -> Result<V::Value, Unreadable> {
         self.enter()?;
@@ -126,7 +126,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// A method per integer that may be too small for what is there.
+/// A method per integer type, with a check of the range.
 macro_rules! integers {
     ($($method:ident $visit:ident = $with:ident)*) => { $(
         #[inline]
@@ -136,7 +136,7 @@ macro_rules! integers {
     )* };
 }
 
-/// What only formats with types in their bytes have.
+/// Methods of self-describing formats only.
 macro_rules! absent {
     ($($method:ident)*) => { $(
         #[inline]

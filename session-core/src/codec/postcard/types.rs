@@ -89,7 +89,7 @@ fn variants_that_moved_are_an_error_va2() {
     let _ = [moved::Role::Admin, moved::Role::Guest];
 }
 
-/// VA2: a field that only one side knows moves those behind it.
+/// VA2: a field that only one side knows shifts those after it.
 #[test]
 fn fields_that_one_side_skips_are_an_error_va2() {
     #[derive(Serialize, Deserialize, Debug)]
@@ -156,7 +156,7 @@ fn nesting_ends_at_the_same_level_va1() {
     levels((Chain::End, Boxed(None)), DEPTH - 1, |(_, boxed)| (Chain::End, Boxed(Some(boxed.into()))));
 }
 
-/// Bytes that nobody wrote, within a thread's usual stack.
+/// Crafted bytes, within a thread's usual stack.
 #[test]
 fn nesting_without_an_end_is_refused() {
     let bytes = [0, 0, 0, 0].into_iter().chain([1; 100_000]).collect::<Vec<u8>>();
@@ -166,7 +166,7 @@ fn nesting_without_an_end_is_refused() {
     assert!(Postcard::read::<Table>(&bytes).is_err());
 }
 
-/// A list of more elements than there are bytes is not believed, nor written.
+/// A list of more elements than bytes is neither read nor written.
 #[test]
 fn declared_lengths_are_no_more_than_the_bytes() {
     #[derive(Debug)]
@@ -224,7 +224,7 @@ fn lengths_that_are_not_announced_or_wrong_are_refused() {
     }
 }
 
-/// What is displayed in pieces is the text that they make.
+/// Text that is displayed in pieces is one text.
 #[test]
 fn a_displayed_value_is_its_text() {
     struct Displayed<'a>(&'a [&'a str]);

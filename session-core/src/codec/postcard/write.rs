@@ -36,14 +36,14 @@ const MAP: u32 = 28;
 const STRUCT: u32 = 29;
 const STRUCT_VARIANT: u32 = 30;
 
-/// One word more in a digest. As FNV-1a, but a word and not a byte at a time, so the high bits have to come down too.
+/// Adds a word to a digest. This is FNV-1a by words instead of bytes, so the high bits have to be mixed down as well.
 #[inline]
 const fn folded(digest: u32, word: u32) -> u32 {
     let hash = (digest ^ word).wrapping_mul(0x9e37_79b1);
     hash ^ (hash >> 15)
 }
 
-/// Takes bytes, and counts on when the place is full.
+/// Takes bytes, and continues to count when the place is full.
 pub(super) struct Writer<'p> {
     place: &'p mut [u8],
     len: usize,
@@ -70,7 +70,7 @@ macro_rules! varints {
 varints! { varint(u32) long_varint(u64) wide_varint(u128) }
 
 impl<'p> Writer<'p> {
-    /// A writer of one value. The digest comes before it.
+    /// Writes one value after its digest.
     #[inline]
     pub(super) const fn new(place: &'p mut [u8]) -> Self {
         Self { place, len: DIGEST, digest: 0x811c_9dc5, depth: DEPTH }
@@ -81,7 +81,7 @@ impl<'p> Writer<'p> {
         self.digest.to_le_bytes()
     }
 
-    /// The number of bytes that there are, or would be if there was room, digest and all.
+    /// The number of bytes including the digest, whether or not they fit.
     #[inline]
     pub(super) const fn len(&self) -> usize {
         self.len
@@ -168,7 +168,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    /// What is one level deeper.
+    /// The writer one level deeper.
     #[inline]
     fn inside<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         self.enter()?;
@@ -188,7 +188,7 @@ impl<'p> Writer<'p> {
         self.name(variant);
     }
 
-    /// A fixed number of elements or fields comes next.
+    /// A fixed number of elements or fields follows.
     #[inline]
     fn fields(&mut self, len: usize) -> Result<Fields<'_, 'p>, WriteError> {
         // no type has 2³² fields
@@ -408,14 +408,14 @@ impl fmt::Write for Len {
     }
 }
 
-/// A list or map whose elements are being written. Each has a digest of its own, and their sum is the same in any order.
+/// A list or map whose elements are being written. Each has its own digest, and their sum is the same in any order.
 pub(super) struct Elements<'w, 'p> {
     writer: &'w mut Writer<'p>,
     before: u32,
     sum: u32,
-    /// Elements that were announced and did not come yet.
+    /// Announced elements that have not been written yet.
     left: usize,
-    /// Where the elements end at least: reading believes in no more elements than there are bytes.
+    /// The least position at which the elements end: a reader accepts no more elements than bytes.
     least: usize,
 }
 

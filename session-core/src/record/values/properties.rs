@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// A table of what `change` puts into it.
+/// A table filled by `change`.
 pub(super) fn table(change: impl FnOnce(&mut Table<'_>)) -> Vec<u8> {
     let (mut bytes, mut len) = ([0; 4096], 0);
     change(&mut Table::new(&mut bytes, 0, &mut len));
@@ -39,7 +39,7 @@ fn encoded(oracle: &Oracle) -> Vec<u8> {
     bytes
 }
 
-/// Random bytes, few or now and then many.
+/// Random bytes, usually few, sometimes many.
 fn value(random: &mut Random, longest: usize) -> Vec<u8> {
     let longest = if random.below(8) == 0 { longest } else { 12 };
     let len = random.below(longest);
@@ -114,7 +114,7 @@ fn encode(value: &[u8]) -> Vec<u8> {
     bytes[..len].to_vec()
 }
 
-/// Any bytes are a table or are not; what is one is the only way to write its content.
+/// Any bytes are either no table or the only way to write its content.
 #[test]
 fn any_bytes_are_refused_or_read_whole() {
     let mut random = Random(2);
@@ -138,7 +138,7 @@ fn any_bytes_are_refused_or_read_whole() {
                 _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << random.below(8)),
             }
         }
-        // none of these may panic, whatever check says
+        // none of these may panic, whatever `check` returns
         let count = entries(&bytes).count();
         for key in ["a", "b", "zz"] {
             let entry = find(&bytes, key);

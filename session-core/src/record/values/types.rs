@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// A type: what it is one type with, samples of it in a table each, and how to read it.
+/// A type: the types that read alike, its samples in a table each, and how to read it.
 struct Type {
     name: &'static str,
     samples: Vec<(String, Vec<u8>)>,
@@ -68,14 +68,14 @@ struct Point {
     y: u8,
 }
 
-/// As `Point`, but for its name.
+/// As `Point`, except for its name.
 #[derive(Serialize, Deserialize, Debug)]
 struct Size {
     x: u8,
     y: u8,
 }
 
-/// Types that have the name `Point` too.
+/// Other types with the name `Point`.
 mod other {
     use serde::{Deserialize, Serialize};
 
@@ -227,7 +227,7 @@ fn a_hash_map_of_mixed_shapes_reads_in_any_order() {
     }
 }
 
-/// VA4: what was read and is put back is no change, in whatever order it lists its entries.
+/// VA4: setting the value that was read is no change, in any order of its entries.
 #[test]
 fn an_unchanged_hash_map_put_back_is_no_change_va4() {
     let map: HashMap<u32, HashSet<String>> = (0..9).map(|n| (n, (0..n).map(|n| n.to_string()).collect())).collect();
@@ -244,7 +244,7 @@ fn an_unchanged_hash_map_put_back_is_no_change_va4() {
         assert_eq!(table.set::<Cbor, _>("map", &read.clone(), as_read), Ok(false));
         assert_eq!(table.data(), data);
         others += usize::from(table.set::<Cbor, _>("map", &read, None).unwrap());
-        // over another entry than the one that was read, it is a change
+        // over an entry that was not the one read, it is a change
         table.set::<Cbor, _>("map", &map, None).unwrap();
         read.remove(&8);
         table.set::<Cbor, _>("map", &read, None).unwrap();
@@ -258,7 +258,7 @@ fn an_unchanged_hash_map_put_back_is_no_change_va4() {
     assert!(others > 10, "{others} of 20 were written in another order");
 }
 
-/// What cannot be written, or not read again, is refused and changes nothing.
+/// Values that cannot be written or read back are rejected and change nothing.
 #[test]
 fn unwritable_values() {
     #[derive(Serialize)]

@@ -14,7 +14,7 @@ use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
 
 /// The largest record of the suite.
 pub(super) const LARGEST: usize = 192;
-/// The idle timeout of its records in milliseconds: no whole seconds, so that rounding shows.
+/// The idle timeout of its records in milliseconds: not whole seconds, so that rounding is detected.
 pub(super) const IDLE: u64 = 60_007;
 
 const FAILED: &str = "the medium returned an error, and must not fail while the suite runs";
@@ -62,7 +62,7 @@ impl<'a, S: Store> Case<'a, S> {
         self.some(holds.then_some(()), sentence)
     }
 
-    /// What is in `option`, if anything.
+    /// The content of `option`, or a broken rule.
     pub(super) fn some<T>(&self, option: Option<T>, sentence: &'static str) -> Result<T, Broken> {
         option.ok_or(Broken { rule: self.rule, name: self.name, sentence })
     }
@@ -138,7 +138,7 @@ impl<'a, S: Store> Case<'a, S> {
         }
     }
 
-    /// Demands that exactly this record is there and gives its version.
+    /// Requires exactly this record, and returns its version.
     pub(super) async fn holds(
         &self,
         key: &Handle,
@@ -152,7 +152,7 @@ impl<'a, S: Store> Case<'a, S> {
         self.some(found.map(|found| found.version), sentence)
     }
 
-    /// Demands that there is a record and gives its `last_seen`.
+    /// Requires a record, and returns its `last_seen`.
     pub(super) async fn last_seen(&self, key: &Handle, now: Time, sentence: &'static str) -> Result<Time, Broken> {
         let mut buffer = [0; LARGEST];
         let found = found(self.load(key, now, &mut buffer).await?);
@@ -160,13 +160,13 @@ impl<'a, S: Store> Case<'a, S> {
         self.some(stamp.map(|stamp| stamp.last_seen), sentence)
     }
 
-    /// Demands that there is none.
+    /// Requires that there is no record.
     pub(super) async fn missing(&self, key: &Handle, now: Time, sentence: &'static str) -> Result<(), Broken> {
         let load = self.load(key, now, &mut [0; LARGEST]).await?;
         self.check(load == Load::Missing, sentence)
     }
 
-    /// Leaves nothing behind, not even a record that is over: at the start none is.
+    /// Removes everything, including expired records, because none has expired at the start.
     pub(super) async fn tidy(&self, key: &Handle) -> Result<(), Broken> {
         self.delete(key, DeleteCondition::Any, self.start).await.map(|_| ())
     }
@@ -179,7 +179,7 @@ pub(super) fn found(load: Load) -> Option<Found> {
     }
 }
 
-/// A record as plain bytes: a store looks at no more than its stamp, and at whose it is.
+/// A record as plain bytes: a store reads only its stamp and its subject.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     bytes: [u8; LARGEST],
@@ -213,14 +213,14 @@ impl Record {
         self.millis(ENDS_AT, at.millis())
     }
 
-    /// Whose session it is; no data yet.
+    /// The session's subject; no data yet.
     pub(super) fn subject(mut self, name: &[u8]) -> Self {
         let len = u8::try_from(name.len()).unwrap_or_default();
         self.len = LARGEST.min(MIN_LEN + 7 + name.len());
         self.put(1, &[SUBJECT]).put(MIN_LEN + 6, &[len]).put(MIN_LEN + 7, name)
     }
 
-    /// What follows the head; cut where the largest record ends.
+    /// The bytes after the head, cut off at the size of the largest record.
     pub(super) fn data(mut self, data: &[u8]) -> Self {
         self.len = LARGEST.min(MIN_LEN + data.len());
         let data = data.get(..self.len - MIN_LEN).unwrap_or_default();
@@ -240,7 +240,7 @@ impl Record {
     }
 }
 
-/// Both at once: each is polled in turn until both are done.
+/// Runs both at once: polls them in turn until both are done.
 pub(super) async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
     let (mut one, mut other) = (pin!(one), pin!(other));
     let (mut first, mut second) = (None, None);
@@ -266,7 +266,7 @@ pub(super) async fn both<A: Future, B: Future>(one: A, other: B) -> (A::Output, 
     .await
 }
 
-/// Polls a future so many times at most and drops it.
+/// Polls a future at most this many times and drops it.
 pub(super) async fn dropped_after<F: Future>(polls: u8, future: F) {
     let mut future = pin!(future);
     let mut left = polls;

@@ -7,14 +7,14 @@ use crate::base::names::{Handle, Version};
 use crate::store::contract::{DeleteCondition, Store};
 use crate::store::index::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
 
-/// The index of a store, and two subjects of its own.
+/// The index of a store, and two subjects that only this rule uses.
 struct Indexed<'a, S: Store> {
     case: Case<'a, S>,
     index: &'a S::Index,
     names: [[u8; 10]; 2],
 }
 
-/// What a list shows at most here.
+/// The largest list here.
 type Page = [IndexEntry; 3];
 
 impl<'a, S: Store> Indexed<'a, S> {
@@ -42,7 +42,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         self.case.record(number).login(login).subject(self.name(subject))
     }
 
-    /// Stores a session of a subject and gives its version.
+    /// Stores a session of a subject and returns its version.
     async fn stored(&self, subject: usize, place: u8, login: u32) -> Result<(Handle, Version), Broken> {
         let key = self.case.key(place);
         let record = self.record(subject, u64::from(place), login);
@@ -141,7 +141,7 @@ pub(super) async fn an_entry_is_there_once<S: Store>(case: Case<'_, S>) -> Resul
     let (listing, page) = indexed.all(0).await?;
     let newer = [Some((second, 1)), Some((first, 2)), None];
     indexed.case.check(shown(listing, &page) == newer, "a newer login of a session replaces the older one's entry")?;
-    // its answer was lost once, and the server does it again now
+    // its answer was lost once, and the server executes it again now
     indexed.added(0, first, 1).await?;
     let (listing, page) = indexed.all(0).await?;
     indexed.case.check(shown(listing, &page) == newer, "a late add of an older login leaves the newer one's entry")?;
@@ -160,7 +160,7 @@ pub(super) async fn a_moved_epoch_refuses<S: Store>(case: Case<'_, S>) -> Result
     let refused = indexed.add(0, before, handle, 1).await?;
     indexed.case.check(refused == Added::Moved, "an entry that saw another epoch is rejected")?;
     let mut page = [IndexEntry::NONE; 3];
-    // stores that find entries by their records may list a session that was refused: its login takes the record away
+    // stores that find entries by their records may list a rejected session, whose login then removes the record
     indexed.tidy(0, handle, 1).await?;
     let after = indexed.list(0, 0, &mut page).await?;
     indexed.case.check(after.entries == 0, "a rejected entry is not listed after its record is deleted")
@@ -211,7 +211,7 @@ pub(super) async fn subjects_are_apart<S: Store>(case: Case<'_, S>) -> Result<()
     indexed.tidy(1, other, 1).await
 }
 
-/// Not in the suite, for it ends everybody's sessions.
+/// Not in the suite, because it ends all sessions.
 pub(super) async fn end_all_ends_all<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
     let (before, after, later) = (case.key(0), case.key(1), case.at(5_000));
     case.created(&before, &case.record(1).born(case.at(0)), case.at(0)).await?;
@@ -222,7 +222,7 @@ pub(super) async fn end_all_ends_all<S: Store>(case: Case<'_, S>) -> Result<(), 
     let record = case.record(2).born(later).seen(later);
     case.created(&after, &record, later).await?;
     case.holds(&after, &record, later, "a session that begins after end_all is kept").await?;
-    // the node that made it has a clock that is ahead
+    // the clock of the node that made it is ahead
     case.well(case.store().end_all(case.at(1_000)).await)?;
     case.missing(&after, later, "end_all ends a session of a node whose clock is ahead").await?;
     case.tidy(&after).await?;

@@ -1,4 +1,4 @@
-//! Rules of single operations while no record is over.
+//! Rules of single operations while no record has expired.
 
 use super::broken::Broken;
 use super::case::{Case, LARGEST, found};
@@ -6,7 +6,7 @@ use crate::base::names::{Handle, Version};
 use crate::record::layout::{FORMAT, MIN_LEN};
 use crate::store::contract::{DeleteCondition, Load, Outcome, Store};
 
-/// What formats and protocols stumble over: ends of strings and lines, quotes, no UTF-8, all bits.
+/// Bytes that formats and protocols often mishandle: ends of strings and lines, quotes, invalid UTF-8, all bits.
 const AWKWARD: &[u8] = b"\x00\xff\r\n\r\nEND\r\n'\"\\%s\x1a\xc3\x28\x80\n\x00";
 
 pub(super) async fn absent_is_missing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
@@ -135,7 +135,7 @@ pub(super) async fn handles_are_apart<S: Store>(case: Case<'_, S>) -> Result<(),
 }
 
 pub(super) async fn full_changes_nothing<S: Store>(case: Case<'_, S>) -> Result<(), Broken> {
-    // a device's store is full before that; one that is not has nothing to show
+    // a device's store is full before that; another store has nothing to show
     const CREATES: u8 = 16;
     let (now, mut last) = (case.at(0), None);
     for number in 0..CREATES {
@@ -160,7 +160,7 @@ pub(super) async fn full_changes_nothing<S: Store>(case: Case<'_, S>) -> Result<
     Ok(())
 }
 
-/// A record that is never over, and its beginnings, which are others.
+/// A record that never expires, and its prefixes, which are other records.
 static LARGE: [u8; 8_192] = {
     let mut bytes = [0; 8_192];
     bytes[0] = FORMAT;
@@ -171,7 +171,7 @@ pub(super) async fn too_large_changes_nothing<S: Store>(case: Case<'_, S>) -> Re
     let (key, other, now) = (case.key(0), case.key(1), case.at(0));
     let (small, mut fits) = (case.record(1), LARGEST);
     let version = case.created(&key, &small, now).await?;
-    // a device's store takes less than that; one that takes it has nothing to show
+    // a device's store accepts less than that; another store has nothing to show
     for size in [256, 512, 1_024, 2_048, 4_096, LARGE.len()] {
         let large = LARGE.get(..size).unwrap_or_default();
         match case.well(case.store().create(&other, large, now).await)? {

@@ -1,4 +1,4 @@
-//! Rules of the life span: when a record is over, and what moves its end.
+//! Rules of the life span: when a record expires, and what moves its end.
 
 use super::broken::Broken;
 use super::case::{Case, IDLE};

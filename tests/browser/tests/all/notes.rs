@@ -30,6 +30,11 @@ fn over_rocket() {
 }
 
 #[test]
+fn over_salvo() {
+    story("session-salvo");
+}
+
+#[test]
 fn over_edge_http() {
     story("session-edge-http");
 }

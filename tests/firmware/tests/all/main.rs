@@ -3,6 +3,7 @@
 mod bare;
 mod browser;
 mod cuts;
+mod esp32;
 mod faults;
 mod guide;
 mod life;

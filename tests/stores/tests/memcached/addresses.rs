@@ -132,7 +132,7 @@ fn files_that_are_none_are_told_when_the_store_is_opened() {
     for (parameters, sentence) in [
         ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
         (format!("sslrootcert={key}"), "no certificate in PEM"),
-        (format!("sslcert={certificate}"), "go together"),
+        (format!("sslcert={certificate}"), "set sslcert= and sslkey= together"),
         (format!("sslcert={certificate}&sslkey={certificate}"), "no private key in PEM"),
         (format!("sslcert={certificate}&sslkey={}", certificates.file("server.key")), "cannot be used"),
     ] {

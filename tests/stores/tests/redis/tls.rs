@@ -117,10 +117,10 @@ fn files_that_are_none_are_told_when_the_store_is_opened() {
     let (key, certificate) = (certificates.file("client.key"), certificates.file("client.pem"));
     for (parameters, sentence) in [
         ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
-        (format!("sslrootcert={key}"), "without a certificate"),
-        (format!("sslcert={certificate}"), "go together"),
+        (format!("sslrootcert={key}"), "no certificate in PEM"),
+        (format!("sslcert={certificate}"), "set sslcert= and sslkey= together"),
         (format!("sslcert={certificate}&sslkey={certificate}"), "cannot be used"),
-        (format!("sslcert={key}&sslkey={key}"), "without a certificate"),
+        (format!("sslcert={key}&sslkey={key}"), "no certificate in PEM"),
     ] {
         let why = RedisStore::open(&format!("rediss://h?{parameters}")).map(|_| ()).unwrap_err().to_string();
         assert!(why.contains(sentence) && !why.contains('\n'), "{parameters}: {why}");
