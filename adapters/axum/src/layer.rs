@@ -40,7 +40,7 @@ impl fmt::Debug for Look {
 }
 
 impl Look {
-    /// Formats an answer to an error of the session as the application does.
+    /// Gives the application's look to an answer that is an error of the session.
     fn apply(&self, answer: Response<Body>) -> Response<Body> {
         let Some(make) = &self.0 else { return answer };
         let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
@@ -190,7 +190,7 @@ impl<F> SessionFuture<F> {
     }
 }
 
-/// Returns the answer with its session's part.
+/// Returns the answer with what its session says.
 fn conclude(finished: Finished, answer: Response<Body>, look: &Look) -> Response<Body> {
     let mut answer = look.apply(finished.error.map_or(answer, |error| SessionRejection(error).into_response()));
     headers::apply(finished, answer.headers_mut());

@@ -30,7 +30,7 @@ const PARTS: [Part; 7] = [
         title: "What sessions add to a request, in counts",
         section: "counts",
         tables: &["goals", "counts"],
-        text: "A request goes through the framework in process, over the store in memory. Shown is what it takes more than the\n\
+        text: "A request goes through the framework in process, over the store in memory. The figures are the difference to the\n\
                same request without sessions. Ours checks signatures, both lifetimes and versions; of the peers only\n\
                rocket_flex_session and actix-session protect their cookies. The instructions are those that this processor executes,\n\
                counted by single-stepping (`ptrace`) through the last 10 of 300 requests, with the same seeds and addresses at each\n\
@@ -41,8 +41,8 @@ const PARTS: [Part; 7] = [
         title: "Nanoseconds",
         section: "times",
         tables: &["times"],
-        text: "The same requests. The programs take turns, and the middle one of their rounds counts, so that both have the same\n\
-               noise: read the ratio, and not the nanoseconds. A ratio below 1 means that ours is faster.\n",
+        text: "The same requests. The programs take turns, and the median of their rounds counts, so that both have the same\n\
+               noise: compare the ratio, not the nanoseconds. A ratio below 1 means that ours is faster.\n",
         plot: None,
     },
     Part {
@@ -50,7 +50,7 @@ const PARTS: [Part; 7] = [
         section: "http",
         tables: &["http"],
         text: "A server of one thread, a load of `wrk` on the same machine, with 1 and with 64 connections. `bare` is the framework\n\
-               without sessions. The processor's time is the server's alone.\n",
+               without sessions. The processor time is the server's alone.\n",
         plot: Some(("http", http)),
     },
     Part {
@@ -65,8 +65,8 @@ const PARTS: [Part; 7] = [
         title: "As sessions become many, and with two threads",
         section: "growth",
         tables: &["growth", "threads"],
-        text: "A read of any of so many sessions through axum, in process. What it grows by is what the processor waits for memory.\n\
-               Two threads share one store, and each has a runtime of its own.\n",
+        text: "A read of any of this many sessions through axum, in process. The growth is the time that the processor waits for memory.\n\
+               Two threads share one store, and each has its own runtime.\n",
         plot: Some(("growth", growth)),
     },
     Part {
@@ -74,25 +74,25 @@ const PARTS: [Part; 7] = [
         section: "stores",
         tables: &["stores", "queries"],
         text: "A read through axum, against the bare command for a record of that size through the same client, in turn; server and\n\
-               client share the machine. For memcached the bare command is the look of its cache. Queries are counted by the server, of\n\
-               a visitor who reads once a second: a read asks once, and the idle time is moved once a minute. SQLite has no server that\n\
-               counts, and gets PostgreSQL's statements.\n",
+               client share the machine. For memcached the bare command is its cache's read. The server counts the queries of a\n\
+               visitor who reads once a second: a read is one query, and the idle time is written once a minute. SQLite has no server\n\
+               that counts, and gets PostgreSQL's statements.\n",
         plot: Some(("stores", stores)),
     },
     Part {
         title: "Flash",
         section: "flash",
         tables: &["flash", "wear"],
-        text: "8 pages of 4 KB, which hold 40 sessions of 256 bytes: calls of the flash and bytes both ways of a request as it fills. The\n\
+        text: "8 pages of 4 KB, which hold 40 sessions of 256 bytes: calls of the flash and bytes in both directions for a request as it fills. The\n\
                wear is computed from a simulated month of a page that polls once a second, ten logins a day, and a clock that is\n\
-               persisted: flash of this kind stands 100,000 erases.\n",
+               persisted. Flash of this kind endures 100,000 erases.\n",
         plot: Some(("wear", wear)),
     },
 ];
 
 pub(crate) fn write() -> Done {
     let mut page = String::from(
-        "# Performance\n\nWritten by `cargo xtask performance`, which takes about ten minutes and wants a quiet machine; `--only SECTION` makes one \
+        "# Performance\n\nWritten by `cargo xtask performance`, which takes about ten minutes and needs a quiet machine; `--only SECTION` makes one \
          part of it.\nThe figures are in [bench/performance/data](../bench/performance/data). Budgets for what is counted are checked by\n\
          `cargo xtask test-all --only bench`; times are never asserted.\n",
     );

@@ -302,7 +302,7 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 },
                 Next::Store(step) => {
                     let reply = self.mode.apply(&self.context, request, step, operation).await;
-                    // an applied step needs no later time
+                    // what was done as it was asked for leaves nothing to judge by a later time
                     if !matches!(reply, Reply::Wrote(Ok(Outcome::Applied(_)))) {
                         operation.now = self.now();
                     }

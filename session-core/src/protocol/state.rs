@@ -490,13 +490,13 @@ impl<B: Buffer> RequestState<B> {
         changes.wipe();
         mine.wipe(&overwrite);
         other.wipe(&overwrite);
-        // even if the cookie is already gone
+        // also where a cookie was that is gone already
         token.insert(Token::BLANK).wipe();
         *outgoing = Outgoing::Set(Value::BLANK);
         if let Outgoing::Set(value) = outgoing {
             value.wipe();
         }
-        // constants, because the unused parts of another value would contain bytes of the stack
+        // constants: another value brings, in the place of what it has not, whatever the stack had there
         *session = const { SessionState::None };
         *fresh_handle = const { None };
         *token = const { None };

@@ -161,7 +161,7 @@ impl<B: Buffer> Changes<B> {
         (self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);
     }
 
-    /// The same, and removes from memory what was read.
+    /// The same, and nothing of what was read stays in memory.
     pub(crate) fn wipe(&mut self) {
         self.touched = B::Keys::NEW;
         self.reset();

@@ -242,8 +242,8 @@ mod tests {
             (["--grace", "3600"], "grace"),
             (["--cookie-name", "a b"], "name"),
             (["--cookie-name", "__Host-x"], "__Host-"),
-            (["--store", "redis"], "--store <STORE>: a store URL"),
-            (["--store", "redis://u:secret@"], "--store <STORE>: redis"),
+            (["--store", "redis"], "--store <STORE>: invalid store URL: use one of "),
+            (["--store", "redis://u:secret@"], "--store <STORE>: invalid Redis URL: "),
             (["--idle", "soon"], "--idle"),
             (["--device-bound", "600"], "--device-bound"),
         ] {
