@@ -294,6 +294,21 @@ mod tests {
     }
 
     #[test]
+    fn every_error_has_a_text() {
+        extern crate std;
+        use std::string::ToString as _;
+        for (name, error) in [
+            ("NotReady", SntpError::NotReady),
+            ("NoAnswer", SntpError::NoAnswer),
+            ("NotAnAnswer", SntpError::NotAnAnswer),
+            ("Refused", SntpError::Refused(*b"RATE")),
+            ("Unsynchronized", SntpError::Unsynchronized),
+        ] {
+            store_support::check_text(name, &error.to_string());
+        }
+    }
+
+    #[test]
     fn a_server_is_not_asked_too_often() {
         let failed = Err(SntpError::NoAnswer);
         let mut waits = (0..8).scan(0, |wait, _| {

@@ -1,5 +1,7 @@
 //! Configuration items lie beside the sessions: whole after any power cut, and safe from sessions.
 
+use core::pin::pin;
+use core::task::{Context, Waker};
 use embedded_storage_async::nor_flash::NorFlashErrorKind;
 use nor_flash::Strict;
 use session_core::store::{DeleteCondition, Outcome, Store};
@@ -96,6 +98,33 @@ fn a_power_cut_leaves_the_old_items_or_the_new_st5() {
     assert!(moved > 0 && olds > 0 && news > 0);
 }
 
+/// A write whose future is dropped, wherever it waits, leaves the old items or the new ones; the next operation knows which.
+#[test]
+fn a_dropped_write_leaves_the_old_items_or_the_new_st5() {
+    let (old, new) = (wifi("home", PASSWORD), wifi("a guest's network", "another password"));
+    let image = full(&old, 20).bytes();
+    let (mut olds, mut news) = (0, 0);
+    for polls in 0.. {
+        let flash = Flash::with(image.clone());
+        let store = Device::new(flash.clone());
+        flash.wait(true);
+        let done = {
+            let mut write = pin!(new.write(&store, at(100)));
+            let mut context = Context::from_waker(Waker::noop());
+            (0..polls).any(|_| write.as_mut().poll(&mut context).is_ready())
+        };
+        flash.wait(false);
+        for found in [run(Items::read(&store)).unwrap(), read(&flash)] {
+            assert!(if done { found == new } else { found == old || found == new }, "{polls}: {found:?}");
+            (olds, news) = (olds + u64::from(found == old), news + u64::from(found == new));
+        }
+        if done {
+            break;
+        }
+    }
+    assert!(olds > 0 && news > 2, "{olds} {news}");
+}
+
 /// Sessions that come, go and evict each other never take an item's place, and a full store takes another one.
 #[test]
 fn a_full_store_keeps_its_items_st9() {
@@ -170,6 +199,18 @@ fn unreadable_items_are_never_other_items_st10() {
     flash.fail_writes(false);
     assert_eq!(read(&flash), first);
     assert_eq!(ConfigError::from(failed).to_string(), "the flash driver failed");
+}
+
+#[test]
+fn every_error_has_a_text() {
+    for (name, error) in [
+        ("TooLarge", ConfigError::TooLarge { need: 230, have: 192 }),
+        ("Length", ConfigError::Length),
+        ("Unreadable", ConfigError::Unreadable),
+        ("Flash", ConfigError::Flash(FlashError::Held)),
+    ] {
+        store_support::check_text(name, &error.to_string());
+    }
 }
 
 #[test]

@@ -355,7 +355,9 @@ fn errors_look_as_the_application_says() {
         assert_eq!((answer.status().code, answer.content_type()), (status, Some(ContentType::HTML)), "{error:?}");
         let set = cookie(&answer);
         assert_eq!(all(&answer, "Vary").len(), 1, "{error:?}");
-        assert_eq!((all(&answer, "X-Inner").len(), all(&answer, "Content-Encoding").len()), (1, 0), "{error:?}");
+        // an error of the handler's comes to the fairings in its look, and they may encode that
+        let encoded = usize::from(error == Error::BadKey);
+        assert_eq!((all(&answer, "X-Inner").len(), all(&answer, "Content-Encoding").len()), (1, encoded), "{error:?}");
         assert_eq!(answer.into_string().unwrap(), format!("<h1>Sorry</h1>{error}"));
         set
     };

@@ -77,8 +77,8 @@ async fn feed(mut rtc: Rtc<'static>) -> ! {
     }
 }
 
-/// True random numbers only while the radio is on, and fewer if its converter is saturated, by the data sheet. So a
-/// kilobyte is hashed, and there are none before the radio is on.
+/// By the chips' manuals the numbers are true random ones only while the radio is on, so there are none before. By that of the
+/// ESP32 they have less entropy if the radio's converter is saturated, so a kilobyte is hashed.
 pub(crate) fn entropy() -> Option<[u8; 32]> {
     let source = Trng::try_new().ok()?;
     condense(1024, |piece| source.read(piece))
