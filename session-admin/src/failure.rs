@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::output::readable;
+
 /// Why a command was not done.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -28,10 +30,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Writes a line to stderr, without a password.
+/// Writes a line to stderr, without a password and without anything that a terminal obeys.
 pub(crate) fn tell(line: &str) {
     // nobody reads it, and there is no other place
-    let _written = writeln!(io::stderr(), "{}", masked(line));
+    let _written = writeln!(io::stderr(), "{}", readable(&masked(line)));
 }
 
 /// Hides what stands between `://` and the last `@` of a word: the user and the password of a URL. Errors repeat no URL, so

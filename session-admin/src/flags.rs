@@ -109,6 +109,15 @@ impl Command {
         matches!(self, Self::Revoke { .. } | Self::EndAll { .. })
     }
 
+    /// Whose sessions it is about, if it names a subject.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        match self {
+            Self::List { subject } | Self::Watch { subject, .. } => subject.as_deref(),
+            Self::Show { subject, .. } | Self::Revoke { subject, .. } => Some(subject),
+            _ => None,
+        }
+    }
+
     /// Whether it can be done where sessions travel in their cookies.
     pub(crate) const fn without_records(&self) -> bool {
         matches!(self, Self::Revoke { id: None, .. } | Self::EndAll { .. } | Self::Check)

@@ -60,6 +60,9 @@ fn status(done: Result<(), Failure>) -> ExitCode {
 }
 
 async fn run(flags: &Flags) -> Result<(), Failure> {
+    if flags.command.subject().is_some_and(|subject| subject.is_empty() || subject.len() > usize::from(u8::MAX)) {
+        return Err(Failure::Usage("a subject has 1 to 255 bytes".into()));
+    }
     let application = &Application::open(flags).await?;
     let sessions = &application.sessions;
     let failed = |why| application.failed(why);

@@ -433,6 +433,25 @@ async fn rights_and_tables_that_are_not_there_are_told_in_a_sentence_st18() {
     refused(with(":geheim@"), &["list"], "Redis rejected");
 }
 
+/// A subject may be any text of an application's visitors, and stands in the operator's script.
+#[tokio::test]
+async fn what_is_told_is_one_line_that_no_terminal_obeys_st18() {
+    let (_dir, url) = sqlite();
+    app(&url).sign_in("ann", "").await;
+    let admin = Admin(url);
+    for command in [&["revoke", "\u{1b}[2J\nann", "--id", "x"][..], &["show", "\u{9b}2J\u{202e}ann", "--id", "x"]] {
+        let why = admin.refused(1, command);
+        assert!(why.trim_end().ends_with("ann has no session x") && why.lines().count() == 1, "{why}");
+        assert!(!why.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{why:?}");
+    }
+    let long = "a".repeat(256);
+    for subject in ["", &long] {
+        for command in [&["list", subject][..], &["show", subject], &["revoke", subject], &["watch", subject]] {
+            assert_eq!(admin.refused(2, command), "a subject has 1 to 255 bytes\n", "{command:?}");
+        }
+    }
+}
+
 /// Help, completions and man pages name the variables and not what is in them; a URL in a wrong place is masked.
 #[test]
 fn no_password_is_in_any_output_st18() {
