@@ -12,8 +12,9 @@ use session_std::policy::{Lifetimes, PlainCookie};
 use session_std::{Policy, Sessions, SystemClock};
 use session_store_url::{ExistingStore, StoreUrl};
 
-use crate::failure::{Failure, tell};
+use crate::failure::Failure;
 use crate::flags::{Command, Flags};
+use crate::output::tell;
 
 /// An application whose sessions are kept in this store.
 pub(crate) struct Application {

@@ -9,8 +9,8 @@ use session_core::subject::{IndexEntry, SubjectId, SubjectIndex};
 use session_std::SharedStore;
 
 use crate::application::{Application, now};
-use crate::failure::{Failure, tell};
-use crate::output::table;
+use crate::failure::Failure;
+use crate::output::{table, tell};
 use crate::time::{both, utc};
 
 /// Entries of an index that are read at a time.

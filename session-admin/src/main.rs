@@ -17,9 +17,9 @@ use clap::error::ErrorKind;
 use session_std::Sessions;
 
 use crate::application::Application;
-use crate::failure::{Failure, tell};
+use crate::failure::Failure;
 use crate::flags::{Command, Flags};
-use crate::output::{bytes, json, text};
+use crate::output::{bytes, json, tell, text};
 
 fn main() -> ExitCode {
     let flags = match Flags::try_parse() {

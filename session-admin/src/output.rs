@@ -1,4 +1,4 @@
-//! What goes to stdout: lines of JSON for programs, tables for people.
+//! What goes to stdout: lines of JSON for programs, tables for people. And what goes to stderr.
 
 use std::io::{self, Write};
 
@@ -59,6 +59,29 @@ pub(crate) fn readable(text: &str) -> String {
     shown
 }
 
+/// Writes a line to stderr, without a password and without anything that a terminal obeys.
+pub(crate) fn tell(line: &str) {
+    // nobody reads it, and there is no other place
+    let _written = writeln!(io::stderr(), "{}", readable(&masked(line)));
+}
+
+/// Hides what stands between `://` and the last `@` of a word: the user and the password of a URL. Errors repeat no URL, so
+/// this is for a URL that was given in the place of something else.
+fn masked(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive([' ', '\'', '"', '\n']) {
+        match word.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+            Some((scheme, Some((_, host)))) => {
+                shown.push_str(scheme);
+                shown.push_str("://…@");
+                shown.push_str(host);
+            }
+            _ => shown.push_str(word),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +90,17 @@ mod tests {
     fn columns_are_aligned_and_obey_nobody() {
         let rows = [["1", "Jürgen"], ["22", "\u{1b}[2J\u{9b}\n\u{202e}x"]].map(|row| row.map(str::to_owned));
         assert_eq!(table(["ID", "LABEL"], rows), "ID  LABEL\n1   Jürgen\n22  \\u{1b}[2J\\u{9b}\\u{a}\\u{202e}x\n");
+    }
+
+    #[test]
+    fn passwords_are_masked() {
+        for (text, shown) in [
+            ("unrecognized subcommand 'postgres://app:p@ss/wort@h/d'", "unrecognized subcommand 'postgres://…@h/d'"),
+            ("layered:redis://:x@c+postgres://u:y@d/e", "layered:redis://…@d/e"),
+            ("postgres://h/d has no @ before it", "postgres://h/d has no @ before it"),
+            ("ann@example.org has no session 1", "ann@example.org has no session 1"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
     }
 }

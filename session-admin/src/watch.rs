@@ -8,9 +8,9 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::application::{Application, now};
-use crate::failure::{Failure, tell};
+use crate::failure::Failure;
 use crate::listing::{Row, list};
-use crate::output::{json, readable, text};
+use crate::output::{json, readable, tell, text};
 use crate::time::utc;
 
 /// A line. Field names are an interface of the program: see the README.
