@@ -487,15 +487,14 @@ impl<B: Buffer> RequestState<B> {
             *flag = false;
         }
         (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
-        changes.wipe();
+        *changes = const { Changes::new() };
         mine.wipe(&overwrite);
         other.wipe(&overwrite);
         // also where a cookie was that is gone already
-        token.insert(Token::BLANK).wipe();
-        *outgoing = Outgoing::Set(Value::BLANK);
-        if let Outgoing::Set(value) = outgoing {
-            value.wipe();
-        }
+        *token = const { Some(Token::BLANK) };
+        *outgoing = const { Outgoing::Set(Value::BLANK) };
+        // so that the compiler does not leave out writes that nothing reads
+        core::hint::black_box((&mut *token, &mut *outgoing));
         // constants: another value brings, in the place of what it has not, whatever the stack had there
         *session = const { SessionState::None };
         *fresh_handle = const { None };
