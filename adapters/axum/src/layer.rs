@@ -194,14 +194,13 @@ impl<F> SessionFuture<F> {
     }
 }
 
-/// Returns the answer with what its session says.
-fn conclude(finished: Finished, mut answer: Response<Body>, look: &Look) -> Response<Body> {
+/// Completes the answer with what its session says.
+fn conclude(finished: Finished, answer: &mut Response<Body>, look: &Look) {
     if let Some(error) = finished.error {
-        answer = SessionRejection(error).into_response();
+        *answer = SessionRejection(error).into_response();
     }
-    look.apply(&mut answer);
+    look.apply(answer);
     headers::apply(finished, answer.headers_mut());
-    answer
 }
 
 impl<F, A, E> Future for SessionFuture<F>
@@ -224,10 +223,14 @@ where
                         return Poll::Ready(Ok(answer));
                     }
                     if let Some(finished) = request.finish_at_once() {
-                        return Poll::Ready(Ok(conclude(finished, answer, look)));
+                        conclude(finished, &mut answer, look);
+                        return Poll::Ready(Ok(answer));
                     }
                     let (request, look) = (request.clone(), look.clone());
-                    let answer = async move { conclude(request.finish().await, answer, &look) };
+                    let answer = async move {
+                        conclude(request.finish().await, &mut answer, &look);
+                        answer
+                    };
                     step.set(Step::Answer { answer: Box::pin(answer) });
                 }
             }
