@@ -62,9 +62,7 @@ async fn everybodys(application: &Application) -> Result<Vec<Row>, Failure> {
         rows.extend(Row::of(handle, head, now));
     };
     if !application.store.for_each_head(now, each).await.map_err(Failure::failed)? {
-        return Err(Failure::failed(
-            "this store cannot list everybody's sessions (memcached lists none, and a Redis cluster those of one subject)",
-        ));
+        return Err(Failure::failed("this store cannot list sessions (memcached lists none)"));
     }
     if unreadable > 0 {
         tell(&format!("warning: {unreadable} records are corrupt, or of another version"));

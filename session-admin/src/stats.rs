@@ -34,7 +34,7 @@ pub(crate) async fn stats(application: &Application) -> Result<Stats, Failure> {
         None => stats.visitors += u64::from(Stamp::is_anonymous(head)),
     };
     if !application.store.for_each_head(now, each).await.map_err(Failure::failed)? {
-        return Err(Failure::failed("this store cannot tell which sessions it has (memcached, or a Redis cluster)"));
+        return Err(Failure::failed("this store cannot tell which sessions it has (memcached)"));
     }
     stats.subjects = subjects.len();
     stats.kept = match application.sessions.count().await {

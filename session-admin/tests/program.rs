@@ -120,6 +120,31 @@ async fn everybodys_sessions_are_listed_over_redis_lc9() {
     assert_eq!(subjects(&Admin(format!("{}?prefix=shop:", server.url())).told(&["list", "--json"])), ["eve"]);
 }
 
+/// The sessions are on all three nodes, and their lists as well.
+#[tokio::test]
+async fn everybodys_sessions_are_listed_over_a_redis_cluster_lc9() {
+    let cluster = servers::redis::Cluster::start();
+    everybodys_sessions(&format!("{}?prefix=own:", cluster.url())).await;
+    let (app, url) = (app(&cluster.url()), cluster.url());
+    assert_eq!(Admin(url.clone()).refused(1, &["list"]), "no application has sessions under this prefix\n");
+    for number in 0..60 {
+        app.sign_in(&format!("user-{number:02}"), "").await;
+    }
+    let all: Vec<String> = (0..60).map(|number| format!("user-{number:02}")).collect();
+    assert_eq!(subjects(&Admin(url.clone()).told(&["list", "--json"])), all);
+    let mut program = Admin(url).command(&["watch", "--interval", "1", "--json"], &[]);
+    let mut program = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "60 sessions, watched every 1 s\n");
+    app.sign_in("zoe", "").await;
+    line.clear();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(subjects(&line), ["zoe"]);
+    program.kill().unwrap();
+    program.wait().unwrap();
+}
+
 #[tokio::test]
 async fn everybodys_sessions_are_listed_over_a_layered_store_lc9() {
     let ((_dir, url), cache) = (sqlite(), servers::memcached::start());
@@ -150,18 +175,6 @@ async fn more_sessions_than_a_page_has_are_listed_lc9() {
     drop(program.stdout.take());
     let ended = program.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), String::new()));
-}
-
-#[tokio::test]
-async fn a_cluster_lists_the_sessions_of_a_subject_only_lc9() {
-    let cluster = servers::redis::Cluster::start();
-    let admin = Admin(cluster.url());
-    app(&cluster.url()).sign_in("ann", "").await;
-    assert_eq!(subjects(&admin.told(&["list", "ann", "--json"])), ["ann"]);
-    for command in ["list", "stats", "watch"] {
-        let why = admin.refused(1, &[command]);
-        assert!(why.contains("Redis cluster") && why.lines().count() == 1, "{why}");
-    }
 }
 
 /// With `--sealed` the sessions of a subject and everybody's end, and nothing else can be done.

@@ -1,12 +1,14 @@
-//! `flash`: the firmware for a board that is plugged in, as the file that it takes.
+//! `flash`: the firmware for a board that is plugged in, as the file that it takes or the command that writes it.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use firmware_tests::Board;
 use object::Endianness;
 use object::read::elf::{ElfFile32, ProgramHeader};
 
+use crate::run::root;
 use crate::setup;
 use crate::steps::firmware::needs;
 
@@ -19,30 +21,65 @@ const fn rom(board: Board) -> Option<(u32, &'static str)> {
         Board::Pico | Board::PicoUsb => Some((0xe48b_ff56, "RPI-RP2")),
         // Cortex-M33, not the RISC-V cores of the same chip
         Board::Pico2 => Some((0xe48b_ff59, "RP2350")),
-        Board::Lm3s6965evb | Board::RiscvVirt => None,
+        Board::Lm3s6965evb | Board::RiscvVirt | Board::Esp32c3 | Board::Esp32c6 => None,
     }
 }
 
-/// Makes the file, and says where it goes.
+/// The partitions of an ESP32's flash.
+const PARTITIONS: &str = "examples/firmware/esp32/partitions.csv";
+
+/// Builds it, and says how it gets onto the board.
 pub(crate) fn flash(options: &[(&str, &str)]) -> Result<(), String> {
-    let named = if let [("--board", name)] = options { Board::named(name) } else { None };
-    let Some((board, (family, drive))) = named.and_then(|board| Some((board, rom(board)?))) else {
-        let known = Board::ALL.into_iter().filter(|board| rom(*board).is_some()).map(Board::name);
+    let real = |board: &Board| board.is_esp32() || rom(*board).is_some();
+    let named = if let [("--board", name)] = options { Board::named(name).filter(real) } else { None };
+    let Some(board) = named else {
+        let known = Board::ALL.into_iter().filter(real).map(Board::name);
         return Err(format!("flash --board {}: no other can be plugged in", known.collect::<Vec<_>>().join(" or ")));
     };
     setup::install(&needs(board)[..1])?;
     let program = board.build()?;
-    let file = program.with_extension("uf2");
-    let pages = pages(&fs::read(&program).map_err(|why| format!("{}: {why}", program.display()))?)?;
-    fs::write(&file, uf2(&pages, family)).map_err(|why| format!("{}: {why}", file.display()))?;
-    let file = file.canonicalize().unwrap_or(file);
-    println!("{}: {} pages of {PAGE} bytes", file.display(), pages.len());
-    println!("Hold BOOTSEL while you plug the board in. It is a drive then:");
-    println!("  cp {} /media/$USER/{drive}/", file.display());
-    let cable = if board == Board::PicoUsb { "the USB cable, as a serial port, and on " } else { "" };
-    println!("The setup code comes on {cable}UART 0, pin 1 of the board (GP0), at 115200 baud.");
+    let program = program.canonicalize().unwrap_or(program);
+    let path = match rom(board) {
+        Some((family, drive)) => uf2_file(&program, family, drive)?,
+        None => espflash(board, &program),
+    };
+    println!("{path}");
     println!("What the device keeps stays as it is.");
     Ok(())
+}
+
+/// Makes the file for a boot ROM of Raspberry Pi's, and says where it goes.
+fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> {
+    let file = program.with_extension("uf2");
+    let pages = pages(&fs::read(program).map_err(|why| format!("{}: {why}", program.display()))?)?;
+    fs::write(&file, uf2(&pages, family)).map_err(|why| format!("{}: {why}", file.display()))?;
+    let cable = if program.ends_with(Board::PicoUsb.name()) { "the USB cable, as a serial port, and on " } else { "" };
+    Ok(format!(
+        "{}: {} pages of {PAGE} bytes\n\
+         Hold BOOTSEL while you plug the board in. It is a drive then:\n  \
+         cp {} /media/$USER/{drive}/\n\
+         The setup code comes on {cable}UART 0, pin 1 of the board (GP0), at 115200 baud.",
+        file.display(),
+        pages.len(),
+        file.display()
+    ))
+}
+
+/// Says how the program gets onto an ESP32, and its partition table with it.
+fn espflash(board: Board, program: &Path) -> String {
+    let network = if std::env::var_os("WIFI_SSID").is_some_and(|name| !name.is_empty()) {
+        ""
+    } else {
+        "It knows no access point: set WIFI_SSID and WIFI_PASSWORD, and run this again.\n"
+    };
+    format!(
+        "{network}Plug the board in, and let espflash (cargo install espflash --locked) write the program:\n  \
+         espflash flash --monitor --chip {} --flash-size 4mb --partition-table {} {}\n\
+         The setup code comes on the same cable, where espflash shows it.",
+        board.name(),
+        root().join(PARTITIONS).display(),
+        program.display()
+    )
 }
 
 /// What a program has in flash, by the address of each page.

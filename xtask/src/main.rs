@@ -26,7 +26,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     (
         "flash",
         "build the firmware for a board that is plugged in, and say how it gets there",
-        "  --board BOARD   pico (with a W5500), pico-usb or pico2\n",
+        "  --board BOARD   pico (with a W5500), pico-usb, pico2, esp32c3 or esp32c6 (with the access point in the\n                  environment: WIFI_SSID, WIFI_PASSWORD)\n",
     ),
     (
         "test-all",

@@ -1,5 +1,5 @@
-//! Ours and the session libraries of today, side by side: `cargo xtask performance`. What is counted is in the program `counted`,
-//! whose allocator counts; the program `timed` does the rest, and writes docs/performance.md.
+//! Ours and the session libraries of today, side by side: `cargo xtask performance`. Allocations are counted in the program
+//! `counted`, instructions in `stepped`; the program `timed` does the rest, and writes docs/performance.md.
 
 #[path = "../../src/adapters/ask.rs"]
 mod ask;

@@ -27,7 +27,7 @@ pub(crate) fn section(size: Size) -> Done {
     let mut table = Table::new(&columns);
     for sessions in size.of(&["1000", "100000", "1000000"][..], &["1000", "100000"]) {
         for library in LIBRARIES {
-            let output = Command::new(counts::program()?).args(["memory", library, sessions]).output()?;
+            let output = Command::new(counts::program("counted")?).args(["memory", library, sessions]).output()?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             if !output.status.success() {
                 return Err(format!("{library}: {}", String::from_utf8_lossy(&output.stderr)).into());

@@ -34,7 +34,7 @@ const PARTS: [Part; 7] = [
                same request without sessions. Ours checks signatures, both lifetimes and versions; of the peers only\n\
                rocket_flex_session and actix-session protect their cookies. The instructions are those that this processor executes,\n\
                counted by single-stepping (`ptrace`) through the last 10 of 300 requests, with the same seeds and addresses at each\n\
-               run: two runs differ by less than 1 %. The goals are multiples of the fastest peer's instructions.\n",
+               run, and with mimalloc, whose cost does not vary with the state of its heap. The goals are multiples of the fastest peer's instructions.\n",
         plot: Some(("instructions", instructions)),
     },
     Part {

@@ -38,7 +38,7 @@ type Clock = PersistedClock<EmbassyClock>;
 type Requests = Pool<BlockingFlash<&'static Store>, Clock, Random, (), WORKERS, RECORD>;
 
 /// Those of the connections, one for the device's own address or the other end's, and one for the names of a network.
-const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "rp") as usize;
+const SOCKETS: usize = CONNECTIONS + 1 + cfg!(feature = "mdns") as usize;
 
 /// What is served.
 pub(crate) struct Site {
@@ -152,7 +152,7 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, kept: Kept) {
         }
         booted.set(site(kept));
     };
-    #[cfg(feature = "rp")]
+    #[cfg(feature = "mdns")]
     spawn(spawner, crate::mdns::answer(stack, site));
     keep_time(site.pool.sessions().clock(), kept.memory.store(), kept.chip).await
 }

@@ -22,7 +22,7 @@ mod board;
 mod dhcp;
 #[cfg(target_os = "none")]
 mod listener;
-#[cfg(all(target_os = "none", feature = "rp"))]
+#[cfg(all(target_os = "none", feature = "mdns"))]
 mod mdns;
 #[cfg(all(target_os = "none", any(feature = "lm3s6965evb", feature = "riscv-virt")))]
 mod registers;

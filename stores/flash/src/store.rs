@@ -52,7 +52,9 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSI
     }
 
     /// Writes an item of the application, with number 0 to 3. After power loss the flash contains the old item or the
-    /// new one.
+    /// new one. If the future is dropped, the same holds. Sessions never take an item's place.
+    ///
+    /// `ConfigItems` of `session-device` keeps keys and values, such as Wi-Fi credentials, in item 3.
     ///
     /// # Errors
     /// [`FlashError::NoSuchItem`] for another number, [`FlashError::TooLarge`] for more than `BYTES` bytes, and errors
@@ -61,7 +63,7 @@ impl<F: NorFlash, const SESSIONS: usize, const BYTES: usize> FlashStore<F, SESSI
         self.mounted().await?.write_item(item, bytes, now).await
     }
 
-    /// Reads an item into the caller's buffer. Returns `None` if it was never written.
+    /// Reads an item into the caller's buffer. Returns `None` if it was never written, or if it is corrupt.
     ///
     /// # Errors
     /// [`FlashError::NoSuchItem`] for another number, [`FlashError::TooLarge`] if the buffer is too small, and errors

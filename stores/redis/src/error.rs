@@ -28,6 +28,9 @@ pub enum RedisStoreError {
     Evicts(String),
     /// The server is a node of a cluster, but the URL names a single server.
     Cluster,
+    /// A server was restarted or replaced, or slots of the cluster were being moved, while all sessions were listed, so
+    /// that some may be missing. See [`RedisStore::for_each_head`](crate::RedisStore::for_each_head).
+    Moved,
     /// The answer is not from Redis.
     Unexpected,
 }
@@ -46,6 +49,9 @@ impl fmt::Display for RedisStoreError {
             ),
             Self::Cluster => f.write_str(
                 "the server is a node of a Redis cluster: begin the store's URL with redis-cluster:// instead of redis://",
+            ),
+            Self::Moved => f.write_str(
+                "a Redis server was restarted or replaced, or slots were moved, while its sessions were listed: list again",
             ),
             Self::Unexpected => {
                 f.write_str("the answer is not from Redis: check the address")
@@ -97,6 +103,7 @@ mod tests {
             RedisStoreError::Refused("READONLY".into()),
             RedisStoreError::Evicts("allkeys-lru".into()),
             RedisStoreError::Cluster,
+            RedisStoreError::Moved,
             RedisStoreError::Unexpected,
         ] {
             let name = match error {
@@ -106,6 +113,7 @@ mod tests {
                 RedisStoreError::Refused(_) => "Refused",
                 RedisStoreError::Evicts(_) => "Evicts",
                 RedisStoreError::Cluster => "Cluster",
+                RedisStoreError::Moved => "Moved",
                 RedisStoreError::Unexpected => "Unexpected",
             };
             let text = error.to_string();

@@ -9,6 +9,8 @@ mod store;
 
 mod index;
 
+mod scan;
+
 mod keys;
 
 mod link;

@@ -10,6 +10,7 @@ use redis::aio::ConnectionManager;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route as Place, RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisError, RedisResult,
@@ -80,12 +81,19 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+    /// Without a place, the keys of the command decide which node of a cluster is asked.
+    async fn ask(&mut self, command: &Cmd, place: Option<Place>) -> RedisResult<Value> {
         match self {
             Self::One(connection) => command.query_async(connection).await,
             #[cfg(feature = "connection-manager")]
             Self::Managed(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => match place {
+                None => command.query_async(connection).await,
+                Some(place) => {
+                    let node = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(place));
+                    connection.route_command(command.clone(), node).await?.extract_error()
+                }
+            },
         }
     }
 }
@@ -208,7 +216,17 @@ impl Link {
     /// Sends a command and waits for its answer. If the future is dropped, the connection stays in order: it discards
     /// the answer when it comes.
     pub(crate) async fn ask(&self, command: &Cmd, retry: Retry) -> Result<Value, RedisStoreError> {
-        self.within_timeout(async |used| self.send(command, retry, used).await).await
+        self.ask_at(None, command, retry).await
+    }
+
+    /// The same of the node of a cluster that has this place.
+    pub(crate) async fn ask_at(
+        &self,
+        place: Option<Place>,
+        command: &Cmd,
+        retry: Retry,
+    ) -> Result<Value, RedisStoreError> {
+        self.within_timeout(async |used| self.send(command, place, retry, used).await).await
     }
 
     /// Runs a script by its hash. If the server does not know it (any more), sends the whole script.
@@ -227,9 +245,9 @@ impl Link {
             command
         };
         let by_hash = command("EVALSHA", script.get_hash());
-        self.within_timeout(async |used| match self.send(&by_hash, retry, used).await {
+        self.within_timeout(async |used| match self.send(&by_hash, None, retry, used).await {
             Err(why) if why.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&command("EVAL", code), retry, used).await
+                self.send(&command("EVAL", code), None, retry, used).await
             }
             answer => answer,
         })
@@ -278,15 +296,23 @@ impl Link {
         }
     }
 
-    async fn send(&self, command: &Cmd, retry: Retry, used: &mut Option<u64>) -> RedisResult<Value> {
-        match self.send_once(command, used).await {
-            Err(why) if retry == Retry::Yes && used.is_some() && broken(&why) => self.send_once(command, used).await,
+    async fn send(
+        &self,
+        command: &Cmd,
+        place: Option<Place>,
+        retry: Retry,
+        used: &mut Option<u64>,
+    ) -> RedisResult<Value> {
+        match self.send_once(command, place, used).await {
+            Err(why) if retry == Retry::Yes && used.is_some() && broken(&why) => {
+                self.send_once(command, place, used).await
+            }
             answer => answer,
         }
     }
 
     /// Sets `used` to the number of the connection.
-    async fn send_once(&self, command: &Cmd, used: &mut Option<u64>) -> RedisResult<Value> {
+    async fn send_once(&self, command: &Cmd, place: Option<Place>, used: &mut Option<u64>) -> RedisResult<Value> {
         *used = None;
         let (mut connection, number, evicts) = self.connection().await?;
         *used = Some(number);
@@ -297,7 +323,7 @@ impl Link {
         }
         // what heals by itself in a cluster is one node's connection
         let healing = matches!(connection, Connection::Cluster(_));
-        connection.ask(command).await.inspect_err(|why| {
+        connection.ask(command, place).await.inspect_err(|why| {
             if !healing && broken(why) || matches!(why.kind(), ErrorKind::ClusterConnectionNotFound) {
                 self.forget(number);
             }
@@ -329,10 +355,10 @@ impl Link {
         let answer = match connection {
             Connection::Cluster(_) if self.told.load(Ordering::Relaxed) => return Ok(None),
             Connection::Cluster(_) => {
-                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, connection.ask(&info));
+                let answer = tokio::time::timeout(self.options.connect_timeout() / 3, connection.ask(&info, None));
                 answer.await.unwrap_or(Ok(Value::Nil)).or(Ok(Value::Nil))
             }
-            _ => connection.ask(&info).await,
+            _ => connection.ask(&info, None).await,
         };
         match answer {
             Err(why) if broken(&why) => Err(why),
@@ -364,6 +390,11 @@ impl Link {
         if current.number == number {
             current.connection = None;
         }
+    }
+
+    /// Lets the next request open another connection, because this one's knowledge of a cluster is old.
+    pub(crate) fn reconnect(&self) {
+        self.current().connection = None;
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {

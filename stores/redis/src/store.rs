@@ -1,6 +1,5 @@
 //! Sessions in Redis keys, each changed by one script.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -16,9 +15,7 @@ use crate::link::{Link, Retry};
 use crate::url;
 
 /// Bytes before the record: the era in which it was created.
-const ERA: usize = 8;
-/// Keys that the server goes through at a time.
-const SCANNED: usize = 500;
+pub(crate) const ERA: usize = 8;
 
 const CODE: &str = include_str!("record.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
@@ -100,58 +97,6 @@ impl RedisStore {
         match link.ask(&command, Retry::Yes).await? {
             Value::Int(number) => Ok(number > 0),
             _ => Err(RedisStoreError::Unexpected),
-        }
-    }
-
-    /// Calls `each` with the handle and the record of each session that has not expired at `now`, for a program that lists
-    /// everybody's sessions: see [`SessionInfo::of_record`](session_core::SessionInfo::of_record). Goes through all keys
-    /// of the database with `SCAN`, which takes its time and keeps no other client waiting. A session that begins meanwhile
-    /// may be missing. Returns `false` and calls nothing where the store is a cluster, whose nodes are not gone through.
-    ///
-    /// # Errors
-    /// The server failed.
-    pub async fn for_each_head(&self, now: Time, mut each: impl FnMut(Handle, &[u8])) -> Result<bool, RedisStoreError> {
-        let Inner { link, prefix, .. } = &*self.0;
-        if !link.is_single() {
-            return Ok(false);
-        }
-        // a scan may return a key more than once
-        let (mut cursor, mut seen, pattern) = (b"0".to_vec(), HashSet::new(), keys::pattern(prefix));
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCANNED);
-            let Value::Array(answer) = link.ask(&scan, Retry::Yes).await? else {
-                return Err(RedisStoreError::Unexpected);
-            };
-            let Ok([Value::BulkString(next), Value::Array(found)]) = <[Value; 2]>::try_from(answer) else {
-                return Err(RedisStoreError::Unexpected);
-            };
-            let found = found.iter().filter_map(|key| match key {
-                Value::BulkString(key) => keys::handle(prefix, key).map(|(handle, era)| (key, handle, era)),
-                _ => None,
-            });
-            let found: Vec<_> = found.filter(|(_, handle, _)| seen.insert(*handle)).collect();
-            if !found.is_empty() {
-                let mut get = redis::cmd("MGET");
-                for (key, _, era) in &found {
-                    get.arg(*key).arg(era);
-                }
-                let Value::Array(values) = link.ask(&get, Retry::Yes).await? else {
-                    return Err(RedisStoreError::Unexpected);
-                };
-                for ((_, handle, _), both) in found.iter().zip(values.chunks(2)) {
-                    // one that has no era, or ended meanwhile, is none
-                    let [Value::BulkString(value), Value::BulkString(era)] = both else { continue };
-                    let (born, record) = value.split_at_checked(ERA).unwrap_or((&[], value));
-                    if born == era && Stamp::of_any(record).live(now) {
-                        each(*handle, record);
-                    }
-                }
-            }
-            if next == b"0" {
-                return Ok(true);
-            }
-            cursor = next;
         }
     }
 

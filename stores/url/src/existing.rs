@@ -105,8 +105,7 @@ impl ExistingStore {
     }
 
     /// Calls `each` with the handle and the head of each record that has not expired at `now`: all that precedes its data,
-    /// and maybe more. Returns `false` and calls nothing where the store cannot be asked for all of them: memcached, and a
-    /// Redis cluster.
+    /// and maybe more. Returns `false` and calls nothing where the store cannot be asked for all of them: memcached.
     ///
     /// # Errors
     /// The store failed.
@@ -114,7 +113,7 @@ impl ExistingStore {
         match &self.direct {
             Direct::Sql(store) => store.for_each_head(now, each).await.map(|()| true).map_err(NoSessions::new),
             #[cfg(feature = "redis")]
-            Direct::Redis(store) => store.for_each_head(now, each).await.map_err(NoSessions::new),
+            Direct::Redis(store) => store.for_each_head(now, each).await.map(|()| true).map_err(NoSessions::new),
             Direct::Cannot => Ok(false),
         }
     }

@@ -1,6 +1,6 @@
 //! The firmware's boards in emulators, for the demo and for tests: builds the firmware, makes the flash's image, boots, waits
-//! until the device is up. Two boards run in QEMU, the Pico in rp2040js (`pico/`), the Pico 2 nowhere. An emulator ends with the process that
-//! started it, however that ends.
+//! until the device is up. Two boards run in QEMU, the Pico in rp2040js (`pico/`), the Pico 2 and the ESP32s nowhere. An
+//! emulator ends with the process that started it, however that ends.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -18,6 +18,9 @@ use object::read::elf::{ElfFile32, ProgramHeader};
 /// The device is up after a second at most; this is for a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The manifest of the firmware for ESP32s.
+pub const ESP32: &str = "examples/firmware/esp32/Cargo.toml";
+
 /// A board that the firmware runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Board {
@@ -31,6 +34,10 @@ pub enum Board {
     PicoUsb,
     /// Raspberry Pi Pico 2 with a W5500. There is no emulator of it.
     Pico2,
+    /// ESP32-C3 with Wi-Fi. There is no emulator of its radio, nor of the next one's.
+    Esp32c3,
+    /// ESP32-C6 with Wi-Fi.
+    Esp32c6,
 }
 
 /// What is to be different from a board that works.
@@ -55,7 +62,8 @@ pub enum Fault {
 
 impl Board {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico, Self::PicoUsb, Self::Pico2];
+    pub const ALL: [Self; 7] =
+        [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico, Self::PicoUsb, Self::Pico2, Self::Esp32c3, Self::Esp32c6];
     /// Those that have an emulator.
     pub const EMULATED: [Self; 4] = [Self::Lm3s6965evb, Self::RiscvVirt, Self::Pico, Self::PicoUsb];
     /// One for each kind of flash, for tests to which the network is the same everywhere.
@@ -72,6 +80,8 @@ impl Board {
             Self::Pico => "pico",
             Self::PicoUsb => "pico-usb",
             Self::Pico2 => "pico2",
+            Self::Esp32c3 => "esp32c3",
+            Self::Esp32c6 => "esp32c6",
         }
     }
 
@@ -86,9 +96,10 @@ impl Board {
     pub const fn target(self) -> &'static str {
         match self {
             Self::Lm3s6965evb => "thumbv7m-none-eabi",
-            Self::RiscvVirt => "riscv32imac-unknown-none-elf",
+            Self::RiscvVirt | Self::Esp32c6 => "riscv32imac-unknown-none-elf",
             Self::Pico | Self::PicoUsb => "thumbv6m-none-eabi",
             Self::Pico2 => "thumbv8m.main-none-eabihf",
+            Self::Esp32c3 => "riscv32imc-unknown-none-elf",
         }
     }
 
@@ -98,32 +109,56 @@ impl Board {
         match self {
             Self::Lm3s6965evb => 32 * 1024,
             Self::RiscvVirt => BANK,
-            Self::Pico | Self::PicoUsb | Self::Pico2 => 64 * 1024,
+            Self::Pico | Self::PicoUsb | Self::Pico2 | Self::Esp32c3 | Self::Esp32c6 => 64 * 1024,
         }
+    }
+
+    /// Whether its firmware is outside the workspace, because the radio's crates are beta.
+    #[must_use]
+    pub const fn is_esp32(self) -> bool {
+        matches!(self, Self::Esp32c3 | Self::Esp32c6)
+    }
+
+    /// Whose firmware a cargo command is about: its package, its place among what is built, its feature and its target.
+    #[must_use]
+    pub fn cargo(self, command: &str) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.current_dir(root()).args([command, "--locked"]);
+        if self.is_esp32() {
+            cargo.args(["--manifest-path", ESP32, "--target-dir"]).arg(self.place());
+        } else {
+            cargo.args(["-p", "firmware"]);
+        }
+        cargo.args(["--features", self.name(), "--target", self.target()]);
+        cargo
     }
 
     /// The command that builds the firmware.
     #[must_use]
-    pub fn cargo(self) -> Command {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo.args(["build", "--locked", "--profile", "firmware", "-p", "firmware", "--target", self.target()]);
-        cargo.args(["--features", self.name()]);
+    pub fn compile(self) -> Command {
+        let mut cargo = self.cargo("build");
         // the sha2 crate's small version
-        cargo.current_dir(root()).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
+        cargo.args(["--profile", "firmware"]).env("RUSTFLAGS", "--cfg sha2_backend_soft=\"compact\"");
         cargo
+    }
+
+    /// The directory of what cargo builds. Both ESP32s have one.
+    fn place(self) -> PathBuf {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
+        if self.is_esp32() { target.join("esp32") } else { target }
     }
 
     /// Where it then is, as the linker writes it, until the next board of the same processor is built.
     #[must_use]
     pub fn elf(self) -> PathBuf {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
-        target.join(self.target()).join("firmware/firmware")
+        let program = if self.is_esp32() { "firmware-esp32" } else { "firmware" };
+        self.place().join(self.target()).join("firmware").join(program)
     }
 
     /// Builds the firmware, and tells where it is as the emulator takes it, and stays.
     pub fn build(self) -> Result<PathBuf, String> {
-        let built = self.cargo().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
+        let built = self.compile().arg("--quiet").status().map_err(|why| format!("cannot run cargo: {why}"))?;
         if !built.success() {
             return Err("the firmware does not build".into());
         }
@@ -202,7 +237,7 @@ impl Board {
                     qemu.args(["-device", "virtio-rng-device"]);
                 }
             }
-            Self::Pico | Self::PicoUsb | Self::Pico2 => {}
+            Self::Pico | Self::PicoUsb | Self::Pico2 | Self::Esp32c3 | Self::Esp32c6 => {}
         }
         if faults.contains(&Fault::Later) {
             let socket = |path: &Path| format!("unix:{},server=on,wait=off", doubled(path));

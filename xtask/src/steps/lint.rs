@@ -1,10 +1,14 @@
 //! `fmt`, `clippy` and `docs`: what the toolchain says of the code.
 
+use firmware_tests::ESP32;
+
 use super::tests::ALONE;
 use crate::run::{Log, cargo, passed};
 
 pub(super) fn fmt(log: &mut Log) -> Result<String, String> {
-    log.run(&mut cargo(&["fmt", "--all", "--check", "--", "--color", "never"]))?;
+    for packages in [&["--all"][..], &["--manifest-path", ESP32]] {
+        log.run(cargo(&["fmt", "--check"]).args(packages).args(["--", "--color", "never"]))?;
+    }
     Ok("formatted".into())
 }
 

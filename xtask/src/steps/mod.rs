@@ -119,7 +119,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "firmware",
         does: "the device UI on emulated boards: its size, reboots, power cuts, faults, many visitors, a browser",
-        needs: &[V6M, V7M, V8M, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
+        needs: &[V6M, V7M, V8M, IMC, IMAC, QEMU_ARM, QEMU_RISCV, NODE, NPM, RP2040JS, SETPRIV, CHROMIUM, CHROMEDRIVER],
         run: firmware::firmware,
     },
     Step {

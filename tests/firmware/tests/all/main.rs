@@ -2,6 +2,7 @@
 
 mod browser;
 mod cuts;
+mod esp32;
 mod faults;
 mod guide;
 mod life;

@@ -9,6 +9,7 @@ mod failover;
 mod index;
 mod outages;
 mod requests;
+mod scan;
 mod server;
 mod tls;
 mod versions;
