@@ -16,7 +16,7 @@ use session_std::cross_site::Sent;
 use session_std::device::{DeviceAnswer, DeviceRequest, names};
 use session_std::events::Origin;
 use session_std::mount::{Begun, Mount};
-use session_std::{Sessions, headers, rejection};
+use session_std::{Finished, Sessions, headers, rejection};
 
 use crate::extract::AuthenticatedRejection;
 use crate::response::{Headers, SessionRejection};
@@ -203,33 +203,33 @@ where
             let answer = answering.await;
             let finished = if joined || session.finish_untouched() { None } else { Some(session.finish().await) };
             let replaced = finished.as_ref().and_then(|finished| finished.error);
-            let is_finished = finished.is_some();
-            let apply = move |headers: &mut HeaderMap| {
-                if let Some(finished) = finished.clone() {
+            let apply = |finished: Option<Finished>, headers: &mut HeaderMap| {
+                if let Some(finished) = finished {
                     headers::apply(finished, &mut Headers(headers));
                 }
             };
             match answer {
                 Ok(mut answer) => {
                     let Some(error) = replaced.or_else(|| look.error(answer.response().error())) else {
-                        apply(answer.headers_mut());
+                        apply(finished, answer.headers_mut());
                         return Ok(answer.map_into_left_body());
                     };
                     let mut instead = look.refusal(error);
                     if replaced.is_none() {
                         keep_headers(answer.headers(), instead.headers_mut());
                     }
-                    apply(instead.headers_mut());
+                    apply(finished, instead.headers_mut());
                     Ok(answer.into_response(instead).map_into_right_body())
                 }
                 // an error stays one, for outer error handlers, and carries the cookie
                 Err(answer) => {
                     let mut answer = replaced.map_or(answer, |error| SessionRejection(error).into());
                     let shown = look.error(Some(&answer));
-                    if is_finished || shown.is_some() {
+                    if finished.is_some() || shown.is_some() {
                         answer.add_response_mapper(move |before| {
                             let mut response = shown.map_or(before, |error| look.refusal(error));
-                            apply(response.headers_mut());
+                            // called once, and not known to be
+                            apply(finished.clone(), response.headers_mut());
                             response
                         });
                     }

@@ -59,7 +59,11 @@ impl Answer for Headers<'_> {
     }
 
     fn set(&mut self, name: &HeaderName, value: Cow<'static, str>) {
-        if let (Some(name), Ok(value)) = (name_of(name), HeaderValue::from_str(&value)) {
+        let value = match value {
+            Cow::Borrowed(value) => Ok(HeaderValue::from_static(value)),
+            Cow::Owned(value) => HeaderValue::try_from(value),
+        };
+        if let (Some(name), Ok(value)) = (name_of(name), value) {
             self.0.insert(name, value);
         }
     }

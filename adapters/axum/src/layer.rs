@@ -41,9 +41,9 @@ impl fmt::Debug for Look {
 
 impl Look {
     /// Gives the application's look to an answer that is an error of the session.
-    fn apply(&self, answer: Response<Body>) -> Response<Body> {
-        let Some(make) = &self.0 else { return answer };
-        let Some(error) = answer.extensions().get::<Error>().copied() else { return answer };
+    fn apply(&self, answer: &mut Response<Body>) {
+        let Some(make) = &self.0 else { return };
+        let Some(error) = answer.extensions().get::<Error>().copied() else { return };
         let mut made = make(error);
         if made.status() == StatusCode::OK {
             *made.status_mut() = answer.status();
@@ -51,7 +51,7 @@ impl Look {
         rejection::keep_headers(answer.headers(), made.headers_mut());
         // an outer layer finds it there as well
         made.extensions_mut().insert(error);
-        made
+        *answer = made;
     }
 }
 
@@ -155,7 +155,11 @@ where
                 mount.provide(&begun, request.extensions_mut());
                 SessionFuture { step: Step::Handler { look: look.clone(), answering: self.inner.call(request), begun } }
             }
-            Err(error) => SessionFuture::answer(ready(look.apply(SessionRejection(error).into_response()))),
+            Err(error) => {
+                let mut answer = SessionRejection(error).into_response();
+                look.apply(&mut answer);
+                SessionFuture::answer(ready(answer))
+            }
         }
     }
 }
@@ -190,11 +194,13 @@ impl<F> SessionFuture<F> {
     }
 }
 
-/// Returns the answer with what its session says.
-fn conclude(finished: Finished, answer: Response<Body>, look: &Look) -> Response<Body> {
-    let mut answer = look.apply(finished.error.map_or(answer, |error| SessionRejection(error).into_response()));
+/// Completes the answer with what its session says.
+fn conclude(finished: Finished, answer: &mut Response<Body>, look: &Look) {
+    if let Some(error) = finished.error {
+        *answer = SessionRejection(error).into_response();
+    }
+    look.apply(answer);
     headers::apply(finished, answer.headers_mut());
-    answer
 }
 
 impl<F, A, E> Future for SessionFuture<F>
@@ -211,15 +217,20 @@ where
             match step.as_mut().project() {
                 StepNow::Answer { answer } => return answer.as_mut().poll(context).map(Ok),
                 StepNow::Handler { answering, begun: Begun { request, joined, .. }, look } => {
-                    let answer = ready!(answering.poll(context))?.map(Body::new);
+                    let mut answer = ready!(answering.poll(context))?.map(Body::new);
                     if *joined || request.finish_untouched() {
-                        return Poll::Ready(Ok(look.apply(answer)));
+                        look.apply(&mut answer);
+                        return Poll::Ready(Ok(answer));
                     }
                     if let Some(finished) = request.finish_at_once() {
-                        return Poll::Ready(Ok(conclude(finished, answer, look)));
+                        conclude(finished, &mut answer, look);
+                        return Poll::Ready(Ok(answer));
                     }
                     let (request, look) = (request.clone(), look.clone());
-                    let answer = async move { conclude(request.finish().await, answer, &look) };
+                    let answer = async move {
+                        conclude(request.finish().await, &mut answer, &look);
+                        answer
+                    };
                     step.set(Step::Answer { answer: Box::pin(answer) });
                 }
             }

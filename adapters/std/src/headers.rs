@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 pub use http::header::HeaderName;
-use http::header::{CACHE_CONTROL, COOKIE, HeaderValue, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
 use crate::device_keys::names;
@@ -106,6 +106,23 @@ impl Answer for HeaderMap {
 
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
         self.keys().map(HeaderName::as_str).filter(|name| is(name)).map(str::to_owned).collect()
+    }
+
+    /// Looks the header up once.
+    fn merge(&mut self, name: &HeaderName, merged: impl FnOnce(Option<&str>) -> Option<Cow<'static, str>>) {
+        match self.entry(name) {
+            Entry::Vacant(vacant) => {
+                if let Some(value) = merged(None).and_then(value) {
+                    vacant.insert(value);
+                }
+            }
+            Entry::Occupied(mut occupied) => {
+                let before = list(occupied.iter().filter_map(|value| value.to_str().ok()));
+                if let Some(value) = merged(before.as_deref()).and_then(value) {
+                    occupied.insert(value);
+                }
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use session_core::device::{DeviceProof, DeviceReply};
 use session_core::environment::{Clock, Time};
 use session_core::mode::DynamicMode;
 use session_core::policy::SET_COOKIE_LEN;
+use session_core::store::Store;
 use session_core::{Error, LoginAttempt, RequestState, csrf, events::Event, events::LogId};
 
 use crate::buffer_pool;

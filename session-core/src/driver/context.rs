@@ -22,6 +22,12 @@ impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
         self.clock.now()
     }
 
+    /// The time after the store has answered a call of this time.
+    #[inline]
+    pub(super) fn now_after(&self, call: Time) -> Time {
+        if self.store.never_waits() { call } else { self.now() }
+    }
+
     /// Reports a failure of the store to the observer.
     pub(super) fn reported<T, E: core::fmt::Display>(&self, answer: Result<T, E>) -> Result<T, ()> {
         answer.map_err(|why| self.observer.observe(&Event::StoreFailed(&why)))

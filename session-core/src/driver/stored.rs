@@ -42,8 +42,10 @@ impl Mode for Stored {
         let Some(token) = request.candidate(value, &self.rules(context)) else {
             return Ok(false);
         };
+        let mut now = context.now();
         let found = loop {
-            let answer = context.store.load(&token.handle(), context.now(), request.place().buffer()).await;
+            let answer = context.store.load(&token.handle(), now, request.place().buffer()).await;
+            now = context.now_after(now);
             match context.heard(answer)? {
                 Load::TooLarge { size } => request.place().make_room(size)?,
                 Load::Found(found) => break Some(found),
@@ -51,10 +53,10 @@ impl Mode for Stored {
             }
         };
         // bound first: the rules must not live across an await, so that the future can be Send
-        let candidate = request.loaded(&token, found, &self.rules(context), context.now());
+        let candidate = request.loaded(&token, found, &self.rules(context), now);
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
-            let ended = context.store.delete(&token.handle(), condition, context.now()).await;
+            let ended = context.store.delete(&token.handle(), condition, now).await;
             if matches!(context.heard(ended)?, Outcome::Applied(_)) && !context.observer.ignores() {
                 let id = LogId(token.handle());
                 context.observer.observe(&Event::Revoked(id, request.owner(), Cause::Reuse));

@@ -90,7 +90,6 @@ pub(super) enum Phase {
     Ready,
     Creating,
     Updating,
-    Touching,
     Deleting,
     /// A login's record is stored, and is added to the index.
     Indexing,

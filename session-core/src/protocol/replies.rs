@@ -1,9 +1,9 @@
 //! Decides what the store's answer means: stored, gone, changed by another writer, or lost on the way.
 
 use super::expiry::{self, Verdict};
-use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
+use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Reply, Rules};
 use super::state::{Outgoing, RequestState, SessionState};
-use crate::base::environment::Buffer;
+use crate::base::environment::{Buffer, Time};
 use crate::base::error::Error;
 use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Version;
@@ -12,13 +12,20 @@ use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
 impl<B: Buffer> RequestState<B> {
+    /// Takes the answer to a touch, which is the last step of a commit, whatever came of it.
+    pub(crate) fn touched(&mut self, reply: &Reply, now: Time) {
+        if let Reply::Wrote(Ok(Outcome::Applied(_))) = reply {
+            self.mine.saw(now);
+        }
+    }
+
     pub(super) fn wrote(
         &mut self,
         operation: &mut Operation<'_>,
         outcome: Result<Outcome, ()>,
         rules: &Rules<'_, impl Observer>,
     ) -> Result<(), Error> {
-        let Operation { intent, now, phase, .. } = *operation;
+        let Operation { intent, phase, .. } = *operation;
         match phase {
             Phase::Creating | Phase::Updating => match outcome {
                 Ok(Outcome::Applied(version)) => {
@@ -52,12 +59,6 @@ impl<B: Buffer> RequestState<B> {
                     }
                 }
             },
-            Phase::Touching => {
-                if matches!(outcome, Ok(Outcome::Applied(_))) {
-                    self.mine.saw(now);
-                }
-                operation.phase = Phase::Finished;
-            }
             Phase::Deleting | Phase::DeletingOld | Phase::Withdrawing => match (phase, outcome) {
                 (_, Err(()) | Ok(Outcome::Full | Outcome::TooLarge { .. })) => {
                     operation.lost += 1;

@@ -482,20 +482,20 @@ impl<B: Buffer> RequestState<B> {
             forged,
             unknown,
         } = self;
-        let flags = [carried, handle_shown, active, looked, doubted, signed_in_now, signed_out, in_flight, reseal];
-        for flag in flags.into_iter().chain([forged, unknown]) {
-            *flag = false;
-        }
+        (*carried, *handle_shown, *active, *looked, *doubted, *signed_in_now) =
+            (false, false, false, false, false, false);
+        (*signed_out, *in_flight, *reseal, *forged, *unknown) = (false, false, false, false, false);
         (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
-        changes.wipe();
+        *changes = const { Changes::new() };
         mine.wipe(&overwrite);
         other.wipe(&overwrite);
         // also where a cookie was that is gone already
-        token.insert(Token::BLANK).wipe();
-        *outgoing = Outgoing::Set(Value::BLANK);
-        if let Outgoing::Set(value) = outgoing {
-            value.wipe();
-        }
+        *token = const { Some(Token::BLANK) };
+        *outgoing = const { Outgoing::Set(Value::BLANK) };
+        // so that the compiler does not leave out writes that nothing reads
+        zeroize::optimization_barrier(changes);
+        zeroize::optimization_barrier(token);
+        zeroize::optimization_barrier(outgoing);
         // constants: another value brings, in the place of what it has not, whatever the stack had there
         *session = const { SessionState::None };
         *fresh_handle = const { None };

@@ -133,7 +133,6 @@ impl<B: Buffer> RequestState<B> {
             if !rules.touch_is_free && !expiry::touch_due(&self.mine, rules.policy, now) {
                 return Ok(Next::Done);
             }
-            operation.phase = Phase::Touching;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
         if operation.joined {

@@ -161,12 +161,6 @@ impl<B: Buffer> Changes<B> {
         (self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);
     }
 
-    /// The same, and nothing of what was read stays in memory.
-    pub(crate) fn wipe(&mut self) {
-        self.touched = B::Keys::NEW;
-        self.reset();
-    }
-
     fn followed(&self, key: &str) -> Option<&FollowedKey<Said<B>>> {
         let hash = values::key_hash(key);
         self.touched.as_ref().iter().find(|touched| touched.is(hash))

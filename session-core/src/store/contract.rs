@@ -181,6 +181,12 @@ pub trait Store {
         false
     }
 
+    /// Returns whether every future of the store is ready at its first poll. If so, the driver reads the clock once for a
+    /// load and for what follows from it.
+    fn never_waits(&self) -> bool {
+        false
+    }
+
     /// Returns a condition of the medium that the operator should know, such as a setting that a server does not
     /// report. A store returns it once. The driver asks at logins and revocations and reports it as an event.
     fn warning(&self) -> Option<&'static str> {
@@ -256,6 +262,10 @@ impl<S: Store> Store for &S {
 
     fn touch_is_free(&self) -> bool {
         (**self).touch_is_free()
+    }
+
+    fn never_waits(&self) -> bool {
+        (**self).never_waits()
     }
 
     fn warning(&self) -> Option<&'static str> {

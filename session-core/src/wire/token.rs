@@ -4,7 +4,6 @@
 //! call (ID8). The store keeps the verifier and never the secret, so its dump opens no session (ID6).
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
 
 use crate::base::keys::{Ring, Subkeys};
 use crate::base::names::Handle;
@@ -32,10 +31,6 @@ pub(crate) struct Value([u8; RAW]);
 impl Value {
     pub(crate) const BLANK: Self = Self([0; RAW]);
 
-    pub(crate) fn wipe(&mut self) {
-        self.0.zeroize();
-    }
-
     pub(crate) fn text(&self) -> [u8; TEXT] {
         base64url::encode(&self.0)
     }
@@ -43,12 +38,6 @@ impl Value {
 
 impl Token {
     pub(crate) const BLANK: Self = Self { raw: [0; RAW], verifier: [0; 16], key: 0 };
-
-    /// Overwrites the secret, in a way that a compiler keeps.
-    pub(crate) fn wipe(&mut self) {
-        self.raw.zeroize();
-        self.verifier.zeroize();
-    }
 
     /// Checks an untrusted value. `None` for anything that none of the keys signed, or not in canonical base64url.
     pub(crate) fn open(value: &[u8], ring: &Ring) -> Option<Self> {

@@ -116,6 +116,10 @@ impl<const SESSIONS: usize, const BYTES: usize> Store for FixedStore<SESSIONS, B
         true
     }
 
+    fn never_waits(&self) -> bool {
+        true
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
         self.find(key, now, Load::Missing, |slot, stamp| {
             let record = slot.record();

@@ -136,8 +136,11 @@ impl MemoryStore {
     }
 
     fn counted<T>(&self, shard: &Lock<Shard>, action: impl FnOnce(&mut Shard) -> T) -> T {
-        let (result, freed) = shard.with(|shard| (action(shard), core::mem::take(&mut shard.freed)));
-        if !freed.nothing() {
+        let (result, freed) = shard.with(|shard| {
+            let result = action(shard);
+            (result, if shard.freed.nothing() { None } else { Some(core::mem::take(&mut shard.freed)) })
+        });
+        if let Some(freed) = freed {
             self.release(&freed);
         }
         result
@@ -231,6 +234,10 @@ impl Store for MemoryStore {
     }
 
     fn touch_is_free(&self) -> bool {
+        true
+    }
+
+    fn never_waits(&self) -> bool {
         true
     }
 

@@ -33,8 +33,12 @@ impl Shard {
     }
 
     pub(crate) fn load(&mut self, key: &Handle, now: Time, into: &mut [u8]) -> Load {
-        let Some((at, stamp)) = self.find(key, now) else { return Load::Missing };
-        let Some((_, record)) = self.slots.get(at) else { return Load::Missing };
+        let Some((at, record)) = self.seek(key) else { return Load::Missing };
+        let stamp = Stamp::of_any(record);
+        if !stamp.live(now) {
+            self.expire(at);
+            return Load::Missing;
+        }
         Found::copy(record, stamp.version, into).map_or(Load::TooLarge { size: record.len() }, Load::Found)
     }
 
@@ -143,8 +147,7 @@ impl Shard {
         for _ in 0..looks {
             self.cursor = self.slots.after(self.cursor);
             if self.slots.get(self.cursor).is_some_and(|(_, record)| !Stamp::of_any(record).live(now)) {
-                self.remove(self.cursor);
-                self.freed.sessions += 1;
+                self.expire(self.cursor);
             }
         }
         looks
@@ -171,15 +174,31 @@ impl Shard {
 
     /// The live record under `key`; an expired one is removed.
     fn find(&mut self, key: &Handle, now: Time) -> Option<(At, Stamp)> {
-        let key = key.as_bytes();
-        let at = *self.table.find(hash(key), |at| self.slots.get(*at).is_some_and(|(there, _)| there == key))?;
-        let stamp = Stamp::of_any(self.slots.get(at)?.1);
+        let (at, record) = self.seek(key)?;
+        let stamp = Stamp::of_any(record);
         if stamp.live(now) {
             return Some((at, stamp));
         }
+        self.expire(at);
+        None
+    }
+
+    /// The record under `key`, be it over or not.
+    fn seek(&self, key: &Handle) -> Option<(At, &[u8])> {
+        let (key, mut found) = (key.as_bytes(), None);
+        let same = |at: &At| {
+            let record = self.slots.get(*at).filter(|(there, _)| *there == key).map(|(_, record)| record);
+            found = record.map(|record| (*at, record));
+            found.is_some()
+        };
+        self.table.find(hash(key), same)?;
+        found
+    }
+
+    /// Removes a record that is over.
+    fn expire(&mut self, at: At) {
         self.remove(at);
         self.freed.sessions += 1;
-        None
     }
 
     fn remove(&mut self, at: At) {

@@ -39,12 +39,6 @@ impl From<MemoryStore> for SharedStore {
 }
 
 impl SharedStore {
-    /// Returns whether every future of the store is ready at its first poll, which is the case for a [`MemoryStore`].
-    #[must_use]
-    pub const fn never_waits(&self) -> bool {
-        matches!(self.0, Kind::Memory(_))
-    }
-
     /// Returns a store that encrypts the data of its records with the first of `keys` and decrypts it with any of them,
     /// see [`AtRest`]. If other people know the cookies' keys, use separate keys.
     #[must_use]
@@ -86,6 +80,10 @@ impl Store for SharedStore {
             Kind::Memory(store) => store.touch_is_free(),
             Kind::Other(store) => store.touch_is_free(),
         }
+    }
+
+    fn never_waits(&self) -> bool {
+        matches!(self.0, Kind::Memory(_))
     }
 
     fn warning(&self) -> Option<&'static str> {
