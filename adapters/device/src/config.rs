@@ -62,12 +62,14 @@ impl core::error::Error for ConfigError {}
 /// [`write`](Self::write) puts all of them into the flash as one item of the store, number [`CONFIG_ITEM`].
 ///
 /// - **Power loss.** After power loss during a write the flash contains all items as before or all as after it, so a
-/// password is never stored with the name of another network. A write that returned is permanent. - **Cancel.** If the
-/// future of a write is dropped, the same holds. The next operation finds out which it was. - **Full store.** No
-/// session takes the place of an item. The size of the flash includes it ([`FlashStore`] counts four items), and it
-/// needs no partition. - **Corruption.** If the entry in the flash is corrupt, an earlier one counts, or none: a
-/// program must start without any item. - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not
-/// encrypted. A value that was changed or removed stays in the flash until its page is erased.
+///   password is never stored with the name of another network. A write that returned is permanent.
+/// - **Cancel.** If the future of a write is dropped, the same holds. The next operation finds out which it was.
+/// - **Full store.** No session takes the place of an item. The size of the flash includes it ([`FlashStore`] counts
+///   four items), and it needs no partition.
+/// - **Corruption.** If the entry in the flash is corrupt, an earlier one counts, or none: a program must start without
+///   any item.
+/// - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not encrypted. A value that was changed or
+///   removed stays in the flash until its page is erased.
 ///
 /// A device decides by an empty flash whether it boots for the first time. Write items after that decision.
 ///
