@@ -68,8 +68,8 @@ impl core::error::Error for ConfigError {}
 ///   four items), and it needs no partition.
 /// - **Corruption.** If the entry in the flash is corrupt, an earlier one counts, or none: a program must start without
 ///   any item.
-/// - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not encrypted. A value that was changed
-///   or removed stays in the flash until its page is erased.
+/// - **Secrecy.** `Debug` prints keys and lengths, and no value. The flash is not encrypted. A value that was changed or
+///   removed stays in the flash until its page is erased.
 ///
 /// A device decides by an empty flash whether it boots for the first time. Write items after that decision.
 ///

@@ -23,8 +23,8 @@ use crate::app::{spawn, start};
 pub(crate) use crate::rp::{Flash, entropy};
 use crate::{dhcp, rp};
 
-/// Room for a frame: all that fits in a block on the cable (2,048 bytes with its head). A frame has 1,514 bytes at most, but
-/// the driver takes the computer's word for it, and panics if one is longer than this.
+/// Room for a frame: all that fits in a block on the cable (2,048 bytes with its head). A frame has at most 1,514 bytes,
+/// but the driver does not check what the computer sends, and panics if a frame is longer than its room.
 const FRAME: usize = 2048;
 /// The device's address. The computer gets the next one.
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 1);
