@@ -482,7 +482,8 @@ impl<B: Buffer> RequestState<B> {
             forged,
             unknown,
         } = self;
-        (*carried, *handle_shown, *active, *looked, *doubted, *signed_in_now) = (false, false, false, false, false, false);
+        (*carried, *handle_shown, *active, *looked, *doubted, *signed_in_now) =
+            (false, false, false, false, false, false);
         (*signed_out, *in_flight, *reseal, *forged, *unknown) = (false, false, false, false, false);
         (*seen, *base, *unreadable) = (Version(0), Version(0), 0);
         *changes = const { Changes::new() };
