@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Waker};
 
-use session_core::environment::Time;
+use session_core::environment::{Clock, Time};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 use session_core::subject::NoIndex;
 use session_core::testing::run;
-use session_std::{Error, Finished, MemoryStore, Policy, Request, Sessions, keys, shared};
+use session_std::{Error, Finished, MemoryStore, Policy, Request, Sessions, SharedStore, keys, shared};
 
 /// A memory store whose next load fails or does not end.
 #[derive(Clone, Default)]
@@ -123,4 +123,34 @@ fn over_a_store_that_never_waits_a_request_is_over_at_once() {
     run(request.session(std::iter::empty(), true)).unwrap().set("n", &1_u32).unwrap();
     assert!(request.finish_at_once().unwrap().cookie.is_some());
     assert_eq!(request.finish_at_once(), Some(Finished::default()));
+}
+
+/// A clock that counts how often it is asked.
+#[derive(Clone, Default)]
+struct Asked(Arc<AtomicU32>);
+
+impl Clock for Asked {
+    fn now(&self) -> Time {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Time::from_millis(1_000)
+    }
+}
+
+/// While a store waits, time passes. Where it never does, a load and what is judged by it have the same time.
+#[test]
+fn a_load_that_does_not_wait_asks_for_the_time_once() {
+    let reads = |store: SharedStore| {
+        let clock = Asked::default();
+        let sessions = Sessions::new(store, keys::generated()).policy(Policy::PLAIN_HTTP).clock(clock.clone());
+        let request = Request::new(sessions.clone());
+        run(request.session(std::iter::empty(), true)).unwrap().set("n", &1_u32).unwrap();
+        let cookie = run(request.finish()).cookie.unwrap();
+        clock.0.store(0, Ordering::Relaxed);
+        let request = Request::new(sessions);
+        let line = cookie.split(';').next().unwrap().as_bytes();
+        assert!(run(request.session([line].into_iter(), true)).unwrap().exists().unwrap());
+        clock.0.load(Ordering::Relaxed)
+    };
+    assert_eq!(reads(MemoryStore::new().into()), 1);
+    assert_eq!(reads(Moody::default().into()), 2);
 }

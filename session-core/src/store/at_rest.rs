@@ -98,6 +98,10 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
         self.store.touch_is_free()
     }
 
+    fn never_waits(&self) -> bool {
+        self.store.never_waits()
+    }
+
     fn warning(&self) -> Option<&'static str> {
         self.store.warning()
     }
