@@ -25,8 +25,10 @@ fn main() -> ExitCode {
     let flags = match Flags::try_parse() {
         Ok(flags) => flags,
         Err(why) if why.use_stderr() && why.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // the names of missing arguments and the possible values are on lines of their own
             let why = why.to_string();
-            return status(Err(Failure::Usage(why.lines().next().unwrap_or_default().replacen("error: ", "", 1))));
+            let lines: Vec<&str> = why.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+            return status(Err(Failure::Usage(lines.join(" ").replacen("error: ", "", 1))));
         }
         // help and version
         Err(asked) => asked.exit(),

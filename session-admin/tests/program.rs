@@ -478,6 +478,13 @@ fn no_password_is_in_any_output_st18() {
         let (status, out, why) = with(wrong);
         assert_eq!((status, out.as_str(), why.lines().count()), (Some(2), "", 1), "{wrong:?}: {why}");
     }
+    // the line has the names that the argument parser lists below its first line
+    for (wrong, words) in [(&["show"][..], "<SUBJECT>"), (&["revoke"], "<SUBJECT>"), (&["completions", "csh"], "bash")]
+    {
+        let (status, out, why) = with(wrong);
+        assert_eq!((status, out.as_str(), why.lines().count()), (Some(2), "", 1), "{wrong:?}: {why}");
+        assert!(why.contains(words), "{wrong:?}: {why}");
+    }
     // the variable is used
     let (status, out, why) = with(&["list"]);
     assert_eq!((status, out.as_str(), why.lines().count()), (Some(1), "", 1));

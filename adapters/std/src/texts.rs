@@ -106,6 +106,7 @@ fn the_error_of_a_token_header_has_a_text() {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::SECURE);
     let error = sessions.in_header("cookie").unwrap_err();
     check_text("TokenHeaderError", &error.to_string());
+    assert_eq!(format!("{error:?}"), error.to_string(), "as `main` prints it");
     assert!(error.to_string().contains("authorization"));
 }
 

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 pub(crate) struct TokenHeader(Arc<HeaderName>);
 
 /// A header that cannot carry a token, because it has another use or because clients cannot send it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHeaderError(());
 
 impl fmt::Display for TokenHeaderError {
@@ -19,6 +19,13 @@ impl fmt::Display for TokenHeaderError {
             "token header: use \"authorization\" or a name of your own such as \"x-session\", not a header that HTTP, \
              browsers or proxies use",
         )
+    }
+}
+
+/// A `main` that returns the error prints this.
+impl fmt::Debug for TokenHeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -28,7 +28,7 @@ impl Display for SharedError {
 impl std::error::Error for SharedError {}
 
 /// Why a store URL cannot be used. It contains no password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UrlError(String);
 
 impl UrlError {
@@ -44,6 +44,13 @@ impl Display for UrlError {
     }
 }
 
+/// A `main` that returns the error prints this.
+impl fmt::Debug for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for UrlError {}
 
 #[cfg(test)]
@@ -55,6 +62,7 @@ mod tests {
         let text = "the database did not answer: check that it runs";
         assert_eq!(SharedError::new(text).to_string(), text);
         assert_eq!(UrlError::new(text).to_string(), text);
+        assert_eq!(format!("{:?}", UrlError::new(text)), text, "as `main` prints it");
         let no_index = SharedError::no_index().to_string();
         store_support::check_text("no_index", &no_index);
         assert!(no_index.contains(": "), "{no_index}");
