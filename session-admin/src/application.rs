@@ -43,7 +43,7 @@ impl Observer for Heard {
     }
 }
 
-const IN_COOKIES: &str = "the sessions of this application travel in their cookies, and its store has only the marks \
+const IN_COOKIES: &str = "the sessions of this application travel in their cookies, and its store contains only the marks \
                           that end them";
 
 pub(crate) fn now() -> Time {
@@ -60,7 +60,9 @@ impl Application {
         config.sealed |= flags.sealed;
         let at_rest = flags.at_rest()?;
         if config.sealed && at_rest {
-            return Err(Failure::Usage("--sealed and --sealed-at-rest: an application is one of them".into()));
+            return Err(Failure::Usage(
+                "--sealed and --sealed-at-rest: use only the one that the application uses".into(),
+            ));
         }
         let keys = keys(&mut config, at_rest)?;
         let policy = policy(&config)?;
@@ -87,7 +89,7 @@ impl Application {
     pub(crate) fn failed(&self, why: session_std::Error) -> Failure {
         let heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         Failure::Failed(heard.unwrap_or_else(|| match why {
-            session_std::Error::Unsupported => "this store cannot do that: it keeps no list of sessions".into(),
+            session_std::Error::Unsupported => "this store cannot do that, because it has no index of sessions".into(),
             why => why.to_string(),
         }))
     }
@@ -107,10 +109,10 @@ fn usage(why: impl ToString) -> Failure {
 /// The URL. clap does not parse it, because its complaint would repeat the password in it.
 fn store_url(flags: &Flags) -> Result<StoreUrl, Failure> {
     let Some(url) = flags.store.as_deref().filter(|url| !url.is_empty()) else {
-        return Err(usage("no store: set SESSION_STORE to its URL, or say --store URL"));
+        return Err(usage("no store: set SESSION_STORE to its URL, or use --store URL"));
     };
     if ["memory:", "fixed:", "cookie:"].iter().any(|own| url.starts_with(own)) {
-        return Err(usage("--store: sessions in the memory of another program cannot be looked at from outside"));
+        return Err(usage("--store: sessions in the memory of another process cannot be read"));
     }
     url.parse().map_err(|why| usage(format!("--store: {why}")))
 }
@@ -139,14 +141,14 @@ async fn check_mode(store: &ExistingStore, sealed: bool, command: &Command) -> R
     let has_marks = Sealed::is_used_in(store.store(), now()).await.map_err(Failure::failed)?;
     match (sealed, has_marks) {
         (false, true) => Err(Failure::Failed(format!(
-            "{IN_COOKIES}: say --sealed to end those of a subject or everybody's, which is all that can be done"
+            "{IN_COOKIES}: with --sealed, you can end those of a subject or all of them, and nothing else"
         ))),
         (true, false) => Err(Failure::failed(
-            "the store has no marks of sessions that travel in their cookies: nobody has signed in there, or the \
-             application keeps its sessions in the store, so leave --sealed and SESSION_SEALED out",
+            "the store has no marks of sessions that travel in their cookies. Either no user has signed in yet, or \
+             the application keeps its sessions in the store: then omit --sealed and SESSION_SEALED",
         )),
         (true, true) if !command.without_records() => Err(Failure::Failed(format!(
-            "{IN_COOKIES}: they can be ended by subject or all together, and not be listed, counted or removed"
+            "{IN_COOKIES}: they can be ended by subject or all at once, but not listed, counted or removed"
         ))),
         _ => Ok(()),
     }
@@ -157,8 +159,8 @@ async fn warn_of_cache(store: &ExistingStore, url: &StoreUrl) -> Result<(), Fail
     let told = matches!(url, StoreUrl::Layered { .. });
     if !told && session_store_layered::is_used_in(store.store(), now()).await.map_err(Failure::failed)? {
         tell(
-            "warning: this application has had a cache before its store, which is not told: nodes may serve what has \
-             ended from it for some seconds (say layered:CACHE+STORE)",
+            "warning: this application has used a cache in front of its store, and the cache is not notified: nodes \
+             may serve ended sessions from it for some seconds (use layered:CACHE+STORE)",
         );
     }
     Ok(())

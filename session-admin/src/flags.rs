@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::failure::Failure;
 
-/// Looks at the sessions of an application from outside, and ends them.
+/// Lists, shows and ends the sessions of an application.
 #[derive(Parser)]
 #[command(name = "session-admin", version, after_help = AFTER)]
 pub(crate) struct Flags {
@@ -41,33 +41,33 @@ Exit status: 0 done, 1 not done, 2 a flag or a variable is wrong.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists everybody's sessions, or those of a subject
+    /// Lists all sessions, or those of a subject
     List {
-        /// Whose; everybody's if not given
+        /// The subject; all subjects if omitted
         subject: Option<String>,
     },
     /// Shows the values of a subject's sessions, or of one
     Show {
-        /// Whose
+        /// The subject
         subject: String,
-        /// As a list names it
+        /// The id of one session, as `list` prints it
         #[arg(long)]
         id: Option<String>,
-        /// Texts and bytes as they are, and not only their lengths
+        /// Prints texts and bytes, not only their lengths
         #[arg(long)]
         values: bool,
     },
     /// Ends all sessions of a subject, or one
     Revoke {
-        /// Whose
+        /// The subject
         subject: String,
-        /// As a list names it
+        /// The id of one session, as `list` prints it
         #[arg(long)]
         id: Option<String>,
     },
-    /// Ends everybody's sessions
+    /// Ends all sessions of all users
     EndAll {
-        /// Means it
+        /// Confirms it
         #[arg(long)]
         yes: bool,
     },
@@ -75,41 +75,41 @@ pub(crate) enum Command {
     Stats,
     /// Prints which sessions begin and end, until Ctrl-C
     Watch {
-        /// Whose; everybody's if not given
+        /// The subject; all subjects if omitted
         subject: Option<String>,
-        /// Seconds between two looks at the store
+        /// Seconds between two reads of the store
         #[arg(long, value_name = "SECS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         interval: u32,
     },
-    /// Counts the sessions that are kept, without a look at each
+    /// Counts the sessions in the store, without reading each
     Count,
-    /// Removes the sessions that are over
+    /// Removes expired sessions
     RemoveExpired {
-        /// So many at a time
+        /// The size of a batch
         #[arg(long, default_value_t = 500)]
         batch: usize,
     },
-    /// Asks whether the store answers
+    /// Checks that the store answers
     Check,
     /// Prints the completions of a shell
     Completions {
-        /// Of which shell
+        /// The shell
         shell: Shell,
     },
     /// Prints the man page of this program, or of one of its commands
     Man {
-        /// Of which command
+        /// The command
         command: Option<String>,
     },
 }
 
 impl Command {
-    /// Whether it ends sessions, which the cache of a layered store has to be told.
+    /// Whether it ends sessions, of which the cache of a layered store must be notified.
     pub(crate) const fn ends(&self) -> bool {
         matches!(self, Self::Revoke { .. } | Self::EndAll { .. })
     }
 
-    /// Whose sessions it is about, if it names a subject.
+    /// The subject whose sessions it concerns, if it names one.
     pub(crate) fn subject(&self) -> Option<&str> {
         match self {
             Self::List { subject } | Self::Watch { subject, .. } => subject.as_deref(),

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Command::Completions { shell } => bytes(&flags::completions(*shell)),
         Command::Man { command } => flags::man(command.as_deref()).and_then(|page| bytes(&page)),
         Command::EndAll { yes: false } => {
-            Err(Failure::Usage("end-all ends everybody's sessions: say --yes if you mean it".into()))
+            Err(Failure::Usage("end-all ends all sessions of all users: confirm with --yes".into()))
         }
         _ => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -55,9 +55,9 @@ pub(crate) async fn show(
         } else if list(application, Some(subject)).await?.iter().any(|there| there.id == row.id) {
             // its head can be read, and its data cannot
             let why = if application.at_rest {
-                "this key does not open it: give the key that seals it, or leave --sealed-at-rest out if none does"
+                "this key does not open it: use the key that sealed it, or omit --sealed-at-rest if the data is not sealed"
             } else {
-                "it is sealed at rest, so say --sealed-at-rest and give the application's key, or it is corrupt"
+                "it is corrupt, or sealed at rest: use --sealed-at-rest and the application's key"
             };
             return Err(Failure::Failed(format!("the data of session {} of {subject} cannot be read: {why}", row.id)));
         }

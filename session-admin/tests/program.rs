@@ -276,7 +276,7 @@ async fn a_sealed_application(url: &str) {
         let why = admin.refused(1, &[command, &["--sealed"]].concat());
         assert!(why.contains("travel in their cookies") && why.lines().count() == 1, "{url}: {why}");
     }
-    assert!(admin.refused(1, &["revoke", "ann"]).contains("say --sealed"), "{url}");
+    assert!(admin.refused(1, &["revoke", "ann"]).contains("with --sealed"), "{url}");
     assert_eq!(app.whose(&ann).await.as_deref(), Some("ann"), "{url}");
     assert_eq!(admin.told(&["revoke", "ann", "--sealed"]), "all ended\n", "{url}");
     assert_eq!((app.whose(&ann).await, app.whose(&bob).await.as_deref()), (None, Some("bob")), "{url}");
@@ -309,7 +309,7 @@ async fn stored_sessions_are_not_taken_for_sealed_ones_st18() {
         assert!(why.contains("has no marks") && why.lines().count() == 1, "{why}");
     }
     assert_eq!(app.whose(&ann).await.as_deref(), Some("ann"));
-    assert!(admin.refused(2, &["list", "--sealed", "--sealed-at-rest"]).contains("one of them"));
+    assert!(admin.refused(2, &["list", "--sealed", "--sealed-at-rest"]).contains("only the one"));
 }
 
 /// Data that is sealed at rest is listed as any other, and shown to who has the key.
@@ -337,7 +337,7 @@ async fn data_that_is_sealed_at_rest_needs_its_key_st18() {
     let (status, shown, why) = run(&["show", "ann"], &right);
     assert!(status == 0 && shown.contains("  cart: \"<text of 8 characters>\"\n"), "{shown}{why}");
     for (arguments, variables, status, words) in [
-        (&["show", "ann"][..], &right[..2], 1, "say --sealed-at-rest"),
+        (&["show", "ann"][..], &right[..2], 1, "use --sealed-at-rest"),
         (&["show", "ann", "--sealed-at-rest"], &[], 2, "no signing key"),
         (&["show", "ann", "--sealed-at-rest"], &[("SESSION_KEY", KEY)], 1, "does not open it"),
         (&["show", "ann", "--sealed-at-rest"], &[("SESSION_KEY", OTHER_KEY), right[1]], 1, "does not open it"),
@@ -357,7 +357,7 @@ async fn data_that_is_sealed_at_rest_needs_its_key_st18() {
     self::app(&url).sign_in("ann", "").await;
     let output = Admin(url).command(&["show", "ann"], &right).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("leave --sealed-at-rest out"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("omit --sealed-at-rest"), "{}", text(&output.stderr));
 }
 
 #[tokio::test]

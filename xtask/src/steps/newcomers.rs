@@ -84,7 +84,7 @@ fn block<'a>(page: &'a str, language: &str) -> Option<&'a str> {
 /// Returns the dependencies that the `cargo add` lines of a page add.
 fn added(page: &str, crates: &[Packed], lock: &str) -> Vec<String> {
     let commands = page.lines().flat_map(|line| line.split(" && ")).filter_map(|line| line.strip_prefix("cargo add "));
-    let line = |name: &str, features: &str| {
+    let line = |name: &str, features: &str, default: bool| {
         let ours = crates.iter().find(|packed| packed.name == name).map(|packed| packed.version.as_str());
         let newest = lock
             .split("[[package]]")
@@ -92,12 +92,14 @@ fn added(page: &str, crates: &[Packed], lock: &str) -> Vec<String> {
         // the last one of several, because a lockfile is sorted
         let version = ours.or(newest.last()).unwrap_or("*");
         let features: Vec<&str> = features.split(',').filter(|feature| !feature.is_empty()).collect();
-        format!("{name} = {{ version = '{version}', features = {features:?} }}\n")
+        format!("{name} = {{ version = '{version}', default-features = {default}, features = {features:?} }}\n")
     };
     commands
         .flat_map(|command| {
             let (names, features) = command.split_once(" --features ").unwrap_or((command, ""));
-            names.split_whitespace().map(move |name| line(name, features.trim())).collect::<Vec<_>>()
+            let (names, default) =
+                names.split_once(" --no-default-features").map_or((names, true), |(names, _)| (names, false));
+            names.split_whitespace().map(|name| line(name, features.trim(), default)).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -223,15 +225,15 @@ mod tests {
 
     #[test]
     fn a_page_is_read_as_a_user_reads_it() {
-        let page = "cargo new x && cd x\ncargo add axum session-axum && cargo add tokio --features net,rt\n\
+        let page = "cargo new x && cd x\ncargo add axum session-axum && cargo add tokio --no-default-features --features net,rt\n\
                     \n```toml\na = 1\n```\n\n```diff\n-x\n+y\n```\n\n```diff\n-    old();\n+    new();\n+    more();\n```\n";
         let lock =
             "[[package]]\nname = \"axum\"\nversion = \"0.7.9\"\n\n[[package]]\nname = \"axum\"\nversion = \"0.8.9\"\n";
         let crates = [Packed { name: "session-axum".into(), version: "0.1.0".into(), folder: String::new() }];
         let lines = [
-            "axum = { version = '0.8.9', features = [] }\n",
-            "session-axum = { version = '0.1.0', features = [] }\n",
-            "tokio = { version = '*', features = [\"net\", \"rt\"] }\n",
+            "axum = { version = '0.8.9', default-features = true, features = [] }\n",
+            "session-axum = { version = '0.1.0', default-features = true, features = [] }\n",
+            "tokio = { version = '*', default-features = false, features = [\"net\", \"rt\"] }\n",
         ];
         assert_eq!(added(page, &crates, lock), lines);
         assert_eq!(block(page, "toml"), Some("a = 1"));
