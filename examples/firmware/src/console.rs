@@ -13,6 +13,7 @@ use session_picoserve::Requests as _;
 
 use crate::app::{Items, Site, Storage, spawn};
 use crate::board::{self, Lines, Serial};
+use crate::line::{Line, cidr, ipv4};
 
 /// The device's address and the length of its network's prefix, as in 192.168.1.20/24; without it, a DHCP server gives one.
 const ADDRESS: &str = "address";
@@ -65,43 +66,24 @@ async fn time_of_day(stack: Stack<'static>, server: Ipv4Addr, site: &'static Sit
     keep_wall(stack, server, site.pool.sessions().clock(), board::entropy, tell).await;
 }
 
-fn ipv4(text: &str) -> Option<Ipv4Addr> {
-    text.parse().ok()
-}
-
-fn cidr(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let prefix = prefix.parse().ok().filter(|prefix| *prefix <= 32)?;
-    ipv4(address).map(|address| (address, prefix))
-}
-
 /// Does what the lines say.
 #[embassy_executor::task]
 async fn listen(mut lines: Lines, storage: Storage, site: &'static Site) -> ! {
-    let (mut line, mut length) = ([0; LINE], 0);
+    let mut line = Line::<LINE>::new();
     loop {
-        let byte = lines.byte().await;
-        if !matches!(byte, b'\r' | b'\n') {
-            // a longer line is none that the device knows
-            if let Some(place) = line.get_mut(length) {
-                *place = byte;
-            }
-            length += 1;
-            continue;
-        }
-        let text = line.get(..length).and_then(|line| str::from_utf8(line).ok()).unwrap_or("?");
-        let answer = match text {
+        while !line.ends_with(lines.byte().await) {}
+        let answer = match line.text() {
             "" => continue,
             "hold" => {
                 let _chip = storage.chip.lock().await;
                 let _ = writeln!(Serial, "config: the flash is held until the next line");
-                while lines.byte().await != b'\n' {}
+                while !line.ends_with(lines.byte().await) {}
+                line.text();
                 "config: the flash is free"
             }
-            _ => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
+            text => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
         };
         let _ = writeln!(Serial, "{answer}");
-        length = 0;
     }
 }
 
