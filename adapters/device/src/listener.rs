@@ -89,7 +89,8 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         Self { port, connections, tickets: Cell::new(0), idle: RefCell::new(MultiWakerRegistration::new()) }
     }
 
-    /// Accepts clients on all connections. It never returns: run it in one task.
+    /// Accepts clients on all connections. It never returns: run it in one task. If it is dropped and called again, clients
+    /// that wait are disconnected, and those that a worker has are served.
     pub fn accept(&self) -> impl Future<Output = impl Sized> {
         join_array::<_, CONNECTIONS>(array::from_fn(|connection| self.accept_on(connection)))
     }
@@ -99,7 +100,14 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     async fn accept_on(&self, connection: usize) {
         let Some(Connection { socket: ours, served, ticket }) = self.connections.get(connection) else { return };
         loop {
-            let Ok(mut socket) = ours.try_borrow_mut() else { return };
+            // a worker still has it if the listener was stopped and is started again
+            let Ok(mut socket) = ours.try_borrow_mut() else {
+                served.wait().await;
+                continue;
+            };
+            // what is left of a client before that
+            ticket.set(0);
+            served.reset();
             let accepted = socket.accept(self.port).await.is_ok();
             if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
                 drop(socket);
@@ -127,6 +135,8 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     }
 
     /// Waits for a client that has sent something. If the future is dropped, the client stays in the queue.
+    ///
+    /// Wait in at most `CONNECTIONS` tasks. If more wait, they wake each other and the processor never sleeps.
     pub async fn client(&self) -> Client<'_> {
         poll_fn(|context| {
             let waiting = self.connections.iter().filter(|connection| connection.ticket.get() > 0);
