@@ -45,11 +45,11 @@ fn read(storage: Storage) -> Result<Items, ConfigError> {
     block_on(Items::read(storage.memory.store()))
 }
 
-/// Spawns what needs the site: an item that is written before the first boot is done would hide that it is the first.
+/// Spawns what needs the site, the first time: an item that is written before the first boot is done would hide that it is the
+/// first. It needs no network, so that the owner can say what that needs.
 pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, storage: Storage, site: &'static Site) {
-    if let Some(lines) = board::lines() {
-        spawn(spawner, listen(lines, storage, site));
-    }
+    let Some(lines) = board::lines() else { return };
+    spawn(spawner, listen(lines, storage, site));
     if let Some(server) = read(storage).ok().and_then(|items| items.text(TIME_SERVER).and_then(ipv4)) {
         spawn(spawner, time_of_day(stack, server, site));
     }
@@ -63,6 +63,8 @@ async fn time_of_day(stack: Stack<'static>, server: Ipv4Addr, site: &'static Sit
         Ok(unix) => drop(writeln!(Serial, "time: {} s since 1970", (unix.millis() / 1_000) as u32)),
         Err(why) => drop(writeln!(Serial, "time: {why}")),
     };
+    stack.wait_link_up().await;
+    stack.wait_config_up().await;
     keep_wall(stack, server, site.pool.sessions().clock(), board::entropy, tell).await;
 }
 
