@@ -101,24 +101,24 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         let Some(Connection { socket: ours, served, ticket }) = self.connections.get(connection) else { return };
         loop {
             // a worker still has it if the listener was stopped and is started again
-            let Ok(mut socket) = ours.try_borrow_mut() else {
-                served.wait().await;
-                continue;
-            };
-            // what is left of a client before that
-            ticket.set(0);
-            served.reset();
-            let accepted = socket.accept(self.port).await.is_ok();
-            if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
-                drop(socket);
-                // after so many clients one may overtake others, and none is lost
-                ticket.set(self.tickets.get().wrapping_add(1).max(1));
-                self.tickets.set(ticket.get());
+            let mut waits = true;
+            if let Ok(mut socket) = ours.try_borrow_mut() {
+                // what is left of a client before that
+                ticket.set(0);
+                served.reset();
+                waits = socket.accept(self.port).await.is_ok()
+                    && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok();
+                if waits {
+                    // after so many clients one may overtake others, and none is lost
+                    ticket.set(self.tickets.get().wrapping_add(1).max(1));
+                    self.tickets.set(ticket.get());
+                }
+            }
+            if waits {
                 self.idle.borrow_mut().wake();
                 served.wait().await;
-                let Ok(back) = ours.try_borrow_mut() else { return };
-                socket = back;
             }
+            let Ok(mut socket) = ours.try_borrow_mut() else { continue };
             let goodbye = async {
                 socket.close();
                 let _ = socket.flush().await;

@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Stack, StaticConfigV4};
+use embassy_time::Timer;
 use session_core::environment::{Clock as _, Time};
 use session_device::{Chip as _, ConfigError, SntpError, block_on, keep_wall};
 use session_picoserve::Requests as _;
@@ -47,6 +48,7 @@ fn read(storage: Storage) -> Result<Items, ConfigError> {
 
 /// Spawns what needs the site, the first time: an item that is written before the first boot is done would hide that it is the
 /// first. It needs no network, so that the owner can say what that needs.
+#[inline(never)]
 pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, storage: Storage, site: &'static Site) {
     let Some(lines) = board::lines() else { return };
     spawn(spawner, listen(lines, storage, site));
@@ -63,8 +65,9 @@ async fn time_of_day(stack: Stack<'static>, server: Ipv4Addr, site: &'static Sit
         Ok(unix) => drop(writeln!(Serial, "time: {} s since 1970", (unix.millis() / 1_000) as u32)),
         Err(why) => drop(writeln!(Serial, "time: {why}")),
     };
-    stack.wait_link_up().await;
-    stack.wait_config_up().await;
+    while !(stack.is_link_up() && stack.is_config_up()) {
+        Timer::after_millis(100).await;
+    }
     keep_wall(stack, server, site.pool.sessions().clock(), board::entropy, tell).await;
 }
 
