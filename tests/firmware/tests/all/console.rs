@@ -8,8 +8,13 @@ use line::{Line, cidr, ipv4};
 /// The lines in these bytes.
 fn lines(bytes: &[u8]) -> Vec<String> {
     let mut line = Line::<8>::new();
-    let ends = bytes.iter().filter_map(|byte| line.ends_with(*byte).then(|| line.text().to_owned()));
-    ends.collect()
+    let mut lines = Vec::new();
+    for byte in bytes {
+        if line.ends_with(*byte) {
+            lines.push(line.text().to_owned());
+        }
+    }
+    lines
 }
 
 /// EM9: a terminal sends CR, LF or both at the end of a line. Each is one line, so that the line that releases the flash is the
