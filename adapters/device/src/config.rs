@@ -21,7 +21,7 @@ pub enum ConfigError {
     Flash(FlashError),
     /// The items need more bytes than are available.
     TooLarge {
-        /// The size of all items in bytes, with two bytes more for each.
+        /// The size of all items in bytes, with two bytes more for each and one more for all.
         need: usize,
         /// The size of the store's item in bytes.
         have: usize,
@@ -120,12 +120,11 @@ impl<const BYTES: usize> ConfigItems<BYTES> {
         store: &FlashStore<F, SESSIONS, BYTES>,
     ) -> Result<Self, ConfigError> {
         let mut items = Self::new();
-        if let Some(found) = store.read_item(CONFIG_ITEM, &mut items.bytes).await? {
-            let whole = found.first() == Some(&FORMAT) && Entries(found.get(1..).unwrap_or_default()).are_whole();
-            items.len = found.len();
-            return if whole { Ok(items) } else { Err(ConfigError::Unreadable) };
-        }
-        Ok(items)
+        // a corrupt entry is none, and has left its bytes in these items
+        let Some(found) = store.read_item(CONFIG_ITEM, &mut items.bytes).await? else { return Ok(Self::new()) };
+        let whole = found.first() == Some(&FORMAT) && Entries(found.get(1..).unwrap_or_default()).are_whole();
+        items.len = found.len();
+        if whole { Ok(items) } else { Err(ConfigError::Unreadable) }
     }
 
     /// Writes all items. See above for power loss and cancel. It replaces what another task has written since these

@@ -4,10 +4,10 @@
 //! byte waits for a worker.
 
 use core::cell::{Cell, RefCell, RefMut};
-use core::fmt::Write as _;
+use core::convert::Infallible;
+use core::fmt::{self, Write as _};
 use core::future::poll_fn;
 use core::task::Poll;
-use core::{array, fmt};
 
 use embassy_futures::join::join_array;
 use embassy_net::Stack;
@@ -89,17 +89,24 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
         Self { port, connections, tickets: Cell::new(0), idle: RefCell::new(MultiWakerRegistration::new()) }
     }
 
-    /// Accepts clients on all connections. It never returns: run it in one task.
+    /// Accepts clients on all connections. It never returns: run it in one task. If it is dropped and called again, clients
+    /// that wait are disconnected, and those that a worker has are served.
     pub fn accept(&self) -> impl Future<Output = impl Sized> {
-        join_array::<_, CONNECTIONS>(array::from_fn(|connection| self.accept_on(connection)))
+        join_array(self.connections.each_ref().map(|connection| self.accept_on(connection)))
     }
 
     /// Accepts one client after the other.
     #[expect(clippy::await_holding_refcell_ref, reason = "queue and signal say whose turn it is")]
-    async fn accept_on(&self, connection: usize) {
-        let Some(Connection { socket: ours, served, ticket }) = self.connections.get(connection) else { return };
+    async fn accept_on(&self, Connection { socket: ours, served, ticket }: &Connection) -> Infallible {
         loop {
-            let Ok(mut socket) = ours.try_borrow_mut() else { return };
+            // a worker still has it if the listener was stopped and is started again
+            let Ok(mut socket) = ours.try_borrow_mut() else {
+                served.wait().await;
+                continue;
+            };
+            // what is left of a client before that
+            ticket.set(0);
+            served.reset();
             let accepted = socket.accept(self.port).await.is_ok();
             if accepted && with_timeout(SILENCE, socket.wait_read_ready()).await.is_ok() {
                 drop(socket);
@@ -108,7 +115,7 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
                 self.tickets.set(ticket.get());
                 self.idle.borrow_mut().wake();
                 served.wait().await;
-                let Ok(back) = ours.try_borrow_mut() else { return };
+                let Ok(back) = ours.try_borrow_mut() else { continue };
                 socket = back;
             }
             let goodbye = async {
@@ -127,6 +134,8 @@ impl<const CONNECTIONS: usize> Listener<CONNECTIONS> {
     }
 
     /// Waits for a client that has sent something. If the future is dropped, the client stays in the queue.
+    ///
+    /// Wait in at most `CONNECTIONS` tasks. If more wait, they wake each other and the processor never sleeps.
     pub async fn client(&self) -> Client<'_> {
         poll_fn(|context| {
             let waiting = self.connections.iter().filter(|connection| connection.ticket.get() > 0);

@@ -43,9 +43,10 @@ pub enum SntpError {
     NoAnswer,
     /// The datagram is not an answer to this request: another origin timestamp, mode, version or length.
     NotAnAnswer,
-    /// The server rejects the request with this code (kiss-o'-death). `DENY` and `RSTR` mean never, `RATE` too often.
+    /// The server rejects the request with this code (kiss-o'-death): `DENY` and `RSTR` mean never, `RATE` too often.
     Refused([u8; 4]),
-    /// The server does not know the time: it says so, or its time is before 2026.
+    /// The server does not know the time: it says so, or its time is before 2026. So does a server that has just
+    /// started, with stratum 0 and another code (RFC 5905, section 7.4).
     Unsynchronized,
 }
 
@@ -103,12 +104,13 @@ impl SntpRequest {
         if !ours || mode != SERVER || !(1..=VERSION).contains(&version) {
             return Err(SntpError::NotAnAnswer);
         }
-        if stratum == 0 {
-            return Err(SntpError::Refused(word(12).to_be_bytes()));
+        let code = word(12).to_be_bytes();
+        if stratum == 0 && [*b"DENY", *b"RSTR", *b"RATE"].contains(&code) {
+            return Err(SntpError::Refused(code));
         }
         let far = (word(4) / 2).saturating_add(word(8)) >= FARTHEST;
         let (seconds, fraction) = (word(40), word(44));
-        if leap == UNSYNCHRONIZED || stratum > 15 || far || (seconds, fraction) == (0, 0) {
+        if leap == UNSYNCHRONIZED || !(1..=15).contains(&stratum) || far || (seconds, fraction) == (0, 0) {
             return Err(SntpError::Unsynchronized);
         }
         // 32 bits of seconds start again in 2036
@@ -164,8 +166,8 @@ pub async fn sntp_time(
 }
 
 /// Sets the wall clock of `clock` from a server, at once and then every [`SNTP_EVERY`], as long as the server answers.
-/// `tell` is called with each answer. If a request fails, the next one follows after 64 s, then after twice as long, at
-/// most after an hour, or after a day if the server refuses. Returns if the server refuses for good.
+/// `tell` is called with each answer. If the first request fails, the next one follows after 64 s, then after twice as
+/// long, at most after an hour, or after a day if requests are too frequent. Returns if the server refuses for good.
 ///
 /// See [`PersistedClock::set_wall`]: sessions' time moves forward by what has passed without power and never back, so a
 /// wrong answer can end sessions and cannot prolong one. `keep_time` persists what this sets.
@@ -285,11 +287,18 @@ mod tests {
             assert_eq!(with(at, bytes), Err(SntpError::Unsynchronized), "{at} {bytes:?}");
         }
         assert_eq!(time(&answer(EARLIEST - 1_000)), Err(SntpError::Unsynchronized));
-        for code in [*b"DENY", *b"RSTR", *b"RATE", *b"INIT"] {
+        let kiss = |code: [u8; 4]| {
             let mut kiss = answer(NOW);
             (kiss[0], kiss[1]) = (3 << 6 | 4 << 3 | SERVER, 0);
             kiss[12..16].copy_from_slice(&code);
-            assert_eq!(time(&kiss), Err(SntpError::Refused(code)));
+            time(&kiss)
+        };
+        for code in [*b"DENY", *b"RSTR", *b"RATE"] {
+            assert_eq!(kiss(code), Err(SntpError::Refused(code)));
+        }
+        // stratum 16, which has no server yet, is sent as 0 (RFC 5905, section 7.3)
+        for code in [*b"INIT", *b"STEP", [0; 4], [127, 127, 1, 1]] {
+            assert_eq!(kiss(code), Err(SntpError::Unsynchronized), "{code:?}");
         }
     }
 

@@ -201,6 +201,25 @@ fn unreadable_items_are_never_other_items_st10() {
     assert_eq!(ConfigError::from(failed).to_string(), "the flash driver failed");
 }
 
+/// What decays while the store is in use is none as well, and what is written then can be read.
+#[test]
+fn items_that_decay_in_use_are_none_and_can_be_written_st10() {
+    let flash = full(&wifi("home", PASSWORD), 0);
+    let store = Device::new(flash.clone());
+    assert_eq!(run(Items::read(&store)), Ok(wifi("home", PASSWORD)));
+    // the format of the items, one byte before the first key's length
+    flash.damage(|bytes| {
+        let key = bytes.windows(8).position(|bytes| bytes == b"ssidhome").unwrap();
+        assert_eq!(bytes[key - 3], 1);
+        bytes[key - 3] = 0;
+    });
+    let mut items = run(Items::read(&store)).unwrap();
+    assert_eq!(items, Items::new());
+    items.set("ssid", b"work").unwrap();
+    run(items.write(&store, at(9))).unwrap();
+    assert_eq!(read(&flash).text("ssid"), Some("work"));
+}
+
 #[test]
 fn every_error_has_a_text() {
     for (name, error) in [

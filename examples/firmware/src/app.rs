@@ -125,6 +125,11 @@ async fn boot(spawner: Spawner, stack: Stack<'static>, storage: Storage) {
     static BOOTED: StaticCell<Booted> = StaticCell::new();
     let booted = BOOTED.init(Cell::new(site(storage)));
     let mounted = millis();
+    // a network without a DHCP server is told here what it needs
+    #[cfg(feature = "console")]
+    if let Ok(site) = booted.get() {
+        crate::console::begin(spawner, stack, storage, site);
+    }
     let mut waits = 0_u32;
     while !(stack.is_link_up() && stack.is_config_up()) {
         Timer::after_millis(4).await;

@@ -7,12 +7,14 @@ use core::net::Ipv4Addr;
 
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Stack, StaticConfigV4};
+use embassy_time::Timer;
 use session_core::environment::{Clock as _, Time};
 use session_device::{Chip as _, ConfigError, SntpError, block_on, keep_wall};
 use session_picoserve::Requests as _;
 
 use crate::app::{Items, Site, Storage, spawn};
 use crate::board::{self, Lines, Serial};
+use crate::line::{Line, cidr, ipv4};
 
 /// The device's address and the length of its network's prefix, as in 192.168.1.20/24; without it, a DHCP server gives one.
 const ADDRESS: &str = "address";
@@ -44,11 +46,12 @@ fn read(storage: Storage) -> Result<Items, ConfigError> {
     block_on(Items::read(storage.memory.store()))
 }
 
-/// Spawns what needs the site: an item that is written before the first boot is done would hide that it is the first.
+/// Spawns what needs the site, the first time: an item that is written before the first boot is done would hide that it is the
+/// first. It needs no network, so that the owner can say what that needs.
+#[inline(never)]
 pub(crate) fn begin(spawner: Spawner, stack: Stack<'static>, storage: Storage, site: &'static Site) {
-    if let Some(lines) = board::lines() {
-        spawn(spawner, listen(lines, storage, site));
-    }
+    let Some(lines) = board::lines() else { return };
+    spawn(spawner, listen(lines, storage, site));
     if let Some(server) = read(storage).ok().and_then(|items| items.text(TIME_SERVER).and_then(ipv4)) {
         spawn(spawner, time_of_day(stack, server, site));
     }
@@ -62,46 +65,30 @@ async fn time_of_day(stack: Stack<'static>, server: Ipv4Addr, site: &'static Sit
         Ok(unix) => drop(writeln!(Serial, "time: {} s since 1970", (unix.millis() / 1_000) as u32)),
         Err(why) => drop(writeln!(Serial, "time: {why}")),
     };
+    while !(stack.is_link_up() && stack.is_config_up()) {
+        Timer::after_millis(100).await;
+    }
     keep_wall(stack, server, site.pool.sessions().clock(), board::entropy, tell).await;
-}
-
-fn ipv4(text: &str) -> Option<Ipv4Addr> {
-    text.parse().ok()
-}
-
-fn cidr(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let prefix = prefix.parse().ok().filter(|prefix| *prefix <= 32)?;
-    ipv4(address).map(|address| (address, prefix))
 }
 
 /// Does what the lines say.
 #[embassy_executor::task]
 async fn listen(mut lines: Lines, storage: Storage, site: &'static Site) -> ! {
-    let (mut line, mut length) = ([0; LINE], 0);
+    let mut line = Line::<LINE>::new();
     loop {
-        let byte = lines.byte().await;
-        if !matches!(byte, b'\r' | b'\n') {
-            // a longer line is none that the device knows
-            if let Some(place) = line.get_mut(length) {
-                *place = byte;
-            }
-            length += 1;
-            continue;
-        }
-        let text = line.get(..length).and_then(|line| str::from_utf8(line).ok()).unwrap_or("?");
-        let answer = match text {
+        while !line.ends_with(lines.byte().await) {}
+        let answer = match line.text() {
             "" => continue,
             "hold" => {
                 let _chip = storage.chip.lock().await;
                 let _ = writeln!(Serial, "config: the flash is held until the next line");
-                while lines.byte().await != b'\n' {}
+                while !line.ends_with(lines.byte().await) {}
+                line.text();
                 "config: the flash is free"
             }
-            _ => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
+            text => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
         };
         let _ = writeln!(Serial, "{answer}");
-        length = 0;
     }
 }
 

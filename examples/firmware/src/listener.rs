@@ -14,6 +14,7 @@ use crate::board::Serial;
 pub(crate) const CONNECTIONS: usize = 8;
 /// Requests at once.
 pub(crate) const WORKERS: usize = 3;
+const _: () = assert!(WORKERS <= CONNECTIONS, "the others would keep each other awake");
 /// Bytes of a request's head and form.
 const REQUEST: usize = 2048;
 

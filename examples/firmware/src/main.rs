@@ -22,6 +22,8 @@ mod board;
 mod console;
 #[cfg(all(target_os = "none", feature = "pico-usb"))]
 mod dhcp;
+#[cfg(all(target_os = "none", feature = "console"))]
+mod line;
 #[cfg(target_os = "none")]
 mod listener;
 #[cfg(all(target_os = "none", feature = "mdns"))]

@@ -2,6 +2,7 @@
 
 mod bare;
 mod browser;
+mod console;
 mod cuts;
 mod esp32;
 mod faults;

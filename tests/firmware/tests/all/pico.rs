@@ -231,9 +231,13 @@ fn a_pico_keeps_its_address_in_its_flash_st5_em9() {
     {
         ask(&mut device, line, "set KEY VALUE or unset KEY, with the keys address, gateway and time-server");
     }
-    for line in
-        ["set address 10.0.0.9", "set address 10.0.0.9/33", "set gateway home", &format!("set gateway {:90}", 1)]
-    {
+    for line in [
+        "set address 10.0.0.9",
+        "set address 10.0.0.9/33",
+        "set address 224.0.0.1/24",
+        "set gateway home",
+        &format!("set gateway {:90}", 1),
+    ] {
         device.enter(line).unwrap();
         device.hears("config: ").unwrap();
         assert!(!device.said().last().unwrap().contains("done"), "{line}: {:?}", device.said());
@@ -269,6 +273,18 @@ fn a_pico_keeps_its_address_in_its_flash_st5_em9() {
     let mut device = table.boot();
     let said = device.said().last().unwrap();
     assert!(said.starts_with("up: http://10.0.0.2/"), "a DHCP server is asked again: {said}");
+}
+
+/// EM9: where no DHCP server answers, the owner says the address on the serial line.
+#[test]
+fn a_pico_without_a_dhcp_server_is_given_an_address_em9() {
+    let table = Table::new(Board::Pico);
+    let mut device = table.boot_with(&[Fault::NoAddress]);
+    assert_eq!(device.said().last().unwrap(), "no address: no DHCP server answers");
+    ask(&mut device, "set address 10.0.0.9/24", "done, counts from the next start");
+    drop(device);
+    let device = boot_at(&table, "10.0.0.9");
+    assert_eq!(Browser::default().get(device.address(), "/").unwrap().view(), "first-boot");
 }
 
 /// TM1: a time server in the network tells the time of day, and nobody else does.
