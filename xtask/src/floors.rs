@@ -1,7 +1,7 @@
 //! `floors`: the published crates compile with the oldest dependencies that their manifests allow.
 //!
 //! Cargo can resolve what a workspace names to its oldest allowed versions, and the rest to the newest. It does so with
-//! dev-dependencies as well, so the manifests are copied without them.
+//! dev-dependencies as well, so it works on copies of the manifests that lack them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,10 +10,11 @@ use std::path::Path;
 use crate::files::read;
 use crate::run::{Log, cargo, root, target};
 
-/// Frameworks and clients that need newer versions of what others name. Their adapters and stores are resolved apart,
-/// each group by itself, so that nobody else's floor rises. The other crates are the last group.
+/// The crates whose framework or client needs newer versions of what other crates name: of tokio (actix-web, Rocket), of
+/// http, of serde, of futures-util. Each group is resolved by itself, so that it does not raise the floors of the others.
+/// All other crates are the last group.
 const APART: &[&[&str]] = &[
-    &["adapters/actix", "adapters/device", "adapters/picoserve", "adapters/salvo"],
+    &["adapters/actix", "adapters/device", "adapters/picoserve", "adapters/rocket", "adapters/salvo"],
     &["session-admin", "stores/sql", "stores/url"],
 ];
 
@@ -97,4 +98,19 @@ fn without_tests(manifest: &str, path: impl Fn(&str) -> std::io::Result<String>)
         }
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_loses_its_tests_and_gets_other_paths() {
+        let manifest = "[dependencies]\na = { path = \"../a\", version = \"1\" }\nb = \"2\"\n[dev-dependencies]\nc = \"3\"\n\
+                        [[test]]\nname = \"d\"\n[lints]\nworkspace = true\n";
+        let copied = without_tests(manifest, |path| Ok(path.replace("..", "/ours"))).unwrap();
+        let expected =
+            "[dependencies]\na = { path = \"/ours/a\", version = \"1\" }\nb = \"2\"\n[lints]\nworkspace = true\n";
+        assert_eq!(copied, expected);
+    }
 }
