@@ -3,6 +3,7 @@
 mod demo;
 mod files;
 mod flash;
+mod floors;
 mod keygen;
 mod run;
 mod setup;
@@ -63,6 +64,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 ",
     ),
     ("api", "record the public API of every published crate, in its public-api.txt", ""),
+    ("floors", "compile the published crates with the oldest dependencies that their manifests allow", ""),
     ("help", "print this list, and the steps of test-all", ""),
 ];
 
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
         "soak" => soak(options),
         "keygen" => parse(options, &[]).and_then(|_| keygen::key()).map(|key| println!("{key}")),
         "api" => parse(options, &[]).and_then(|_| steps::api::record()),
+        "floors" => parse(options, &[]).and_then(|_| floors::floors()),
         "boards" => parse(options, &["--board"]).and_then(|options| steps::firmware::boards(&options)),
         "size" => by_itself("size", steps::size::size, options),
         "bench" => by_itself("bench", steps::bench::bench, options),
