@@ -10,8 +10,8 @@ use std::path::Path;
 use crate::files::read;
 use crate::run::{Log, cargo, root, target};
 
-/// The crates whose framework or client needs newer versions of what other crates name: of tokio (actix-web, Rocket), of
-/// http, of serde, of futures-util. Each group is resolved by itself, so that it does not raise the floors of the others.
+/// The crates whose framework or client needs newer versions of what other crates name: of tokio (actix-web, Rocket),
+/// http, serde and futures-util. Each group is resolved by itself, so that it does not raise the floors of the others.
 /// All other crates are the last group.
 const APART: &[&[&str]] = &[
     &["adapters/actix", "adapters/device", "adapters/picoserve", "adapters/rocket", "adapters/salvo"],
