@@ -162,7 +162,7 @@ async fn everybodys_sessions_are_listed_over_a_layered_store_lc9() {
     // what a cache is not told it goes on showing
     let warned = Admin(url).run(&["revoke", "ann"]);
     assert_eq!(text(&warned.stdout), "1 ended\n");
-    assert!(text(&warned.stderr).starts_with("warning: this application has had a cache"), "{}", text(&warned.stderr));
+    assert!(text(&warned.stderr).starts_with("warning: this application has used a cache"), "{}", text(&warned.stderr));
     assert_eq!(Admin(layered).told(&["revoke", "ann"]), "0 ended\n");
 }
 
@@ -238,7 +238,7 @@ async fn a_cache_is_told_of_what_ends_lc9() {
     }
     seconds.fetch_sub(2 * TRUST.as_secs() + 1, Ordering::SeqCst);
     let warned = Admin(url.clone()).run(&["revoke", "bob"]);
-    assert!(text(&warned.stderr).starts_with("warning: this application has had a cache"), "{}", text(&warned.stderr));
+    assert!(text(&warned.stderr).starts_with("warning: this application has used a cache"), "{}", text(&warned.stderr));
     assert_eq!(app.whose(&bob).await.as_deref(), Some("bob"), "from the cache, of which the program was not told");
     assert_eq!(Admin(format!("layered:{}+{url}", server.url())).told(&["revoke", "ann"]), "1 ended\n");
     assert_eq!(app.whose(&ann).await, None);
