@@ -11,7 +11,7 @@ use super::process::{Kind, Server, directory};
 
 /// Whoever removes the directory removes the data: nothing has to reach the disk.
 const SMALL_AND_FAST: [&str; 4] =
-    ["--debug-no-sync", "--innodb-flush-method=nosync", "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"];
+    ["--debug-no-sync", "--innodb-flush-method=nosync", "--innodb-log-file-size=32M", "--innodb-buffer-pool-size=16M"];
 
 /// One server with a database `app`, and a user `root` who may do anything.
 #[must_use]
