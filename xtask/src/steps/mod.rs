@@ -112,7 +112,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "browser",
-        does: "headless Chromium drives the device's web UI, and the notes application over four adapters",
+        does: "headless Chromium drives the device's web UI, and the notes application over five adapters",
         needs: &[CHROMIUM, CHROMEDRIVER],
         run: |log| tests::package(log, "browser-tests"),
     },
