@@ -202,8 +202,8 @@ impl Request {
     }
 
     /// Returns the session, which the first call loads by the lines of the request's [`header`](Self::header). A
-    /// handler that only peeks passes `activity: false`, and its request does not count as activity. If the future is
-    /// dropped, the next call loads the session.
+    /// handler that only peeks passes `activity: false`, and its request does not count as activity. Calls at the same
+    /// time wait for the first one. If its future is dropped, the next call loads the session.
     ///
     /// # Errors
     /// The error of loading it, which further calls return as well.
@@ -219,7 +219,11 @@ impl Request {
             self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
             return Err(Error::Unsupported);
         }
-        let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
+        let mut state = match self.0.state.try_lock() {
+            Some(state) => state,
+            // actix-web extracts the arguments of a handler at the same time: the first call loads for all
+            None => self.0.state.lock().await,
+        };
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, the next call loads
             let mut place = buffer_pool::take();
