@@ -54,7 +54,7 @@ impl fmt::Display for KeyLoadError {
                 write!(f, "{name} is not set: set it to a signing key of 64 hexadecimal digits (openssl rand -hex 32)")
             }
             Self::File(path, why) => {
-                write!(f, "{path}: {why}: the file of signing keys cannot be read, so check its path and permissions")
+                write!(f, "{path}: cannot read the signing keys ({why}): check the path and permissions")
             }
             Self::Text(place) => {
                 write!(f, "{place}: invalid signing key: use 64 hexadecimal digits for each key (openssl rand -hex 32)")

@@ -65,7 +65,7 @@ pub struct Begun {
 }
 
 /// Why a proof that arrives at a handler's path is rejected.
-const STRAY: &str = "it was sent to another path than the endpoint's: do not rewrite that path in a proxy, and put the \
+const STRAY: &str = "it was sent to a path other than the endpoint's: do not rewrite that path in a proxy, and put the \
                      session layer on the outermost router";
 
 impl Begun {

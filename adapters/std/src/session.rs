@@ -388,9 +388,10 @@ pub(crate) type View<'a> = session_core::Session<
 /// its change was stored completely or not at all.
 ///
 /// # Errors
-/// Every method returns [`Error::Busy`] while another call is under way in the same request, and [`Error::AnswerSent`]
-/// after the response. Methods that wait return [`Error::Unavailable`] if the store fails, and [`Error::Indeterminate`]
-/// if its answer was lost.
+/// Every method returns [`Error::Busy`] while another call is in progress in the same request, and
+/// [`Error::AnswerSent`] after the response. After a failed verb, changes and verbs return its error. Methods that wait
+/// return [`Error::Unavailable`] if the store fails, and [`Error::Indeterminate`] if its answer was lost. A method that
+/// lists no errors returns only these.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -438,12 +439,12 @@ impl Session {
         self.view(|session| Ok(session.exists()))
     }
 
-    /// Returns the subject that is signed in.
+    /// Returns the subject that is signed in, or `None`.
     pub fn subject(&self) -> Result<Option<String>, Error> {
         self.view(|session| Ok(session.subject().map(str::to_owned)))
     }
 
-    /// Returns when the subject signed in.
+    /// Returns when the subject signed in, or `None` if no subject is signed in.
     pub fn authenticated_at(&self) -> Result<Option<Time>, Error> {
         self.view(|session| Ok(session.authenticated_at()))
     }
@@ -453,7 +454,7 @@ impl Session {
         self.view(|session| Ok(session.authenticated_within(span)))
     }
 
-    /// Returns the time until the session expires without further activity.
+    /// Returns the time until the session expires without further activity, or `None` without a session or a limit.
     pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
         self.view(|session| Ok(session.expires_in()))
     }
@@ -493,11 +494,17 @@ impl Session {
 
     /// Sets the value under `key` like [`set`](Self::set), but overwrites concurrent changes instead of reporting a
     /// conflict.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn overwrite<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.overwrite(key, value))
     }
 
     /// Removes the value under `key`. Does nothing without a session.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`] for an invalid key.
     pub fn remove(&self, key: &str) -> Result<(), Error> {
         self.view(|session| session.remove(key))
     }
@@ -508,14 +515,20 @@ impl Session {
     }
 
     /// Sets the label that a list of sessions shows. An empty label removes it. It is stored unchanged: escape it in
-    /// pages.
+    /// pages. Creates a session if there is none.
+    ///
+    /// # Errors
+    /// [`Error::BadText`] if the label has more than 255 bytes, [`Error::TooLarge`] if the session is full.
     pub fn set_label(&self, label: &str) -> Result<(), Error> {
         self.view(|session| session.set_label(label))
     }
 
     /// Binds the session to a fingerprint that the application chooses, such as the user agent and the first half of
-    /// the address. An empty fingerprint removes the binding. It is stored immediately. Bind after `login`, which keeps
-    /// a binding but may create a new session.
+    /// the address. An empty fingerprint removes the binding. It is stored immediately, with earlier changes of this
+    /// request. Bind after `login`, which keeps a binding but may create a new session.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if an earlier change conflicts, [`Error::TooLarge`] if the session is full.
     pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint)).await
     }
@@ -737,12 +750,18 @@ impl Session {
 
     /// Removes the flash message and returns it. With sealed sessions, every request with the same cookie takes the
     /// same message.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take), except [`Error::Unsupported`].
     pub async fn take_flash_message(&self) -> Result<Option<String>, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned)).await
     }
 
     /// Creates a CSRF token for a form of this session. Each call returns a different text. Creates a session if there
     /// is none.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] if the random number generator is not ready.
     pub fn csrf_token(&self) -> Result<csrf::Token, Error> {
         self.view(|session| session.csrf_token())
     }
@@ -753,7 +772,7 @@ impl Session {
         self.view(|session| Ok(session.csrf_ok(token)))
     }
 
-    /// Asks the store for a sign of life, for a health page.
+    /// Checks that the store answers, for a health page.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.

@@ -247,7 +247,7 @@ impl Sessions {
         self.token_header().is_none()
     }
 
-    /// Asks the store for a sign of life, for a health page.
+    /// Checks that the store answers, for a health page.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
