@@ -22,8 +22,8 @@ use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
 use crate::wire::token::Token;
 
-/// How often a mark is written against other writers.
-const TRIES: u8 = 4;
+/// How often a mark is written against other writers, everybody's included.
+const TRIES: u8 = 6;
 /// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login replaces it.
 const UNUSED: u32 = u32::MAX;
 /// Nothing to do.
@@ -73,7 +73,7 @@ impl Mode for Sealed {
             return Ok(false);
         };
         // whatever the reason for rejecting a genuine value, the store was called before in the same way
-        if !context.marks(request.owner()).await?.stand(&token.verifier) {
+        if !context.marks(Ask::Look, request.owner()).await?.stand(&token.verifier) {
             request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
         }
@@ -90,34 +90,42 @@ impl Mode for Sealed {
         step: StoreRequest,
         operation: &Operation<'_>,
     ) -> Reply {
-        match (step, operation.intent) {
-            (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
+        let changes = matches!(step, StoreRequest::Create | StoreRequest::Update);
+        if let (true, Err(error)) = (changes, fits(context, request)) {
+            return Reply::Refused(error);
+        }
+        let (ask, subject) = match (step, operation.intent) {
+            (StoreRequest::Load, _) => return Reply::Loaded(Ok(Load::Missing)),
             // the marks are asked when the login is added to the substitute for the index
-            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
-                fits(context, request).map_or_else(Reply::Refused, |()| APPLIED)
-            }
-            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => {
-                seal(context, request, step).await
-            }
+            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => return APPLIED,
+            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => (Ask::Look, request.owner()),
             (StoreRequest::Index, Intent::Login { subject, epoch, .. }) => {
-                let admitted = context.admit(subject, epoch, request.ends(), request.version()).await;
-                Reply::Indexed(admitted.map_err(|_| ()).map(|proof| match proof {
-                    Some(proof) => {
-                        request.seal_record(&proof);
-                        Added::Applied
-                    }
-                    None => Added::Moved,
-                }))
+                (Ask::Admit { seen: epoch, ends: request.ends(), random: request.version() }, Some(subject))
             }
-            (StoreRequest::Delete, Intent::Logout) => match request.owner() {
-                Some(subject) => match context.replace_mark(Some(subject)).await {
-                    Ok(()) => APPLIED,
-                    Err(Error::Full) => Reply::Refused(Error::Full),
-                    Err(_) => Reply::Wrote(Err(())),
-                },
-                _ => APPLIED,
+            (StoreRequest::Delete, Intent::Logout) if request.owner().is_some() => (Ask::Replace, request.owner()),
+            (StoreRequest::Index | StoreRequest::Delete, _) => return APPLIED,
+        };
+        let marks = context.marks(ask, subject).await;
+        match (step, marks) {
+            (StoreRequest::Index, marks) => Reply::Indexed(marks.map_err(|_| ()).map(|marks| match marks.proof() {
+                Some(proof) => {
+                    request.seal_record(&proof);
+                    Added::Applied
+                }
+                None => Added::Moved,
+            })),
+            (StoreRequest::Delete, Ok(_)) => APPLIED,
+            (StoreRequest::Delete, Err(Error::Full)) => Reply::Refused(Error::Full),
+            (StoreRequest::Delete | StoreRequest::Touch, Err(_)) => Reply::Wrote(Err(())),
+            (_, Err(error)) => Reply::Refused(error),
+            // the record goes into the answer, unless a sign-out has replaced a mark
+            (_, Ok(marks)) => match marks.proof() {
+                Some(proof) if matches!(step, StoreRequest::Create) || Version(epoch(&proof)) == request.seen() => {
+                    request.seal_record(&proof);
+                    Reply::Wrote(Ok(Outcome::Applied(request.seen())))
+                }
+                _ => Reply::Wrote(Ok(Outcome::Missing)),
             },
-            (StoreRequest::Index | StoreRequest::Delete, _) => APPLIED,
         }
     }
 
@@ -130,8 +138,7 @@ impl Mode for Sealed {
         if context.policy.insists_on_cap() {
             return Err(Error::Unsupported);
         }
-        context.register().await?;
-        Ok((context.marks(Some(subject)).await?.epoch(), false))
+        Ok((context.marks(Ask::Begin, Some(subject)).await?.epoch(), false))
     }
 
     /// No login reaches this, because `begin_login` fails where there is a cap.
@@ -149,7 +156,7 @@ impl Mode for Sealed {
         context: &Context<S, C, O>,
         subject: Option<&str>,
     ) -> Result<usize, Error> {
-        context.replace_mark(subject).await.map(|()| 0)
+        context.marks(Ask::Replace, subject).await.map(|_| 0)
     }
 
     /// Ends all of the subject's sessions, because a mark does not distinguish them.
@@ -223,28 +230,39 @@ fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestSta
     }
 }
 
-/// Puts the record into the answer, unless it does not fit into a cookie or a sign-out has replaced a mark.
-async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
-    context: &Context<S, C, O>,
-    request: &mut RequestState<B>,
-    step: StoreRequest,
-) -> Reply {
-    let touch = matches!(step, StoreRequest::Touch);
-    if let (false, Err(error)) = (touch, fits(context, request)) {
-        return Reply::Refused(error);
-    }
-    let marks = match context.marks(request.owner()).await {
-        Ok(marks) => marks,
-        Err(_) if touch => return Reply::Wrote(Err(())),
-        Err(error) => return Reply::Refused(error),
-    };
-    let is_new = matches!(step, StoreRequest::Create);
-    match marks.proof() {
-        Some(proof) if is_new || Version(epoch(&proof)) == request.seen() => {
-            request.seal_record(&proof);
-            Reply::Wrote(Ok(Outcome::Applied(request.seen())))
-        }
-        _ => Reply::Wrote(Ok(Outcome::Missing)),
+/// What is asked of the marks of a subject, or of everybody's alone.
+#[derive(Clone, Copy)]
+pub(super) enum Ask {
+    /// Which ones there are.
+    Look,
+    /// The same before a login, which needs everybody's: if there is none, nothing was signed out, and it is created.
+    Begin,
+    /// To end every session that was sealed before.
+    Replace,
+    /// To accept a login that began at `seen` until `ends`, unless the subject was signed out in the meantime. Without
+    /// the subject's mark among the answer, it was.
+    Admit { seen: Epoch, ends: u64, random: Version },
+}
+
+/// What follows from a mark, or from its absence.
+enum Step {
+    /// The subject's mark is next.
+    Load,
+    /// This mark is stored where the other one was loaded.
+    Write(Mark),
+    Done,
+}
+
+/// The place of a mark.
+struct Place {
+    at: Handle,
+    /// The mark's name; `None` for everybody's.
+    name: Option<Verifier>,
+}
+
+impl Place {
+    fn everybody() -> Self {
+        Self { at: everybody(), name: None }
     }
 }
 
@@ -305,138 +323,116 @@ fn name(key: &Verifier, subject: &str) -> (Handle, Verifier) {
 }
 
 impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
-    /// The mark at a handle.
-    async fn mark(&self, at: &Handle) -> Result<Option<Mark>, Error> {
-        let mut record = Record::new([0; MIN_LEN]);
-        let load = self.store.load(at, self.now(), record.buffer()).await;
-        match self.heard(load)? {
-            Load::Found(found) if record.adopt(found.len).is_ok() => Ok(Some(record.mark(found.version))),
-            Load::Missing => Ok(None),
-            // another record is there, so it is unknown what has ended
-            Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
+    /// Asks everybody's mark and the subject's. What is written over another writer's mark is asked again.
+    pub(super) async fn marks(&self, ask: Ask, subject: Option<&str>) -> Result<Marks, Error> {
+        let (mut place, mut record) = (Place::everybody(), Record::new([0; MIN_LEN]));
+        let (mut marks, mut tries) = (Marks { everybody: None, subject: subject.map(|_| None) }, TRIES);
+        loop {
+            let load = self.store.load(&place.at, self.now(), record.buffer()).await;
+            let found = match self.heard(load)? {
+                Load::Found(found) if record.adopt(found.len).is_ok() => Some(record.mark(found.version)),
+                Load::Missing => None,
+                // another record is there, so it is unknown what has ended
+                Load::Found(_) | Load::TooLarge { .. } => return Err(Error::Unavailable),
+            };
+            let now = self.now();
+            let version = match self.step(ask, subject, &mut place, &mut marks, found)? {
+                Step::Done => return Ok(marks),
+                Step::Load => continue,
+                Step::Write(mark) => {
+                    record.begin()?;
+                    record.set_mark(&mark, part(&self.fresh(&place.at, b"version", &mark.nonce), 0), now);
+                    mark.version
+                }
+            };
+            let outcome = match version {
+                None => self.store.create(&place.at, record.bytes(), now).await,
+                Some(seen) => self.store.update(&place.at, seen, record.bytes(), now, &mut []).await,
+            };
+            match self.heard(outcome)? {
+                Outcome::Applied(_) if place.name.is_some() || version.is_some() => return Ok(marks),
+                Outcome::Full => return Err(Error::Full),
+                Outcome::TooLarge { need, have } => return Err(Error::TooLarge { need, have }),
+                // everybody's mark was created, or another writer was faster
+                _ => {}
+            }
+            place = Place::everybody();
+            tries -= 1;
+            if tries == 0 {
+                return Err(Error::Unavailable);
+            }
         }
     }
 
-    /// The marks of a session of `subject`.
-    pub(super) async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
-        let Some(Mark { name: key, nonce, .. }) = self.mark(&everybody()).await? else {
-            return Ok(Marks { everybody: None, subject: subject.map(|_| None) });
+    /// Decides what follows from what was found at a place.
+    fn step(
+        &self,
+        ask: Ask,
+        subject: Option<&str>,
+        place: &mut Place,
+        marks: &mut Marks,
+        found: Option<Mark>,
+    ) -> Result<Step, Error> {
+        let Some(name) = place.name else {
+            return Ok(match (found, subject) {
+                (None, _) if matches!(ask, Ask::Look) => Step::Done,
+                (None, _) => Step::Write(Mark { name: *part(&self.fresh(&place.at, b"names", &[]), 0), ..Mark::NONE }),
+                (Some(all), Some(subject)) => {
+                    let (at, name) = name(&all.name, subject);
+                    (*place, marks.everybody) = (Place { at, name: Some(name) }, Some(all.nonce));
+                    Step::Load
+                }
+                (Some(all), None) if matches!(ask, Ask::Replace) => Step::Write(self.replaced(place, all)),
+                (Some(all), None) => {
+                    marks.everybody = Some(all.nonce);
+                    Step::Done
+                }
+            });
         };
-        let own = match subject {
-            None => None,
-            Some(subject) => {
-                let (at, name) = name(&key, subject);
-                // another subject's mark: two names share 64 bits by chance
-                Some(self.mark(&at).await?.filter(|mark| mark.name == name).map(|mark| mark.nonce))
+        // another subject's mark: two names share 64 bits by chance
+        let others = found.is_some_and(|mark| mark.name != name);
+        let own = found.filter(|_| !others);
+        let nonce = own.map(|mark| mark.nonce);
+        marks.subject = Some(None);
+        let without = marks.epoch();
+        marks.subject = Some(nonce);
+        let mut mark = own.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
+        match ask {
+            Ask::Look | Ask::Begin => Ok(Step::Done),
+            _ if others => Err(Error::Unavailable),
+            Ask::Replace => Ok(Step::Write(self.replaced(place, mark))),
+            Ask::Admit { seen, ends, random } => {
+                // the mark of another first login is not a sign-out
+                if marks.epoch() != seen && (mark.replaced != 0 || without != seen) {
+                    marks.subject = Some(None);
+                    return Ok(Step::Done);
+                }
+                let until = if nonce.is_some() { mark.ends } else { ends };
+                mark.ends = later(until, ends);
+                let unused = mark.replaced % 2 == UNUSED % 2;
+                if unused {
+                    // random like the login's own record, so that after a loss even a stopped clock gives another nonce
+                    mark.nonce = *part(&self.fresh(&place.at, b"nonce", &random.0.to_le_bytes()), 0);
+                    mark.replaced = mark.replaced.wrapping_add(1);
+                }
+                marks.subject = Some(Some(mark.nonce));
+                Ok(if unused || mark.ends != until { Step::Write(mark) } else { Step::Done })
             }
-        };
-        Ok(Marks { everybody: Some(nonce), subject: own })
+        }
     }
 
-    /// Everybody's mark. If there is none, nothing was signed out, and it is created.
-    async fn register(&self) -> Result<Mark, Error> {
-        for _ in 0..TRIES {
-            if let Some(mark) = self.mark(&everybody()).await? {
-                return Ok(mark);
-            }
-            let mark = Mark { name: *part(&self.fresh(&everybody(), b"names", &[]), 0), ..Mark::NONE };
-            self.put_mark(&everybody(), &mark).await?;
-        }
-        Err(Error::Unavailable)
+    /// The mark that ends what was sealed under this one.
+    fn replaced(&self, place: &Place, mark: Mark) -> Mark {
+        let nonce = *part(&self.fresh(&place.at, b"nonce", &mark.nonce), 0);
+        // everybody's is needed for ever
+        let ends = if place.name.is_none() { 0 } else { later(mark.ends, self.policy.last_end(self.now())) };
+        Mark { nonce, replaced: mark.replaced.wrapping_add(2), ends, ..mark }
     }
 
     /// Bytes that no earlier mark had: a MAC of the old ones and the time.
     fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
         let now = self.now().millis().to_le_bytes();
         self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
-    }
-
-    /// Writes a mark over the version that it was loaded as, or where none was; `false` if another writer was faster.
-    async fn put_mark(&self, at: &Handle, mark: &Mark) -> Result<bool, Error> {
-        let now = self.now();
-        let mut record = Record::new([0; MIN_LEN]);
-        record.begin()?;
-        record.set_mark(mark, part(&self.fresh(at, b"version", &mark.nonce), 0), now);
-        let outcome = match mark.version {
-            None => self.store.create(at, record.bytes(), now).await,
-            Some(seen) => self.store.update(at, seen, record.bytes(), now, &mut []).await,
-        };
-        match self.heard(outcome)? {
-            Outcome::Applied(_) => Ok(true),
-            Outcome::Full => Err(Error::Full),
-            Outcome::TooLarge { need, have } => Err(Error::TooLarge { need, have }),
-            Outcome::Missing | Outcome::Conflict(_) => Ok(false),
-        }
-    }
-
-    /// Ends every session of `subject`, or everybody's, that was sealed before.
-    async fn replace_mark(&self, subject: Option<&str>) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let all = self.register().await?;
-            let (at, before) = match subject {
-                None => (everybody(), all),
-                Some(subject) => {
-                    let (at, name) = name(&all.name, subject);
-                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
-                    if mark.name != name {
-                        return Err(Error::Unavailable);
-                    }
-                    (at, mark)
-                }
-            };
-            let nonce = *part(&self.fresh(&at, b"nonce", &before.nonce), 0);
-            let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
-            let mark = Mark { nonce, replaced: before.replaced.wrapping_add(2), ends, ..before };
-            if self.put_mark(&at, &mark).await? {
-                return Ok(());
-            }
-        }
-        Err(Error::Unavailable)
-    }
-
-    /// Accepts a login that began at `seen`, unless the subject was signed out in the meantime. Returns its session's
-    /// proof.
-    async fn admit(
-        &self,
-        subject: &str,
-        Epoch(seen): Epoch,
-        ends: u64,
-        Version(random): Version,
-    ) -> Result<Option<Verifier>, Error> {
-        for _ in 0..TRIES {
-            let (at, name, nonce) = {
-                // values that live across an await enlarge the futures around it
-                let all = self.register().await?;
-                let (at, name) = name(&all.name, subject);
-                (at, name, all.nonce)
-            };
-            let mut marks = Marks { everybody: Some(nonce), subject: Some(None) };
-            let without = epoch(&marks.proof_with(&[]));
-            let mut mark = match self.mark(&at).await? {
-                Some(mark) if mark.name != name => return Err(Error::Unavailable),
-                Some(mark) => mark,
-                None if without != seen => return Ok(None),
-                None => Mark { name, replaced: UNUSED, ends, ..Mark::NONE },
-            };
-            // the mark of another first login is not a sign-out
-            let unchanged = epoch(&marks.proof_with(&mark.nonce)) == seen || mark.replaced == 0 && without == seen;
-            if mark.version.is_some() && !unchanged {
-                return Ok(None);
-            }
-            let until = mark.ends;
-            mark.ends = later(until, ends);
-            let unused = mark.replaced % 2 == UNUSED % 2;
-            if unused {
-                // random like the login's own record, so that after a loss even a stopped clock gives another nonce
-                mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
-                mark.replaced = mark.replaced.wrapping_add(1);
-            }
-            marks.subject = Some(Some(mark.nonce));
-            if !unused && mark.ends == until || self.put_mark(&at, &mark).await? {
-                return Ok(marks.proof());
-            }
-        }
-        Err(Error::Unavailable)
     }
 }
 
