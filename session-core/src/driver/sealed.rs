@@ -3,8 +3,6 @@
 //! which it was sealed, and is valid while they exist. A sign-out replaces a mark. No clock is involved, and a lost
 //! mark ends sessions instead of reviving them (SE7).
 
-use subtle::ConstantTimeEq;
-
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use crate::base::bytes::{number, part};
@@ -12,20 +10,20 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::hmac::{Hmac, sha256};
+use crate::base::keys::Ring;
 use crate::base::names::{Handle, Verifier, Version};
+use crate::base::policy::Policy;
 use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
-use crate::record::layout::{MIN_LEN, Mark, Record};
+use crate::record::layout::{MIN_LEN, MarkNonce, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch};
 use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
-/// How often a mark is written against other writers, everybody's included.
-const TRIES: u8 = 6;
-/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login replaces it.
-const UNUSED: u32 = u32::MAX;
+/// How many marks are loaded before other writers, who are always faster, are given way.
+const LOADS: u8 = 12;
 /// Nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
@@ -109,7 +107,7 @@ impl Mode for Sealed {
         match (step, marks) {
             (StoreRequest::Index, marks) => Reply::Indexed(marks.map_err(|_| ()).map(|marks| match marks.proof() {
                 Some(proof) => {
-                    request.seal_record(&proof);
+                    request.seal_record(proof);
                     Added::Applied
                 }
                 None => Added::Moved,
@@ -120,8 +118,8 @@ impl Mode for Sealed {
             (_, Err(error)) => Reply::Refused(error),
             // the record goes into the answer, unless a sign-out has replaced a mark
             (_, Ok(marks)) => match marks.proof() {
-                Some(proof) if matches!(step, StoreRequest::Create) || Version(epoch(&proof)) == request.seen() => {
-                    request.seal_record(&proof);
+                Some(proof) if matches!(step, StoreRequest::Create) || Version(epoch(proof)) == request.seen() => {
+                    request.seal_record(proof);
                     Reply::Wrote(Ok(Outcome::Applied(request.seen())))
                 }
                 _ => Reply::Wrote(Ok(Outcome::Missing)),
@@ -244,61 +242,33 @@ pub(super) enum Ask {
     Admit { seen: Epoch, ends: u64, random: Version },
 }
 
-/// What follows from a mark, or from its absence.
-enum Step {
-    /// The subject's mark is next.
-    Load,
-    /// This mark is stored where the other one was loaded.
-    Write(Mark),
-    Done,
-}
-
-/// The place of a mark.
-struct Place {
-    at: Handle,
-    /// The mark's name; `None` for everybody's.
-    name: Option<Verifier>,
-}
-
-impl Place {
-    fn everybody() -> Self {
-        Self { at: everybody(), name: None }
-    }
-}
-
-/// See [`Mark`].
-type Nonce = [u8; Mark::NONCE];
-
-/// The nonces of the marks that a session needs: everybody's, and its subject's if it is signed in.
+/// What the marks say about the sessions of a subject, or about anonymous ones.
 pub(super) struct Marks {
-    everybody: Option<Nonce>,
-    subject: Option<Option<Nonce>>,
+    proof: Verifier,
+    /// All marks that such a session needs exist.
+    complete: bool,
 }
 
 impl Marks {
+    /// Of everybody's nonce, which is zero without a mark, and the subject's.
+    fn of(all: &MarkNonce, own: &[u8], complete: bool) -> Self {
+        let proof = sha256(&[b"session-core/2 marks\0", all, own]).first_chunk().copied().unwrap_or_default();
+        Self { proof, complete }
+    }
+
     /// The proof of a session that is valid now; `None` if no session of that subject can be valid.
-    fn proof(&self) -> Option<Verifier> {
-        let own = match &self.subject {
-            None => [].as_slice(),
-            Some(nonce) => nonce.as_ref()?,
-        };
-        Some(self.proof_with(own))
+    fn proof(&self) -> Option<&Verifier> {
+        self.complete.then_some(&self.proof)
     }
 
     /// Whether a session with this proof is valid.
     pub(super) fn stand(&self, carried: &Verifier) -> bool {
-        self.proof().is_some_and(|proof| bool::from(proof.ct_eq(carried)))
-    }
-
-    fn proof_with(&self, own: &[u8]) -> Verifier {
-        let all = self.everybody.unwrap_or_default();
-        sha256(&[b"session-core/2 marks\0", &all, own]).first_chunk().copied().unwrap_or_default()
+        self.proof().is_some_and(|proof| same(proof, carried))
     }
 
     /// Shows whether a mark has been replaced. A subject without a mark has an epoch as well.
     fn epoch(&self) -> Epoch {
-        let own = self.subject.as_ref().and_then(|nonce| nonce.as_ref());
-        Epoch(epoch(&self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default())))
+        Epoch(epoch(&self.proof))
     }
 }
 
@@ -322,117 +292,150 @@ fn name(key: &Verifier, subject: &str) -> (Handle, Verifier) {
     (handle, name.first_chunk().copied().unwrap_or_default())
 }
 
+/// What follows from a mark, or from its absence.
+enum Step {
+    /// The subject's mark is next.
+    Load,
+    /// The record is stored.
+    Write,
+    Done,
+}
+
+/// A question to the marks, and what is known so far.
+struct Inquiry<'a> {
+    ask: Ask,
+    subject: Option<&'a str>,
+    now: Time,
+    /// The place and the name of the subject's mark, which follow from everybody's.
+    own: Option<(Handle, Verifier)>,
+    /// The mark that was loaded or is to be stored, and its version in the store.
+    mark: Record<[u8; MIN_LEN]>,
+    version: Option<Version>,
+    /// Everybody's nonce.
+    all: MarkNonce,
+    marks: Marks,
+}
+
+impl Inquiry<'_> {
+    fn at(&self) -> Handle {
+        self.own.map_or_else(everybody, |(at, _)| at)
+    }
+
+    /// Decides what follows from the mark that was found, or from its absence.
+    fn step(&mut self, ring: &Ring, policy: &Policy) -> Result<Step, Error> {
+        let (is_new, nonce) = (self.version.is_none(), *self.mark.mark_nonce());
+        let Some((_, own_name)) = self.own else {
+            self.all = if is_new { MarkNonce::default() } else { nonce };
+            self.marks = Marks::of(&self.all, &[], self.subject.is_none());
+            return match (self.ask, self.subject) {
+                (Ask::Look, _) if is_new => Ok(Step::Done),
+                _ if is_new => {
+                    self.mark.begin()?;
+                    self.mark.set_verifier(part(&self.fresh(ring, b"names", &[]), 0));
+                    self.write(1, 0)
+                }
+                (_, Some(subject)) => {
+                    self.own = Some(name(self.mark.verifier(), subject));
+                    Ok(Step::Load)
+                }
+                (Ask::Replace, None) => self.replace(ring, 0),
+                (_, None) => Ok(Step::Done),
+            };
+        };
+        // another subject's mark is there if two names share 64 bits by chance
+        let is_own = !is_new && *self.mark.verifier() == own_name;
+        let with = Marks::of(&self.all, if is_own { &nonce } else { &[] }, is_own);
+        if let Ask::Look | Ask::Begin = self.ask {
+            self.marks = with;
+            return Ok(Step::Done);
+        }
+        if is_new {
+            self.mark.begin()?;
+            self.mark.set_verifier(&own_name);
+        } else if !is_own {
+            return Err(Error::Unavailable);
+        }
+        let (login, until) = (self.mark.login(), self.mark.ends());
+        let Ask::Admit { seen, ends, random } = self.ask else {
+            return self.replace(ring, later(until, policy.last_end(self.now)));
+        };
+        // the mark of another first login is not a sign-out
+        if with.epoch() != seen && (login != 1 || self.marks.epoch() != seen) {
+            return Ok(Step::Done);
+        }
+        let later = if is_new { ends } else { later(until, ends) };
+        let unused = login % 2 == 0;
+        if unused {
+            // random like the login's own record, so that after a loss even a stopped clock gives another nonce
+            self.mark.set_mark_nonce(part(&self.fresh(ring, b"nonce", &random.0.to_le_bytes()), 0));
+        }
+        self.marks = Marks::of(&self.all, self.mark.mark_nonce(), true);
+        if unused || later != until { self.write(login | 1, later) } else { Ok(Step::Done) }
+    }
+
+    /// Ends what was sealed under this mark.
+    fn replace(&mut self, ring: &Ring, ends: u64) -> Result<Step, Error> {
+        self.mark.set_mark_nonce(part(&self.fresh(ring, b"nonce", self.mark.mark_nonce()), 0));
+        self.write(self.mark.login().wrapping_add(2), ends)
+    }
+
+    /// Stores the mark with a login number, so that a full store does not evict it.
+    fn write(&mut self, login: u32, ends: u64) -> Result<Step, Error> {
+        self.mark.set_login(login);
+        self.mark.saw(self.now);
+        self.mark.set_lifetimes(0, ends, true);
+        Ok(Step::Write)
+    }
+
+    /// Bytes that no earlier mark had: a MAC of the old ones and the time.
+    fn fresh(&self, ring: &Ring, purpose: &[u8], old: &[u8]) -> [u8; 32] {
+        let now = self.now.millis().to_le_bytes();
+        ring.signing().seal().mac(&[b"mark", purpose, self.at().as_bytes(), old, &now])
+    }
+}
+
 impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
-    /// Asks everybody's mark and the subject's. What is written over another writer's mark is asked again.
+    /// Asks everybody's mark and the subject's. If another writer was faster than this one, asks again.
     pub(super) async fn marks(&self, ask: Ask, subject: Option<&str>) -> Result<Marks, Error> {
-        let (mut place, mut record) = (Place::everybody(), Record::new([0; MIN_LEN]));
-        let (mut marks, mut tries) = (Marks { everybody: None, subject: subject.map(|_| None) }, TRIES);
-        loop {
-            let load = self.store.load(&place.at, self.now(), record.buffer()).await;
-            let found = match self.heard(load)? {
-                Load::Found(found) if record.adopt(found.len).is_ok() => Some(record.mark(found.version)),
+        let mut asked = Inquiry {
+            ask,
+            subject,
+            now: Time::ZERO,
+            own: None,
+            mark: Record::new([0; MIN_LEN]),
+            version: None,
+            all: MarkNonce::default(),
+            marks: Marks { proof: Verifier::default(), complete: false },
+        };
+        for _ in 0..LOADS {
+            let at = asked.at();
+            let load = self.store.load(&at, self.now(), asked.mark.buffer()).await;
+            asked.version = match self.heard(load)? {
+                Load::Found(found) if asked.mark.adopt(found.len).is_ok() => Some(found.version),
                 Load::Missing => None,
                 // another record is there, so it is unknown what has ended
                 Load::Found(_) | Load::TooLarge { .. } => return Err(Error::Unavailable),
             };
-            let now = self.now();
-            let version = match self.step(ask, subject, &mut place, &mut marks, found)? {
-                Step::Done => return Ok(marks),
+            asked.now = self.now();
+            match asked.step(&self.ring, &self.policy)? {
+                Step::Done => return Ok(asked.marks),
                 Step::Load => continue,
-                Step::Write(mark) => {
-                    record.begin()?;
-                    record.set_mark(&mark, part(&self.fresh(&place.at, b"version", &mark.nonce), 0), now);
-                    mark.version
-                }
-            };
-            let outcome = match version {
-                None => self.store.create(&place.at, record.bytes(), now).await,
-                Some(seen) => self.store.update(&place.at, seen, record.bytes(), now, &mut []).await,
+                Step::Write => {}
+            }
+            asked.mark.set_version(part(&asked.fresh(&self.ring, b"version", asked.mark.mark_nonce()), 0));
+            let outcome = match asked.version {
+                None => self.store.create(&at, asked.mark.bytes(), asked.now).await,
+                Some(seen) => self.store.update(&at, seen, asked.mark.bytes(), asked.now, &mut []).await,
             };
             match self.heard(outcome)? {
-                Outcome::Applied(_) if place.name.is_some() || version.is_some() => return Ok(marks),
+                Outcome::Applied(_) if asked.own.is_some() || asked.version.is_some() => return Ok(asked.marks),
                 Outcome::Full => return Err(Error::Full),
                 Outcome::TooLarge { need, have } => return Err(Error::TooLarge { need, have }),
                 // everybody's mark was created, or another writer was faster
-                _ => {}
-            }
-            place = Place::everybody();
-            tries -= 1;
-            if tries == 0 {
-                return Err(Error::Unavailable);
+                Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_) => asked.own = None,
             }
         }
-    }
-
-    /// Decides what follows from what was found at a place.
-    fn step(
-        &self,
-        ask: Ask,
-        subject: Option<&str>,
-        place: &mut Place,
-        marks: &mut Marks,
-        found: Option<Mark>,
-    ) -> Result<Step, Error> {
-        let Some(name) = place.name else {
-            return Ok(match (found, subject) {
-                (None, _) if matches!(ask, Ask::Look) => Step::Done,
-                (None, _) => Step::Write(Mark { name: *part(&self.fresh(&place.at, b"names", &[]), 0), ..Mark::NONE }),
-                (Some(all), Some(subject)) => {
-                    let (at, name) = name(&all.name, subject);
-                    (*place, marks.everybody) = (Place { at, name: Some(name) }, Some(all.nonce));
-                    Step::Load
-                }
-                (Some(all), None) if matches!(ask, Ask::Replace) => Step::Write(self.replaced(place, all)),
-                (Some(all), None) => {
-                    marks.everybody = Some(all.nonce);
-                    Step::Done
-                }
-            });
-        };
-        // another subject's mark: two names share 64 bits by chance
-        let others = found.is_some_and(|mark| mark.name != name);
-        let own = found.filter(|_| !others);
-        let nonce = own.map(|mark| mark.nonce);
-        marks.subject = Some(None);
-        let without = marks.epoch();
-        marks.subject = Some(nonce);
-        let mut mark = own.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
-        match ask {
-            Ask::Look | Ask::Begin => Ok(Step::Done),
-            _ if others => Err(Error::Unavailable),
-            Ask::Replace => Ok(Step::Write(self.replaced(place, mark))),
-            Ask::Admit { seen, ends, random } => {
-                // the mark of another first login is not a sign-out
-                if marks.epoch() != seen && (mark.replaced != 0 || without != seen) {
-                    marks.subject = Some(None);
-                    return Ok(Step::Done);
-                }
-                let until = if nonce.is_some() { mark.ends } else { ends };
-                mark.ends = later(until, ends);
-                let unused = mark.replaced % 2 == UNUSED % 2;
-                if unused {
-                    // random like the login's own record, so that after a loss even a stopped clock gives another nonce
-                    mark.nonce = *part(&self.fresh(&place.at, b"nonce", &random.0.to_le_bytes()), 0);
-                    mark.replaced = mark.replaced.wrapping_add(1);
-                }
-                marks.subject = Some(Some(mark.nonce));
-                Ok(if unused || mark.ends != until { Step::Write(mark) } else { Step::Done })
-            }
-        }
-    }
-
-    /// The mark that ends what was sealed under this one.
-    fn replaced(&self, place: &Place, mark: Mark) -> Mark {
-        let nonce = *part(&self.fresh(&place.at, b"nonce", &mark.nonce), 0);
-        // everybody's is needed for ever
-        let ends = if place.name.is_none() { 0 } else { later(mark.ends, self.policy.last_end(self.now())) };
-        Mark { nonce, replaced: mark.replaced.wrapping_add(2), ends, ..mark }
-    }
-
-    /// Bytes that no earlier mark had: a MAC of the old ones and the time.
-    fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
-        let now = self.now().millis().to_le_bytes();
-        self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
+        Err(Error::Unavailable)
     }
 }
 
