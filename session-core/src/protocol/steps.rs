@@ -133,6 +133,7 @@ impl<B: Buffer> RequestState<B> {
             if !rules.touch_is_free && !expiry::touch_due(&self.mine, rules.policy, now) {
                 return Ok(Next::Done);
             }
+            operation.phase = Phase::Finished;
             return Ok(operation.ask(StoreRequest::Touch, handle));
         }
         if operation.joined {
