@@ -1,7 +1,5 @@
 //! Bytes within a buffer: read, written and moved without a panic.
 
-use subtle::ConstantTimeEq;
-
 use super::environment::Buffer;
 use super::error::Error;
 
@@ -23,12 +21,6 @@ pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: &[u8; N]) 
 #[cfg_attr(target_pointer_width = "64", inline)] // where it is one load
 pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// Whether both are equal, in constant time: all differing bits are collected before any is tested, which takes a
-/// fraction of the work of testing byte by byte.
-pub(crate) fn same<const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
-    one.iter().zip(other).fold(0_u8, |differ, (one, other)| differ | (one ^ other)).ct_eq(&0).into()
 }
 
 /// Hashes bytes, as FNV-1a, eight at a time. Neither secret nor collision-proof.

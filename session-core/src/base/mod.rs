@@ -1,7 +1,6 @@
 //! What every other room builds on: time and buffers, errors, events, keys, the policy, and the names of a session.
 //! Nothing here depends on cookies, records or stores.
 
-pub(crate) mod aead;
 pub(crate) mod bytes;
 pub(crate) mod codec;
 pub mod environment;

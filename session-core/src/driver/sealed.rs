@@ -5,7 +5,7 @@
 
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
-use crate::base::bytes::{number, part, same};
+use crate::base::bytes::{number, part};
 use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
@@ -20,7 +20,7 @@ use crate::store::contract::{Found, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch};
 use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
 /// How many marks are loaded before other writers, who are always faster, are given way.
 const LOADS: u8 = 12;

@@ -1,11 +1,10 @@
 //! When a session has expired: the only comparisons of times with limits.
 
-use crate::base::bytes::same;
 use crate::base::environment::{Buffer, Time};
 use crate::base::keys::Ring;
 use crate::base::policy::Policy;
 use crate::record::layout::{Previous, Record};
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
 /// After this time, in milliseconds, no answer with an old cookie can be in transit, and such a cookie counts as
 /// unknown.

@@ -11,7 +11,6 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use crate::base::aead::{NONCE, TAG};
 use crate::base::environment::{Buffer, Time};
 use crate::base::hmac::Hmac;
 use crate::base::keys::{Keys, Ring, Subkeys};
@@ -19,7 +18,7 @@ use crate::base::names::{Handle, Version};
 use crate::record::layout::{self, IDLE_AT, LAST_SEEN_AT};
 use crate::record::values;
 use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
-use crate::wire::sealed::{cipher, decrypt};
+use crate::wire::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
 
 /// Used instead of a cookie's name, which it cannot be.
 const PURPOSE: &str = "data at rest";
@@ -121,7 +120,7 @@ impl<S, B> AtRest<S, B> {
         let (tag, data) = rest.split_first_chunk_mut::<TAG>()?;
         let opens = |keys: &Subkeys, data: &mut [u8]| {
             let head = mac(keys, b"head at rest", key, head, &[]);
-            decrypt(cipher(keys, DATA, nonce), &head, data, tag)
+            decrypt(&cipher(keys, DATA), nonce, &head, data, tag)
         };
         self.ring.iter().find(|(_, keys)| opens(keys, data))?;
         body.copy_within(NONCE + TAG.., 0);
@@ -140,7 +139,7 @@ impl<S, B> AtRest<S, B> {
         data_place.copy_from_slice(data);
         *nonce_place = *mac(keys, b"nonce at rest", key, head, data).first_chunk()?;
         let head = mac(keys, b"head at rest", key, head, &[]);
-        *tag_place = cipher(keys, DATA, nonce_place).encrypt(&head, data_place);
+        *tag_place = encrypt(&cipher(keys, DATA), nonce_place, &head, data_place)?.into();
         Some(sealed)
     }
 }

@@ -12,7 +12,7 @@
 
 use core::fmt;
 
-use crate::base::bytes::{fill, same};
+use crate::base::bytes::fill;
 use crate::base::environment::{Time, seconds};
 use crate::base::hmac::Hmac;
 use crate::base::keys::{Keys, RING};
@@ -21,6 +21,7 @@ use crate::base::policy::{Devices, LONGEST_NAME, Policy, PolicyError};
 use crate::wire::base64url::{self, text_len};
 use crate::wire::cookie_header::{MAX_CANDIDATES, candidates};
 use crate::wire::set_cookie::{DIGITS, decimal};
+use crate::wire::token::same;
 
 /// The suffix of the name of the cookie that proves.
 const SUFFIX: &[u8] = b"-b";

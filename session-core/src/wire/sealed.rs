@@ -11,7 +11,9 @@
 //!
 //! The first 48 bytes are 64 characters exactly: the record is opened where it is used, and takes no more room than it has.
 
-use crate::base::aead::{Aead, NONCE, TAG};
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305};
+
 use crate::base::bytes::fill;
 use crate::base::error::Error;
 use crate::base::hmac::Hmac;
@@ -19,6 +21,8 @@ use crate::base::keys::{Ring, Subkeys};
 use crate::base::names::Handle;
 use crate::wire::base64url;
 
+pub(crate) const NONCE: usize = 24;
+pub(crate) const TAG: usize = 16;
 /// Bytes before the record, and the characters that they take.
 const HEAD: usize = NONCE + TAG + Handle::LEN;
 const HEAD_TEXT: usize = HEAD / 3 * 4;
@@ -47,7 +51,7 @@ pub(crate) fn seal(handle: Handle, record: &[u8], ring: &Ring, place: &mut [u8])
     let raw = text.get_mut(need - (HEAD + record.len())..).ok_or(too_large)?;
     let (head, body) = raw.split_at_mut_checked(HEAD).ok_or(too_large)?;
     body.copy_from_slice(record);
-    let tag = cipher(keys, COOKIE, &nonce).encrypt(handle.as_bytes(), body);
+    let tag = encrypt(&cipher(keys, COOKIE), &nonce, handle.as_bytes(), body).ok_or(too_large)?;
     let parts = fill(head, &nonce).and_then(|rest| fill(rest, &tag));
     parts.and_then(|rest| fill(rest, handle.as_bytes())).ok_or(too_large)?;
     base64url::encode_in_place(text, HEAD + record.len());
@@ -65,20 +69,36 @@ pub(crate) fn open(value: &[u8], ring: &Ring, room: &mut [u8]) -> Option<(Handle
     let body = room.get_mut(..len)?;
     let (nonce, rest) = head.split_first_chunk::<NONCE>()?;
     let (tag, handle) = rest.split_first_chunk::<TAG>()?;
-    ring.iter().find(|(_, keys)| decrypt(cipher(keys, COOKIE, nonce), handle, body, tag))?;
+    ring.iter().find(|(_, keys)| decrypt(&cipher(keys, COOKIE), nonce, handle, body, tag))?;
     Some((Handle::from_bytes(handle.try_into().ok()?), len))
 }
 
-/// The cipher of one key of the ring for one purpose and nonce.
-pub(crate) fn cipher(keys: &Subkeys, purpose: &[u8], nonce: &[u8; NONCE]) -> Aead {
-    Aead::new(&keys.seal().mac(&[purpose]), nonce)
+/// The cipher of one key of the ring for one purpose.
+pub(crate) fn cipher(keys: &Subkeys, purpose: &[u8]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&keys.seal().mac(&[purpose]).into())
+}
+
+/// Encrypts `body` and returns the tag of it and of `associated`; `None` if it is longer than the cipher allows.
+pub(crate) fn encrypt(
+    cipher: &XChaCha20Poly1305,
+    nonce: &[u8; NONCE],
+    associated: &[u8],
+    body: &mut [u8],
+) -> Option<Tag> {
+    cipher.encrypt_inout_detached(nonce.into(), associated, body.into()).ok()
 }
 
 /// Decrypts `body` if the tag is valid. Otherwise leaves it unchanged for the next key.
-pub(crate) fn decrypt(cipher: Aead, associated: &[u8], body: &mut [u8], tag: &[u8; TAG]) -> bool {
+pub(crate) fn decrypt(
+    cipher: &XChaCha20Poly1305,
+    nonce: &[u8; NONCE],
+    associated: &[u8],
+    body: &mut [u8],
+    tag: &[u8; TAG],
+) -> bool {
     #[cfg(test)]
     tests::LOOKS.set(tests::LOOKS.get() + 1);
-    cipher.decrypt(associated, body, tag)
+    cipher.decrypt_inout_detached(nonce.into(), associated, body.into(), tag.into()).is_ok()
 }
 
 fn nonce_key(keys: &Subkeys) -> Hmac {
