@@ -82,7 +82,7 @@ async fn feed(mut rtc: Rtc<'static>) -> ! {
     }
 }
 
-/// True random numbers only while the radio is on, so none before (the chips' manuals). docs/board.md says why they are hashed.
+/// True random numbers only while the radio is on, so none before. docs/board.md says why they are hashed.
 pub(crate) fn entropy() -> Option<[u8; 32]> {
     let source = Trng::try_new().ok()?;
     condense(1024, |piece| source.read(piece))
