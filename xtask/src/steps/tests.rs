@@ -1,7 +1,7 @@
 //! `tests`, `stores` and the packages whose tests are separate steps.
 
 use super::store_table::store_table;
-use crate::run::{Log, cargo, passed, target};
+use crate::run::{Log, cargo, passed};
 
 /// Packages whose tests are separate steps.
 const OWN_STEPS: [&str; 2] = ["browser-tests", "firmware-tests"];
