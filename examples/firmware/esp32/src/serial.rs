@@ -6,7 +6,7 @@ use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::CriticalSectionMutex;
 use embedded_io_async::Read;
 use esp_hal::Async;
-use esp_hal::gpio::interconnect::PeripheralInput;
+use esp_hal::gpio::AnyPin;
 use esp_hal::peripherals::{UART0, USB_DEVICE};
 use esp_hal::uart::{Config, UartRx};
 use esp_hal::usb::usb_serial_jtag::{UsbSerialJtag, UsbSerialJtagRx};
@@ -37,16 +37,19 @@ impl Lines {
     }
 }
 
-static LINES: CriticalSectionMutex<RefCell<Option<Lines>>> = CriticalSectionMutex::new(RefCell::new(None));
+/// What has them, until they are asked for.
+type Ports = (USB_DEVICE<'static>, UART0<'static>, AnyPin<'static>);
+static PORTS: CriticalSectionMutex<RefCell<Option<Ports>>> = CriticalSectionMutex::new(RefCell::new(None));
 
 /// Where lines come from.
-pub(crate) fn hear(cable: USB_DEVICE<'static>, line: UART0<'static>, pin: impl PeripheralInput<'static>) {
-    let cable = UsbSerialJtag::new(cable).into_async().split().0;
-    let line = UartRx::new(line, Config::default()).ok().map(|line| line.with_rx(pin).into_async());
-    LINES.lock(|place| place.replace(Some(Lines { cable, line })));
+pub(crate) fn hear(cable: USB_DEVICE<'static>, line: UART0<'static>, pin: AnyPin<'static>) {
+    PORTS.lock(|place| place.replace(Some((cable, line, pin))));
 }
 
 /// The lines, for the first who asks.
 pub(crate) fn lines() -> Option<Lines> {
-    LINES.lock(|place| place.take())
+    let (cable, line, pin) = PORTS.lock(|place| place.take())?;
+    let cable = UsbSerialJtag::new(cable).into_async().split().0;
+    let line = UartRx::new(line, Config::default()).ok().map(|line| line.with_rx(pin).into_async());
+    Some(Lines { cable, line })
 }
