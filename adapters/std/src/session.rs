@@ -21,6 +21,7 @@ use crate::buffer_pool;
 use crate::device_keys::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
+use crate::extract::FromSession;
 use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::token_header::TokenHeader;
@@ -34,11 +35,8 @@ pub struct Request(Arc<Shared>);
 
 struct Shared {
     core: Arc<Core>,
-    on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
     origin: Option<Box<Origin>>,
-    /// `None`: cookies.
-    token_header: Option<TokenHeader>,
     /// Another site caused the request. Known only where sessions are bound to devices.
     elsewhere: AtomicBool,
     state: Mutex<State>,
@@ -75,7 +73,7 @@ impl Shared {
         lines: impl Iterator<Item = &'h [u8]>,
     ) -> (Result<(), Error>, DeviceProof) {
         let cookie = self.core.policy().cookie_name();
-        let kept: Vec<Cow<'h, [u8]>> = match &self.token_header {
+        let kept: Vec<Cow<'h, [u8]>> = match &self.core.token_header {
             Some(header) => header.cookies(cookie, lines).into_iter().map(Cow::Owned).collect(),
             None => lines.map(Cow::Borrowed).collect(),
         };
@@ -121,6 +119,13 @@ struct Loaded {
 }
 
 impl State {
+    fn of(loaded: Result<(), Error>, place: buffer_pool::Place, device: DeviceProof) -> Self {
+        match loaded {
+            Ok(()) => Self::Loaded(Loaded { place, device, proves_again: false }),
+            Err(error) => Self::Failed(error),
+        }
+    }
+
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(loaded) => Ok(&mut loaded.place),
@@ -181,17 +186,15 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
-        let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
-        let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
-        let elsewhere = AtomicBool::new(false);
-        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, elsewhere, state }))
+        let (elsewhere, state) = (AtomicBool::new(false), Mutex::new(State::Untouched));
+        Self(Arc::new(Shared { core: sessions.core(), origin, elsewhere, state }))
     }
 
     /// Returns the name of the header whose lines [`session`](Self::session) needs: `Cookie`, or the header of
     /// [`Sessions::in_header`].
     #[must_use]
     pub fn header(&self) -> &HeaderName {
-        TokenHeader::of_requests(self.0.token_header.as_ref())
+        TokenHeader::of_requests(self.0.core.token_header.as_ref())
     }
 
     /// Reports a request that another site caused and returns the error to answer it with.
@@ -212,6 +215,52 @@ impl Request {
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
+        let mut state = self.open()?;
+        if matches!(*state, State::Untouched) {
+            // into the state when it is loaded: if this future is dropped, the next call loads
+            let mut place = buffer_pool::take();
+            let mut view = View::new(&self.0.core, &mut place, ThreadRng);
+            let (loaded, device) = if self.0.core.reads_once() {
+                (self.0.run(|| view.load(&mut lines)).await, DeviceProof::Unbound)
+            } else {
+                self.0.run(|| self.0.load_kept(&mut view, lines)).await
+            };
+            *state = State::of(loaded, place, device);
+        }
+        self.hand_out(&mut state, activity)
+    }
+
+    /// Returns the session like [`session`](Self::session) if the store never waits, without a future, which at this
+    /// size costs as much as a look into the store. Otherwise returns `None` and does nothing.
+    fn session_at_once<'h>(
+        &self,
+        mut lines: impl Iterator<Item = &'h [u8]>,
+        activity: bool,
+    ) -> Option<Result<Session, Error>> {
+        if !self.0.core.store().never_waits() || !self.0.core.reads_once() {
+            return None;
+        }
+        Some(self.open().and_then(|mut state| {
+            if matches!(*state, State::Untouched) {
+                let mut place = buffer_pool::take();
+                let mut view = View::new(&self.0.core, &mut place, ThreadRng);
+                let loaded = self.0.enter(|| to_its_end(|| view.load(&mut lines)));
+                *state = State::of(loaded, place, DeviceProof::Unbound);
+            }
+            self.hand_out(&mut state, activity)
+        }))
+    }
+
+    /// Returns what a handler asks for like [`extract`](Self::extract) if the store never waits. Otherwise returns `None`
+    /// and does nothing.
+    pub fn extract_at_once<'h, T: FromSession>(
+        &self,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Option<Result<T, Error>> {
+        self.session_at_once(lines, T::ACTIVITY).map(|session| session.and_then(T::from_session))
+    }
+
+    fn open(&self) -> Result<MutexGuard<'_, State>, Error> {
         // a session of another node that can bind is not opened without its proof either
         if self.0.core.cannot_bind {
             let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
@@ -219,20 +268,11 @@ impl Request {
             self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
             return Err(Error::Unsupported);
         }
-        let mut state = self.0.state.try_lock().ok_or(Error::Busy)?;
-        if matches!(*state, State::Untouched) {
-            // into the state when it is loaded: if this future is dropped, the next call loads
-            let mut place = buffer_pool::take();
-            let mut view = View::new(&self.0.core, &mut place, ThreadRng);
-            let (loaded, device) = if self.0.core.device.is_none() && self.0.token_header.is_none() {
-                (self.0.run(|| view.load(&mut lines)).await, DeviceProof::Unbound)
-            } else {
-                self.0.run(|| self.0.load_kept(&mut view, lines)).await
-            };
-            *state =
-                loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
-        }
-        match &mut *state {
+        self.0.state.try_lock().ok_or(Error::Busy)
+    }
+
+    fn hand_out(&self, state: &mut State, activity: bool) -> Result<Session, Error> {
+        match state {
             State::Loaded(loaded) if activity => View::new(&self.0.core, &mut loaded.place, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
@@ -278,7 +318,7 @@ impl Request {
 
     /// Fills in the answer's part of the session in place, because it is large and would be copied at each return.
     async fn settle(&self, finished: &mut Finished) {
-        let token_header = &self.0.token_header;
+        let token_header = &self.0.core.token_header;
         let Some(mut state) = self.0.state.try_lock() else {
             (finished.error, finished.varies, finished.token_header) = (Some(Error::Busy), true, token_header.clone());
             return;
@@ -410,7 +450,7 @@ impl Session {
         &self,
         with: impl FnOnce(&mut View<'_>, UnreadableField) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.view(|view| with(view, self.0.on_unreadable))
+        self.view(|view| with(view, self.0.core.on_unreadable))
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------

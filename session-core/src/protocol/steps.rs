@@ -130,10 +130,7 @@ impl<B: Buffer> RequestState<B> {
         let handle = token.handle();
         let renews = self.active && expiry::renewal_due(token, &self.mine, rules.policy, now);
         if self.only_renews(intent) && !renews {
-            if !rules.touch_is_free && !expiry::touch_due(&self.mine, rules.policy, now) {
-                return Ok(Next::Done);
-            }
-            return Ok(operation.ask(StoreRequest::Touch, handle));
+            return Ok(if self.touches(rules, now) { operation.ask(StoreRequest::Touch, handle) } else { Next::Done });
         }
         if operation.joined {
             // another version, so that the joined login can no longer be withdrawn
@@ -173,6 +170,27 @@ impl<B: Buffer> RequestState<B> {
             }
         }
         self.write(operation, handle, another, rules)
+    }
+
+    /// Whether the activity is recorded now.
+    fn touches(&self, rules: &Rules<'_, impl Observer>, now: Time) -> bool {
+        rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now)
+    }
+
+    /// The handle of a session that this request has read as activity, and neither changed nor lost.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn only_read(&self) -> Option<Handle> {
+        let read = self.is_live() && self.active && self.unreadable == 0 && !self.in_flight && !self.changes.dirty();
+        self.token.as_ref().filter(|_| read).map(Token::handle)
+    }
+
+    /// Whether the commit of [such a request](Self::only_read) records its activity; `None` if there is more to do.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn only_seen(&self, rules: &Rules<'_, impl Observer>, now: Time) -> Option<bool> {
+        let token = self.token.as_ref()?;
+        let more = expiry::expired(&self.mine, rules.policy, now)
+            || expiry::renewal_due(token, &self.mine, rules.policy, now);
+        (!more).then(|| self.touches(rules, now))
     }
 
     /// Writes the record as a new version, with or without another cookie, unless its data was changed and is too
