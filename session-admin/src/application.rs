@@ -112,9 +112,9 @@ fn store_url(flags: &Flags) -> Result<StoreUrl, Failure> {
         return Err(usage("no store: set SESSION_STORE to its URL, or use --store URL"));
     };
     if ["memory:", "fixed:", "cookie:"].iter().any(|own| url.starts_with(own)) {
-        return Err(usage("--store: sessions in the memory of another process cannot be read"));
+        return Err(usage("--store or SESSION_STORE: sessions in the memory of another process cannot be read"));
     }
-    url.parse().map_err(|why| usage(format!("--store: {why}")))
+    url.parse().map_err(|why| usage(format!("--store or SESSION_STORE: {why}")))
 }
 
 /// The application's keys. Without them others do, unless something has to be opened: this program makes no cookie.
@@ -123,7 +123,7 @@ fn keys(config: &mut Config, at_rest: bool) -> Result<KeyRing, Failure> {
         return Ok(keys::generated().into());
     }
     config.key_required = true;
-    config.keys().map_err(|why| usage(format!("SESSION_KEY or SESSION_KEY_FILE: {why}")))
+    config.keys().map_err(usage)
 }
 
 /// Stored sessions have their limits in their records. A mark of sealed sessions has to be kept for as long as the

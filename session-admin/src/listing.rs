@@ -31,7 +31,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// `None` if nobody is signed in, or the session is over.
+    /// `None` if no subject is signed in, or the session has ended.
     pub(crate) fn of(handle: Handle, head: &[u8], now: Time) -> Option<Self> {
         let stamp = Stamp::of(head).filter(|stamp| stamp.live(now))?;
         let (subject, info) = SessionInfo::of_record(handle, head)?;

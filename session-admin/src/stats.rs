@@ -17,7 +17,7 @@ pub(crate) struct Stats {
     device_bound: u64,
     visitors: u64,
     unreadable: u64,
-    /// Those that are over and not yet removed included; `None` where the store cannot count.
+    /// Includes expired sessions that were not removed yet; `None` if the store cannot count.
     kept: Option<u64>,
 }
 

@@ -419,8 +419,8 @@ async fn rights_and_tables_that_are_not_there_are_told_in_a_sentence_st18() {
     refused(by("nobody"), &["list"], "no connection to the database");
     refused(Admin(url.replace("/postgres", "/nowhere")), &["list"], "does not exist");
     ask("INSERT INTO session_schema VALUES (99)").await;
-    refused(Admin(url.clone()), &["list"], "they are of version 99");
-    refused(Admin(url.clone()), &["end-all", "--yes"], "they are of version 99");
+    refused(Admin(url.clone()), &["list"], "they have version 99");
+    refused(Admin(url.clone()), &["end-all", "--yes"], "they have version 99");
 
     // a file that is no database, and a server that asks for a password
     let dir = tempfile::tempdir().unwrap();

@@ -78,8 +78,8 @@ fn mounted(request: &HttpRequest) -> Option<Mounted> {
     request.extensions().get().cloned()
 }
 
-/// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
-/// also if the store failed. `Result<Authenticated, AuthenticatedRejection>` distinguishes the two.
+/// The signed-in user of a request. Without a user, the handler is not called. `Option<Authenticated>` is `None` then,
+/// and also if the store failed. `Result<Authenticated, AuthenticatedRejection>` distinguishes the two.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

@@ -524,3 +524,25 @@ async fn errors_look_as_the_application_says() {
     assert_eq!(send(&app, Method::GET, "/who", None).await.0, 303);
     assert_eq!(send(&app, Method::GET, "/nowhere", None).await.2, "");
 }
+
+/// actix-web extracts the arguments of a handler at the same time, so while one waits for the store, the others do not
+/// fail.
+#[::core::prelude::v1::test]
+fn a_handler_has_several_extractors_over_a_store_that_waits() {
+    #[derive(Default, Serialize, Deserialize)]
+    struct Shop {
+        cart: Vec<String>,
+    }
+    async fn all(session: Session, shop: SessionData<Shop>, peek: Peek, user: Authenticated) -> String {
+        format!("{:?} {:?} {:?} {}", session.subject(), shop.cart, peek.subject(), user.subject)
+    }
+    actix_web::rt::System::new().block_on(async {
+        let store = Outage::default().of(MemoryStore::new().into());
+        let sessions = Sessions::new(store, keys::generated()).policy(Policy::PLAIN_HTTP);
+        let app = App::new().route("/", web::get().to(all)).wrap(SessionLayer::new(sessions.clone()));
+        let app = test::init_service(app).await;
+        let ann = sessions.cookie_for("ann").with("data.cart", ["tea"]).await.unwrap();
+        let (status, _, body) = send(&app, Method::GET, "/", Some(&ann)).await;
+        assert_eq!((status.as_u16(), body.as_str()), (200, r#"Ok(Some("ann")) ["tea"] Ok(Some("ann")) ann"#));
+    });
+}

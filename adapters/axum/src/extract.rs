@@ -48,7 +48,7 @@ impl<S: Sync, T: FromSession> FromRequestParts<S> for Extracted<T> {
     }
 }
 
-/// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then.
+/// The signed-in user of a request. Without a user, the handler is not called. `Option<Authenticated>` is `None` then.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

@@ -49,7 +49,7 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
         self.method
     }
 
-    /// Returns the path and what follows it. It is empty after the response has begun.
+    /// Returns the path and the query. It is empty after the response has begun.
     #[must_use]
     pub fn uri(&self) -> &str {
         if self.answered { "" } else { self.connection.uri() }
@@ -82,8 +82,7 @@ impl<'r, L: Layer, X: Connection> Request<'r, L, X> {
         Ok(&mut self.session)
     }
 
-    /// Returns a read-only view of the session, which does not count as activity: for pages that ask again and again by
-    /// themselves.
+    /// Returns a read-only view of the session, which does not count as activity, for pages that poll.
     ///
     /// # Errors
     /// As for [`session`](Self::session).

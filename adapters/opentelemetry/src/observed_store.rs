@@ -244,4 +244,7 @@ impl SubjectIndex for ObservedStore {
     }
 }
 
-session_store_shared::shared!(ObservedStore);
+session_store_shared::shared!(ObservedStore, |observed, keys| ObservedStore {
+    store: observed.store.with_keys(keys),
+    ..observed.clone()
+});

@@ -43,8 +43,8 @@ impl<'a, T: FromSession + Send> FromRequest<'a> for Extracted<T> {
     }
 }
 
-/// The signed-in user of a request. Without one, the handler is not called. `Option<Authenticated>` is `None` then, and
-/// also if the store failed. `Result<Authenticated>` distinguishes the two.
+/// The signed-in user of a request. Without a user, the handler is not called. `Option<Authenticated>` is `None` then,
+/// and also if the store failed. `Result<Authenticated>` distinguishes the two.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

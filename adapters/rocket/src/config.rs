@@ -15,8 +15,9 @@
 
 use std::fmt;
 
+use rocket::figment::error::{Actual, Kind};
 use rocket::figment::value::magic::RelativePathBuf;
-use rocket::figment::{self, Figment, error::Kind};
+use rocket::figment::{self, Figment};
 pub use session_std::config::Config;
 use session_std::{Sessions, SharedStore, config};
 
@@ -28,8 +29,10 @@ use session_std::{Sessions, SharedStore, config};
 pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sessions, ConfigError> {
     let mut config = match figment.extract_inner::<Config>("session") {
         Err(why) if matches!(&why.kind, Kind::MissingField(name) if name == "session") => Config::default(),
-        other => other.map_err(|why| ConfigError::Table(Box::new(why)))?,
+        other => other.map_err(|why| ConfigError::Table(Box::new(without_values(why))))?,
     };
+    let source = figment.clone();
+    config = config.named(move |field| place(&source, field));
     if let Ok(path) = figment.extract_inner::<RelativePathBuf>("session.key_file") {
         config.key_file = Some(path.relative().to_string_lossy().into_owned());
     }
@@ -37,11 +40,39 @@ pub fn sessions(figment: &Figment, store: impl Into<SharedStore>) -> Result<Sess
     config.sessions(store).map_err(ConfigError::Settings)
 }
 
-/// Why the table `session` is not usable.
-#[derive(Debug)]
+/// Returns the name of a field of the table, and where it is set.
+fn place(figment: &Figment, field: &str) -> String {
+    match figment.find_metadata(&format!("session.{field}")) {
+        Some(from) if from.name.contains("environment") => format!("{field} in ROCKET_SESSION"),
+        Some(figment::Metadata { source: Some(source), .. }) => format!("session.{field} in {source}"),
+        _ => format!("session.{field}"),
+    }
+}
+
+/// Removes what may contain a key: a table that could not be parsed, and the line of a file.
+fn without_values(mut why: figment::Error) -> figment::Error {
+    // figment adds the table behind its field
+    if why.path.last().is_some_and(|last| last == "session") {
+        why.path.rotate_right(1);
+    }
+    match &mut why.kind {
+        Kind::InvalidType(actual @ Actual::Str(_), expected) if why.path.len() <= 1 => {
+            (*actual, *expected) = (Actual::Other("text".into()), "a table such as {key_file=\"…\"}".into());
+        }
+        Kind::Message(text) => {
+            let lines = text.lines().filter(|line| !line.contains('|') && !line.trim().is_empty());
+            *text = lines.collect::<Vec<_>>().join(": ");
+        }
+        _ => {}
+    }
+    why
+}
+
+/// Why the table `session` is not usable. `Debug`, which `unwrap` and `main` print, shows the same sentence as `Display`:
+/// it names the field and its source, and shows no key.
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The table cannot be read. The text names the field and its source.
+    /// The table cannot be read.
     Table(Box<figment::Error>),
     /// The settings are not valid.
     Settings(config::ConfigError),
@@ -49,14 +80,19 @@ pub enum ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[default.session] ")?;
         match self {
-            Self::Table(why) => why.fmt(f),
-            Self::Settings(why @ config::ConfigError::NoKey) => {
+            Self::Table(why) => write!(f, "the table `session`: {why}"),
+            Self::Settings(why @ config::ConfigError::NoKey(..)) => {
                 write!(f, "{why}, in Rocket.toml or in the environment: ROCKET_SESSION='{{key=\"…\"}}'")
             }
             Self::Settings(why) => why.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -71,8 +71,8 @@ impl<'r, T: FromSession> FromRequest<'r> for Extracted<T> {
     }
 }
 
-/// The signed-in user of a request. Without one, the handler is not called: Rocket tries the next route of this path,
-/// and responds with 401 if there is none. `Option<Authenticated>` is `None` then.
+/// The signed-in user of a request. Without a user, the handler is not called: Rocket tries the next route of this
+/// path, and responds with 401 if there is none. `Option<Authenticated>` is `None` then.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The subject of the session, as [`begin_login`](session_std::Session::begin_login) named it.

@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 use session_std::device::DeviceAnswer;
-use session_std::headers::{self, Answer, HeaderName};
+use session_std::headers::{self, Answer, COOKIE, HeaderName, VARY};
 use session_std::{Error, rejection};
 
 use crate::request::{Failed, Mounted};
@@ -136,6 +136,15 @@ impl Answer for Headers<'_, '_> {
 
     fn list(&self, name: &HeaderName) -> Option<String> {
         headers::list(self.0.headers().get(name.as_str()))
+    }
+
+    /// A look at the few names there are costs less than Rocket's hash of one.
+    fn vary_by_cookie(&mut self) {
+        if self.0.headers().iter().any(|header| header.name() == "vary") {
+            self.merge(&VARY, |before| headers::vary(before, &COOKIE));
+        } else {
+            self.0.adjoin_raw_header("vary", "Cookie");
+        }
     }
 
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {

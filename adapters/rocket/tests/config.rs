@@ -144,30 +144,39 @@ fn the_newest_login_ends_the_oldest_session_lc9() {
     });
 }
 
+/// Each error names the field and where it is set.
 #[test]
 fn what_cannot_work_is_named_in_one_line() {
     let zero = "00".repeat(32);
     let cut = &KEY[1..];
     for (fields, words) in [
-        ("idel = 5", &["idel", "Rocket.toml"][..]),
-        ("idle = \"soon\"", &["idle", "Rocket.toml"]),
-        ("same_site = \"both\"", &["same_site"]),
-        (&format!("key = \"{cut}\""), &["key: ", "64 hexadecimal digits"]),
-        ("key = 5", &["key: ", "64 hexadecimal digits"]),
-        (&format!("key = \"{zero}\""), &["key: ", "not random"]),
-        (&format!("key = \"{KEY}\"\nkey_file = \"x\""), &["key and key_file"]),
-        ("plain_http = true\ndomain = \"example.org\"", &["domain", "plain_http"]),
-        ("plain_http = true\nsame_site = \"none\"", &["same_site", "plain_http"]),
-        ("plain_http = true\npartitioned = true", &["partitioned", "plain_http"]),
-        ("path = \"/app\"", &["cookie path", "Path=/"]),
-        ("domain = \"example.org\"\npath = \"app\"", &["cookie path"]),
-        ("on_mismatch = \"ask\"", &["on_mismatch"]),
-        ("plain_http = true\ncookie = \"__Host-a\"", &["cookie name", "__Host-"]),
-        ("cookie = \"a b\"", &["cookie name"]),
-        ("cookie = \"a\"", &["__Host-"]),
-        ("domain = \"a;b\"", &["domain"]),
-        ("renew_after = 60\ngrace = 60", &["renew_after"]),
-        ("idle = 1800\ntouch_every = 3600", &["touch_every", "shorter than idle"]),
+        ("idel = 5", &["idel", "in Rocket.toml"][..]),
+        ("idle = \"soon\"", &["session.idle", "in Rocket.toml"]),
+        ("same_site = \"both\"", &["session.same_site", "in Rocket.toml"]),
+        (&format!("key = \"{cut}\""), &["session.key in Rocket.toml: ", "64 hexadecimal digits"]),
+        ("key = 5", &["session.key in Rocket.toml: ", "64 hexadecimal digits"]),
+        (&format!("key = \"{zero}\""), &["session.key in Rocket.toml: ", "not random"]),
+        (&format!("key = \"{KEY}"), &["line 2", "Rocket.toml"]),
+        (&format!("key_file = \"{KEY}\""), &["session.key_file in Rocket.toml: ", "looks like a key"]),
+        (
+            &format!("key = \"{KEY}\"\nkey_file = \"x\""),
+            &["session.key in Rocket.toml and session.key_file in Rocket.toml are both set"],
+        ),
+        (
+            "plain_http = true\ndomain = \"example.org\"",
+            &["session.domain in Rocket.toml needs", "session.plain_http in Rocket.toml"],
+        ),
+        ("plain_http = true\nsame_site = \"none\"", &["session.same_site in Rocket.toml", "session.plain_http"]),
+        ("plain_http = true\npartitioned = true", &["session.partitioned in Rocket.toml", "session.plain_http"]),
+        ("path = \"/app\"", &["session.path in Rocket.toml without session.domain: ", "Path=/"]),
+        ("domain = \"example.org\"\npath = \"app\"", &["session.path in Rocket.toml: ", "cookie path"]),
+        ("on_mismatch = \"ask\"", &["session.on_mismatch", "in Rocket.toml"]),
+        ("plain_http = true\ncookie = \"__Host-a\"", &["session.cookie in Rocket.toml: ", "__Host-"]),
+        ("cookie = \"a b\"", &["session.cookie in Rocket.toml: "]),
+        ("cookie = \"a\"", &["session.cookie in Rocket.toml: ", "__Host-"]),
+        ("domain = \"a;b\"", &["session.domain in Rocket.toml: "]),
+        ("renew_after = 60\ngrace = 60", &["session.renew_after in Rocket.toml, session.grace in Rocket.toml: "]),
+        ("touch_every = 3600", &["session.touch_every in Rocket.toml: ", "shorter than idle"]),
     ] {
         with(&format!("[default.session]\n{fields}"), |_| {
             let why = refused();
@@ -177,6 +186,19 @@ fn what_cannot_work_is_named_in_one_line() {
     with("[default]\nsession = 5", |_| {
         assert!(matches!(sessions(&Config::figment(), MemoryStore::new()), Err(ConfigError::Table(_))))
     });
+    for (variable, words) in [
+        (&*format!("{{key=\"{cut}\"}}"), &["key in ROCKET_SESSION: ", "64 hexadecimal digits"][..]),
+        ("{cookie=\"a\"}", &["cookie in ROCKET_SESSION: ", "__Host-"]),
+        ("{idle=\"soon\"}", &["SESSION.IDLE", "`ROCKET_` environment variable"]),
+        // no table, because the last bracket is missing
+        (&format!("{{key=\"{KEY}\""), &["the table `session`", "`ROCKET_` environment variable"]),
+    ] {
+        with("", |jail| {
+            jail.set_env("ROCKET_SESSION", variable);
+            let why = refused();
+            assert!(words.iter().all(|word| why.contains(word)), "{variable}: {why}");
+        });
+    }
 }
 
 /// The token in a header instead of a cookie.

@@ -54,7 +54,7 @@ async fn extract<T: FromSession>(request: &Request) -> Result<Extracted<T>, Sess
     Ok(Extracted(mount::extract(request.headers(), request.extensions()).await?))
 }
 
-/// The signed-in user of a request. Without one, the handler is not called.
+/// The signed-in user of a request. Without a user, the handler is not called.
 ///
 /// A handler that is for other visitors as well takes a [`Session`] and asks for its
 /// [`subject`](session_std::Session::subject), because Salvo extracts an `Option<T>` only if the `T` is deserialized.

@@ -10,6 +10,8 @@
 //! # Ok(()) }
 //! ```
 
+use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fmt};
 
@@ -100,40 +102,54 @@ pub struct Config {
     pub require_device: bool,
     /// Keeps sessions encrypted in their cookies. The store only records which sessions ended early.
     pub sealed: bool,
+    #[serde(skip)]
+    names: Names,
 }
 
-/// Why a configuration is not usable. `Debug`, which `unwrap` and `main` print, shows the same sentence as `Display`.
+/// The name of a setting where it was set, for errors. By default the field's.
+#[derive(Clone, Default)]
+struct Names(Option<Arc<dyn Fn(&str) -> String + Send + Sync>>);
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+/// Why a configuration is not usable. `Debug`, which `unwrap` and `main` print, shows the same sentence as `Display`: it
+/// names the settings at fault as [`Config::named`] says, and shows no key.
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A value has another type than its field. The text names the variable.
+    /// A value has another type than its field.
     Value(String),
-    /// `key` and `key_file` are both set.
-    TwoKeys,
-    /// Neither `key` nor `key_file` is set.
-    NoKey,
+    /// These two settings both contain keys.
+    TwoKeys(String, String),
+    /// Neither of these two settings contains keys.
+    NoKey(String, String),
     /// The keys cannot be loaded.
     Keys(KeyLoadError),
-    /// The cookie or the lifetimes are not valid.
-    Policy(PolicyError),
-    /// The header cannot carry a token.
-    TokenHeader(TokenHeaderError),
-    /// The named field is not available on plain http.
-    NotOnPlainHttp(&'static str),
+    /// The cookie or the lifetimes are not valid, because of these settings.
+    Policy(String, PolicyError),
+    /// The header that this setting names cannot carry a token.
+    TokenHeader(String, TokenHeaderError),
+    /// The first setting is not available on plain http, which the second one allows.
+    NotOnPlainHttp(String, String),
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(why) => f.write_str(why),
-            Self::TwoKeys => f.write_str("key and key_file are both set: remove one of them"),
-            Self::NoKey => f.write_str(
-                "no signing key: set key_file to the path of a file with 64 hexadecimal digits (openssl rand -hex 32), or \
-                 set key to the digits",
+            Self::TwoKeys(key, key_file) => write!(f, "{key} and {key_file} are both set: remove one of them"),
+            Self::NoKey(key, key_file) => write!(
+                f,
+                "no signing key: set {key_file} to the path of a file with 64 hexadecimal digits (openssl rand -hex 32), \
+                 or set {key} to the digits"
             ),
             Self::Keys(why) => why.fmt(f),
-            Self::Policy(why) => why.fmt(f),
-            Self::TokenHeader(why) => why.fmt(f),
-            Self::NotOnPlainHttp(field) => write!(f, "{field} needs https: remove it, or remove plain_http"),
+            Self::Policy(settings, why) => write!(f, "{settings}: {why}"),
+            Self::TokenHeader(setting, why) => write!(f, "{setting}: {why}"),
+            Self::NotOnPlainHttp(setting, plain) => write!(f, "{setting} needs https: remove it, or remove {plain}"),
         }
     }
 }
@@ -154,12 +170,12 @@ impl de::Error for ConfigError {
 
 impl Config {
     /// Reads the environment variables `SESSION_KEY_FILE`, `SESSION_IDLE` and so on, named after the fields in
-    /// capitals. An empty variable counts as not set. Other variables are ignored.
+    /// capitals. An empty variable counts as not set. Other variables are ignored. Errors name the variables.
     ///
     /// # Errors
     /// [`ConfigError::Value`] if a value has the wrong type.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(|name| env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
+        Self::of_variables(|name| env::var_os(name))
     }
 
     /// Reads variables like [`from_env`](Self::from_env), but from elsewhere, such as a `.env` file. Calls `find` once
@@ -167,8 +183,29 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError::Value`] if a value has the wrong type.
-    pub fn from_variables(find: impl FnMut(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::deserialize(Variables(find))
+    pub fn from_variables(mut find: impl FnMut(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::of_variables(|name| find(name).map(OsString::from))
+    }
+
+    fn of_variables(find: impl FnMut(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        Ok(Self::deserialize(Variables(find))?.named(variable))
+    }
+
+    /// Sets how errors name a setting, given its field. [`from_env`](Self::from_env) and
+    /// [`from_variables`](Self::from_variables) name the variable, and other configurations the field.
+    ///
+    /// ```
+    /// # use session_std::config::Config;
+    /// # let toml = Config::default();
+    /// let config = toml.named(|field| format!("session.{field} in app.toml"));
+    /// ```
+    #[must_use]
+    pub fn named(self, name: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self { names: Names(Some(Arc::new(name))), ..self }
+    }
+
+    fn name(&self, field: &str) -> String {
+        self.names.0.as_ref().map_or_else(|| field.to_owned(), |name| name(field))
     }
 
     /// Creates the sessions. Texts of the configuration stay in memory until the program ends.
@@ -179,7 +216,7 @@ impl Config {
         let (keys, policy) = (self.keys()?, self.policy()?);
         let made = if self.sealed { Sessions::sealed(store, keys) } else { Sessions::new(store, keys) }.policy(policy);
         match &self.token_header {
-            Some(name) => made.in_header(name).map_err(ConfigError::TokenHeader),
+            Some(name) => made.in_header(name).map_err(|why| ConfigError::TokenHeader(self.name("token_header"), why)),
             None => Ok(made),
         }
     }
@@ -189,18 +226,21 @@ impl Config {
     /// # Errors
     /// [`ConfigError::NoKey`], [`ConfigError::TwoKeys`], or [`ConfigError::Keys`] if they cannot be loaded.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {
+        let (key_name, file_name) = (self.name("key"), self.name("key_file"));
         let ring = match (&self.key, &self.key_file) {
-            (Some(_), Some(_)) => return Err(ConfigError::TwoKeys),
-            (Some(KeyText(key)), None) => keys::from_text(key, "key").map_err(ConfigError::Keys)?,
-            (None, Some(path)) => keys::from_file(path).map_err(ConfigError::Keys)?,
+            (Some(_), Some(_)) => return Err(ConfigError::TwoKeys(key_name, file_name)),
+            (Some(KeyText(key)), None) => keys::from_text(key, &key_name).map_err(ConfigError::Keys)?,
+            (None, Some(path)) => {
+                keys::from_named_file(path.as_ref(), &format!("{file_name}: ")).map_err(ConfigError::Keys)?
+            }
             (None, None) if cfg!(debug_assertions) && !self.key_required => {
-                to_stderr(
-                    "warning: no signing key is configured, so a temporary one was generated: all sessions end with this \
-                     process, and a release build will not start",
-                );
+                to_stderr(format_args!(
+                    "warning: neither {key_name} nor {file_name} is set, so a temporary signing key was generated: all \
+                     sessions end with this process, and a release build will not start"
+                ));
                 keys::generated().into()
             }
-            (None, None) => return Err(ConfigError::NoKey),
+            (None, None) => return Err(ConfigError::NoKey(key_name, file_name)),
         };
         Ok(ring.application(kept(&self.application).unwrap_or_default()))
     }
@@ -210,8 +250,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Policy`] or [`ConfigError::NotOnPlainHttp`] if the cookie or the lifetimes are not valid.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
-        let policy =
-            if self.plain_http { self.plain_policy()? } else { self.secure_policy().map_err(ConfigError::Policy)? };
+        if self.plain_http {
+            self.check_plain_http()?;
+        }
+        self.checked_policy().map_err(|why| ConfigError::Policy(self.at_fault(why), why))
+    }
+
+    fn checked_policy(&self) -> Result<Policy, PolicyError> {
+        let policy = if self.plain_http { self.plain_policy()? } else { self.secure_policy()? };
         let policy = if self.end_on_reuse { policy.end_on_reuse() } else { policy };
         let policy = if self.until_browser_closes { policy.until_browser_closes() } else { policy };
         let anonymous_idle = self.anonymous_idle.map(Duration::from_secs);
@@ -222,28 +268,33 @@ impl Config {
         let policy = self.max_bytes.map_or(policy, |bytes| policy.max_bytes(bytes));
         let policy = self.max_sessions.map_or(policy, |most| policy.max_sessions(most));
         let lifetime = self.device_bound.map(Duration::from_secs);
-        let bound = lifetime.map_or(Ok(policy), |lifetime| policy.device_bound(lifetime));
-        let policy = bound.map_err(ConfigError::Policy)?;
+        let policy = lifetime.map_or(Ok(policy), |lifetime| policy.device_bound(lifetime))?;
         let policy = if self.single_use_proofs { policy.single_use_proofs() } else { policy };
         let policy = if self.require_device { policy.require_device() } else { policy };
         Ok(self.on_mismatch.map_or(policy, |mismatch| policy.on_mismatch(mismatch)))
     }
 
-    fn plain_policy(&self) -> Result<Policy, ConfigError> {
-        if self.domain.is_some() {
-            return Err(ConfigError::NotOnPlainHttp("domain"));
+    fn check_plain_http(&self) -> Result<(), ConfigError> {
+        let no_site = self.same_site == Some(SameSite::None);
+        let wrong = [
+            ("domain", self.domain.is_some(), ""),
+            ("partitioned", self.partitioned, ""),
+            ("same_site", no_site, " (none)"),
+        ];
+        match wrong.into_iter().find(|(_, set, _)| *set) {
+            Some((field, _, value)) => {
+                Err(ConfigError::NotOnPlainHttp(self.name(field) + value, self.name("plain_http")))
+            }
+            None => Ok(()),
         }
-        if self.partitioned {
-            return Err(ConfigError::NotOnPlainHttp("partitioned"));
-        }
-        let cookie = match self.same_site.unwrap_or(SameSite::Lax) {
-            SameSite::Lax => PlainCookie::new(),
-            SameSite::Strict => PlainCookie::new().strict(),
-            SameSite::None => return Err(ConfigError::NotOnPlainHttp("same_site = \"none\"")),
-        };
-        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name)).map_err(ConfigError::Policy)?;
-        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path)).map_err(ConfigError::Policy)?;
-        Policy::plain_http(cookie, self.lifetimes()).map_err(ConfigError::Policy)
+    }
+
+    fn plain_policy(&self) -> Result<Policy, PolicyError> {
+        let strict = self.same_site == Some(SameSite::Strict);
+        let cookie = if strict { PlainCookie::new().strict() } else { PlainCookie::new() };
+        let cookie = kept(&self.cookie).map_or(Ok(cookie), |name| cookie.named(name))?;
+        let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path))?;
+        Policy::plain_http(cookie, self.lifetimes())
     }
 
     fn secure_policy(&self) -> Result<Policy, PolicyError> {
@@ -252,6 +303,28 @@ impl Config {
         let cookie = kept(&self.path).map_or(Ok(cookie), |path| cookie.path(path))?;
         let cookie = if self.partitioned { cookie.partitioned() } else { cookie };
         Policy::secure(cookie.same_site(self.same_site.unwrap_or(SameSite::Lax)), self.lifetimes())
+    }
+
+    /// Returns the names of the settings from which an error follows: of those that can cause it, the ones that are set.
+    fn at_fault(&self, why: PolicyError) -> String {
+        let (cookie, domain) = (("cookie", self.cookie.is_some()), ("domain", self.domain.is_some()));
+        let (renew_after, device) = (("renew_after", self.renew_after.is_some()), ("device_bound", true));
+        let causes: &[(&str, bool)] = match why {
+            PolicyError::HostPath => return format!("{} without {}", self.name("path"), self.name("domain")),
+            PolicyError::Domain => &[domain],
+            PolicyError::Path => &[("path", true)],
+            PolicyError::ZeroLimit => &[("remember", true)],
+            PolicyError::RenewalWithinGrace => &[renew_after, ("grace", self.grace.is_some())],
+            PolicyError::NeverChanges => &[renew_after, ("absolute", true)],
+            PolicyError::TouchTooRare => &[("touch_every", true), ("idle", self.idle.is_some())],
+            PolicyError::DeviceLifetime => &[device],
+            PolicyError::NoDeviceCookie => {
+                &[device, ("plain_http", self.plain_http), ("partitioned", self.partitioned), domain, cookie]
+            }
+            _ => &[cookie],
+        };
+        let set = causes.iter().filter(|(_, set)| *set).map(|(field, _)| self.name(field));
+        set.collect::<Vec<_>>().join(", ")
     }
 
     fn lifetimes(&self) -> Lifetimes {
@@ -359,10 +432,14 @@ fn mismatch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Mismatch>, D::E
     NamedMismatch::deserialize(from).map(Some)
 }
 
+fn variable(field: &str) -> String {
+    format!("SESSION_{}", field.to_uppercase())
+}
+
 /// The variables of the environment as a map. The struct defines which are valid.
 struct Variables<F>(F);
 
-impl<'de, F: FnMut(&str) -> Option<String>> Deserializer<'de> for Variables<F> {
+impl<'de, F: FnMut(&str) -> Option<OsString>> Deserializer<'de> for Variables<F> {
     type Error = ConfigError;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ConfigError> {
@@ -375,12 +452,14 @@ impl<'de, F: FnMut(&str) -> Option<String>> Deserializer<'de> for Variables<F> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        let set = fields.iter().filter_map(|field| {
-            let name = format!("SESSION_{}", field.to_uppercase());
-            let text = (self.0)(&name).filter(|text| !text.is_empty())?;
-            Some((*field, Variable { name, text }))
-        });
-        visitor.visit_map(MapDeserializer::new(set))
+        let mut set = Vec::new();
+        for field in fields {
+            let name = variable(field);
+            let Some(text) = (self.0)(&name).filter(|text| !text.is_empty()) else { continue };
+            let text = text.into_string().map_err(|_| ConfigError::Value(format!("{name}: must be text in UTF-8")))?;
+            set.push((*field, Variable { name, text }));
+        }
+        visitor.visit_map(MapDeserializer::new(set.into_iter()))
     }
 
     forward_to_deserialize_any! {
@@ -433,7 +512,7 @@ impl<'de> Deserializer<'de> for Variable {
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
-        visitor.visit_u64(self.number()?)
+        visitor.visit_u64(self.number()?).map_err(|why: ConfigError| self.wrong(&why.to_string()))
     }
 
     fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
@@ -528,28 +607,70 @@ mod tests {
         assert!(Config::from_env().is_ok());
     }
 
+    /// Each error names the variable at fault, and shows no key, wherever it was put by mistake.
     #[test]
     fn what_cannot_work_is_named_in_one_line() {
         for (variables, words) in [
-            (&[("idle", "soon")][..], &["SESSION_IDLE", "whole number"][..]),
-            (&[("idle", "-1")], &["SESSION_IDLE", "whole number"]),
-            (&[("max_sessions", "65536")], &["SESSION_MAX_SESSIONS", "65535"]),
-            (&[("sealed", "yes")], &["SESSION_SEALED", "true or false"]),
-            (&[("same_site", "both")], &["SESSION_SAME_SITE", "both", "lax"]),
-            (&[("on_mismatch", "ask")], &["SESSION_ON_MISMATCH", "step_up"]),
-            (&[("key", &KEY[1..])], &["key: ", "64 hexadecimal digits"]),
-            (&[("key", KEY), ("key_file", "x")], &["key and key_file"]),
-            (&[("key_file", "/nowhere/key")], &["/nowhere/key: "]),
-            (&[("key_required", "true")], &["no signing key", "key_file", "openssl rand -hex 32"]),
-            (&[("plain_http", "true"), ("domain", "example.org")], &["domain", "plain_http"]),
-            (&[("cookie", "a")], &["__Host-"]),
-            (&[("touch_every", "3600")], &["touch_every", "shorter than idle"]),
-            (&[("token_header", "cookie")], &["token header"]),
+            (&[("idle", "soon")][..], &["SESSION_IDLE: ", "whole number"][..]),
+            (&[("idle", "-1")], &["SESSION_IDLE: ", "whole number"]),
+            (&[("max_sessions", "65536")], &["SESSION_MAX_SESSIONS: ", "65535"]),
+            (&[("sealed", "yes")], &["SESSION_SEALED: ", "true or false"]),
+            (&[("same_site", "both")], &["SESSION_SAME_SITE: ", "both", "lax"]),
+            (&[("on_mismatch", "ask")], &["SESSION_ON_MISMATCH: ", "step_up"]),
+            (&[("key", &KEY[1..])], &["SESSION_KEY: ", "64 hexadecimal digits"]),
+            (&[("key", &format!("{KEY} from soon"))], &["SESSION_KEY: ", "date"]),
+            (&[("key", KEY), ("key_file", "x")], &["SESSION_KEY and SESSION_KEY_FILE "]),
+            (&[("key_file", "/nowhere/key")], &["SESSION_KEY_FILE: /nowhere/key: "]),
+            (&[("key_file", "/dev/null")], &["SESSION_KEY_FILE: /dev/null: "]),
+            (&[("key_file", KEY)], &["SESSION_KEY_FILE: ", "looks like a key"]),
+            (&[("key_file", &KEY[1..])], &["SESSION_KEY_FILE: ", "looks like a key"]),
+            (
+                &[("key_required", "true")],
+                &["no signing key", "SESSION_KEY_FILE", "SESSION_KEY ", "openssl rand -hex 32"],
+            ),
+            (&[("plain_http", "true"), ("domain", "example.org")], &["SESSION_DOMAIN ", "SESSION_PLAIN_HTTP"]),
+            (&[("plain_http", "true"), ("partitioned", "1")], &["SESSION_PARTITIONED ", "SESSION_PLAIN_HTTP"]),
+            (&[("plain_http", "true"), ("same_site", "none")], &["SESSION_SAME_SITE (none) ", "SESSION_PLAIN_HTTP"]),
+            (&[("cookie", "a")], &["SESSION_COOKIE: ", "__Host-"]),
+            (&[("cookie", "a b")], &["SESSION_COOKIE: "]),
+            (&[("plain_http", "true"), ("cookie", "__Host-a")], &["SESSION_COOKIE: "]),
+            (&[("domain", "a;b")], &["SESSION_DOMAIN: "]),
+            (&[("path", "/app")], &["SESSION_PATH without SESSION_DOMAIN: "]),
+            (&[("domain", "example.org"), ("path", "app")], &["SESSION_PATH: "]),
+            (&[("remember", "0")], &["SESSION_REMEMBER: "]),
+            (&[("grace", "3600")], &["SESSION_GRACE: "]),
+            (&[("renew_after", "9"), ("grace", "9")], &["SESSION_RENEW_AFTER, SESSION_GRACE: "]),
+            (&[("renew_after", "0"), ("absolute", "0")], &["SESSION_RENEW_AFTER, SESSION_ABSOLUTE: "]),
+            (&[("touch_every", "3600")], &["SESSION_TOUCH_EVERY: ", "shorter than idle"]),
+            (&[("device_bound", "0")], &["SESSION_DEVICE_BOUND: "]),
+            (&[("device_bound", "9"), ("domain", "a.b")], &["SESSION_DEVICE_BOUND, SESSION_DOMAIN: "]),
+            (&[("token_header", "cookie")], &["SESSION_TOKEN_HEADER: "]),
         ] {
             let made = of(variables).and_then(|config| config.sessions(MemoryStore::new()).map(drop));
             let why = made.unwrap_err().to_string();
             assert!(words.iter().all(|word| why.contains(word)), "{variables:?}: {why}");
             assert!(!why.contains('\n') && !why.contains(&KEY[8..40]), "{why}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_text_is_named() {
+        use std::os::unix::ffi::OsStringExt;
+        for name in ["SESSION_KEY", "SESSION_KEY_FILE", "SESSION_COOKIE", "SESSION_IDLE"] {
+            let bytes = || OsString::from_vec([KEY.as_bytes(), &[0xff]].concat());
+            let why = Config::of_variables(|asked| (asked == name).then(bytes)).unwrap_err().to_string();
+            assert!(why.starts_with(&format!("{name}: must be text in UTF-8")) && !why.contains(KEY), "{why}");
+        }
+    }
+
+    /// The fields of a table have the names that the application gives them.
+    #[test]
+    fn an_application_names_the_settings_of_its_own_configuration() {
+        let config = Config { cookie: Some("a".into()), ..Config::default() };
+        let why = |config: &Config| config.policy().unwrap_err().to_string();
+        assert!(why(&config).starts_with("cookie: "), "{}", why(&config));
+        let config = config.named(|setting| format!("session.{setting} in app.toml"));
+        assert!(why(&config).starts_with("session.cookie in app.toml: "), "{}", why(&config));
     }
 }

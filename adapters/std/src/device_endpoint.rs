@@ -120,8 +120,8 @@ impl Sessions {
         let Some(device) = &core.device else { return DeviceAnswer::new(&DeviceReply::Refused) };
         device.answered();
         if !asked.of_the_browser {
-            let why = "it does not say that the browser itself sends it: a script of a page, or a proxy that takes \
-                       Sec-Fetch headers away";
+            let why = "it lacks the headers of a request by the browser itself: a script in a page sent it, or a \
+                       proxy removes Sec-Fetch headers";
             request.enter(|| core.observe(&Event::ProofRefused(None, &why)));
             return DeviceAnswer::new(&DeviceReply::Refused);
         }

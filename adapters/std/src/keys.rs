@@ -54,7 +54,7 @@ impl fmt::Display for KeyLoadError {
                 write!(f, "{name} is not set: set it to a signing key of 64 hexadecimal digits (openssl rand -hex 32)")
             }
             Self::File(path, why) => {
-                write!(f, "{path}: {why}: the file of signing keys cannot be read, so check its path and permissions")
+                write!(f, "{path}: cannot read the signing keys ({why}): check the path and permissions")
             }
             Self::Text(place) => {
                 write!(f, "{place}: invalid signing key: use 64 hexadecimal digits for each key (openssl rand -hex 32)")
@@ -153,8 +153,9 @@ impl KeySource for KeyFile {
 /// # Errors
 /// [`KeyLoadError::NotSet`] in a release build without the variable, otherwise as for [`from_text`].
 pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
-    match env::var(name) {
-        Ok(text) if !text.trim().is_empty() => from_text(&text, name),
+    match env::var_os(name) {
+        // a key is ASCII, so other bytes are no key
+        Some(text) if !text.to_string_lossy().trim().is_empty() => from_text(&text.to_string_lossy(), name),
         _ if cfg!(debug_assertions) => {
             to_stderr(format_args!(
                 "warning: {name} is not set, so a temporary signing key was generated: all sessions end with this process"
@@ -170,7 +171,16 @@ pub fn from_env(name: &str) -> Result<KeyRing, KeyLoadError> {
 /// # Errors
 /// [`KeyLoadError::File`] if the file cannot be read, otherwise as for [`from_text`].
 pub fn from_file(path: impl AsRef<Path>) -> Result<KeyRing, KeyLoadError> {
-    let place = path.as_ref().display().to_string();
+    from_named_file(path.as_ref(), "")
+}
+
+/// The same, with a text before the path in errors.
+pub(crate) fn from_named_file(path: &Path, before: &str) -> Result<KeyRing, KeyLoadError> {
+    let shown = path.display().to_string();
+    // a key where its path belongs must not end in a log
+    let digits = shown.split(|letter: char| !letter.is_ascii_hexdigit());
+    let shown = if digits.into_iter().any(|run| run.len() >= 32) { "a path that looks like a key" } else { &shown };
+    let place = format!("{before}{shown}");
     let text = fs::read_to_string(path).map_err(|why| KeyLoadError::File(place.clone(), why))?;
     from_text(&text, &place)
 }

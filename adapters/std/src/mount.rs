@@ -65,7 +65,7 @@ pub struct Begun {
 }
 
 /// Why a proof that arrives at a handler's path is rejected.
-const STRAY: &str = "it was sent to another path than the endpoint's: do not rewrite that path in a proxy, and put the \
+const STRAY: &str = "it was sent to a path other than the endpoint's: do not rewrite that path in a proxy, and put the \
                      session layer on the outermost router";
 
 impl Begun {
@@ -234,8 +234,8 @@ impl Mounted {
         self.request.extract(lines).await
     }
 
-    /// Returns what a handler asks for like [`extract`](Self::extract) if the store never waits. Otherwise returns `None`
-    /// and does nothing.
+    /// Returns what a handler asks for like [`extract`](Self::extract) if that does not wait. Otherwise returns `None` and
+    /// does nothing.
     pub fn extract_at_once<'h, T: FromSession>(
         &self,
         lines: impl Iterator<Item = &'h [u8]>,

@@ -8,7 +8,8 @@ use session_core::Error;
 use crate::session::Session;
 use crate::watch::Watch;
 
-/// A read-only view of a session that does not count as activity, for pages that poll.
+/// A read-only view of a session that does not count as activity, for pages that poll. Its methods return what those of
+/// [`Session`] return, with the same errors.
 #[derive(Clone, Debug)]
 pub struct Peek(Session);
 

@@ -58,6 +58,17 @@ impl Shared {
         }
     }
 
+    /// A session of another node that can bind is not opened without its proof either.
+    fn can_open(&self) -> Result<(), Error> {
+        if !self.core.cannot_bind {
+            return Ok(());
+        }
+        let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions nor \
+                   a token header";
+        self.enter(|| self.core.observe(&Event::ProofRefused(None, &why)));
+        Err(Error::Unsupported)
+    }
+
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         match &self.origin {
             Some(origin) => origin.enter(within),
@@ -205,8 +216,8 @@ impl Request {
     }
 
     /// Returns the session, which the first call loads by the lines of the request's [`header`](Self::header). A
-    /// handler that only peeks passes `activity: false`, and its request does not count as activity. If the future is
-    /// dropped, the next call loads the session.
+    /// handler that only peeks passes `activity: false`, and its request does not count as activity. Calls at the same
+    /// time wait for the first one. If its future is dropped, the next call loads the session.
     ///
     /// # Errors
     /// The error of loading it, which further calls return as well.
@@ -215,7 +226,12 @@ impl Request {
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
-        let mut state = self.open()?;
+        self.0.can_open()?;
+        let mut state = match self.0.state.try_lock() {
+            Some(state) => state,
+            // actix-web extracts the arguments of a handler at the same time: the first call loads for all
+            None => self.0.state.lock().await,
+        };
         if matches!(*state, State::Untouched) {
             // into the state when it is loaded: if this future is dropped, the next call loads
             let mut place = buffer_pool::take();
@@ -230,20 +246,23 @@ impl Request {
         self.hand_out(&mut state, activity)
     }
 
-    /// Returns the session like [`session`](Self::session) if the store never waits, without a future, which at this
-    /// size costs as much as a look into the store. Otherwise returns `None` and does nothing.
+    /// Returns the session like [`session`](Self::session) if neither the store nor another task makes it wait. It needs
+    /// no future then, which at this size costs as much as a look into the store. Otherwise returns `None` and does
+    /// nothing.
     fn session_at_once<'h>(
         &self,
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Option<Result<Session, Error>> {
-        if !self.0.core.store().never_waits() || !self.0.core.reads_once() {
+        let core = &self.0.core;
+        if !core.store().never_waits() || !core.reads_once() {
             return None;
         }
-        Some(self.open().and_then(|mut state| {
+        let mut state = self.0.state.try_lock()?;
+        Some(self.0.can_open().and_then(|()| {
             if matches!(*state, State::Untouched) {
                 let mut place = buffer_pool::take();
-                let mut view = View::new(&self.0.core, &mut place, ThreadRng);
+                let mut view = View::new(core, &mut place, ThreadRng);
                 let loaded = self.0.enter(|| to_its_end(|| view.load(&mut lines)));
                 *state = State::of(loaded, place, DeviceProof::Unbound);
             }
@@ -251,24 +270,13 @@ impl Request {
         }))
     }
 
-    /// Returns what a handler asks for like [`extract`](Self::extract) if the store never waits. Otherwise returns `None`
-    /// and does nothing.
+    /// Returns what a handler asks for like [`extract`](Self::extract) if that does not wait. Otherwise returns `None` and
+    /// does nothing.
     pub fn extract_at_once<'h, T: FromSession>(
         &self,
         lines: impl Iterator<Item = &'h [u8]>,
     ) -> Option<Result<T, Error>> {
         self.session_at_once(lines, T::ACTIVITY).map(|session| session.and_then(T::from_session))
-    }
-
-    fn open(&self) -> Result<MutexGuard<'_, State>, Error> {
-        // a session of another node that can bind is not opened without its proof either
-        if self.0.core.cannot_bind {
-            let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
-                       nor a token header";
-            self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
-            return Err(Error::Unsupported);
-        }
-        self.0.state.try_lock().ok_or(Error::Busy)
     }
 
     fn hand_out(&self, state: &mut State, activity: bool) -> Result<Session, Error> {
@@ -297,8 +305,16 @@ impl Request {
     /// nothing.
     #[must_use]
     pub fn finish_at_once(&self) -> Option<Finished> {
+        if !self.0.core.store().never_waits() {
+            return None;
+        }
         let mut finished = Finished::default();
-        self.0.core.store().never_waits().then(|| to_its_end(|| self.settle(&mut finished)))?;
+        if let Some((_held, mut loaded)) = self.close(&mut finished) {
+            let mut session = View::new(&self.0.core, &mut loaded.place, ThreadRng);
+            let committed = self.0.enter(|| to_its_end(|| session.commit()));
+            self.answer(&session, committed, loaded.proves_again, &mut finished);
+            buffer_pool::give(loaded.place);
+        }
         Some(finished)
     }
 
@@ -316,27 +332,40 @@ impl Request {
         }
     }
 
-    /// Fills in the answer's part of the session in place, because it is large and would be copied at each return.
     async fn settle(&self, finished: &mut Finished) {
+        if let Some((_held, mut loaded)) = self.close(finished) {
+            let mut session = View::new(&self.0.core, &mut loaded.place, ThreadRng);
+            let committed = self.0.follow(session.commit()).await;
+            self.answer(&session, committed, loaded.proves_again, finished);
+            buffer_pool::give(loaded.place);
+        }
+    }
+
+    /// Takes the session for the commit, if it was loaded. Fills in the answer's part of the session in place, because
+    /// it is large and would be copied at each return.
+    fn close(&self, finished: &mut Finished) -> Option<(MutexGuard<'_, State>, Loaded)> {
         let token_header = &self.0.core.token_header;
         let Some(mut state) = self.0.state.try_lock() else {
             (finished.error, finished.varies, finished.token_header) = (Some(Error::Busy), true, token_header.clone());
-            return;
+            return None;
         };
-        let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
-            State::Loaded(loaded) => loaded,
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Loaded(loaded) => Some((state, loaded)),
             State::Failed(_) => {
                 (finished.varies, finished.token_header) = (true, token_header.clone());
-                return;
+                None
             }
-            State::Untouched | State::Over => return,
-        };
-        let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
-        let committed = self.0.follow(session.commit()).await;
-        let written = cookie(&session, token_header.as_ref());
+            State::Untouched | State::Over => None,
+        }
+    }
+
+    /// Fills in the rest of it after the commit.
+    fn answer(&self, session: &View<'_>, committed: Result<(), Error>, proves_again: bool, finished: &mut Finished) {
+        let token_header = self.0.core.token_header.as_ref();
+        let written = cookie(session, token_header);
         finished.error = committed.err().or(written.as_ref().err().copied());
         finished.cookie = written.unwrap_or_default();
-        finished.token_header = token_header.clone();
+        finished.token_header = token_header.cloned();
         finished.varies = session.varies();
         finished.no_store = session.no_store();
         finished.clears_site_data = session.clears_site_data();
@@ -352,7 +381,6 @@ impl Request {
                 self.0.enter(|| self.0.core.observe(&Event::ProofSkipped(None, &why)));
             }
         }
-        buffer_pool::give(exchange);
     }
 }
 
@@ -424,9 +452,10 @@ pub(crate) type View<'a> = session_core::Session<
 /// its change was stored completely or not at all.
 ///
 /// # Errors
-/// Every method returns [`Error::Busy`] while another call is under way in the same request, and [`Error::AnswerSent`]
-/// after the response. Methods that wait return [`Error::Unavailable`] if the store fails, and [`Error::Indeterminate`]
-/// if its answer was lost.
+/// Every method returns [`Error::Busy`] while another call is in progress in the same request, and
+/// [`Error::AnswerSent`] after the response. After a failed verb, changes and verbs return its error. Methods that wait
+/// return [`Error::Unavailable`] if the store fails, and [`Error::Indeterminate`] if its answer was lost. A method that
+/// lists no errors returns only these.
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
@@ -474,12 +503,12 @@ impl Session {
         self.view(|session| Ok(session.exists()))
     }
 
-    /// Returns the subject that is signed in.
+    /// Returns the subject that is signed in, or `None`.
     pub fn subject(&self) -> Result<Option<String>, Error> {
         self.view(|session| Ok(session.subject().map(str::to_owned)))
     }
 
-    /// Returns when the subject signed in.
+    /// Returns when the subject signed in, or `None` if no subject is signed in.
     pub fn authenticated_at(&self) -> Result<Option<Time>, Error> {
         self.view(|session| Ok(session.authenticated_at()))
     }
@@ -489,7 +518,7 @@ impl Session {
         self.view(|session| Ok(session.authenticated_within(span)))
     }
 
-    /// Returns the time until the session expires without further activity.
+    /// Returns the time until the session expires without further activity, or `None` without a session or a limit.
     pub fn expires_in(&self) -> Result<Option<Duration>, Error> {
         self.view(|session| Ok(session.expires_in()))
     }
@@ -529,11 +558,17 @@ impl Session {
 
     /// Sets the value under `key` like [`set`](Self::set), but overwrites concurrent changes instead of reporting a
     /// conflict.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn overwrite<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.view(|session| session.overwrite(key, value))
     }
 
     /// Removes the value under `key`. Does nothing without a session.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`] for an invalid key.
     pub fn remove(&self, key: &str) -> Result<(), Error> {
         self.view(|session| session.remove(key))
     }
@@ -544,14 +579,20 @@ impl Session {
     }
 
     /// Sets the label that a list of sessions shows. An empty label removes it. It is stored unchanged: escape it in
-    /// pages.
+    /// pages. Creates a session if there is none.
+    ///
+    /// # Errors
+    /// [`Error::BadText`] if the label has more than 255 bytes, [`Error::TooLarge`] if the session is full.
     pub fn set_label(&self, label: &str) -> Result<(), Error> {
         self.view(|session| session.set_label(label))
     }
 
     /// Binds the session to a fingerprint that the application chooses, such as the user agent and the first half of
-    /// the address. An empty fingerprint removes the binding. It is stored immediately. Bind after `login`, which keeps
-    /// a binding but may create a new session.
+    /// the address. An empty fingerprint removes the binding. It is stored immediately, with earlier changes of this
+    /// request. Bind after `login`, which keeps a binding but may create a new session.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if an earlier change conflicts, [`Error::TooLarge`] if the session is full.
     pub async fn bind(&self, fingerprint: &[u8]) -> Result<(), Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).bind(fingerprint)).await
     }
@@ -773,12 +814,18 @@ impl Session {
 
     /// Removes the flash message and returns it. With sealed sessions, every request with the same cookie takes the
     /// same message.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take), except [`Error::Unsupported`].
     pub async fn take_flash_message(&self) -> Result<Option<String>, Error> {
         self.0.follow(View::new(self.core(), self.lock()?.loaded()?, ThreadRng).take_flash_message(str::to_owned)).await
     }
 
     /// Creates a CSRF token for a form of this session. Each call returns a different text. Creates a session if there
     /// is none.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] if the random number generator is not ready.
     pub fn csrf_token(&self) -> Result<csrf::Token, Error> {
         self.view(|session| session.csrf_token())
     }
@@ -789,7 +836,7 @@ impl Session {
         self.view(|session| Ok(session.csrf_ok(token)))
     }
 
-    /// Asks the store for a sign of life, for a health page.
+    /// Checks that the store answers, for a health page.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.

@@ -94,7 +94,7 @@ struct Cores {
 #[derive(Clone)]
 struct Settings {
     store: SharedStore,
-    sealed_at_rest: bool,
+    at_rest: Option<fn(SharedStore, &Keys) -> SharedStore>,
     policy: Policy,
     clock: AnyClock,
     observer: AnyObserver,
@@ -112,7 +112,7 @@ impl Sessions {
         let (clock, observer) = (AnyClock(Arc::new(SystemClock)), AnyObserver::new(Stderr::default()));
         let settings = Settings {
             store: store.into(),
-            sealed_at_rest: false,
+            at_rest: None,
             policy: Policy::SECURE,
             clock,
             observer,
@@ -175,11 +175,31 @@ impl Sessions {
     /// Encrypts the data of sessions in the store with the keys that sign their cookies. See
     /// [`AtRest`](session_core::AtRest).
     ///
-    /// Turning this on ends all sessions that are stored unencrypted. To use separate keys, wrap the store in
+    /// Turning this on ends all sessions that are stored unencrypted, which the store's warning reports. To keep them,
+    /// use [`begin_sealing_at_rest`](Self::begin_sealing_at_rest) first. To use separate keys, wrap the store in
     /// [`SharedStore::sealed_at_rest`] instead.
     #[must_use]
     pub fn sealed_at_rest(self) -> Self {
-        self.with(|settings| Settings { sealed_at_rest: true, ..settings })
+        self.with(|settings| Settings { at_rest: Some(SharedStore::sealed_at_rest), ..settings })
+    }
+
+    /// Encrypts as [`sealed_at_rest`](Self::sealed_at_rest) does, and still reads sessions that are stored unencrypted.
+    ///
+    /// Deploy this instead of `sealed_at_rest`, and replace it after the longest lifetime of a session. Until then, an
+    /// attacker who can write to the store can create and change sessions, as before. Each session is encrypted when it
+    /// is next written.
+    ///
+    /// With several nodes, deploy [`prepare_sealing_at_rest`](Self::prepare_sealing_at_rest) to all of them before.
+    #[must_use]
+    pub fn begin_sealing_at_rest(self) -> Self {
+        self.with(|settings| Settings { at_rest: Some(SharedStore::begin_sealing_at_rest), ..settings })
+    }
+
+    /// Encrypts nothing, and reads both encrypted and unencrypted sessions: for the time in which other nodes already
+    /// encrypt, or still do.
+    #[must_use]
+    pub fn prepare_sealing_at_rest(self) -> Self {
+        self.with(|settings| Settings { at_rest: Some(SharedStore::prepare_sealing_at_rest), ..settings })
     }
 
     /// Replaces the keys while the program runs, for this value and all its clones. Requests that have begun keep their
@@ -251,7 +271,7 @@ impl Sessions {
         self.token_header().is_none()
     }
 
-    /// Asks the store for a sign of life, for a health page.
+    /// Checks that the store answers, for a health page.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
@@ -401,9 +421,10 @@ impl Sessions {
 impl Settings {
     fn cores(&self, keys: KeyRing, all: &Weak<Parts>) -> Cores {
         let core = |keys: &Keys| {
-            let Self { store, sealed_at_rest, policy, clock, observer, watches, mode, .. } = self.clone();
+            let Self { store, at_rest, policy, clock, observer, watches, mode, .. } = self.clone();
             let Self { endpoint, token_header, on_unreadable, .. } = self.clone();
-            let store = if sealed_at_rest { store.sealed_at_rest(keys) } else { store };
+            let store = store.with_keys(keys);
+            let store = at_rest.map_or(store.clone(), |seal| seal(store, keys));
             let observer = observer.limited(clock.clone(), watches);
             let stored = endpoint.filter(|_| mode == DynamicMode::Stored);
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));

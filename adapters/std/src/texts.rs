@@ -73,12 +73,12 @@ fn refused(variables: &[(&str, &str)]) -> ConfigError {
 fn every_mistake_in_a_configuration_has_a_text() {
     let name = |error: &ConfigError| match error {
         ConfigError::Value(_) => "Value",
-        ConfigError::TwoKeys => "TwoKeys",
-        ConfigError::NoKey => "NoKey",
+        ConfigError::TwoKeys(..) => "TwoKeys",
+        ConfigError::NoKey(..) => "NoKey",
         ConfigError::Keys(_) => "Keys",
-        ConfigError::Policy(_) => "Policy",
-        ConfigError::TokenHeader(_) => "TokenHeader",
-        ConfigError::NotOnPlainHttp(_) => "NotOnPlainHttp",
+        ConfigError::Policy(..) => "Policy",
+        ConfigError::TokenHeader(..) => "TokenHeader",
+        ConfigError::NotOnPlainHttp(..) => "NotOnPlainHttp",
     };
     let provoked = [
         refused(&[("SESSION_IDLE", "soon")]),

@@ -30,3 +30,44 @@ fn only_who_has_the_key_of_the_data_reads_it_se1_se3() {
     assert_eq!(text(&sessions(store.clone()), cookie), Ok(None), "without the key");
     assert_eq!(text(&sessions(store.sealed_at_rest(&Keys::new(&KEY).unwrap())), cookie), Ok(None), "another key");
 }
+
+/// The three steps as an application takes them, with the keys of the sessions and with keys of its own.
+#[test]
+fn sealing_begins_without_a_sign_out_se4() {
+    type Steps = [fn(SharedStore) -> Sessions; 3];
+    let of_sessions: Steps = [
+        |store| sessions(store).prepare_sealing_at_rest(),
+        |store| sessions(store).begin_sealing_at_rest(),
+        |store| sessions(store).sealed_at_rest(),
+    ];
+    fn own() -> Keys {
+        Keys::new(&OTHER).unwrap()
+    }
+    let of_store: Steps = [
+        |store| sessions(store.prepare_sealing_at_rest(&own())),
+        |store| sessions(store.begin_sealing_at_rest(&own())),
+        |store| sessions(store.sealed_at_rest(&own())),
+    ];
+    for [prepare, begin, sealed] in [of_sessions, of_store] {
+        let store = SharedStore::from(MemoryStore::new());
+        let set = |sessions: Sessions, cookie: &str, word: &str| {
+            let request = Request::new(sessions);
+            run(request.session([cookie.as_bytes()].into_iter(), true)).unwrap().set("text", word).unwrap();
+            run(request.finish()).cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned())
+        };
+        let cookie = set(sessions(store.clone()), "", "plain").unwrap();
+        let is = |sessions: Sessions, word: Option<&str>| {
+            assert_eq!(text(&sessions, &cookie), Ok(word.map(str::to_owned)));
+        };
+        is(prepare(store.clone()), Some("plain"));
+        is(begin(store.clone()), Some("plain"));
+        is(sealed(store.clone()), None);
+        assert_eq!(set(begin(store.clone()), &cookie, "sealed"), None, "the same cookie");
+        for step in [prepare, begin, sealed] {
+            is(step(store.clone()), Some("sealed"));
+        }
+        is(sessions(store.clone()), None);
+        assert_eq!(set(prepare(store.clone()), &cookie, "plain"), None);
+        is(sessions(store), Some("plain"));
+    }
+}

@@ -280,7 +280,9 @@ fn only_the_browser_itself_is_answered_tr3() {
     {
         let change = |headers: &mut HeaderMap| _ = headers.insert(name, HeaderValue::from_static(value));
         assert_eq!(site.post("", &pair(&sent), Some(&proof), change).status(), 401);
-        assert!(site.told.last().starts_with("proof rejected: it does not say that the browser itself sends it"));
+        assert!(
+            site.told.last().starts_with("proof rejected: it lacks the headers of a request by the browser itself")
+        );
     }
     let without = |headers: &mut HeaderMap| _ = headers.remove("sec-fetch-mode");
     assert_eq!(site.post("", &pair(&sent), Some(&proof), without).status(), 401);
@@ -311,7 +313,7 @@ fn a_mounting_that_browsers_do_not_reach_is_told_tr3() {
         mount.begin(&Method::POST, &uri, &headers, &http::Extensions::new(), None).map(drop).unwrap();
     };
     begin("secure-session-response", "x");
-    assert!(site.told.last().starts_with("proof rejected: it was sent to another path than the endpoint's: "));
+    assert!(site.told.last().starts_with("proof rejected: it was sent to a path other than the endpoint's: "));
     begin("secure-session-skipped", "quota_exceeded;session_identifier=\"x\"");
     assert_eq!(site.told.last(), "the browser sends no proof: quota_exceeded");
 

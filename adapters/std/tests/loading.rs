@@ -1,11 +1,12 @@
 //! A session that could not be loaded is not taken for an empty one.
 
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::mem::replace;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use session_core::environment::{Clock, Time};
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
@@ -13,12 +14,13 @@ use session_core::subject::NoIndex;
 use session_core::testing::run;
 use session_std::{Error, Finished, MemoryStore, Policy, Request, Sessions, SharedStore, keys, shared};
 
-/// A memory store whose next load fails or does not end.
+/// A memory store whose next load fails, does not end, or waits once.
 #[derive(Clone, Default)]
 struct Moody(Arc<(MemoryStore, AtomicU8)>);
 
 const FAIL: u8 = 1;
 const HANG: u8 = 2;
+const WAIT: u8 = 3;
 
 impl Store for Moody {
     type Error = &'static str;
@@ -32,6 +34,11 @@ impl Store for Moody {
         match self.0.1.swap(0, Ordering::Relaxed) {
             FAIL => Err("down"),
             HANG => pending().await,
+            WAIT => {
+                let mut waited = false;
+                poll_fn(|_| if replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+                self.0.0.load(key, now, into).await.map_err(never)
+            }
             _ => self.0.0.load(key, now, into).await.map_err(never),
         }
     }
@@ -100,6 +107,36 @@ fn who_asks_again_after_a_load_was_given_up_loads() {
     }
     let session = run(request.session([cookie.as_bytes()].into_iter(), true)).unwrap();
     assert_eq!(session.get::<u32>("n"), Ok(Some(1)));
+}
+
+/// Counts how often it is called.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// As the extractors of a handler in actix-web: the second waits for the load of the first, and is woken.
+#[test]
+fn extractors_at_the_same_time_share_one_load() {
+    let (store, sessions, cookie) = begin();
+    store.0.1.store(WAIT, Ordering::Relaxed);
+    let request = Request::new(sessions);
+    let mut first = pin!(request.session([cookie.as_bytes()].into_iter(), true));
+    let mut second = pin!(request.session([cookie.as_bytes()].into_iter(), true));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    let Poll::Ready(Ok(first)) = first.as_mut().poll(&mut context) else { panic!("loaded") };
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    let Poll::Ready(Ok(second)) = second.as_mut().poll(&mut context) else { panic!("loaded by the first") };
+    first.set("n", &2_u32).unwrap();
+    assert_eq!(second.get::<u32>("n"), Ok(Some(2)));
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl fmt::Display for Error {
             Self::Ended => "the session ended during this request: sign in again",
             Self::CookieReplaced => "the session has a newer cookie: send the request again",
             Self::SignInAgain => {
-                "an end of all the account's sessions was requested during the sign-in, or it took too long: sign in again"
+                "all sessions of the account were to end during the sign-in, or it took too long: sign in again"
             }
             Self::NotSignedIn => "not signed in: sign in first",
             Self::CrossSite => "another site caused this request: send it from this site",
@@ -147,7 +147,7 @@ impl fmt::Display for Error {
                  stream or task"
             }
             Self::Unsupported => {
-                "this store or setup cannot list sessions, end all, take a value once or bind devices: choose another"
+                "this store or mode cannot list sessions, end all of them, take values or bind devices: choose another"
             }
             Self::Full => "the session store is full: try again later",
             Self::Entropy => "the random number generator is not ready: try again later",

@@ -9,6 +9,7 @@ use crate::base::bytes::fill;
 const BLOCK: usize = 64;
 
 /// A key, absorbed.
+#[derive(Clone)]
 pub(crate) struct Hmac {
     inner: [u32; 8],
     outer: [u32; 8],

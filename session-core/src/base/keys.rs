@@ -155,12 +155,14 @@ fn is_pattern(key: &[u8; 32]) -> bool {
 }
 
 /// The subkeys of a ring for one cookie name.
+#[derive(Clone)]
 pub(crate) struct Ring {
     signing: Subkeys,
     older: [Option<Subkeys>; RING - 1],
 }
 
 /// The subkeys of one key.
+#[derive(Clone)]
 pub(crate) struct Subkeys {
     pub(crate) token: Hmac,
     seal: [u8; 32],

@@ -203,7 +203,7 @@ impl SecureCookie {
         if exact { Ok(Self(Cookie { name, ..self.0 })) } else { Err(wrong) }
     }
 
-    /// Restricts the cookie to `path` and the paths below it. This is no protection: other paths of the host still see
+    /// Restricts the cookie to `path` and the paths below it. This protects nothing: other paths of the host still see
     /// the cookie's effects.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::mode::Mode;
+use super::sealed::Ask;
 use super::sessions::Sessions;
 use crate::base::environment::{Buffer, Clock};
 use crate::base::error::Error;
@@ -65,7 +66,11 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
             }
             record.adopt(sealed.len()).is_ok()
                 && !expiry::expired(record, self.policy(), self.now())
-                && self.context.marks(record.subject().map(|(subject, _)| subject)).await?.stand(record.verifier())
+                && self
+                    .context
+                    .marks(Ask::Look, record.subject().map(|(subject, _)| subject))
+                    .await?
+                    .stand(record.verifier())
         } else {
             self.load_live(handle, request.place()).await?.is_some()
         };

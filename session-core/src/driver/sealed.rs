@@ -3,8 +3,6 @@
 //! which it was sealed, and is valid while they exist. A sign-out replaces a mark. No clock is involved, and a lost
 //! mark ends sessions instead of reviving them (SE7).
 
-use subtle::ConstantTimeEq;
-
 use super::context::Context;
 use super::mode::{Abilities, Closed, Mode};
 use crate::base::bytes::{number, part};
@@ -12,20 +10,20 @@ use crate::base::environment::{Buffer, Clock, Time};
 use crate::base::error::Error;
 use crate::base::events::{Event, LogId, Observer};
 use crate::base::hmac::{Hmac, sha256};
+use crate::base::keys::Ring;
 use crate::base::names::{Handle, Verifier, Version};
+use crate::base::policy::Policy;
 use crate::protocol::operation::{Intent, Operation, Reply, Rules, StoreRequest};
 use crate::protocol::state::{Candidate, Outgoing, RequestState};
-use crate::record::layout::{MIN_LEN, Mark, Record};
+use crate::record::layout::{MIN_LEN, MarkNonce, Record};
 use crate::store::contract::{Found, Load, Outcome, Store};
 use crate::store::index::{Added, Epoch};
 use crate::wire::sealed;
 use crate::wire::set_cookie::{self, LONGEST_PAIR};
-use crate::wire::token::Token;
+use crate::wire::token::{Token, same};
 
-/// How often a mark is written against other writers.
-const TRIES: u8 = 4;
-/// Odd: a mark under which no session was sealed. Its nonce was made without random numbers, and a login replaces it.
-const UNUSED: u32 = u32::MAX;
+/// How many marks are loaded before other writers, who are always faster, are given way.
+const LOADS: u8 = 12;
 /// Nothing to do.
 const APPLIED: Reply = Reply::Wrote(Ok(Outcome::Applied(Version(0))));
 
@@ -73,7 +71,7 @@ impl Mode for Sealed {
             return Ok(false);
         };
         // whatever the reason for rejecting a genuine value, the store was called before in the same way
-        if !context.marks(request.owner()).await?.stand(&token.verifier) {
+        if !context.marks(Ask::Look, request.owner()).await?.stand(&token.verifier) {
             request.tell_unknown(LogId(token.handle()), &context.observer);
             return Ok(false);
         }
@@ -90,34 +88,42 @@ impl Mode for Sealed {
         step: StoreRequest,
         operation: &Operation<'_>,
     ) -> Reply {
-        match (step, operation.intent) {
-            (StoreRequest::Load, _) => Reply::Loaded(Ok(Load::Missing)),
+        let changes = matches!(step, StoreRequest::Create | StoreRequest::Update);
+        if let (true, Err(error)) = (changes, fits(context, request)) {
+            return Reply::Refused(error);
+        }
+        let (ask, subject) = match (step, operation.intent) {
+            (StoreRequest::Load, _) => return Reply::Loaded(Ok(Load::Missing)),
             // the marks are asked when the login is added to the substitute for the index
-            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => {
-                fits(context, request).map_or_else(Reply::Refused, |()| APPLIED)
-            }
-            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => {
-                seal(context, request, step).await
-            }
+            (StoreRequest::Create | StoreRequest::Update, Intent::Login { .. }) => return APPLIED,
+            (StoreRequest::Create | StoreRequest::Update | StoreRequest::Touch, _) => (Ask::Look, request.owner()),
             (StoreRequest::Index, Intent::Login { subject, epoch, .. }) => {
-                let admitted = context.admit(subject, epoch, request.ends(), request.version()).await;
-                Reply::Indexed(admitted.map_err(|_| ()).map(|proof| match proof {
-                    Some(proof) => {
-                        request.seal_record(&proof);
-                        Added::Applied
-                    }
-                    None => Added::Moved,
-                }))
+                (Ask::Admit { seen: epoch, ends: request.ends(), random: request.version() }, Some(subject))
             }
-            (StoreRequest::Delete, Intent::Logout) => match request.owner() {
-                Some(subject) => match context.replace_mark(Some(subject)).await {
-                    Ok(()) => APPLIED,
-                    Err(Error::Full) => Reply::Refused(Error::Full),
-                    Err(_) => Reply::Wrote(Err(())),
-                },
-                _ => APPLIED,
+            (StoreRequest::Delete, Intent::Logout) if request.owner().is_some() => (Ask::Replace, request.owner()),
+            (StoreRequest::Index | StoreRequest::Delete, _) => return APPLIED,
+        };
+        let marks = context.marks(ask, subject).await;
+        match (step, marks) {
+            (StoreRequest::Index, marks) => Reply::Indexed(marks.map_err(|_| ()).map(|marks| match marks.proof() {
+                Some(proof) => {
+                    request.seal_record(proof);
+                    Added::Applied
+                }
+                None => Added::Moved,
+            })),
+            (StoreRequest::Delete, Ok(_)) => APPLIED,
+            (StoreRequest::Delete, Err(Error::Full)) => Reply::Refused(Error::Full),
+            (StoreRequest::Delete | StoreRequest::Touch, Err(_)) => Reply::Wrote(Err(())),
+            (_, Err(error)) => Reply::Refused(error),
+            // the record goes into the answer, unless a sign-out has replaced a mark
+            (_, Ok(marks)) => match marks.proof() {
+                Some(proof) if matches!(step, StoreRequest::Create) || Version(epoch(proof)) == request.seen() => {
+                    request.seal_record(proof);
+                    Reply::Wrote(Ok(Outcome::Applied(request.seen())))
+                }
+                _ => Reply::Wrote(Ok(Outcome::Missing)),
             },
-            (StoreRequest::Index | StoreRequest::Delete, _) => APPLIED,
         }
     }
 
@@ -130,8 +136,7 @@ impl Mode for Sealed {
         if context.policy.insists_on_cap() {
             return Err(Error::Unsupported);
         }
-        context.register().await?;
-        Ok((context.marks(Some(subject)).await?.epoch(), false))
+        Ok((context.marks(Ask::Begin, Some(subject)).await?.epoch(), false))
     }
 
     /// No login reaches this, because `begin_login` fails where there is a cap.
@@ -149,7 +154,7 @@ impl Mode for Sealed {
         context: &Context<S, C, O>,
         subject: Option<&str>,
     ) -> Result<usize, Error> {
-        context.replace_mark(subject).await.map(|()| 0)
+        context.marks(Ask::Replace, subject).await.map(|_| 0)
     }
 
     /// Ends all of the subject's sessions, because a mark does not distinguish them.
@@ -223,64 +228,47 @@ fn fits<S, C, O, B: Buffer>(context: &Context<S, C, O>, request: &mut RequestSta
     }
 }
 
-/// Puts the record into the answer, unless it does not fit into a cookie or a sign-out has replaced a mark.
-async fn seal<S: Store, C: Clock, O: Observer, B: Buffer>(
-    context: &Context<S, C, O>,
-    request: &mut RequestState<B>,
-    step: StoreRequest,
-) -> Reply {
-    let touch = matches!(step, StoreRequest::Touch);
-    if let (false, Err(error)) = (touch, fits(context, request)) {
-        return Reply::Refused(error);
-    }
-    let marks = match context.marks(request.owner()).await {
-        Ok(marks) => marks,
-        Err(_) if touch => return Reply::Wrote(Err(())),
-        Err(error) => return Reply::Refused(error),
-    };
-    let is_new = matches!(step, StoreRequest::Create);
-    match marks.proof() {
-        Some(proof) if is_new || Version(epoch(&proof)) == request.seen() => {
-            request.seal_record(&proof);
-            Reply::Wrote(Ok(Outcome::Applied(request.seen())))
-        }
-        _ => Reply::Wrote(Ok(Outcome::Missing)),
-    }
+/// What is asked of the marks of a subject, or of everybody's alone.
+#[derive(Clone, Copy)]
+pub(super) enum Ask {
+    /// Which ones there are.
+    Look,
+    /// The same before a login, which needs everybody's: if there is none, nothing was signed out, and it is created.
+    Begin,
+    /// To end every session that was sealed before.
+    Replace,
+    /// To accept a login that began at `seen` until `ends`, unless the subject was signed out in the meantime. Without
+    /// the subject's mark among the answer, it was.
+    Admit { seen: Epoch, ends: u64, random: Version },
 }
 
-/// See [`Mark`].
-type Nonce = [u8; Mark::NONCE];
-
-/// The nonces of the marks that a session needs: everybody's, and its subject's if it is signed in.
+/// What the marks say about the sessions of a subject, or about anonymous ones.
 pub(super) struct Marks {
-    everybody: Option<Nonce>,
-    subject: Option<Option<Nonce>>,
+    proof: Verifier,
+    /// All marks that such a session needs exist.
+    complete: bool,
 }
 
 impl Marks {
+    /// Of everybody's nonce, which is zero without a mark, and the subject's.
+    fn of(all: &MarkNonce, own: &[u8], complete: bool) -> Self {
+        let proof = sha256(&[b"session-core/2 marks\0", all, own]).first_chunk().copied().unwrap_or_default();
+        Self { proof, complete }
+    }
+
     /// The proof of a session that is valid now; `None` if no session of that subject can be valid.
-    fn proof(&self) -> Option<Verifier> {
-        let own = match &self.subject {
-            None => [].as_slice(),
-            Some(nonce) => nonce.as_ref()?,
-        };
-        Some(self.proof_with(own))
+    fn proof(&self) -> Option<&Verifier> {
+        self.complete.then_some(&self.proof)
     }
 
     /// Whether a session with this proof is valid.
     pub(super) fn stand(&self, carried: &Verifier) -> bool {
-        self.proof().is_some_and(|proof| bool::from(proof.ct_eq(carried)))
-    }
-
-    fn proof_with(&self, own: &[u8]) -> Verifier {
-        let all = self.everybody.unwrap_or_default();
-        sha256(&[b"session-core/2 marks\0", &all, own]).first_chunk().copied().unwrap_or_default()
+        self.proof().is_some_and(|proof| same(proof, carried))
     }
 
     /// Shows whether a mark has been replaced. A subject without a mark has an epoch as well.
     fn epoch(&self) -> Epoch {
-        let own = self.subject.as_ref().and_then(|nonce| nonce.as_ref());
-        Epoch(epoch(&self.proof_with(own.map(|nonce| nonce.as_slice()).unwrap_or_default())))
+        Epoch(epoch(&self.proof))
     }
 }
 
@@ -304,136 +292,147 @@ fn name(key: &Verifier, subject: &str) -> (Handle, Verifier) {
     (handle, name.first_chunk().copied().unwrap_or_default())
 }
 
-impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
-    /// The mark at a handle.
-    async fn mark(&self, at: &Handle) -> Result<Option<Mark>, Error> {
-        let mut record = Record::new([0; MIN_LEN]);
-        let load = self.store.load(at, self.now(), record.buffer()).await;
-        match self.heard(load)? {
-            Load::Found(found) if record.adopt(found.len).is_ok() => Ok(Some(record.mark(found.version))),
-            Load::Missing => Ok(None),
-            // another record is there, so it is unknown what has ended
-            Load::Found(_) | Load::TooLarge { .. } => Err(Error::Unavailable),
-        }
+/// What follows from a mark, or from its absence.
+enum Step {
+    /// The subject's mark is next.
+    Load,
+    /// The record is stored.
+    Write,
+    Done,
+}
+
+/// A question to the marks, and what is known so far.
+struct Inquiry<'a> {
+    ask: Ask,
+    subject: Option<&'a str>,
+    now: Time,
+    /// The place and the name of the subject's mark, which follow from everybody's.
+    own: Option<(Handle, Verifier)>,
+    /// The mark that was loaded or is to be stored, and its version in the store.
+    mark: Record<[u8; MIN_LEN]>,
+    version: Option<Version>,
+    /// Everybody's nonce.
+    all: MarkNonce,
+    marks: Marks,
+}
+
+impl Inquiry<'_> {
+    fn at(&self) -> Handle {
+        self.own.map_or_else(everybody, |(at, _)| at)
     }
 
-    /// The marks of a session of `subject`.
-    pub(super) async fn marks(&self, subject: Option<&str>) -> Result<Marks, Error> {
-        let Some(Mark { name: key, nonce, .. }) = self.mark(&everybody()).await? else {
-            return Ok(Marks { everybody: None, subject: subject.map(|_| None) });
+    /// Decides what follows from the mark that was found, or from its absence.
+    fn step(&mut self, ring: &Ring, policy: &Policy) -> Result<Step, Error> {
+        let (is_new, nonce) = (self.version.is_none(), *self.mark.mark_nonce());
+        let Some((_, own_name)) = self.own else {
+            self.all = if is_new { MarkNonce::default() } else { nonce };
+            self.marks = Marks::of(&self.all, &[], self.subject.is_none());
+            return match (self.ask, self.subject) {
+                (Ask::Look, _) if is_new => Ok(Step::Done),
+                _ if is_new => {
+                    self.mark.begin()?;
+                    self.mark.set_verifier(part(&self.fresh(ring, b"names", &[]), 0));
+                    self.write(1, 0)
+                }
+                (_, Some(subject)) => {
+                    self.own = Some(name(self.mark.verifier(), subject));
+                    Ok(Step::Load)
+                }
+                (Ask::Replace, None) => self.replace(ring, 0),
+                (_, None) => Ok(Step::Done),
+            };
         };
-        let own = match subject {
-            None => None,
-            Some(subject) => {
-                let (at, name) = name(&key, subject);
-                // another subject's mark: two names share 64 bits by chance
-                Some(self.mark(&at).await?.filter(|mark| mark.name == name).map(|mark| mark.nonce))
-            }
+        // another subject's mark is there if two names share 64 bits by chance
+        let is_own = !is_new && *self.mark.verifier() == own_name;
+        let with = Marks::of(&self.all, if is_own { &nonce } else { &[] }, is_own);
+        if let Ask::Look | Ask::Begin = self.ask {
+            self.marks = with;
+            return Ok(Step::Done);
+        }
+        if is_new {
+            self.mark.begin()?;
+            self.mark.set_verifier(&own_name);
+        } else if !is_own {
+            return Err(Error::Unavailable);
+        }
+        let (login, until) = (self.mark.login(), self.mark.ends());
+        let Ask::Admit { seen, ends, random } = self.ask else {
+            return self.replace(ring, later(until, policy.last_end(self.now)));
         };
-        Ok(Marks { everybody: Some(nonce), subject: own })
+        // the mark of another first login is not a sign-out
+        if with.epoch() != seen && (login != 1 || self.marks.epoch() != seen) {
+            return Ok(Step::Done);
+        }
+        let later = if is_new { ends } else { later(until, ends) };
+        let unused = login % 2 == 0;
+        if unused {
+            // random like the login's own record, so that after a loss even a stopped clock gives another nonce
+            self.mark.set_mark_nonce(part(&self.fresh(ring, b"nonce", &random.0.to_le_bytes()), 0));
+        }
+        self.marks = Marks::of(&self.all, self.mark.mark_nonce(), true);
+        if unused || later != until { self.write(login | 1, later) } else { Ok(Step::Done) }
     }
 
-    /// Everybody's mark. If there is none, nothing was signed out, and it is created.
-    async fn register(&self) -> Result<Mark, Error> {
-        for _ in 0..TRIES {
-            if let Some(mark) = self.mark(&everybody()).await? {
-                return Ok(mark);
-            }
-            let mark = Mark { name: *part(&self.fresh(&everybody(), b"names", &[]), 0), ..Mark::NONE };
-            self.put_mark(&everybody(), &mark).await?;
-        }
-        Err(Error::Unavailable)
+    /// Ends what was sealed under this mark.
+    fn replace(&mut self, ring: &Ring, ends: u64) -> Result<Step, Error> {
+        self.mark.set_mark_nonce(part(&self.fresh(ring, b"nonce", self.mark.mark_nonce()), 0));
+        self.write(self.mark.login().wrapping_add(2), ends)
+    }
+
+    /// Stores the mark with a login number, so that a full store does not evict it.
+    fn write(&mut self, login: u32, ends: u64) -> Result<Step, Error> {
+        self.mark.set_login(login);
+        self.mark.saw(self.now);
+        self.mark.set_lifetimes(0, ends, true);
+        Ok(Step::Write)
     }
 
     /// Bytes that no earlier mark had: a MAC of the old ones and the time.
-    fn fresh(&self, at: &Handle, purpose: &[u8], old: &[u8]) -> [u8; 32] {
-        let now = self.now().millis().to_le_bytes();
-        self.ring.signing().seal().mac(&[b"mark", purpose, at.as_bytes(), old, &now])
+    fn fresh(&self, ring: &Ring, purpose: &[u8], old: &[u8]) -> [u8; 32] {
+        let now = self.now.millis().to_le_bytes();
+        ring.signing().seal().mac(&[b"mark", purpose, self.at().as_bytes(), old, &now])
     }
+}
 
-    /// Writes a mark over the version that it was loaded as, or where none was; `false` if another writer was faster.
-    async fn put_mark(&self, at: &Handle, mark: &Mark) -> Result<bool, Error> {
-        let now = self.now();
-        let mut record = Record::new([0; MIN_LEN]);
-        record.begin()?;
-        record.set_mark(mark, part(&self.fresh(at, b"version", &mark.nonce), 0), now);
-        let outcome = match mark.version {
-            None => self.store.create(at, record.bytes(), now).await,
-            Some(seen) => self.store.update(at, seen, record.bytes(), now, &mut []).await,
+impl<S: Store, C: Clock, O: Observer> Context<S, C, O> {
+    /// Asks everybody's mark and the subject's. If another writer was faster than this one, asks again.
+    pub(super) async fn marks(&self, ask: Ask, subject: Option<&str>) -> Result<Marks, Error> {
+        let mut asked = Inquiry {
+            ask,
+            subject,
+            now: Time::ZERO,
+            own: None,
+            mark: Record::new([0; MIN_LEN]),
+            version: None,
+            all: MarkNonce::default(),
+            marks: Marks { proof: Verifier::default(), complete: false },
         };
-        match self.heard(outcome)? {
-            Outcome::Applied(_) => Ok(true),
-            Outcome::Full => Err(Error::Full),
-            Outcome::TooLarge { need, have } => Err(Error::TooLarge { need, have }),
-            Outcome::Missing | Outcome::Conflict(_) => Ok(false),
-        }
-    }
-
-    /// Ends every session of `subject`, or everybody's, that was sealed before.
-    async fn replace_mark(&self, subject: Option<&str>) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let all = self.register().await?;
-            let (at, before) = match subject {
-                None => (everybody(), all),
-                Some(subject) => {
-                    let (at, name) = name(&all.name, subject);
-                    let mark = self.mark(&at).await?.unwrap_or(Mark { name, replaced: UNUSED, ..Mark::NONE });
-                    if mark.name != name {
-                        return Err(Error::Unavailable);
-                    }
-                    (at, mark)
-                }
+        for _ in 0..LOADS {
+            let at = asked.at();
+            let load = self.store.load(&at, self.now(), asked.mark.buffer()).await;
+            asked.version = match self.heard(load)? {
+                Load::Found(found) if asked.mark.adopt(found.len).is_ok() => Some(found.version),
+                Load::Missing => None,
+                // another record is there, so it is unknown what has ended
+                Load::Found(_) | Load::TooLarge { .. } => return Err(Error::Unavailable),
             };
-            let nonce = *part(&self.fresh(&at, b"nonce", &before.nonce), 0);
-            let ends = if subject.is_none() { 0 } else { later(before.ends, self.policy.last_end(self.now())) };
-            let mark = Mark { nonce, replaced: before.replaced.wrapping_add(2), ends, ..before };
-            if self.put_mark(&at, &mark).await? {
-                return Ok(());
+            asked.now = self.now();
+            match asked.step(&self.ring, &self.policy)? {
+                Step::Done => return Ok(asked.marks),
+                Step::Load => continue,
+                Step::Write => {}
             }
-        }
-        Err(Error::Unavailable)
-    }
-
-    /// Accepts a login that began at `seen`, unless the subject was signed out in the meantime. Returns its session's
-    /// proof.
-    async fn admit(
-        &self,
-        subject: &str,
-        Epoch(seen): Epoch,
-        ends: u64,
-        Version(random): Version,
-    ) -> Result<Option<Verifier>, Error> {
-        for _ in 0..TRIES {
-            let (at, name, nonce) = {
-                // values that live across an await enlarge the futures around it
-                let all = self.register().await?;
-                let (at, name) = name(&all.name, subject);
-                (at, name, all.nonce)
+            asked.mark.set_version(part(&asked.fresh(&self.ring, b"version", asked.mark.mark_nonce()), 0));
+            let outcome = match asked.version {
+                None => self.store.create(&at, asked.mark.bytes(), asked.now).await,
+                Some(seen) => self.store.update(&at, seen, asked.mark.bytes(), asked.now, &mut []).await,
             };
-            let mut marks = Marks { everybody: Some(nonce), subject: Some(None) };
-            let without = epoch(&marks.proof_with(&[]));
-            let mut mark = match self.mark(&at).await? {
-                Some(mark) if mark.name != name => return Err(Error::Unavailable),
-                Some(mark) => mark,
-                None if without != seen => return Ok(None),
-                None => Mark { name, replaced: UNUSED, ends, ..Mark::NONE },
-            };
-            // the mark of another first login is not a sign-out
-            let unchanged = epoch(&marks.proof_with(&mark.nonce)) == seen || mark.replaced == 0 && without == seen;
-            if mark.version.is_some() && !unchanged {
-                return Ok(None);
-            }
-            let until = mark.ends;
-            mark.ends = later(until, ends);
-            let unused = mark.replaced % 2 == UNUSED % 2;
-            if unused {
-                // random like the login's own record, so that after a loss even a stopped clock gives another nonce
-                mark.nonce = *part(&self.fresh(&at, b"nonce", &random.to_le_bytes()), 0);
-                mark.replaced = mark.replaced.wrapping_add(1);
-            }
-            marks.subject = Some(Some(mark.nonce));
-            if !unused && mark.ends == until || self.put_mark(&at, &mark).await? {
-                return Ok(marks.proof());
+            match self.heard(outcome)? {
+                Outcome::Applied(_) if asked.own.is_some() || asked.version.is_some() => return Ok(asked.marks),
+                Outcome::Full => return Err(Error::Full),
+                Outcome::TooLarge { need, have } => return Err(Error::TooLarge { need, have }),
+                // everybody's mark was created, or another writer was faster
+                Outcome::Applied(_) | Outcome::Missing | Outcome::Conflict(_) => asked.own = None,
             }
         }
         Err(Error::Unavailable)

@@ -19,8 +19,8 @@ use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
 #[cfg(target_pointer_width = "64")]
-use crate::protocol::operation::Intent;
-use crate::protocol::operation::{Next, Operation, Reply, Rules, StoreRequest};
+use crate::protocol::operation::{Intent, StoreRequest};
+use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
 use crate::record::values;
@@ -304,10 +304,6 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 },
                 Next::Store(step) => {
                     let reply = self.mode.apply(&self.context, request, step, operation).await;
-                    if matches!(step, StoreRequest::Touch) {
-                        request.touched(&reply, operation.now);
-                        return Ok(false);
-                    }
                     // what was done as it was asked for leaves nothing to judge by a later time
                     if !matches!(reply, Reply::Wrote(Ok(Outcome::Applied(_)))) {
                         operation.now = self.now();

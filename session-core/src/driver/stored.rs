@@ -54,6 +54,10 @@ impl Mode for Stored {
         };
         // bound first: the rules must not live across an await, so that the future can be Send
         let candidate = request.loaded(&token, found, &self.rules(context), now);
+        if candidate == Candidate::Refused {
+            // the store may know why
+            context.warned();
+        }
         if let Candidate::Reused(login) = candidate {
             let condition = DeleteCondition::Login(login);
             let ended = context.store.delete(&token.handle(), condition, now).await;

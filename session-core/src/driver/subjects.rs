@@ -46,8 +46,8 @@ pub struct SessionInfo<L> {
 impl<'r> SessionInfo<&'r str> {
     /// Reads what a list shows from the head of the record under `key`, and whose session it is. For programs that look
     /// at a store from outside: the data of the record may be missing or sealed. Returns `None` for bytes that are no
-    /// record and for a session without a subject. Whether the session has expired is for
-    /// [`Stamp`](crate::record::Stamp) to say.
+    /// record and for a session without a subject. [`Stamp`](crate::record::Stamp) says
+    /// whether the session has expired.
     #[must_use]
     pub fn of_record(key: Handle, record: &'r [u8]) -> Option<(&'r str, Self)> {
         let (subject, started_at, label, device_bound) = layout::listed(record)?;

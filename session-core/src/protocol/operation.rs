@@ -99,6 +99,7 @@ pub(super) enum Phase {
     DeletingOld,
     /// After a conflict without the record, or after a lost answer.
     Reloading,
+    /// The verb is complete, or its last request is a touch.
     Finished,
 }
 

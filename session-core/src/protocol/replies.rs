@@ -1,9 +1,9 @@
 //! Decides what the store's answer means: stored, gone, changed by another writer, or lost on the way.
 
 use super::expiry::{self, Verdict};
-use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Reply, Rules};
+use super::operation::{HANDLES, Intent, LOST, Operation, PATIENCE, Phase, Rules};
 use super::state::{Outgoing, RequestState, SessionState};
-use crate::base::environment::{Buffer, Time};
+use crate::base::environment::Buffer;
 use crate::base::error::Error;
 use crate::base::events::{Cause, Event, LogId, Observer};
 use crate::base::names::Version;
@@ -12,13 +12,6 @@ use crate::store::contract::{Found, Load, Outcome};
 use crate::store::index::Added;
 
 impl<B: Buffer> RequestState<B> {
-    /// Takes the answer to a touch, which is the last step of a commit, whatever came of it.
-    pub(crate) fn touched(&mut self, reply: &Reply, now: Time) {
-        if let Reply::Wrote(Ok(Outcome::Applied(_))) = reply {
-            self.mine.saw(now);
-        }
-    }
-
     pub(super) fn wrote(
         &mut self,
         operation: &mut Operation<'_>,
@@ -93,7 +86,13 @@ impl<B: Buffer> RequestState<B> {
                     operation.phase = Phase::Finished;
                 }
             },
-            Phase::Ready | Phase::Reloading | Phase::Indexing | Phase::Finished => return Err(Error::Indeterminate),
+            Phase::Finished => {
+                // a touch, whose answer ends the commit whatever it is
+                if let Ok(Outcome::Applied(_)) = outcome {
+                    self.mine.saw(operation.now);
+                }
+            }
+            Phase::Ready | Phase::Reloading | Phase::Indexing => return Err(Error::Indeterminate),
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Decides the next step: load, create, update, touch, delete, or nothing.
 
 use super::expiry::{self, Verdict};
+#[cfg(target_pointer_width = "64")]
+use super::operation::Reply;
 use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreRequest};
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
@@ -8,6 +10,8 @@ use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::names::Handle;
 use crate::store::contract::DeleteCondition;
+#[cfg(target_pointer_width = "64")]
+use crate::store::contract::Outcome;
 use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
@@ -130,7 +134,11 @@ impl<B: Buffer> RequestState<B> {
         let handle = token.handle();
         let renews = self.active && expiry::renewal_due(token, &self.mine, rules.policy, now);
         if self.only_renews(intent) && !renews {
-            return Ok(if self.touches(rules, now) { operation.ask(StoreRequest::Touch, handle) } else { Next::Done });
+            if !self.touches(rules, now) {
+                return Ok(Next::Done);
+            }
+            operation.phase = Phase::Finished;
+            return Ok(operation.ask(StoreRequest::Touch, handle));
         }
         if operation.joined {
             // another version, so that the joined login can no longer be withdrawn
@@ -188,9 +196,17 @@ impl<B: Buffer> RequestState<B> {
     #[cfg(target_pointer_width = "64")]
     pub(crate) fn only_seen(&self, rules: &Rules<'_, impl Observer>, now: Time) -> Option<bool> {
         let token = self.token.as_ref()?;
-        let more = expiry::expired(&self.mine, rules.policy, now)
-            || expiry::renewal_due(token, &self.mine, rules.policy, now);
+        let more =
+            expiry::expired(&self.mine, rules.policy, now) || expiry::renewal_due(token, &self.mine, rules.policy, now);
         (!more).then(|| self.touches(rules, now))
+    }
+
+    /// Takes the store's answer to that.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn touched(&mut self, reply: &Reply, now: Time) {
+        if let Reply::Wrote(Ok(Outcome::Applied(_))) = reply {
+            self.mine.saw(now);
+        }
     }
 
     /// Writes the record as a new version, with or without another cookie, unless its data was changed and is too

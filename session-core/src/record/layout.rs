@@ -260,25 +260,11 @@ pub(crate) struct Previous<'r> {
     pub(crate) sealed_next: &'r [u8; 16],
 }
 
-/// The record that a store keeps for sessions that travel in their cookies: see the driver's `sealed`. It has no data,
-/// its verifier is the name, and its `created` and `rotated_at` are the nonce.
-#[derive(Clone, Copy)]
-pub(crate) struct Mark {
-    /// The store's version; `None` for a mark that is not stored yet.
-    pub(crate) version: Option<Version>,
-    pub(crate) name: Verifier,
-    /// Changed by each sign-out.
-    pub(crate) nonce: [u8; Mark::NONCE],
-    /// Twice how often it was replaced, and odd while no session was sealed under it.
-    pub(crate) replaced: u32,
-    /// No session needs it after this time; 0 = never.
-    pub(crate) ends: u64,
-}
-
-impl Mark {
-    pub(crate) const NONCE: usize = 12;
-    pub(crate) const NONE: Self = Self { version: None, name: [0; 16], nonce: [0; Self::NONCE], replaced: 0, ends: 0 };
-}
+/// What distinguishes a mark from the one that it replaced. A mark is the record that a store keeps for sessions that
+/// travel in their cookies (see the driver's `sealed`). It has no data, its verifier is its name, and its nonce is in the
+/// place of `created` and `rotated_at`. Its login number begins at 1, grows by two with each sign-out, and is even while
+/// no session was sealed under the mark.
+pub(crate) type MarkNonce = [u8; 12];
 
 /// The bytes in a buffer are no record that this version understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,8 +329,8 @@ impl<B: Buffer> Record<B> {
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let have = self.capacity();
         self.bytes.grow(HEAD_LEN);
-        let head = place(self.bytes.as_mut(), 0).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
-        *head = [0; HEAD_LEN];
+        let head: &mut Head = place(self.bytes.as_mut(), 0).ok_or(Error::TooLarge { need: HEAD_LEN, have })?;
+        head.zeroize(); // see `forget_sealed`
         (head[0], head[1]) = (FORMAT, Self::CODEC);
         (self.len, self.data) = (HEAD_LEN, HEAD_LEN);
         Ok(())
@@ -444,21 +430,12 @@ impl<B: Buffer> Record<B> {
         self.put_time(ROTATED_AT, now);
     }
 
-    pub(crate) fn mark(&self, version: Version) -> Mark {
-        let nonce = *part(self.head(), CREATED_AT);
-        let replaced = self.login().saturating_sub(1);
-        Mark { version: Some(version), name: *self.verifier(), nonce, replaced, ends: self.ends() }
+    pub(crate) fn mark_nonce(&self) -> &MarkNonce {
+        part(self.head(), CREATED_AT)
     }
 
-    /// Makes a mark of a record that has just begun. Its login number is that of a signed-in subject, so that a full
-    /// store does not evict it.
-    pub(crate) fn set_mark(&mut self, mark: &Mark, version: &[u8; 8], now: Time) {
-        self.set_version(version);
-        self.set_login(mark.replaced.saturating_add(1));
-        self.set_verifier(&mark.name);
-        put(self.bytes.as_mut(), CREATED_AT, &mark.nonce);
-        self.saw(now);
-        self.set_lifetimes(0, mark.ends, true);
+    pub(crate) fn set_mark_nonce(&mut self, nonce: &MarkNonce) {
+        put(self.bytes.as_mut(), CREATED_AT, nonce);
     }
 
     pub(crate) fn previous(&self) -> Option<Previous<'_>> {
@@ -491,7 +468,7 @@ impl<B: Buffer> Record<B> {
 
     /// Removes the link from the previous cookie to the current one.
     pub(crate) fn forget_sealed(&mut self) {
-        // byte by byte: the only place where the compiler would call the memset of unaligned bytes, 200 bytes of code
+        // byte by byte: otherwise the compiler calls the memset of unaligned bytes, 200 bytes of code
         if let Some(sealed) = place::<16>(self.bytes.as_mut(), HEAD_LEN + 22) {
             sealed.zeroize();
         }

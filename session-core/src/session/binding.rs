@@ -38,7 +38,11 @@ where
     ///
     /// Eight bytes of the fingerprint's hash are stored immediately, together with earlier changes of this request. Of
     /// two concurrent calls the last one wins. Call it after [`login`](Self::login), which keeps a binding but may
-    /// create a new session. If the future is dropped, the binding was stored or not.
+    /// create a new session. If the future is dropped, the binding was stored completely or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if an earlier change of this request conflicts, [`Error::TooLarge`] if the buffer is full, and
+    /// the errors of the store.
     pub async fn bind(&mut self, fingerprint: &[u8]) -> Result<(), Error> {
         let binding = (!fingerprint.is_empty()).then(|| digest(fingerprint));
         if binding == self.request.record().and_then(|record| record.binding()) {

@@ -70,6 +70,10 @@ impl<'s> LoginAttempt<'s> {
 
 /// The session of one request.
 ///
+/// Reads return nothing after a failed verb or load. Changes and verbs then return its error, and
+/// [`Error::CookieReplaced`] if a login has replaced the request's cookie. Verbs that wait return
+/// [`Error::Unavailable`] if the store fails and [`Error::Indeterminate`] if its answer was lost.
+///
 /// `R` is a random number generator, used only when a new id, cookie or version is needed. `Q` holds the request's
 /// state: a `&mut RequestState<B>`, or a guard from an adapter.
 pub struct Session<'a, S, C, R, Q, O = (), M = Stored> {
@@ -283,6 +287,9 @@ where
 
     /// Sets the value under `key` like [`set`](Self::set), but overwrites concurrent changes instead of reporting a
     /// conflict.
+    ///
+    /// # Errors
+    /// As for [`set`](Self::set).
     pub fn overwrite<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         values::check_key(key)?;
         self.put(key, value, Kind::Blind)
@@ -293,6 +300,9 @@ where
     }
 
     /// Removes the value under `key`. Does nothing without a session.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`] for an invalid key.
     pub fn remove(&mut self, key: &str) -> Result<(), Error> {
         values::check_key(key)?;
         if !self.request.has_data()? {
@@ -307,6 +317,9 @@ where
     }
 
     /// Removes all values, ignoring concurrent changes. The session, its subject and its cookie stay.
+    ///
+    /// # Errors
+    /// That of an earlier failure in this request. Without a session, it does nothing.
     pub fn clear(&mut self) -> Result<(), Error> {
         if !self.request.has_data()? {
             return Ok(());
@@ -318,7 +331,10 @@ where
     }
 
     /// Sets the session's label, for example the browser's name, which is shown in a list of sessions. An empty label
-    /// removes it. It is stored unchanged: escape it in pages.
+    /// removes it. It is stored unchanged: escape it in pages. Creates a session if there is none.
+    ///
+    /// # Errors
+    /// [`Error::BadText`] if the label has more than 255 bytes, [`Error::TooLarge`] if the buffer is full.
     pub fn set_label(&mut self, label: &str) -> Result<(), Error> {
         let (record, changes) = self.request.writable()?;
         if record.label().unwrap_or_default() != label {
@@ -588,6 +604,9 @@ where
 
     /// Removes the flash message and returns the result of `show` on it. Like [`take`](Self::take), but it works with
     /// sealed sessions, where every request with the same cookie takes the same message. `show` may run more than once.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take), except [`Error::Unsupported`]. If the future is dropped, the message was removed or not.
     pub async fn take_flash_message<T>(&mut self, mut show: impl FnMut(&str) -> T) -> Result<Option<T>, Error> {
         let mut shown = None;
         self.take_entry(FLASH, |entry| {

@@ -9,11 +9,14 @@
 //! handle are authenticated, except `last_seen`, which stores change themselves. The nonce is a MAC of all this and of
 //! the data. Each writer puts a random version into the head, so the nonce repeats only for identical bytes.
 
+use core::sync::atomic::{AtomicU8, Ordering};
+
 use crate::base::environment::{Buffer, Time};
 use crate::base::hmac::Hmac;
 use crate::base::keys::{Keys, Ring, Subkeys};
 use crate::base::names::{Handle, Version};
 use crate::record::layout::{self, IDLE_AT, LAST_SEEN_AT};
+use crate::record::values;
 use crate::store::contract::{DeleteCondition, Found, Load, Outcome, Store};
 use crate::wire::sealed::{NONCE, TAG, cipher, decrypt, encrypt};
 
@@ -25,21 +28,64 @@ const DATA: &[u8] = b"data at rest";
 /// Any store, with the data of its records sealed. Each record takes 40 bytes more.
 ///
 /// The first key of the ring seals, the others open, and each write seals again. A record that no key opens is reported
-/// as corrupt and ignored. There is no fallback to unsealed data, so adding this wrapper ends all existing sessions. It
-/// does not detect an older copy of a record that an attacker has put back into the medium.
+/// as corrupt and ignored. It does not detect an older copy of a record that an attacker has put back into the medium.
+///
+/// There is no fallback to unsealed data, so adding this wrapper ends all existing sessions, with a
+/// [warning](Store::warning). To keep them, use [`accepting_unsealed`](Self::accepting_unsealed) for as long as the
+/// longest session lasts. While the nodes of an application are deployed one after the other, those without the wrapper
+/// reject sealed records: deploy [`writing_unsealed`](Self::writing_unsealed) to all of them first.
 ///
 /// Errors, dropped futures and power loss have the same effects as in the wrapped store.
 pub struct AtRest<S, B> {
     store: S,
     ring: Ring,
     room: B,
+    unsealed: Unsealed,
+    /// How far the warning of unsealed records is.
+    warning: AtomicU8,
 }
+
+/// What happens with records that are not sealed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsealed {
+    Rejected,
+    Accepted,
+    Written,
+}
+
+const REJECTED_ONE: u8 = 1;
+const WARNED: u8 = 2;
 
 impl<S, B> AtRest<S, B> {
     /// Creates the wrapper around `store`. `room` is a buffer that is cloned for each write. It must hold a record and
     /// 40 bytes more, otherwise a write returns [`Outcome::TooLarge`].
     pub fn new(store: S, keys: &Keys, room: B) -> Self {
-        Self { store, ring: Ring::new(keys, PURPOSE), room }
+        let (ring, warning) = (Ring::new(keys, PURPOSE), AtomicU8::new(0));
+        Self { store, ring, room, unsealed: Unsealed::Rejected, warning }
+    }
+
+    /// Also reads records that are not sealed, and seals them when it writes them.
+    ///
+    /// An attacker who can write to the medium can create and change sessions until this is removed.
+    #[must_use]
+    pub fn accepting_unsealed(self) -> Self {
+        Self { unsealed: Unsealed::Accepted, ..self }
+    }
+
+    /// Reads sealed and unsealed records, and seals none: before the first node seals, or before the last one stops.
+    #[must_use]
+    pub fn writing_unsealed(self) -> Self {
+        Self { unsealed: Unsealed::Written, ..self }
+    }
+
+    /// Returns the same wrapper around another store.
+    #[must_use]
+    pub fn around<T>(&self, store: T) -> AtRest<T, B>
+    where
+        B: Clone,
+    {
+        let (ring, room, unsealed) = (self.ring.clone(), self.room.clone(), self.unsealed);
+        AtRest { store, ring, room, unsealed, warning: AtomicU8::new(0) }
     }
 
     /// Returns the wrapped store.
@@ -47,11 +93,29 @@ impl<S, B> AtRest<S, B> {
         &self.store
     }
 
-    /// Opens the sealed record in the first `len` bytes in place. Returns its length.
+    /// Opens the record in the first `len` bytes in place. Returns its length.
     fn open(&self, key: &Handle, bytes: &mut [u8], len: usize) -> Option<usize> {
         let bytes = bytes.get_mut(..len)?;
         let data_at = layout::data_at(bytes)?;
         let (head, body) = bytes.split_at_mut_checked(data_at)?;
+        if self.open_body(key, head, body).is_some() {
+            return Some(len - NONCE - TAG);
+        }
+        if !values::check(body) {
+            return None;
+        }
+        if self.unsealed == Unsealed::Rejected {
+            // two steps, because the smallest processors have no single one; at worst the warning is given twice
+            if self.warning.load(Ordering::Relaxed) == 0 {
+                self.warning.store(REJECTED_ONE, Ordering::Relaxed);
+            }
+            return None;
+        }
+        Some(len)
+    }
+
+    /// Opens what follows the head of a record, and moves the data to the front.
+    fn open_body(&self, key: &Handle, head: &[u8], body: &mut [u8]) -> Option<()> {
         let (nonce, rest) = body.split_first_chunk_mut::<NONCE>()?;
         let (tag, data) = rest.split_first_chunk_mut::<TAG>()?;
         let opens = |keys: &Subkeys, data: &mut [u8]| {
@@ -60,7 +124,7 @@ impl<S, B> AtRest<S, B> {
         };
         self.ring.iter().find(|(_, keys)| opens(keys, data))?;
         body.copy_within(NONCE + TAG.., 0);
-        Some(len - NONCE - TAG)
+        Some(())
     }
 
     /// Writes the sealed form of a record into `room`.
@@ -103,6 +167,13 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     }
 
     fn warning(&self) -> Option<&'static str> {
+        if self.warning.load(Ordering::Relaxed) == REJECTED_ONE {
+            self.warning.store(WARNED, Ordering::Relaxed);
+            return Some(
+                "a session that is not encrypted at rest was rejected: if encryption is new, accept unencrypted sessions \
+                 for a while (begin_sealing_at_rest); otherwise check who can write to the store",
+            );
+        }
         self.store.warning()
     }
 
@@ -131,6 +202,9 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
     }
 
     async fn create(&self, key: &Handle, record: &[u8], now: Time) -> Result<Outcome, S::Error> {
+        if self.unsealed == Unsealed::Written {
+            return self.store.create(key, record, now).await;
+        }
         let mut room = self.room.clone();
         room.grow(record.len() + NONCE + TAG);
         let too_large = no_room(record, room.as_ref());
@@ -148,15 +222,20 @@ impl<S: Store, B: Buffer + Clone> Store for AtRest<S, B> {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, S::Error> {
-        let mut room = self.room.clone();
-        room.grow(record.len() + NONCE + TAG);
-        let too_large = no_room(record, room.as_ref());
-        let Some(sealed) = self.seal(key, record, room.as_mut()) else { return Ok(too_large) };
-        Ok(match self.store.update(key, seen, sealed, now, there).await? {
+        let outcome = if self.unsealed == Unsealed::Written {
+            self.store.update(key, seen, record, now, there).await?
+        } else {
+            let mut room = self.room.clone();
+            room.grow(record.len() + NONCE + TAG);
+            let too_large = no_room(record, room.as_ref());
+            let Some(sealed) = self.seal(key, record, room.as_mut()) else { return Ok(too_large) };
+            without_seal(self.store.update(key, seen, sealed, now, there).await?)
+        };
+        Ok(match outcome {
             Outcome::Conflict(Some(Found { len, version })) => {
                 Outcome::Conflict(self.open(key, there, len).map(|len| Found { len, version }))
             }
-            other => without_seal(other),
+            other => other,
         })
     }
 

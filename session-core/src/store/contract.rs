@@ -188,7 +188,8 @@ pub trait Store {
     }
 
     /// Returns a condition of the medium that the operator should know, such as a setting that a server does not
-    /// report. A store returns it once. The driver asks at logins and revocations and reports it as an event.
+    /// report. A store returns it once. The driver asks at logins, at revocations and after it rejected a record, and
+    /// reports it as an event.
     fn warning(&self) -> Option<&'static str> {
         None
     }

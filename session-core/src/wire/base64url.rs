@@ -1,6 +1,8 @@
 //! Bytes as base64url without padding (RFC 4648, 5), and back: 32 of them as 43 characters, or any number. Without a table, and in constant time:
 //! no branch and no address depends on the bytes.
 
+use crate::base::environment::quotient;
+
 /// Bytes that are encoded.
 pub(crate) const RAW: usize = 32;
 /// Characters of their encoding.
@@ -54,7 +56,8 @@ pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
 
 /// Characters for this number of bytes.
 pub(crate) const fn text_len(raw: usize) -> usize {
-    raw / 3 * 4 + (raw % 3 * 4).div_ceil(3)
+    // 32 bits are enough for what fits into a header
+    quotient::<3>(raw as u32 * 4 + 2) as usize
 }
 
 /// Bytes in this number of characters.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -59,13 +60,14 @@ impl fmt::Debug for CacheEvent<'_> {
 /// If a future is dropped, its operation was applied in the durable store or not. The cache may return the earlier
 /// state until its trust period ends.
 pub struct Layered<C, D> {
-    cache: C,
+    cache: Arc<C>,
     durable: D,
     keys: CacheKeys,
     trust: Duration,
-    pending: PendingChecks,
-    agreement: Agreement,
-    report: Box<Report>,
+    // shared by the same store with other keys
+    pending: Arc<PendingChecks>,
+    agreement: Arc<Agreement>,
+    report: Arc<Report>,
 }
 
 /// Returns whether nodes keep sessions in `durable` behind a cache, for a program that looks at an application's
@@ -85,10 +87,19 @@ impl<C: Cache, D: Store> Layered<C, D> {
     /// Cache entries are authenticated with keys derived from `keys`, the application's signing keys, so another
     /// program with access to the cache cannot create valid entries. All nodes need the same keys. As with cookies, the
     /// first key writes and every key is accepted. An entry under another key is a miss.
+    ///
+    /// The `Sessions` of an adapter replace `keys` by their own, and again whenever those change
+    /// ([`SharedStore::with_keys`]).
     pub fn new(cache: C, durable: D, keys: &Keys) -> Self {
-        let (keys, pending) = (CacheKeys::new(keys), PendingChecks::default());
-        let agreement = Agreement::default();
-        Self { cache, durable, keys, trust: TRUST, pending, agreement, report: Box::new(|_| ()) }
+        Self {
+            cache: Arc::new(cache),
+            durable,
+            keys: CacheKeys::new(keys),
+            trust: TRUST,
+            pending: Arc::default(),
+            agreement: Arc::default(),
+            report: Arc::new(|_| ()),
+        }
     }
 
     /// Sets how long an entry is served before the durable store is asked again, counted from just before the last time
@@ -102,7 +113,7 @@ impl<C: Cache, D: Store> Layered<C, D> {
     /// Calls `report` for each failure of the cache and each rejected entry.
     #[must_use]
     pub fn with_report(self, report: impl Fn(&CacheEvent<'_>) + Send + Sync + 'static) -> Self {
-        Self { report: Box::new(report), ..self }
+        Self { report: Arc::new(report), ..self }
     }
 
     /// Returns the durable store.
@@ -380,7 +391,15 @@ impl<C: Cache, D: Store> Store for Layered<C, D> {
     }
 }
 
-session_store_shared::shared!([C: Cache] Layered<C, SharedStore>);
+session_store_shared::shared!([C: Cache + 'static] Layered<C, SharedStore>, |layered, keys| Layered {
+    cache: layered.cache.clone(),
+    durable: layered.durable.with_keys(keys),
+    keys: CacheKeys::new(keys),
+    trust: layered.trust,
+    pending: layered.pending.clone(),
+    agreement: layered.agreement.clone(),
+    report: layered.report.clone(),
+});
 
 impl<C, D> fmt::Debug for Layered<C, D> {
     /// Prints no session.

@@ -50,7 +50,7 @@ impl Address {
             #[cfg(unix)]
             Place::Socket(path) => Box::new(UnixStream::connect(path).await.map_err(failed)?),
             #[cfg(not(unix))]
-            Place::Socket(_) => return Err(self.failed("this system has no such sockets".into())),
+            Place::Socket(_) => return Err(self.failed("this system has no Unix sockets".into())),
         };
         let mut connection = Connection::new(stream, &self.name);
         if let Some(login) = &self.login {

@@ -197,7 +197,7 @@ impl Connection {
                 self.refused("unauthenticated: give a user and a password, memcached://USER:PASSWORD@HOST")
             }
             Some(("SERVER_ERROR" | "CLIENT_ERROR", why)) => self.refused(why),
-            None if answer == "ERROR" => self.refused("it does not know meta commands, use memcached 1.6 or later"),
+            None if answer == "ERROR" => self.refused("it has no meta commands: use memcached 1.6 or later"),
             _ => self.unexpected(),
         }
     }

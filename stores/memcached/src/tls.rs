@@ -67,14 +67,14 @@ mod with {
 
         /// Begins TLS over a connection to this host. The error is a sentence.
         pub(crate) async fn begin(&self, stream: TcpStream, host: &str) -> Result<Box<dyn Stream>, String> {
-            let name =
-                ServerName::try_from(host.to_owned()).map_err(|_| "a certificate has no such name".to_owned())?;
+            let name = ServerName::try_from(host.to_owned())
+                .map_err(|_| "no certificate can have this host name".to_owned())?;
             let stream = self.0.connect(name, stream).await.map_err(|why| {
                 let tls = why.get_ref().and_then(|why| why.downcast_ref::<rustls::Error>());
                 match tls {
                     Some(rustls::Error::InvalidCertificate(why)) => {
                         format!(
-                            "its certificate is not trusted ({why}); sslrootcert=PATH in the URL names its authority"
+                            "its certificate is not trusted ({why}): name its authority with sslrootcert=PATH in the URL"
                         )
                     }
                     Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS".into(),

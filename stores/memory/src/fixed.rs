@@ -255,7 +255,7 @@ pub enum FixedError {
 impl fmt::Display for FixedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse => f.write_str("the store was called within its own call"),
+            Self::InUse => f.write_str("the store was called from within one of its own calls"),
         }
     }
 }

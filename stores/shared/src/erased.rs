@@ -4,6 +4,8 @@ use std::pin::Pin;
 
 // the macro needs all of these where it is used
 pub use crate::error::SharedError;
+pub use crate::store::SharedStore;
+pub use session_core::Keys;
 pub use session_core::environment::Time;
 pub use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
 pub use session_core::subject::{Added, Epoch, IndexEntry, Listing, SubjectId, SubjectIndex};
@@ -44,13 +46,19 @@ pub trait ErasedStore: Send + Sync {
     fn add<'a>(&'a self, subject: &'a SubjectId, seen: Epoch, entry: &'a IndexEntry, now: Time) -> Boxed<'a, Added>;
     fn bump<'a>(&'a self, subject: &'a SubjectId, now: Time) -> Boxed<'a, Listing>;
     fn remove<'a>(&'a self, subject: &'a SubjectId, entry: &'a IndexEntry, now: Time) -> Boxed<'a, ()>;
+    /// `None` if the store uses no keys of the application.
+    fn with_keys(&self, _: &Keys) -> Option<SharedStore> {
+        None
+    }
 }
 
 /// Lets a store become a [`SharedStore`](crate::SharedStore). Call it where the store is defined: `shared!(MyStore);`,
-/// or `shared!([T: Bound] MyStore<T>);` if the store has type parameters.
+/// or `shared!([T: Bound] MyStore<T>);` if the store has type parameters. A store that uses the application's keys, or
+/// contains a store that may, adds a function for [`SharedStore::with_keys`](crate::SharedStore::with_keys):
+/// `shared!(MyStore, |store, keys| …);`.
 #[macro_export]
 macro_rules! shared {
-    ([$($parameters:tt)*] $store:ty) => {
+    ([$($parameters:tt)*] $store:ty $(, $with_keys:expr)?) => {
         const _: () = {
             use $crate::erased::*;
 
@@ -136,10 +144,14 @@ macro_rules! shared {
                         SubjectIndex::remove(index, subject, entry, now).await.map_err(SharedError::new)
                     })
                 }
+                $(fn with_keys(&self, keys: &Keys) -> Option<SharedStore> {
+                    let with_keys: fn(&Self, &Keys) -> Self = $with_keys;
+                    Some(with_keys(self, keys).into())
+                })?
             }
         };
     };
-    ($store:ty) => {
-        $crate::shared!([] $store);
+    ($store:ty $(, $with_keys:expr)?) => {
+        $crate::shared!([] $store $(, $with_keys)?);
     };
 }

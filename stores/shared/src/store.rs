@@ -41,13 +41,46 @@ impl From<MemoryStore> for SharedStore {
 impl SharedStore {
     /// Returns a store that encrypts the data of its records with the first of `keys` and decrypts it with any of them,
     /// see [`AtRest`]. If other people know the cookies' keys, use separate keys.
+    ///
+    /// Records that are not encrypted are rejected. To keep the sessions of an application that begins to encrypt, see
+    /// [`begin_sealing_at_rest`](Self::begin_sealing_at_rest).
     #[must_use]
     pub fn sealed_at_rest(self, keys: &Keys) -> Self {
-        Self::from(AtRest::new(self, keys, RecordBuffer::NEW))
+        self.at_rest(keys, |store| store)
+    }
+
+    /// Encrypts as [`sealed_at_rest`](Self::sealed_at_rest) does, and still reads records that are not encrypted. See
+    /// [`AtRest::accepting_unsealed`].
+    #[must_use]
+    pub fn begin_sealing_at_rest(self, keys: &Keys) -> Self {
+        self.at_rest(keys, AtRest::accepting_unsealed)
+    }
+
+    /// Encrypts nothing yet, and reads records of both kinds. See [`AtRest::writing_unsealed`].
+    #[must_use]
+    pub fn prepare_sealing_at_rest(self, keys: &Keys) -> Self {
+        self.at_rest(keys, AtRest::writing_unsealed)
+    }
+
+    fn at_rest(self, keys: &Keys, step: impl FnOnce(Sealed) -> Sealed) -> Self {
+        Self::from(step(AtRest::new(self, keys, RecordBuffer::NEW)))
+    }
+
+    /// Returns the same store with other signing keys of the application, for a store that uses them, such as a layered
+    /// one. The keys of [`sealed_at_rest`](Self::sealed_at_rest) stay. The `Sessions` of an adapter call this with
+    /// their keys, at start and whenever they change.
+    #[must_use]
+    pub fn with_keys(&self, keys: &Keys) -> Self {
+        match &self.0 {
+            Kind::Memory(_) => self.clone(),
+            Kind::Other(store) => store.with_keys(keys).unwrap_or_else(|| self.clone()),
+        }
     }
 }
 
-crate::shared!(AtRest<SharedStore, RecordBuffer>);
+type Sealed = AtRest<SharedStore, RecordBuffer>;
+
+crate::shared!(Sealed, |store, keys| store.around(store.inner().with_keys(keys)));
 
 impl Debug for SharedStore {
     /// Prints no session.

@@ -153,7 +153,7 @@ impl<DB: Database> Held<DB> {
         if in_use >= most {
             SqlError::Busy
         } else {
-            SqlError::Connect("the application's pool gave no connection in time".into())
+            SqlError::Connect("no connection of the application's pool became free in time".into())
         }
     }
 

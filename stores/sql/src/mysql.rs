@@ -167,9 +167,7 @@ impl Connection for MySqlHeld {
             {
                 Some(0) => Ok(()),
                 _ => Err(SqlError::Pool(
-                    "its connections have to commit by themselves (autocommit = 1), and may not read what is not \
-                     committed (READ UNCOMMITTED)"
-                        .into(),
+                    "set autocommit = 1 on its connections, and an isolation level above READ UNCOMMITTED".into(),
                 )),
             }
         })

@@ -35,12 +35,12 @@ impl Tables<'_> {
         // a connection with an open transaction is closed, so an error undoes all
         self.script(connection, self.dialect.begin).await?;
         if !self.dialect.begun.is_empty() && self.number(connection, self.dialect.begun).await? != 1 {
-            return Err(SqlError::Contended("another program is making the session tables".into()));
+            return Err(SqlError::Contended("another program is creating the session tables".into()));
         }
         self.script(connection, "CREATE TABLE IF NOT EXISTS session_schema (version bigint PRIMARY KEY)").await?;
         let there = self.version(connection).await?;
         if there > last {
-            let newer = format!("they are of version {there}, this program knows {last}: update the program");
+            let newer = format!("they have version {there}, but this program supports {last}: update the program");
             return Err(SqlError::Schema(newer));
         }
         let missing = self.dialect.migrations.iter().zip(1..).filter(|(_, number)| *number > there);
@@ -55,9 +55,9 @@ impl Tables<'_> {
     pub(crate) async fn check(&self, connection: &mut dyn Connection) -> Result<(), SqlError> {
         match self.version(connection).await {
             Ok(there) if there == self.last() => Ok(()),
-            Ok(there) => Err(SqlError::Schema(format!("they are of version {there}, and not of {}", self.last()))),
+            Ok(there) => Err(SqlError::Schema(format!("they have version {there} instead of {}", self.last()))),
             Err(SqlError::Refused(why)) if is_no_table(&why) => {
-                Err(SqlError::Schema("there are none, so no application has sessions here".into()))
+                Err(SqlError::Schema("there are none, so no application keeps sessions here".into()))
             }
             Err(why) => Err(why),
         }

@@ -18,7 +18,7 @@ pub(crate) fn of_url(url: &str) -> Result<Box<dyn Server>, UrlError> {
     let file = file.trim_start_matches("sqlite:").trim_start_matches("//");
     let has = |parameter| parameters.split('&').any(|given| given == parameter);
     if file.is_empty() || file.starts_with(':') || has("mode=memory") {
-        return Err(bad("the path of a file is missing; MemoryStore keeps sessions in memory"));
+        return Err(bad("the path of the file is missing; for sessions in memory, use MemoryStore"));
     }
     if has("mode=ro") || has("immutable=true") || has("immutable=1") {
         return Err(bad("its file is read-only"));

@@ -308,7 +308,7 @@ fn take(row: &Row, into: &mut [u8]) -> Result<Load, SqlError> {
         return Ok(Load::TooLarge { size });
     };
     if record.len() != size {
-        return Err(SqlError::Schema("a record is not as long as the database says".into()));
+        return Err(SqlError::Schema("a record has another length than the database reports".into()));
     }
     place.copy_from_slice(record);
     if Stamp::of(place).is_some() {

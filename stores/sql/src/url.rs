@@ -32,7 +32,7 @@ pub(crate) fn server(url: &str) -> Result<(Box<dyn Server>, String), UrlError> {
         Some(("mysql" | "mariadb", _)) => Err(absent("mysql")),
         #[cfg(not(feature = "sqlite"))]
         Some(("sqlite", _)) => Err(absent("sqlite")),
-        _ => Err(bad("it names no known database")),
+        _ => Err(bad("unknown kind of database")),
     };
     Ok((server?, prefix))
 }

@@ -88,12 +88,12 @@ impl ExistingStore {
         &self.store
     }
 
-    /// Returns the same store behind the cache that `url` names, if it is a layered one: a program that ends sessions has to
-    /// tell the cache. `keys` are the application's. Under other keys the cache is told as well, and its nodes read what it
-    /// was told from the durable store.
+    /// Returns the same store behind the cache that `url` names, if it is a layered one, because a program that ends
+    /// sessions has to invalidate them in the cache. `keys` are the application's. With other keys the invalidation works
+    /// as well, and the nodes read those sessions from the durable store.
     ///
     /// # Errors
-    /// A file that the URL names cannot be read any more.
+    /// [`NoSessions`] if a file that the URL names can no longer be read.
     pub fn behind_cache(self, url: &StoreUrl, keys: &Keys) -> Result<Self, NoSessions> {
         match url {
             StoreUrl::Layered { cache, .. } => {

@@ -1,5 +1,6 @@
 //! What a URL says, and the store that it means.
 
+use std::env;
 use std::str::FromStr;
 
 use session_core::Keys;
@@ -121,6 +122,19 @@ impl FromStr for StoreUrl {
 }
 
 impl StoreUrl {
+    /// Reads the URL in the environment variable `name`.
+    ///
+    /// # Errors
+    /// The variable is not set or empty, or its text is not a URL of a store. The error names the variable.
+    pub fn from_env(name: &str) -> Result<Self, UrlError> {
+        let text = env::var_os(name).unwrap_or_default();
+        if text.is_empty() {
+            return Err(UrlError::new(format!("{name} is not set: set it to one of {KINDS}")));
+        }
+        // bytes that are not text are in no URL
+        text.to_string_lossy().parse().map_err(|why| UrlError::new(format!("{name}: {why}")))
+    }
+
     /// Opens the store. `keys` authenticate what a cache holds: give the application's signing keys. No server is asked yet.
     ///
     /// # Errors
@@ -184,6 +198,19 @@ mod tests {
             store_support::check_text(bad, &why);
             assert!(why.contains(": "), "{bad} has no advice: {why}");
             assert!(!why.contains("geheim"), "{bad}: {why}");
+        }
+    }
+
+    /// cargo sets some variables for tests, and none of them is a URL of a store.
+    #[test]
+    fn a_variable_is_named() {
+        for (name, words) in [
+            ("STORE_URL_THAT_IS_NOT_SET", " is not set: set it to one of sqlite:PATH"),
+            ("CARGO_PKG_NAME", ": invalid store URL: use one of"),
+        ] {
+            let why = StoreUrl::from_env(name).err().map(|why| why.to_string()).unwrap_or_default();
+            store_support::check_text(name, &why);
+            assert!(why.starts_with(&format!("{name}{words}")), "{why}");
         }
     }
 

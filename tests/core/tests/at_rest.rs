@@ -168,14 +168,93 @@ fn one_key_in_two_applications_opens_no_data_of_the_other_se9() {
     }
 }
 
+/// Once, a warning says so and what to do; other bytes are only corrupt.
 #[test]
 fn what_was_not_sealed_is_refused_se4() {
     let mut site = Site::new();
     let (world, server) = site.server(&keys());
     server.request(&mut site.browser, |s| s.set("n", &7_u32)).ok().unwrap();
-    let plain = world.record(site.browser.cookie(site.now).unwrap()).unwrap();
-    site.put_raw(site.handle(), &plain);
-    assert_eq!(server.request(&mut site.browser, |s| s.get::<u32>("n")).ok(), Ok(None));
+    let (sealed, plain) = (site.raw(), world.record(site.browser.cookie(site.now).unwrap()).unwrap());
+    for (bytes, warns) in [(&sealed[..sealed.len() - 1], false), (&plain, true), (&plain, false)] {
+        site.put_raw(site.handle(), bytes);
+        world.log.take();
+        assert_eq!(server.peek(&site.browser, |s| s.get::<u32>("n")).ok(), Ok(None));
+        let log = world.log.take().concat();
+        assert!(log.contains("stored bytes are not a record"), "{log}");
+        assert_eq!(log.contains("not encrypted at rest"), warns, "{log}");
+    }
+}
+
+/// Three deployments, each node by node: no visitor notices, and at the end only sealed data counts (SE4).
+#[test]
+fn sealing_begins_and_ends_without_a_sign_out_se1_se4() {
+    type Node = AtRest<&'static MemoryStore, [u8; 512]>;
+    let steps: [(&str, fn(Node) -> Node); 3] =
+        [("writing", AtRest::writing_unsealed), ("accepting", AtRest::accepting_unsealed), ("sealed", |store| store)];
+    let mut site = Site::new();
+    let node = |site: &Site, step: fn(Node) -> Node| {
+        let world = World::over(Scripted::new(step(AtRest::new(site.medium, &keys(), [0; 512]))));
+        world.server(Policy::SECURE)
+    };
+    let plain = World::over(Scripted::new(site.medium)).server(Policy::SECURE);
+    plain.request(&mut site.browser, |s| sign_in(s, "ann")).ok().unwrap();
+    assert_eq!(plain.request(&mut site.browser, increment).ok(), Ok(1));
+    let mut forgotten = site.browser.clone();
+    let is_plain = |site: &Site| site.raw().windows(2).any(|window| window == b"\x01n");
+    // forward, and back
+    let forward = steps.windows(2).map(|pair| (pair[0], pair[1]));
+    let back = steps.windows(2).rev().map(|pair| (pair[1], pair[0]));
+    let mut n = 1;
+    let (first, _) = steps[0];
+    assert_eq!(node(&site, steps[0].1).request(&mut site.browser, increment).ok(), Ok(2), "{first}");
+    assert!(is_plain(&site));
+    assert_eq!(plain.request(&mut site.browser, increment).ok(), Ok(3), "a node before the first step");
+    n += 2;
+    for ((from, before), (to, after)) in forward.chain(back) {
+        let nodes = [(from, node(&site, before)), (to, node(&site, after))];
+        // every session is written once at a node that accepts both, before one accepts sealed data only
+        for (name, node) in [&nodes[0], &nodes[1], &nodes[0], &nodes[1]] {
+            n += 1;
+            assert_eq!(node.request(&mut site.browser, increment).ok(), Ok(n), "from {from} to {to}, {name}");
+            assert_eq!(is_plain(&site), *name == "writing", "{name}");
+        }
+    }
+    assert_eq!(plain.request(&mut site.browser, increment).ok(), Ok(n + 1), "a node after the last step");
+    // what is still unsealed when only sealed data counts is over
+    assert_eq!(node(&site, steps[2].1).request(&mut forgotten, increment).ok(), Ok(1));
+}
+
+/// Unsealed records of any size are read where sealed ones of the same size would have been shorter.
+#[test]
+fn an_unsealed_record_that_needs_more_room_is_read_se4() {
+    let medium = MemoryStore::new();
+    let (key, now) = (Handle::from_bytes(*b"a handle"), Time::from_millis(1_790_000_000_000));
+    let value = |len: usize| [&b"\x01k"[..], &[u8::try_from(len).unwrap()], &vec![7; len]].concat();
+    let mut record = vec![0; 60];
+    (record[0], record[1]) = (2, 64);
+    record[14..20].copy_from_slice(&now.millis().to_le_bytes()[..6]);
+    for len in [1, 30, 37, 60, 100] {
+        let whole = [&record[..], &value(len)].concat();
+        run(medium.delete(&key, DeleteCondition::Any, now)).unwrap();
+        run(medium.create(&key, &whole, now)).unwrap();
+        let store = AtRest::new(&medium, &keys(), [0_u8; 512]).accepting_unsealed();
+        for room in [61, 100, whole.len() - 1, whole.len(), whole.len() + 39, 512] {
+            let mut into = vec![0; room];
+            match run(store.load(&key, now, &mut into)) {
+                Ok(Load::Found(found)) => assert_eq!(&into[..found.len], &whole, "{len} in {room}"),
+                Ok(Load::TooLarge { size }) if room < whole.len() => {
+                    let mut more = vec![0; size];
+                    let again = run(store.load(&key, now, &mut more));
+                    assert!(
+                        size > room && matches!(again, Ok(Load::TooLarge { size }) if size == whole.len())
+                            || matches!(again, Ok(Load::Found(_))),
+                        "{len} in {room}: {again:?}"
+                    );
+                }
+                other => panic!("{len} in {room}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use crate::origin::Origin;
 ///
 /// The target is `session`. The fields are `event` (its name), `session` (eight hex digits, as
 /// [`LogId`](session_core::events::LogId) prints) and `error` (the store's message). The message is a sentence for
-/// people. Where an audit needs them, there are also `subject`, `cause` of a revocation, and `client`, the client's
-/// address if the layer knows it.
+/// people. For audits there are also `subject`, `cause` of a revocation, and `client`, the client's address if the
+/// layer knows it.
 ///
 /// The subject is not hashed, because an audit must name it. If your subjects are names or addresses, this log is
 /// personal data. Events that the subscriber does not want are not formatted.

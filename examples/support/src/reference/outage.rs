@@ -1,8 +1,10 @@
 //! A store that can be down, for conversations about that.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Handle, Load, Outcome, Store, Version};
@@ -72,7 +74,17 @@ impl Store for Failing {
         self.store.touch_is_free()
     }
 
+    /// Waits once before it answers, as a store behind a network does.
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Failure> {
+        let mut waited = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         Ok(self.up()?.load(key, now, into).await?)
     }
 

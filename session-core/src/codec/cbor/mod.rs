@@ -43,6 +43,9 @@ pub struct Cbor;
 
 impl Cbor {
     /// Reads all of `bytes` with `seed`.
+    ///
+    /// # Errors
+    /// [`Unreadable`] names the place and the difference.
     #[expect(clippy::result_large_err, reason = "once a value, and it has no heap to be on")]
     pub fn read_seed<'v, S: DeserializeSeed<'v>>(bytes: &'v [u8], seed: S) -> Result<S::Value, Unreadable> {
         let mut reader = Reader::new(bytes);

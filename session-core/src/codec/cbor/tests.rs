@@ -523,7 +523,7 @@ fn errors_say_where_and_what_but_no_value_va5() {
     assert_eq!(error("80", "a0", "f6", "9b00"), "field `cart.step`: the bytes are truncated");
     assert_eq!(error("80", "a0", "f6", &format!("{paid}00")), "found more data than the type reads");
     assert_eq!(said::<(u8, u8)>(&unhex("83010203")), "found more data than the type reads");
-    assert_eq!(said::<(u8, u8)>(&unhex("8101")), "expected a tuple of size 2, found another number of elements");
+    assert_eq!(said::<(u8, u8)>(&unhex("8101")), "expected a tuple of size 2, found a different number of elements");
     assert_eq!(
         said::<core::net::IpAddr>(&unhex("66534543524554")),
         "the type's Deserialize implementation returned an error"

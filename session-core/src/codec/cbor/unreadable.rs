@@ -167,7 +167,7 @@ impl fmt::Display for Error {
         match self.what {
             What::Type(found) => write!(f, "expected {expected}, found {}", found.text()),
             What::Value(found) => write!(f, "expected {expected}, found {} that does not fit", found.text()),
-            What::Length => write!(f, "expected {expected}, found another number of elements"),
+            What::Length => write!(f, "expected {expected}, found a different number of elements"),
             What::Missing(name) => write!(f, "field `{name}` is missing"),
             What::Twice(name) => write!(f, "field `{name}` occurs twice"),
             What::Variant(known) => {

@@ -71,6 +71,15 @@ impl<'a, S: Store> Case<'a, S> {
         self.some(result.ok(), FAILED)
     }
 
+    /// The output of a future that must be ready at its first poll, and must not fail.
+    pub(super) async fn at_once<T, E>(&self, future: impl Future<Output = Result<T, E>>) -> Result<T, Broken> {
+        let mut future = pin!(future);
+        match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+            Poll::Ready(output) => self.well(output),
+            Poll::Pending => self.some(None, "a store whose `never_waits` is true is ready at the first poll"),
+        }
+    }
+
     pub(super) async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Broken> {
         self.well(self.store.load(key, now, into).await)
     }

@@ -20,6 +20,7 @@ mod index;
 mod races;
 mod records;
 mod span;
+mod waiting;
 
 use crate::base::environment::Time;
 use crate::store::contract::Store;
@@ -117,4 +118,5 @@ rules! {
     index::removed_entries_are_gone LC9: "A removal removes the entry with that login number and no other, however often it is repeated."
     index::subjects_are_apart LC9: "A subject has only its own entries."
     records::check_answers ST1: "A working store passes its check."
+    waiting::a_store_that_never_waits_is_ready_at_once ST1: "Every operation of a store whose `never_waits` is true is ready at its first poll."
 }

@@ -198,6 +198,10 @@ impl<S: Store> Store for Scripted<S> {
         self.touch_is_free
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.inner.warning()
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Down> {
         let fate = self.begin(key, |calls| &mut calls.load)?;
         let load = self.inner.load(key, now, into).await;

@@ -3,7 +3,7 @@
 
 mod store;
 
-use session_core::conformance::{Broken, RULES, suite};
+use session_core::conformance::{Broken, RULES, end_all_ends_all, suite};
 use session_core::environment::Time;
 use session_core::store::{NullStore, Store};
 use session_core::testing::run;
@@ -88,6 +88,9 @@ const WRONG: &[(Way, &str)] = &[
     (RemoveIgnoresTheLogin, "removed_entries_are_gone"),
     (SubjectsLoseTheirLastByte, "subjects_are_apart"),
     (CheckFails, "check_answers"),
+    (NeverWaitsButAtLoads, "a_store_that_never_waits_is_ready_at_once"),
+    (NeverWaitsButAtConflicts, "a_store_that_never_waits_is_ready_at_once"),
+    (NeverWaitsButInTheIndex, "a_store_that_never_waits_is_ready_at_once"),
 ];
 
 fn first_broken(store: &impl Store, seed: u64) -> Option<Broken> {
@@ -114,6 +117,14 @@ fn wrong_stores_break_the_rule_of_their_mistake_st11() {
             assert_eq!(broken.map(|broken| broken.name), Some(*rule), "{way:?}, seed {seed}");
         }
     }
+}
+
+#[test]
+fn end_all_of_a_store_that_never_waits_is_ready_at_once_st11() {
+    let broken = |way| run(end_all_ends_all(&WrongStore::new(way), Time::from_millis(1_790_000_000_000), 0)).err();
+    assert_eq!(broken(Plain), None);
+    assert_eq!(broken(EveryCallWaits), None);
+    assert_eq!(broken(NeverWaitsButAtEndAll).map(|broken| broken.name), Some("end_all_ends_all"));
 }
 
 #[test]

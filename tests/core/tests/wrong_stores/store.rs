@@ -92,6 +92,10 @@ pub(crate) enum Way {
     BumpForgetsTheLast,
     RemoveIgnoresTheLogin,
     SubjectsLoseTheirLastByte,
+    NeverWaitsButAtLoads,
+    NeverWaitsButAtConflicts,
+    NeverWaitsButInTheIndex,
+    NeverWaitsButAtEndAll,
 }
 
 use Way::*;
@@ -339,6 +343,9 @@ impl SubjectIndex for WrongStore {
     }
 
     async fn bump(&self, subject: &SubjectId, now: Time) -> Result<Listing, Self::Error> {
+        if self.is(NeverWaitsButInTheIndex) {
+            wait().await;
+        }
         Ok(self.subject(subject, |epoch, entries| {
             *epoch = if self.is(BumpGoesByTheClockAlone) { Epoch(now.millis()) } else { epoch.next(now) };
             let last = if self.is(BumpForgetsTheLast) { 0 } else { self.last(entries) };
@@ -362,8 +369,15 @@ impl Store for WrongStore {
         Some(self)
     }
 
+    fn never_waits(&self) -> bool {
+        matches!(
+            self.way,
+            Plain | NeverWaitsButAtLoads | NeverWaitsButAtConflicts | NeverWaitsButInTheIndex | NeverWaitsButAtEndAll
+        )
+    }
+
     async fn load(&self, key: &Handle, now: Time, into: &mut [u8]) -> Result<Load, Self::Error> {
-        if self.is(EveryCallWaits) {
+        if matches!(self.way, EveryCallWaits | NeverWaitsButAtLoads) {
             wait().await;
         }
         let there =
@@ -428,6 +442,9 @@ impl Store for WrongStore {
             return Ok(Outcome::Missing);
         }
         if !same {
+            if self.is(NeverWaitsButAtConflicts) {
+                wait().await;
+            }
             let told = if self.is(ConflictTellsMine) { self.keep(record) } else { old };
             return Ok(Outcome::Conflict(if self.is(ConflictsTellNothing) { None } else { copy(&told, there) }));
         }
@@ -496,6 +513,13 @@ impl Store for WrongStore {
             self.kept.borrow_mut().remove(&self.key(key));
         }
         Ok(Outcome::Applied(kept.version))
+    }
+
+    async fn end_all(&self, _: Time) -> Result<bool, Self::Error> {
+        if self.is(NeverWaitsButAtEndAll) {
+            wait().await;
+        }
+        Ok(false)
     }
 
     async fn check(&self, _: Time) -> Result<(), Self::Error> {
