@@ -29,6 +29,8 @@ fn main() {
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::copy(&map, Path::new(&out).join("memory.x")).expect("the board has a map of its memory");
     println!("cargo::rustc-link-search={out}");
+    // the chip's interrupts have no other handlers than those in the board's own table
+    fs::write(Path::new(&out).join("device.x"), "").expect("a place for it");
     if board == "riscv-virt" {
         println!("cargo::rustc-link-arg=-Tmemory.x"); // cortex-m-rt's script takes it in by itself
     }

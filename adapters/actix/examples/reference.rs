@@ -66,6 +66,6 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     })
 }
 
-fn main() {
+pub fn main() {
     support::reference::run(serve);
 }

@@ -65,6 +65,6 @@ pub fn run(listener: TcpListener, router: Router, stop: Stop) -> Result<(), Stri
     })
 }
 
-fn main() {
+pub fn main() {
     support::reference::run(serve);
 }

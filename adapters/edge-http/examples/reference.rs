@@ -56,7 +56,7 @@ impl<S: Store> Handler<DevicePool<S>> for App<'_, S> {
 
 // ---- the program -----------------------------------------------------------------------------------------------------
 
-fn main() {
+pub fn main() {
     support::reference::run(serve);
 }
 

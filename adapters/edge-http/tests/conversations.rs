@@ -1,7 +1,7 @@
 //! All conversations, through this adapter's reference app.
 
 #[path = "../examples/reference.rs"]
-#[allow(dead_code, unreachable_pub)] // its main is not called here
+#[allow(unreachable_pub)]
 mod reference;
 
 #[test]
@@ -13,4 +13,9 @@ fn conversations() {
             reference::serve,
         );
     });
+}
+
+#[test]
+fn bad_starts() {
+    support::reference::refuse_bad_starts("bad_starts", reference::main);
 }

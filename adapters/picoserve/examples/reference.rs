@@ -92,7 +92,7 @@ impl IntoResponse for Text {
 
 // ---- the program -----------------------------------------------------------------------------------------------------
 
-fn main() {
+pub fn main() {
     support::reference::run(serve);
 }
 

@@ -2,7 +2,7 @@
 #![recursion_limit = "256"] // the type of all routes, inside the futures that serve them
 
 #[path = "../examples/reference.rs"]
-#[allow(dead_code, unreachable_pub)] // its main is not called here
+#[allow(unreachable_pub)]
 mod reference;
 
 #[test]
@@ -14,4 +14,9 @@ fn conversations() {
             reference::serve,
         );
     });
+}
+
+#[test]
+fn bad_starts() {
+    support::reference::refuse_bad_starts("bad_starts", reference::main);
 }

@@ -1,7 +1,7 @@
 //! All conversations, through this adapter's reference app.
 
 #[path = "../examples/reference.rs"]
-#[allow(dead_code, unreachable_pub)] // its main is not called here
+#[allow(unreachable_pub)]
 mod reference;
 
 #[test]
@@ -29,4 +29,9 @@ fn conversations_of_a_rolling_deployment() {
 #[test]
 fn tokens_in_a_header_instead_of_cookies_tr5() {
     support::reference::converse_in_a_header(reference::serve);
+}
+
+#[test]
+fn bad_starts() {
+    support::reference::refuse_bad_starts("bad_starts", reference::main);
 }

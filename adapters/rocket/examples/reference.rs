@@ -104,6 +104,6 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
     })
 }
 
-fn main() {
+pub fn main() {
     support::reference::run_binding(serve);
 }

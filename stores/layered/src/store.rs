@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use session_core::Keys;
 use session_core::environment::Time;
 use session_core::store::{DeleteCondition, Found, Handle, Load, Outcome, Store, Version};
-use session_store_shared::SharedStore;
 
 use crate::agreement::{self, Agreement, Outage, Standing};
 use crate::cache::{Cache, Look};
@@ -82,14 +81,14 @@ pub async fn is_used_in<D: Store>(durable: &D, now: Time) -> Result<bool, D::Err
 
 impl<C: Cache, D: Store> Layered<C, D> {
     /// Creates a store with `cache` in front of `durable`. For the `Sessions` of an adapter, the durable store must be
-    /// a [`SharedStore`].
+    /// a [`SharedStore`](session_store_shared::SharedStore).
     ///
     /// Cache entries are authenticated with keys derived from `keys`, the application's signing keys, so another
     /// program with access to the cache cannot create valid entries. All nodes need the same keys. As with cookies, the
     /// first key writes and every key is accepted. An entry under another key is a miss.
     ///
     /// The `Sessions` of an adapter replace `keys` by their own, and again whenever those change
-    /// ([`SharedStore::with_keys`]).
+    /// ([`SharedStore::with_keys`](session_store_shared::SharedStore::with_keys)).
     pub fn new(cache: C, durable: D, keys: &Keys) -> Self {
         Self {
             cache: Arc::new(cache),

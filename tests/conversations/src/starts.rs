@@ -1,7 +1,6 @@
 //! Starts that have to be refused: status 2, and a line on stderr that says why.
 
 use std::io::Read;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,16 +52,18 @@ pub fn bad_starts() -> &'static [BadStart] {
     }
 }
 
-/// Tries all of them with a built reference app; gives what was not as it should be.
-#[must_use]
-pub fn check_bad_starts(program: &Path) -> Vec<String> {
-    bad_starts().iter().filter_map(|start| check(program, start.flags).err()).collect()
+/// Tries all of them with what `program` makes of flags: a command that starts a reference app.
+///
+/// # Panics
+/// If one of them is not refused as it should be.
+pub fn check_bad_starts(program: impl Fn(&[&str]) -> Command) {
+    let check = |flags: &[&str]| check(program(&[&["--listen", "127.0.0.1:0"], flags].concat()), flags);
+    let wrong: Vec<String> = bad_starts().iter().filter_map(|start| check(start.flags).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn check(program: &Path, flags: &[&str]) -> Result<(), String> {
-    let told = |what: String| format!("{} {}: {what}", program.display(), flags.join(" "));
-    let mut command = Command::new(program);
-    command.args(["--listen", "127.0.0.1:0"]).args(flags);
+fn check(mut command: Command, flags: &[&str]) -> Result<(), String> {
+    let told = |what: String| format!("{}: {what}", flags.join(" "));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| told(error.to_string()))?;
     let began = Instant::now();
@@ -93,10 +94,15 @@ mod tests {
 
     #[test]
     fn only_status_2_with_a_line_passes() {
-        assert!(check(Path::new("/bin/true"), &[]).unwrap_err().contains("wanted status 2"));
-        assert!(check(Path::new("/bin/cat"), &[]).unwrap_err().contains("wanted status 2"));
-        assert!(check(Path::new("/no/such/program"), &[]).is_err());
-        assert!(check(Path::new("/bin/ls"), &[]).unwrap_err().contains("one clear line"), "two lines");
-        assert!(check(Path::new("/bin/dash"), &[]).is_ok(), "dash refuses an unknown flag with status 2 and one line");
+        let of = |program: &str| {
+            let mut command = Command::new(program);
+            command.args(["--listen", "127.0.0.1:0"]);
+            check(command, &[])
+        };
+        assert!(of("/bin/true").unwrap_err().contains("wanted status 2"));
+        assert!(of("/bin/cat").unwrap_err().contains("wanted status 2"));
+        assert!(of("/no/such/program").is_err());
+        assert!(of("/bin/ls").unwrap_err().contains("one clear line"), "two lines");
+        assert!(of("/bin/dash").is_ok(), "dash refuses an unknown flag with status 2 and one line");
     }
 }

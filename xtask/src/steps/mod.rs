@@ -93,12 +93,6 @@ pub(crate) const STEPS: &[Step] = &[
         run: targets::on_target,
     },
     Step {
-        name: "conversations",
-        does: "the dialogues catch known bugs; every reference app refuses bad flags (the dialogues themselves: tests)",
-        needs: &[],
-        run: tests::conversations,
-    },
-    Step {
         name: "stores",
         does: "each store over the network or on disk keeps its promises, with real servers that fail",
         needs: &[REDIS, MEMCACHED, POSTGRES, PGBOUNCER, MARIADB, OPENSSL, PYTHON, PIP, REDIS_6, REDIS_8, VALKEY],

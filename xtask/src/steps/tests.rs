@@ -1,10 +1,10 @@
-//! `tests`, `conversations`, `stores` and the packages whose tests are separate steps.
+//! `tests`, `stores` and the packages whose tests are separate steps.
 
 use super::store_table::store_table;
-use crate::run::{Log, cargo, passed, target};
+use crate::run::{Log, cargo, passed};
 
 /// Packages whose tests are separate steps.
-const OWN_STEPS: [&str; 3] = ["conversations", "browser-tests", "firmware-tests"];
+const OWN_STEPS: [&str; 2] = ["browser-tests", "firmware-tests"];
 
 /// The package that cannot be built together with the others, because it has another clock.
 pub(super) const ALONE: &str = "device-tests";
@@ -29,25 +29,4 @@ pub(super) fn stores(log: &mut Log) -> Result<String, String> {
     let mut tests = cargo(&["test", "--locked", "--all-features", "--no-fail-fast"]);
     let output = log.run(tests.args(STORES.iter().flat_map(|name| ["-p", name])).args(["--", "--show-output"]))?;
     Ok(format!("{}; {}", passed(&output)?, store_table(&output)?))
-}
-
-/// The adapters that have a reference app.
-const ADAPTERS: [&str; 7] = [
-    "session-picoserve",
-    "session-axum",
-    "session-actix",
-    "session-poem",
-    "session-rocket",
-    "session-salvo",
-    "session-edge-http",
-];
-
-pub(super) fn conversations(log: &mut Log) -> Result<String, String> {
-    let tests = package(log, "conversations")?;
-    for adapter in ADAPTERS {
-        log.run(&mut cargo(&["build", "--locked", "-p", adapter, "--example", "reference"]))?;
-        let program = target().join("debug/examples/reference");
-        log.run(cargo(&["run", "--locked", "-p", "conversations", "--bin", "bad-starts", "--"]).arg(program))?;
-    }
-    Ok(format!("{tests}; bad starts refused by {}", ADAPTERS.join(", ")))
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use std::{env, iter};
 
 use clap::Parser;
 use clap::error::ContextKind;
@@ -12,6 +13,9 @@ use super::outage::Outage;
 use super::routes::StructVersion;
 use super::store_url::StoreUrl;
 use super::surroundings::refuse;
+
+/// The flags of a test binary that runs itself again as the reference app, a line each.
+pub(super) const FLAGS: &str = "REFERENCE_APP_FLAGS";
 
 /// The reference app of session-core's adapters.
 #[derive(Clone, Debug, Parser)]
@@ -104,10 +108,15 @@ pub struct Config {
 }
 
 impl Flags {
-    /// The flags of this program's command line. A bad one ends the program with one line and status 2.
+    /// The flags of this program's command line, or those that a test gives to a program. A bad one ends the program with
+    /// one line and status 2.
     #[must_use]
     pub fn of_command_line() -> Self {
-        Self::try_parse().unwrap_or_else(|why| if why.use_stderr() { refuse(one_line(&why)) } else { why.exit() })
+        let flags = match env::var(FLAGS) {
+            Ok(lines) => Self::try_parse_from(iter::once("reference").chain(lines.split('\n'))),
+            Err(_) => Self::try_parse(),
+        };
+        flags.unwrap_or_else(|why| if why.use_stderr() { refuse(one_line(&why)) } else { why.exit() })
     }
 
     /// Checks the flags; the error is one line that says which flag, and what it takes.

@@ -1,7 +1,9 @@
 //! The program around an adapter's server, and the conversations with it.
 
+use std::env;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
@@ -12,7 +14,7 @@ use session_core::testing::ManualClock;
 use session_std::device::P256;
 use session_std::{Sessions, SharedStore};
 
-use super::flags::{Config, Flags};
+use super::flags::{Config, FLAGS, Flags};
 use super::header;
 use super::outage::Outage;
 use super::surroundings::{SystemClock, refuse};
@@ -150,6 +152,22 @@ pub fn converse_in_a_header(serve: Serve) {
 /// Where it goes otherwise.
 pub fn converse_in_a_header_binding(serve: Bind) {
     header::tell(&InProcess::new(&[], Serves::Itself(serve)));
+}
+
+/// Starts that the program refuses. `test` is the test that calls this, which runs again as the program.
+///
+/// # Panics
+/// If one of them is not refused as it should be.
+pub fn refuse_bad_starts(test: &str, main: fn()) {
+    if env::var_os(FLAGS).is_some() {
+        return main();
+    }
+    let this = env::current_exe().expect("the test");
+    conversations::check_bad_starts(|flags| {
+        let mut program = Command::new(&this);
+        program.args(["--exact", test, "--nocapture"]).env(FLAGS, flags.join("\n"));
+        program
+    });
 }
 
 /// Gives `converse` the URL of flash stores in a directory that goes when it is done.
