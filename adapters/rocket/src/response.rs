@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Status};
 use rocket::response::Responder;
 use rocket::{Request, Response};
 use session_std::device::DeviceAnswer;
-use session_std::headers::{self, Answer, COOKIE, HeaderName, VARY};
+use session_std::headers::{self, Answer, HeaderName};
 use session_std::{Error, rejection};
 
 use crate::request::{Failed, Mounted};
@@ -121,6 +121,9 @@ fn spelled(name: &HeaderName) -> Cow<'static, str> {
     let usual = ["vary", "set-cookie", "cache-control"].into_iter().find(|usual| *usual == name.as_str());
     usual.map_or_else(|| name.as_str().to_owned().into(), Cow::Borrowed)
 }
+
+const VARY: HeaderName = HeaderName::from_static("vary");
+const COOKIE: HeaderName = HeaderName::from_static("cookie");
 
 /// The headers of an answer, for its session's part.
 pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, Entry, HeaderValue, SET_COOKIE};
-pub use http::header::{COOKIE, HeaderName, VARY};
+pub use http::header::HeaderName;
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HeaderValue, SET_COOKIE, VARY};
 pub use session_core::answer::{SITE_DATA, uncached};
 
 use crate::device_keys::names;

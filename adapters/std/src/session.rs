@@ -21,7 +21,6 @@ use crate::buffer_pool;
 use crate::device_keys::Device;
 use crate::environment::ThreadRng;
 use crate::events::limit::Limited;
-use crate::extract::FromSession;
 use crate::origin::{Follow, Origin};
 use crate::sessions::{AnyClock, Core, SessionInfo, Sessions};
 use crate::token_header::TokenHeader;
@@ -249,7 +248,7 @@ impl Request {
     /// Returns the session like [`session`](Self::session) if neither the store nor another task makes it wait. It needs
     /// no future then, which at this size costs as much as a look into the store. Otherwise returns `None` and does
     /// nothing.
-    fn session_at_once<'h>(
+    pub(crate) fn session_at_once<'h>(
         &self,
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
@@ -268,15 +267,6 @@ impl Request {
             }
             self.hand_out(&mut state, activity)
         }))
-    }
-
-    /// Returns what a handler asks for like [`extract`](Self::extract) if that does not wait. Otherwise returns `None` and
-    /// does nothing.
-    pub fn extract_at_once<'h, T: FromSession>(
-        &self,
-        lines: impl Iterator<Item = &'h [u8]>,
-    ) -> Option<Result<T, Error>> {
-        self.session_at_once(lines, T::ACTIVITY).map(|session| session.and_then(T::from_session))
     }
 
     fn hand_out(&self, state: &mut State, activity: bool) -> Result<Session, Error> {
@@ -877,5 +867,25 @@ mod tests {
         assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
         assert_eq!(visit(false), (Vec::new(), Finished { varies: true, ..Finished::default() }));
         assert_eq!(buffer_pool::kept(), 1);
+    }
+
+    /// Without a future where nothing waits, and otherwise not at all.
+    #[test]
+    fn a_session_is_there_at_once_unless_it_is_being_loaded() {
+        let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+        let first = Request::new(sessions.clone());
+        run(first.session(std::iter::empty(), true)).unwrap().set("n", &1).unwrap();
+        let cookie = run(first.finish()).cookie.unwrap();
+        let line = cookie.split(';').next().unwrap().as_bytes();
+        let request = Request::new(sessions.clone());
+        let loading = request.0.state.try_lock().unwrap();
+        assert!(request.extract_at_once::<Session>(std::iter::once(line)).is_none());
+        drop(loading);
+        let session: Session = request.extract_at_once(std::iter::once(line)).unwrap().unwrap();
+        assert_eq!(session.get("n"), Ok(Some(1)));
+        assert_eq!(run(request.finish()), Finished { varies: true, ..Finished::default() });
+        assert!(matches!(request.extract_at_once::<Session>(std::iter::once(line)), Some(Err(Error::AnswerSent))));
+        let sealed = sessions.sealed_at_rest();
+        assert!(Request::new(sealed).extract_at_once::<Session>(std::iter::empty()).is_none(), "it may wait");
     }
 }
