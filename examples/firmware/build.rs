@@ -26,9 +26,15 @@ fn main() {
     };
     let map = format!("src/{map}");
     println!("cargo::rerun-if-changed={map}");
-    let out = env::var("OUT_DIR").expect("cargo sets it");
-    fs::copy(&map, Path::new(&out).join("memory.x")).expect("the board has a map of its memory");
-    println!("cargo::rustc-link-search={out}");
+    // a directory of its own: the linker takes whatever it finds there
+    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join(board);
+    fs::create_dir_all(&out).expect("a place for the linker's scripts");
+    fs::copy(&map, out.join("memory.x")).expect("the board has a map of its memory");
+    println!("cargo::rustc-link-search={}", out.display());
+    if board == "lm3s6965evb" {
+        // its interrupts have no other handlers than those in its own table; embassy-rp brings names of the others'
+        fs::write(out.join("device.x"), "").expect("the directory is there");
+    }
     if board == "riscv-virt" {
         println!("cargo::rustc-link-arg=-Tmemory.x"); // cortex-m-rt's script takes it in by itself
     }

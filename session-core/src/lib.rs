@@ -78,6 +78,12 @@ pub use store::conformance;
 pub use store::index as subject;
 pub use wire::{answer, cookie_header, cross_site, csrf};
 
+/// The core's SHA-256 and HMAC, for the crates of this project on boards: the sha2 and hmac crates' own take 2 KB more.
+#[doc(hidden)]
+pub mod hash {
+    pub use crate::base::hmac::{Hmac, sha256};
+}
+
 /// Sessions that are bound to a key in the browser's device. This module is for adapters; an application turns binding
 /// on with [`Policy::device_bound`](policy::Policy::device_bound).
 pub mod device {

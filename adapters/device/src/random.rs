@@ -1,17 +1,20 @@
-//! Random bytes: ChaCha20, seeded once from the board.
+//! Random bytes: SHA-256 in a chain, seeded once from the board.
 
 use core::fmt;
 
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng, TryCryptoRng, TryRng};
-use sha2::{Digest, Sha256};
+use rand_core::{TryCryptoRng, TryRng};
+use session_core::hash::sha256;
 
 /// A generator that seeds itself from the board at its first use. While the board has no entropy, every use returns
 /// [`NotReady`], and the next use asks the board again.
+///
+/// Its state is 32 bytes. SHA-256 of the state and a zero is the next output, SHA-256 of the state and a one the next
+/// state. So neither outputs nor a later state tell anything of an earlier output.
 pub struct Random {
     source: fn() -> Option<[u8; 32]>,
-    seeded: Option<ChaCha20Rng>,
-    mixed_in: [u8; 32],
+    /// What was mixed in, until it is seeded.
+    state: [u8; 32],
+    seeded: bool,
 }
 
 /// The board has no entropy yet.
@@ -32,33 +35,31 @@ impl Random {
     /// it is not ready.
     #[must_use]
     pub const fn new(source: fn() -> Option<[u8; 32]>) -> Self {
-        Self { source, seeded: None, mixed_in: [0; 32] }
+        Self { source, state: [0; 32], seeded: false }
     }
 
     /// Reseeds with a secret of this device and a number that no earlier boot used. Even a source that returns the same
     /// bytes at each boot then yields different output.
     pub fn mix_in(&mut self, secret: &[u8; 32], boot: u64) {
-        let mut digest = Sha256::new();
-        digest.update(secret);
-        digest.update(boot.to_le_bytes());
-        *self = Self { source: self.source, seeded: None, mixed_in: digest.finalize().into() };
+        *self = Self { source: self.source, state: sha256(&[secret, &boot.to_le_bytes()]), seeded: false };
     }
 
-    fn ready(&mut self) -> Result<&mut ChaCha20Rng, NotReady> {
-        if self.seeded.is_none() {
-            let mut digest = Sha256::new();
-            digest.update((self.source)().ok_or(NotReady)?);
-            digest.update(self.mixed_in);
-            self.seeded = Some(ChaCha20Rng::from_seed(digest.finalize().into()));
+    /// The next 32 bytes.
+    fn next(&mut self) -> Result<[u8; 32], NotReady> {
+        if !self.seeded {
+            let seed = (self.source)().ok_or(NotReady)?;
+            (self.state, self.seeded) = (sha256(&[&seed, &self.state]), true);
         }
-        self.seeded.as_mut().ok_or(NotReady)
+        let output = sha256(&[&self.state, &[0]]);
+        self.state = sha256(&[&self.state, &[1]]);
+        Ok(output)
     }
 }
 
 impl fmt::Debug for Random {
     /// Prints no seed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Random").field("seeded", &self.seeded.is_some()).finish_non_exhaustive()
+        f.debug_struct("Random").field("seeded", &self.seeded).finish_non_exhaustive()
     }
 }
 
@@ -66,15 +67,19 @@ impl TryRng for Random {
     type Error = NotReady;
 
     fn try_next_u32(&mut self) -> Result<u32, NotReady> {
-        Ok(self.ready()?.next_u32())
+        let [a, b, c, d, ..] = self.next()?;
+        Ok(u32::from_le_bytes([a, b, c, d]))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, NotReady> {
-        Ok(self.ready()?.next_u64())
+        let [a, b, c, d, e, f, g, h, ..] = self.next()?;
+        Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
     }
 
     fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), NotReady> {
-        self.ready()?.fill_bytes(into);
+        for piece in into.chunks_mut(32) {
+            piece.iter_mut().zip(self.next()?).for_each(|(place, byte)| *place = byte);
+        }
         Ok(())
     }
 }
@@ -88,16 +93,16 @@ impl TryCryptoRng for Random {}
 /// A hash concentrates entropy and adds none. Choose `bytes` so that the entropy in the chip's data sheet, with a
 /// margin, is 256 bits. 1,024 bytes need a quarter of a bit per byte.
 pub fn condense(bytes: usize, mut fill: impl FnMut(&mut [u8])) -> Option<[u8; 32]> {
-    let (mut digest, mut piece) = (Sha256::new(), [0; 64]);
+    let (mut hash, mut piece) = ([0; 32], [0; 64]);
     for _ in 0..bytes.div_ceil(piece.len()).max(1) {
         fill(&mut piece);
         let [first, rest @ ..] = &piece;
         if rest.iter().all(|byte| byte == first) {
             return None;
         }
-        digest.update(piece);
+        hash = sha256(&[&hash, &piece]);
     }
-    Some(digest.finalize().into())
+    Some(hash)
 }
 
 /// Adapts a generator of rand_core 0.6 to the current version.

@@ -10,8 +10,8 @@
 //! that nothing old is left to come back.
 
 use embedded_storage_async::nor_flash::{NorFlash, NorFlashError};
+use session_core::hash::sha256;
 use session_store_flash::FlashError;
-use sha2::{Digest, Sha256};
 
 use crate::data::Data;
 
@@ -153,7 +153,6 @@ fn of(error: impl NorFlashError) -> FlashError {
 
 /// Over the seal's fields and the data.
 fn check(seal: &[u8], body: &[u8]) -> [u8; 8] {
-    let mut hash = Sha256::new_with_prefix(seal.get(..16).unwrap_or_default());
-    hash.update(body);
-    hash.finalize().first_chunk().copied().unwrap_or_default()
+    let [a, b, c, d, e, f, g, h, ..] = sha256(&[seal.get(..16).unwrap_or_default(), body]);
+    [a, b, c, d, e, f, g, h]
 }

@@ -3,9 +3,8 @@
 use core::fmt::Write;
 
 use heapless::{String, Vec};
-use hmac::{Hmac, KeyInit, Mac};
+use session_core::hash::Hmac;
 use session_store_flash::Usage;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::password::hash;
@@ -85,8 +84,7 @@ impl Data {
     /// What only a browser has that was signed in before. It is of this device and of this password, and opens nothing.
     pub(crate) fn mark(&self) -> Mark {
         let hash = self.password.as_ref().map_or([0; 32], |known| known.hash);
-        let keyed = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
-        let mac = keyed.chain_update(b"a browser of the owner").chain_update(hash).finalize().into_bytes();
+        let mac = Hmac::new(&self.key).mac(&[b"a browser of the owner", &hash]);
         let mut mark = Mark::new();
         let _fits = mark.push_str("known=");
         mac.iter().take(16).for_each(|byte| write!(mark, "{byte:02x}").unwrap_or_default());

@@ -4,10 +4,9 @@
 use core::fmt;
 use core::ops::Range;
 
-use embassy_embedded_hal::flash::partition::Partition;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::mutex::Mutex;
-use embedded_storage_async::nor_flash::NorFlash;
+use embassy_sync::mutex::{Mutex, MutexGuard};
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError as _, NorFlashErrorKind, ReadNorFlash};
 use rand_core::TryCryptoRng;
 use session_store_flash::{Contents, FlashError, FlashStore, Usage};
 
@@ -17,8 +16,57 @@ use crate::data::{Data, Keeper, NotKept};
 /// A flash and those who use it, in turn, on one executor.
 pub type Shared<F> = Mutex<NoopRawMutex, F>;
 
-/// Some pages of it.
-pub type Part<'f, F> = Partition<'f, NoopRawMutex, F>;
+/// Some pages of it. It does not wait: while another task has the flash, an operation fails. A board serves requests only
+/// while none has it, and the code that waits would take a kilobyte.
+pub struct Part<'f, F> {
+    flash: &'f Shared<F>,
+    start: u32,
+    size: u32,
+}
+
+impl<'f, F> Part<'f, F> {
+    /// The flash, if all of these bytes are in the part, and where they begin there.
+    fn at(&self, at: u32, len: usize) -> Result<(MutexGuard<'f, NoopRawMutex, F>, u32), NorFlashErrorKind> {
+        let inside = u32::try_from(len).ok().and_then(|len| at.checked_add(len)).is_some_and(|end| end <= self.size);
+        if !inside {
+            return Err(NorFlashErrorKind::OutOfBounds);
+        }
+        Ok((self.flash.try_lock().map_err(|_| NorFlashErrorKind::Other)?, self.start + at))
+    }
+}
+
+impl<F> ErrorType for Part<'_, F> {
+    type Error = NorFlashErrorKind;
+}
+
+impl<F: ReadNorFlash> ReadNorFlash for Part<'_, F> {
+    const READ_SIZE: usize = F::READ_SIZE;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        let (mut flash, at) = self.at(at, bytes.len())?;
+        flash.read(at, bytes).await.map_err(|why| why.kind())
+    }
+
+    fn capacity(&self) -> usize {
+        self.size as usize
+    }
+}
+
+impl<F: NorFlash> NorFlash for Part<'_, F> {
+    const WRITE_SIZE: usize = F::WRITE_SIZE;
+    const ERASE_SIZE: usize = F::ERASE_SIZE;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        let len = to.saturating_sub(from);
+        let (mut flash, from) = self.at(from, len as usize)?;
+        flash.erase(from, from + len).await.map_err(|why| why.kind())
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        let (mut flash, at) = self.at(at, bytes.len())?;
+        flash.write(at, bytes).await.map_err(|why| why.kind())
+    }
+}
 
 /// What the device keeps in its flash.
 pub struct Flash<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> {
@@ -37,8 +85,8 @@ impl<'f, F: NorFlash, const SESSIONS: usize, const BYTES: usize> Flash<'f, F, SE
         let (page, size) = (F::ERASE_SIZE as u32, part.end.saturating_sub(part.start));
         assert!(part.start.is_multiple_of(page), "the part begins with a page");
         assert!(size.is_multiple_of(page), "whole pages");
-        let copies = Mutex::new(Copies::new(Partition::new(flash, part.start, 2 * page)));
-        let sessions = Partition::new(flash, part.start + 2 * page, size.saturating_sub(2 * page));
+        let copies = Mutex::new(Copies::new(Part { flash, start: part.start, size: 2 * page }));
+        let sessions = Part { flash, start: part.start + 2 * page, size: size.saturating_sub(2 * page) };
         Self { copies, store: FlashStore::new(sessions) }
     }
 

@@ -1,8 +1,7 @@
 //! PBKDF2-HMAC-SHA256 (RFC 8018) for 32 bytes, in steps: a board does nothing else for seconds otherwise.
 
 use embassy_futures::yield_now;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use session_core::hash::Hmac;
 
 /// Rounds between two looks at what else there is to do: 10 to 20 ms of a small board.
 const STEP: u32 = 16;
@@ -38,15 +37,14 @@ pub(crate) fn is_common(password: &str, name: &str) -> bool {
 
 /// The password's hash. Others get their turn meanwhile.
 pub(crate) async fn hash(password: &str, salt: &[u8; 16], rounds: u32) -> [u8; 32] {
-    let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes()).expect("HMAC takes a key of any length");
-    let block = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes());
-    let mut last = block.finalize().into_bytes();
-    let mut sum: [u8; 32] = last.into();
+    let keyed = Hmac::of_any(password.as_bytes());
+    let mut last = keyed.mac(&[salt, &1_u32.to_be_bytes()]);
+    let mut sum = last;
     for round in 1..rounds {
         if round % STEP == 0 {
             yield_now().await;
         }
-        last = keyed.clone().chain_update(last).finalize().into_bytes();
+        last = keyed.mac(&[&last]);
         sum.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
     }
     sum
@@ -96,7 +94,7 @@ mod tests {
                     }
                 };
                 let expected =
-                    pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), b"a salt for tests", rounds);
+                    pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(password.as_bytes(), b"a salt for tests", rounds);
                 assert_eq!(result, expected, "{password} {rounds}");
                 assert_eq!(turns, (rounds - 1) / STEP, "{rounds}");
             }

@@ -269,7 +269,7 @@ async fn save<P: Requests, K: Keeper>(visit: &mut Visit<'_, P, K>, form: &Form<'
     let name = form.field("name", LONGEST_FIELD)?;
     let fits =
         |name: &String<_>| (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
-    let Some(name) = String::try_from(name.trim()).ok().filter(fits) else {
+    let Some(name) = String::try_from(name.trim_ascii()).ok().filter(fits) else {
         return wrong("Not saved: the name has 1 to 32 characters.");
     };
     let Some(interval) = form.field("interval", 8)?.parse().ok().filter(|seconds| (1..=60).contains(seconds)) else {

@@ -1,4 +1,4 @@
-//! What the network needs, set on the serial line: `set KEY VALUE` and `unset KEY`. It counts from the next start. The owner of
+//! What the network needs, set on the serial line: `set KEY VALUE` and `unset KEY`. Addresses count from the next start. The owner of
 //! the serial line is the owner of the device, because the setup code comes there as well. `hold` keeps the flash until the
 //! next line, as a task does that receives an update, to try out what requests do then.
 
@@ -14,7 +14,7 @@ use session_picoserve::Requests as _;
 
 use crate::app::{Items, Site, Storage, spawn};
 use crate::board::{self, Lines, Serial};
-use crate::line::{Line, cidr, ipv4};
+use crate::line::{Item, Line, Order, cidr, ipv4, is_cidr, is_ipv4, order};
 
 /// The device's address and the length of its network's prefix, as in 192.168.1.20/24; without it, a DHCP server gives one.
 const ADDRESS: &str = "address";
@@ -22,6 +22,12 @@ const ADDRESS: &str = "address";
 const GATEWAY: &str = "gateway";
 /// Who tells the time of day.
 const TIME_SERVER: &str = "time-server";
+
+/// All of them. A board with a network of another kind has more.
+fn items() -> impl Iterator<Item = Item> {
+    let common: [Item; 3] = [(ADDRESS, is_cidr), (GATEWAY, is_ipv4), (TIME_SERVER, is_ipv4)];
+    common.into_iter().chain(board::ITEMS)
+}
 
 /// Bytes of a line.
 const LINE: usize = 96;
@@ -84,49 +90,48 @@ async fn listen(mut lines: Lines, storage: Storage, site: &'static Site) -> ! {
                 let _ = writeln!(Serial, "config: the flash is held until the next line");
                 while !line.ends_with(lines.byte().await) {}
                 line.text();
-                "config: the flash is free"
+                "the flash is free"
             }
-            text => obey(text, storage, site).map_or_else(|why| why, |()| "config: done, counts from the next start"),
+            "restart" => board::give_up("config: restarts"),
+            text => match order(text, items()) {
+                Some(order) => {
+                    obey(order, storage, site).map_or_else(|why| why, |()| "done, counts from the next start")
+                }
+                None => {
+                    let _ = write!(Serial, "config: set KEY VALUE, unset KEY or restart; the keys:");
+                    for (key, _) in items() {
+                        let _ = write!(Serial, " {key}");
+                    }
+                    let _ = writeln!(Serial);
+                    continue;
+                }
+            },
         };
-        let _ = writeln!(Serial, "{answer}");
+        let _ = writeln!(Serial, "config: {answer}");
     }
 }
 
 /// One line. An answer never repeats a value.
-fn obey(line: &str, storage: Storage, site: &Site) -> Result<(), &'static str> {
-    const HOW: &str = "config: set KEY VALUE or unset KEY, with the keys address, gateway and time-server";
-    let mut words = line.split(' ');
-    let (verb, key, value, None) = (words.next(), words.next().ok_or(HOW)?, words.next(), words.next()) else {
-        return Err(HOW);
-    };
-    if !matches!(key, ADDRESS | GATEWAY | TIME_SERVER) {
-        return Err(HOW);
-    }
+fn obey(order: Result<Order<'_>, &'static str>, storage: Storage, site: &Site) -> Result<(), &'static str> {
+    let order = order?;
     if storage.chip.is_held() {
-        return Err("config: another task holds the flash, try again later");
+        return Err("another task holds the flash, try again later");
     }
     let mut items = match read(storage) {
         // its owner writes another one
         Err(ConfigError::Unreadable) => Items::new(),
         items => items.map_err(not_kept)?,
     };
-    match (verb, value) {
-        (Some("set"), Some(value)) => {
-            let known = if key == ADDRESS { cidr(value).is_some() } else { ipv4(value).is_some() };
-            if !known {
-                return Err("config: not an address; address needs its prefix, as in 192.168.1.20/24");
-            }
-            items.set(key, value.as_bytes()).map_err(not_kept)?;
-        }
-        (Some("unset"), None) => items.remove(key),
-        _ => return Err(HOW),
+    match order {
+        Order::Set(key, value) => items.set(key, value.as_bytes()).map_err(not_kept)?,
+        Order::Unset(key) => items.remove(key),
     }
     block_on(items.write(storage.memory.store(), site.pool.sessions().clock().now())).map_err(not_kept)
 }
 
 fn not_kept(why: ConfigError) -> &'static str {
     match why {
-        ConfigError::TooLarge { .. } => "config: no room",
-        _ => "config: the flash failed, nothing or all was changed",
+        ConfigError::TooLarge { .. } => "no room",
+        _ => "the flash failed, nothing or all was changed",
     }
 }

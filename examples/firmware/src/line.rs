@@ -1,4 +1,4 @@
-//! Reads lines of the serial line, and the addresses in them. It needs no board, so it is tested on the host.
+//! Reads lines of the serial line, and the orders and addresses in them. It needs no board, so it is tested on the host.
 
 use core::mem::{replace, take};
 use core::net::Ipv4Addr;
@@ -34,6 +34,41 @@ impl<const BYTES: usize> Line<BYTES> {
         let length = take(&mut self.length);
         self.bytes.get(..length).and_then(|line| str::from_utf8(line).ok()).unwrap_or("?")
     }
+}
+
+/// A configuration item: its key, and a check that says what its value has to be.
+pub(crate) type Item = (&'static str, fn(&str) -> Result<(), &'static str>);
+
+/// What a line demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order<'l> {
+    /// A key and its value.
+    Set(&'l str, &'l str),
+    /// A key.
+    Unset(&'l str),
+}
+
+/// Reads `set KEY VALUE` or `unset KEY`; `None` if the line is neither, or no item has this key. A value is the rest of the
+/// line, blanks included, and an error never repeats it: it may be a password.
+pub(crate) fn order(line: &str, mut items: impl Iterator<Item = Item>) -> Option<Result<Order<'_>, &'static str>> {
+    let (verb, rest) = line.split_once(' ')?;
+    let (key, value) = rest.split_once(' ').map_or((rest, None), |(key, value)| (key, Some(value)));
+    let (_, check) = items.find(|(known, _)| *known == key)?;
+    match (verb, value) {
+        ("set", Some(value)) => Some(check(value).map(|()| Order::Set(key, value))),
+        ("unset", None) => Some(Ok(Order::Unset(key))),
+        _ => None,
+    }
+}
+
+/// Checks the address of one device.
+pub(crate) fn is_ipv4(text: &str) -> Result<(), &'static str> {
+    ipv4(text).map(drop).ok_or("not an address, as in 192.168.1.1")
+}
+
+/// Checks an address with its network's prefix.
+pub(crate) fn is_cidr(text: &str) -> Result<(), &'static str> {
+    cidr(text).map(drop).ok_or("not an address; address needs its prefix, as in 192.168.1.20/24")
 }
 
 /// Returns the address of one device. The network stack panics if it is to be at another address, such as that of a group,

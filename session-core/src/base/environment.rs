@@ -120,7 +120,7 @@ pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {
         Self: Sized;
 
     /// The keys that a request tracks one by one, so that its changes merge with those of other requests: at most
-    /// twelve in an array, any number where there is a heap.
+    /// eight in an array, any number where there is a heap.
     type Keys: FollowedKeys<<Self::Codec as Codec>::Said>
     where
         Self: Sized;

@@ -10,18 +10,29 @@ const BLOCK: usize = 64;
 
 /// A key, absorbed.
 #[derive(Clone)]
-pub(crate) struct Hmac {
+pub struct Hmac {
     inner: [u32; 8],
     outer: [u32; 8],
 }
 
 impl Hmac {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
+    /// Absorbs a key of 32 bytes.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self { inner: absorb(key, 0x36), outer: absorb(key, 0x5c) }
+    }
+
+    /// Absorbs a key of any length.
+    #[must_use]
+    pub fn of_any(key: &[u8]) -> Self {
+        let hashed = (key.len() > BLOCK).then(|| sha256(&[key]));
+        let key = hashed.as_ref().map_or(key, |hash| hash);
         Self { inner: absorb(key, 0x36), outer: absorb(key, 0x5c) }
     }
 
     /// The MAC of all parts together.
-    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+    #[must_use]
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         hash(self.outer, BLOCK, &[&hash(self.inner, BLOCK, parts)])
     }
 
@@ -44,7 +55,8 @@ impl Drop for Hmac {
 }
 
 /// SHA-256 of all parts together.
-pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+#[must_use]
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hash(START, 0, parts)
 }
 
@@ -52,9 +64,9 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 const START: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-fn absorb(key: &[u8; 32], pad: u8) -> [u32; 8] {
+fn absorb(key: &[u8], pad: u8) -> [u32; 8] {
     let mut block = [0; BLOCK];
-    block[..32].copy_from_slice(key);
+    fill(&mut block, key);
     block.iter_mut().for_each(|byte| *byte ^= pad);
     let mut state = START;
     compress256(&mut state, &[block]);
@@ -143,6 +155,16 @@ mod tests {
             let (one, two) = message[..len].split_at(len / 3);
             assert_eq!(Hmac::new(&key).mac(&[one, &[], two]), <[u8; 32]>::from(expected.finalize().into_bytes()));
             assert_eq!(sha256(&[one, two]), <[u8; 32]>::from(sha2::Sha256::digest(&message[..len])));
+        }
+    }
+
+    #[test]
+    fn a_key_of_any_length_as_the_hmac_crate() {
+        let key: [u8; 200] = core::array::from_fn(|at| (at * 11) as u8);
+        for len in 0..=key.len() {
+            let key = &key[..len];
+            let expected = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).unwrap().chain_update(b"a message");
+            assert_eq!(Hmac::of_any(key).mac(&[b"a message"]), <[u8; 32]>::from(expected.finalize().into_bytes()));
         }
     }
 

@@ -33,8 +33,8 @@ impl Buffer for &mut [u8] {
     type Keys = [FollowedKey<Infallible>; FOLLOWED];
 }
 
-/// Keys that a request on a device tracks one by one. All further keys count as one.
-const FOLLOWED: usize = 12;
+/// Keys that a request on a device tracks. With more, any concurrent change is a conflict.
+const FOLLOWED: usize = 8;
 
 /// A value that is not read back as it was written. Debug builds of programs check this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

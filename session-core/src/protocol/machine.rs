@@ -29,14 +29,16 @@ impl<B: Buffer> RequestState<B> {
         rules: &Rules<'_, impl Observer>,
     ) -> Result<Next, Error> {
         let step = self.reply(operation, reply, rules).and_then(|()| self.step(operation, rules));
-        if let (Err(Error::Conflict), Some(token), false) = (step, &self.token, operation.pending) {
-            rules.observer.observe(&Event::Conflict(LogId(token.handle())));
-        }
         self.in_flight = matches!(
             step,
             Ok(Next::Store(StoreRequest::Create | StoreRequest::Update | StoreRequest::Delete | StoreRequest::Index))
         );
-        self.settle_failure(operation, step)
+        step.map_err(|error| {
+            if let (Error::Conflict, Some(token), false) = (error, &self.token, operation.pending) {
+                rules.observer.observe(&Event::Conflict(LogId(token.handle())));
+            }
+            self.failed(operation, error)
+        })
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
@@ -65,15 +67,15 @@ impl<B: Buffer> RequestState<B> {
     /// The data was edited, or could not be.
     pub(crate) fn edited(&mut self, operation: &mut Operation<'_>, edited: Result<(), Error>) -> Result<(), Error> {
         operation.edited = true;
-        self.settle_failure(operation, edited)
+        edited.map_err(|error| self.failed(operation, error))
     }
 
     /// Reports any failure while an update is pending as an unknown outcome: the update may still be applied.
-    fn settle_failure<T>(&mut self, operation: &Operation<'_>, done: Result<T, Error>) -> Result<T, Error> {
-        let done = if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done };
-        if let (Err(error), true) = (&done, operation.attempted) {
-            self.session = SessionState::Failed(*error);
+    fn failed(&mut self, operation: &Operation<'_>, error: Error) -> Error {
+        let error = if operation.pending { Error::Indeterminate } else { error };
+        if operation.attempted {
+            self.session = SessionState::Failed(error);
         }
-        done
+        error
     }
 }

@@ -5,10 +5,8 @@
 //! changed and that now differs is a conflict, whatever would be written: two increments from 5 both write 6 (protocol
 //! rule 10). Changes to different keys merge. Clearing, flash messages and `overwrite` ignore the current value.
 //!
-//! On a device the list is bounded. When it is full, all other keys are treated as one: the list keeps one fingerprint
-//! of them all, and any difference among them is a conflict.
+//! On a device the list is bounded. When it is full, any change by another request is a conflict.
 
-use crate::base::bytes::hash;
 use crate::base::codec::Codec;
 use crate::base::environment::{Buffer, FollowedKey, FollowedKeys};
 use crate::base::error::Error;
@@ -21,8 +19,8 @@ type Said<B> = <<B as Buffer>::Codec as Codec>::Said;
 /// The list.
 pub(crate) struct Changes<B: Buffer> {
     touched: B::Keys,
-    /// The list is full: fingerprint of all loaded keys that are not in it.
-    rest: Option<u64>,
+    /// The list is full, so any change by another request is a conflict.
+    overflow: bool,
     cleared: bool,
     relabeled: bool,
     dirty: bool,
@@ -32,7 +30,7 @@ pub(crate) struct Changes<B: Buffer> {
 
 impl<B: Buffer> Changes<B> {
     pub(crate) const fn new() -> Self {
-        Self { touched: B::Keys::NEW, rest: None, cleared: false, relabeled: false, dirty: false, stale: false }
+        Self { touched: B::Keys::NEW, overflow: false, cleared: false, relabeled: false, dirty: false, stale: false }
     }
 
     /// Whether bytes of the record differ from what was loaded.
@@ -72,10 +70,9 @@ impl<B: Buffer> Changes<B> {
             };
             return hash;
         }
-        if self.rest.is_some() {
+        if self.overflow || self.cleared {
             return hash;
         }
-        let kind = if self.cleared { Kind::Blind } else { kind };
         let base = values::fingerprint(entry.or_else(|| values::find(mine, key)));
         loop {
             if let Some(free) = self.touched.as_mut().iter_mut().find(|touched| touched.kind.is_free()) {
@@ -86,7 +83,7 @@ impl<B: Buffer> Changes<B> {
                 break;
             }
         }
-        self.rest = Some(self.fingerprint_of_rest(mine));
+        self.overflow = true;
         hash
     }
 
@@ -108,7 +105,7 @@ impl<B: Buffer> Changes<B> {
     /// After a commit, the written values are the current state. Earlier reads still count for later writes.
     pub(crate) fn settle(&mut self) {
         self.retain(|kind| kind == Kind::Read);
-        (self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);
+        (self.cleared, self.relabeled, self.dirty) = (false, false, false);
     }
 
     /// Whether a key that was read has changed since. It counts as soon as something is written (protocol rule 10), also by a
@@ -129,13 +126,12 @@ impl<B: Buffer> Changes<B> {
                 self.stale = true;
             }
         }
-        self.stale |= !self.cleared && self.rest.is_some_and(|rest| rest != self.fingerprint_of_rest(newer.data()));
-        // a key's value here replaces its value there
-        let replaces = |key: &str| match self.followed(key) {
-            Some(touched) => matches!(touched.kind, Kind::Write | Kind::Blind),
-            None => self.rest.is_some(),
+        self.stale |= self.overflow;
+        // a key's value here replaces its value there; after a clear, all data is this request's
+        let replaces = |key: &str| {
+            self.cleared || self.followed(key).is_some_and(|touched| matches!(touched.kind, Kind::Write | Kind::Blind))
         };
-        newer.table().remove_all(|key| self.cleared || replaces(key));
+        newer.table().remove_all(replaces);
         for entry in values::entries(mine.data()).filter(|entry| replaces(entry.key)) {
             newer.table().put(entry)?;
         }
@@ -158,19 +154,12 @@ impl<B: Buffer> Changes<B> {
     /// Resets the list for a new session.
     pub(crate) fn reset(&mut self) {
         self.touched.as_mut().iter_mut().for_each(|touched| touched.kind = Kind::Free);
-        (self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);
+        (self.overflow, self.cleared, self.relabeled, self.dirty, self.stale) = (false, false, false, false, false);
     }
 
     fn followed(&self, key: &str) -> Option<&FollowedKey<Said<B>>> {
         let hash = values::key_hash(key);
         self.touched.as_ref().iter().find(|touched| touched.is(hash))
-    }
-
-    /// Independent of order, so that it can cover the keys that are not in the list.
-    fn fingerprint_of_rest(&self, data: &[u8]) -> u64 {
-        values::entries(data)
-            .filter(|entry| self.followed(entry.key).is_none())
-            .fold(0, |sum, entry| sum.wrapping_add(hash(values::key_hash(entry.key), entry.bytes)))
     }
 }
 

@@ -186,6 +186,22 @@ fn many_keys_st3() {
     }
 }
 
+/// What was only read is not written, even if it is more than a device follows.
+#[test]
+fn a_rotation_after_reading_many_keys_keeps_a_concurrent_change_st3() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let mut browser = begin(&server);
+    let other = browser.clone();
+    let answer = server.request(&mut browser, |session| {
+        (0..20).for_each(|key| assert_eq!(session.get::<u32>(&format!("k{key}")), Ok(None)));
+        server.lost(&other, |session| session.set("a", &2_u32)).ok().unwrap();
+        run(session.rotate())
+    });
+    assert_eq!(answer.handler.flatten().and(answer.commit), Ok(()));
+    assert_eq!(value(&server, &browser, "a"), Some(2));
+}
+
 /// The function of `update_with` runs again for as long as others are faster, but not for ever.
 #[test]
 fn update_with_gives_up_after_two_seconds_st3() {

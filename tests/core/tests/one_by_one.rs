@@ -187,36 +187,11 @@ fn overtaken_requests_are_as_if_they_came_one_by_one_st3() {
     assert!(well > 1_000 && conflicts > 300 && unknown > 100, "{well} {conflicts} {unknown}");
 }
 
-/// A request follows a few keys one by one, and all others together.
+/// A request on a device follows a few keys. With more, a concurrent change is a conflict.
 #[test]
-fn the_same_with_more_keys_than_are_followed_one_by_one_st3() {
+fn the_same_with_more_keys_than_are_followed_st3() {
     let [well, conflicts, unknown] = judge(30, 1_500);
     assert!(well > 500 && conflicts > 30 && unknown > 50, "{well} {conflicts} {unknown}");
-}
-
-/// Among the others, too, what was set is set and what was removed is gone.
-#[test]
-fn the_others_are_merged_as_a_whole_st3() {
-    let world = World::over(Scripted::new(Terse(MemoryStore::new(), false)));
-    let server = world.server(Policy::SECURE);
-    let mut browser = Browser::new();
-    let start: Vec<_> = (0..16).map(|k| Deed::Set(k, 1)).collect();
-    let slow: Vec<_> = (0..14).map(|k| Deed::Overwrite(k, 2)).chain([Deed::Remove(14), Deed::Set(16, 2)]).collect();
-    server.request(&mut browser, |session| handle(session, &start)).ok().unwrap();
-    server
-        .lost(&browser, |session| {
-            server.lost(&browser, |session| handle(session, &[Deed::Overwrite(0, 3)])).ok().unwrap();
-            handle(session, &slow)
-        })
-        .ok()
-        .unwrap();
-    let mut expected = Data::new();
-    model(&mut expected, &start);
-    model(&mut expected, &slow);
-    let there = server.lost(&browser, |session| {
-        (0..30).filter_map(|k| session.get(&key(k)).unwrap().map(|value| (k, value))).collect::<Data>()
-    });
-    assert_eq!(there.ok(), expected);
 }
 
 /// A store that, if told so, does not hand out the record that an update finds.

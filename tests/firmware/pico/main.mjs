@@ -16,7 +16,7 @@ import { Pico } from './pico.mjs';
 import { Computer } from './usb.mjs';
 import { W5500 } from './w5500.mjs';
 
-const FLASH_SIZE = 2 * 1024 * 1024, STACK_TOP = 0x20008000;
+const FLASH_SIZE = 2 * 1024 * 1024, VECTORS = 0x100; // behind the second boot stage
 
 const [board, program, image, listen, ...faults] = process.argv.slice(2);
 const say = (line) => fs.writeSync(1, `${line}\n`);
@@ -69,7 +69,10 @@ readline.createInterface({ input: process.stdin }).on('line', (line) => {
   if (what === 'time') gateway.unix = Number(argument);
   if (what === 'frame') chip.receive(gateway.nonsense(Number(argument)));
   if (what === 'mac') say(`mac: ${gateway.device?.toString('hex')}`);
-  if (what === 'stack') say(`stack: ${STACK_TOP - pico.deepest}`);
+  if (what === 'stack') {
+    const [top] = new Uint32Array(pico.mcu.flash.slice(VECTORS, VECTORS + 4).buffer);
+    say(`stack: ${top - pico.deepest}`);
+  }
 });
 
 await pico.live();

@@ -6,10 +6,11 @@ const BYTE = 160; // nanoseconds that one takes at 50 MHz
 // blocks of its address space
 const COMMON = 0, SOCKET = 1, SEND = 2, RECEIVED = 3;
 // the socket's registers, two bytes where they are numbers
-const COMMAND = 0x01, INTERRUPT = 0x02, STATUS = 0x03, FREE = 0x20, SENT_TO = 0x22, WRITTEN_TO = 0x24, WAITING = 0x26, READ_TO = 0x28, MASK = 0x2c;
+const MODE = 0x00, COMMAND = 0x01, INTERRUPT = 0x02, STATUS = 0x03, FREE = 0x20, SENT_TO = 0x22, WRITTEN_TO = 0x24, WAITING = 0x26, READ_TO = 0x28, MASK = 0x2c;
 // commands, and bits of the interrupt register
 const OPEN = 0x01, GO = 0x20, TAKEN = 0x40;
 const CAME = 0x04, WENT = 0x10;
+const FILTER = 0x80; // of the mode
 
 export class W5500 {
   constructor(mcu, { spi, select, interrupt, plugged }) {
@@ -105,9 +106,13 @@ export class W5500 {
     }
   }
 
-  /** A frame from the wire, for us or for all. */
+  /**
+   * A frame from the wire. With the filter of the socket's mode only those for us and for all come through, and none for a
+   * group (data sheet, Sn_MR, MFEN).
+   */
   receive(frame) {
-    if (this.socket[STATUS] !== 0x42 || (!(frame[0] & 1) && frame.compare(this.common, 9, 15, 0, 6))) return;
+    const ours = !frame.compare(this.common, 9, 15, 0, 6), everybody = frame.subarray(0, 6).every((byte) => byte === 0xff);
+    if (this.socket[STATUS] !== 0x42 || (this.socket[MODE] & FILTER && !ours && !everybody)) return;
     this.queue.push(frame);
     this.fill();
     this.tell();

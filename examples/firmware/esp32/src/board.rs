@@ -10,6 +10,7 @@ use embassy_sync::mutex::Mutex;
 use embassy_time::Timer;
 use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
 use esp_hal::clock::CpuClock;
+use esp_hal::gpio::AnyPin;
 use esp_hal::rng::Trng;
 use esp_hal::rtc_cntl::{Rtc, RwdtStage};
 use esp_hal::system::software_reset;
@@ -21,8 +22,10 @@ use esp_storage::FlashStorage;
 use session_device::condense;
 use static_cell::StaticCell;
 
+pub(crate) use crate::access::ITEMS;
 use crate::app::{Storage, spawn, start};
-use crate::{part, wifi};
+pub(crate) use crate::serial::{Lines, lines};
+use crate::{console, part, serial, wifi};
 
 /// The radio's driver allocates. Nothing else does.
 const RADIO: usize = 72 * 1024;
@@ -40,12 +43,14 @@ async fn main(spawner: Spawner) {
     esp_alloc::heap_allocator!(size: RADIO);
     esp_rtos::start(TimerGroup::new(p.TIMG0).timer0, p.FROM_CPU_INTR0);
     spawn(spawner, feed(Rtc::new(p.RTC_TIMER)));
+    let pin: AnyPin<'static> = if cfg!(feature = "esp32c3") { p.GPIO20.into() } else { p.GPIO17.into() };
+    serial::hear(p.USB_DEVICE, p.UART0, pin);
     let storage = storage(FlashStorage::new(p.FLASH));
     let Ok(radio) = WifiController::new(p.WIFI, Default::default()) else {
         give_up("no network: the radio does not start")
     };
     spawn(spawner, wifi::connect(radio, storage));
-    start(spawner, Interface::station(), embassy_net::Config::dhcpv4(Default::default()), storage);
+    start(spawner, Interface::station(), console::address(storage), storage);
 }
 
 /// The device's part of the flash is the one that the partition table names.
@@ -53,8 +58,8 @@ async fn main(spawner: Spawner) {
 fn storage(mut driver: FlashStorage<'static>) -> Storage {
     static CHIP: StaticCell<Shared<Flash>> = StaticCell::new();
     let (size, mut bytes) = (driver.capacity() as u32, [0; PARTITION_TABLE_MAX_LEN]);
-    let table = read_partition_table(&mut driver, &mut bytes);
-    let table = table.map_err(|_| "the partition table is truncated or corrupt");
+    let table =
+        read_partition_table(&mut driver, &mut bytes).map_err(|_| "the partition table is truncated or corrupt");
     let part = table.and_then(|table| {
         let entries = (0..table.len()).filter_map(|at| table.get_partition(at).ok());
         part::find(entries.map(|entry| (entry.label_as_str() == part::LABEL, entry.offset(), entry.len())), size)
@@ -77,15 +82,14 @@ async fn feed(mut rtc: Rtc<'static>) -> ! {
     }
 }
 
-/// By the chips' manuals the numbers are true random ones only while the radio is on, so there are none before. By that of the
-/// ESP32 they have less entropy if the radio's converter is saturated, so a kilobyte is hashed.
+/// True random numbers only while the radio is on, so none before. docs/board.md says why they are hashed.
 pub(crate) fn entropy() -> Option<[u8; 32]> {
     let source = Trng::try_new().ok()?;
     condense(1024, |piece| source.read(piece))
 }
 
 /// Says what the board cannot do without, and begins anew.
-fn give_up(why: &str) -> ! {
+pub(crate) fn give_up(why: &str) -> ! {
     let _ = writeln!(Serial, "{why}");
     software_reset()
 }

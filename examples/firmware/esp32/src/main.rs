@@ -4,12 +4,19 @@
 #![no_main]
 #![recursion_limit = "256"] // the type of all routes, inside the futures that serve them
 
+mod access;
 #[path = "../../src/app.rs"]
 mod app;
 mod board;
+#[path = "../../src/console.rs"]
+mod console;
+#[path = "../../src/line.rs"]
+mod line;
 #[path = "../../src/listener.rs"]
 mod listener;
 #[path = "../../src/mdns.rs"]
 mod mdns;
 mod part;
+mod reason;
+mod serial;
 mod wifi;

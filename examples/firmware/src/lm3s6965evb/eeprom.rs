@@ -1,10 +1,9 @@
 //! An EEPROM on an I2C bus (24C256: 32 KB in pages of 64 bytes) as NOR flash. It can be overwritten, so that erasing is
 //! writing 0xff; flash pages of 1 KB are an agreement.
 
-use embassy_futures::yield_now;
-use embassy_time::Timer;
-use embedded_hal_async::i2c::{Error as _, ErrorKind, I2c, Operation};
-use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use embassy_time::{Duration, block_for};
+use embedded_hal::i2c::{Error as _, ErrorKind, I2c, Operation};
+use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 
 /// Its place on the bus.
 const ADDRESS: u8 = 0x50;
@@ -40,25 +39,23 @@ impl<I> ErrorType for Eeprom<I> {
 
 impl<I: I2c> Eeprom<I> {
     /// While it writes it does not answer: asks again for at most 10 ms.
-    async fn transaction(&mut self, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
-        // others get their turn, also where the bus never makes us wait
-        yield_now().await;
+    fn transaction(&mut self, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
         let mut tries = 10;
         loop {
-            match self.0.transaction(ADDRESS, operations).await.map_err(|why| why.kind()) {
+            match self.0.transaction(ADDRESS, operations).map_err(|why| why.kind()) {
                 Ok(()) => return Ok(()),
                 Err(ErrorKind::NoAcknowledge(_)) if tries > 0 => tries -= 1,
                 Err(_) => return Err(Failed::Bus),
             }
-            Timer::after_millis(1).await;
+            block_for(Duration::from_millis(1));
         }
     }
 
     /// Writes page after page; each is old or new after a power cut, but for the one that was being written.
-    async fn write_pages(&mut self, mut at: u32, mut bytes: &[u8]) -> Result<(), Failed> {
+    fn write_pages(&mut self, mut at: u32, mut bytes: &[u8]) -> Result<(), Failed> {
         while !bytes.is_empty() {
             let (part, rest) = bytes.split_at(bytes.len().min(PAGE - at as usize % PAGE));
-            self.transaction(&mut [Operation::Write(&place(at)), Operation::Write(part)]).await?;
+            self.transaction(&mut [Operation::Write(&place(at)), Operation::Write(part)])?;
             (at, bytes) = (at + part.len() as u32, rest);
         }
         Ok(())
@@ -77,12 +74,12 @@ fn inside(from: u32, len: usize) -> Result<(), Failed> {
 impl<I: I2c> ReadNorFlash for Eeprom<I> {
     const READ_SIZE: usize = 1;
 
-    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Failed> {
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Failed> {
         inside(at, bytes.len())?;
         if bytes.is_empty() {
             return Ok(());
         }
-        self.transaction(&mut [Operation::Write(&place(at)), Operation::Read(bytes)]).await
+        self.transaction(&mut [Operation::Write(&place(at)), Operation::Read(bytes)])
     }
 
     fn capacity(&self) -> usize {
@@ -94,16 +91,16 @@ impl<I: I2c> NorFlash for Eeprom<I> {
     const WRITE_SIZE: usize = 1;
     const ERASE_SIZE: usize = 1024;
 
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
         inside(from, to.checked_sub(from).ok_or(Failed::OutOfBounds)? as usize)?;
         for at in (from..to).step_by(PAGE) {
-            self.write_pages(at, &[0xff; PAGE]).await?;
+            self.write_pages(at, &[0xff; PAGE])?;
         }
         Ok(())
     }
 
-    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Failed> {
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Failed> {
         inside(at, bytes.len())?;
-        self.write_pages(at, bytes).await
+        self.write_pages(at, bytes)
     }
 }

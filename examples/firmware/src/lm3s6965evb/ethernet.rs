@@ -9,9 +9,6 @@ use static_cell::ConstStaticCell;
 
 use super::MAC;
 
-/// The interrupt's number.
-pub(crate) const INTERRUPT: u16 = 42;
-
 /// Bytes of a frame at most, without its checksum: IP's minimum. Larger ones are cut, which the stack then drops; TCP
 /// agrees on segments that fit.
 const FRAME: usize = 14 + 576;
@@ -31,7 +28,7 @@ const RECEIVED: u32 = 1;
 static WAKER: AtomicWaker = AtomicWaker::new();
 
 /// A packet has come: whoever waits for it takes all, and then asks for interrupts again.
-pub(crate) fn interrupt() {
+pub(crate) extern "C" fn interrupt() {
     MAC.write(INTERRUPTS, 0);
     WAKER.wake();
 }

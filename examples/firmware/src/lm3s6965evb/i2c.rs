@@ -1,7 +1,6 @@
 //! The I2C controller as master.
 
-use embassy_futures::yield_now;
-use embedded_hal_async::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 
 use super::I2C;
 
@@ -54,12 +53,11 @@ impl Master {
     }
 
     /// One step on the bus.
-    async fn step(&self, control: u32) -> Result<(), Failed> {
+    fn step(&self, control: u32) -> Result<(), Failed> {
         I2C.write(CONTROL, control);
         for _ in 0..PATIENCE {
             let status = I2C.read(CONTROL);
             if status & BUSY != 0 {
-                yield_now().await;
                 continue;
             }
             // a controller that was switched off reports no error, but has not taken the bus either
@@ -74,7 +72,7 @@ impl Master {
     }
 
     /// Bytes one way, from START to STOP.
-    async fn transfer(&self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
+    fn transfer(&self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
         let bytes: usize = operations.iter().map(|operation| length(operation)).sum();
         let mut done = 0;
         for operation in operations {
@@ -86,11 +84,11 @@ impl Master {
                     Operation::Write(from) => {
                         I2C.write(ADDRESS, u32::from(address) << 1);
                         I2C.write(DATA, u32::from(from[at]));
-                        self.step(RUN | start | (end & STOP)).await?;
+                        self.step(RUN | start | (end & STOP))?;
                     }
                     Operation::Read(into) => {
                         I2C.write(ADDRESS, u32::from(address) << 1 | 1);
-                        self.step(RUN | start | end).await?;
+                        self.step(RUN | start | end)?;
                         into[at] = I2C.read(DATA) as u8;
                     }
                 }
@@ -109,11 +107,11 @@ fn length(operation: &Operation<'_>) -> usize {
 
 impl I2c for Master {
     /// Between the directions there is a STOP: the emulated controller knows no repeated START.
-    async fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
+    fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), Failed> {
         let same =
             |one: &Operation<'_>, other: &Operation<'_>| core::mem::discriminant(one) == core::mem::discriminant(other);
         for part in operations.chunk_by_mut(same) {
-            if let Err(why) = self.transfer(address, part).await {
+            if let Err(why) = self.transfer(address, part) {
                 I2C.write(CONTROL, STOP); // gives the bus back
                 return Err(why);
             }

@@ -1,9 +1,13 @@
-//! Stellaris LM3S6965 evaluation board: Cortex-M3, 256 KB flash, 64 KB RAM, ethernet; and an EEPROM on its I2C bus.
+//! Stellaris LM3S6965 evaluation board: Cortex-M3, 256 KB flash, 64 KB RAM, ethernet; and an EEPROM on its I2C bus. It is the
+//! smallest board, so it has an address of its own and no DHCP client (6 KB), and none of what others show: mDNS, SNTP,
+//! configuration over the serial line, reasons of panics (31 KB).
 
 mod eeprom;
 mod ethernet;
 mod i2c;
 mod idle;
+mod interrupts;
+mod runtime;
 mod semihosting;
 mod time;
 mod watchdog;
@@ -14,7 +18,8 @@ use core::panic::PanicInfo;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use device_ui::flash::Shared;
-use embassy_net::Config;
+use embassy_embedded_hal::adapter::BlockingAsync;
+use embassy_net::{Config, Ipv4Address, Ipv4Cidr, StaticConfigV4};
 use embassy_sync::mutex::Mutex;
 use static_cell::StaticCell;
 
@@ -26,7 +31,11 @@ use i2c::Master;
 pub(crate) use semihosting::entropy;
 
 /// Where the data and the sessions are.
-pub(crate) type Flash = Eeprom<Master>;
+pub(crate) type Flash = BlockingAsync<Eeprom<Master>>;
+
+/// Where it is on its network, and the way to others: the addresses that QEMU's network has.
+const ADDRESS: Ipv4Cidr = Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24);
+const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 
 /// A device of the chip.
 #[allow(unsafe_code)]
@@ -54,37 +63,15 @@ fn main() -> ! {
     watchdog::start();
     time::start(chip.SYST);
     let network = Network::new([0x02, 0x00, 0x00, 0x65, 0x69, 0x65]);
-    allow(ethernet::INTERRUPT);
+    interrupts::allow();
     static EEPROM: StaticCell<Shared<Flash>> = StaticCell::new();
-    let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(Eeprom(Master::new())));
+    let chip: &'static Shared<Flash> = EEPROM.init(Mutex::new(BlockingAsync::new(Eeprom(Master::new()))));
     idle::run(|spawner| {
         spawn(spawner, watchdog::feed());
         let storage = Storage::new(chip, 0..eeprom::SIZE as u32);
-        start(spawner, network, Config::dhcpv4(Default::default()), storage);
+        let address = StaticConfigV4 { address: ADDRESS, gateway: Some(GATEWAY), dns_servers: Default::default() };
+        start(spawner, network, Config::ipv4_static(address), storage);
     })
-}
-
-/// Lets an interrupt through.
-#[allow(unsafe_code)]
-fn allow(number: u16) {
-    #[derive(Clone, Copy)]
-    struct Number(u16);
-    // SAFETY: the chip has this interrupt
-    unsafe impl cortex_m::interrupt::InterruptNumber for Number {
-        fn number(self) -> u16 {
-            self.0
-        }
-    }
-    // SAFETY: no critical section relies on its being masked
-    unsafe { cortex_m::peripheral::NVIC::unmask(Number(number)) }
-}
-
-#[exception]
-#[allow(unsafe_code)] // the signature
-unsafe fn DefaultHandler(number: i16) {
-    if number == ethernet::INTERRUPT as i16 {
-        ethernet::interrupt();
-    }
 }
 
 /// The serial line.
@@ -97,8 +84,7 @@ impl Write for Serial {
     }
 }
 
-/// What must not happen is told, and the device begins anew. Why it came is not told: that takes 31 KB of messages. The
-/// second board has them.
+/// What must not happen is told, and the device begins anew.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     let _ = Serial.write_str("panic\n");

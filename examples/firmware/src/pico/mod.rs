@@ -1,6 +1,8 @@
 //! Raspberry Pi Pico (RP2040) or Pico 2 (RP2350) with a W5500 for the ethernet, wired as on the W5500-EVB-Pico and
 //! W5500-EVB-Pico2.
 
+mod multicast;
+
 use embassy_executor::Spawner;
 use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, Runner, State};
@@ -14,11 +16,16 @@ use embedded_hal_bus::spi::ExclusiveDevice;
 use static_cell::ConstStaticCell;
 
 use crate::app::{spawn, start};
-pub(crate) use crate::rp::{Flash, Lines, Serial, entropy, lines};
+use crate::line::Item;
+pub(crate) use crate::rp::{Flash, Lines, Serial, entropy, give_up, lines};
 use crate::{console, rp};
+use multicast::WithGroups;
 
 pub(crate) type Network = Device<'static>;
-type Bus = ExclusiveDevice<Spi<'static, SPI0, spi::Async>, Output<'static>, Delay>;
+type Bus = WithGroups<ExclusiveDevice<Spi<'static, SPI0, spi::Async>, Output<'static>, Delay>>;
+
+/// It has no configuration items of its own.
+pub(crate) const ITEMS: [Item; 0] = [];
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
@@ -39,6 +46,7 @@ async fn main(spawner: Spawner) {
     config.frequency = 50_000_000;
     let spi = Spi::new(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_16, p.DMA_CH0, p.DMA_CH1, Interrupts, config);
     let Ok(bus) = ExclusiveDevice::new(spi, Output::new(p.PIN_17, Level::High), Delay);
+    let bus = WithGroups(bus);
     let (interrupt, reset) = (Input::new(p.PIN_21, Pull::Up), Output::new(p.PIN_20, Level::High));
     static STATE: ConstStaticCell<State<4, 4>> = ConstStaticCell::new(State::new());
     let made = embassy_net_wiznet::new(mac, STATE.take(), bus, interrupt, reset).await;

@@ -6,7 +6,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ptr::{self, NonNull};
 
 use critical_section::Mutex;
-use sha2::{Digest, Sha256};
+use session_core::hash::sha256;
 use virtio_drivers::device::rng::VirtIORng;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
@@ -102,7 +102,7 @@ fn seed(transport: MmioTransport<'static>) {
 pub(crate) fn entropy() -> Option<[u8; 32]> {
     critical_section::with(|cs| {
         let seed = SEED.borrow(cs).get()?;
-        let draw = |what: &[u8]| Sha256::new_with_prefix(seed).chain_update(what).finalize().into();
+        let draw = |what: &[u8]| sha256(&[&seed, what]);
         SEED.borrow(cs).set(Some(draw(b"the next seed")));
         Some(draw(b"for whoever asks"))
     })

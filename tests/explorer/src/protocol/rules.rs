@@ -178,8 +178,8 @@ pub(crate) static RULES: &[Mutation] = &[
         explore: "two --small-first",
         edits: &[Edit {
             file: CHANGES,
-            code: "(self.rest, self.cleared, self.relabeled, self.dirty) = (None, false, false, false);",
-            instead: "(self.rest, self.cleared, self.relabeled, self.dirty, self.stale) = (None, false, false, false, false);",
+            code: "(self.cleared, self.relabeled, self.dirty) = (false, false, false);",
+            instead: "(self.cleared, self.relabeled, self.dirty, self.stale) = (false, false, false, false);",
         }],
     },
     Mutation {

@@ -1,9 +1,11 @@
 //! What comes on the serial line, without a board.
 
+#[path = "../../../../examples/firmware/esp32/src/access.rs"]
+mod access;
 #[path = "../../../../examples/firmware/src/line.rs"]
 mod line;
 
-use line::{Line, cidr, ipv4};
+use line::{Item, Line, Order, cidr, ipv4, is_cidr, is_ipv4, order};
 
 /// The lines in these bytes.
 fn lines(bytes: &[u8]) -> Vec<String> {
@@ -43,4 +45,46 @@ fn no_address_on_the_serial_line_stops_the_device_em9() {
     for text in ["10.0.0.9", "10.0.0.9/", "10.0.0.9/33", "10.0.0.9/256", "10.0.0.9/-1", "10.0.0.9/24/1", "/24"] {
         assert_eq!(cidr(text), None, "{text}");
     }
+}
+
+/// EM9: an order is for an item that the board has, with a value that it can use. Nothing that the device says repeats a value.
+#[test]
+fn orders_on_the_serial_line_are_checked_and_never_repeated_em9() {
+    let board: [Item; 2] = [("address", is_cidr), ("gateway", is_ipv4)];
+    let items = || board.into_iter().chain(access::ITEMS);
+    assert_eq!(order("set ssid My home", items()), Some(Ok(Order::Set("ssid", "My home"))));
+    assert_eq!(order("set password  a b  c ", items()), Some(Ok(Order::Set("password", " a b  c "))));
+    assert_eq!(order("unset password", items()), Some(Ok(Order::Unset("password"))));
+    assert_eq!(order("set address 10.0.0.9/24", items()), Some(Ok(Order::Set("address", "10.0.0.9/24"))));
+    for line in ["", "set", "set ssid", "unset", "unset ssid home", "unset home", "set home a", "Set ssid a", "ssid a"]
+    {
+        assert_eq!(order(line, items()), None, "{line}");
+    }
+    for (line, secret) in [
+        ("set password secret", "secret"),
+        ("set gateway secret", "secret"),
+        ("set address secret/24", "secret"),
+        ("set ssid ", "\n"),
+    ] {
+        let why = order(line, items()).expect("an order").expect_err(line);
+        assert!(!why.contains(secret), "{why}");
+    }
+    assert_eq!(order("set password secret", board.into_iter()), None, "a board without Wi-Fi has no such item");
+}
+
+/// EM9: the radio is given no password that WPA does not know. It would take one, and fail without a reason.
+#[test]
+fn a_wifi_password_has_a_length_that_wpa_knows_em9() {
+    let (_, name) = access::ITEMS[0];
+    let (_, password) = access::ITEMS[1];
+    for good in [8, 9, 62, 63] {
+        assert_eq!(password(&"x".repeat(good)), Ok(()), "{good}");
+    }
+    assert_eq!(password(&"0123456789abcdefABCDEF0123456789".repeat(2)), Ok(()), "a key");
+    for bad in [String::new(), "x".repeat(1), "x".repeat(7), "x".repeat(64), "0".repeat(65), "\u{e4}bc".into()] {
+        let why = password(&bad).expect_err(&bad);
+        assert!(why.contains("8 to 63") && why.contains("64 hexadecimal"), "{why}");
+    }
+    assert!(name("home").is_ok() && name(&"x".repeat(32)).is_ok());
+    assert!(name("").is_err() && name(&"x".repeat(33)).is_err());
 }

@@ -67,7 +67,7 @@ fn the_guide_leads_from_an_empty_folder_to_a_signed_in_browser_em9() {
     let folder = tempfile::tempdir().unwrap();
     let program = follow(&root, folder.path());
 
-    let (device, code) = boot(&program, folder.path());
+    let (mut device, code) = boot(&program, folder.path());
     let mut browser = Browser::default();
     assert!(browser.get(device.address(), "/").unwrap().body.contains("Sign in"));
     let wrong = format!("code={}", (code.parse::<u32>().unwrap() + 1) % 100_000_000);
@@ -75,6 +75,11 @@ fn the_guide_leads_from_an_empty_folder_to_a_signed_in_browser_em9() {
     assert!(browser.get(device.address(), "/").unwrap().body.contains("Sign in"));
     assert_eq!(browser.post(device.address(), "/sign-in", &format!("code={code}")).unwrap().status, 303);
     assert!(browser.get(device.address(), "/").unwrap().body.contains("You are signed in."));
+
+    // of 64 KB, which leaves the reader's handlers as much again
+    let used = device.stack().unwrap();
+    println!("the guide: {used} bytes of stack");
+    assert!(used < 40 * 1024, "{used} bytes of stack");
 
     // the plug is pulled
     drop(device);

@@ -226,14 +226,13 @@ fn boot_at(table: &Table, address: &str) -> Device {
 fn a_pico_keeps_its_address_in_its_flash_st5_em9() {
     let table = Table::new(Board::Pico);
     let (mut device, mut owner) = table.owned();
-    for line in
-        ["address 10.0.0.9/24", "set ssid home", "set address", "set address 10.0.0.9/24 home", "unset address 1"]
-    {
-        ask(&mut device, line, "set KEY VALUE or unset KEY, with the keys address, gateway and time-server");
+    for line in ["address 10.0.0.9/24", "set ssid home", "set address", "unset address 1", "?"] {
+        ask(&mut device, line, "set KEY VALUE, unset KEY or restart; the keys: address gateway time-server");
     }
     for line in [
         "set address 10.0.0.9",
         "set address 10.0.0.9/33",
+        "set address 10.0.0.9/24 home",
         "set address 224.0.0.1/24",
         "set gateway home",
         &format!("set gateway {:90}", 1),
@@ -282,8 +281,9 @@ fn a_pico_without_a_dhcp_server_is_given_an_address_em9() {
     let mut device = table.boot_with(&[Fault::NoAddress]);
     assert_eq!(device.said().last().unwrap(), "no address: no DHCP server answers");
     ask(&mut device, "set address 10.0.0.9/24", "done, counts from the next start");
-    drop(device);
-    let device = boot_at(&table, "10.0.0.9");
+    ask(&mut device, "restart", "restarts");
+    device.hears("up: http://10.0.0.9/").unwrap();
+    device.reach("10.0.0.9").unwrap();
     assert_eq!(Browser::default().get(device.address(), "/").unwrap().view(), "first-boot");
 }
 
