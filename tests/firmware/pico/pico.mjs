@@ -97,11 +97,17 @@ export class Pico {
     const [line] = mcu.uart, register = line.readUint32.bind(line);
     line.readUint32 = (offset) => (offset === 0x48 ? 0 : register(offset)); // no DMA
     line.checkInterrupts = () => mcu.setInterrupt(line.irq, Boolean(line.interruptStatus & line.interruptMask));
+    // a reset that the program asks for: rp2040js 1.4.1 knows none
+    const { ppb } = mcu, system = ppb.writeUint32.bind(ppb);
+    ppb.writeUint32 = (offset, value) => {
+      if (offset === 0xd0c && value >>> 16 === 0x5fa && value & 4) this.ended = 'reset';
+      else system(offset, value);
+    };
     const watchdog = mcu.peripherals[0x40058];
     watchdog.onWatchdogTrigger = () => {
       // its alarm repeats otherwise
       watchdog.alarm.enable = watchdog.timer.enable = false;
-      this.bitten = true;
+      this.ended = 'watchdog';
     };
   }
 
@@ -184,7 +190,7 @@ export class Pico {
   run(nanos) {
     const { core, clock } = this.mcu, { registers } = core, end = clock.nanos + nanos;
     let { deepest } = this;
-    while (clock.nanos < end && !this.bitten) {
+    while (clock.nanos < end && !this.ended) {
       if (core.waiting) {
         const sleeps = Math.min(clock.nextAlarm ? clock.nanosToNextAlarm : Infinity, end - clock.nanos);
         this.asleep += sleeps;
@@ -195,10 +201,10 @@ export class Pico {
       }
     }
     this.deepest = deepest;
-    if (this.bitten) {
-      this.bitten = false;
+    if (this.ended) {
       this.resets++;
-      this.line('watchdog');
+      this.line(this.ended);
+      this.ended = undefined;
       this.on();
     }
   }
