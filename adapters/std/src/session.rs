@@ -38,7 +38,25 @@ struct Shared {
     origin: Option<Box<Origin>>,
     /// Another site caused the request. Known only where sessions are bound to devices.
     elsewhere: AtomicBool,
+    /// A call loads the session. Others wait for it, but never for a verb, which may not be polled until they return.
+    loading: AtomicBool,
     state: Mutex<State>,
+}
+
+/// Says that a session is being loaded, until it is dropped.
+struct Loading<'a>(&'a AtomicBool);
+
+impl<'a> Loading<'a> {
+    fn begin(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self(flag)
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -196,8 +214,9 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
-        let (elsewhere, state) = (AtomicBool::new(false), Mutex::new(State::Untouched));
-        Self(Arc::new(Shared { core: sessions.core(), origin, elsewhere, state }))
+        let (elsewhere, loading) = (AtomicBool::new(false), AtomicBool::new(false));
+        let state = Mutex::new(State::Untouched);
+        Self(Arc::new(Shared { core: sessions.core(), origin, elsewhere, loading, state }))
     }
 
     /// Returns the name of the header whose lines [`session`](Self::session) needs: `Cookie`, or the header of
@@ -216,22 +235,26 @@ impl Request {
 
     /// Returns the session, which the first call loads by the lines of the request's [`header`](Self::header). A
     /// handler that only peeks passes `activity: false`, and its request does not count as activity. Calls at the same
-    /// time wait for the first one. If its future is dropped, the next call loads the session.
+    /// time wait until it is loaded. If the future of the first call is dropped, the next call loads the session.
     ///
     /// # Errors
-    /// The error of loading it, which further calls return as well.
+    /// The error of loading it, which further calls return as well. [`Error::Busy`] while a verb is in progress.
     pub async fn session<'h>(
         &self,
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
         self.0.can_open()?;
+        // dropped after the lock, so that no call in between finds neither
+        let _loading;
         let mut state = match self.0.state.try_lock() {
             Some(state) => state,
             // actix-web extracts the arguments of a handler at the same time: the first call loads for all
-            None => self.0.state.lock().await,
+            None if self.0.loading.load(Ordering::Relaxed) => self.0.state.lock().await,
+            None => return Err(Error::Busy),
         };
         if matches!(*state, State::Untouched) {
+            _loading = Loading::begin(&self.0.loading);
             // into the state when it is loaded: if this future is dropped, the next call loads
             let mut place = buffer_pool::take();
             let mut view = View::new(&self.0.core, &mut place, ThreadRng);

@@ -14,13 +14,18 @@ use session_core::subject::NoIndex;
 use session_core::testing::run;
 use session_std::{Error, Finished, MemoryStore, Policy, Request, Sessions, SharedStore, keys, shared};
 
-/// A memory store whose next load fails, does not end, or waits once.
+/// A memory store whose next load fails, does not end, or waits once. Its next update can wait as well.
 #[derive(Clone, Default)]
 struct Moody(Arc<(MemoryStore, AtomicU8)>);
 
 const FAIL: u8 = 1;
 const HANG: u8 = 2;
 const WAIT: u8 = 3;
+
+async fn wait() {
+    let mut waited = false;
+    poll_fn(|_| if replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
 
 impl Store for Moody {
     type Error = &'static str;
@@ -35,8 +40,7 @@ impl Store for Moody {
             FAIL => Err("down"),
             HANG => pending().await,
             WAIT => {
-                let mut waited = false;
-                poll_fn(|_| if replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+                wait().await;
                 self.0.0.load(key, now, into).await.map_err(never)
             }
             _ => self.0.0.load(key, now, into).await.map_err(never),
@@ -55,6 +59,9 @@ impl Store for Moody {
         now: Time,
         there: &mut [u8],
     ) -> Result<Outcome, &'static str> {
+        if self.0.1.swap(0, Ordering::Relaxed) == WAIT {
+            wait().await;
+        }
         self.0.0.update(key, seen, record, now, there).await.map_err(never)
     }
 
@@ -137,6 +144,25 @@ fn extractors_at_the_same_time_share_one_load() {
     let Poll::Ready(Ok(second)) = second.as_mut().poll(&mut context) else { panic!("loaded by the first") };
     first.set("n", &2_u32).unwrap();
     assert_eq!(second.get::<u32>("n"), Ok(Some(2)));
+}
+
+/// The verb's future may be polled again only after the extractor has returned, so waiting for it might never end.
+#[test]
+fn an_extractor_does_not_wait_for_a_verb() {
+    let (store, sessions, cookie) = begin();
+    let request = Request::new(sessions);
+    let session = run(request.session([cookie.as_bytes()].into_iter(), true)).unwrap();
+    store.0.1.store(WAIT, Ordering::Relaxed);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut verb = pin!(session.rotate());
+    let mut waits = 0;
+    while verb.as_mut().poll(&mut context).is_pending() {
+        waits += 1;
+        let mut extractor = pin!(request.session([cookie.as_bytes()].into_iter(), true));
+        let Poll::Ready(busy) = extractor.as_mut().poll(&mut context) else { panic!("it waits") };
+        assert_eq!(busy.map(|_| ()), Err(Error::Busy));
+    }
+    assert!(waits > 0, "the store waited");
 }
 
 #[test]
