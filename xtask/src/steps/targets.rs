@@ -82,7 +82,7 @@ pub(super) fn on_target(log: &mut Log) -> Result<String, String> {
     let board =
         "timeout 300 qemu-system-arm -M lm3s6965evb -nographic -semihosting-config enable=on,target=native -kernel";
     let output = log.run(run.env("CARGO_TARGET_THUMBV7M_NONE_EABI_RUNNER", board))?;
-    let read = instructions_of_a_read(log)?;
+    let counted = instructions_of_a_read(log)?;
     let ran = output.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
     let mut files = Vec::new();
     rust_files(&root().join("session-core/src"), &mut files)?;
@@ -95,7 +95,7 @@ pub(super) fn on_target(log: &mut Log) -> Result<String, String> {
     if ran == 0 || ran != both {
         return Err(format!("{ran} tests ran on the target, the core has {both}"));
     }
-    Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in files marked so, need a host; {read}"))
+    Ok(format!("{ran} of {both} tests ran on the Cortex-M3; {host} more, in files marked so, need a host; {counted}"))
 }
 
 /// The instructions of a read on the Cortex-M3, as hundredths of those of its hash, and the budget of both. Lower it

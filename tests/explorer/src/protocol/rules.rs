@@ -211,8 +211,8 @@ pub(crate) static RULES: &[Mutation] = &[
         explore: "two --small-first",
         edits: &[Edit {
             file: MACHINE,
-            code: "if operation.pending { done.map_err(|_| Error::Indeterminate) } else { done }",
-            instead: "done",
+            code: "if operation.pending { Error::Indeterminate } else { error }",
+            instead: "error",
         }],
     },
     Mutation {
