@@ -63,7 +63,9 @@ mod counted {
         app: &App,
         line: &[u8],
         into: &'b mut [u8],
-        act: impl Fn(&mut Session<'_, FixedStore<4, 256>, Still, Counter, &mut RequestState<[u8; 256]>>) -> Result<(), Error>,
+        act: impl Fn(
+            &mut Session<'_, FixedStore<4, 256>, Still, Counter, &mut RequestState<[u8; 256]>>,
+        ) -> Result<(), Error>,
     ) -> Option<&'b str> {
         let mut state = RequestState::new([0; 256], [0; 256]);
         let mut session = Session::new(app, &mut state, Counter(0));
