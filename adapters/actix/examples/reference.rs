@@ -66,6 +66,7 @@ pub fn serve(listener: TcpListener, config: Config, clock: AnyClock, stop: Stop)
     })
 }
 
+/// Serves as the flags say.
 pub fn main() {
     support::reference::run(serve);
 }

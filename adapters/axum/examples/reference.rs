@@ -65,6 +65,7 @@ pub fn run(listener: TcpListener, router: Router, stop: Stop) -> Result<(), Stri
     })
 }
 
+/// Serves as the flags say.
 pub fn main() {
     support::reference::run(serve);
 }

@@ -56,6 +56,7 @@ impl<S: Store> Handler<DevicePool<S>> for App<'_, S> {
 
 // ---- the program -----------------------------------------------------------------------------------------------------
 
+/// Serves as the flags say.
 pub fn main() {
     support::reference::run(serve);
 }

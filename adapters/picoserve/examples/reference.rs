@@ -92,6 +92,7 @@ impl IntoResponse for Text {
 
 // ---- the program -----------------------------------------------------------------------------------------------------
 
+/// Serves as the flags say.
 pub fn main() {
     support::reference::run(serve);
 }

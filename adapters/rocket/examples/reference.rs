@@ -104,6 +104,7 @@ pub fn serve(config: Config, clock: AnyClock, ready: Ready, stop: Stop) -> Resul
     })
 }
 
+/// Serves as the flags say.
 pub fn main() {
     support::reference::run_binding(serve);
 }

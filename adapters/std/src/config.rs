@@ -108,7 +108,9 @@ pub struct Config {
 
 /// The name of a setting where it was set, for errors. By default the field's.
 #[derive(Clone, Default)]
-struct Names(Option<Arc<dyn Fn(&str) -> String + Send + Sync>>);
+struct Names(Option<Arc<Name>>);
+
+type Name = dyn Fn(&str) -> String + Send + Sync;
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

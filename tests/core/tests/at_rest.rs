@@ -189,7 +189,8 @@ fn what_was_not_sealed_is_refused_se4() {
 #[test]
 fn sealing_begins_and_ends_without_a_sign_out_se1_se4() {
     type Node = AtRest<&'static MemoryStore, [u8; 512]>;
-    let steps: [(&str, fn(Node) -> Node); 3] =
+    type Step = (&'static str, fn(Node) -> Node);
+    let steps: [Step; 3] =
         [("writing", AtRest::writing_unsealed), ("accepting", AtRest::accepting_unsealed), ("sealed", |store| store)];
     let mut site = Site::new();
     let node = |site: &Site, step: fn(Node) -> Node| {
@@ -230,7 +231,7 @@ fn an_unsealed_record_that_needs_more_room_is_read_se4() {
     let medium = MemoryStore::new();
     let (key, now) = (Handle::from_bytes(*b"a handle"), Time::from_millis(1_790_000_000_000));
     let value = |len: usize| [&b"\x01k"[..], &[u8::try_from(len).unwrap()], &vec![7; len]].concat();
-    let mut record = vec![0; 60];
+    let mut record = [0; 60];
     (record[0], record[1]) = (2, 64);
     record[14..20].copy_from_slice(&now.millis().to_le_bytes()[..6]);
     for len in [1, 30, 37, 60, 100] {
