@@ -25,7 +25,7 @@ fn main() {
     println!("cargo::rustc-env=DEFMT_LOG=trace");
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg=-Tlink.x");
-    println!("cargo::rustc-link-arg=-Tdefmt.x");
+    println!("cargo::rustc-link-arg-bin=on-target=-Tdefmt.x");
     println!("cargo::rustc-link-arg=--nmagic");
 
     let core = out.join("core");

@@ -61,6 +61,9 @@ impl<T: FromSession + 'static> FromRequest for Extracted<T> {
 async fn extract<T: FromSession>(request: &HttpRequest) -> Result<Extracted<T>, SessionRejection> {
     let mounted = mounted(request).ok_or(Error::NotMounted)?;
     let mut lines = request.headers().get_all(mounted.header().as_str()).map(HeaderValue::as_bytes);
+    if let Some(extracted) = mounted.extract_at_once(&mut lines) {
+        return Ok(Extracted(extracted?));
+    }
     Ok(Extracted(mounted.extract(&mut lines).await?))
 }
 

@@ -1,11 +1,9 @@
 //! The endpoint of device-bound sessions is the layer's (TR3): no route, no CSRF token, no redirect.
 
-use std::time::Duration;
-
 use actix_web::http::Method;
 use actix_web::{App, test, web};
 use core_tests::devices::{Sent, Toy, dialogue};
-use session_actix::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_actix::{Authenticated, Session, SessionLayer, SessionRejection};
 
 async fn sign_in(session: Session) -> Result<&'static str, SessionRejection> {
     let attempt = session.begin_login("ann").await?;
@@ -19,10 +17,7 @@ async fn who(user: Authenticated) -> String {
 
 #[::core::prelude::v1::test]
 fn the_layer_answers_the_endpoint_tr3() {
-    let policy = Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap();
-    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy);
-    let sessions = sessions.device_endpoint("/device-session", Toy).unwrap();
-    let layer = SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]);
+    let layer = SessionLayer::new(support::bound_sessions(Toy)).sign_in_at("/sign-in").refuse_cross_site(&[]);
     let runtime = actix_web::rt::System::new();
     let routes = App::new().route("/sign-in", web::post().to(sign_in)).route("/who", web::get().to(who)).wrap(layer);
     let app = runtime.block_on(test::init_service(routes));

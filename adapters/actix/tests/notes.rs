@@ -14,10 +14,5 @@ async fn the_story() {
     let address = listener.local_addr().unwrap();
     let server = notes::serve(listener, Users::new(story::USERS).unwrap(), sessions).unwrap();
     actix_web::rt::spawn(server);
-    actix_web::web::block(move || {
-        story::tell(address);
-        story::where_one_wanted_to_go(address);
-    })
-    .await
-    .unwrap();
+    actix_web::web::block(move || story::tell_all(address)).await.unwrap();
 }

@@ -4,7 +4,6 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use session_actix::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn upgrades(request: HttpRequest, session: Session, body: web::Payload) -> actix_web::Result<HttpResponse> {
     let before = session.get::<u32>("n").map_err(SessionRejection)?;
@@ -15,7 +14,7 @@ async fn upgrades(request: HttpRequest, session: Session, body: web::Payload) ->
         while session.set("n", &100) != Err(Error::AnswerSent) {
             rt::task::yield_now().await;
         }
-        socket.text(format!("before {before:?}, over")).await.unwrap();
+        socket.text(format!("before {before:?}, over true")).await.unwrap();
         socket.close(None).await.unwrap();
     });
     Ok(answer)
@@ -26,29 +25,9 @@ async fn the_upgrade_carries_the_cookie() {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let app = move || App::new().route("/", web::get().to(upgrades)).wrap(SessionLayer::new(sessions.clone()));
+    let app = move || App::new().route("/socket", web::get().to(upgrades)).wrap(SessionLayer::new(sessions.clone()));
     rt::spawn(HttpServer::new(app).workers(1).listen(listener).unwrap().run());
-
-    let mut cookie = String::new();
-    for text in ["before None, over", "before Some(1), over"] {
-        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-        let ask = format!(
-            "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {cookie}\r\n\r\n"
-        );
-        socket.write_all(ask.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !String::from_utf8_lossy(&answer).contains(", over") {
-            assert_ne!(socket.read_buf(&mut answer).await.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
-        }
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, message) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 101 ") && message.contains(text), "{answer}");
-        if cookie.is_empty() {
-            let set = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-            cookie = set.split(';').next().unwrap().to_owned();
-        }
-    }
+    support::sockets::an_upgrade_carries_the_cookie(address).await;
 }
 
 async fn watches(request: HttpRequest, user: Authenticated, body: web::Payload) -> actix_web::Result<HttpResponse> {
@@ -70,21 +49,7 @@ async fn a_socket_is_closed_when_its_session_ends_lc20() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let layer = SessionLayer::new(sessions.clone());
-    let app = move || App::new().route("/", web::get().to(watches)).wrap(layer.clone());
+    let app = move || App::new().route("/socket", web::get().to(watches)).wrap(layer.clone());
     rt::spawn(HttpServer::new(app).workers(1).listen(listener).unwrap().run());
-
-    let cookie = sessions.cookie_for("ann").with("n", 7).await.unwrap();
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let ask = format!(
-        "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: {cookie}\r\n\r\n"
-    );
-    socket.write_all(ask.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    for text in ["hello ann Ok(Some(7))", "over Ok(())"] {
-        while !String::from_utf8_lossy(&answer).contains(text) {
-            assert_ne!(socket.read_buf(&mut answer).await.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
-        }
-        sessions.revoke_all("ann").await.unwrap();
-    }
+    support::sockets::a_socket_is_closed_when_its_session_ends(address, &sessions).await;
 }

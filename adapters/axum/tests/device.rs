@@ -1,7 +1,5 @@
 //! The endpoint of device-bound sessions is the layer's (TR3): no route, no CSRF token, no redirect.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -9,7 +7,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use core_tests::devices::{Sent, Toy, dialogue};
-use session_axum::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_axum::{Authenticated, Session, SessionLayer, SessionRejection};
 use tower::ServiceExt;
 
 async fn sign_in(session: Session) -> Result<(), SessionRejection> {
@@ -27,14 +25,11 @@ async fn limit(request: axum::extract::Request, next: Next) -> Response {
 
 #[test]
 fn the_layer_answers_the_endpoint_tr3() {
-    let policy = Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap();
-    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy);
-    let sessions = sessions.device_endpoint("/device-session", Toy).unwrap();
     let app = Router::new()
         .route("/sign-in", post(sign_in))
         .route("/who", get(async |user: Authenticated| user.subject))
         .layer(from_fn(limit))
-        .layer(SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]));
+        .layer(SessionLayer::new(support::bound_sessions(Toy)).sign_in_at("/sign-in").refuse_cross_site(&[]));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     dialogue(|method, path, headers| {
         let request = Request::builder().method(method).uri(path);

@@ -14,10 +14,5 @@ async fn the_story() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    tokio::task::spawn_blocking(move || {
-        story::tell(address);
-        story::where_one_wanted_to_go(address);
-    })
-    .await
-    .unwrap();
+    tokio::task::spawn_blocking(move || story::tell_all(address)).await.unwrap();
 }

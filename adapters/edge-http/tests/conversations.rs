@@ -6,13 +6,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    support::reference::with_flash(|flash| {
-        support::reference::converse_on_a_device(
-            "edge-http",
-            &["memory:", "fixed:", "cookie:", flash],
-            reference::serve,
-        );
-    });
+    support::reference::converse_on_a_device("edge-http", reference::serve);
 }
 
 #[test]

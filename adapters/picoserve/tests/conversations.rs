@@ -7,13 +7,7 @@ mod reference;
 
 #[test]
 fn conversations() {
-    support::reference::with_flash(|flash| {
-        support::reference::converse_on_a_device(
-            "picoserve",
-            &["memory:", "fixed:", "cookie:", flash],
-            reference::serve,
-        );
-    });
+    support::reference::converse_on_a_device("picoserve", reference::serve);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! The endpoint of device-bound sessions is the layer's (TR3): no route, no CSRF token, no redirect.
 
-use std::time::Duration;
-
 use core_tests::devices::{Sent, Toy, dialogue};
 use poem::http::Method;
 use poem::test::TestClient;
 use poem::{EndpointExt, Route, get, handler, post};
-use session_poem::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_poem::{Authenticated, Session, SessionLayer, SessionRejection};
 
 #[handler]
 async fn sign_in(session: Session) -> Result<(), SessionRejection> {
@@ -21,10 +19,7 @@ fn who(user: Authenticated) -> String {
 
 #[test]
 fn the_layer_answers_the_endpoint_tr3() {
-    let policy = Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap();
-    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy);
-    let sessions = sessions.device_endpoint("/device-session", Toy).unwrap();
-    let layer = SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]);
+    let layer = SessionLayer::new(support::bound_sessions(Toy)).sign_in_at("/sign-in").refuse_cross_site(&[]);
     let app = TestClient::new(Route::new().at("/sign-in", post(sign_in)).at("/who", get(who)).with(layer));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     dialogue(|method, path, headers| {

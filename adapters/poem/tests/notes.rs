@@ -17,10 +17,5 @@ async fn the_story() {
     let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
     tokio::spawn(Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap()).run(app));
-    tokio::task::spawn_blocking(move || {
-        story::tell(address);
-        story::where_one_wanted_to_go(address);
-    })
-    .await
-    .unwrap();
+    tokio::task::spawn_blocking(move || story::tell_all(address)).await.unwrap();
 }

@@ -7,7 +7,6 @@ use poem::{EndpointExt, IntoResponse, Route, Server, get, handler};
 use session_poem::{
     Authenticated, Error, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys,
 };
-use tokio_tungstenite::connect_async;
 
 #[handler]
 fn upgrades(session: Session, socket: WebSocket) -> Result<impl IntoResponse, SessionRejection> {
@@ -23,28 +22,12 @@ fn upgrades(session: Session, socket: WebSocket) -> Result<impl IntoResponse, Se
 #[tokio::test]
 async fn the_upgrade_carries_the_cookie() {
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
-    let app = Route::new().at("/", get(upgrades)).with(SessionLayer::new(sessions));
+    let app = Route::new().at("/socket", get(upgrades)).with(SessionLayer::new(sessions));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
     tokio::spawn(Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap()).run(app));
-
-    let mut cookie = None;
-    for text in ["before None, over true", "before Some(1), over true"] {
-        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-        let mut request = url.as_str().into_client_request().unwrap();
-        if let Some(cookie) = &cookie {
-            request.headers_mut().insert("cookie", http::HeaderValue::try_from(cookie).unwrap());
-        }
-        let (mut socket, answer) = connect_async(request).await.unwrap();
-        assert_eq!(answer.status(), 101);
-        if cookie.is_none() {
-            let set = answer.headers()["set-cookie"].to_str().unwrap();
-            cookie = Some(set.split(';').next().unwrap().to_owned());
-        }
-        let message = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
-        assert_eq!(message.to_text().unwrap(), text);
-    }
+    support::sockets::an_upgrade_carries_the_cookie(address).await;
 }
 
 #[handler]
@@ -61,22 +44,11 @@ fn watches(user: Authenticated, socket: WebSocket) -> Result<impl IntoResponse, 
 
 #[tokio::test]
 async fn a_socket_is_closed_when_its_session_ends_lc20() {
-    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
     let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
-    let app = Route::new().at("/", get(watches)).with(SessionLayer::new(sessions.clone()));
+    let app = Route::new().at("/socket", get(watches)).with(SessionLayer::new(sessions.clone()));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
     tokio::spawn(Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap()).run(app));
-
-    let cookie = sessions.cookie_for("ann").with("n", 7).await.unwrap();
-    let mut request = url.into_client_request().unwrap();
-    request.headers_mut().insert("cookie", http::HeaderValue::try_from(cookie).unwrap());
-    let (mut socket, _) = connect_async(request).await.unwrap();
-    for text in ["hello ann Ok(Some(7))", "over Ok(())"] {
-        let message = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
-        assert_eq!(message.to_text().unwrap(), text);
-        sessions.revoke_all("ann").await.unwrap();
-    }
-    assert!(futures_util::StreamExt::next(&mut socket).await.is_none_or(|last| last.is_err()), "closed");
+    support::sockets::a_socket_is_closed_when_its_session_ends(address, &sessions).await;
 }

@@ -46,6 +46,9 @@ async fn extract<T: FromSession>(request: &Request<'_>) -> Result<Extracted<T>, 
     let header = session.header().as_str();
     let mut lines = request.headers().get(header).map(str::as_bytes).peekable();
     if header != "cookie" || lines.peek().is_some() {
+        if let Some(extracted) = session.extract_at_once(&mut lines) {
+            return extracted.map(Extracted);
+        }
         return session.extract(&mut lines).await.map(Extracted);
     }
     // `rocket::local` puts cookies into the jar and writes no Cookie line

@@ -122,6 +122,9 @@ fn spelled(name: &HeaderName) -> Cow<'static, str> {
     usual.map_or_else(|| name.as_str().to_owned().into(), Cow::Borrowed)
 }
 
+const VARY: HeaderName = HeaderName::from_static("vary");
+const COOKIE: HeaderName = HeaderName::from_static("cookie");
+
 /// The headers of an answer, for its session's part.
 pub(crate) struct Headers<'a, 'r>(pub(crate) &'a mut Response<'r>);
 
@@ -136,6 +139,15 @@ impl Answer for Headers<'_, '_> {
 
     fn list(&self, name: &HeaderName) -> Option<String> {
         headers::list(self.0.headers().get(name.as_str()))
+    }
+
+    /// A look at the few names there are costs less than Rocket's hash of one.
+    fn vary_by_cookie(&mut self) {
+        if self.0.headers().iter().any(|header| header.name() == "vary") {
+            self.merge(&VARY, |before| headers::vary(before, &COOKIE));
+        } else {
+            self.0.adjoin_raw_header("vary", "Cookie");
+        }
     }
 
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {

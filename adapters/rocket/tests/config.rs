@@ -21,6 +21,17 @@ fn with(toml: &str, test: impl FnOnce(&mut Jail)) {
     });
 }
 
+#[post("/login")]
+async fn login(session: Session) -> Result<(), SessionRejection> {
+    let attempt = session.begin_login("ann").await?;
+    Ok(session.login(attempt).await?)
+}
+
+#[get("/who")]
+fn who(user: Authenticated) -> String {
+    user.subject
+}
+
 /// The `Set-Cookie` of a rocket that is configured so.
 fn set_cookie() -> String {
     #[get("/")]
@@ -121,15 +132,6 @@ fn a_key_file_is_relative_to_the_file_that_names_it() {
 
 #[test]
 fn the_newest_login_ends_the_oldest_session_lc9() {
-    #[post("/login")]
-    async fn login(session: Session) -> Result<(), SessionRejection> {
-        let attempt = session.begin_login("ann").await?;
-        Ok(session.login(attempt).await?)
-    }
-    #[get("/who")]
-    fn who(user: Authenticated) -> String {
-        user.subject
-    }
     with("[default.session]\nmax_sessions = 1", |_| {
         let rocket = || rocket::build().attach(SessionLayer::configured(MemoryStore::new()));
         let client = Client::untracked(rocket().mount("/", routes![login, who])).unwrap();
@@ -204,15 +206,6 @@ fn what_cannot_work_is_named_in_one_line() {
 /// The token in a header instead of a cookie.
 #[test]
 fn a_token_in_a_header_tr5() {
-    #[post("/login")]
-    async fn login(session: Session) -> Result<(), SessionRejection> {
-        let attempt = session.begin_login("ann").await?;
-        Ok(session.login(attempt).await?)
-    }
-    #[get("/who")]
-    fn who(user: Authenticated) -> String {
-        user.subject
-    }
     with(&format!("[default.session]\nkey = \"{KEY}\"\ntoken_header = \"authorization\""), |_| {
         let layer = SessionLayer::configured(MemoryStore::new()).refuse_cross_site(&[]);
         let client = Client::tracked(rocket::build().attach(layer).mount("/", routes![login, who])).unwrap();

@@ -26,10 +26,7 @@ fn quiet() -> rocket::Config {
 
 #[test]
 fn the_layer_answers_the_endpoint_tr3() {
-    let policy = Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap();
-    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy);
-    let sessions = sessions.device_endpoint("/device-session", Toy).unwrap();
-    let layer = SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]);
+    let layer = SessionLayer::new(support::bound_sessions(Toy)).sign_in_at("/sign-in").refuse_cross_site(&[]);
     let client = Client::untracked(rocket::custom(quiet()).attach(layer).mount("/", routes![sign_in, who])).unwrap();
     dialogue(|method, path, headers| {
         let mut request = client.req(method.parse::<Method>().unwrap(), path.to_owned());

@@ -31,6 +31,5 @@ fn the_story() {
     let runtime = rocket::tokio::runtime::Runtime::new().unwrap();
     runtime.spawn(app.launch());
     let address = told.recv_timeout(Duration::from_secs(60)).unwrap();
-    story::tell(address);
-    story::where_one_wanted_to_go(address);
+    story::tell_all(address);
 }

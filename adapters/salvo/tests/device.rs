@@ -1,12 +1,10 @@
 //! The endpoint of device-bound sessions is the layer's (TR3): no route, no CSRF token, no redirect.
 
-use std::time::Duration;
-
 use core_tests::devices::{Sent, Toy, dialogue};
 use salvo::http::{HeaderName, Method};
 use salvo::prelude::*;
 use salvo::test::{RequestBuilder, ResponseExt};
-use session_salvo::{Authenticated, MemoryStore, Policy, Session, SessionLayer, SessionRejection, Sessions, keys};
+use session_salvo::{Authenticated, Session, SessionLayer, SessionRejection};
 
 #[handler]
 async fn sign_in(session: Session) -> Result<(), SessionRejection> {
@@ -29,10 +27,7 @@ fn limit(request: &mut Request, response: &mut Response) {
 
 #[test]
 fn the_layer_answers_the_endpoint_tr3() {
-    let policy = Policy::SECURE.device_bound(Duration::from_secs(600)).unwrap();
-    let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(policy);
-    let sessions = sessions.device_endpoint("/device-session", Toy).unwrap();
-    let layer = SessionLayer::new(sessions).sign_in_at("/sign-in").refuse_cross_site(&[]);
+    let layer = SessionLayer::new(support::bound_sessions(Toy)).sign_in_at("/sign-in").refuse_cross_site(&[]);
     let router = Router::new().push(Router::with_path("sign-in").post(sign_in)).push(Router::with_path("who").get(who));
     let app = Service::new(router).hoop(layer).hoop(limit);
     let runtime = tokio::runtime::Runtime::new().unwrap();

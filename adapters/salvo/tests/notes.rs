@@ -16,10 +16,5 @@ async fn the_story() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(Server::new(TcpAcceptor::try_from(listener).unwrap()).try_serve(app));
-    tokio::task::spawn_blocking(move || {
-        story::tell(address);
-        story::where_one_wanted_to_go(address);
-    })
-    .await
-    .unwrap();
+    tokio::task::spawn_blocking(move || story::tell_all(address)).await.unwrap();
 }

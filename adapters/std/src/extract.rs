@@ -48,4 +48,13 @@ impl Request {
     pub async fn extract<'h, T: FromSession>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<T, Error> {
         T::from_session(self.session(lines, T::ACTIVITY).await?)
     }
+
+    /// Returns what a handler asks for like [`extract`](Self::extract) if that does not wait. Otherwise returns `None` and
+    /// does nothing.
+    pub fn extract_at_once<'h, T: FromSession>(
+        &self,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Option<Result<T, Error>> {
+        self.session_at_once(lines, T::ACTIVITY).map(|session| session.and_then(T::from_session))
+    }
 }

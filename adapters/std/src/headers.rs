@@ -31,6 +31,11 @@ pub trait Answer {
             self.set(name, value);
         }
     }
+
+    /// Adds `Cookie` to `Vary`. Every response to a request that used its session has it.
+    fn vary_by_cookie(&mut self) {
+        self.merge(&VARY, |before| vary(before, &COOKIE));
+    }
 }
 
 /// Writes the result of a finished request into the headers of its response. Cookies that the handler set stay.
@@ -52,8 +57,10 @@ pub fn apply(finished: Finished, answer: &mut impl Answer) {
         answer.set(&CLEAR_SITE_DATA, SITE_DATA.into());
     }
     if finished.varies {
-        let header = TokenHeader::of_requests(finished.token_header.as_ref());
-        answer.merge(&VARY, |before| vary(before, header));
+        match &finished.token_header {
+            None => answer.vary_by_cookie(),
+            Some(header) => answer.merge(&VARY, |before| vary(before, header.name())),
+        }
     }
 }
 
@@ -106,6 +113,14 @@ impl Answer for HeaderMap {
 
     fn names(&self, is: impl Fn(&str) -> bool) -> Vec<String> {
         self.keys().map(HeaderName::as_str).filter(|name| is(name)).map(str::to_owned).collect()
+    }
+
+    /// Nearly always there is no such header yet.
+    fn vary_by_cookie(&mut self) {
+        match self.entry(VARY) {
+            Entry::Vacant(vacant) => _ = vacant.insert(COOKIE_VALUE.clone()),
+            Entry::Occupied(_) => self.merge(&VARY, |before| vary(before, &COOKIE)),
+        }
     }
 
     /// Looks the header up once.

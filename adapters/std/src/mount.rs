@@ -234,6 +234,15 @@ impl Mounted {
         self.request.extract(lines).await
     }
 
+    /// Returns what a handler asks for like [`extract`](Self::extract) if that does not wait. Otherwise returns `None` and
+    /// does nothing.
+    pub fn extract_at_once<'h, T: FromSession>(
+        &self,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Option<Result<T, Error>> {
+        self.request.extract_at_once(lines)
+    }
+
     /// Returns the URL to redirect a visitor to who is not signed in, or `None` if the response is a 401. `visit`
     /// describes the request. If the layer saw another URL, that URL is used.
     #[must_use]
@@ -256,6 +265,9 @@ pub async fn extract<T: FromSession>(headers: &HeaderMap, extensions: &Extension
     let mounted = extensions.get::<Mounted>().ok_or(Error::NotMounted)?;
     // borrowed, because each inner future would hold two copies of the iterator
     let mut lines = headers.get_all(mounted.header()).iter().map(HeaderValue::as_bytes);
+    if let Some(extracted) = mounted.extract_at_once(&mut lines) {
+        return extracted;
+    }
     mounted.extract(&mut lines).await
 }
 

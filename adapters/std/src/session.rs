@@ -34,11 +34,8 @@ pub struct Request(Arc<Shared>);
 
 struct Shared {
     core: Arc<Core>,
-    on_unreadable: UnreadableField,
     /// For the observer; `None` if there is none.
     origin: Option<Box<Origin>>,
-    /// `None`: cookies.
-    token_header: Option<TokenHeader>,
     /// Another site caused the request. Known only where sessions are bound to devices.
     elsewhere: AtomicBool,
     state: Mutex<State>,
@@ -60,6 +57,17 @@ impl Shared {
         }
     }
 
+    /// A session of another node that can bind is not opened without its proof either.
+    fn can_open(&self) -> Result<(), Error> {
+        if !self.core.cannot_bind {
+            return Ok(());
+        }
+        let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions nor \
+                   a token header";
+        self.enter(|| self.core.observe(&Event::ProofRefused(None, &why)));
+        Err(Error::Unsupported)
+    }
+
     fn enter<T>(&self, within: impl FnOnce() -> T) -> T {
         match &self.origin {
             Some(origin) => origin.enter(within),
@@ -75,7 +83,7 @@ impl Shared {
         lines: impl Iterator<Item = &'h [u8]>,
     ) -> (Result<(), Error>, DeviceProof) {
         let cookie = self.core.policy().cookie_name();
-        let kept: Vec<Cow<'h, [u8]>> = match &self.token_header {
+        let kept: Vec<Cow<'h, [u8]>> = match &self.core.token_header {
             Some(header) => header.cookies(cookie, lines).into_iter().map(Cow::Owned).collect(),
             None => lines.map(Cow::Borrowed).collect(),
         };
@@ -121,6 +129,13 @@ struct Loaded {
 }
 
 impl State {
+    fn of(loaded: Result<(), Error>, place: buffer_pool::Place, device: DeviceProof) -> Self {
+        match loaded {
+            Ok(()) => Self::Loaded(Loaded { place, device, proves_again: false }),
+            Err(error) => Self::Failed(error),
+        }
+    }
+
     fn loaded(&mut self) -> Result<&mut RequestState<RecordBuffer>, Error> {
         match self {
             Self::Loaded(loaded) => Ok(&mut loaded.place),
@@ -181,17 +196,15 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
-        let (core, on_unreadable) = (sessions.core(), sessions.on_unreadable());
-        let (token_header, state) = (sessions.token_header().cloned(), Mutex::new(State::Untouched));
-        let elsewhere = AtomicBool::new(false);
-        Self(Arc::new(Shared { core, on_unreadable, origin, token_header, elsewhere, state }))
+        let (elsewhere, state) = (AtomicBool::new(false), Mutex::new(State::Untouched));
+        Self(Arc::new(Shared { core: sessions.core(), origin, elsewhere, state }))
     }
 
     /// Returns the name of the header whose lines [`session`](Self::session) needs: `Cookie`, or the header of
     /// [`Sessions::in_header`].
     #[must_use]
     pub fn header(&self) -> &HeaderName {
-        TokenHeader::of_requests(self.0.token_header.as_ref())
+        TokenHeader::of_requests(self.0.core.token_header.as_ref())
     }
 
     /// Reports a request that another site caused and returns the error to answer it with.
@@ -212,13 +225,7 @@ impl Request {
         mut lines: impl Iterator<Item = &'h [u8]>,
         activity: bool,
     ) -> Result<Session, Error> {
-        // a session of another node that can bind is not opened without its proof either
-        if self.0.core.cannot_bind {
-            let why = "sessions cannot be bound to devices: call Sessions::device_endpoint, and use neither sealed sessions \
-                       nor a token header";
-            self.enter(|| self.0.core.observe(&Event::ProofRefused(None, &why)));
-            return Err(Error::Unsupported);
-        }
+        self.0.can_open()?;
         let mut state = match self.0.state.try_lock() {
             Some(state) => state,
             // actix-web extracts the arguments of a handler at the same time: the first call loads for all
@@ -228,15 +235,42 @@ impl Request {
             // into the state when it is loaded: if this future is dropped, the next call loads
             let mut place = buffer_pool::take();
             let mut view = View::new(&self.0.core, &mut place, ThreadRng);
-            let (loaded, device) = if self.0.core.device.is_none() && self.0.token_header.is_none() {
+            let (loaded, device) = if self.0.core.reads_once() {
                 (self.0.run(|| view.load(&mut lines)).await, DeviceProof::Unbound)
             } else {
                 self.0.run(|| self.0.load_kept(&mut view, lines)).await
             };
-            *state =
-                loaded.map_or_else(State::Failed, |()| State::Loaded(Loaded { place, device, proves_again: false }));
+            *state = State::of(loaded, place, device);
         }
-        match &mut *state {
+        self.hand_out(&mut state, activity)
+    }
+
+    /// Returns the session like [`session`](Self::session) if neither the store nor another task makes it wait. It needs
+    /// no future then, which at this size costs as much as a look into the store. Otherwise returns `None` and does
+    /// nothing.
+    pub(crate) fn session_at_once<'h>(
+        &self,
+        mut lines: impl Iterator<Item = &'h [u8]>,
+        activity: bool,
+    ) -> Option<Result<Session, Error>> {
+        let core = &self.0.core;
+        if !core.store().never_waits() || !core.reads_once() {
+            return None;
+        }
+        let mut state = self.0.state.try_lock()?;
+        Some(self.0.can_open().and_then(|()| {
+            if matches!(*state, State::Untouched) {
+                let mut place = buffer_pool::take();
+                let mut view = View::new(core, &mut place, ThreadRng);
+                let loaded = self.0.enter(|| to_its_end(|| view.load(&mut lines)));
+                *state = State::of(loaded, place, DeviceProof::Unbound);
+            }
+            self.hand_out(&mut state, activity)
+        }))
+    }
+
+    fn hand_out(&self, state: &mut State, activity: bool) -> Result<Session, Error> {
+        match state {
             State::Loaded(loaded) if activity => View::new(&self.0.core, &mut loaded.place, ThreadRng).activity(),
             State::Loaded(_) => {}
             State::Failed(error) => return Err(*error),
@@ -261,8 +295,16 @@ impl Request {
     /// nothing.
     #[must_use]
     pub fn finish_at_once(&self) -> Option<Finished> {
+        if !self.0.core.store().never_waits() {
+            return None;
+        }
         let mut finished = Finished::default();
-        self.0.core.store().never_waits().then(|| to_its_end(|| self.settle(&mut finished)))?;
+        if let Some((_held, mut loaded)) = self.close(&mut finished) {
+            let mut session = View::new(&self.0.core, &mut loaded.place, ThreadRng);
+            let committed = self.0.enter(|| to_its_end(|| session.commit()));
+            self.answer(&session, committed, loaded.proves_again, &mut finished);
+            buffer_pool::give(loaded.place);
+        }
         Some(finished)
     }
 
@@ -280,27 +322,40 @@ impl Request {
         }
     }
 
-    /// Fills in the answer's part of the session in place, because it is large and would be copied at each return.
     async fn settle(&self, finished: &mut Finished) {
-        let token_header = &self.0.token_header;
+        if let Some((_held, mut loaded)) = self.close(finished) {
+            let mut session = View::new(&self.0.core, &mut loaded.place, ThreadRng);
+            let committed = self.0.follow(session.commit()).await;
+            self.answer(&session, committed, loaded.proves_again, finished);
+            buffer_pool::give(loaded.place);
+        }
+    }
+
+    /// Takes the session for the commit, if it was loaded. Fills in the answer's part of the session in place, because
+    /// it is large and would be copied at each return.
+    fn close(&self, finished: &mut Finished) -> Option<(MutexGuard<'_, State>, Loaded)> {
+        let token_header = &self.0.core.token_header;
         let Some(mut state) = self.0.state.try_lock() else {
             (finished.error, finished.varies, finished.token_header) = (Some(Error::Busy), true, token_header.clone());
-            return;
+            return None;
         };
-        let Loaded { place: mut exchange, proves_again, .. } = match std::mem::replace(&mut *state, State::Over) {
-            State::Loaded(loaded) => loaded,
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Loaded(loaded) => Some((state, loaded)),
             State::Failed(_) => {
                 (finished.varies, finished.token_header) = (true, token_header.clone());
-                return;
+                None
             }
-            State::Untouched | State::Over => return,
-        };
-        let mut session = View::new(&self.0.core, &mut exchange, ThreadRng);
-        let committed = self.0.follow(session.commit()).await;
-        let written = cookie(&session, token_header.as_ref());
+            State::Untouched | State::Over => None,
+        }
+    }
+
+    /// Fills in the rest of it after the commit.
+    fn answer(&self, session: &View<'_>, committed: Result<(), Error>, proves_again: bool, finished: &mut Finished) {
+        let token_header = self.0.core.token_header.as_ref();
+        let written = cookie(session, token_header);
         finished.error = committed.err().or(written.as_ref().err().copied());
         finished.cookie = written.unwrap_or_default();
-        finished.token_header = token_header.clone();
+        finished.token_header = token_header.cloned();
         finished.varies = session.varies();
         finished.no_store = session.no_store();
         finished.clears_site_data = session.clears_site_data();
@@ -316,7 +371,6 @@ impl Request {
                 self.0.enter(|| self.0.core.observe(&Event::ProofSkipped(None, &why)));
             }
         }
-        buffer_pool::give(exchange);
     }
 }
 
@@ -415,7 +469,7 @@ impl Session {
         &self,
         with: impl FnOnce(&mut View<'_>, UnreadableField) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.view(|view| with(view, self.0.on_unreadable))
+        self.view(|view| with(view, self.0.core.on_unreadable))
     }
 
     // ---- reading -------------------------------------------------------------------------------------------------
@@ -813,5 +867,25 @@ mod tests {
         assert_eq!(buffer_pool::kept(), 1, "the place waits for the next request");
         assert_eq!(visit(false), (Vec::new(), Finished { varies: true, ..Finished::default() }));
         assert_eq!(buffer_pool::kept(), 1);
+    }
+
+    /// Without a future where nothing waits, and otherwise not at all.
+    #[test]
+    fn a_session_is_there_at_once_unless_it_is_being_loaded() {
+        let sessions = Sessions::new(MemoryStore::new(), keys::generated()).policy(Policy::PLAIN_HTTP);
+        let first = Request::new(sessions.clone());
+        run(first.session(std::iter::empty(), true)).unwrap().set("n", &1).unwrap();
+        let cookie = run(first.finish()).cookie.unwrap();
+        let line = cookie.split(';').next().unwrap().as_bytes();
+        let request = Request::new(sessions.clone());
+        let loading = request.0.state.try_lock().unwrap();
+        assert!(request.extract_at_once::<Session>(std::iter::once(line)).is_none());
+        drop(loading);
+        let session: Session = request.extract_at_once(std::iter::once(line)).unwrap().unwrap();
+        assert_eq!(session.get("n"), Ok(Some(1)));
+        assert_eq!(run(request.finish()), Finished { varies: true, ..Finished::default() });
+        assert!(matches!(request.extract_at_once::<Session>(std::iter::once(line)), Some(Err(Error::AnswerSent))));
+        let sealed = sessions.sealed_at_rest();
+        assert!(Request::new(sealed).extract_at_once::<Session>(std::iter::empty()).is_none(), "it may wait");
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Core {
     pub(crate) device: Option<Device>,
     /// The policy binds sessions to devices, but this setup cannot. No session is opened then.
     pub(crate) cannot_bind: bool,
+    /// `None`: cookies.
+    pub(crate) token_header: Option<TokenHeader>,
+    pub(crate) on_unreadable: UnreadableField,
     /// The sessions that it belongs to. Weak, because these own it.
     all: Weak<Parts>,
 }
@@ -40,6 +43,11 @@ impl Core {
     /// Returns the sessions that it belongs to, or `None` if the application has dropped them.
     pub(crate) fn sessions(&self) -> Option<Sessions> {
         self.all.upgrade().map(Sessions)
+    }
+
+    /// Returns whether a request's cookie lines are read once, as they are.
+    pub(crate) fn reads_once(&self) -> bool {
+        self.device.is_none() && self.token_header.is_none()
     }
 }
 
@@ -234,10 +242,6 @@ impl Sessions {
         self.with(|settings| Settings { endpoint: Some(endpoint), ..settings })
     }
 
-    pub(crate) fn on_unreadable(&self) -> UnreadableField {
-        self.0.settings.on_unreadable
-    }
-
     /// Transports tokens in the header `name` instead of cookies, for clients without a cookie jar. No cookie is read
     /// or set.
     ///
@@ -417,8 +421,8 @@ impl Sessions {
 impl Settings {
     fn cores(&self, keys: KeyRing, all: &Weak<Parts>) -> Cores {
         let core = |keys: &Keys| {
-            let Self { store, at_rest, policy, clock, observer, watches, mode, endpoint, token_header, .. } =
-                self.clone();
+            let Self { store, at_rest, policy, clock, observer, watches, mode, .. } = self.clone();
+            let Self { endpoint, token_header, on_unreadable, .. } = self.clone();
             let store = store.with_keys(keys);
             let store = at_rest.map_or(store.clone(), |seal| seal(store, keys));
             let observer = observer.limited(clock.clone(), watches);
@@ -426,7 +430,7 @@ impl Settings {
             let device = stored.and_then(|endpoint| Device::new(&endpoint, keys, policy));
             let cannot_bind = policy.binds_devices() && (device.is_none() || token_header.is_some());
             let sessions = session_core::Sessions::dynamic(store, clock, keys, policy, mode).observed(observer);
-            Arc::new(Core { sessions, device, cannot_bind, all: all.clone() })
+            Arc::new(Core { sessions, device, cannot_bind, token_header, on_unreadable, all: all.clone() })
         };
         let first = core(&keys.first);
         let later = keys.later.iter().map(|(from, keys)| (*from, core(keys))).collect();

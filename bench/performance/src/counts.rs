@@ -15,6 +15,9 @@ const STEPPED: &str = "300";
 /// Requests of the runs whose allocations are counted.
 const TIMES: u64 = 2_000;
 
+/// In place of a framework's name: the floor has none.
+pub(crate) const BY_HAND: &str = "no framework";
+
 /// Instructions, allocations and bytes of one request.
 type Cost = [u64; 3];
 
@@ -82,6 +85,12 @@ pub(crate) fn section(size: Size) -> Done {
                 met.into(),
             ]);
         }
+    }
+    let bare = cost("floor", BY_HAND, "bare")?;
+    for request in &REQUESTS[1..] {
+        let cost = cost("floor", BY_HAND, request)?;
+        let numbers = cost.iter().zip(bare).map(|(with, bare)| with.saturating_sub(bare).to_string());
+        all.push([BY_HAND, "floor", request].map(String::from).into_iter().chain(numbers).collect());
     }
     all.write("counts")?;
     goals.write("goals")

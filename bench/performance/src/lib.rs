@@ -5,6 +5,9 @@
 mod ask;
 mod counts;
 mod flash;
+#[path = "../../src/core/floor.rs"]
+#[allow(dead_code)] // what only the program that test-all counts uses
+mod floor;
 mod growth;
 mod http;
 mod memory;
@@ -14,6 +17,9 @@ mod page;
 mod serve;
 mod stepped;
 mod stores;
+#[path = "../../src/core/surroundings.rs"]
+#[allow(dead_code)]
+mod surroundings;
 mod table;
 mod times;
 
@@ -111,8 +117,22 @@ fn request(library: &str, arguments: impl Iterator<Item = String>) -> ExitCode {
         ("poem", "poem-session") => Some(peers::through_poem::ask(ask, times).await),
         ("rocket", "rocket_flex_session") => Some(peers::through_rocket::ask(ask, times).await),
         ("rocket", "rocket_session") => Some(through_rocket_session::ask(ask, times).await),
+        ("no framework", "floor") => Some(by_hand(ask, times)),
         _ => None,
     })
+}
+
+/// The work of a session's request, written by hand for this one case, without a framework.
+fn by_hand(ask: ask::Ask, times: usize) -> usize {
+    use ask::Ask;
+    use floor::Floor;
+    let mut request = match ask {
+        Ask::Bare | Ask::Untouched => Box::new(|| ()),
+        Ask::Read => Floor::case(times, floor::read, true),
+        Ask::Increment => Floor::case(times, floor::increment, true),
+        Ask::New => Floor::case(times, floor::new, false),
+    };
+    ask::rounds(times).map(|()| std::hint::black_box(&mut request)()).count()
 }
 
 fn sections(arguments: &[String]) -> Done {

@@ -5,6 +5,7 @@ use std::fs;
 
 use plotters::prelude::*;
 
+use crate::counts::BY_HAND;
 use crate::table::{Table, root};
 use crate::{Done, LIBRARIES, REQUESTS};
 
@@ -34,7 +35,8 @@ const PARTS: [Part; 7] = [
                same request without sessions. Ours checks signatures, both lifetimes and versions; of the peers only\n\
                rocket_flex_session and actix-session protect their cookies. The instructions are those that this processor executes,\n\
                counted by single-stepping (`ptrace`) through the last 10 of 300 requests, with the same seeds and addresses at each\n\
-               run, and with mimalloc, whose cost does not vary with the state of its heap. The goals are multiples of the fastest peer's instructions.\n",
+               run, and with mimalloc, whose cost does not vary with the state of its heap. The goals are multiples of the fastest peer's instructions.\n\
+               The floor is the same work by hand for one case, without a framework and its headers (bench/src/core/floor.rs).\n",
         plot: Some(("instructions", instructions)),
     },
     Part {
@@ -178,18 +180,20 @@ fn bars(file: &str, title: &str, unit: &str, groups: &[String], series: &[(Strin
 
 fn instructions(file: &str) -> Done {
     let (counts, mut groups) = (table("counts")?, Vec::new());
-    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    let (mut ours, mut peer, mut floor) = (Vec::new(), Vec::new(), Vec::new());
     for (framework, libraries) in LIBRARIES {
         for request in REQUESTS {
             groups.push(format!("{framework} {request}"));
-            let of = |library: &str| {
+            let found = |framework: &str, library: &str| {
                 counts.numbers("instructions", |row| is(row, &[framework, library, request])).first().copied()
             };
+            let of = |library: &str| found(framework, library);
+            floor.push(found(BY_HAND, "floor"));
             ours.push(of("ours"));
             peer.push(libraries[1..].iter().filter_map(|library| of(library)).min_by(f64::total_cmp));
         }
     }
-    let series = [("ours".to_owned(), ours), ("fastest peer".to_owned(), peer)];
+    let series = [("ours".to_owned(), ours), ("fastest peer".to_owned(), peer), ("floor".to_owned(), floor)];
     bars(file, "Instructions that sessions add to a request", "instructions", &groups, &series)
 }
 

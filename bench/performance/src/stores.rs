@@ -103,10 +103,22 @@ fn store(url: &str) -> Done<SharedStore> {
     })
 }
 
+fn sessions(url: &str) -> Done<Sessions> {
+    Ok(Sessions::new(store(url)?, Keys::new(&KEY)?))
+}
+
+fn app(sessions: Sessions) -> axum::Router {
+    routes().layer(SessionLayer::new(sessions)).with_state(())
+}
+
+async fn read(app: &mut axum::Router, cookie: &HeaderValue) -> Done {
+    let answer = send(app, Ask::Read, Some(cookie)).await;
+    if answer.status() == 200 { Ok(()) } else { Err(format!("answer {}", answer.status()).into()) }
+}
+
 /// A request through axum, which reads; each task has a session of its own.
 async fn ours(url: &str, flight: usize) -> Done<Operation> {
-    let sessions = Sessions::new(store(url)?, Keys::new(&KEY)?);
-    let app: axum::Router = routes().layer(SessionLayer::new(sessions)).with_state(());
+    let app = app(sessions(url)?);
     let mut cookies = Vec::new();
     for _ in 0..flight {
         cookies.push(cookie(&app).await?);
@@ -114,10 +126,7 @@ async fn ours(url: &str, flight: usize) -> Done<Operation> {
     let cookies = Rc::new(cookies);
     Ok(operation(move |task| {
         let (mut app, cookies) = (app.clone(), cookies.clone());
-        async move {
-            let answer = send(&mut app, Ask::Read, Some(&cookies[task])).await;
-            if answer.status() == 200 { Ok(()) } else { Err(format!("answer {}", answer.status()).into()) }
-        }
+        async move { read(&mut app, &cookies[task]).await }
     }))
 }
 
@@ -125,6 +134,23 @@ async fn cookie(app: &axum::Router) -> Done<HeaderValue> {
     let answer = send(&mut app.clone(), Ask::New, None).await;
     let set = answer.headers().get(SET_COOKIE).ok_or("no cookie")?.to_str()?;
     Ok(HeaderValue::from_str(set.split(';').next().unwrap_or_default())?)
+}
+
+/// The same over each database: a macro, because generic code would name a dozen traits of the client.
+macro_rules! bare_sql {
+    ($options:ty, $url:expr, $create:literal, $insert:literal, $select:literal) => {{
+        let options = <$options>::new().max_connections(CONNECTIONS).test_before_acquire(false);
+        let pool = options.connect($url).await?;
+        sqlx::query($create).execute(&pool).await?;
+        sqlx::query($insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
+        operation(move |_| {
+            let pool = pool.clone();
+            async move {
+                sqlx::query_scalar::<_, Vec<u8>>($select).bind(&RECORD[..8]).fetch_one(&pool).await?;
+                Ok(())
+            }
+        })
+    }};
 }
 
 /// The command that reads a record of that size by its key, and nothing else.
@@ -147,57 +173,27 @@ async fn bare(name: &str, url: &str) -> Done<Operation> {
             cache.fill(lease, &RECORD, Duration::from_secs(3_600)).await?;
             return bare_found(cache);
         }
-        "PostgreSQL" => {
-            let pool =
-                PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect(url).await?;
-            sqlx::query("CREATE TABLE IF NOT EXISTS bare (handle bytea PRIMARY KEY, record bytea)")
-                .execute(&pool)
-                .await?;
-            let insert = "INSERT INTO bare VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            operation(move |_| {
-                let pool = pool.clone();
-                async move {
-                    let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = $1");
-                    select.bind(&RECORD[..8]).fetch_one(&pool).await?;
-                    Ok(())
-                }
-            })
-        }
-        "MariaDB" => {
-            let pool =
-                MySqlPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect(url).await?;
-            sqlx::query("CREATE TABLE IF NOT EXISTS bare (handle binary(8) PRIMARY KEY, record blob)")
-                .execute(&pool)
-                .await?;
-            let insert = "INSERT IGNORE INTO bare VALUES (?, ?)";
-            sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            operation(move |_| {
-                let pool = pool.clone();
-                async move {
-                    let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = ?");
-                    select.bind(&RECORD[..8]).fetch_one(&pool).await?;
-                    Ok(())
-                }
-            })
-        }
-        _ => {
-            let pool =
-                SqlitePoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect(url).await?;
-            sqlx::query("CREATE TABLE IF NOT EXISTS bare (handle blob PRIMARY KEY, record blob)")
-                .execute(&pool)
-                .await?;
-            let insert = "INSERT OR IGNORE INTO bare VALUES ($1, $2)";
-            sqlx::query(insert).bind(&RECORD[..8]).bind(&RECORD[..]).execute(&pool).await?;
-            operation(move |_| {
-                let pool = pool.clone();
-                async move {
-                    let select = sqlx::query_scalar::<_, Vec<u8>>("SELECT record FROM bare WHERE handle = $1");
-                    select.bind(&RECORD[..8]).fetch_one(&pool).await?;
-                    Ok(())
-                }
-            })
-        }
+        "PostgreSQL" => bare_sql!(
+            PgPoolOptions,
+            url,
+            "CREATE TABLE IF NOT EXISTS bare (handle bytea PRIMARY KEY, record bytea)",
+            "INSERT INTO bare VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            "SELECT record FROM bare WHERE handle = $1"
+        ),
+        "MariaDB" => bare_sql!(
+            MySqlPoolOptions,
+            url,
+            "CREATE TABLE IF NOT EXISTS bare (handle binary(8) PRIMARY KEY, record blob)",
+            "INSERT IGNORE INTO bare VALUES (?, ?)",
+            "SELECT record FROM bare WHERE handle = ?"
+        ),
+        _ => bare_sql!(
+            SqlitePoolOptions,
+            url,
+            "CREATE TABLE IF NOT EXISTS bare (handle blob PRIMARY KEY, record blob)",
+            "INSERT OR IGNORE INTO bare VALUES ($1, $2)",
+            "SELECT record FROM bare WHERE handle = $1"
+        ),
     })
 }
 
@@ -245,15 +241,11 @@ fn percentiles(mut values: Vec<f64>) -> [f64; 2] {
 /// A visitor who reads once a second, by a clock that is stepped.
 async fn reading(url: &str, reads: usize) -> Done {
     let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::at(now())));
-    let sessions = Sessions::new(store(url)?, Keys::new(&KEY)?).clock(clock);
-    let app: axum::Router = routes().layer(SessionLayer::new(sessions)).with_state(());
+    let mut app = app(sessions(url)?.clock(clock));
     let cookie = cookie(&app).await?;
     for _ in 0..reads {
         clock.advance(Duration::from_secs(1));
-        let answer = send(&mut app.clone(), Ask::Read, Some(&cookie)).await;
-        if answer.status() != 200 {
-            return Err(format!("answer {}", answer.status()).into());
-        }
+        read(&mut app, &cookie).await?;
     }
     Ok(())
 }

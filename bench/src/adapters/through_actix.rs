@@ -5,7 +5,7 @@ use std::hint::black_box;
 use actix_http::Request;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
-use actix_web::http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::web::{ServiceConfig, get};
 use actix_web::{App, Error, test};
 use session_actix::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
@@ -38,17 +38,30 @@ pub(crate) fn layer() -> SessionLayer {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let layered = App::new().configure(routes).wrap(layer());
-    let layered = test::init_service(layered).await;
+    let bare = test::init_service(App::new().configure(routes)).await;
+    let layered = test::init_service(App::new().configure(routes).wrap(layer())).await;
+    let sets = |headers: &HeaderMap| headers.contains_key(SET_COOKIE) == (ask == Ask::New);
+    requests(bare, layered, ask, times, sets).await
+}
+
+/// Asks an application with sessions or, for [`Ask::Bare`], the other one. Counts the answers that are good and whose
+/// headers are `right`.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn requests<A: MessageBody, B: MessageBody>(
+    bare: impl Service<Request, Response = ServiceResponse<A>, Error = Error>,
+    layered: impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    ask: Ask,
+    times: usize,
+    right: impl Fn(&HeaderMap) -> bool,
+) -> usize {
     let first = send(&layered, Ask::New, None).await.expect("an answer");
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
     if ask == Ask::Bare {
-        many(&test::init_service(App::new().configure(routes)).await, ask, times, &cookie).await
+        many(&bare, ask, times, &cookie, right).await
     } else {
-        many(&layered, ask, times, &cookie).await
+        many(&layered, ask, times, &cookie, right).await
     }
 }
 
@@ -57,19 +70,17 @@ async fn many<B: MessageBody>(
     ask: Ask,
     times: usize,
     cookie: &HeaderValue,
+    right: impl Fn(&HeaderMap) -> bool,
 ) -> usize {
     let mut good = 0;
     for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(cookie)).await);
-        let as_it_should = |answer: &ServiceResponse<B>| {
-            answer.status() == 200 && answer.headers().contains_key(SET_COOKIE) == (ask == Ask::New)
-        };
-        good += usize::from(answer.is_ok_and(|answer| as_it_should(&answer)));
+        good += usize::from(answer.is_ok_and(|answer| answer.status() == 200 && right(answer.headers())));
     }
     good
 }
 
-pub(crate) async fn send<B: MessageBody>(
+async fn send<B: MessageBody>(
     app: &impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
     ask: Ask,
     cookie: Option<&HeaderValue>,

@@ -39,19 +39,29 @@ pub(crate) fn layer() -> SessionLayer {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let (routes, layered) = (routes(), routes().layer(layer()));
+    let sets = |answer: &Response| answer.headers().contains_key(SET_COOKIE) == (ask == Ask::New);
+    requests(routes(), routes().layer(layer()), ask, times, sets).await
+}
+
+/// Asks an application with sessions or, for [`Ask::Bare`], the other one. Counts the answers that are good and `right`.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn requests(
+    bare: Router,
+    layered: Router,
+    ask: Ask,
+    times: usize,
+    right: impl Fn(&Response) -> bool,
+) -> usize {
     let first = send(&mut layered.clone(), Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
     // as axum::serve does; without it the layer would be put around the handler anew for each request
-    let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
+    let mut app: Router = if ask == Ask::Bare { bare } else { layered }.with_state(());
     let mut good = 0;
     for () in rounds(times) {
         let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
-        let sets = answer.headers().contains_key(SET_COOKIE);
-        good += usize::from(answer.status() == 200 && sets == (ask == Ask::New));
+        good += usize::from(answer.status() == 200 && right(&answer));
     }
     good
 }

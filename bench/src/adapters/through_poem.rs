@@ -38,25 +38,41 @@ pub(crate) fn layer() -> SessionLayer {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let layered = routes().with(layer());
+    let sets = |answer: &Response| answer.headers().contains_key(SET_COOKIE) == (ask == Ask::New);
+    requests(routes(), routes().with(layer()), ask, times, sets).await
+}
+
+/// Asks an application with sessions or, for [`Ask::Bare`], the other one. Counts the answers that are good and `right`.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn requests(
+    bare: impl Endpoint,
+    layered: impl Endpoint,
+    ask: Ask,
+    times: usize,
+    right: impl Fn(&Response) -> bool,
+) -> usize {
     let first = send(&layered, Ask::New, None).await;
     let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
     let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
     if ask == Ask::Bare {
-        many(&routes(), ask, times, &cookie).await
+        many(&bare, ask, times, &cookie, right).await
     } else {
-        many(&layered, ask, times, &cookie).await
+        many(&layered, ask, times, &cookie, right).await
     }
 }
 
-async fn many(app: &impl Endpoint, ask: Ask, times: usize, cookie: &HeaderValue) -> usize {
+async fn many(
+    app: &impl Endpoint,
+    ask: Ask,
+    times: usize,
+    cookie: &HeaderValue,
+    right: impl Fn(&Response) -> bool,
+) -> usize {
     let mut good = 0;
     for () in rounds(times) {
         let answer = black_box(send(app, ask, Some(cookie)).await);
-        let sets = answer.headers().contains_key(SET_COOKIE);
-        good += usize::from(answer.status() == 200 && sets == (ask == Ask::New));
+        good += usize::from(answer.status() == 200 && right(&answer));
     }
     good
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rocket::http::Header;
-use rocket::local::asynchronous::{Client, LocalResponse};
+use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
 use rocket::{Build, Config, Rocket, get, routes};
 use session_rocket::{Keys, MemoryStore, Session, SessionLayer, SessionRejection, Sessions};
 
@@ -39,28 +39,37 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
+    let sets = |answer: &LocalResponse<'_>| answer.headers().contains("set-cookie") == (ask == Ask::New);
+    requests(layered, ask, times, |cookie| cookie, add, sets).await
+}
+
+fn add<'c>(mut request: LocalRequest<'c>, cookie: &String) -> LocalRequest<'c> {
+    request.add_header(Header::new("cookie", cookie.clone()));
+    request
+}
+
+/// Asks an application with sessions or, for [`Ask::Bare`], the one without. `make` makes of a cookie's pair what `add`
+/// adds to each request. Counts the answers that are good and `right`.
+#[allow(clippy::expect_used)] // a program that counts
+pub(crate) async fn requests<C>(
+    layered: fn(&Config) -> Rocket<Build>,
+    ask: Ask,
+    times: usize,
+    make: impl Fn(String) -> C,
+    add: impl for<'c> Fn(LocalRequest<'c>, &C) -> LocalRequest<'c>,
+    right: impl Fn(&LocalResponse<'_>) -> bool,
+) -> usize {
     let quiet = crate::rocket_config();
     let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
     let bare = Client::untracked(bare(&quiet)).await.expect("a rocket");
-    let first = send(&layered, Ask::New, None).await;
-    let set = first.headers().get_one("set-cookie").expect("a cookie");
-    let cookie = ask.cookie(set);
+    let first = layered.get(Ask::New.path()).dispatch().await;
+    let cookie = make(ask.cookie(first.headers().get_one("set-cookie").expect("a cookie")));
     let app = if ask == Ask::Bare { &bare } else { &layered };
     let mut good = 0;
     for () in rounds(times) {
-        let answer = black_box(send(app, ask, Some(&cookie)).await);
-        let sets = answer.headers().contains("set-cookie");
-        good += usize::from(answer.status().code == 200 && sets == (ask == Ask::New));
+        let answer = black_box(add(app.get(ask.path()), &cookie).dispatch().await);
+        good += usize::from(answer.status().code == 200 && right(&answer));
     }
     good
-}
-
-async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&str>) -> LocalResponse<'c> {
-    let mut request = app.get(ask.path());
-    if let Some(cookie) = cookie {
-        request.add_header(Header::new("cookie", cookie.to_owned()));
-    }
-    request.dispatch().await
 }

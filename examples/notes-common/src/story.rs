@@ -88,8 +88,17 @@ pub fn notes(address: SocketAddr) {
     assert_eq!(bob.get("/").status, 200, "and nobody else is signed out");
 }
 
+/// The same, and what applications with `sign_in_at` do besides.
+///
+/// # Panics
+/// Where it goes otherwise.
+pub fn tell_all(address: SocketAddr) {
+    tell(address);
+    where_one_wanted_to_go(address);
+}
+
 /// After the sign-in a visitor comes to the page that was wanted, also by the second try, and to no page of another site.
-pub fn where_one_wanted_to_go(address: SocketAddr) {
+fn where_one_wanted_to_go(address: SocketAddr) {
     let password = USERS[0].1.replace(' ', "+");
     let mut ann = Browser::at(address);
     let wanted = ann.get("/devices").header("location").unwrap_or_default().to_owned();

@@ -129,7 +129,7 @@ impl fmt::Display for Error {
             Self::Ended => "the session ended during this request: sign in again",
             Self::CookieReplaced => "the session has a newer cookie: send the request again",
             Self::SignInAgain => {
-                "all sessions of the account were to end during the sign-in, or it took too long: sign in again"
+                "a request to end all sessions of the account came during the sign-in, or it took too long: sign in again"
             }
             Self::NotSignedIn => "not signed in: sign in first",
             Self::CrossSite => "another site caused this request: send it from this site",

@@ -1,5 +1,5 @@
-//! Bytes as base64url without padding (RFC 4648, 5), and back: 32 of them as 43 characters, or any number. Without a table, and in constant time:
-//! no branch and no address depends on the bytes.
+//! Bytes as base64url without padding (RFC 4648, 5), and back: 32 of them as 43 characters, or any number. Four characters
+//! are one word, in constant time: no branch and no address depends on the bytes.
 
 use crate::base::environment::quotient;
 
@@ -9,49 +9,17 @@ pub(crate) const RAW: usize = 32;
 pub(crate) const TEXT: usize = 43;
 
 pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
-    let mut bytes = [0; RAW + 1];
-    bytes[..RAW].copy_from_slice(raw);
-    let mut values = [0; TEXT + 1];
-    for (three, four) in bytes.as_chunks().0.iter().zip(values.as_chunks_mut().0) {
-        let [a, b, c] = *three;
-        // 24 bits, twelve in each half, six in each byte; the first ones lowest
-        let bits = u32::from_be_bytes([0, a, b, c]);
-        let bits = bits >> 12 | (bits & 0xfff) << 16;
-        let bits = bits >> 6 & 0x3f_003f | (bits & 0x3f_003f) << 8;
-        *four = bits.to_le_bytes();
-    }
-    // the last letter encodes only the padding
-    let [mut text @ .., _] = values;
-    text.iter_mut().for_each(|place| *place = letter(*place));
+    let mut text = [0; TEXT];
+    text[TEXT - RAW..].copy_from_slice(raw);
+    encode_in_place(&mut text, RAW);
     text
 }
 
 /// `None` for anything that [`encode`] does not write.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
-    let text: &[u8; TEXT] = text.try_into().ok()?;
-    // padded to multiples of sixteen, which a few vector instructions process. The first of the five letters encodes
-    // the bits after the last byte, the others nothing
-    let mut values = [0; 48];
-    values[..TEXT].copy_from_slice(text);
-    values[TEXT..].copy_from_slice(b"ABCDE");
-    let mut wrong = 0;
-    for place in &mut values {
-        let value = value(*place);
-        wrong |= letter(value) ^ *place;
-        *place = value;
-    }
-    let mut bytes = [0; RAW + 1];
-    for (three, four) in bytes.as_chunks_mut().0.iter_mut().zip(values.as_chunks().0) {
-        // six bits in each byte, twelve in each half, 24; the first ones lowest
-        let bits = u32::from_le_bytes(*four);
-        let bits = (bits & 0x3f_003f) << 6 | bits >> 8 & 0x3f_003f;
-        let bits = (bits & 0xfff) << 12 | bits >> 16;
-        let [_, a, b, c] = bits.to_be_bytes();
-        *three = [a, b, c];
-    }
-    // all letters are valid, and the two extra bits are zero
-    let [raw @ .., rest] = bytes;
-    (wrong | rest == 0).then_some(raw)
+    let mut raw = [0; RAW];
+    let len = if text.len() == TEXT { decode_into(text, &mut raw) } else { None };
+    len.map(|_| raw)
 }
 
 /// Characters for this number of bytes.
@@ -67,17 +35,19 @@ pub(crate) const fn raw_len(text: usize) -> usize {
 
 /// Turns the last `len` bytes of `place`, which has the length of their text, into that text.
 pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
-    let (mut read, mut bits, mut have) = (place.len().saturating_sub(len), 0_u32, 0);
-    for write in 0..place.len() {
-        if have < 6 {
-            // the last character has unused bits
-            bits = bits << 8 | u32::from(place.get(read).copied().unwrap_or_default());
-            (read, have) = (read + 1, have + 8);
-        }
-        have -= 6;
-        if let Some(place) = place.get_mut(write) {
-            *place = letter((bits >> have & 63) as u8);
-        }
+    // what is read is never behind what is written
+    let (mut read, mut write) = (place.len().saturating_sub(len), 0);
+    while write < place.len() {
+        let mut three = [0; 3];
+        let bytes = place.get(read..).unwrap_or_default();
+        three.iter_mut().zip(bytes).for_each(|(three, byte)| *three = *byte);
+        let [a, b, c] = three;
+        let bits = u32::from_be_bytes([0, a, b, c]);
+        let halves = (bits & 0xff_f000) << 4 | bits & 0xfff;
+        let four = letters((halves & 0x0fc0_0fc0) << 2 | halves & 0x3f_003f).to_be_bytes();
+        let places = place.get_mut(write..).unwrap_or_default();
+        places.iter_mut().zip(four).for_each(|(place, letter)| *place = letter);
+        (read, write) = (read + 3, write + 4);
     }
 }
 
@@ -85,44 +55,62 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
 /// is no room.
 pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     let len = raw_len(text.len());
-    if text.len() % 4 == 1 || len > into.len() {
-        return None;
-    }
-    let (mut places, mut bits, mut have, mut wrong) = (into.iter_mut(), 0_u32, 0, 0);
-    for byte in text {
-        let value = value(*byte);
-        wrong |= letter(value) ^ byte;
-        bits = bits << 6 | u32::from(value);
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            *places.next()? = (bits >> have) as u8;
+    let mut places = into.get_mut(..len)?.chunks_mut(3);
+    let (fours, rest) = text.as_chunks();
+    // zeros after the last character
+    let mut last = *b"AAAA";
+    last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
+    let mut wrong = 0;
+    for four in fours.iter().chain((!rest.is_empty()).then_some(&last)) {
+        let (bits, invalid) = values(u32::from_be_bytes(*four));
+        let halves = (bits & 0x3f00_3f00) >> 2 | bits & 0x3f_003f;
+        let mut left = (halves & 0xfff_0000) << 4 | (halves & 0xfff) << 8;
+        for place in places.next()? {
+            *place = (left >> 24) as u8;
+            left <<= 8;
         }
+        // also bits after the last byte
+        wrong |= invalid | left;
     }
-    (wrong == 0 && bits & ((1 << have) - 1) == 0).then_some(len)
+    (wrong == 0).then_some(len)
 }
 
-/// `step` if `value` is not below `first`, both from 0 to 127; else 0.
-fn from(value: u8, first: u8, step: i8) -> u8 {
-    let below = value.wrapping_sub(first) as i8 >> 7;
-    // small processors have no conditional move, and the compiler would make a branch of the mask
-    #[cfg(target_pointer_width = "32")]
-    let below = core::hint::black_box(below);
-    (!below & step) as u8
+/// In each byte of a word.
+const ONES: u32 = 0x0101_0101;
+
+/// For each byte of a word, all below 128: `first`, changed by each bound that the byte reaches.
+fn by_range(bytes: u32, first: u32, bounds: &[(u8, u8)]) -> u32 {
+    bounds.iter().fold(first * ONES, |sum, (bound, change)| {
+        let reached = (bytes + (128 - u32::from(*bound)) * ONES) & (128 * ONES);
+        sum ^ (reached - (reached >> 7)) & (u32::from(*change) * ONES)
+    })
 }
 
-/// The letter of a value from 0 to 63.
-fn letter(value: u8) -> u8 {
-    let letter = value.wrapping_add(65).wrapping_add(from(value, 26, 97 - 65 - 26));
-    let letter = letter.wrapping_add(from(value, 52, 48 - 97 - 26));
-    letter.wrapping_add(from(value, 62, 45 - 48 - 10)).wrapping_add(from(value, 63, 95 - 45 - 1))
+/// Four letters of four values below 64, as what is added to each modulo 128.
+fn letters(values: u32) -> u32 {
+    const BOUNDS: [(u8, u8); 4] = [(26, 65 ^ 71), (52, 71 ^ 124), (62, 124 ^ 111), (63, 111 ^ 32)];
+    (values + by_range(values, 65, &BOUNDS)) & (127 * ONES)
 }
 
-/// The value of a letter. For any other byte, it is the value of some letter.
-fn value(byte: u8) -> u8 {
-    let value = byte.wrapping_add(62 - 45).wrapping_add(from(byte, 48, 45 - 48 - 10));
-    let value = value.wrapping_add(from(byte, 65, 48 - 65 - 52)).wrapping_add(from(byte, 95, 65 - 95 + 63));
-    value.wrapping_add(from(byte, 97, 95 - 97 - 37)) & 63
+/// Four values of four bytes, as what is added to each modulo 64; and not zero if one of them is no letter.
+fn values(bytes: u32) -> (u32, u32) {
+    const NONE: u8 = 64;
+    const BOUNDS: [(u8, u8); 10] = [
+        (b'-', NONE ^ 17),
+        (b'-' + 1, NONE ^ 17),
+        (b'0', NONE ^ 4),
+        (b'9' + 1, NONE ^ 4),
+        (b'A', NONE ^ 63),
+        (b'Z' + 1, NONE ^ 63),
+        (b'_', NONE ^ 32),
+        (b'_' + 1, NONE ^ 32),
+        (b'a', NONE ^ 57),
+        (b'z' + 1, NONE ^ 57),
+    ];
+    let ascii = bytes & (127 * ONES);
+    let added = by_range(ascii, NONE.into(), &BOUNDS);
+    let invalid = bytes & (128 * ONES) | added & (u32::from(NONE) * ONES);
+    ((ascii + added) & (63 * ONES), invalid)
 }
 
 #[cfg(test)]
@@ -133,11 +121,20 @@ mod tests {
 
     #[test]
     fn every_letter_and_no_other_byte() {
-        for (at, byte) in ALPHABET.iter().enumerate() {
-            assert_eq!((letter(at as u8), value(*byte)), (*byte, at as u8));
+        for (value, letter) in (0_u32..).zip(ALPHABET.map(u32::from)) {
+            for (places, others) in [(ONES, 0), (0x0100_0000, 0x3f_003f), (0x1_0000, 0x3f00_003f), (1, 0x3f00_3f00)] {
+                let (word, text) = (value * places | others, letters(value * places | others));
+                assert_eq!(text & places * 127, letter * places);
+                assert_eq!(values(text), (word, 0));
+            }
         }
         for byte in 0..=255_u8 {
-            assert_eq!(letter(value(byte)) == byte, ALPHABET.contains(&byte), "byte {byte}");
+            for place in 0..4 {
+                let mut four = *b"-_az";
+                four[place] = byte;
+                let (_, invalid) = values(u32::from_be_bytes(four));
+                assert_eq!(invalid == 0, ALPHABET.contains(&byte), "byte {byte} at {place}");
+            }
         }
     }
 

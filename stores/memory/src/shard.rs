@@ -95,10 +95,14 @@ impl Shard {
     }
 
     pub(crate) fn touch(&mut self, key: &Handle, now: Time) -> Outcome {
-        let Some((at, stamp)) = self.find(key, now) else { return Outcome::Missing };
-        if let Some(record) = self.slots.record_mut(at) {
-            Stamp::touch(record, now);
+        let Some((at, _)) = self.seek(key) else { return Outcome::Missing };
+        let Some(record) = self.slots.record_mut(at) else { return Outcome::Missing };
+        let stamp = Stamp::of_any(record);
+        if !stamp.live(now) {
+            self.expire(at);
+            return Outcome::Missing;
         }
+        Stamp::touch(record, now);
         Outcome::Applied(stamp.version)
     }
 

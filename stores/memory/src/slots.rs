@@ -145,7 +145,7 @@ impl Slots {
         if number < places(class) {
             return At::new(class, number).unwrap_or_default();
         }
-        let next = (class + 1..=LAST).chain(0..=class).find(|class| places(*class) > 0);
+        let next = (class + 1..=self.slabs.len()).chain(0..=class).find(|class| places(*class) > 0);
         next.and_then(|class| At::new(class, 0)).unwrap_or_default()
     }
 }

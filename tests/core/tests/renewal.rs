@@ -14,6 +14,13 @@ fn policy() -> Policy {
     Policy::plain_http(PlainCookie::new(), Lifetimes { renew_after, grace, ..Lifetimes::DEFAULT }).unwrap()
 }
 
+fn started() -> (&'static World, Server, Browser) {
+    let world = World::new();
+    let server = world.server(policy());
+    let browser = begin(&server);
+    (world, server, browser)
+}
+
 fn begin(server: &Server) -> Browser {
     let mut browser = Browser::new();
     server.request(&mut browser, |session| session.set("n", &1_u32).unwrap()).ok();
@@ -30,9 +37,7 @@ fn read(session: &mut Request<'_>) -> Option<u32> {
 
 #[test]
 fn the_value_changes_at_its_age_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let mut browser = begin(&server);
+    let (world, server, mut browser) = started();
     let old = browser.cookie(server.now()).unwrap().to_owned();
     world.wait(100 * S - 1);
     assert_eq!(server.request(&mut browser, read).set_cookie, None);
@@ -52,9 +57,7 @@ fn the_value_changes_at_its_age_lc8() {
 
 #[test]
 fn a_write_renews_too_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let mut browser = begin(&server);
+    let (world, server, mut browser) = started();
     world.wait(100 * S);
     world.store.calls();
     let answer = server.request(&mut browser, |session| session.set("n", &2_u32).unwrap());
@@ -65,9 +68,7 @@ fn a_write_renews_too_lc8() {
 
 #[test]
 fn the_old_value_leads_to_the_same_new_one_for_the_grace_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let browser = begin(&server);
+    let (world, server, browser) = started();
     world.wait(100 * S);
     // the answer is lost; other requests were under way with the old value
     let new = server.lost(&browser, read).cookie().unwrap().to_owned();
@@ -94,9 +95,7 @@ fn the_old_value_leads_to_the_same_new_one_for_the_grace_lc8() {
 
 #[test]
 fn after_the_grace_the_old_value_is_refused_and_then_unknown_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let old = begin(&server);
+    let (world, server, old) = started();
     world.wait(100 * S);
     let new = Browser::with(server.lost(&old, read).cookie().unwrap());
     world.wait(10 * S);
@@ -151,9 +150,7 @@ fn an_old_value_ends_its_session_if_it_is_to_lc8() {
 
 #[test]
 fn whoever_has_the_late_value_can_end_the_session_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let old = begin(&server);
+    let (world, server, old) = started();
     world.wait(100 * S);
     let new = Browser::with(server.lost(&old, read).cookie().unwrap());
     world.wait(10 * S);
@@ -165,9 +162,7 @@ fn whoever_has_the_late_value_can_end_the_session_lc8() {
 /// Two renewals later the value is too old for that.
 #[test]
 fn a_superseded_value_ends_nothing_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let mut browser = begin(&server);
+    let (world, server, mut browser) = started();
     let old = browser.clone();
     for _ in 0..2 {
         world.wait(100 * S);
@@ -183,9 +178,7 @@ fn a_superseded_value_ends_nothing_lc8() {
 /// Two requests with the old value find the renewal due: one renews, both get the same value.
 #[test]
 fn parallel_renewals_agree_lc8() {
-    let world = World::new();
-    let server = world.server(policy());
-    let browser = begin(&server);
+    let (world, server, browser) = started();
     world.wait(100 * S);
     let mut inner = None;
     let outer = server.lost(&browser, |_| inner = server.lost(&browser, read).set_cookie);

@@ -256,7 +256,7 @@ fn a_revocation_that_is_refused_refuses_a_login_and_harms_nobody_lc9() {
     let all = [site.who(&laptop), site.who(&owner)];
     assert_eq!(all, [Some("ann".into()), Some("ann".into())], "nobody has ended");
     assert_eq!(site.sessions().store().len(), 2, "the login that was refused left nothing behind");
-    assert!(Error::SignInAgain.to_string().contains("requested"), "it says no more than that");
+    assert!(Error::SignInAgain.to_string().contains("request to end"), "it says no more than that");
     site.sign_in(&mut phone, "ann").unwrap();
     assert_eq!(site.who(&phone), Some("ann".into()));
 }

@@ -3,13 +3,12 @@
 use std::hint::black_box;
 
 use axum::Router;
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::get;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session::Error};
 
-use crate::ask::{Ask, rounds};
-use crate::ours::through_axum::send;
+use crate::ask::Ask;
+use crate::ours::through_axum::requests;
 
 fn failed(_: Error) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
@@ -39,18 +38,6 @@ pub(crate) fn layer() -> SessionManagerLayer<MemoryStore> {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let (routes, layered) = (routes(), routes().layer(layer()));
-    let first = send(&mut layered.clone(), Ask::New, None).await;
-    let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
-    let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
-    // as axum::serve does; without it the layer would be put around the handler anew for each request
-    let mut app: Router = if ask == Ask::Bare { routes } else { layered }.with_state(());
-    let mut good = 0;
-    for () in rounds(times) {
-        let answer = black_box(send(&mut app, ask, Some(&cookie)).await);
-        good += usize::from(answer.status() == 200);
-    }
-    good
+    requests(routes(), routes().layer(layer()), ask, times, |_| true).await
 }

@@ -2,12 +2,11 @@
 
 use std::hint::black_box;
 
-use poem::http::header::{COOKIE, SET_COOKIE};
-use poem::http::{HeaderValue, Uri};
 use poem::session::{CookieConfig, MemoryStorage, ServerSession, Session};
-use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
+use poem::{EndpointExt, Route, get, handler};
 
-use crate::ask::{Ask, rounds};
+use crate::ask::Ask;
+use crate::ours::through_poem::requests;
 
 #[handler]
 async fn plain() -> &'static str {
@@ -36,32 +35,6 @@ pub(crate) fn layer() -> ServerSession<MemoryStorage> {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let layered = routes().with(layer());
-    let first = send(&layered, Ask::New, None).await;
-    let set = first.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()).expect("a cookie");
-    let cookie = HeaderValue::from_str(&ask.cookie(set)).expect("a cookie");
-    if ask == Ask::Bare {
-        many(&routes(), ask, times, &cookie).await
-    } else {
-        many(&layered, ask, times, &cookie).await
-    }
-}
-
-async fn many(app: &impl Endpoint, ask: Ask, times: usize, cookie: &HeaderValue) -> usize {
-    let mut good = 0;
-    for () in rounds(times) {
-        let answer = black_box(send(app, ask, Some(cookie)).await);
-        good += usize::from(answer.status() == 200);
-    }
-    good
-}
-
-async fn send(app: &impl Endpoint, ask: Ask, cookie: Option<&HeaderValue>) -> Response {
-    let mut request = Request::builder().uri(Uri::from_static(ask.path()));
-    if let Some(cookie) = cookie {
-        request = request.header(COOKIE, cookie);
-    }
-    app.get_response(request.finish()).await
+    requests(routes(), routes().with(layer()), ask, times, |_| true).await
 }

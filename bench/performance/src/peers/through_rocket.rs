@@ -3,11 +3,12 @@
 use std::hint::black_box;
 
 use rocket::http::Cookie;
-use rocket::local::asynchronous::{Client, LocalResponse};
+use rocket::local::asynchronous::LocalRequest;
 use rocket::{Build, Config, Rocket, get, routes};
 use rocket_flex_session::{RocketFlexSession, Session};
 
-use crate::ask::{Ask, rounds};
+use crate::ask::Ask;
+use crate::ours::through_rocket::requests;
 
 #[get("/plain")]
 fn plain() -> &'static str {
@@ -33,28 +34,17 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = crate::rocket_config();
-    let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
-    let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
-    let first = send(&layered, Ask::New, None).await;
-    let set = first.headers().get_one("set-cookie").expect("a cookie");
-    // the local client takes cookies for its jar, and looks at no Cookie line
-    let cookie = Cookie::parse_encoded(ask.cookie(set)).expect("a cookie");
-    let app = if ask == Ask::Bare { &bare } else { &layered };
-    let mut good = 0;
-    for () in rounds(times) {
-        let answer = black_box(send(app, ask, Some(&cookie)).await);
-        good += usize::from(answer.status().code == 200);
-    }
-    good
+    requests_in_jar(layered, ask, times).await
 }
 
-pub(super) async fn send<'c>(app: &'c Client, ask: Ask, cookie: Option<&Cookie<'static>>) -> LocalResponse<'c> {
-    let request = app.get(ask.path());
-    match cookie {
-        Some(cookie) => request.cookie(cookie.clone()).dispatch().await,
-        None => request.dispatch().await,
-    }
+/// The local client takes cookies for its jar, and looks at no Cookie line.
+#[allow(clippy::expect_used)] // a program that counts
+pub(super) async fn requests_in_jar(layered: fn(&Config) -> Rocket<Build>, ask: Ask, times: usize) -> usize {
+    let make = |cookie| Cookie::parse_encoded(cookie).expect("a cookie");
+    requests(layered, ask, times, make, add, |_| true).await
+}
+
+fn add<'c>(request: LocalRequest<'c>, cookie: &Cookie<'static>) -> LocalRequest<'c> {
+    request.cookie(cookie.clone())
 }

@@ -2,13 +2,11 @@
 
 use std::hint::black_box;
 
-use rocket::http::Cookie;
-use rocket::local::asynchronous::Client;
 use rocket::{Build, Config, Rocket, get, routes};
 use rocket_session::Session;
 
-use super::through_rocket::send;
-use crate::ask::{Ask, rounds};
+use super::through_rocket::requests_in_jar;
+use crate::ask::Ask;
 
 #[get("/plain")]
 fn plain() -> &'static str {
@@ -32,20 +30,6 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 }
 
 /// The number of answers that were as they should be.
-#[allow(clippy::expect_used)] // a program that counts
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
-    let quiet = crate::rocket_config();
-    let layered = Client::untracked(layered(&quiet)).await.expect("a rocket");
-    let bare = Client::untracked(crate::ours::through_rocket::bare(&quiet)).await.expect("a rocket");
-    let first = send(&layered, Ask::New, None).await;
-    let set = first.headers().get_one("set-cookie").expect("a cookie");
-    // the local client takes cookies for its jar, and looks at no Cookie line
-    let cookie = Cookie::parse_encoded(ask.cookie(set)).expect("a cookie");
-    let app = if ask == Ask::Bare { &bare } else { &layered };
-    let mut good = 0;
-    for () in rounds(times) {
-        let answer = black_box(send(app, ask, Some(&cookie)).await);
-        good += usize::from(answer.status().code == 200);
-    }
-    good
+    requests_in_jar(layered, ask, times).await
 }

@@ -105,13 +105,17 @@ pub fn converse(name: &str, stores: &[&str], serve: Serve) {
     conversations::run_all(&InProcess::new(stores, Serves::There(serve)), name).assert_passed();
 }
 
-/// The same with an app for microcontrollers, whose sessions cannot be bound to the devices of browsers.
+/// The same with an app for microcontrollers, whose sessions cannot be bound to the devices of browsers, on each store
+/// that it has.
 ///
 /// # Panics
 /// If one of them goes wrong.
-pub fn converse_on_a_device(name: &str, stores: &[&str], serve: Serve) {
-    let target = InProcess { without: &["--device-bound"], ..InProcess::new(stores, Serves::There(serve)) };
-    conversations::run_all(&target, name).assert_passed();
+pub fn converse_on_a_device(name: &str, serve: Serve) {
+    with_flash(|flash| {
+        let stores = ["memory:", "fixed:", "cookie:", flash];
+        let target = InProcess { without: &["--device-bound"], ..InProcess::new(&stores, Serves::There(serve)) };
+        conversations::run_all(&target, name).assert_passed();
+    });
 }
 
 /// The same with an app that opens its socket itself.

@@ -9,7 +9,7 @@ use super::Reply;
 use super::token::Token;
 
 /// What libraries of today do wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Bug {
     AdoptsAnyId,
     LogoutLeavesTheRecord,

@@ -1,8 +1,8 @@
 //! An authority of our own, and what it has signed.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::{env, fs};
 
 use tempfile::TempDir;
 
@@ -64,6 +64,39 @@ impl Certificates {
     #[must_use]
     pub fn both(&self) -> String {
         format!("{}&sslcert={}&sslkey={}", self.trusted(), self.file("client.pem"), self.file("client.key"))
+    }
+
+    /// Runs a test of this binary again in a process whose system trusts the authority, with a store's URL in the variable
+    /// `name`.
+    ///
+    /// # Panics
+    /// If the test fails there.
+    pub fn trusted_by_the_system(&self, test: &str, name: &str, url: String) {
+        let mut again = Command::new(env::current_exe().expect("the test"));
+        again.args(["--exact", test]).envs([(name, url), ("SSL_CERT_FILE", self.file("authority.pem"))]);
+        let ran = again.output().expect("the test runs");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    }
+
+    /// Opens stores with parameters that name wrong files. `open` returns the error. `keys` are files that are not the key
+    /// of the client's certificate, each with a part of its error.
+    ///
+    /// # Panics
+    /// If an error says something else.
+    pub fn refuses_wrong_files(open: impl Fn(&str) -> String, keys: &[(&str, &str)]) {
+        let certificates = Self::new();
+        let (key, certificate) = (certificates.file("client.key"), certificates.file("client.pem"));
+        let wrong = [
+            ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
+            (format!("sslrootcert={key}"), "no certificate in PEM"),
+            (format!("sslcert={certificate}"), "set sslcert= and sslkey= together"),
+            (format!("sslcert={key}&sslkey={key}"), "no certificate in PEM"),
+        ];
+        let of_key = |name| format!("sslcert={certificate}&sslkey={}", certificates.file(name));
+        for (parameters, sentence) in wrong.into_iter().chain(keys.iter().map(|(name, why)| (of_key(name), *why))) {
+            let why = open(&parameters);
+            assert!(why.contains(sentence) && !why.contains('\n'), "{parameters}: {why}");
+        }
     }
 }
 

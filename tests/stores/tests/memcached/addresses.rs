@@ -4,7 +4,6 @@
 use std::env;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 
 use session_core::store::{Outcome, Store, Version};
 use session_store_memcached::{ConnectionOptions, MemcachedError, MemcachedStore};
@@ -107,12 +106,7 @@ async fn tls_to_whom_the_system_trusts() {
     }
     let certificates = Certificates::new();
     let server = servers::memcached::start_secure(&certificates, &[]);
-    let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "addresses::tls_to_whom_the_system_trusts"])
-        .envs([(URL, server.url()), ("SSL_CERT_FILE", certificates.file("authority.pem"))])
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), server.log());
+    certificates.trusted_by_the_system("addresses::tls_to_whom_the_system_trusts", URL, server.url());
 }
 
 #[tokio::test]
@@ -127,18 +121,12 @@ async fn a_client_certificate_where_the_server_wants_one() {
 
 #[test]
 fn files_that_are_none_are_told_when_the_store_is_opened() {
-    let certificates = Certificates::new();
-    let (key, certificate) = (certificates.file("client.key"), certificates.file("client.pem"));
-    for (parameters, sentence) in [
-        ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
-        (format!("sslrootcert={key}"), "no certificate in PEM"),
-        (format!("sslcert={certificate}"), "set sslcert= and sslkey= together"),
-        (format!("sslcert={certificate}&sslkey={certificate}"), "no private key in PEM"),
-        (format!("sslcert={certificate}&sslkey={}", certificates.file("server.key")), "cannot be used"),
-    ] {
-        let why = MemcachedStore::open(&format!("memcacheds://h?{parameters}")).map(|_| ()).unwrap_err().to_string();
-        assert!(why.contains(sentence) && !why.contains('\n'), "{parameters}: {why}");
-    }
+    let open =
+        |parameters: &str| MemcachedStore::open(&format!("memcacheds://h?{parameters}")).unwrap_err().to_string();
+    Certificates::refuses_wrong_files(
+        open,
+        &[("client.pem", "no private key in PEM"), ("server.key", "cannot be used")],
+    );
 }
 
 /// What answers like no memcached: its first words, and the end of what the client understands.

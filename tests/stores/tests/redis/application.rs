@@ -12,7 +12,7 @@ use store_tests::servers::conformance::conforms;
 use store_tests::servers::proxy::{Fault, Proxy};
 use store_tests::servers::{self, PATIENT, Server};
 
-use crate::common::{GUARD, Spy, applied, create, key, load, record, update};
+use crate::common::{GUARD, Spy, applied, create, drop_futures, key, load, record, update};
 
 fn client(server: &Server) -> Client {
     Client::open(server.url()).unwrap()
@@ -183,22 +183,6 @@ async fn whose_timeout_counts_st10() {
 async fn dropped_futures_leave_the_connection_whole_st10() {
     let server = servers::redis::start();
     let store = RedisStore::from(connection(&client(&server)).await).with_options(PATIENT);
-    for number in 0..10 {
-        create(&store, number, &record(u64::from(number), 1, &[number; 50])).await;
-    }
-    for round in 0..200_u32 {
-        let number = u8::try_from(round % 10).unwrap();
-        let (mut buffer, handle) = ([0; 256], key(number));
-        let mut dropped = std::pin::pin!(store.load(&handle, now(), &mut buffer));
-        for _ in 0..round % 5 {
-            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(dropped.as_mut().poll(context))).await;
-            if polled.is_ready() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let other = (number + 1) % 10;
-        assert_eq!(load(&store, other).await.unwrap()[60..], [other; 50]);
-    }
+    drop_futures(&store, 10, 200).await;
     assert!(Spy::at(&server).await.say::<u64>("DBSIZE").await > 0);
 }

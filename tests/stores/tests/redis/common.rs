@@ -1,5 +1,8 @@
 //! What the tests of this crate share: a second client that looks at what is in Redis, and calls that have to succeed.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -78,4 +81,25 @@ pub(crate) async fn update(store: &RedisStore, number: u8, seen: u64, record: &[
 
 pub(crate) const fn applied(version: u64) -> Outcome {
     Outcome::Applied(Version(version))
+}
+
+/// Clients that go away in the middle of their requests: each other request has its own record.
+pub(crate) async fn drop_futures(store: &RedisStore, records: u8, rounds: u32) {
+    for number in 0..records {
+        create(store, number, &record(u64::from(number), 1, &[number; 50])).await;
+    }
+    for round in 0..rounds {
+        let number = u8::try_from(round % u32::from(records)).unwrap();
+        let (mut buffer, handle) = ([0; 256], key(number));
+        let mut dropped = pin!(store.load(&handle, now(), &mut buffer));
+        // polled some times, then forgotten
+        for _ in 0..round % 5 {
+            if poll_fn(|context| Poll::Ready(dropped.as_mut().poll(context))).await.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let other = (number + 1) % records;
+        assert_eq!(load(store, other).await.unwrap()[60..], [other; 50]);
+    }
 }

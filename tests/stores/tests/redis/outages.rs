@@ -10,7 +10,7 @@ use store_support::now;
 use store_tests::servers;
 use store_tests::servers::proxy::{Fault, Proxy};
 
-use crate::common::{GUARD, Spy, applied, create, key, load, record, store, update};
+use crate::common::{GUARD, Spy, applied, create, drop_futures, key, load, record, store, update};
 
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -183,25 +183,7 @@ async fn dropped_futures_leave_the_connection_whole() {
     let server = servers::redis::start();
     let proxy = Proxy::start(server.addr());
     let store = behind(&proxy).with_options(servers::PATIENT);
-    for number in 0..100 {
-        create(&store, number, &record(u64::from(number), 1, &[number; 50])).await;
-    }
-    for round in 0..1000_u32 {
-        let number = u8::try_from(round % 100).unwrap();
-        let mut buffer = [0; 256];
-        let handle = key(number);
-        let mut dropped = std::pin::pin!(store.load(&handle, now(), &mut buffer));
-        // polled some times, then forgotten
-        for _ in 0..round % 5 {
-            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(dropped.as_mut().poll(context))).await;
-            if polled.is_ready() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let other = (number + 1) % 100;
-        assert_eq!(load(&store, other).await.unwrap()[60..], [other; 50]);
-    }
+    drop_futures(&store, 100, 1000).await;
     assert_eq!(proxy.accepted(), 1);
 }
 

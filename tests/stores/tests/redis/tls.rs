@@ -1,7 +1,6 @@
 //! `rediss://`, with servers whose certificates an authority of our own has signed; and passwords of sentinels.
 
 use std::env;
-use std::process::Command;
 
 use session_core::store::Store;
 use session_store_redis::{ConnectionOptions, RedisStore, RedisStoreError};
@@ -39,13 +38,8 @@ async fn over_tls_to_whom_the_system_trusts() {
         return;
     }
     let certificates = Certificates::new();
-    let (server, at) = start_secure(&certificates, &["--tls-auth-clients", "no"]);
-    let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "tls::over_tls_to_whom_the_system_trusts"])
-        .envs([(URL, format!("rediss://{at}")), ("SSL_CERT_FILE", certificates.file("authority.pem"))])
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), server.log());
+    let (_server, at) = start_secure(&certificates, &["--tls-auth-clients", "no"]);
+    certificates.trusted_by_the_system("tls::over_tls_to_whom_the_system_trusts", URL, format!("rediss://{at}"));
     // we do not know that authority
     assert!(told(&open(&format!("rediss://{at}"))).await.contains("certificate"));
 }
@@ -113,18 +107,8 @@ async fn sentinels_with_passwords_of_their_own_over_tls() {
 
 #[test]
 fn files_that_are_none_are_told_when_the_store_is_opened() {
-    let certificates = Certificates::new();
-    let (key, certificate) = (certificates.file("client.key"), certificates.file("client.pem"));
-    for (parameters, sentence) in [
-        ("sslrootcert=/nowhere.pem".to_owned(), "/nowhere.pem: No such file"),
-        (format!("sslrootcert={key}"), "no certificate in PEM"),
-        (format!("sslcert={certificate}"), "set sslcert= and sslkey= together"),
-        (format!("sslcert={certificate}&sslkey={certificate}"), "cannot be used"),
-        (format!("sslcert={key}&sslkey={key}"), "no certificate in PEM"),
-    ] {
-        let why = RedisStore::open(&format!("rediss://h?{parameters}")).map(|_| ()).unwrap_err().to_string();
-        assert!(why.contains(sentence) && !why.contains('\n'), "{parameters}: {why}");
-    }
+    let open = |parameters: &str| RedisStore::open(&format!("rediss://h?{parameters}")).unwrap_err().to_string();
+    Certificates::refuses_wrong_files(open, &[("client.pem", "cannot be used")]);
 }
 
 /// `127.1` is this host, but does not look like it.

@@ -1,6 +1,67 @@
 //! What the routes do: `servers` for handlers that hold a `session_std::Session`, `devices` for those that hold one of a
 //! pool.
 
+/// Answers the routes whose code is the same for both types of session, and the others by the arms that follow. There is
+/// no trait of both: its futures would have to borrow in one way.
+macro_rules! answered {
+    ($call:expr, $session:ident, $args:ident, { $($own:tt)* }) => {
+        match $call {
+            (_, "/read") => {
+                let key = $args.key()?;
+                Ok(Reply::value(text($session.get(key), || $session.get(key))?))
+            }
+            (_, "/set") => {
+                $args.wait().await;
+                $session.set($args.key()?, &$args.value)?;
+                Ok(Reply::ok("ok"))
+            }
+            (_, "/incr") => {
+                let number = $session.get::<u64>($args.key()?)?.unwrap_or(0) + 1;
+                $args.wait().await;
+                $session.set($args.key()?, &number)?;
+                Ok(Reply::ok(number.to_string()))
+            }
+            (_, "/add") => {
+                $args.wait().await;
+                let number = $session.update_with($args.key()?, |number: Option<u64>| number.unwrap_or(0) + 1).await?;
+                Ok(Reply::ok(number.to_string()))
+            }
+            (_, "/take") => {
+                let taken = match $session.take::<String>($args.key()?).await {
+                    Err(Error::Unreadable) => $session.take::<u64>(&$args.key).await?.map(|number| number.to_string()),
+                    taken => taken?,
+                };
+                Ok(Reply::value(taken))
+            }
+            (_, "/remove") => $session.remove($args.key()?).map(|()| Reply::ok("ok")),
+            (_, "/clear") => $session.clear().map(|()| Reply::ok("ok")),
+            (_, "/login") => {
+                let attempt = $session.begin_login(&$args.user).await?;
+                // here an application checks the password
+                $session.login(if $args.remember == 1 { attempt.remembered() } else { attempt }).await?;
+                Ok(Reply::ok("ok"))
+            }
+            (_, "/logout") => $session.logout().await.map(|()| Reply::ok("ok")),
+            (_, "/rotate") => $session.rotate().await.map(|()| Reply::ok("ok")),
+            ("POST", "/flash") => $session.flash_message(&$args.message).map(|()| Reply::ok("ok")),
+            (_, "/csrf") => Ok(Reply::ok($session.csrf_token()?.as_str())),
+            (_, "/set-then-fail") => {
+                $session.set($args.key()?, &$args.value)?;
+                Ok(Reply::failed_on_purpose())
+            }
+            (_, "/type-clash") => {
+                $session.set("n", &7_u32)?;
+                Ok(Reply::type_clash($session.get::<String>("n")))
+            }
+            (_, "/big") => $session.set($args.key()?, &big($args.bytes)?).map(|()| Reply::ok("ok")),
+            (_, "/revoke") => $session.revoke(&$args.handle).await.map(Reply::revoked),
+            (_, "/revoke-others") => Ok(Reply::ok($session.revoke_others().await?.to_string())),
+            $($own)*
+            _ => Ok(Reply::nowhere()),
+        }
+    };
+}
+
 pub mod devices;
 pub mod servers;
 mod versions;
@@ -113,8 +174,15 @@ impl Reply {
         Self { status: 501, text: "this adapter has no typed data".into() }
     }
 
-    fn forged() -> Self {
+    fn protected(genuine: bool) -> Self {
+        if genuine {
+            return Self::ok("ok");
+        }
         Self { status: 403, text: "the CSRF token is not this session's".into() }
+    }
+
+    fn yes_or_no(yes: bool) -> Self {
+        Self::ok(if yes { "yes" } else { "no" })
     }
 
     fn failed_on_purpose() -> Self {
