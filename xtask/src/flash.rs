@@ -70,7 +70,8 @@ fn espflash(board: Board, program: &Path) -> String {
     let network = if std::env::var_os("WIFI_SSID").is_some_and(|name| !name.is_empty()) {
         ""
     } else {
-        "It knows no access point: set WIFI_SSID and WIFI_PASSWORD, and run this again.\n"
+        "It knows no access point: set WIFI_SSID and WIFI_PASSWORD and run this again, or type `set ssid NAME` and\n\
+         `set password PASSWORD` on its serial line after the first boot.\n"
     };
     format!(
         "{network}Plug the board in, and let espflash (cargo install espflash --locked) write the program:\n  \

@@ -1,8 +1,9 @@
 //! What may be the name and the password of an access point. It needs no board, so it is tested on the host.
 
+use super::line::Item;
+
 /// The configuration items of a device with Wi-Fi.
-pub(crate) const ITEMS: [(&str, fn(&str) -> Result<(), &'static str>); 2] =
-    [("ssid", is_name), ("password", is_password)];
+pub(crate) const ITEMS: [Item; 2] = [("ssid", is_name), ("password", is_password)];
 
 /// Checks a name.
 pub(crate) fn is_name(text: &str) -> Result<(), &'static str> {

@@ -281,7 +281,8 @@ fn a_pico_without_a_dhcp_server_is_given_an_address_em9() {
     let mut device = table.boot_with(&[Fault::NoAddress]);
     assert_eq!(device.said().last().unwrap(), "no address: no DHCP server answers");
     ask(&mut device, "set address 10.0.0.9/24", "done, counts from the next start");
-    ask(&mut device, "restart", "restarts");
+    device.enter("restart").unwrap();
+    device.hears("config: restarts").unwrap();
     device.hears("up: http://10.0.0.9/").unwrap();
     device.reach("10.0.0.9").unwrap();
     assert_eq!(Browser::default().get(device.address(), "/").unwrap().view(), "first-boot");
