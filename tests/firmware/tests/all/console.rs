@@ -81,7 +81,7 @@ fn a_wifi_password_has_a_length_that_wpa_knows_em9() {
         assert_eq!(password(&"x".repeat(good)), Ok(()), "{good}");
     }
     assert_eq!(password(&"0123456789abcdefABCDEF0123456789".repeat(2)), Ok(()), "a key");
-    for bad in [String::new(), "x".repeat(1), "x".repeat(7), "x".repeat(64), "0".repeat(65), "\u{e4}bc".into()] {
+    for bad in [String::new(), "x".into(), "x".repeat(7), "x".repeat(64), "0".repeat(65), "\u{e4}bc".into()] {
         let why = password(&bad).expect_err(&bad);
         assert!(why.contains("8 to 63") && why.contains("64 hexadecimal"), "{why}");
     }
