@@ -8,18 +8,57 @@ pub(crate) const RAW: usize = 32;
 /// Characters of their encoding.
 pub(crate) const TEXT: usize = 43;
 
+/// The processor has no vector instructions. The functions for any length then take less code and no more time.
+const SMALL: bool = cfg!(target_pointer_width = "32");
+
 pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
-    let mut text = [0; TEXT];
-    text[TEXT - RAW..].copy_from_slice(raw);
-    encode_in_place(&mut text, RAW);
+    if SMALL {
+        let mut text = [0; TEXT];
+        text[TEXT - RAW..].copy_from_slice(raw);
+        encode_in_place(&mut text, RAW);
+        return text;
+    }
+    // padded to twelve words, which a few vector instructions process
+    let mut bytes = [0; 36];
+    bytes[..RAW].copy_from_slice(raw);
+    let mut words = [0; 12];
+    for (word, three) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = parted(*three);
+    }
+    let mut text = [0; 48];
+    for (four, word) in text.as_chunks_mut().0.iter_mut().zip(words) {
+        *four = letters(word).to_be_bytes();
+    }
+    // the other letters encode only the padding
+    let [text @ .., _, _, _, _, _] = text;
     text
 }
 
 /// `None` for anything that [`encode`] does not write.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
-    let mut raw = [0; RAW];
-    let len = if text.len() == TEXT { decode_into(text, &mut raw) } else { None };
-    len.map(|_| raw)
+    let text: &[u8; TEXT] = text.try_into().ok()?;
+    if SMALL {
+        let mut raw = [0; RAW];
+        return decode_into(text, &mut raw).map(|_| raw);
+    }
+    // padded to twelve words, which a few vector instructions process
+    let mut letters = [b'A'; 48];
+    letters[..TEXT].copy_from_slice(text);
+    let mut words = [0; 12];
+    let mut wrong = 0;
+    for (word, four) in words.iter_mut().zip(letters.as_chunks().0) {
+        let (bits, invalid) = values(u32::from_be_bytes(*four));
+        *word = bits;
+        wrong |= invalid;
+    }
+    let mut bytes = [0; RAW + 1];
+    for (three, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+        let [_, a, b, c] = joined(word).to_be_bytes();
+        *three = [a, b, c];
+    }
+    // all letters are valid, and the two extra bits are zero
+    let [raw @ .., rest] = bytes;
+    (wrong | u32::from(rest) == 0).then_some(raw)
 }
 
 /// Characters for this number of bytes.
@@ -41,12 +80,8 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
         let mut three = [0; 3];
         let bytes = place.get(read..).unwrap_or_default();
         three.iter_mut().zip(bytes).for_each(|(three, byte)| *three = *byte);
-        let [a, b, c] = three;
-        let bits = u32::from_be_bytes([0, a, b, c]);
-        let halves = (bits & 0xff_f000) << 4 | bits & 0xfff;
-        let four = letters((halves & 0x0fc0_0fc0) << 2 | halves & 0x3f_003f).to_be_bytes();
         let places = place.get_mut(write..).unwrap_or_default();
-        places.iter_mut().zip(four).for_each(|(place, letter)| *place = letter);
+        places.iter_mut().zip(letters(parted(three)).to_be_bytes()).for_each(|(place, letter)| *place = letter);
         (read, write) = (read + 3, write + 4);
     }
 }
@@ -63,8 +98,7 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     let mut wrong = 0;
     for four in fours.iter().chain((!rest.is_empty()).then_some(&last)) {
         let (bits, invalid) = values(u32::from_be_bytes(*four));
-        let halves = (bits & 0x3f00_3f00) >> 2 | bits & 0x3f_003f;
-        let mut left = (halves & 0xfff_0000) << 4 | (halves & 0xfff) << 8;
+        let mut left = joined(bits) << 8;
         for place in places.next()? {
             *place = (left >> 24) as u8;
             left <<= 8;
@@ -73,6 +107,22 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
         wrong |= invalid | left;
     }
     (wrong == 0).then_some(len)
+}
+
+/// The four values of three bytes.
+#[inline]
+fn parted([a, b, c]: [u8; 3]) -> u32 {
+    let bits = u32::from_be_bytes([0, a, b, c]);
+    // twelve in each half, six in each byte
+    let halves = (bits & 0xff_f000) << 4 | bits & 0xfff;
+    (halves & 0x0fc0_0fc0) << 2 | halves & 0x3f_003f
+}
+
+/// The 24 bits of four values.
+#[inline]
+fn joined(values: u32) -> u32 {
+    let halves = (values & 0x3f00_3f00) >> 2 | values & 0x3f_003f;
+    (halves & 0xfff_0000) >> 4 | halves & 0xfff
 }
 
 /// In each byte of a word.
