@@ -41,11 +41,11 @@ pub(crate) fn layered(config: &Config) -> Rocket<Build> {
 /// The number of answers that were as they should be.
 pub(crate) async fn ask(ask: Ask, times: usize) -> usize {
     let sets = |answer: &LocalResponse<'_>| answer.headers().contains("set-cookie") == (ask == Ask::New);
-    requests(layered, ask, times, |cookie| cookie, add, sets).await
+    requests(layered, ask, times, |cookie| Header::new("cookie", cookie), add, sets).await
 }
 
-fn add<'c>(mut request: LocalRequest<'c>, cookie: &String) -> LocalRequest<'c> {
-    request.add_header(Header::new("cookie", cookie.clone()));
+fn add<'c>(mut request: LocalRequest<'c>, cookie: &Header<'static>) -> LocalRequest<'c> {
+    request.add_header(cookie.clone());
     request
 }
 
