@@ -18,8 +18,6 @@ use crate::base::events::{Event, LogId, Observer};
 use crate::base::keys::{Keys, Ring};
 use crate::base::names::Fresh;
 use crate::base::policy::Policy;
-#[cfg(target_pointer_width = "64")]
-use crate::protocol::operation::{Intent, StoreRequest};
 use crate::protocol::operation::{Next, Operation, Reply, Rules};
 use crate::protocol::state::RequestState;
 use crate::record::layout::Record;
@@ -312,22 +310,6 @@ impl<S: Store, C: Clock, O: Observer, M: Mode> Sessions<S, C, O, M> {
                 }
             };
         }
-    }
-
-    /// Commits a request that has only read its session. Returns `false` if the state machine has to decide. It would take
-    /// the same step with twice the work, which is more than the store's. Small processors spare this code instead.
-    #[cfg(target_pointer_width = "64")]
-    pub(crate) async fn commit_read<B: Buffer>(&self, request: &mut RequestState<B>) -> bool {
-        let Some(handle) = request.only_read() else { return false };
-        let now = self.now();
-        let Some(touches) = request.only_seen(&self.rules(), now) else { return false };
-        if touches {
-            let mut operation = Operation::new(Intent::Commit);
-            (operation.now, operation.handle) = (now, handle);
-            let reply = self.mode.apply(&self.context, request, StoreRequest::Touch, &operation).await;
-            request.touched(&reply, now);
-        }
-        true
     }
 
     /// Draws random bytes. There is no weaker fallback (ID2, EM4).

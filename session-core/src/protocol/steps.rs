@@ -1,8 +1,6 @@
 //! Decides the next step: load, create, update, touch, delete, or nothing.
 
 use super::expiry::{self, Verdict};
-#[cfg(target_pointer_width = "64")]
-use super::operation::Reply;
 use super::operation::{FLASH, Intent, Next, Operation, Phase, Rules, StoreRequest};
 use super::state::{RequestState, SessionState};
 use crate::base::environment::{Buffer, Time};
@@ -10,8 +8,6 @@ use crate::base::error::Error;
 use crate::base::events::Observer;
 use crate::base::names::Handle;
 use crate::store::contract::DeleteCondition;
-#[cfg(target_pointer_width = "64")]
-use crate::store::contract::Outcome;
 use crate::wire::token::Token;
 
 impl<B: Buffer> RequestState<B> {
@@ -134,7 +130,7 @@ impl<B: Buffer> RequestState<B> {
         let handle = token.handle();
         let renews = self.active && expiry::renewal_due(token, &self.mine, rules.policy, now);
         if self.only_renews(intent) && !renews {
-            if !self.touches(rules, now) {
+            if !rules.touch_is_free && !expiry::touch_due(&self.mine, rules.policy, now) {
                 return Ok(Next::Done);
             }
             operation.phase = Phase::Finished;
@@ -178,35 +174,6 @@ impl<B: Buffer> RequestState<B> {
             }
         }
         self.write(operation, handle, another, rules)
-    }
-
-    /// Whether the activity is recorded now.
-    fn touches(&self, rules: &Rules<'_, impl Observer>, now: Time) -> bool {
-        rules.touch_is_free || expiry::touch_due(&self.mine, rules.policy, now)
-    }
-
-    /// The handle of a session that this request has read as activity, and neither changed nor lost.
-    #[cfg(target_pointer_width = "64")]
-    pub(crate) fn only_read(&self) -> Option<Handle> {
-        let read = self.is_live() && self.active && self.unreadable == 0 && !self.in_flight && !self.changes.dirty();
-        self.token.as_ref().filter(|_| read).map(Token::handle)
-    }
-
-    /// Whether the commit of [such a request](Self::only_read) records its activity; `None` if there is more to do.
-    #[cfg(target_pointer_width = "64")]
-    pub(crate) fn only_seen(&self, rules: &Rules<'_, impl Observer>, now: Time) -> Option<bool> {
-        let token = self.token.as_ref()?;
-        let more =
-            expiry::expired(&self.mine, rules.policy, now) || expiry::renewal_due(token, &self.mine, rules.policy, now);
-        (!more).then(|| self.touches(rules, now))
-    }
-
-    /// Takes the store's answer to that.
-    #[cfg(target_pointer_width = "64")]
-    pub(crate) fn touched(&mut self, reply: &Reply, now: Time) {
-        if let Reply::Wrote(Ok(Outcome::Applied(_))) = reply {
-            self.mine.saw(now);
-        }
     }
 
     /// Writes the record as a new version, with or without another cookie, unless its data was changed and is too

@@ -584,10 +584,6 @@ where
     }
 
     pub(super) async fn perform(&mut self, intent: Intent<'_>) -> Result<(), Error> {
-        #[cfg(target_pointer_width = "64")]
-        if matches!(intent, Intent::Commit) && self.sessions.commit_read(&mut self.request).await {
-            return Ok(());
-        }
         let mut operation = Operation::new(intent);
         self.sessions.perform(&mut self.request, &mut self.rng, &mut operation).await.map(|_| ())
     }
