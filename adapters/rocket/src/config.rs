@@ -81,7 +81,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Table(why) => write!(f, "the table `session`: {why}"),
+            Self::Table(why) => config::ConfigError::Value(format!("the table `session`: {why}")).fmt(f),
             Self::Settings(why @ config::ConfigError::NoKey(..)) => {
                 write!(f, "{why}, in Rocket.toml or in the environment: ROCKET_SESSION='{{key=\"…\"}}'")
             }

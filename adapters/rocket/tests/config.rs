@@ -203,6 +203,42 @@ fn what_cannot_work_is_named_in_one_line() {
     }
 }
 
+/// A key that was put into the wrong field, or where a field's name belongs, is not shown.
+#[test]
+fn no_error_shows_a_key_in_any_place() {
+    let fields = [
+        "key_file",
+        "application",
+        "token_header",
+        "cookie",
+        "domain",
+        "path",
+        "same_site",
+        "on_mismatch",
+        "idle",
+        "absolute",
+        "sealed",
+        "plain_http",
+        "max_sessions",
+        "device_bound",
+    ];
+    let settings = fields.iter().map(|field| format!("{field}=\"{KEY}\""));
+    let settings = settings.chain([format!("key=[\"{KEY}\"]"), format!("{KEY}=1"), format!("key={{a=\"{KEY}\"}}")]);
+    for setting in settings {
+        let check = || {
+            let why = sessions(&Config::figment(), MemoryStore::new()).map(drop).map_err(|why| why.to_string());
+            let why = why.err().unwrap_or_default();
+            assert!(!why.contains(&KEY[8..40]), "{setting}: {why}");
+        };
+        with(&format!("[default.session]\n{setting}"), |_| check());
+        with("", |jail| {
+            jail.set_env("ROCKET_SESSION", format!("{{{setting}}}"));
+            check();
+        });
+    }
+    with(&format!("[default]\nsession = \"{KEY}\""), |_| drop(refused()));
+}
+
 /// The token in a header instead of a cookie.
 #[test]
 fn a_token_in_a_header_tr5() {

@@ -140,20 +140,30 @@ pub enum ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(why) => f.write_str(why),
-            Self::TwoKeys(key, key_file) => write!(f, "{key} and {key_file} are both set: remove one of them"),
-            Self::NoKey(key, key_file) => write!(
-                f,
+        let text = match self {
+            Self::Value(why) => why.clone(),
+            Self::TwoKeys(key, key_file) => format!("{key} and {key_file} are both set: remove one of them"),
+            Self::NoKey(key, key_file) => format!(
                 "no signing key: set {key_file} to the path of a file with 64 hexadecimal digits (openssl rand -hex 32), \
                  or set {key} to the digits"
             ),
-            Self::Keys(why) => why.fmt(f),
-            Self::Policy(settings, why) => write!(f, "{settings}: {why}"),
-            Self::TokenHeader(setting, why) => write!(f, "{setting}: {why}"),
-            Self::NotOnPlainHttp(setting, plain) => write!(f, "{setting} needs https: remove it, or remove {plain}"),
-        }
+            Self::Keys(why) => why.to_string(),
+            Self::Policy(settings, why) => format!("{settings}: {why}"),
+            Self::TokenHeader(setting, why) => format!("{setting}: {why}"),
+            Self::NotOnPlainHttp(setting, plain) => format!("{setting} needs https: remove it, or remove {plain}"),
+        };
+        f.write_str(&without_keys(&text))
     }
+}
+
+/// Replaces what looks like a key, which may be in any setting by mistake.
+fn without_keys(text: &str) -> String {
+    let runs = text.split_inclusive(|letter: char| !letter.is_ascii_hexdigit());
+    let shown = runs.map(|run| match run.trim_end_matches(|letter: char| !letter.is_ascii_hexdigit()) {
+        digits if digits.len() >= 32 => format!("…{}", &run[digits.len()..]),
+        _ => run.to_owned(),
+    });
+    shown.collect()
 }
 
 impl fmt::Debug for ConfigError {
@@ -652,6 +662,25 @@ mod tests {
             let why = made.unwrap_err().to_string();
             assert!(words.iter().all(|word| why.contains(word)), "{variables:?}: {why}");
             assert!(!why.contains('\n') && !why.contains(&KEY[8..40]), "{why}");
+        }
+    }
+
+    /// A key that was put into the wrong variable is not shown.
+    #[test]
+    fn no_error_shows_a_key_in_any_variable() {
+        let mut fields = Vec::new();
+        Config::from_variables(|name| {
+            fields.push(name["SESSION_".len()..].to_lowercase());
+            None
+        })
+        .unwrap();
+        assert!(fields.len() > 20);
+        for field in &fields {
+            for text in [KEY, &KEY[1..], &format!("{KEY},{KEY}")] {
+                let made = of(&[(field, text)]).and_then(|config| config.sessions(MemoryStore::new()).map(drop));
+                let why = made.err().map(|why| why.to_string()).unwrap_or_default();
+                assert!(!why.contains(&KEY[8..40]), "{field}: {why}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -38,24 +38,25 @@ struct Shared {
     origin: Option<Box<Origin>>,
     /// Another site caused the request. Known only where sessions are bound to devices.
     elsewhere: AtomicBool,
-    /// A call loads the session. Others wait for it, but never for a verb, which may not be polled until they return.
-    loading: AtomicBool,
+    /// Calls that load the session. Others wait for them, but never for a verb, which may not be polled until they return.
+    /// A number, because one that was dropped may end after the next one has begun.
+    loading: AtomicU8,
     state: Mutex<State>,
 }
 
 /// Says that a session is being loaded, until it is dropped.
-struct Loading<'a>(&'a AtomicBool);
+struct Loading<'a>(&'a AtomicU8);
 
 impl<'a> Loading<'a> {
-    fn begin(flag: &'a AtomicBool) -> Self {
-        flag.store(true, Ordering::Relaxed);
-        Self(flag)
+    fn begin(count: &'a AtomicU8) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
     }
 }
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -214,7 +215,7 @@ impl Request {
     #[must_use]
     pub fn from_origin(sessions: &Sessions, origin: impl FnOnce() -> Origin) -> Self {
         let origin = sessions.observes().then(|| Box::new(origin()));
-        let (elsewhere, loading) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (elsewhere, loading) = (AtomicBool::new(false), AtomicU8::new(0));
         let state = Mutex::new(State::Untouched);
         Self(Arc::new(Shared { core: sessions.core(), origin, elsewhere, loading, state }))
     }
@@ -250,7 +251,7 @@ impl Request {
         let mut state = match self.0.state.try_lock() {
             Some(state) => state,
             // actix-web extracts the arguments of a handler at the same time: the first call loads for all
-            None if self.0.loading.load(Ordering::Relaxed) => self.0.state.lock().await,
+            None if self.0.loading.load(Ordering::Relaxed) > 0 => self.0.state.lock().await,
             None => return Err(Error::Busy),
         };
         if matches!(*state, State::Untouched) {
@@ -910,5 +911,16 @@ mod tests {
         assert!(matches!(request.extract_at_once::<Session>(std::iter::once(line)), Some(Err(Error::AnswerSent))));
         let sealed = sessions.sealed_at_rest();
         assert!(Request::new(sealed).extract_at_once::<Session>(std::iter::empty()).is_none(), "it may wait");
+    }
+
+    /// The first call may end, or be dropped, just when the next one begins on another thread.
+    #[test]
+    fn a_load_that_ends_leaves_the_sign_of_the_next_one() {
+        let count = AtomicU8::new(0);
+        let (first, next) = (Loading::begin(&count), Loading::begin(&count));
+        drop(first);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        drop(next);
+        assert_eq!(count.load(Ordering::Relaxed), 0);
     }
 }

@@ -177,7 +177,8 @@ impl Sessions {
     ///
     /// Turning this on ends all sessions that are stored unencrypted, which the store's warning reports. To keep them,
     /// use [`begin_sealing_at_rest`](Self::begin_sealing_at_rest) first. To use separate keys, wrap the store in
-    /// [`SharedStore::sealed_at_rest`] instead.
+    /// [`SharedStore::sealed_at_rest`] instead. This changes nothing for [sealed](Self::sealed) sessions, whose store has no
+    /// data.
     #[must_use]
     pub fn sealed_at_rest(self) -> Self {
         self.with(|settings| Settings { at_rest: Some(SharedStore::sealed_at_rest), ..settings })
@@ -424,6 +425,8 @@ impl Settings {
             let Self { store, at_rest, policy, clock, observer, watches, mode, .. } = self.clone();
             let Self { endpoint, token_header, on_unreadable, .. } = self.clone();
             let store = store.with_keys(keys);
+            // a mark is written once and has no data, so a key that is removed must not end its use
+            let at_rest = at_rest.filter(|_| mode == DynamicMode::Stored);
             let store = at_rest.map_or(store.clone(), |seal| seal(store, keys));
             let observer = observer.limited(clock.clone(), watches);
             let stored = endpoint.filter(|_| mode == DynamicMode::Stored);

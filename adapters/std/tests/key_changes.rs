@@ -83,6 +83,32 @@ fn sessions_encrypted_at_rest_live_through_a_change_of_keys_ky1() {
     assert_eq!(visit(&sealed, &mut cookie), 2);
 }
 
+/// Everybody's mark is written once, so what it is sealed with must not be needed longer than sessions last.
+#[test]
+fn sealed_sessions_need_no_old_key_for_their_marks_ky1() {
+    let store = SharedStore::from(MemoryStore::new());
+    let make = |store| Sessions::sealed(store, keys(OLD)).policy(Policy::PLAIN_HTTP);
+    let sign_in = |sessions: &Sessions| {
+        let request = Request::new(sessions.clone());
+        let session = run(request.session(std::iter::empty(), true))?;
+        let attempt = run(session.begin_login("ann"))?;
+        run(session.login(attempt)).map(|()| run(request.finish()).error)
+    };
+    let steps = [
+        make(store.clone()),
+        make(store.clone()).prepare_sealing_at_rest(),
+        make(store.clone()).begin_sealing_at_rest(),
+        make(store.clone()).sealed_at_rest(),
+        make(store).sealed_at_rest(),
+    ];
+    steps[4].set_keys(keys(&format!("{NEW},{OLD}")));
+    assert_eq!(sign_in(&steps[4]), Ok(None));
+    steps[4].set_keys(keys(NEW));
+    for (at, step) in steps.iter().enumerate() {
+        assert_eq!(sign_in(step), Ok(None), "{at}");
+    }
+}
+
 #[test]
 fn a_request_keeps_the_keys_with_which_it_began_ky1() {
     let sessions = Sessions::new(MemoryStore::new(), keys(OLD)).policy(Policy::PLAIN_HTTP);

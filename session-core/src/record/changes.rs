@@ -63,6 +63,8 @@ impl<B: Buffer> Changes<B> {
         self.dirty |= self.stale && kind != Kind::Read;
         if let Some(touched) = self.used().find(|touched| touched.is(hash)) {
             touched.kind = match (touched.kind, kind) {
+                // that update failed, and left nothing to run again
+                (Kind::Rerun, kind) => kind,
                 (before, Kind::Read) => before,
                 (Kind::Blind, _) => Kind::Blind,
                 (Kind::Read, Kind::Blind) | (Kind::Write, Kind::Blind | Kind::Write) => Kind::Write,
@@ -102,9 +104,11 @@ impl<B: Buffer> Changes<B> {
         said.map(|said| AsRead { entry, said })
     }
 
-    /// After a commit, the written values are the current state. Earlier reads still count for later writes.
+    /// After a commit, the written values are the current state. Earlier reads still count for later writes, unless this
+    /// request has dropped what they returned.
     pub(crate) fn settle(&mut self) {
-        self.retain(|kind| kind == Kind::Read);
+        let cleared = self.cleared;
+        self.retain(|kind| kind == Kind::Read && !cleared);
         (self.cleared, self.relabeled, self.dirty) = (false, false, false);
     }
 

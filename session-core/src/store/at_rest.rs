@@ -35,6 +35,9 @@ const DATA: &[u8] = b"data at rest";
 /// longest session lasts. While the nodes of an application are deployed one after the other, those without the wrapper
 /// reject sealed records: deploy [`writing_unsealed`](Self::writing_unsealed) to all of them first.
 ///
+/// Do not wrap the store of [sealed](crate::Sessions::sealed) sessions. It has no data, and its mark of all sessions is
+/// rarely written: when the key that sealed it is removed, all requests fail.
+///
 /// Errors, dropped futures and power loss have the same effects as in the wrapped store.
 pub struct AtRest<S, B> {
     store: S,

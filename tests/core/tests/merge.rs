@@ -225,6 +225,64 @@ fn update_with_gives_up_after_two_seconds_st3() {
     }
 }
 
+/// A function runs once on what its own request set before, also if another request was faster in between.
+#[test]
+fn a_function_runs_once_on_what_its_own_request_set_st3() {
+    let quick: Verb = |s| s.set("a", &2_u32);
+    let before: [(Verb, [Option<u32>; 2], u32); 5] = [
+        (|s| s.set("n", &5_u32), [Some(2), Some(1)], 5),
+        (|s| s.overwrite("n", &5_u32), [Some(2), Some(1)], 5),
+        (|s| s.clear().and(s.set("n", &5_u32)), [None, None], 5),
+        (|s| s.clear(), [None, None], 0),
+        (|s| s.get::<u32>("n").and(s.clear()), [None, None], 0),
+    ];
+    for (before, [a, b], n) in before {
+        let raced = |verb: Verb| {
+            let world = World::new();
+            let server = world.server(Policy::SECURE);
+            let browser = begin(&server);
+            let answer = server.lost(&browser, |session| {
+                server.lost(&browser, quick).ok().unwrap();
+                before(session).and_then(|()| verb(session))
+            });
+            assert_eq!(answer.handler.flatten().and(answer.commit), Ok(()));
+            values(&server, &browser)
+        };
+        assert_eq!(raced(|s| increment(s).map(drop)), [a, b, Some(n + 1)]);
+        if n > 0 {
+            assert_eq!(raced(|s| run(s.take("n")).map(|n| assert_eq!(n, Some(5_u32)))), [a, b, None]);
+        }
+    }
+}
+
+/// What was read before a clear that is stored does not count for what is written after it.
+#[test]
+fn what_was_read_before_a_stored_clear_does_not_count_st3() {
+    let world = World::new();
+    let server = world.server(Policy::SECURE);
+    let browser = begin(&server);
+    let answer = server.lost(&browser, |session| {
+        session.get::<u32>("n")?;
+        session.clear()?;
+        run(session.update_with("b", |_: Option<u32>| 7))?;
+        server.lost(&browser, |s| s.set("a", &2_u32)).ok().unwrap();
+        session.set("b", &8_u32)
+    });
+    assert_eq!(answer.handler.flatten().and(answer.commit), Ok(()));
+    assert_eq!(values(&server, &browser), [Some(2), Some(8), None]);
+}
+
+/// A key that an update could not be made of and that was then read counts like any other.
+#[test]
+fn what_is_read_after_a_failed_update_counts_st3() {
+    let slow: Verb = |s| {
+        assert_eq!(run(s.update_with("n", |_: Option<String>| String::new())), Err(Error::Unreadable));
+        let n: u32 = s.get("n")?.unwrap();
+        s.set("b", &(n + 1))
+    };
+    assert_eq!(race(|s| s.set("n", &2_u32), slow).1, Err(Error::Conflict));
+}
+
 /// Ten requests have loaded the session before the first of them takes the value.
 #[test]
 fn a_value_is_taken_by_one_request_lc17() {
