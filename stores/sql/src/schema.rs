@@ -57,7 +57,7 @@ impl Tables<'_> {
             Ok(there) if there == self.last() => Ok(()),
             Ok(there) => Err(SqlError::Schema(format!("they have version {there} instead of {}", self.last()))),
             Err(SqlError::Refused(why)) if is_no_table(&why) => {
-                Err(SqlError::Schema("there are none, so no application keeps sessions here".into()))
+                Err(SqlError::Schema("there are none, so no application has sessions here".into()))
             }
             Err(why) => Err(why),
         }
