@@ -58,7 +58,9 @@ fn uf2_file(program: &Path, family: u32, drive: &str) -> Result<String, String> 
         "{}: {} pages of {PAGE} bytes\n\
          Hold BOOTSEL while you plug the board in. It is a drive then:\n  \
          cp {} /media/$USER/{drive}/\n\
-         The setup code comes on {cable}UART 0, pin 1 of the board (GP0), at 115200 baud.",
+         The setup code comes on {cable}UART 0, pin 1 of the board (GP0), at 115200 baud.\n\
+         Did the board have another program before? Run this first, for the device overwrites nothing of others:\n  \
+         picotool erase -a",
         file.display(),
         pages.len(),
         file.display()
