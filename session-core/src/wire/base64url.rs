@@ -27,7 +27,7 @@ pub(crate) fn encode(raw: &[u8; RAW]) -> [u8; TEXT] {
     }
     let mut text = [0; 48];
     for (four, word) in text.as_chunks_mut().0.iter_mut().zip(words) {
-        *four = letters(word).to_be_bytes();
+        *four = letters(word).to_le_bytes();
     }
     // the other letters encode only the padding
     let [text @ .., _, _, _, _, _] = text;
@@ -47,7 +47,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<[u8; RAW]> {
     let mut words = [0; 12];
     let mut wrong = 0;
     for (word, four) in words.iter_mut().zip(letters.as_chunks().0) {
-        let (bits, invalid) = values(u32::from_be_bytes(*four));
+        let (bits, invalid) = values(u32::from_le_bytes(*four));
         *word = bits;
         wrong |= invalid;
     }
@@ -81,7 +81,7 @@ pub(crate) fn encode_in_place(place: &mut [u8], len: usize) {
         let bytes = place.get(read..).unwrap_or_default();
         three.iter_mut().zip(bytes).for_each(|(three, byte)| *three = *byte);
         let places = place.get_mut(write..).unwrap_or_default();
-        places.iter_mut().zip(letters(parted(three)).to_be_bytes()).for_each(|(place, letter)| *place = letter);
+        places.iter_mut().zip(letters(parted(three)).to_le_bytes()).for_each(|(place, letter)| *place = letter);
         (read, write) = (read + 3, write + 4);
     }
 }
@@ -97,7 +97,7 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
     let mut wrong = 0;
     for four in fours.iter().chain((!rest.is_empty()).then_some(&last)) {
-        let (bits, invalid) = values(u32::from_be_bytes(*four));
+        let (bits, invalid) = values(u32::from_le_bytes(*four));
         let mut left = joined(bits) << 8;
         for place in places.next()? {
             *place = (left >> 24) as u8;
@@ -109,20 +109,20 @@ pub(crate) fn decode_into(text: &[u8], into: &mut [u8]) -> Option<usize> {
     (wrong == 0).then_some(len)
 }
 
-/// The four values of three bytes.
+/// The four values of three bytes, the first one lowest.
 #[inline]
 fn parted([a, b, c]: [u8; 3]) -> u32 {
     let bits = u32::from_be_bytes([0, a, b, c]);
     // twelve in each half, six in each byte
-    let halves = (bits & 0xff_f000) << 4 | bits & 0xfff;
-    (halves & 0x0fc0_0fc0) << 2 | halves & 0x3f_003f
+    let halves = bits >> 12 | (bits & 0xfff) << 16;
+    halves >> 6 & 0x3f_003f | (halves & 0x3f_003f) << 8
 }
 
 /// The 24 bits of four values.
 #[inline]
 fn joined(values: u32) -> u32 {
-    let halves = (values & 0x3f00_3f00) >> 2 | values & 0x3f_003f;
-    (halves & 0xfff_0000) >> 4 | halves & 0xfff
+    let halves = (values & 0x3f_003f) << 6 | values >> 8 & 0x3f_003f;
+    (halves & 0xfff) << 12 | halves >> 16
 }
 
 /// In each byte of a word.
@@ -183,7 +183,7 @@ mod tests {
             for place in 0..4 {
                 let mut four = *b"-_az";
                 four[place] = byte;
-                let (_, invalid) = values(u32::from_be_bytes(four));
+                let (_, invalid) = values(u32::from_le_bytes(four));
                 assert_eq!(invalid == 0, ALPHABET.contains(&byte), "byte {byte} at {place}");
             }
         }
