@@ -75,10 +75,8 @@ impl Need {
                 let output = program("rustc", &["--print", "target-libdir", "--target", target]).output();
                 output.is_ok_and(|output| std::path::Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
             }
-            // openssl wants it without dashes
-            Self::Program { name, .. } => {
-                ["--version", "version"].iter().any(|word| works(&mut program(name, &[word])))
-            }
+            // openssl and wrk know no such option, but a program that cannot be loaded ends with 127
+            Self::Program { name, .. } => ended(&mut program(name, &["--version"])).is_some_and(|code| code < 126),
             Self::Server { path, .. } => works(&mut program(path, &["--version"])),
             Self::Wheel { name, program, .. } => works(Command::new(wheel(name).join(program)).arg("--version")),
             Self::Npm { directory, .. } => {
@@ -94,12 +92,12 @@ pub(crate) fn wheel(name: &str) -> PathBuf {
 }
 
 fn works(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    ended(command) == Some(0)
+}
+
+/// The exit code of a program; `None` if it did not start or was killed.
+fn ended(command: &mut Command) -> Option<i32> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?.code()
 }
 
 /// The names of the missing ones.
